@@ -1,0 +1,74 @@
+# `make` alone prints what there is to do.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(firstword $(wildcard $(shell command -v python3.11)) $(wildcard $(shell command -v python3)))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := services shared deploy tests
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.PHONY: venv
+venv: $(STAMP) ## Make the virtual environment from the locked requirements
+
+# The stamp is newer than the lock only after a complete installation, so an interrupted one starts again.
+$(STAMP): requirements/test.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements/test.txt
+	touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## Put a cohort through the whole programme, with trouble in it; exits 0 only if it balances
+	$(BIN)/python -m deploy.demo
+
+.PHONY: up
+up: $(STAMP) ## Start Kafka, Postgres, three services and the partner simulator, and leave them running
+	PARTNERS="$(PARTNERS)" CLOCK="$(CLOCK)" $(BIN)/python -m deploy.local.up
+
+.PHONY: down
+down: $(STAMP) ## Stop what `make up` started; the data stays
+	$(BIN)/python -m deploy.local.down
+
+.PHONY: clean
+clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs away
+	$(BIN)/python -m deploy.local.down --clean
+
+.PHONY: test
+test: check ## Run the whole test ladder on a real Kafka and a real Postgres
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+
+.PHONY: check
+check: $(STAMP) ## Lint, types and the layers of the architecture
+	$(BIN)/ruff check $(wildcard $(CODE))
+	$(BIN)/ruff format --check $(wildcard $(CODE))
+	$(BIN)/mypy $(wildcard $(CODE))
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
+	$(BIN)/python -m pytest tests/benchmarks
+
+.PHONY: format
+format: $(STAMP) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format $(wildcard $(CODE))
+	$(BIN)/ruff check --fix $(wildcard $(CODE))
+
+.PHONY: schemas
+schemas: $(STAMP) ## Write the JSON Schemas of the events and the pictures of the database schemas again
+	$(BIN)/python -m shared.contracts.schemas
+	$(BIN)/python -m shared.postgres.picture
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+
+.PHONY: requirements
+requirements: $(STAMP) ## Lock the newest versions that requirements/*.in allow
+	$(COMPILE) requirements/run.in -o requirements/run.txt
+	$(COMPILE) requirements/local.in -o requirements/local.txt
+	$(COMPILE) requirements/test.in -o requirements/test.txt
