@@ -1,0 +1,1 @@
+"""How an installation of Salur comes to stand on a machine."""

@@ -1,0 +1,155 @@
+"""Processes with a name, a log and an end: started here, or by an earlier command that wrote them down."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy.local.ports import Deadline
+
+# The kernel counts start times from when it booted, and may correct its idea of when that was.
+SAME_START_WITHIN_SECONDS = 5.0
+
+
+class DidNotStart(Exception):
+    """A process ended, or did not answer in time; says where its log is and how it ends."""
+
+
+class Process:
+    """One running process in a process group of its own, so that Ctrl-C reaches only whoever started it."""
+
+    def __init__(self, name: str, process: psutil.Process, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._process = process
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        user: str | None = None,
+    ) -> Process:
+        """Start a command with its output appended to `log`; `user` is a system user to run it as."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        as_user: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else dict(environment),
+                cwd=folder,
+                start_new_session=True,
+                **as_user,
+            )
+        # From here on psutil is the one to wait for it: an exited child that nobody reaps would look alive.
+        child.returncode = 0
+        return cls(name, psutil.Process(child.pid), log)
+
+    @classmethod
+    def recall(cls, note: Path) -> Process | None:
+        """The process an earlier command wrote down, if that very process (not just its pid) still runs."""
+        try:
+            noted = json.loads(note.read_text())
+            process = psutil.Process(noted["pid"])
+            same = abs(process.create_time() - noted["started"]) < SAME_START_WITHIN_SECONDS
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return None
+        found = cls(noted["name"], process, Path(noted["log"]))
+        return found if same and found.alive else None
+
+    def note(self, path: Path) -> None:
+        """Write the process down for `recall`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        started = self._process.create_time()
+        path.write_text(
+            json.dumps({"name": self.name, "pid": self.pid, "started": started, "log": str(self.log)})
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            self._process.wait(timeout=0)
+            return False
+        return _runs(self._process)
+
+    @property
+    def resident_bytes(self) -> int:
+        return int(self._process.memory_info().rss)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time used so far by it and by the children it has now."""
+        family = [self._process, *self._process.children(recursive=True)]
+        times = [member.cpu_times() for member in family]
+        return float(sum(spent.user + spent.system for spent in times))
+
+    def wait_until(self, answers: Callable[[], bool], seconds: float) -> None:
+        """Return once `answers()` is true; raises DidNotStart if the process ends before or time is up."""
+        deadline = Deadline(seconds)
+        while not answers():
+            if not self.alive:
+                raise DidNotStart(f"{self.name} ended at once{self._last_words()}")
+            if deadline.passed:
+                raise DidNotStart(f"{self.name} did not answer within {seconds:g} s{self._last_words()}")
+            time.sleep(0.02)
+
+    def stop(self, seconds: float = 30.0, by: signal.Signals = signal.SIGTERM) -> bool:
+        """Ask it to end, and end it when `seconds` have passed; whether it went by itself."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process.send_signal(by)
+        try:
+            self._process.wait(timeout=seconds)
+        except psutil.TimeoutExpired:
+            self.kill()
+            return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL to it and all its children, and wait until they are gone."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = [self._process, *self._process.children(recursive=True)]
+            for member in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
+            deadline = Deadline(30)
+            while self.alive or (any(map(_runs, family[1:])) and not deadline.passed):
+                time.sleep(0.005)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it stays, and does nothing."""
+        self._process.suspend()
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on where it was frozen."""
+        self._process.resume()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-15:] if self.log.exists() else []
+        return f" (log: {self.log})\n" + "\n".join(lines)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # A grandchild whose parent is gone stays a zombie until the machine's first process reaps it.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
