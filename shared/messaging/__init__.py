@@ -1,0 +1,1 @@
+"""The engine: lanes and pages. It knows nothing of participants, trainings or money."""

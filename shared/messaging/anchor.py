@@ -1,0 +1,68 @@
+"""Where reading goes on: asked at every assignment and in every new Postgres session, before anything is read."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from asyncpg import Connection
+
+from shared.messaging import position as positions_of
+from shared.messaging.intake import Intake
+from shared.messaging.lane import QUERIES
+from shared.messaging.message import TopicPartition
+from shared.messaging.position import Position
+from shared.messaging.topics import Topics
+
+TOPIC_CHANGED = "topic_changed"
+RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Where to go on in each partition, and which partitions stand still until an operator says where to go on."""
+
+    seeks: dict[TopicPartition, int]
+    stopped: dict[TopicPartition, str]
+
+
+async def find(connection: Connection, topics: Topics, intake: Intake, places: Collection[TopicPartition]) -> Anchored:
+    """Finds the positions of these partitions and checks that each topic is still the one that was read."""
+    await positions_of.insert_missing(connection, places)
+    positions = await positions_of.load(connection, places)
+    beginnings, ends = await topics.beginnings(places), await topics.ends(places)
+    changed = await changed_topics(topics, list(positions.values()))
+    anchored = Anchored({}, {})
+    for place, position in positions.items():
+        outcome = _judge(position, beginnings[place], ends[place], place in changed, intake.internal(place.topic))
+        if isinstance(outcome, int):
+            anchored.seeks[place] = outcome
+            if outcome < position.next_offset:
+                await connection.execute(QUERIES["rewind_position"], place.topic, place.partition, outcome)
+        else:
+            anchored.stopped[place] = outcome
+            await connection.execute(QUERIES["stop_position"], place.topic, place.partition, outcome)
+    return anchored
+
+
+def _judge(position: Position, beginning: int, end: int, changed: bool, internal: bool) -> int | str:
+    """The offset to go on at, or the reason to stand still. It never skips by itself."""
+    if position.stopped_reason is not None:
+        return position.stopped_reason
+    if changed or position.next_offset > end:
+        return beginning if internal else TOPIC_CHANGED
+    if position.next_offset < beginning:
+        return RETENTION
+    return position.next_offset
+
+
+async def changed_topics(topics: Topics, positions: Sequence[Position]) -> set[TopicPartition]:
+    """The partitions in which another record stands where the last one was read."""
+    known = {p.place: p for p in positions if p.last_offset is not None and p.stopped_reason is None}
+    last = {place: position.last_offset for place, position in known.items() if position.last_offset is not None}
+    beginnings = await topics.beginnings(last)
+    checkable = {place: offset for place, offset in last.items() if offset >= beginnings[place]}
+    found = await topics.records_at(checkable)
+    return {
+        place
+        for place in checkable
+        if place not in found or found[place].digest() != known[place].last_digest
+    }

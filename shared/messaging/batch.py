@@ -1,0 +1,127 @@
+"""A batch: what has come on all partitions held, handled in one transaction together with the positions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.contracts.topics import LANES
+from shared.messaging import position as positions_of
+from shared.messaging.dispatch import dispatch
+from shared.messaging.intake import Intake, Item
+from shared.messaging.lane import QUERIES, Lane
+from shared.messaging.message import TopicPartition
+from shared.messaging.position import Cursor, Position, PositionMoved, Standing
+from shared.messaging.transaction import Transaction, WaitingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items in the order in which they are handled; `began` is where the fetch of each partition began."""
+
+    items: Sequence[Item]
+    began: Mapping[TopicPartition, int]
+
+    def lanes(self) -> set[int]:
+        """The lanes the batch may write to: those of its messages, and those of the dead letters it might need."""
+        of_messages = {item.message.lane for item in self.items if item.message and item.message.lane is not None}
+        return of_messages | {item.record.partition % LANES for item in self.items}
+
+    def halves(self) -> "tuple[Batch, Batch]":
+        middle = len(self.items) // 2
+        return replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What of a batch is to have an effect now. `held_back`: partitions whose lane stands still, and where they go on."""
+
+    effective: list[Item] = field(default_factory=list)
+    aside: list[WaitingRecord] = field(default_factory=list)
+    moves: list[tuple[Position, Position]] = field(default_factory=list)
+    held_back: dict[TopicPartition, int] = field(default_factory=dict)
+    gaps_closed: bool = False
+
+
+async def handle(tx: Transaction, intake: Intake, batch: Batch) -> Sifted:
+    """Handles a batch inside its transaction; raises PositionMoved when it does not begin where reading stopped."""
+    places = sorted({item.record.place for item in batch.items if item.waiting_id is None})
+    positions = await positions_of.load(tx.connection, places)
+    if len(positions) != len(places):
+        raise PositionMoved
+    sifted = sift(batch, positions, tx.lanes, tx.now, intake)
+    await _take_up(tx, sifted)
+    await dispatch(tx, intake, sifted.effective)
+    if sifted.aside:
+        tx.waiting.extend(sifted.aside)
+        lanes = sorted({waiting.lane for waiting in sifted.aside if waiting.lane is not None})
+        await tx.connection.execute(QUERIES["mark_set_aside"], lanes)
+    await positions_of.advance(tx.connection, sifted.moves)
+    return sifted
+
+
+async def _take_up(tx: Transaction, sifted: Sifted) -> None:
+    ids = [item.waiting_id for item in sifted.effective if item.waiting_id is not None]
+    if ids and len(await tx.connection.fetch(QUERIES["delete_waiting"], ids)) != len(ids):
+        raise PositionMoved
+
+
+def sift(
+    batch: Batch, positions: Mapping[TopicPartition, Position], lanes: Mapping[int, Lane], now: datetime, intake: Intake
+) -> Sifted:
+    """Pure: drops what is behind a position, finds gaps, sets aside what belongs to a lane that stands still."""
+    sifted = Sifted()
+    cursors = {place: Cursor(position) for place, position in positions.items()}
+    for item in batch.items:
+        if item.waiting_id is not None:
+            lane = lanes.get(item.message.lane) if item.message and item.message.lane is not None else None
+            if lane is None or lane.stopped_reason is None:
+                sifted.effective.append(item)
+            continue
+        place = item.record.place
+        cursor = cursors[place]
+        if batch.began[place] > cursor.began_at.next_offset:
+            raise PositionMoved
+        if item.record.offset < cursor.next_offset or place in sifted.held_back:
+            continue
+        if _stands_still(cursor, lanes.get(place.partition) if intake.internal(place.topic) else None):
+            sifted.held_back[place] = cursor.next_offset
+            continue
+        cursor.read(item.record)
+        if item.numbered is not None:
+            _sift_internal(sifted, item, cursor, now)
+        else:
+            _sift_external(sifted, item, lanes)
+    ends = [(cursor.began_at, cursor.position()) for cursor in cursors.values()]
+    sifted.moves = [(began, end) for began, end in ends if end is not began]
+    sifted.gaps_closed = any(began.gap_since and not end.gap_since for began, end in sifted.moves)
+    return sifted
+
+
+def _stands_still(cursor: Cursor, lane: Lane | None) -> bool:
+    """At a gap the topic that has it is read on, without effect; the lane's other internal topics stand still."""
+    if cursor.began_at.stopped_reason is not None:
+        return True
+    if lane is None or lane.stopped_reason is None:
+        return False
+    return lane.stopped_reason != "gap" or cursor.began_at.gap_since is None
+
+
+def _sift_internal(sifted: Sifted, item: Item, cursor: Cursor, now: datetime) -> None:
+    assert item.numbered is not None
+    era, era_first, sequence = item.numbered
+    match cursor.standing(era, era_first, sequence):
+        case Standing.NEXT:
+            cursor.accept(era, sequence)
+            sifted.effective.append(item)
+        case Standing.AHEAD:
+            cursor.gap_since = cursor.gap_since or now
+        case Standing.REPEAT:
+            pass
+
+
+def _sift_external(sifted: Sifted, item: Item, lanes: Mapping[int, Lane]) -> None:
+    lane = item.message.lane if item.message else None
+    if lane is None or lanes[lane].open:
+        sifted.effective.append(item)
+    else:
+        sifted.aside.append(WaitingRecord(item.record, "lane", str(lane), lane, due=None))

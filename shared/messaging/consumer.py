@@ -1,0 +1,146 @@
+"""The group's consumer: FastStream's batch subscriber is the shell, the positions in Postgres decide what is read."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.messaging.message import TopicPartition
+
+# Every default of the client that would be wrong for money is pinned here, and one test asserts all of them.
+CONSUMER_SETTINGS: Mapping[str, Any] = {
+    "isolation_level": "read_committed",
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "partition_assignment_strategy": (RangePartitionAssignor,),
+    "session_timeout_ms": 45_000,
+    "heartbeat_interval_ms": 3_000,
+    "rebalance_timeout_ms": 60_000,
+    "max_poll_interval_ms": 3_600_000,
+    "fetch_max_wait_ms": 50,
+    "max_partition_fetch_bytes": 1 << 20,
+}
+PRODUCER_SETTINGS: Mapping[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "compression_type": "lz4",
+    "max_batch_size": 1 << 20,
+    "max_request_size": 2 << 20,
+    "linger_ms": 0,
+}
+BATCH_WAIT_MS = 20
+
+
+class ContiguousConsumer(AIOKafkaConsumer):
+    """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such."""
+
+    def __init__(self, *topics: str, on_lost: Callable[[], None], **settings: Any) -> None:
+        super().__init__(*topics, **settings)
+        self.began: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
+        self._on_lost = on_lost
+
+    def seek(self, partition: Any, offset: int) -> None:
+        self._reached[TopicPartition(*partition)] = offset
+        super().seek(partition, offset)
+
+    async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
+        try:
+            fetched = await super().getmany(*partitions, **options)
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError):
+            self._on_lost()
+            return {}
+        # No other task has run since the buffers were drained: this belongs to exactly this batch.
+        self.began = {
+            TopicPartition(*place): self._reached.get(TopicPartition(*place), records[0].offset)
+            for place, records in fetched.items()
+        }
+        self._reached |= {TopicPartition(*place): records[-1].offset + 1 for place, records in fetched.items()}
+        return fetched
+
+    def reached(self, place: TopicPartition) -> int | None:
+        """The offset after the last record that was handed out; None when nothing was sought or read yet."""
+        return self._reached.get(place)
+
+
+class ClosedDoor(ConsumerRebalanceListener):
+    """Pauses new partitions before any await; they are read only after their positions have been found."""
+
+    def __init__(self, on_assigned: Callable[[], None], on_revoked: Callable[[], Awaitable[None]]) -> None:
+        self.consumer: AIOKafkaConsumer | None = None
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+
+    async def on_partitions_revoked(self, revoked: "set[Any]") -> None:
+        await self._on_revoked()
+
+    def on_partitions_assigned(self, assigned: "set[Any]") -> None:
+        if self.consumer is not None and assigned:
+            self.consumer.pause(*assigned)
+        self._on_assigned()
+
+
+def make_broker(
+    bootstrap: str, service: str, *, on_consumer: Callable[[ContiguousConsumer], None], on_lost: Callable[[], None]
+) -> KafkaBroker:
+    """A broker that only consumes, with consumers that remember where their fetches began."""
+    broker = KafkaBroker(
+        bootstrap, client_id=f"salur.{service}", allow_auto_create_topics=False, consumer_only=True, logger=None
+    )
+    configured = broker.config.broker_config
+    assert isinstance(configured.builder, partial)
+    settings = configured.builder.keywords
+
+    def build(**own: Any) -> ContiguousConsumer:
+        consumer = ContiguousConsumer(on_lost=on_lost, **settings | own)
+        on_consumer(consumer)
+        return consumer
+
+    configured.builder = build
+    return broker
+
+
+def subscribe(
+    broker: KafkaBroker,
+    topics: Sequence[str],
+    *,
+    group: str,
+    replica: str,
+    batch_records: int,
+    listener: ClosedDoor,
+    receive: "Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]",
+) -> Any:
+    """One batch subscriber for all topics of a service; returns FastStream's subscriber, which holds the consumer."""
+    subscriber = broker.subscriber(
+        *topics,
+        group_id=group,
+        group_instance_id=replica,
+        batch=True,
+        max_records=batch_records,
+        batch_timeout_ms=BATCH_WAIT_MS,
+        ack_policy=AckPolicy.MANUAL,
+        listener=listener,
+        parser=_raw_parser,
+        decoder=_raw_decoder,
+        **CONSUMER_SETTINGS,
+    )
+
+    @subscriber
+    async def receive_batch(message: KafkaMessage) -> None:
+        await receive(message.raw_message)  # type: ignore[arg-type]
+
+    return subscriber
+
+
+async def _raw_parser(raw: Any) -> KafkaMessage:
+    """Leaves headers alone: the built-in parser drops a whole batch for one header that is not UTF-8."""
+    return KafkaMessage(body=b"", raw_message=raw, headers={}, consumer=None)  # type: ignore[arg-type]
+
+
+async def _raw_decoder(message: Any) -> bytes:
+    return b""

@@ -1,0 +1,44 @@
+"""Hands understood messages to their handlers, causes before effects."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from shared.messaging.intake import Intake, Item
+from shared.messaging.lane import QUERIES
+from shared.messaging.message import Message, unpack
+from shared.messaging.transaction import ParkedRecord, Transaction
+
+Observe = Callable[[str, Sequence[Message[object]]], None]
+
+
+async def dispatch(tx: Transaction, intake: Intake, items: Sequence[Item]) -> None:
+    """One call per subscription, in the order of the tables; refusals are parked."""
+    by_subscription: dict[tuple[str, str], list[Message[object]]] = {}
+    for item in items:
+        if item.refusal is not None:
+            lane = item.message.lane if item.message else None
+            tx.parked.append(ParkedRecord(item.record, item.refusal.reason, item.refusal.detail, lane))
+        elif item.message is not None:
+            place = (item.record.topic, item.message.type)
+            by_subscription.setdefault(place, []).append(item.message)
+    for source in intake.sources.values():
+        for subscription in source.subscriptions:
+            messages = by_subscription.get((source.topic, subscription.event.name))
+            if messages and subscription.handle is not None:
+                await subscription.handle(tx, messages)
+
+
+async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand_over: bool) -> None:
+    """Takes up what was woken, and what that wakes in turn, until nothing is left.
+
+    Records of lanes that this transaction has not locked, or all of them when `hand_over`, are left to their lane's sweep.
+    """
+    while tx.woken:
+        kinds, keys = [kind for kind, _ in tx.woken], [key for _, key in tx.woken]
+        tx.woken.clear()
+        rows = []
+        if not hand_over:
+            rows = await tx.connection.fetch(QUERIES["take_waiting"], kinds, keys, list(tx.lanes))
+        await tx.connection.execute(QUERIES["hand_over_waiting"], kinds, keys)
+        rows.sort(key=lambda row: row["id"])
+        await dispatch(tx, intake, [intake.understand(unpack(row["record"]), now) for row in rows])

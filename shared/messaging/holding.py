@@ -1,0 +1,152 @@
+"""What a process holds: a Postgres session, and the partitions that Kafka gave to it, found and sought."""
+
+import asyncio
+import contextlib
+import time
+
+import structlog
+from aiokafka.errors import IllegalStateError
+
+from shared.messaging import adoption, anchor
+from shared.messaging.backlog import Backlog
+from shared.messaging.consumer import ContiguousConsumer
+from shared.messaging.intake import Intake
+from shared.messaging.lane import insert_rows
+from shared.messaging.message import TopicPartition
+from shared.messaging.plan import EngineStatus, Plan
+from shared.messaging.publisher import Publisher
+from shared.messaging.session import Session
+from shared.messaging.topics import Topics
+from shared.messaging.transaction import Terms, Transaction
+
+LOG = structlog.get_logger()
+
+
+class Holding:
+    """Anchors at every assignment, in every new Postgres session, and whenever a position turns out to have moved."""
+
+    def __init__(self, plan: Plan, intake: Intake, topics: Topics, publisher: Publisher, status: EngineStatus) -> None:
+        self.consumer: ContiguousConsumer | None = None
+        self.session: Session | None = None
+        self.lanes: frozenset[int] = frozenset()
+        self.backlog = Backlog()
+        self.read_to: dict[TopicPartition, int] = {}
+        self.held_back: set[TopicPartition] = set()
+        self.stopped: dict[TopicPartition, str] = {}
+        self._plan = plan
+        self._intake = intake
+        self._topics = topics
+        self._publisher = publisher
+        self._status = status
+        self._wanted = asyncio.Event()
+
+    @property
+    def anchored(self) -> bool:
+        return self._status.anchored
+
+    def seek_again(self) -> None:
+        """Nothing more is read until the positions have been found anew. Safe to call from anywhere, at any time."""
+        self._status.anchored = False
+        if self.consumer is not None and (assigned := self.consumer.assignment()):
+            self.consumer.pause(*assigned)
+        self._wanted.set()
+
+    async def let_go(self) -> None:
+        """Kafka takes the partitions back; whoever gets them publishes their lanes."""
+        self._status.anchored = False
+        self.lanes = self._publisher.lanes = frozenset()
+
+    async def run(self) -> None:
+        """Anchors whenever it is asked to, until cancelled; trouble is tried again."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self._anchor()
+                self._status.outage = None
+            except Exception as error:
+                self._status.outage = f"anchoring: {error!r}"
+                LOG.warning("outage", part="anchoring", error=repr(error))
+                with contextlib.suppress(Exception):
+                    await self._topics.close()
+                await asyncio.sleep(0.5)
+                self._wanted.set()
+
+    async def _anchor(self) -> None:
+        session = await self._open_session()
+        consumer = self.consumer
+        if consumer is None:
+            return
+        places = frozenset(TopicPartition(*place) for place in consumer.assignment())
+        lanes = frozenset(place.partition for place in places if place.topic == self._plan.lane_topic)
+        await self._adopt(session, lanes)
+        async with session.alone() as connection:
+            found = await anchor.find(connection, self._topics, self._intake, places)
+        # From here to the end nothing is awaited: what was found is what is sought.
+        if places != {TopicPartition(*place) for place in consumer.assignment()} or self._wanted.is_set():
+            self._wanted.set()
+            return
+        self._seek(consumer, found)
+        self.lanes = self._publisher.lanes = lanes
+        self._status.assigned, self._status.anchored = places, True
+        LOG.info("assigned", partitions=len(places), lanes=sorted(lanes), stopped=len(found.stopped))
+
+    def _seek(self, consumer: ContiguousConsumer, found: anchor.Anchored) -> None:
+        try:
+            for place, offset in found.seeks.items():
+                consumer.seek(place, offset)
+            consumer.resume(*found.seeks)
+        except IllegalStateError:
+            self._wanted.set()
+            raise
+        for place, reason in found.stopped.items():
+            LOG.error("partition_stopped", topic=place.topic, partition=place.partition, reason=reason)
+        self.read_to = dict(found.seeks)
+        self.held_back.clear()
+        self.stopped = found.stopped
+
+    async def _open_session(self) -> Session:
+        if self.session is not None and not self.session.connection.is_closed():
+            return self.session
+        connection = await self._plan.connect("writer")
+        await insert_rows(connection, self._plan.own_topics)
+        terms = Terms(
+            service=self._plan.service,
+            vault=self._plan.vault,
+            internal_topics=frozenset(source.topic for source in self._plan.sources if source.internal),
+            wait_at_most=self._plan.wait_at_most,
+            waiting_per_key=self._plan.waiting_per_key,
+        )
+        self.session = Session(connection, terms, self._intake, lambda: time.time_ns() // 1000)
+        self.backlog.forget()
+        return self.session
+
+    async def _adopt(self, session: Session, lanes: frozenset[int]) -> None:
+        async with session.alone() as connection:
+            tails = await adoption.find_tails(connection, self._topics, lanes)
+        for lane in sorted({tail.lane for tail in tails}):
+            of_lane = [tail for tail in tails if tail.lane == lane]
+
+            async def body(tx: Transaction, of_lane: list[adoption.Tail] = of_lane) -> None:
+                await adoption.adopt(tx, of_lane, self._plan.adopt)
+
+            now = self._plan.clock.now()
+            await session.transact([lane], body, now=now, read_through=self.backlog.read_through)
+            LOG.warning("takeover", lane=lane, adopted=sum(len(tail.pages) for tail in of_lane))
+
+    def hold_back(self, places: dict[TopicPartition, int]) -> None:
+        """Their lane stands still: read again from here when it goes on."""
+        if self.consumer is None:
+            return
+        for place, offset in places.items():
+            if place in self.consumer.assignment():
+                self.consumer.pause(place)
+                self.consumer.seek(place, offset)
+                self.held_back.add(place)
+
+    def release(self) -> None:
+        """Lets the partitions that were held back try again; the next batch holds them back again if it must."""
+        if self.consumer is not None and self.anchored:
+            assigned = self.consumer.assignment()
+            self.consumer.resume(*(place for place in self.held_back if place in assigned))
+        self.held_back.clear()

@@ -1,0 +1,98 @@
+"""A record as Kafka gave it, and a message: a record that has been understood."""
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class TopicPartition(NamedTuple):
+    """Equal, and of equal hash, to the client library's own pair."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record. `timestamp` is in milliseconds; headers that had no value are left out."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def place(self) -> TopicPartition:
+        return TopicPartition(self.topic, self.partition)
+
+    def header(self, name: str) -> str:
+        """The text of a header, empty when it is missing or not UTF-8."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("utf-8", "replace")
+        return ""
+
+    def digest(self) -> bytes:
+        """Tells whether the record at this offset is still this one. 12 bytes."""
+        text = f"{self.offset}\n{self.timestamp}\n{self.header('ce_source')}\n{self.header('ce_id')}"
+        return hashlib.sha256(text.encode()).digest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[T]):
+    """A record that has been understood. `lane` is None for a shared cause, which touches no lane."""
+
+    record: Record
+    lane: int | None
+    source: str
+    id: str
+    type: str
+    time: datetime
+    trace: str | None
+    data: T
+
+
+def pack(record: Record) -> bytes:
+    """The bytes under which a record is set aside or parked; `unpack` gives it back."""
+    return json.dumps(
+        {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "key": _text(record.key),
+            "value": _text(record.value),
+            "headers": [[name, _text(value)] for name, value in record.headers],
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def unpack(packed: bytes) -> Record:
+    parts: Mapping[str, Any] = json.loads(packed)
+    return Record(
+        topic=parts["topic"],
+        partition=parts["partition"],
+        offset=parts["offset"],
+        timestamp=parts["timestamp"],
+        key=_bytes(parts["key"]),
+        value=_bytes(parts["value"]),
+        headers=tuple((name, _bytes(value) or b"") for name, value in parts["headers"]),
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else b64decode(value)

@@ -1,0 +1,90 @@
+"""Pages: what one transaction wrote to one topic in one lane, and how it looks in Kafka."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import cramjam
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One event that a service announced. `headers` are those beyond the CloudEvents attributes."""
+
+    type: str
+    key: str
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The events of one transaction for one topic and lane, numbered from `first_sequence`.
+
+    `era_first` is the first sequence of `era` in this topic and lane; a reader needs it to accept the era.
+    """
+
+    topic: str
+    lane: int
+    era: int
+    era_first: int
+    first_sequence: int
+    said_at: datetime
+    events: Sequence[Said]
+    adopted: bool = False
+
+    @property
+    def last_sequence(self) -> int:
+        return self.first_sequence + len(self.events) - 1
+
+    def identity(self, sequence: int) -> str:
+        """The event's id, derived from its place, so that saying it again is saying the same."""
+        return f"{self.topic}/{self.lane}/{self.era}/{sequence}"
+
+    def records(self, source: str, from_sequence: int = 0) -> Iterator[tuple[int, bytes, bytes, Headers]]:
+        """(sequence, key, value, headers) of each event from a sequence on, byte for byte as it stands in Kafka."""
+        shared: Headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_source", source.encode()),
+            ("ce_time", timestamp(self.said_at).encode()),
+            ("content-type", b"application/json"),
+            ("ce_era", f"{self.era}.{self.era_first}".encode()),
+        ]
+        for sequence, said in enumerate(self.events, self.first_sequence):
+            if sequence < from_sequence:
+                continue
+            own: Headers = [
+                ("ce_id", self.identity(sequence).encode()),
+                ("ce_type", said.type.encode()),
+                ("ce_subject", said.key.encode()),
+                ("ce_sequence", b"%d" % sequence),
+            ]
+            extra = [(name, value.encode()) for name, value in said.headers.items()]
+            yield sequence, said.key.encode(), said.data, shared + own + extra
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with `Z`, to the microsecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def encode(events: Sequence[Said]) -> bytes:
+    """One compressed block, a line an event. Compact JSON holds no raw tab or line end, so neither is escaped."""
+    lines = [
+        b"\t".join(
+            (said.type.encode(), said.key.encode(), json.dumps(said.headers).encode() if said.headers else b"", said.data)
+        )
+        for said in events
+    ]
+    return bytes(cramjam.zstd.compress(b"\n".join(lines), 1))
+
+
+def decode(block: bytes) -> list[Said]:
+    events = []
+    for line in bytes(cramjam.zstd.decompress(block)).split(b"\n"):
+        kind, key, headers, data = line.split(b"\t", 3)
+        events.append(Said(kind.decode(), key.decode(), data, json.loads(headers) if headers else {}))
+    return events

@@ -1,0 +1,73 @@
+"""What the engine is told of a service, and what it tells of itself."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from asyncpg import Connection
+
+from shared.clock import Clock
+from shared.contracts.sealed import KeyRing
+from shared.messaging.message import TopicPartition
+from shared.messaging.subscription import Adopt, Source, Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long pages, and parked records that were replayed or closed, are kept."""
+
+    pages: timedelta
+    parked: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """One batch that was committed: its duration, its records, and per type the age in seconds of its oldest event."""
+
+    seconds: float
+    records: int
+    oldest: Mapping[str, float]
+
+
+def _nobody(_: BatchReport) -> None:
+    """Nobody measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the engine knows of a service.
+
+    `lane_topic` is the topic whose partitions decide which lanes a process publishes and sweeps. `connect` opens a
+    Postgres session under the given application name, with the service's role and schema.
+    """
+
+    service: str
+    replica: str
+    bootstrap: str
+    sources: tuple[Source, ...]
+    timers: tuple[Timer, ...]
+    own_topics: tuple[str, ...]
+    lane_topic: str
+    adopt: Adopt | None
+    connect: Callable[[str], Awaitable[Connection]]
+    clock: Clock
+    vault: KeyRing
+    batch_records: int = 1000
+    sweep_every_seconds: float = 5.0
+    wait_at_most: timedelta = timedelta(hours=24)
+    waiting_per_key: int = 1000
+    retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
+    observe: Callable[[BatchReport], None] = _nobody
+
+
+@dataclass(slots=True)
+class EngineStatus:
+    """What the process itself knows of its state; all else is read from the tables."""
+
+    assigned: frozenset[TopicPartition] = frozenset()
+    anchored: bool = False
+    publishing: bool = False
+    outage: str | None = None
+    last_batch_at: datetime | None = None
+    batches: int = 0
+    records: int = 0

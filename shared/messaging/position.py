@@ -1,0 +1,118 @@
+"""Positions: where a service stopped reading each partition. They live in Postgres and move with the effect."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from asyncpg import Connection
+
+from shared.messaging.lane import QUERIES
+from shared.messaging.message import Record, TopicPartition
+
+
+class PositionMoved(Exception):
+    """Another process has read here meanwhile, or the database went back: seek again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """`last_digest` tells the record at `last_offset`; `gap_since` says that a number is missing."""
+
+    topic: str
+    partition: int
+    next_offset: int = 0
+    era: int = 0
+    last_sequence: int = 0
+    last_offset: int | None = None
+    last_digest: bytes | None = None
+    gap_since: datetime | None = None
+    stopped_reason: str | None = None
+
+    @property
+    def place(self) -> TopicPartition:
+        return TopicPartition(self.topic, self.partition)
+
+
+class Standing(Enum):
+    """How an internal record stands to what has been read."""
+
+    NEXT = "next"
+    REPEAT = "repeat"
+    AHEAD = "ahead"
+
+
+class Cursor:
+    """A position on its way through a batch. It begins where reading stopped and is turned into the next position."""
+
+    __slots__ = ("began_at", "era", "gap_since", "last_record", "last_sequence", "next_offset")
+
+    def __init__(self, position: Position) -> None:
+        self.began_at = position
+        self.next_offset = position.next_offset
+        self.era = position.era
+        self.last_sequence = position.last_sequence
+        self.gap_since = position.gap_since
+        self.last_record: Record | None = None
+
+    def read(self, record: Record) -> None:
+        self.next_offset = record.offset + 1
+        self.last_record = record
+
+    def standing(self, era: int, era_first: int, sequence: int) -> Standing:
+        """An older era is dropped, a newer one accepted at its stated first sequence if that is not beyond last + 1."""
+        if era < self.era or (era == self.era and sequence <= self.last_sequence):
+            return Standing.REPEAT
+        if era == self.era:
+            return Standing.NEXT if sequence == self.last_sequence + 1 else Standing.AHEAD
+        begins = sequence == era_first and sequence <= self.last_sequence + 1
+        return Standing.NEXT if begins else Standing.AHEAD
+
+    def accept(self, era: int, sequence: int) -> None:
+        self.era, self.last_sequence, self.gap_since = era, sequence, None
+
+    def position(self) -> Position:
+        """Where reading stopped now; the very position it began at when nothing was read."""
+        if self.last_record is None:
+            return self.began_at
+        return replace(
+            self.began_at,
+            next_offset=self.next_offset,
+            era=self.era,
+            last_sequence=self.last_sequence,
+            gap_since=self.gap_since,
+            last_offset=self.last_record.offset,
+            last_digest=self.last_record.digest(),
+        )
+
+
+async def load(connection: Connection, places: Collection[TopicPartition]) -> dict[TopicPartition, Position]:
+    """The positions of these partitions; one never read begins at 0."""
+    topics, partitions = [place.topic for place in places], [place.partition for place in places]
+    rows = await connection.fetch(QUERIES["load_positions"], topics, partitions)
+    return {TopicPartition(row["topic"], row["partition"]): Position(**row) for row in rows}
+
+
+async def insert_missing(connection: Connection, places: Collection[TopicPartition]) -> None:
+    topics, partitions = [place.topic for place in places], [place.partition for place in places]
+    await connection.execute(QUERIES["insert_positions"], topics, partitions)
+
+
+async def advance(connection: Connection, moves: Sequence[tuple[Position, Position]]) -> None:
+    """Moves positions (from, to) by compare-and-set; raises PositionMoved when one is no longer where it was."""
+    if not moves:
+        return
+    rows = await connection.fetch(
+        QUERIES["advance_positions"],
+        [new.topic for _, new in moves],
+        [new.partition for _, new in moves],
+        [old.next_offset for old, _ in moves],
+        [new.next_offset for _, new in moves],
+        [new.era for _, new in moves],
+        [new.last_sequence for _, new in moves],
+        [new.last_offset for _, new in moves],
+        [new.last_digest for _, new in moves],
+        [new.gap_since for _, new in moves],
+    )
+    if len(rows) != len(moves):
+        raise PositionMoved

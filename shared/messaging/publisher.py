@@ -1,0 +1,188 @@
+"""Publishes the pages of the lanes this process holds: page k+1 only when page k is acknowledged, one in flight per lane.
+
+It needs no lock: two publishers for a moment mean repeats, which readers drop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from asyncpg import Connection, Record
+
+from shared.messaging.lane import QUERIES
+from shared.messaging.page import Page, decode
+from shared.messaging.probe import reach
+
+LOG = structlog.get_logger()
+PAGES_AT_ONCE = 16
+KEPT_PAGES = 8
+POLL_SECONDS = 0.25
+SEND_SECONDS = 30.0
+
+Connect = Callable[[], Awaitable[Connection]]
+MakeProducer = Callable[[], AIOKafkaProducer]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The last acknowledged record of a topic and lane: its sequence, offset and id."""
+
+    topic: str
+    lane: int
+    sequence: int
+    offset: int
+    id: str
+
+
+class Publisher:
+    """Runs for the life of the process; `lanes` are those whose partition Kafka has given to it."""
+
+    def __init__(self, source: str, connect: Connect, make_producer: MakeProducer) -> None:
+        self.lanes: frozenset[int] = frozenset()
+        self.alive = False
+        self._source = source
+        self._connect = connect
+        self._make_producer = make_producer
+        self._connection: Connection | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self._fresh: dict[tuple[str, int], list[Page]] = {}
+        self._news = asyncio.Event()
+
+    def offer(self, pages: Iterable[Page]) -> None:
+        """Pages whose commit was acknowledged, so that they need not be read back. Too many: the table has them."""
+        for page in pages:
+            if page.lane in self.lanes:
+                fresh = self._fresh.setdefault((page.topic, page.lane), [])
+                fresh.append(page)
+                if len(fresh) > KEPT_PAGES:
+                    fresh.clear()
+        self._news.set()
+
+    async def run(self) -> None:
+        """Publishes until cancelled. After any trouble it goes on from what is noted, in new sessions."""
+        while True:
+            try:
+                busy = await self.publish_once()
+                self.alive = True
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._news.wait()
+                self._news.clear()
+            except Exception as error:
+                self.alive = False
+                LOG.warning("outage", part="publisher", error=repr(error))
+                await self.close()
+                await asyncio.sleep(1.0)
+
+    async def close(self) -> None:
+        connection, producer = self._connection, self._producer
+        self._connection = self._producer = None
+        self._fresh.clear()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(5):
+                if producer is not None:
+                    await producer.stop()
+        if connection is not None:
+            connection.terminate()
+
+    async def publish_once(self) -> bool:
+        """One round over all lanes held; True when something was sent."""
+        connection, producer = await self._sessions()
+        rows = await connection.fetch(QUERIES["load_unpublished"], sorted(self.lanes))
+        if not rows:
+            return False
+        again = [row for row in rows if row["say_again_from"] is not None]
+        for row in again:
+            await self._say_again(connection, producer, row)
+        behind = [row for row in rows if row["published"] < row["last_sequence"]]
+        batches = [(row, await self._pages(connection, row)) for row in behind]
+        sent = await asyncio.gather(*(self._send(producer, pages, row["published"] + 1) for row, pages in batches))
+        reach("after_publish")
+        await self._note(connection, [s for s in sent if s is not None])
+        reach("after_note")
+        return True
+
+    async def _sessions(self) -> tuple[Connection, AIOKafkaProducer]:
+        if self._connection is None or self._connection.is_closed():
+            self._fresh.clear()
+            self._connection = await self._connect()
+        if self._producer is None:
+            producer = self._make_producer()
+            await producer.start()
+            self._producer = producer
+        return self._connection, self._producer
+
+    async def _pages(self, connection: Connection, row: Record) -> Sequence[Page]:
+        """The pages after what is noted: those just committed if they follow on it, else the table's."""
+        fresh = self._fresh.pop((row["topic"], row["lane"]), [])
+        if fresh and fresh[0].first_sequence <= row["published"] + 1 <= fresh[0].last_sequence:
+            return fresh
+        pages = await connection.fetch(
+            QUERIES["load_pages"], row["topic"], row["lane"], row["published"], PAGES_AT_ONCE
+        )
+        return [page_of(page) for page in pages]
+
+    async def _say_again(self, connection: Connection, producer: AIOKafkaProducer, row: Record) -> None:
+        topic, lane, asked = row["topic"], row["lane"], row["say_again_from"]
+        last: Sent | None = None
+        era, first = -1, 0
+        while True:
+            rows = await connection.fetch(
+                QUERIES["load_pages_again"], topic, lane, asked, row["published"], era, first, PAGES_AT_ONCE
+            )
+            if not rows:
+                break
+            last = await self._send(producer, [page_of(page) for page in rows], asked) or last
+            era, first = rows[-1]["era"], rows[-1]["first_sequence"]
+        mark = (last.offset, last.id) if last else (row["mark_offset"], row["mark_id"])
+        await connection.execute(QUERIES["said_again"], topic, lane, asked, *mark)
+        LOG.info("said_again", topic=topic, lane=lane, from_sequence=asked)
+
+    async def _send(self, producer: AIOKafkaProducer, pages: Sequence[Page], from_sequence: int) -> Sent | None:
+        """Sends the events of pages of one topic and lane in order, as few record batches as they fit into."""
+        sent = None
+        builder, last = producer.create_batch(), (0, "")
+        for page in pages:
+            for sequence, key, value, headers in page.records(self._source, from_sequence):
+                while builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    if builder.record_count() == 0:
+                        raise ValueError(f"an event larger than a batch: {page.identity(sequence)}")
+                    sent = await self._deliver(producer, builder, page, last)
+                    builder = producer.create_batch()
+                last = (sequence, page.identity(sequence))
+        if builder.record_count():
+            sent = await self._deliver(producer, builder, pages[-1], last)
+        return sent
+
+    async def _deliver(self, producer: AIOKafkaProducer, builder: object, page: Page, last: tuple[int, str]) -> Sent:
+        count = builder.record_count()  # type: ignore[attr-defined]
+        async with asyncio.timeout(SEND_SECONDS):
+            metadata = await (await producer.send_batch(builder, page.topic, partition=page.lane))
+        return Sent(page.topic, page.lane, last[0], metadata.offset + count - 1, last[1])
+
+    async def _note(self, connection: Connection, sent: Sequence[Sent]) -> None:
+        await connection.execute(
+            QUERIES["note_published"],
+            [s.topic for s in sent],
+            [s.lane for s in sent],
+            [s.sequence for s in sent],
+            [s.offset for s in sent],
+            [s.id for s in sent],
+        )
+
+
+def page_of(row: Record) -> Page:
+    return Page(
+        topic=row["topic"],
+        lane=row["lane"],
+        era=row["era"],
+        era_first=row["era_first"],
+        first_sequence=row["first_sequence"],
+        said_at=row["said_at"],
+        events=decode(row["events"]),
+        adopted=row["adopted"],
+    )

@@ -1,0 +1,146 @@
+"""Carries a batch through, whatever fails: infrastructure is retried in place, a culprit is found by halving."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from shared.contracts.reasons import Parked, ParkReason
+from shared.messaging.batch import Batch, Sifted, handle
+from shared.messaging.holding import Holding
+from shared.messaging.intake import Intake, Item
+from shared.messaging.lane import QUERIES
+from shared.messaging.lane import stop as stop_lane
+from shared.messaging.plan import BatchReport, EngineStatus, Plan
+from shared.messaging.position import PositionMoved
+from shared.messaging.publisher import Publisher
+from shared.messaging.session import Session
+from shared.messaging.topics import record_of
+from shared.messaging.transaction import Transaction
+from shared.postgres.failures import is_infrastructure, is_record_fault
+
+LOG = structlog.get_logger()
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Reader:
+    """Out of `receive` no exception leaves: the shell would swallow it and pass the records by."""
+
+    def __init__(
+        self, plan: Plan, intake: Intake, holding: Holding, publisher: Publisher, status: EngineStatus
+    ) -> None:
+        self._plan = plan
+        self._intake = intake
+        self._holding = holding
+        self._publisher = publisher
+        self._status = status
+
+    async def receive(self, raws: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
+        """A batch as the consumer fetched it, grouped by partition, in order inside each."""
+        consumer = self._holding.consumer
+        if consumer is None:
+            return
+        began = consumer.began
+        now = self._plan.clock.now()
+        items = [self._intake.understand(record_of(raw), now) for raw in raws]
+        items.sort(key=lambda item: self._intake.order[item.record.topic])
+        try:
+            await self.complete(Batch(items, began))
+        except Exception as error:
+            LOG.error("batch_given_up", error=repr(error), exc_info=error)
+            self._holding.seek_again()
+
+    async def complete(self, batch: Batch) -> None:
+        """Returns when the batch is committed, or when its records will be read again anyway."""
+        for attempt in itertools.count():
+            session = self._holding.session
+            if session is None or not self._holding.anchored:
+                return
+            try:
+                await self._commit(session, batch)
+                self._status.outage = None
+                return
+            except PositionMoved:
+                self._holding.seek_again()
+                return
+            except Exception as error:
+                if not is_infrastructure(error):
+                    await self._isolate(session, batch, error)
+                    return
+                self._status.outage = repr(error)
+                LOG.warning("outage", part="batch", error=repr(error), attempt=attempt)
+                if session.connection.is_closed():
+                    self._holding.seek_again()
+                    return
+            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))
+
+    async def _commit(self, session: Session, batch: Batch, *, hand_over: bool = False) -> None:
+        started, now = time.perf_counter(), self._plan.clock.now()
+        sifted = Sifted()
+
+        async def body(tx: Transaction) -> None:
+            nonlocal sifted
+            sifted = await handle(tx, self._intake, batch)
+
+        pages = await session.transact(
+            batch.lanes(), body, now=now, read_through=self._holding.backlog.read_through, hand_over=hand_over
+        )
+        self._publisher.offer(pages)
+        self._holding.read_to.update((new.place, new.next_offset) for _, new in sifted.moves)
+        if sifted.held_back:
+            self._holding.hold_back(sifted.held_back)
+        if sifted.gaps_closed:
+            self._holding.release()
+        self._status.batches += 1
+        self._status.records += len(batch.items)
+        self._status.last_batch_at = now
+        oldest: dict[str, float] = {}
+        for item in batch.items:
+            if item.message is not None:
+                age = (now - item.message.time).total_seconds()
+                oldest[item.message.type] = max(age, oldest.get(item.message.type, 0.0))
+        self._plan.observe(BatchReport(time.perf_counter() - started, len(batch.items), oldest))
+
+    async def _isolate(self, session: Session, batch: Batch, error: Exception) -> None:
+        """Halves the batch until the culprit stands alone, so that it costs its neighbours nothing."""
+        if len(batch.items) > 1:
+            for half in batch.halves():
+                await self.complete(half)
+            return
+        item = batch.items[0]
+        try:
+            # What the record woke may be the culprit: then that is handed to its lane's sweep, where it stands alone.
+            await self._commit(session, batch, hand_over=True)
+            return
+        except Exception as again:
+            if is_infrastructure(again) or isinstance(again, PositionMoved):
+                self._holding.seek_again()
+                return
+        if is_record_fault(error):
+            detail = str(getattr(error, "sqlstate", "")) or type(error).__name__
+            refused = replace(item, message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
+            await self.complete(replace(batch, items=[refused]))
+        else:
+            await self._stop(session, item, error)
+            await self.complete(batch)
+
+    async def _stop(self, session: Session, item: Item, error: Exception) -> None:
+        """A broken invariant: the record's lane stops, loudly; a shared cause has no lane, so its partition does."""
+        record, now = item.record, self._plan.clock.now()
+        lane = item.message.lane if item.message else None
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+
+        async def body(tx: Transaction) -> None:
+            if lane is None:
+                await tx.connection.execute(QUERIES["stop_position"], record.topic, record.partition, "invariant")
+            else:
+                text = f"{record.topic}/{record.partition}/{record.offset}: {error!r}"[:500]
+                await stop_lane(tx.connection, lane, "invariant", text, now)
+
+        LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
+        await session.transact([] if lane is None else [lane], body, now=now, read_through=now)

@@ -1,0 +1,55 @@
+"""One Postgres session of the writer, and the frame of every transaction: lock lanes, work, save, commit."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from datetime import datetime
+
+from asyncpg import Connection
+
+from shared.messaging import lane as lanes_of
+from shared.messaging.dispatch import dispatch_woken
+from shared.messaging.intake import Intake
+from shared.messaging.page import Page
+from shared.messaging.probe import reach
+from shared.messaging.saving import save
+from shared.messaging.transaction import Terms, Transaction
+
+Body = Callable[[Transaction], Awaitable[None]]
+
+
+class Session:
+    """A session remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
+
+    def __init__(self, connection: Connection, terms: Terms, intake: Intake, real_microseconds: Callable[[], int]) -> None:
+        self.connection = connection
+        self.intake = intake
+        self._terms = terms
+        self._eras: dict[int, int] = {}
+        self._real_microseconds = real_microseconds
+        self._one_at_a_time = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[Connection]:
+        """The connection, while no transaction of this session is under way."""
+        async with self._one_at_a_time:
+            yield self.connection
+
+    async def transact(
+        self, lanes: Collection[int], body: Body, *, now: datetime, read_through: datetime, hand_over: bool = False
+    ) -> list[Page]:
+        """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
+
+        When it returns the commit was acknowledged; when it raises, nothing is known to have happened.
+        """
+        async with self._one_at_a_time:
+            async with self.connection.transaction():
+                locked = await lanes_of.lock(self.connection, lanes)
+                tx = Transaction(self.connection, self._terms, now=now, read_through=read_through, lanes=locked)
+                await body(tx)
+                await dispatch_woken(tx, self.intake, now, hand_over=hand_over)
+                pages = await save(tx, self._terms, self._eras, self._real_microseconds())
+                reach("before_commit")
+            reach("after_commit")
+            self._eras.update((page.lane, page.era) for page in pages)
+            return pages

@@ -1,0 +1,70 @@
+-- name: insert_sequences
+-- Every topic this service writes has a counter in every lane.
+insert into sequence (topic, lane) select t, l from unnest($1::text[]) t, generate_series(0, $2::int - 1) l on conflict do nothing;
+
+-- name: insert_publications
+-- And a note of how far it is in Kafka.
+insert into publication (topic, lane) select t, l from unnest($1::text[]) t, generate_series(0, $2::int - 1) l on conflict do nothing;
+
+-- name: draw_sequences
+-- Gapless, because the number commits with its page; in order, because the lane is locked.
+update sequence s set next_sequence = s.next_sequence + n.count
+from unnest($1::text[], $2::smallint[], $3::int[]) as n (topic, lane, count)
+where s.topic = n.topic and s.lane = n.lane
+returning s.topic, s.lane, s.next_sequence - n.count as first_sequence, s.era_first;
+
+-- name: insert_pages
+-- One row per topic and lane of the transaction.
+insert into page (topic, lane, era, era_first, first_sequence, last_sequence, said_at, adopted, events)
+select * from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::boolean[], $9::bytea[])
+on conflict do nothing;
+
+-- name: load_unpublished
+-- What was said in these lanes and is not yet noted as published.
+select s.topic, s.lane, p.published, s.next_sequence - 1 as last_sequence, p.mark_offset, p.mark_id, p.say_again_from
+from sequence s join publication p using (topic, lane)
+where s.lane = any($1::smallint[]) and (p.published < s.next_sequence - 1 or p.say_again_from is not null);
+
+-- name: load_publications
+-- How far each of these lanes is in Kafka, and where its last acknowledged record stands.
+select topic, lane, published, mark_offset, mark_id from publication where lane = any($1::smallint[]);
+
+-- name: load_pages
+-- The next pages of one topic and lane after a sequence. Adopted pages are in the topic already.
+select topic, lane, era, era_first, first_sequence, said_at, adopted, events from page
+where topic = $1 and lane = $2 and last_sequence > $3 and not adopted
+order by first_sequence limit $4;
+
+-- name: load_pages_again
+-- Everything said from a sequence on up to what is published, adopted pages included, in the order of the eras.
+select topic, lane, era, era_first, first_sequence, said_at, adopted, events from page
+where topic = $1 and lane = $2 and last_sequence >= $3 and (adopted or first_sequence <= $4) and (era, first_sequence) > ($5, $6)
+order by era, first_sequence limit $7;
+
+-- name: load_page_ranges
+-- Which numbers of which eras are pages of ours: what else stands in the topic was said by a self that a restore has forgotten.
+select era, first_sequence, last_sequence from page where topic = $1 and lane = $2 and last_sequence >= $3;
+
+-- name: note_published
+-- Never backwards: two publishers for a moment mean repeats, not doubts.
+update publication p set published = greatest(p.published, n.published), mark_offset = n.mark_offset, mark_id = n.mark_id
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[]) as n (topic, lane, published, mark_offset, mark_id)
+where p.topic = n.topic and p.lane = n.lane;
+
+-- name: ask_to_say_again
+-- The lane's publisher says everything from this number on once more.
+update publication set say_again_from = least(coalesce(say_again_from, $3), $3) where topic = $1 and lane = $2;
+
+-- name: said_again
+-- Done, unless somebody has asked for more meanwhile.
+update publication set say_again_from = null, mark_offset = $4, mark_id = $5 where topic = $1 and lane = $2 and say_again_from = $3;
+
+-- name: delete_old_pages
+-- Pages are kept for weeks, not for ever; an unpublished one never goes.
+delete from page where ctid in (
+    select p.ctid from page p join publication b using (topic, lane)
+    where p.said_at < $1 and p.last_sequence <= b.published and p.lane = any($2::smallint[]) limit 1000);
+
+-- name: next_sequence
+-- The number that the next event of this topic and lane will carry.
+select next_sequence from sequence where topic = $1 and lane = $2;

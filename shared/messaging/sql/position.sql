@@ -1,0 +1,40 @@
+-- name: insert_positions
+-- A partition never read begins at its beginning.
+insert into position (topic, partition) select * from unnest($1::text[], $2::smallint[]) on conflict do nothing;
+
+-- name: load_positions
+-- Where this service stopped reading each of these partitions.
+select p.topic, p.partition, p.next_offset, p.era, p.last_sequence, p.last_offset, p.last_digest, p.gap_since, p.stopped_reason
+from position p join unnest($1::text[], $2::smallint[]) as asked (topic, partition) using (topic, partition);
+
+-- name: load_all_positions
+-- Of all partitions, those that other replicas hold included.
+select topic, partition, next_offset, gap_since, stopped_reason from position;
+
+-- name: advance_positions
+-- Compare-and-set: a process that was overtaken matches fewer rows and rolls back.
+update position p
+set next_offset = n.next_offset, era = n.era, last_sequence = n.last_sequence, last_offset = n.last_offset,
+    last_digest = n.last_digest, gap_since = n.gap_since
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[])
+     as n (topic, partition, seen_offset, next_offset, era, last_sequence, last_offset, last_digest, gap_since)
+where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
+returning p.topic;
+
+-- name: pass_over
+-- What ends in control records leaves nothing to handle; without this a deadline would wait for them for ever.
+update position p set next_offset = n.next_offset
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) as n (topic, partition, seen_offset, next_offset)
+where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset;
+
+-- name: rewind_position
+-- An internal topic that is not the one we knew is read from its beginning; era and sequence drop what is known.
+update position set next_offset = $3, last_offset = null, last_digest = null where topic = $1 and partition = $2;
+
+-- name: stop_position
+-- Nothing is read here until an operator says where to go on.
+update position set stopped_reason = $3 where topic = $1 and partition = $2;
+
+-- name: lanes_with_gaps
+-- A gap in one internal topic stops its lane in all of them.
+select partition as lane, topic from position where gap_since is not null and partition = any($1::smallint[]);

@@ -1,0 +1,43 @@
+-- name: count_waiting
+-- How many wait under each of these keys: the number is bounded.
+select kind, key, count(*)::int as waiting
+from waiting join unnest($1::text[], $2::text[]) as asked (kind, key) using (kind, key) group by kind, key;
+
+-- name: insert_waiting
+-- In order of arrival; identity numbers keep that order.
+insert into waiting (lane, kind, key, topic, partition, "offset", since, due, record)
+select lane, kind, key, topic, partition, "offset", $1, due, record
+from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::timestamptz[], $9::bytea[])
+     with ordinality as n (lane, kind, key, topic, partition, "offset", due, record, place)
+order by place;
+
+-- name: take_waiting
+-- By key, never by rescanning; only in lanes that this transaction has locked.
+delete from waiting using unnest($1::text[], $2::text[]) as woken (kind, key)
+where waiting.kind = woken.kind and waiting.key = woken.key and waiting.lane = any($3::smallint[])
+returning waiting.id, waiting.kind, waiting.key, waiting.record;
+
+-- name: hand_over_waiting
+-- Woken, but of a lane that is not locked here, or not to be handled in this transaction: that lane's sweep takes it up.
+update waiting set kind = 'replay' from unnest($1::text[], $2::text[]) as woken (kind, key)
+where waiting.kind = woken.kind and waiting.key = woken.key;
+
+-- name: load_ready
+-- Handed over, replayed, or set aside while its lane stood still.
+select w.id, w.kind, w.lane, w.record from waiting w left join lane l on l.lane = w.lane
+where w.kind in ('lane', 'replay') and coalesce(w.lane, 0) = any($1::smallint[])
+  and l.stopped_reason is null and not coalesce(w.lane, 0) = any($2::smallint[])
+order by w.id limit $3;
+
+-- name: delete_waiting
+-- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
+delete from waiting where id = any($1::bigint[]) returning id;
+
+-- name: load_waiting_keys
+-- What somebody waits for in these lanes.
+select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) limit $3;
+
+-- name: load_expired
+-- Waited long enough; the answer from outside did not come.
+select id, record from waiting
+where lane = any($1::smallint[]) and due <= $2 and kind not in ('lane', 'replay') order by id limit $3;

@@ -1,0 +1,56 @@
+"""What a service tells the engine: the topics it reads, who handles which type, and what is due by the clock."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from shared.contracts.events import EventType
+from shared.messaging.message import Message
+from shared.messaging.page import Said
+from shared.messaging.transaction import Transaction
+
+T = TypeVar("T")
+
+Handler = Callable[[Transaction, Sequence[Message[T]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[T]):
+    """One event type and who handles it.
+
+    `handle` None: understood, and of no concern to this service. `lane`: how a record of an external topic finds
+    its lane; None there means a shared cause. On internal topics the partition is the lane.
+    """
+
+    event: EventType[T]
+    handle: Handler[T] | None
+    lane: Callable[[T], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One topic a service reads. The order of sources is the order in which a batch is handled: causes before effects.
+
+    `parks_malformed` False: another reader of the topic parks bytes, envelopes and types that nobody understands.
+    """
+
+    topic: str
+    subscriptions: tuple[Subscription[Any], ...]
+    internal: bool = False
+    parks_malformed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What is due by the clock, swept for the lanes this process holds.
+
+    `sweep` does a bounded portion and returns how much it did; as long as it did something it is called again.
+    """
+
+    name: str
+    sweep: Callable[[Transaction, Sequence[int]], Awaitable[int]]
+
+
+# Takes over what this service said and a restore has forgotten:
+# (tx, lane, topic, its events in the order in which they were said, whether none between them is missing).
+Adopt = Callable[[Transaction, int, str, Sequence[Said], bool], Awaitable[None]]

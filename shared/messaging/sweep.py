@@ -1,0 +1,106 @@
+"""Sweeps: what is due by the clock in the lanes this process holds, a bounded portion per transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import structlog
+
+from shared.contracts.reasons import ParkReason
+from shared.messaging.intake import Intake
+from shared.messaging.lane import QUERIES
+from shared.messaging.lane import stop as stop_lane
+from shared.messaging.message import unpack
+from shared.messaging.page import Page
+from shared.messaging.plan import Retention
+from shared.messaging.position import PositionMoved
+from shared.messaging.session import Session
+from shared.messaging.subscription import Timer
+from shared.messaging.transaction import ParkedRecord, Transaction
+from shared.postgres.failures import is_infrastructure
+
+LOG = structlog.get_logger()
+PORTION = 500
+PORTIONS_AT_ONCE = 200
+
+
+def engine_timers(intake: Intake, retention: Retention) -> tuple[Timer, ...]:
+    """What the engine itself sweeps, the same in every service."""
+
+    async def expire(tx: Transaction, lanes: Sequence[int]) -> int:
+        rows = await tx.connection.fetch(QUERIES["load_expired"], list(lanes), tx.read_through, PORTION)
+        taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
+        if len(taken) != len(rows):
+            raise PositionMoved
+        for row in rows:
+            item = intake.understand(unpack(row["record"]), tx.now)
+            lane = item.message.lane if item.message else None
+            tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
+        return len(rows)
+
+    async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
+        await tx.connection.execute(QUERIES["clear_set_aside"], list(lanes))
+        await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.read_through)
+        return 0
+
+    async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:
+        pages = await tx.connection.execute(QUERIES["delete_old_pages"], tx.now - retention.pages, list(lanes))
+        parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
+        return _count(pages) + _count(parked)
+
+    return (Timer("expire", expire), Timer("end_queues", end_queues), Timer("forget_old", forget_old))
+
+
+def _count(status: str) -> int:
+    return int(status.rsplit(" ", 1)[-1])
+
+
+Offer = Callable[[Iterable[Page]], None]
+
+
+async def sweep(
+    session: Session, timer: Timer, lanes: Sequence[int], now: datetime, read_through: datetime, offer: Offer
+) -> list[int]:
+    """Runs one timer to the end of what is due; returns the lanes that stand still.
+
+    An unknown failure is tried again lane by lane, so that only the lane that has it stops.
+    """
+    standing_still: list[int] = []
+    for _ in range(PORTIONS_AT_ONCE):
+        try:
+            done, standing_still = await _portion(session, timer, lanes, now, read_through, offer)
+        except Exception as error:
+            if is_infrastructure(error) or isinstance(error, PositionMoved):
+                raise
+            if len(lanes) == 1:
+                await _stop(session, lanes[0], timer, error, now)
+                return list(lanes)
+            for lane in lanes:
+                standing_still += await sweep(session, timer, [lane], now, read_through, offer)
+            return standing_still
+        if done == 0:
+            break
+    return standing_still
+
+
+async def _portion(
+    session: Session, timer: Timer, lanes: Sequence[int], now: datetime, read_through: datetime, offer: Offer
+) -> tuple[int, list[int]]:
+    done = 0
+    still: list[int] = []
+
+    async def body(tx: Transaction) -> None:
+        nonlocal done
+        still.extend(lane for lane in lanes if tx.lanes[lane].stopped_reason is not None)
+        going = [lane for lane in lanes if tx.lanes[lane].stopped_reason is None]
+        done = await timer.sweep(tx, going) if going else 0
+
+    offer(await session.transact(lanes, body, now=now, read_through=read_through))
+    return done, still
+
+
+async def _stop(session: Session, lane: int, timer: Timer, error: Exception, now: datetime) -> None:
+    async def body(tx: Transaction) -> None:
+        await stop_lane(tx.connection, lane, "invariant", f"{timer.name}: {error!r}"[:500], now)
+
+    LOG.error("lane_stopped", lane=lane, reason="invariant", timer=timer.name, error=repr(error), exc_info=error)
+    await session.transact([lane], body, now=now, read_through=now)

@@ -1,0 +1,105 @@
+"""Looks into topics outside the consumer group: where they begin and end, and what stands at an offset."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from types import TracebackType
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from shared.messaging.message import Record, TopicPartition
+
+DEADLINE_SECONDS = 15.0
+
+
+def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
+    """Header values may be null or not UTF-8; the client's own parser would drop the whole batch for one of them."""
+    headers = tuple((name, value) for name, value in raw.headers if value is not None)
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
+
+
+class Topics:
+    """A consumer without a group, for questions asked at assignment, by deadlines and by the minute."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __aenter__(self) -> "Topics":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+            self._consumer = None
+
+    async def _ready(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap,
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+            )
+            await consumer.start()
+            self._consumer = consumer
+        return self._consumer
+
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset after the last readable record of each partition."""
+        async with self._one_at_a_time:
+            return await self._offsets(places, "end_offsets")
+
+    async def beginnings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offset that retention has left in each partition."""
+        async with self._one_at_a_time:
+            return await self._offsets(places, "beginning_offsets")
+
+    async def _offsets(self, places: Collection[TopicPartition], question: str) -> dict[TopicPartition, int]:
+        if not places:
+            return {}
+        consumer = await self._ready()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            found = await getattr(consumer, question)(list(places))
+        return {TopicPartition(*place): offset for place, offset in found.items()}
+
+    async def records_at(self, wanted: Mapping[TopicPartition, int]) -> dict[TopicPartition, Record]:
+        """The record at one offset of each partition; a partition is missing when nothing stands there."""
+        ends, beginnings = await self.ends(wanted), await self.beginnings(wanted)
+        there = {place: at for place, at in wanted.items() if beginnings[place] <= at < ends[place]}
+        found: dict[TopicPartition, Record] = {}
+        async with self._one_at_a_time:
+            consumer = await self._assign(there)
+            open_places = set(there)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while open_places:
+                    for place, records in (await consumer.getmany(timeout_ms=100)).items():
+                        if place in open_places and records[0].offset == there[place]:
+                            found[TopicPartition(*place)] = record_of(records[0])
+                        open_places.discard(place)
+                    passed = {place for place in open_places if await consumer.position(place) > there[place]}
+                    open_places -= passed
+        return found
+
+    async def read(self, place: TopicPartition, start: int, end: int) -> list[Record]:
+        """All records of a partition in [start, end)."""
+        records: list[Record] = []
+        async with self._one_at_a_time:
+            consumer = await self._assign({place: start})
+            while await consumer.position(place) < end:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    came = await consumer.getmany(timeout_ms=100)
+                records += [record_of(raw) for raws in came.values() for raw in raws if raw.offset < end]
+        return records
+
+    async def _assign(self, starts: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:
+        consumer = await self._ready()
+        consumer.assign(list(starts))
+        for place, start in starts.items():
+            consumer.seek(place, start)
+        return consumer

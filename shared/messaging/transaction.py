@@ -1,0 +1,145 @@
+"""What handlers and timers get. It collects what they decide; nothing in it reaches a broker."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from asyncpg import Connection
+
+from shared.contracts.events import EventType
+from shared.contracts.reasons import ParkReason
+from shared.contracts.sealed import KeyRing
+from shared.messaging.lane import QUERIES, Lane
+from shared.messaging.message import Message, Record
+from shared.messaging.page import Said
+
+T = TypeVar("T")
+
+GENESIS = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for all transactions of a service: its name, its vault for parked bytes, its bounds."""
+
+    service: str
+    vault: KeyRing
+    internal_topics: frozenset[str]
+    wait_at_most: timedelta
+    waiting_per_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRecord:
+    record: Record
+    reason: ParkReason
+    detail: str
+    lane: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRecord:
+    record: Record
+    kind: str
+    key: str
+    lane: int | None
+    due: datetime | None
+
+
+class Transaction:
+    """One database transaction over a batch or a sweep.
+
+    `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since the inputs have been
+    read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the batch's lanes locked.
+    """
+
+    def __init__(
+        self, connection: Connection, terms: Terms, *, now: datetime, read_through: datetime, lanes: dict[int, Lane]
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self.read_through = read_through
+        self.lanes = lanes
+        self.announced: dict[tuple[str, int], list[Said]] = {}
+        self.parked: list[ParkedRecord] = []
+        self.waiting: list[WaitingRecord] = []
+        self.woken: dict[tuple[str, str], None] = {}
+        self._claimed: dict[str, set[str]] = {}
+        self._terms = terms
+
+    def announce(
+        self, event: EventType[T], data: T, *, lane: int, key: str, topic: str | None = None, trace: str | None = None
+    ) -> None:
+        """Says an event in a lane; it is published after the commit, by the lane's publisher."""
+        headers = {"traceparent": trace} if trace else {}
+        self.say(topic or event.topic, lane, Said(event.name, key, event.dump(data), headers))
+
+    def say(self, topic: str, lane: int, said: Said) -> None:
+        self.announced.setdefault((topic, lane), []).append(said)
+
+    def park(self, message: Message[Any], reason: ParkReason, detail: str = "") -> None:
+        """The record breaks a rule: kept sealed, pointed out on the dead letters, never looped. No value in `detail`."""
+        self.parked.append(ParkedRecord(message.record, reason, detail, message.lane))
+
+    def wait(self, message: Message[Any], kind: str, key: str) -> None:
+        """Sets a message aside until `wake(kind, key)`. What waits for an internal event never expires."""
+        internal = message.record.topic in self._terms.internal_topics
+        due = None if internal else self.now + self._terms.wait_at_most
+        self.waiting.append(WaitingRecord(message.record, kind, key, message.lane, due))
+
+    def wake(self, kind: str, key: str) -> None:
+        """What waits under the key is handled in this transaction, after the batch's own messages."""
+        self.woken[(kind, key)] = None
+
+    async def waiting_keys(self, kind: str, lanes: Sequence[int], at_most: int = 1000) -> list[str]:
+        """The keys of a kind for which somebody waits in these lanes."""
+        rows = await self.connection.fetch(QUERIES["load_waiting_keys"], kind, list(lanes), at_most)
+        return [row["key"] for row in rows]
+
+    async def claim(self, kind: str, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Claims keys that are unique across lanes for ever: key -> owner wanted; returns key -> owner that stands."""
+        if not wanted:
+            return {}
+        keys, owners = list(wanted), list(wanted.values())
+        mine = await self.connection.fetch(QUERIES["insert_claims"], kind, keys, owners)
+        self._claimed.setdefault(kind, set()).update(row["key"] for row in mine)
+        if len(mine) == len(keys):
+            return dict(wanted)
+        rows = await self.connection.fetch(QUERIES["load_claims"], kind, keys)
+        return {row["key"]: row["owner"] for row in rows}
+
+    async def release(self, kind: str, keys: Iterable[str]) -> None:
+        """Gives back claims made in this very transaction; older ones stand."""
+        unused = [key for key in keys if key in self._claimed.get(kind, ())]
+        if unused:
+            await self.connection.execute(QUERIES["delete_claims"], kind, unused)
+            self._claimed[kind].difference_update(unused)
+
+    def catching_up(self, lane: int) -> bool:
+        """After a restore this lane has not yet read again all that it once knew."""
+        return self.lanes[lane].catching_up
+
+    async def operation(self, verb: str, who: str, why: str, detail: Mapping[str, object]) -> None:
+        """Writes down what was done, by whom and why, in the hash-chained log of operations."""
+        await record_operation(self.connection, self.now, verb, who, why, detail)
+
+
+async def record_operation(
+    connection: Connection, now: datetime, verb: str, who: str, why: str, detail: Mapping[str, object]
+) -> None:
+    """Adds one row to the chain; `connection` is in a transaction."""
+    await connection.execute(QUERIES["lock_operations"])
+    last = await connection.fetchrow(QUERIES["last_operation"])
+    number, previous = (last["number"] + 1, last["hash"]) if last else (1, GENESIS)
+    text = json.dumps(detail, sort_keys=True, separators=(",", ":"))
+    seal = operation_hash(previous, number, now, verb, who, why, text)
+    await connection.execute(QUERIES["insert_operation"], number, now, verb, who, why, text, previous, seal)
+
+
+def operation_hash(previous: bytes, number: int, at: datetime, verb: str, who: str, why: str, detail: str) -> bytes:
+    """SHA-256 over the previous hash and the row; `detail` is JSON with sorted keys."""
+    canonical = json.dumps([number, at.isoformat(), verb, who, why, json.loads(detail)], sort_keys=True)
+    return hashlib.sha256(previous + canonical.encode()).digest()
