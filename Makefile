@@ -29,7 +29,7 @@ demo: $(STAMP) ## Put a cohort through the whole programme, with trouble in it; 
 
 .PHONY: up
 up: $(STAMP) ## Start Kafka, Postgres, three services and the partner simulator, and leave them running
-	PARTNERS="$(PARTNERS)" CLOCK="$(CLOCK)" $(BIN)/python -m deploy.local.up
+	$(BIN)/python -m deploy.local.up
 
 .PHONY: down
 down: $(STAMP) ## Stop what `make up` started; the data stays

@@ -17,6 +17,7 @@ from deploy.local.ports import Deadline
 
 # The kernel counts start times from when it booted, and may correct its idea of when that was.
 SAME_START_WITHIN_SECONDS = 5.0
+POLL_SECONDS = 0.01
 
 
 class DidNotStart(Exception):
@@ -110,17 +111,18 @@ class Process:
                 raise DidNotStart(f"{self.name} ended at once{self._last_words()}")
             if deadline.passed:
                 raise DidNotStart(f"{self.name} did not answer within {seconds:g} s{self._last_words()}")
-            time.sleep(0.02)
+            time.sleep(POLL_SECONDS)
 
     def stop(self, seconds: float = 30.0, by: signal.Signals = signal.SIGTERM) -> bool:
         """Ask it to end, and end it when `seconds` have passed; whether it went by itself."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self._process.send_signal(by)
-        try:
-            self._process.wait(timeout=seconds)
-        except psutil.TimeoutExpired:
-            self.kill()
-            return False
+        deadline = Deadline(seconds)
+        while self.alive:
+            if deadline.passed:
+                self.kill()
+                return False
+            time.sleep(POLL_SECONDS)
         return True
 
     def kill(self) -> None:
@@ -132,7 +134,7 @@ class Process:
                     member.kill()
             deadline = Deadline(30)
             while self.alive or (any(map(_runs, family[1:])) and not deadline.passed):
-                time.sleep(0.005)
+                time.sleep(POLL_SECONDS)
 
     def freeze(self) -> None:
         """SIGSTOP: it stays, and does nothing."""
@@ -148,7 +150,7 @@ class Process:
 
 
 def _runs(process: psutil.Process) -> bool:
-    # A grandchild whose parent is gone stays a zombie until the machine's first process reaps it.
+    # What is not our own child stays a zombie until somebody else reaps it, which may take seconds.
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

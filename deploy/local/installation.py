@@ -1,0 +1,224 @@
+"""A whole installation in one folder: what `make up`, the demo, the tests and the benchmarks start alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.local.kafka import Kafka
+from deploy.local.keys import make_keys, password
+from deploy.local.paths import ROOT
+from deploy.local.ports import free_port
+from deploy.local.postgres import SUPERUSER, Postgres
+from deploy.local.processes import Process
+from deploy.local.roles import DATABASE, create_database, create_roles
+from deploy.local.services import SERVICES, Service
+from deploy.local.topics import create_topics
+from shared.contracts.topics import PARTNERS
+
+CLOCK_VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
+READY_VARIABLE = "SALUR_READY_FILE"
+
+
+def _say_nothing(line: str) -> None:
+    """The progress of an installation that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Loopback ports; 0 = a free one."""
+
+    kafka: int = 0
+    postgres: int = 0
+    enrollment: int = 0
+    completion: int = 0
+    payment: int = 0
+
+
+class Installation:
+    """Kafka, PostgreSQL, topics, roles, schemas, keys, three services, and the partner simulator if wanted.
+
+    `settings` are environment variables for the services, on top of the caller's own environment.
+    Everything is kept under `folder`; starting a folder again goes on with the data in it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports | None = None,
+        *,
+        settings: Mapping[str, str] | None = None,
+        progress: Callable[[str], None] = _say_nothing,
+    ) -> None:
+        ports = ports or Ports()
+        self.folder = folder
+        self.keys = folder / "keys"
+        self.clock_file = folder / "clock-offset"
+        self.kafka = Kafka(folder / "kafka", ports.kafka)
+        self.postgres = Postgres(folder / "postgres", ports.postgres, password=password(self.keys, SUPERUSER))
+        self.partners: Process | None = None
+        self._settings = dict(settings or {})
+        self._progress = progress
+        self.services = {
+            name: self.replica(name, 1, port=getattr(ports, name) or free_port()) for name in SERVICES
+        }
+
+    @property
+    def postgres_url(self) -> str:
+        """The superuser's way into the database of the services."""
+        return self.postgres.url(DATABASE)
+
+    def service_postgres_url(self, service: str) -> str:
+        """The way a service itself connects."""
+        return self.postgres_url.replace(
+            f"{SUPERUSER}:{password(self.keys, SUPERUSER)}", f"{service}:{password(self.keys, service)}"
+        )
+
+    def replica(self, service: str, number: int, *, port: int = 0) -> Service:
+        """One more replica of a service, not yet started; the caller ends it."""
+        name = f"{service}-{number}"
+        return Service(
+            service,
+            replica=name,
+            port=port or free_port(),
+            environment=self._environment_of(service),
+            log=self.folder / "log" / f"{name}.log",
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What a command needs to find this installation: the lines of `salur.env`."""
+        found = {
+            "SALUR_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "SALUR_POSTGRES_URL": self.postgres_url,
+            "SALUR_KEYS_FOLDER": str(self.keys),
+            CLOCK_VARIABLE: str(self.clock_file),
+        }
+        for name, service in self.services.items():
+            found[f"SALUR_{name.upper()}_URL"] = service.url
+            prefix = f"{name.upper()}_"
+            found |= {key: value for key, value in service.environment.items() if key.startswith(prefix)}
+        return found
+
+    def write_environment(self, path: Path) -> None:
+        """Write `export NAME=value` lines, readable by the owner alone since passwords are among them."""
+        lines = [
+            f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment().items())
+        ]
+        path.touch(mode=0o600)
+        path.write_text("".join(lines))
+
+    def set_clock(self, now: datetime | None) -> None:
+        """Let the programme's clock show `now` and run on from there; None = real time."""
+        self.move_clock(int((now - datetime.now(UTC)).total_seconds()) if now else 0)
+
+    def move_clock(self, offset_seconds: int) -> None:
+        """Set what is added to real time, in whole seconds; everything that runs follows within a second."""
+        making = self.clock_file.with_suffix(".making")
+        making.parent.mkdir(parents=True, exist_ok=True)
+        making.write_text(f"{offset_seconds}\n")
+        making.replace(self.clock_file)
+
+    def start(self) -> None:
+        """Everything but the partner simulator, in order; what a failed start left running is ended."""
+        try:
+            self.start_infrastructure()
+            self.prepare()
+            self.start_services()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_infrastructure(self) -> None:
+        """Kafka and PostgreSQL, side by side."""
+        self._progress(f"Kafka on port {self.kafka.port}, PostgreSQL on port {self.postgres.port}")
+        _together(self.kafka.start, self.postgres.start)
+
+    def prepare(self) -> None:
+        """Keys, clock, topics, database, roles and schemas; what is there already stays."""
+        self._progress("keys, topics, roles, schemas")
+        make_keys(self.keys, services=SERVICES, partners=PARTNERS)
+        if not self.clock_file.exists():
+            self.move_clock(0)
+        asyncio.run(self._create_topics_and_roles())
+        _together(*(service.migrate for service in self.services.values()))
+
+    def start_services(self) -> None:
+        """The three services, side by side; returns when all are ready."""
+        for service in self.services.values():
+            self._progress(f"{service.name} on port {service.port}")
+            service.launch()
+        _together(*(service.wait_ready for service in self.services.values()))
+
+    def start_partners(self, seconds: float = 60.0) -> None:
+        """The simulator of all payment partners; it makes the file `SALUR_READY_FILE` when it listens."""
+        self._progress("partner simulator")
+        ready = self.folder / "run" / "partners.ready"
+        ready.unlink(missing_ok=True)
+        self.partners = Process.start(
+            "partners",
+            [sys.executable, "-m", "deploy.local.partners"],
+            log=self.folder / "log" / "partners.log",
+            environment={**os.environ, **self.environment(), READY_VARIABLE: str(ready)},
+            folder=ROOT,
+        )
+        self.partners.wait_until(ready.exists, seconds)
+
+    def stop(self) -> None:
+        """An orderly end of everything, readers first; the data stays."""
+        if self.partners is not None:
+            self.partners.stop()
+        _together(*(service.stop for service in self.services.values()))
+        _together(self.kafka.stop, self.postgres.stop)
+
+    def kill(self) -> None:
+        """SIGKILL to everything at once."""
+        if self.partners is not None:
+            self.partners.kill()
+        _together(*(server.kill for server in self._servers()))
+
+    def processes(self) -> list[Process]:
+        """All that were started, in the order in which they are to be stopped."""
+        found = [self.partners, *(server.process for server in self._servers())]
+        return [process for process in found if process is not None]
+
+    def __enter__(self) -> Installation:
+        self.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
+
+    def _servers(self) -> Sequence[Service | Kafka | Postgres]:
+        return (*self.services.values(), self.kafka, self.postgres)
+
+    async def _create_topics_and_roles(self) -> None:
+        await create_topics(self.kafka.bootstrap)
+        await create_database(self.postgres.url())
+        await create_roles(self.postgres_url, {service: password(self.keys, service) for service in SERVICES})
+
+    def _environment_of(self, service: str) -> dict[str, str]:
+        # A service is told its own way into the database and nobody else's, the superuser's least of all.
+        given = {name: value for name, value in os.environ.items() if not name.startswith("SALUR_")}
+        prefix = service.upper()
+        return {
+            **given,
+            **self._settings,
+            f"{prefix}_POSTGRES_URL": self.service_postgres_url(service),
+            f"{prefix}_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            f"{prefix}_KEYS_FOLDER": str(self.keys),
+            CLOCK_VARIABLE: str(self.clock_file),
+        }
+
+
+def _together(*actions: Callable[[], object]) -> None:
+    """Run actions side by side, wait for all of them, and raise the first failure."""
+    with ThreadPoolExecutor(max_workers=len(actions)) as pool:
+        for running in [pool.submit(action) for action in actions]:
+            running.result()

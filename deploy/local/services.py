@@ -1,0 +1,98 @@
+"""One replica of a service as a child process."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.paths import ROOT
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import DidNotStart, Process
+
+SERVICES = ("enrollment", "completion", "payment")
+
+
+class Service:
+    """One replica; `environment` is all it gets, `port` is where it answers HTTP."""
+
+    def __init__(
+        self, name: str, *, replica: str, port: int, environment: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self.replica = replica
+        self.port = port
+        self.log = log
+        self.process: Process | None = None
+        self.environment = {
+            **environment,
+            f"{name.upper()}_HTTP_PORT": str(port),
+            f"{name.upper()}_REPLICA": replica,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def migrate(self) -> None:
+        """Bring its schema up to date; raises DidNotStart with what the command said."""
+        done = subprocess.run(
+            self.command("migrate"),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise DidNotStart(f"{self.name} could not migrate its schema\n{done.stdout}{done.stderr}")
+
+    def start(self, seconds: float = 60.0) -> None:
+        """Start it and return when it says that it is ready."""
+        self.launch()
+        self.wait_ready(seconds)
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self.process = Process.start(
+            self.replica, self.command("run"), log=self.log, environment=self.environment, folder=ROOT
+        )
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Wait for `/health/ready`; raises DidNotStart, and ends the process, if that does not come."""
+        if self.process is None:
+            raise DidNotStart(f"{self.replica} was not launched")
+        try:
+            self.process.wait_until(self.ready, seconds)
+        except DidNotStart:
+            self.process.kill()
+            raise
+
+    def ready(self) -> bool:
+        """Whether `/health/ready` answers 200 now."""
+        link = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(link):
+            link.request("GET", "/health/ready")
+            return link.getresponse().status == http.client.OK
+        return False
+
+    def stop(self, seconds: float = 30.0) -> bool:
+        """SIGTERM; whether it ended in time (else it was killed)."""
+        return self.process is None or self.process.stop(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash."""
+        if self.process is not None:
+            self.process.kill()
+
+    def restart(self) -> None:
+        """Stop (if it still runs) and start again under the same name."""
+        self.stop()
+        self.start()
+
+    def command(self, *verb: str) -> list[str]:
+        """The command line of one of its verbs."""
+        return [sys.executable, "-m", f"services.{self.name}", *verb]

@@ -1,0 +1,119 @@
+"""`make up`: a local installation, left running.
+
+`CLOCK=2023-02-18T03:00:00Z` sets its clock, `PARTNERS=none` leaves the partner simulator out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from deploy.local.installation import Installation, Ports
+from deploy.local.paths import VAR
+from deploy.local.ports import is_taken
+from deploy.local.processes import DidNotStart
+from deploy.local.running import ORDER, forget, still_running, write_down
+
+# Each port: the setting that moves it, and where it is unless moved.
+PORT_SETTINGS = {
+    "kafka": ("SALUR_KAFKA_PORT", 19092),
+    "postgres": ("SALUR_POSTGRES_PORT", 15432),
+    "enrollment": ("ENROLLMENT_HTTP_PORT", 8081),
+    "completion": ("COMPLETION_HTTP_PORT", 8082),
+    "payment": ("PAYMENT_HTTP_PORT", 8083),
+}
+
+
+class Refused(Exception):
+    """Nothing was started; says why and what to do."""
+
+
+def main() -> None:
+    """Start what is asked for in the environment; exits 1 with a reason if it cannot."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        up(VAR, os.environ)
+    except (Refused, DidNotStart) as refusal:
+        sys.exit(f"make up: {refusal}")
+    except KeyboardInterrupt:
+        sys.exit("make up: interrupted; what had started was stopped")
+
+
+def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
+    """Start an installation in `folder` and leave it running; raises Refused before anything is started."""
+    _refuse_if_running(folder / "run")
+    ports = ports_wished(wishes)
+    clock = clock_wished(wishes)
+    partners = wishes.get("PARTNERS") or "simulated"
+    if partners not in ("simulated", "none"):
+        raise Refused(f"PARTNERS is {partners!r}; it can be 'none' or left out")
+    began = time.monotonic()
+    installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
+    installation.set_clock(clock)
+    try:
+        installation.start()
+        if partners == "simulated":
+            installation.start_partners()
+        write_down(installation.processes(), folder / "run")
+    except BaseException:
+        installation.stop()
+        raise
+    installation.write_environment(folder / "salur.env")
+    print(f"Salur is up after {time.monotonic() - began:.0f} s. Addresses: {folder / 'salur.env'}")
+    return installation
+
+
+def ports_wished(wishes: Mapping[str, str]) -> Ports:
+    """The ports as set or by default; raises Refused if one is taken or is no port."""
+    chosen = {name: _port(name, wishes) for name in PORT_SETTINGS}
+    if len(set(chosen.values())) < len(chosen):
+        raise Refused(f"two of the ports are the same: {chosen}")
+    return Ports(**chosen)
+
+
+def clock_wished(wishes: Mapping[str, str]) -> datetime | None:
+    """The time CLOCK asks for; None = real time."""
+    text = wishes.get("CLOCK")
+    if not text:
+        return None
+    try:
+        clock = datetime.fromisoformat(text)
+    except ValueError:
+        clock = None
+    if clock is None or clock.tzinfo is None:
+        raise Refused(f"CLOCK is {text!r}; it must look like 2023-02-18T03:00:00Z")
+    return clock
+
+
+def _port(name: str, wishes: Mapping[str, str]) -> int:
+    setting, default = PORT_SETTINGS[name]
+    text = wishes.get(setting) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise Refused(f"{setting} is {text!r}, which is no port")
+    if is_taken(int(text)):
+        raise Refused(f"port {text} for {name} is taken; move it with {setting}=<port> make up")
+    return int(text)
+
+
+def _refuse_if_running(run: Path) -> None:
+    alive = [process.name for process in still_running(run)]
+    if not alive:
+        forget(run)
+        return
+    gone = [name for name in ORDER if name not in alive and (run / f"{name}.json").exists()]
+    if gone:
+        raise Refused(f"only partly up ({', '.join(gone)} ended); run make down, then make up")
+    raise Refused("already up; make down stops it")
+
+
+def _as_interrupt(signum: int, frame: object) -> None:  # noqa: ARG001 - the signature is Python's
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
