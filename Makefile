@@ -41,6 +41,7 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 
 .PHONY: test
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
+	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
 
 .PHONY: check

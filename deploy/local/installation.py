@@ -160,6 +160,7 @@ class Installation:
         """The simulator of all payment partners; it makes the file `SALUR_READY_FILE` when it listens."""
         self._progress("partner simulator")
         ready = self.folder / "run" / "partners.ready"
+        ready.parent.mkdir(parents=True, exist_ok=True)
         ready.unlink(missing_ok=True)
         self.partners = Process.start(
             "partners",

@@ -1,4 +1,4 @@
-"""Kafka's jars, fetched once, each with the digest that was committed for it."""
+"""Kafka's jars, fetched once, each with the digest that was committed for it: `python -m deploy.local.jars`."""
 
 import fcntl
 import hashlib
@@ -62,3 +62,7 @@ def _copy_checked(jar: Path | None, target: Path, digest: str) -> None:
     if hashlib.sha256(content).hexdigest() != digest:
         raise WrongDigest(f"{target.name} is not the jar that was committed")
     target.write_bytes(content)
+
+
+if __name__ == "__main__":
+    kafka_jars()

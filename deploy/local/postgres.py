@@ -15,7 +15,7 @@ from importlib.metadata import files
 from pathlib import Path
 
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.processes import DidNotStart, Process
+from deploy.local.processes import DidNotStart, Process, refuse_taken
 
 SUPERUSER = "postgres"
 # PostgreSQL refuses to run as root; root starts it as this system user.
@@ -48,6 +48,7 @@ class Postgres:
 
     def start(self, seconds: float = 60.0) -> None:
         """Start it, as a new cluster if the folder is new, and return when it takes connections."""
+        refuse_taken(self.port, "postgres")
         self.folder.mkdir(parents=True, exist_ok=True)
         user = self._system_user()
         data = self.folder / "data"

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from deploy.local.ports import Deadline
+from deploy.local.ports import Deadline, is_taken
 
 # The kernel counts start times from when it booted, and may correct its idea of when that was.
 SAME_START_WITHIN_SECONDS = 5.0
@@ -22,6 +22,12 @@ POLL_SECONDS = 0.01
 
 class DidNotStart(Exception):
     """A process ended, or did not answer in time; says where its log is and how it ends."""
+
+
+def refuse_taken(port: int, name: str) -> None:
+    """Raise DidNotStart if another program has the port: it would answer in place of the one to be started."""
+    if is_taken(port):
+        raise DidNotStart(f"{name} did not start: port {port} is taken")
 
 
 class Process:

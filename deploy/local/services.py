@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.paths import ROOT
 from deploy.local.ports import LOOPBACK
-from deploy.local.processes import DidNotStart, Process
+from deploy.local.processes import DidNotStart, Process, refuse_taken
 
 SERVICES = ("enrollment", "completion", "payment")
 
@@ -57,6 +57,7 @@ class Service:
 
     def launch(self) -> None:
         """Start it without waiting."""
+        refuse_taken(self.port, self.replica)
         self.process = Process.start(
             self.replica, self.command("run"), log=self.log, environment=self.environment, folder=ROOT
         )

@@ -3,8 +3,10 @@
 --   salur.enrollment_password, salur.completion_password, salur.payment_password
 -- Run it as a superuser, connected to the database that the services will use.
 
--- Roles belong to the whole server, so two databases prepared at once must take turns.
-SELECT pg_advisory_xact_lock(hashtext('salur roles'));
+-- Roles belong to the whole server and an advisory lock to one database: two databases prepared at once take
+-- turns at the catalogue of roles itself, which everyone may go on reading.
+BEGIN;
+LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
 
 DO $roles$
 DECLARE
@@ -29,3 +31,4 @@ BEGIN
     END LOOP;
 END
 $roles$;
+COMMIT;

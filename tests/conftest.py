@@ -1,0 +1,35 @@
+"""What every kind of test may ask for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.infrastructure import (
+    Database,
+    KafkaServer,
+    PostgresServer,
+    kafka_server,
+    postgres_server,
+)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaServer]:
+    """A broker for the whole run; topics are not shared, so each test makes its own."""
+    with kafka_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A database server for the whole run."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    """A fresh database with the roles and empty schemas of the three services."""
+    fresh = await postgres.fresh_database()
+    yield fresh
+    await postgres.drop(fresh)

@@ -1,0 +1,174 @@
+"""The Kafka and the PostgreSQL that tests run on: real ones, always, wherever they come from.
+
+In this order: addresses in the environment (`SALUR_TEST_KAFKA_BOOTSTRAP`, `SALUR_TEST_POSTGRES_URL`: servers
+that belong to the tests alone), processes on this machine, containers. If none can be had, the tests fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from deploy.local.kafka import Kafka
+from deploy.local.postgres import Postgres
+from deploy.local.roles import create_database, create_roles
+from deploy.local.services import SERVICES
+from tests.containers import kafka_container, postgres_container
+
+PASSWORD = "test"
+Server = TypeVar("Server")
+
+
+class NotOurs(Exception):
+    """A test wants to restart a server that it was only given the address of."""
+
+
+class KafkaServer(Protocol):
+    """A broker that answers at `bootstrap` and can be started again with the same data."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+    def restart(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GivenKafka:
+    """A broker named in the environment."""
+
+    bootstrap: str
+
+    def restart(self) -> None:
+        raise NotOurs("the Kafka of SALUR_TEST_KAFKA_BOOTSTRAP cannot be restarted from here")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database with the roles and empty schemas of the three services."""
+
+    name: str
+    url: str
+    """How a superuser connects."""
+
+    def url_of(self, service: str) -> str:
+        """How a service connects: as its own role."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=f"{service}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server whose superuser connects at `url`; `restart` starts it again with the same data."""
+
+    url: str
+    restart: Callable[[], None]
+
+    async def fresh_database(self, like: Database | None = None) -> Database:
+        """An empty database with roles and schemas, or a copy of another that nobody is connected to."""
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        if like is None:
+            await create_database(self.url, name)
+        else:
+            await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{like.name}"')
+        database = Database(name, urlsplit(self.url)._replace(path=f"/{name}").geturl())
+        await create_roles(database.url, dict.fromkeys(SERVICES, PASSWORD))
+        return database
+
+    async def drop(self, database: Database) -> None:
+        """Drop a database, whoever is still connected."""
+        await self._run(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+
+    async def _run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def kafka_server() -> Iterator[KafkaServer]:
+    """The broker for this run of the tests."""
+    given = os.environ.get("SALUR_TEST_KAFKA_BOOTSTRAP")
+    if given:
+        yield GivenKafka(given)
+        return
+    with _first_that_starts(_local_kafka, kafka_container) as server:
+        yield server
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """The database server for this run of the tests."""
+    given = os.environ.get("SALUR_TEST_POSTGRES_URL")
+    if given:
+        yield PostgresServer(given, _cannot_restart_postgres)
+        return
+    with _first_that_starts(_local_postgres, _postgres_in_a_container) as server:
+        yield server
+
+
+@contextmanager
+def _first_that_starts(*ways: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    failures: list[Exception] = []
+    with ExitStack() as open_until_the_end:
+        for way in ways:
+            try:
+                server = open_until_the_end.enter_context(way())
+            except Exception as failure:  # noqa: BLE001 - whatever is wrong with one way, the next may work
+                failures.append(failure)
+            else:
+                yield server
+                return
+    raise ExceptionGroup("neither local processes nor containers could be started", failures)
+
+
+@contextmanager
+def _local_kafka() -> Iterator[KafkaServer]:
+    with _folder() as folder:
+        server = Kafka(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _local_postgres() -> Iterator[PostgresServer]:
+    with _folder() as folder:
+        server = Postgres(folder, password=PASSWORD)
+        server.start()
+        try:
+            yield PostgresServer(server.url(), server.restart)
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _postgres_in_a_container() -> Iterator[PostgresServer]:
+    with postgres_container(PASSWORD) as (url, restart):
+        yield PostgresServer(url, restart)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="salur-test-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _cannot_restart_postgres() -> None:
+    raise NotOurs("the PostgreSQL of SALUR_TEST_POSTGRES_URL cannot be restarted from here")

@@ -1,0 +1,63 @@
+"""Secrets are made once, for their owner alone."""
+
+import json
+import stat
+from base64 import urlsafe_b64decode
+from pathlib import Path
+
+import pytest
+
+from deploy.local.keys import KEY_BYTES, PRODUCERS, SECRETS, make_keys, password
+
+SERVICES = ("enrollment", "completion", "payment")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "keys"
+    make_keys(folder, services=SERVICES, partners=("bni", "gopay"))
+    return folder
+
+
+def decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_each_producer_has_a_key_of_its_own(folder: Path) -> None:
+    keys = json.loads((folder / "programme.jwks.json").read_text())["keys"]
+    assert [key["kid"] for key in keys] == list(PRODUCERS)
+    assert len({key["k"] for key in keys}) == len(PRODUCERS)
+
+
+@pytest.mark.parametrize("owner", [*SERVICES, "bni", "gopay"])
+def test_a_key_is_256_random_bits_for_encryption_and_names_no_algorithm(folder: Path, owner: str) -> None:
+    (key,) = json.loads((folder / f"{owner}.jwks.json").read_text())["keys"]
+    assert len(decoded(key.pop("k"))) == KEY_BYTES
+    assert key == {"kty": "oct", "kid": f"{owner}-1", "use": "enc"}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None:
+    assert len(decoded((folder / f"{name}.key").read_text())) == KEY_BYTES
+
+
+def test_nobody_else_may_read_them(folder: Path) -> None:
+    password(folder, "payment")
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_is_there_is_never_overwritten_and_what_is_missing_is_made(folder: Path) -> None:
+    before = {file.name: file.read_text() for file in folder.iterdir()}
+    (folder / "bni.jwks.json").unlink()
+
+    make_keys(folder, services=SERVICES, partners=("bni", "gopay"))
+
+    after = {file.name: file.read_text() for file in folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name for name in before if before[name] != after[name]} == {"bni.jwks.json"}
+
+
+def test_a_password_stays_the_same(folder: Path) -> None:
+    assert password(folder, "payment") == password(folder, "payment")
+    assert password(folder, "payment") != password(folder, "completion")
