@@ -1,4 +1,4 @@
-"""Kafka's jars, fetched once, each with the digest that was committed for it: `python -m deploy.local.jars`."""
+"""Kafka's jars, fetched once and held to the committed digests: `python -m deploy.local.jars`."""
 
 import fcntl
 import hashlib

@@ -25,7 +25,7 @@ class DidNotStart(Exception):
 
 
 def refuse_taken(port: int, name: str) -> None:
-    """Raise DidNotStart if another program has the port: it would answer in place of the one to be started."""
+    """Raise DidNotStart if another program has the port: it would answer instead of ours."""
     if is_taken(port):
         raise DidNotStart(f"{name} did not start: port {port} is taken")
 

@@ -11,9 +11,8 @@ from deploy.local.processes import DidNotStart, Process
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
 STUBBORN = [
-    sys.executable,
-    "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(600)",
+    *SLEEPER[:2],
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)",
 ]
 
 
@@ -37,8 +36,8 @@ def test_a_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_kill_takes_the_children_too(tmp_path: Path) -> None:
-    parent = "import subprocess, sys; print('here', flush=True); subprocess.run([sys.executable, '-c', sys.argv[1]])"
-    child = "import os, pathlib, sys, time; print(f'child {os.getpid()}', flush=True); time.sleep(600)"
+    parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    child = "import os, time; print(f'child {os.getpid()}', flush=True); time.sleep(600)"
     log = tmp_path / "log"
     process = Process.start("parent", [sys.executable, "-c", parent, child], log=log)
     process.wait_until(lambda: b"child" in log.read_bytes(), seconds=10)
