@@ -21,8 +21,7 @@ import asyncpg
 
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
-from deploy.local.roles import create_database, create_roles
-from deploy.local.services import SERVICES
+from deploy.local.roles import SERVICES, create_database, create_roles
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"

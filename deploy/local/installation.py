@@ -18,8 +18,8 @@ from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
 from deploy.local.processes import Process
-from deploy.local.roles import DATABASE, create_database, create_roles
-from deploy.local.services import SERVICES, Service
+from deploy.local.roles import DATABASE, SERVICES, create_database, create_roles
+from deploy.local.services import Service
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
 
@@ -66,9 +66,7 @@ class Installation:
         self.partners: Process | None = None
         self._settings = dict(settings or {})
         self._progress = progress
-        self.services = {
-            name: self.replica(name, 1, port=getattr(ports, name) or free_port()) for name in SERVICES
-        }
+        self.services = {name: self.replica(name, 1, port=getattr(ports, name) or free_port()) for name in SERVICES}
 
     @property
     def postgres_url(self) -> str:
@@ -108,9 +106,7 @@ class Installation:
 
     def write_environment(self, path: Path) -> None:
         """Write `export NAME=value` lines, readable by the owner alone since passwords are among them."""
-        lines = [
-            f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment().items())
-        ]
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment().items())]
         path.touch(mode=0o600)
         path.write_text("".join(lines))
 

@@ -59,9 +59,7 @@ class Kafka:
         properties = self._write_properties()
         if not (self.folder / "data" / "meta.properties").exists():
             self._format(properties)
-        self.process = Process.start(
-            "kafka", [*self._java(), "kafka.Kafka", properties], log=self.folder / "kafka.log"
-        )
+        self.process = Process.start("kafka", [*self._java(), "kafka.Kafka", properties], log=self.folder / "kafka.log")
         try:
             self.process.wait_until(self.answers, seconds)
         except DidNotStart:

@@ -36,6 +36,11 @@ def password(folder: Path, role: str) -> str:
     return path.read_text()
 
 
+def make_password_file(folder: Path, role: str) -> None:
+    """`<role>.pgpass`, which `PGPASSFILE` may name, so that no address needs to hold a password."""
+    _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
+
+
 def _make_key_set(path: Path, kids: Iterable[str]) -> None:
     keys = [{"kty": "oct", "k": _random_text(), "kid": kid, "use": "enc"} for kid in kids]
     _write_once(path, json.dumps({"keys": keys}, indent=2))

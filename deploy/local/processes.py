@@ -83,9 +83,7 @@ class Process:
         """Write the process down for `recall`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         started = self._process.create_time()
-        path.write_text(
-            json.dumps({"name": self.name, "pid": self.pid, "started": started, "log": str(self.log)})
-        )
+        path.write_text(json.dumps({"name": self.name, "pid": self.pid, "started": started, "log": str(self.log)}))
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,8 @@ from deploy.local.paths import DEPLOY
 
 ROLES = DEPLOY / "postgres" / "roles.sql"
 DATABASE = "salur"
+# Each service has a role and a schema of its name.
+SERVICES = ("enrollment", "completion", "payment")
 
 
 async def create_database(server_url: str, name: str = DATABASE) -> None:

@@ -13,15 +13,11 @@ from deploy.local.paths import ROOT
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import DidNotStart, Process, refuse_taken
 
-SERVICES = ("enrollment", "completion", "payment")
-
 
 class Service:
     """One replica; `environment` is all it gets, `port` is where it answers HTTP."""
 
-    def __init__(
-        self, name: str, *, replica: str, port: int, environment: Mapping[str, str], log: Path
-    ) -> None:
+    def __init__(self, name: str, *, replica: str, port: int, environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.replica = replica
         self.port = port

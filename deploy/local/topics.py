@@ -1,9 +1,7 @@
-"""Every topic of Salur, created as the contracts want it: `python -m deploy.local.topics` for containers."""
+"""Every topic of Salur, created as the contracts want it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -51,7 +49,3 @@ async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, *, rep
                 raise WrongTopic(f"{name} has {partitions} partitions, not {wanted[name].partitions}")
     finally:
         await admin.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(create_topics(os.environ["SALUR_KAFKA_BOOTSTRAP"]))

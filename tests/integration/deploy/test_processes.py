@@ -82,9 +82,7 @@ def test_a_pid_that_passed_to_another_program_is_not_ours(tmp_path: Path) -> Non
 
 
 def test_a_process_that_ends_at_once_says_its_last_words(tmp_path: Path) -> None:
-    process = Process.start(
-        "brief", [sys.executable, "-c", "raise SystemExit('no port')"], log=tmp_path / "log"
-    )
+    process = Process.start("brief", [sys.executable, "-c", "raise SystemExit('no port')"], log=tmp_path / "log")
     with pytest.raises(DidNotStart, match="no port"):
         process.wait_until(lambda: False, seconds=10)
 

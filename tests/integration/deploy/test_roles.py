@@ -1,22 +1,21 @@
 """In one database the services see nothing of each other, and the database itself refuses it."""
 
 import asyncio
+from pathlib import Path
 
 import asyncpg
 import pytest
 
-from deploy.local.roles import create_roles
-from deploy.local.services import SERVICES
-from tests.infrastructure import Database, PostgresServer
+from deploy.local.keys import make_password_file
+from deploy.local.roles import SERVICES, create_roles
+from tests.infrastructure import PASSWORD, Database, PostgresServer
 
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_makes_its_tables_in_its_own_schema(database: Database, service: str) -> None:
     connection = await asyncpg.connect(database.url_of(service))
     await connection.execute("CREATE TABLE note (id bigint)")
-    schema = await connection.fetchval(
-        "SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'note'"
-    )
+    schema = await connection.fetchval("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'note'")
     await connection.close()
     assert schema == service
 
@@ -63,11 +62,24 @@ async def test_a_service_cannot_enter_a_database_that_was_not_prepared_for_it(
     await connection.close()
 
 
+async def test_a_service_connects_with_a_password_file_in_place_of_a_password(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "payment.password").write_text(PASSWORD)
+    make_password_file(tmp_path, "payment")
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "payment.pgpass"))
+
+    connection = await asyncpg.connect(database.url_of("payment").replace(f":{PASSWORD}@", "@"))
+
+    assert await connection.fetchval("SELECT current_user") == "payment"
+    await connection.close()
+
+
 async def test_roles_can_be_made_again_at_the_same_time_in_several_databases(
     postgres: PostgresServer,
 ) -> None:
     databases = await asyncio.gather(*(postgres.fresh_database() for _ in range(4)))
-    passwords = dict.fromkeys(SERVICES, "test")
+    passwords = dict.fromkeys(SERVICES, PASSWORD)
     await asyncio.gather(*(create_roles(database.url, passwords) for database in databases))
     for database in databases:
         connection = await asyncpg.connect(database.url_of("payment"))

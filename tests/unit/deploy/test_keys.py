@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.keys import KEY_BYTES, PRODUCERS, SECRETS, make_keys, password
+from deploy.local.keys import KEY_BYTES, PRODUCERS, SECRETS, make_keys, make_password_file, password
 
 SERVICES = ("enrollment", "completion", "payment")
 
@@ -41,8 +41,13 @@ def test_a_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None
     assert len(decoded((folder / f"{name}.key").read_text())) == KEY_BYTES
 
 
+def test_a_password_file_is_what_postgresql_clients_read(folder: Path) -> None:
+    make_password_file(folder, "payment")
+    assert (folder / "payment.pgpass").read_text() == f"*:*:*:payment:{password(folder, 'payment')}\n"
+
+
 def test_nobody_else_may_read_them(folder: Path) -> None:
-    password(folder, "payment")
+    make_password_file(folder, "payment")
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

@@ -1,0 +1,1 @@
+"""One image for all services, and what its containers run besides them."""

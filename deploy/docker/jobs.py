@@ -1,0 +1,41 @@
+"""What is done once before the services start: `python -m deploy.docker.jobs keys|topics|roles`.
+
+Each job may run again at any time: what is there already stays.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from deploy.local.keys import make_keys, make_password_file, password
+from deploy.local.roles import SERVICES, create_roles
+from deploy.local.topics import create_topics
+from shared.contracts.topics import PARTNERS
+
+KEYS = Path("/keys")
+SUPERUSER = "postgres"
+
+
+def keys(folder: Path = KEYS) -> None:
+    """Keys, passwords, and for each role the file from which PostgreSQL's clients take its password."""
+    make_keys(folder, services=SERVICES, partners=PARTNERS)
+    for role in (SUPERUSER, *SERVICES):
+        make_password_file(folder, role)
+
+
+def topics() -> None:
+    """Every topic of the contracts."""
+    asyncio.run(create_topics(os.environ["SALUR_KAFKA_BOOTSTRAP"]))
+
+
+def roles() -> None:
+    """A role and a schema for each service."""
+    passwords = {service: password(KEYS, service) for service in SERVICES}
+    asyncio.run(create_roles(os.environ["SALUR_POSTGRES_URL"], passwords))
+
+
+JOBS = {"keys": keys, "topics": topics, "roles": roles}
+
+if __name__ == "__main__":
+    JOBS[sys.argv[1]]()

@@ -1,0 +1,100 @@
+"""The composition is valid and starts nothing that is open to the world or to its neighbours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from deploy.docker.jobs import JOBS
+from deploy.local.paths import ROOT
+from deploy.local.roles import SERVICES
+from deploy.local.up import PORT_SETTINGS
+
+COMPOSE = ROOT / "docker-compose.yml"
+COMPOSITION: dict[str, Any] = YAML(typ="safe").load(COMPOSE)
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSITION["services"]
+OURS = {name: container for name, container in CONTAINERS.items() if container["image"] == "salur"}
+ONE_SHOT = {*JOBS, *(f"migrate-{service}" for service in SERVICES)}
+
+
+def dependencies(name: str) -> dict[str, str]:
+    return {other: wait["condition"] for other, wait in CONTAINERS[name].get("depends_on", {}).items()}
+
+
+def test_it_follows_the_compose_specification() -> None:
+    tool = Path(sys.executable).with_name("check-jsonschema")
+    command: list[str | Path] = [tool, "--builtin-schema", "vendor.compose-spec", COMPOSE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_container_has_or_gains_privileges(name: str) -> None:
+    assert CONTAINERS[name]["cap_drop"] == ["ALL"]
+    assert CONTAINERS[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_of_ours_can_write_to_its_own_image(name: str) -> None:
+    assert OURS[name]["read_only"] is True
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_ports_are_open_to_this_machine_alone(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in CONTAINERS[name].get("ports", []))
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres", *SERVICES])
+def test_a_port_is_where_make_up_has_it_and_moves_by_the_same_setting(name: str) -> None:
+    setting, default = PORT_SETTINGS[name]
+    (port,) = CONTAINERS[name]["ports"]
+    assert f"${{{setting}:-{default}}}" in port
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres", *SERVICES])
+def test_what_stays_up_says_whether_it_is_well(name: str) -> None:
+    assert CONTAINERS[name]["healthcheck"]["test"][0] == "CMD"
+    assert CONTAINERS[name]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_job_is_waited_for_until_it_has_ended_and_a_server_until_it_is_well(name: str) -> None:
+    expected = {
+        other: "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+        for other in dependencies(name)
+    }
+    assert dependencies(name) == expected
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_starts_after_its_topics_and_its_schema(service: str) -> None:
+    assert set(dependencies(service)) == {"topics", f"migrate-{service}"}
+    assert set(dependencies(f"migrate-{service}")) == {"roles"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_written_down(service: str) -> None:
+    environment = CONTAINERS[service]["environment"]
+    assert environment["PGPASSFILE"] == f"/keys/{service}.pgpass"
+    assert environment[f"{service.upper()}_POSTGRES_URL"] == f"postgresql://{service}@postgres:5432/salur"
+    others = tuple(f"{other.upper()}_" for other in SERVICES if other != service)
+    assert not any(name.startswith((*others, "SALUR_")) for name in environment)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_command_names_a_module_that_is_there(name: str) -> None:
+    python, option, module, *_ = OURS[name]["command"]
+    assert (python, option) == ("python", "-m")
+    path = ROOT / module.replace(".", "/")
+    assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+
+
+@pytest.mark.parametrize("name", CONTAINERS.keys() - OURS.keys())
+def test_an_image_from_elsewhere_names_its_version(name: str) -> None:
+    _, _, tag = CONTAINERS[name]["image"].partition(":")
+    assert tag[:1].isdigit()

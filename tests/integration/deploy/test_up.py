@@ -1,0 +1,122 @@
+"""`make up` leaves an installation running that the next command finds; `make down` ends exactly that."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from deploy.local.down import clean, down
+from deploy.local.installation import Installation
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.running import still_running
+from deploy.local.up import PORT_SETTINGS, Refused, up
+from shared.contracts.topics import TOPICS
+
+CLOCK = datetime(2023, 2, 18, 3, tzinfo=UTC)
+LINE = re.compile(r"^export ([A-Z_]+)='?([^']*)'?$")
+
+
+@pytest.fixture(scope="module")
+def wishes() -> dict[str, str]:
+    ports = {setting: str(free_port()) for setting, _ in PORT_SETTINGS.values()}
+    return {**ports, "PARTNERS": "none", "CLOCK": CLOCK.isoformat()}
+
+
+@pytest.fixture(scope="module")
+def installation(wishes: dict[str, str]) -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(prefix="salur-test-"))
+    try:
+        yield up(folder, wishes)
+    finally:
+        down(folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def addresses(installation: Installation) -> dict[str, str]:
+    lines = (installation.folder / "salur.env").read_text().splitlines()
+    found = [match for match in map(LINE.match, lines) if match]
+    assert len(found) == len(lines)
+    return {match[1]: match[2] for match in found}
+
+
+def test_the_file_of_addresses_is_for_its_owner_alone(installation: Installation) -> None:
+    assert stat.S_IMODE((installation.folder / "salur.env").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("service", ["ENROLLMENT", "COMPLETION", "PAYMENT"])
+def test_every_service_is_ready_where_the_file_says(addresses: dict[str, str], service: str) -> None:
+    link = http.client.HTTPConnection(addresses[f"SALUR_{service}_URL"].removeprefix("http://"), timeout=10)
+    link.request("GET", "/health/ready")
+    assert link.getresponse().status == http.client.OK
+    link.close()
+
+
+async def test_the_database_is_where_the_file_says_with_a_schema_for_each_service(
+    addresses: dict[str, str],
+) -> None:
+    connection = await asyncpg.connect(addresses["SALUR_POSTGRES_URL"])
+    tables = await connection.fetch("SELECT DISTINCT schemaname AS name FROM pg_tables")
+    await connection.close()
+    assert {"enrollment", "completion", "payment"} <= {row["name"] for row in tables}
+
+
+def test_every_topic_is_there(addresses: dict[str, str]) -> None:
+    found = AdminClient({"bootstrap.servers": addresses["SALUR_KAFKA_BOOTSTRAP"]}).list_topics(timeout=30)
+    assert {topic.name for topic in TOPICS} <= set(found.topics)
+
+
+def test_the_clock_shows_the_time_that_was_asked_for(addresses: dict[str, str]) -> None:
+    offset = int(Path(addresses["SALUR_CLOCK_OFFSET_FILE"]).read_text())
+    now = datetime.now(UTC) + timedelta(seconds=offset)
+    assert timedelta(0) <= now - CLOCK < timedelta(minutes=5)
+
+
+def test_a_second_up_changes_nothing_and_says_so(installation: Installation, wishes: dict[str, str]) -> None:
+    before = [process.pid for process in still_running(installation.folder / "run")]
+    with pytest.raises(Refused, match="already up"):
+        up(installation.folder, wishes)
+    assert [process.pid for process in still_running(installation.folder / "run")] == before
+
+
+def test_a_service_is_not_told_how_the_superuser_connects(installation: Installation) -> None:
+    process = installation.services["payment"].process
+    assert process is not None
+    environment = Path(f"/proc/{process.pid}/environ").read_text()
+    assert installation.postgres_url not in environment
+    assert installation.service_postgres_url("enrollment") not in environment
+
+
+def test_down_ends_everything_and_keeps_the_data_and_clean_throws_it_away(
+    installation: Installation, wishes: dict[str, str]
+) -> None:
+    folder = installation.folder
+    down(folder)
+
+    assert still_running(folder / "run") == []
+    assert not any(process.alive for process in installation.processes())
+    assert (folder / "kafka" / "data" / "meta.properties").exists()
+
+    clean(folder)
+    assert list(folder.iterdir()) == []
+    assert not any(_listens(int(wishes[setting])) for setting, _ in PORT_SETTINGS.values())
+
+
+def _listens(port: int) -> bool:
+    link = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        link.connect()
+    except OSError:
+        return False
+    link.close()
+    return True

@@ -1,0 +1,62 @@
+"""What `make up` is asked for is checked before anything is started."""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.up import PORT_SETTINGS, Refused, clock_wished, ports_wished
+
+
+@pytest.fixture
+def wishes() -> dict[str, str]:
+    return {setting: str(free_port()) for setting, _ in PORT_SETTINGS.values()}
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("name", PORT_SETTINGS)
+def test_each_port_moves_by_one_setting(name: str, wishes: dict[str, str]) -> None:
+    setting, _ = PORT_SETTINGS[name]
+    assert getattr(ports_wished(wishes), name) == int(wishes[setting])
+
+
+@pytest.mark.parametrize("name", PORT_SETTINGS)
+def test_a_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
+    setting, _ = PORT_SETTINGS[name]
+    with pytest.raises(Refused, match=f"port {taken} for {name} is taken.*{setting}="):
+        ports_wished(wishes | {setting: str(taken)})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "kafka", "9092.5"])
+def test_what_is_no_port_is_refused(port: str, wishes: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="is no port"):
+        ports_wished(wishes | {"SALUR_KAFKA_PORT": port})
+
+
+def test_two_servers_on_one_port_are_refused(wishes: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="the same"):
+        ports_wished(wishes | {"SALUR_KAFKA_PORT": wishes["SALUR_POSTGRES_PORT"]})
+
+
+def test_a_clock_is_a_time_with_its_zone() -> None:
+    assert clock_wished({"CLOCK": "2023-02-18T03:00:00Z"}) == datetime(2023, 2, 18, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("wishes", [{}, {"CLOCK": ""}])
+def test_without_a_clock_it_is_now(wishes: dict[str, str]) -> None:
+    assert clock_wished(wishes) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2023-02-18T03:00:00", "2023-02-30T03:00:00Z"])
+def test_a_clock_that_names_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="must look like"):
+        clock_wished({"CLOCK": text})
