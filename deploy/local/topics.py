@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -12,6 +13,7 @@ from shared.contracts.topics import TOPICS, Topic
 RETENTION_DAYS = 28
 INBOUND_RECORD_BYTES = 512 * 1024
 PAGE_BYTES = 2 * 1024 * 1024
+SECONDS = 30
 
 
 class WrongTopic(Exception):
@@ -27,25 +29,31 @@ def settings_of(topic: Topic) -> dict[str, str]:
     }
 
 
-async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, *, replicas: int = 1) -> None:
+async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS) -> None:
     """Create those that are missing; raises WrongTopic if one is there in another shape."""
     wanted = {topic.name: topic for topic in topics}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         answer = await admin.create_topics(
-            [
-                NewTopic(name, topic.partitions, replicas, topic_configs=settings_of(topic))
-                for name, topic in wanted.items()
-            ],
-            timeout_ms=30_000,
+            [NewTopic(name, topic.partitions, 1, topic_configs=settings_of(topic)) for name, topic in wanted.items()],
+            timeout_ms=SECONDS * 1000,
         )
         for name, code, *_ in answer.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(f"topic {name}")
-        for found in await admin.describe_topics(list(wanted)):
-            name, partitions = found["topic"], len(found["partitions"])
-            if partitions != wanted[name].partitions:
-                raise WrongTopic(f"{name} has {partitions} partitions, not {wanted[name].partitions}")
+        async with asyncio.timeout(SECONDS):
+            for name, partitions in (await _partitions(admin, list(wanted))).items():
+                if partitions != wanted[name].partitions:
+                    raise WrongTopic(f"{name} has {partitions} partitions, not {wanted[name].partitions}")
     finally:
         await admin.close()
+
+
+async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    # A broker answers a creation when the controller knows of it, and may itself hear of it a moment later.
+    while True:
+        described = await admin.describe_topics(names)
+        if not any(found["error_code"] for found in described):
+            return {found["topic"]: len(found["partitions"]) for found in described}
+        await asyncio.sleep(0.05)
