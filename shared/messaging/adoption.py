@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import Record, TopicPartition
+from shared.messaging.message import Record
 from shared.messaging.page import Page, Said
 from shared.messaging.saving import insert_pages
 from shared.messaging.subscription import Adopt
@@ -96,7 +97,9 @@ def _numbered(record: Record) -> _Numbered | None:
 
 
 def _page(place: TopicPartition, n: _Numbered) -> Page:
-    extra = {name: value.decode() for name, value in n.record.headers if name.startswith("salur_") or name == "traceparent"}
+    extra = {
+        name: value.decode() for name, value in n.record.headers if name.startswith("salur_") or name == "traceparent"
+    }
     said = Said(n.record.header("ce_type"), (n.record.key or b"").decode(), n.record.value or b"", extra)
     said_at = datetime.fromisoformat(n.record.header("ce_time"))
     return Page(place.topic, place.partition, n.era, n.era_first, n.sequence, said_at, [said], adopted=True)

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.messaging import position as positions_of
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import TopicPartition
 from shared.messaging.position import Position
 from shared.messaging.topics import Topics
 
@@ -61,8 +61,4 @@ async def changed_topics(topics: Topics, positions: Sequence[Position]) -> set[T
     beginnings = await topics.beginnings(last)
     checkable = {place: offset for place, offset in last.items() if offset >= beginnings[place]}
     found = await topics.records_at(checkable)
-    return {
-        place
-        for place in checkable
-        if place not in found or found[place].digest() != known[place].last_digest
-    }
+    return {place for place in checkable if place not in found or found[place].digest() != known[place].last_digest}

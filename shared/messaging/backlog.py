@@ -1,4 +1,4 @@
-"""Up to which moment deadlines may act: after an outage, what came in time and stands in the backlog beats the clock."""
+"""Up to which moment deadlines may act: what came in time and stands in the backlog beats the clock."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -22,7 +22,7 @@ class Batch:
     began: Mapping[TopicPartition, int]
 
     def lanes(self) -> set[int]:
-        """The lanes the batch may write to: those of its messages, and those of the dead letters it might need."""
+        """The lanes the batch may write to: those of its messages, and of the dead letters it might need."""
         of_messages = {item.message.lane for item in self.items if item.message and item.message.lane is not None}
         return of_messages | {item.record.partition % LANES for item in self.items}
 
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Sifted:
-    """What of a batch is to have an effect now. `held_back`: partitions whose lane stands still, and where they go on."""
+    """What of a batch is to have an effect now. `held_back`: partitions that stand still, and where they go on."""
 
     effective: list[Item] = field(default_factory=list)
     aside: list[WaitingRecord] = field(default_factory=list)
@@ -66,7 +66,11 @@ async def _take_up(tx: Transaction, sifted: Sifted) -> None:
 
 
 def sift(
-    batch: Batch, positions: Mapping[TopicPartition, Position], lanes: Mapping[int, Lane], now: datetime, intake: Intake
+    batch: Batch,
+    positions: Mapping[TopicPartition, Position],
+    lanes: Mapping[int, Lane],
+    now: datetime,
+    intake: Intake,
 ) -> Sifted:
     """Pure: drops what is behind a position, finds gaps, sets aside what belongs to a lane that stands still."""
     sifted = Sifted()

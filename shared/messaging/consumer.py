@@ -76,7 +76,7 @@ class ClosedDoor(ConsumerRebalanceListener):
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
 
-    async def on_partitions_revoked(self, revoked: "set[Any]") -> None:
+    async def on_partitions_revoked(self, revoked: "set[Any]") -> None:  # noqa: ARG002 - all of them, always
         await self._on_revoked()
 
     def on_partitions_assigned(self, assigned: "set[Any]") -> None:
@@ -85,28 +85,43 @@ class ClosedDoor(ConsumerRebalanceListener):
         self._on_assigned()
 
 
-def make_broker(
-    bootstrap: str, service: str, *, on_consumer: Callable[[ContiguousConsumer], None], on_lost: Callable[[], None]
-) -> KafkaBroker:
+class ConsumingBroker(KafkaBroker):
     """A broker that only consumes, with consumers that remember where their fetches began."""
-    broker = KafkaBroker(
-        bootstrap, client_id=f"salur.{service}", allow_auto_create_topics=False, consumer_only=True, logger=None
-    )
-    configured = broker.config.broker_config
-    assert isinstance(configured.builder, partial)
-    settings = configured.builder.keywords
 
-    def build(**own: Any) -> ContiguousConsumer:
-        consumer = ContiguousConsumer(on_lost=on_lost, **settings | own)
-        on_consumer(consumer)
-        return consumer
+    def __init__(
+        self,
+        bootstrap: str,
+        service: str,
+        *,
+        on_consumer: Callable[[ContiguousConsumer], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            bootstrap,
+            client_id=f"salur.{service}",
+            allow_auto_create_topics=False,
+            consumer_only=True,
+            logger=None,
+        )
+        self._on_consumer = on_consumer
+        self._on_lost = on_lost
 
-    configured.builder = build
-    return broker
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        chosen = await super()._connect()
+        assert isinstance(chosen, partial)
+
+        def build(**own: Any) -> ContiguousConsumer:
+            # Ours come last: whatever the shell would choose, these are not its to choose.
+            consumer = ContiguousConsumer(on_lost=self._on_lost, **chosen.keywords | own | CONSUMER_SETTINGS)
+            self._on_consumer(consumer)
+            return consumer
+
+        self.config.broker_config.builder = build
+        return build
 
 
 def subscribe(
-    broker: KafkaBroker,
+    broker: ConsumingBroker,
     topics: Sequence[str],
     *,
     group: str,
@@ -127,7 +142,6 @@ def subscribe(
         listener=listener,
         parser=_raw_parser,
         decoder=_raw_decoder,
-        **CONSUMER_SETTINGS,
     )
 
     @subscriber
@@ -142,5 +156,5 @@ async def _raw_parser(raw: Any) -> KafkaMessage:
     return KafkaMessage(body=b"", raw_message=raw, headers={}, consumer=None)  # type: ignore[arg-type]
 
 
-async def _raw_decoder(message: Any) -> bytes:
+async def _raw_decoder(message: Any) -> bytes:  # noqa: ARG001 - the values are read from the raw records
     return b""

@@ -31,7 +31,7 @@ async def dispatch(tx: Transaction, intake: Intake, items: Sequence[Item]) -> No
 async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand_over: bool) -> None:
     """Takes up what was woken, and what that wakes in turn, until nothing is left.
 
-    Records of lanes that this transaction has not locked, or all of them when `hand_over`, are left to their lane's sweep.
+    Records of lanes not locked here, or all of them when `hand_over`, are left to their lane's sweep.
     """
     while tx.woken:
         kinds, keys = [kind for kind, _ in tx.woken], [key for _, key in tx.woken]

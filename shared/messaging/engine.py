@@ -14,7 +14,7 @@ from asyncpg import Connection
 from shared.messaging import adoption, anchor
 from shared.messaging import position as positions_of
 from shared.messaging.batch import Batch
-from shared.messaging.consumer import PRODUCER_SETTINGS, ClosedDoor, make_broker, subscribe
+from shared.messaging.consumer import PRODUCER_SETTINGS, ClosedDoor, ConsumingBroker, subscribe
 from shared.messaging.holding import Holding
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES
@@ -47,10 +47,10 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._committed: dict[TopicPartition, int] = {}
         self._door = ClosedDoor(self._holding.seek_again, self._holding.let_go)
-        self.broker = make_broker(
+        self.broker = ConsumingBroker(
             plan.bootstrap, plan.service, on_consumer=self._take_consumer, on_lost=self._holding.seek_again
         )
-        subscribe(
+        self._subscriber = subscribe(
             self.broker,
             [source.topic for source in plan.sources],
             group=f"salur.{plan.service}",
@@ -75,13 +75,13 @@ class Engine:
 
     async def stop(self) -> None:
         """Publishes what is committed, says to Kafka how far it has read, and lets go."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(5):
                 while await self._publisher.publish_once():
                     pass
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._publisher.close()
         await self._topics.close()
         if self._holding.session is not None:
@@ -108,7 +108,7 @@ class Engine:
             await asyncio.sleep(seconds)
             try:
                 await step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
                 LOG.warning("outage", part=name, error=repr(error))
                 session = self._holding.session
                 if session is not None and session.connection.is_closed():

@@ -5,6 +5,7 @@ import contextlib
 import time
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from shared.messaging import adoption, anchor
@@ -12,7 +13,6 @@ from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
-from shared.messaging.message import TopicPartition
 from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
@@ -64,7 +64,7 @@ class Holding:
             try:
                 await self._anchor()
                 self._status.outage = None
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - nothing is read until it succeeds
                 self._status.outage = f"anchoring: {error!r}"
                 LOG.warning("outage", part="anchoring", error=repr(error))
                 with contextlib.suppress(Exception):
@@ -77,13 +77,13 @@ class Holding:
         consumer = self.consumer
         if consumer is None:
             return
-        places = frozenset(TopicPartition(*place) for place in consumer.assignment())
+        places = frozenset(place for place in consumer.assignment())
         lanes = frozenset(place.partition for place in places if place.topic == self._plan.lane_topic)
         await self._adopt(session, lanes)
         async with session.alone() as connection:
             found = await anchor.find(connection, self._topics, self._intake, places)
         # From here to the end nothing is awaited: what was found is what is sought.
-        if places != {TopicPartition(*place) for place in consumer.assignment()} or self._wanted.is_set():
+        if places != consumer.assignment() or self._wanted.is_set():
             self._wanted.set()
             return
         self._seek(consumer, found)

@@ -1,4 +1,4 @@
-"""Lanes: the unit of order, of parallelism, of locking and of recovery. A lane has one writer, whoever holds its row."""
+"""Lanes: the unit of order, parallelism, locking and recovery. A lane has one writer, whoever holds its row."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -6,16 +6,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
+
+from aiokafka import TopicPartition
 
 T = TypeVar("T")
-
-
-class TopicPartition(NamedTuple):
-    """Equal, and of equal hash, to the client library's own pair."""
-
-    topic: str
-    partition: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,12 @@ def encode(events: Sequence[Said]) -> bytes:
     """One compressed block, a line an event. Compact JSON holds no raw tab or line end, so neither is escaped."""
     lines = [
         b"\t".join(
-            (said.type.encode(), said.key.encode(), json.dumps(said.headers).encode() if said.headers else b"", said.data)
+            (
+                said.type.encode(),
+                said.key.encode(),
+                json.dumps(said.headers).encode() if said.headers else b"",
+                said.data,
+            )
         )
         for said in events
     ]

@@ -12,6 +12,10 @@ def listen(listener: Callable[[str], None]) -> None:
     _listeners.append(listener)
 
 
+def forget(listener: Callable[[str], None]) -> None:
+    _listeners.remove(listener)
+
+
 def reach(point: str) -> None:
     for listener in _listeners:
         listener(point)

@@ -1,4 +1,4 @@
-"""Publishes the pages of the lanes this process holds: page k+1 only when page k is acknowledged, one in flight per lane.
+"""Publishes the pages of the lanes this process holds: a page only when the one before is acknowledged.
 
 It needs no lock: two publishers for a moment mean repeats, which readers drop.
 """
@@ -72,7 +72,7 @@ class Publisher:
                         async with asyncio.timeout(POLL_SECONDS):
                             await self._news.wait()
                 self._news.clear()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - new sessions, and on from what is noted
                 self.alive = False
                 LOG.warning("outage", part="publisher", error=repr(error))
                 await self.close()

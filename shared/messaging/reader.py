@@ -52,7 +52,7 @@ class Reader:
         try:
             await self.complete(Batch(items, began))
         except Exception as error:
-            LOG.error("batch_given_up", error=repr(error), exc_info=error)
+            LOG.exception("batch_given_up", error=repr(error))
             self._holding.seek_again()
 
     async def complete(self, batch: Batch) -> None:
@@ -68,7 +68,7 @@ class Reader:
             except PositionMoved:
                 self._holding.seek_again()
                 return
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - what failed decides what happens
                 if not is_infrastructure(error):
                     await self._isolate(session, batch, error)
                     return
@@ -77,7 +77,7 @@ class Reader:
                 if session.connection.is_closed():
                     self._holding.seek_again()
                     return
-            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))
+            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     async def _commit(self, session: Session, batch: Batch, *, hand_over: bool = False) -> None:
         started, now = time.perf_counter(), self._plan.clock.now()
@@ -117,7 +117,7 @@ class Reader:
             # What the record woke may be the culprit: then that is handed to its lane's sweep, where it stands alone.
             await self._commit(session, batch, hand_over=True)
             return
-        except Exception as again:
+        except Exception as again:  # noqa: BLE001 - what failed decides what happens
             if is_infrastructure(again) or isinstance(again, PositionMoved):
                 self._holding.seek_again()
                 return

@@ -19,9 +19,11 @@ Body = Callable[[Transaction], Awaitable[None]]
 
 
 class Session:
-    """A session remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
+    """Remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
 
-    def __init__(self, connection: Connection, terms: Terms, intake: Intake, real_microseconds: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, terms: Terms, intake: Intake, real_microseconds: Callable[[], int]
+    ) -> None:
         self.connection = connection
         self.intake = intake
         self._terms = terms
@@ -36,7 +38,13 @@ class Session:
             yield self.connection
 
     async def transact(
-        self, lanes: Collection[int], body: Body, *, now: datetime, read_through: datetime, hand_over: bool = False
+        self,
+        lanes: Collection[int],
+        body: Body,
+        *,
+        now: datetime,
+        read_through: datetime,
+        hand_over: bool = False,
     ) -> list[Page]:
         """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
 

@@ -52,12 +52,19 @@ class WaitingRecord:
 class Transaction:
     """One database transaction over a batch or a sweep.
 
-    `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since the inputs have been
-    read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the batch's lanes locked.
+    `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since the inputs
+    have been read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the
+    batch's lanes locked.
     """
 
     def __init__(
-        self, connection: Connection, terms: Terms, *, now: datetime, read_through: datetime, lanes: dict[int, Lane]
+        self,
+        connection: Connection,
+        terms: Terms,
+        *,
+        now: datetime,
+        read_through: datetime,
+        lanes: dict[int, Lane],
     ) -> None:
         self.connection = connection
         self.now = now
@@ -71,7 +78,14 @@ class Transaction:
         self._terms = terms
 
     def announce(
-        self, event: EventType[T], data: T, *, lane: int, key: str, topic: str | None = None, trace: str | None = None
+        self,
+        event: EventType[T],
+        data: T,
+        *,
+        lane: int,
+        key: str,
+        topic: str | None = None,
+        trace: str | None = None,
     ) -> None:
         """Says an event in a lane; it is published after the commit, by the lane's publisher."""
         headers = {"traceparent": trace} if trace else {}
@@ -81,7 +95,7 @@ class Transaction:
         self.announced.setdefault((topic, lane), []).append(said)
 
     def park(self, message: Message[Any], reason: ParkReason, detail: str = "") -> None:
-        """The record breaks a rule: kept sealed, pointed out on the dead letters, never looped. No value in `detail`."""
+        """The record breaks a rule: kept sealed, pointed out, never looped. No value from it may be in `detail`."""
         self.parked.append(ParkedRecord(message.record, reason, detail, message.lane))
 
     def wait(self, message: Message[Any], kind: str, key: str) -> None:

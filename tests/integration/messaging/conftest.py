@@ -1,0 +1,19 @@
+"""The toy on a real Kafka and a real Postgres: a league writes totals, a board reads them."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.infrastructure import Database, KafkaServer
+from tests.integration.messaging.running import World
+from tests.integration.messaging.toy import League
+
+
+@pytest.fixture
+async def world(kafka: KafkaServer, database: Database) -> AsyncIterator[World]:
+    """Topics and schemas of a toy that no other test shares."""
+    world = World(kafka.bootstrap, database, League(uuid.uuid4().hex[:8]))
+    await world.prepare()
+    yield world
+    await world.close()

@@ -1,0 +1,53 @@
+"""The ordinary way: from a record outside to an effect in another service."""
+
+from dataclasses import replace
+
+from tests.integration.messaging.running import World, a_goal, a_player, until
+
+
+async def test_a_point_becomes_a_total_that_another_service_has_seen(world: World) -> None:
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player("ana"), a_goal("ana", "g1", 2), a_goal("ana", "g2", 3))
+        await world.until_seen(("ana", "g1", 2), ("ana", "g2", 5))
+
+
+async def test_points_that_come_before_their_player_wait_for_it(world: World) -> None:
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_goal("ana", "g1", partition=7), a_goal("ana", "g2", partition=3))
+        await world.until_count(world.league.service, "waiting", 2)
+        await world.send(a_player("ana", partition=5))
+
+        async def taken_up() -> bool:
+            return sorted(goal for _, goal, _ in await world.seen()) == ["g1", "g2"]
+
+        await until(taken_up, "the points were taken up")
+        await world.until_count(world.league.service, "waiting", 0)
+
+
+async def test_everything_sent_three_times_takes_effect_once(world: World) -> None:
+    events = [a_player("ana"), a_goal("ana", "g1"), a_player("bo"), a_goal("bo", "g2"), a_goal("bo", "g3")]
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        for partition in (0, 3, 7):
+            await world.send(*[replace(event, partition=partition) for event in events])
+        await world.until_read(world.league.service, 15)
+        await world.until_seen(("ana", "g1", 1), ("bo", "g2", 1), ("bo", "g3", 2))
+
+
+async def test_a_key_that_is_unique_across_lanes_has_one_owner(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(a_player("ana", shirt="7", partition=1), a_player("bo", shirt="7", partition=2))
+        await world.until_count(world.league.service, "parked", 1)
+        (player,) = await world.fetch(world.league.service, "select player from player")
+        (parked,) = await world.fetch(world.league.service, "select reason, detail from parked")
+    assert player["player"] in ("ana", "bo")
+    assert (parked["reason"], parked["detail"]) == ("conflict", "/shirt")
+
+
+async def test_committed_kafka_offsets_follow_the_positions(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(*[a_player(f"p{n}", partition=n) for n in range(12)])
+
+        async def committed() -> bool:
+            return await world.committed_offsets(world.league.service) == dict.fromkeys(range(12), 1)
+
+        await until(committed, "the group's offsets show one record read in each partition")

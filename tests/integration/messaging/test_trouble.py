@@ -1,0 +1,94 @@
+"""What failed decides what happens: parked, retried in place, or its lane stops; neighbours go on."""
+
+from dataclasses import replace
+
+from shared.contracts.topics import lane_of
+from tests.integration.messaging.running import World, a_goal, a_player, until
+
+
+async def test_a_poison_record_costs_its_neighbours_nothing(world: World) -> None:
+    """U+0000 passes JSON and is refused by Postgres: the batch is halved until it stands alone."""
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player("ana"), a_player("bo"))
+        await world.until_count(world.league.service, "player", 2)
+        await world.send(a_goal("ana", "g1"), a_goal("ana", "bad\0goal"), a_goal("bo", "g2"), a_goal("ana", "g3"))
+        await world.until_seen(("ana", "g1", 1), ("ana", "g3", 2), ("bo", "g2", 1))
+        (parked,) = await world.fetch(world.league.service, "select reason, detail, topic from parked")
+    assert dict(parked) == {"reason": "invalid_field", "detail": "22021", "topic": world.league.requests}
+
+
+async def test_a_parked_record_is_pointed_to_and_not_copied(world: World) -> None:
+    event = replace(a_player("ana", partition=3), raw=b'{"player": "ana", "shirt": 7}')
+    async with world.running(world.league.service):
+        await world.send(event)
+
+        async def pointed() -> bool:
+            return len(await world.said(f"dead-letters.{world.league.service}")) == 1
+
+        await until(pointed, "a dead letter points to it")
+        (pointer,) = await world.said(f"dead-letters.{world.league.service}")
+    headers = dict(pointer.headers)
+    assert pointer.partition == 3
+    assert headers["salur_reason"] == b"invalid_field"
+    assert headers["salur_detail"] == b"/shirt"
+    assert headers["salur_topic"] == world.league.requests.encode()
+    assert b"ana" not in (pointer.value or b"")
+
+
+async def test_a_broken_invariant_stops_its_lane_and_no_other(world: World) -> None:
+    wrong, fine = "ana", _of_another_lane("ana")
+    broken = replace(world, league=replace(world.league, breaks_on="g2"))
+    async with broken.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player(wrong), a_player(fine), a_goal(wrong, "g1"))
+        await world.until_seen((wrong, "g1", 1))
+        await world.send(a_goal(wrong, "g2"), a_goal(wrong, "g3"), a_goal(fine, "g4"))
+        await world.until_seen((wrong, "g1", 1), (fine, "g4", 1))
+        await world.until_count(world.league.service, "waiting", 2)
+    (lane,) = await world.fetch(
+        world.league.service, "select lane, stopped_reason from lane where stopped_reason is not null"
+    )
+    assert tuple(lane) == (lane_of(wrong), "invariant")
+
+
+async def test_records_set_aside_come_first_and_in_order_when_their_lane_goes_on(world: World) -> None:
+    broken = replace(world, league=replace(world.league, breaks_on="g2"))
+    async with broken.running(world.league.service):
+        await world.send(a_player("ana"), a_goal("ana", "g1"))
+        await world.until_count(world.league.service, "goal", 1)
+        await world.send(a_goal("ana", "g2"), a_goal("ana", "g3"))
+        await world.until_count(world.league.service, "waiting", 2)
+    await world.resume_lanes(world.league.service)
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_goal("ana", "g4"))
+        await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2), ("ana", "g3", 3), ("ana", "g4", 4))
+
+
+async def test_postgres_cutting_every_session_costs_nothing(world: World) -> None:
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player("ana"), a_goal("ana", "g1"))
+        await world.until_seen(("ana", "g1", 1))
+        await world.cut_sessions()
+        await world.send(a_goal("ana", "g2"))
+        await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
+
+
+async def test_what_waits_is_parked_when_its_time_is_up_and_everything_in_time_is_read(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(a_goal("ana", "g1"))
+        await world.until_count(world.league.service, "waiting", 1)
+        world.clock.pass_hours(25)
+        await world.until_count(world.league.service, "parked", 1)
+        (parked,) = await world.fetch(world.league.service, "select reason from parked")
+    assert parked["reason"] == "wait_expired"
+
+
+async def test_a_record_from_the_future_is_parked(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(a_player("ana"), a_goal("ana", "g1", scored_at="2099-01-01T00:00:00Z"))
+        await world.until_count(world.league.service, "parked", 1)
+        (parked,) = await world.fetch(world.league.service, "select reason, detail from parked")
+    assert tuple(parked) == ("out_of_window", "/scored_at")
+
+
+def _of_another_lane(name: str) -> str:
+    return next(other for n in range(99) if lane_of(other := f"p{n}") != lane_of(name))

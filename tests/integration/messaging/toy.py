@@ -1,0 +1,175 @@
+"""A fourth, small service that shows how the engine is used: a league that counts points and announces totals.
+
+Players and points come from outside, partitioned as they please; the totals are read by a second service, the board.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from asyncpg import Connection
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.contracts.events import EventType
+from shared.contracts.reasons import ParkReason
+from shared.contracts.topics import lane_of
+from shared.messaging.message import Message
+from shared.messaging.page import Said
+from shared.messaging.subscription import Source, Subscription, Timer
+from shared.messaging.transaction import Transaction
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PlayerRegistered(Strict):
+    player: str
+    shirt: str
+
+
+class PointScored(Strict):
+    player: str
+    goal: str
+    points: Annotated[int, Field(ge=1)]
+    scored_at: AwareDatetime
+
+
+class TotalReached(Strict):
+    player: str
+    goal: str
+    total: int
+
+
+TABLES = """
+create table player (player text primary key, shirt text not null);
+create table goal (
+    goal text primary key, player text not null, points bigint not null, scored_at timestamptz not null);
+create table seen (
+    id bigint generated always as identity, player text not null, goal text not null, total bigint not null);
+create table adopted (topic text not null, lane smallint not null, goal text not null, whole boolean not null);
+"""
+
+
+@dataclass(frozen=True)
+class League:
+    """The toy's topics and events; names are unique to a test. `breaks_on`: a goal at which the code is wrong."""
+
+    suffix: str
+    breaks_on: str = ""
+
+    @property
+    def requests(self) -> str:
+        return f"requests-{self.suffix}"
+
+    @property
+    def totals(self) -> str:
+        return f"totals-{self.suffix}"
+
+    @property
+    def registered(self) -> EventType[PlayerRegistered]:
+        return EventType("toy.league.player_registered.v1", self.requests, PlayerRegistered, None)
+
+    @property
+    def scored(self) -> EventType[PointScored]:
+        return EventType("toy.league.point_scored.v1", self.requests, PointScored, "scored_at")
+
+    @property
+    def reached(self) -> EventType[TotalReached]:
+        return EventType("toy.league.total_reached.v1", self.totals, TotalReached, None)
+
+    @property
+    def service(self) -> str:
+        return f"league-{self.suffix}"
+
+    @property
+    def board_service(self) -> str:
+        return f"board-{self.suffix}"
+
+    @property
+    def own_topics(self) -> tuple[str, ...]:
+        return (self.totals, f"dead-letters.{self.service}")
+
+    def sources(self) -> tuple[Source, ...]:
+        return (
+            Source(
+                self.requests,
+                (
+                    Subscription(self.registered, self.register, lambda data: lane_of(data.player)),
+                    Subscription(self.scored, self.score, lambda data: lane_of(data.player)),
+                ),
+            ),
+        )
+
+    def board_sources(self) -> tuple[Source, ...]:
+        return (Source(self.totals, (Subscription(self.reached, note_totals),), internal=True),)
+
+    async def register(self, tx: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
+        """A shirt is worn by one player only, in whatever lane."""
+        owners = await tx.claim("shirt", {m.data.shirt: m.data.player for m in messages})
+        for message in messages:
+            if owners[message.data.shirt] != message.data.player:
+                tx.park(message, ParkReason.CONFLICT, "/shirt")
+                continue
+            await tx.connection.execute(
+                "insert into player values ($1, $2) on conflict do nothing",
+                message.data.player,
+                message.data.shirt,
+            )
+            tx.wake("player", message.data.player)
+
+    async def score(self, tx: Transaction, messages: Sequence[Message[PointScored]]) -> None:
+        for message in messages:
+            await self._score_one(tx, message)
+
+    async def _score_one(self, tx: Transaction, message: Message[PointScored]) -> None:
+        data = message.data
+        if self.breaks_on and data.goal == self.breaks_on:
+            raise AssertionError("the code is wrong about this goal")
+        if not await tx.connection.fetchval("select true from player where player = $1", data.player):
+            tx.wait(message, "player", data.player)
+            return
+        known = await tx.connection.fetchval(
+            "insert into goal values ($1, $2, $3, $4) on conflict do nothing returning goal",
+            data.goal, data.player, data.points, data.scored_at,
+        )  # fmt: skip
+        if known is None:
+            return
+        total = await tx.connection.fetchval("select sum(points)::bigint from goal where player = $1", data.player)
+        reached = TotalReached(player=data.player, goal=data.goal, total=total)
+        assert message.lane is not None
+        tx.announce(self.reached, reached, lane=message.lane, key=data.player)
+
+
+async def note_totals(tx: Transaction, messages: Sequence[Message[TotalReached]]) -> None:
+    """Deliberately without a business key: a repeat that takes effect shows as a second row."""
+    await tx.connection.executemany(
+        "insert into seen (player, goal, total) values ($1, $2, $3)",
+        [(m.data.player, m.data.goal, m.data.total) for m in messages],
+    )
+
+
+async def adopt_totals(tx: Transaction, lane: int, topic: str, said: Sequence[Said], whole: bool) -> None:
+    for event in said:
+        reached = TotalReached.model_validate_json(event.data)
+        await tx.connection.execute("insert into adopted values ($1, $2, $3, $4)", topic, lane, reached.goal, whole)
+
+
+def closing_timer(closes_at: datetime) -> Timer:
+    """Removes players without a goal at a deadline, once everything that came in time has been read."""
+
+    async def close(tx: Transaction, _: Sequence[int]) -> int:
+        if tx.read_through < closes_at:
+            return 0
+        status = await tx.connection.execute(
+            "delete from player where not exists (select 1 from goal where goal.player = player.player)"
+        )
+        return int(status.rsplit(" ", 1)[-1])
+
+    return Timer("close", close)
+
+
+async def goals(connection: Connection) -> list[tuple[str, str]]:
+    rows = await connection.fetch("select player, goal from goal order by player, goal")
+    return [(row["player"], row["goal"]) for row in rows]
