@@ -1,0 +1,1 @@
+"""Postgres: sessions, named queries, migrations, and what a failure means."""

@@ -1,0 +1,108 @@
+"""Migrations: forward only, numbered, applied once, never changed afterwards."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+from asyncpg import Connection
+
+from shared.postgres.session import CONNECT_SECONDS, QUERIES
+
+ENGINE = "shared.messaging"
+LOCK_TIMEOUT = "10s"
+FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+
+
+class CannotMigrate(Exception):
+    """The migrations and the schema do not go together; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file `0001_name.sql` of a component's `migrations` folder."""
+
+    component: str
+    number: int
+    name: str
+    statements: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, in hex."""
+        return hashlib.sha256(self.statements.encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{self.component}/{self.number:04}_{self.name}"
+
+
+def migrations_of(service_package: str) -> list[Migration]:
+    """What makes the schema of a service: the engine's migrations, then its own; raises CannotMigrate."""
+    return [*load(ENGINE), *load(service_package)]
+
+
+def load(package: str) -> list[Migration]:
+    """The migrations of one package, in order; their numbers leave no gap."""
+    component = package.rpartition(".")[2]
+    found = [
+        Migration(component, int(match[1]), match[2], file.read_text("utf-8"))
+        for file in sorted(files(package).joinpath("migrations").iterdir(), key=lambda file: file.name)
+        if (match := FILE.fullmatch(file.name))
+    ]
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise CannotMigrate(f"the migrations of {package} are not numbered 0001, 0002, ... without a gap")
+    return found
+
+
+async def migrate(url: str, migrations: Iterable[Migration]) -> list[Migration]:
+    """Brings the schema of the URL's role up to date and returns what was applied; raises CannotMigrate."""
+    # Not as a service's session is bounded: a migration may take as long as it takes.
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": "migrate"})
+    try:
+        await connection.execute(QUERIES["lock_migrations"], await _enter_schema(connection))
+        # But while one waits for a table, everybody else waits behind it.
+        await connection.execute(QUERIES["change_setting"], "lock_timeout", LOCK_TIMEOUT)
+        return await apply(connection, list(migrations))
+    finally:
+        await connection.close()
+
+
+async def apply(connection: Connection, migrations: Sequence[Migration]) -> list[Migration]:
+    """Applies what is missing in the session's schema, each file in a transaction of its own."""
+    await connection.execute(QUERIES["create_migrations"])
+    missing = await pending(connection, migrations)
+    for migration in missing:
+        async with connection.transaction():
+            await connection.execute(migration.statements)
+            await connection.execute(
+                QUERIES["insert_migration"],
+                migration.component,
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    return missing
+
+
+async def pending(connection: Connection, migrations: Iterable[Migration]) -> list[Migration]:
+    """Those that have not been applied; raises CannotMigrate when the schema was made by something else."""
+    rows = await connection.fetch(QUERIES["load_migrations"])
+    applied: Mapping[tuple[str, int], str] = {(row["component"], row["number"]): row["checksum"] for row in rows}
+    wanted = {(migration.component, migration.number): migration for migration in migrations}
+    if unknown := sorted(applied.keys() - wanted.keys()):
+        newest = ", ".join(f"{component}/{number:04}" for component, number in unknown)
+        raise CannotMigrate(f"the schema is newer than this program: it has {newest}")
+    for place, checksum in applied.items():
+        if wanted[place].checksum != checksum:
+            raise CannotMigrate(f"{wanted[place]} was changed after it had been applied; add a new one instead")
+    return [migration for place, migration in wanted.items() if place not in applied]
+
+
+async def _enter_schema(connection: Connection) -> str:
+    """The role's schema, made if it is missing and the role may."""
+    schema = str(await connection.fetchval(QUERIES["first_schema"]))
+    if not await connection.fetchval(QUERIES["schema_exists"], schema):
+        await connection.execute(await connection.fetchval(QUERIES["create_schema"], schema))
+    return schema

@@ -1,0 +1,38 @@
+"""Opening a Postgres session with the bounds that every session of a service has."""
+
+import asyncpg
+from asyncpg import Connection
+
+from shared.postgres.queries import Queries
+
+QUERIES = Queries.load("shared.postgres")
+
+CONNECT_SECONDS = 10.0
+# Longer than any statement may take at the server: it only ends a wait for a server that is no longer there.
+ANSWER_SECONDS = 40.0
+TRANSACTION_TIMEOUT = "60s"
+SETTINGS = {
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+    "client_connection_check_interval": "5s",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+async def connect(url: str, application_name: str) -> Connection:
+    """Opens a session as the role that `url` names; its search_path is the role's own.
+
+    A session frozen inside a transaction is ended by the server within 10 s, a transaction after 60 s where the
+    server can (17 and later). Raises what `failures.is_infrastructure` knows when Postgres cannot be reached.
+    """
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_SECONDS,
+        command_timeout=ANSWER_SECONDS,
+        server_settings=SETTINGS | {"application_name": application_name},
+    )
+    await connection.execute(QUERIES["change_known_setting"], "transaction_timeout", TRANSACTION_TIMEOUT)
+    return connection

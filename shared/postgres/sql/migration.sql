@@ -1,0 +1,22 @@
+-- name: lock_migrations
+-- One process migrates a schema at a time; the others wait and then find nothing to do.
+select pg_advisory_lock(hashtextextended('migrate ' || $1, 0));
+
+-- name: create_migrations
+-- What has been applied, so that nothing is applied twice and nothing is changed afterwards.
+create table if not exists migration (
+    component   text        not null,
+    number      integer     not null,
+    name        text        not null,
+    checksum    text        not null,
+    applied_at  timestamptz not null,
+    primary key (component, number)
+);
+
+-- name: load_migrations
+-- All that has been applied to this schema.
+select component, number, checksum from migration order by component, number;
+
+-- name: insert_migration
+-- In the transaction of the migration itself.
+insert into migration (component, number, name, checksum, applied_at) values ($1, $2, $3, $4, clock_timestamp());
