@@ -1,0 +1,50 @@
+"""What a service hands to the runtime: all that the runtime knows of it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from asyncpg import Connection
+
+from shared.messaging.subscription import Adopt, Source, Timer
+from shared.runtime.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One number that is read from the tables when metrics are asked for. No person is ever a label."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """Something that always holds. `check` returns one sentence for each breach it finds, none when all is well."""
+
+    id: str
+    name: str
+    check: Callable[[Connection], Awaitable[list[str]]]
+
+
+Trail = Callable[[Connection, str], Awaitable[dict[str, object] | None]]
+Gauges = Callable[[Connection], Awaitable[Sequence[Gauge]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """A service, taken apart.
+
+    `own_topics` are those it writes, its dead letters included. `trail` tells what is known of one participant,
+    None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s.
+    """
+
+    name: str
+    settings: ServiceSettings
+    sources: tuple[Source, ...]
+    timers: tuple[Timer, ...]
+    own_topics: tuple[str, ...]
+    adopt: Adopt | None
+    trail: Trail
+    gauges: Gauges
+    invariants: tuple[Invariant, ...]

@@ -1,0 +1,63 @@
+"""Settings come from the environment, under the prefix of the service, and from nowhere else."""
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What all services can be told. A service derives its own class with `env_prefix`, its port and its knobs.
+
+    An environment variable with the service's prefix that names no setting is refused, and a message about a bad
+    value never shows the value. Raises pydantic's ValidationError; `complaints` turns that into sentences.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, env_prefix="SERVICE_"
+    )
+
+    postgres_url: SecretStr
+    kafka_bootstrap: str = "127.0.0.1:19092"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    keys_folder: Path = Path("var/keys")
+    replica: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")
+    batch_records: int = Field(default=1000, ge=1, le=10_000)
+    sweep_every_seconds: float = Field(default=5.0, gt=0, le=60)
+    wait_at_most_seconds: int = Field(default=86_400, ge=1)
+    waiting_per_key: int = Field(default=1000, ge=1, le=100_000)
+    page_retention_days: int = Field(default=42, ge=1)
+    parked_retention_days: int = Field(default=365, ge=1)
+
+    @classmethod
+    def service(cls) -> str:
+        """The name of the service, which is its prefix in small letters."""
+        return str(cls.model_config.get("env_prefix", "")).rstrip("_").lower()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_name_and_ourselves(cls, given: Any) -> Any:
+        if unknown := unknown_names(cls, os.environ):
+            raise ValueError("; ".join(unknown))
+        service = cls.service()
+        own = {"replica": f"{service}-1", "postgres_url": f"postgresql://{service}@127.0.0.1:15432/salur"}
+        return own | dict(given)
+
+
+def unknown_names(settings: type[ServiceSettings], names: Iterable[str]) -> list[str]:
+    """One sentence for each name that has the service's prefix and is no setting of it."""
+    prefix = str(settings.model_config.get("env_prefix", "")).upper()
+    known = [prefix + field.upper() for field in settings.model_fields]
+    sentences = []
+    for name in sorted(names):
+        if not name.upper().startswith(prefix) or name.upper() in known:
+            continue
+        near = get_close_matches(name.upper(), known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"{name} is not a setting of {settings.service()}{meant}")
+    return sentences
