@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
+from joserfc.jwk import OctKey
 
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES
@@ -356,7 +357,7 @@ def a_goal(
 
 
 def a_vault() -> KeyRing:
-    return KeyRing()
+    return KeyRing({"toy-1": OctKey.generate_key(256, {"kid": "toy-1"})})
 
 
 @asynccontextmanager

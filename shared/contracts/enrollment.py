@@ -1,0 +1,108 @@
+"""What the enrollment service says on `enrollment.events`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.contracts.events import EventType
+from shared.contracts.fields import Code, Internal, Mode, ParticipantId, Partner, RedeemCode, Regency, Rupiah, Time
+from shared.contracts.topics import ENROLLMENT_EVENTS
+
+
+class ParticipantAdmitted(Internal):
+    participant_id: ParticipantId
+    wave: Code
+    scheme: Code
+    scheme_version: int
+    gender: Literal["female", "male"]
+    regency: Regency
+    dwelling: Literal["village", "town"]
+    disability: bool
+    balance: Rupiah
+    identity_index: str
+    admitted_at: Time
+
+
+class ParticipantRefused(Internal):
+    participant_id: ParticipantId
+    wave: Code
+    reason: str
+    admitted_at: Time
+
+
+class AccountLinked(Internal):
+    """`account` is the seal as upstream made it; `same_identity` compares its NIK with the participant's."""
+
+    participant_id: ParticipantId
+    partner: Partner
+    account: str
+    verified: bool
+    same_identity: bool
+    linked_at: Time
+
+
+class Session(Internal):
+    sequence: int
+    proof: Literal["face", "venue_qr"]
+    starts_at: Time
+    ends_at: Time
+
+
+class Requirements(Internal):
+    post_test: Literal["passed", "taken"] | None
+    graded: bool
+    certificate: bool
+
+
+class Benefit(Internal):
+    benefit: str
+    amount: Rupiah
+    payee: Literal["provider", "participant"]
+    milestone: Literal["completed", "rated"]
+    first_training_only: bool
+
+
+class EnrollmentConfirmed(Internal):
+    """Carries all that the others need to act alone: the rule of evidence, the benefits with their amounts."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    wave: Code
+    scheme: Code
+    scheme_version: int
+    platform: Code
+    provider_id: Code
+    course_code: Code
+    schedule_code: Code
+    mode: Mode
+    price: Rupiah
+    hours: int
+    purchased_at: Time
+    sessions: Annotated[tuple[Session, ...], Field(strict=False)]
+    requires: Requirements
+    whole_span: bool
+    evidence_days: int
+    complete_within_days: int
+    benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
+
+
+class EnrollmentRejected(Internal):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    wave: Code | None
+    reason: str
+
+
+PARTICIPANT_ADMITTED = EventType(
+    "salur.enrollment.participant_admitted.v1", ENROLLMENT_EVENTS, ParticipantAdmitted, "admitted_at"
+)
+PARTICIPANT_REFUSED = EventType(
+    "salur.enrollment.participant_refused.v1", ENROLLMENT_EVENTS, ParticipantRefused, "admitted_at"
+)
+ACCOUNT_LINKED = EventType("salur.enrollment.account_linked.v1", ENROLLMENT_EVENTS, AccountLinked, "linked_at")
+ENROLLMENT_CONFIRMED = EventType(
+    "salur.enrollment.enrollment_confirmed.v1", ENROLLMENT_EVENTS, EnrollmentConfirmed, "purchased_at"
+)
+ENROLLMENT_REJECTED = EventType("salur.enrollment.enrollment_rejected.v1", ENROLLMENT_EVENTS, EnrollmentRejected)
+
+EVENTS = (PARTICIPANT_ADMITTED, PARTICIPANT_REFUSED, ACCOUNT_LINKED, ENROLLMENT_CONFIRMED, ENROLLMENT_REJECTED)

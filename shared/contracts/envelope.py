@@ -1,0 +1,146 @@
+"""The CloudEvents 1.0 envelope over Kafka, in binary and in structured mode."""
+
+import json
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.fields import parse_time
+from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.strict_json import check_json
+
+__all__ = ["Envelope", "check_json", "open_envelope"]
+
+LARGEST_BYTES = 256 * 1024
+LONGEST_ID = 128
+LONGEST_ATTRIBUTE = 256
+
+_URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,256}", re.ASCII)
+_ERA = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)
+_SEQUENCE = re.compile(r"\d{1,19}", re.ASCII)
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_STRUCTURED = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`data` is the JSON of the event's data; `era` and `sequence` stand on what Salur itself wrote."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    subject: str | None
+    traceparent: str | None
+    era: tuple[int, int] | None
+    sequence: int | None
+    data: bytes
+
+
+def open_envelope(
+    value: bytes | None, headers: Sequence[tuple[str, bytes | None]], known_types: Container[str]
+) -> Envelope:
+    """Raises Parked: too_large, null_value, bad_envelope, unknown_type, in this order of precedence.
+
+    In structured mode the envelope stands inside the JSON, so the checks of the JSON come before those of the envelope.
+    """
+    if value is not None and len(value) > LARGEST_BYTES:
+        raise Parked(ParkReason.TOO_LARGE)
+    if value is None:
+        raise Parked(ParkReason.NULL_VALUE)
+    named = dict(headers)
+    content_type = _text(named, "content-type").partition(";")[0].strip().lower()
+    if content_type == _STRUCTURED:
+        return _structured(value, known_types)
+    if content_type != "application/json":
+        raise Parked(ParkReason.BAD_ENVELOPE, "content-type")
+    attributes = {name: _text(named, f"ce_{name}") for name in ("specversion", "id", "source", "type", "time")}
+    optional = {name: _optional(named, name) for name in ("ce_subject", "traceparent", "ce_era", "ce_sequence")}
+    return _envelope(attributes, optional, value, known_types)
+
+
+def _structured(value: bytes, known_types: Container[str]) -> Envelope:
+    check_json(value)
+    event: Mapping[str, Any] = json.loads(value)
+    attributes = {}
+    for name in ("specversion", "id", "source", "type", "time"):
+        if not isinstance(text := event.get(name), str):
+            raise Parked(ParkReason.BAD_ENVELOPE, name)
+        attributes[name] = text
+    optional = {
+        header: text
+        for header, name in (("ce_subject", "subject"), ("traceparent", "traceparent"))
+        if isinstance(text := event.get(name), str)
+    }
+    if event.get("datacontenttype", "application/json").partition(";")[0].strip() != "application/json":
+        raise Parked(ParkReason.BAD_ENVELOPE, "datacontenttype")
+    data = json.dumps(event.get("data"), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _envelope(attributes, optional, data, known_types)
+
+
+def _envelope(
+    attributes: Mapping[str, str], optional: Mapping[str, str | None], data: bytes, known_types: Container[str]
+) -> Envelope:
+    if attributes["specversion"] != "1.0":
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_specversion")
+    if not 1 <= len(attributes["id"]) <= LONGEST_ID or not attributes["id"].isprintable():
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
+    if not _URI_REFERENCE.fullmatch(attributes["source"]):
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
+    if not attributes["type"]:
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_type")
+    time = _moment(attributes["time"])
+    era, sequence = _number(optional.get("ce_era"), optional.get("ce_sequence"))
+    if attributes["type"] not in known_types:
+        raise Parked(ParkReason.UNKNOWN_TYPE)
+    trace = optional.get("traceparent")
+    return Envelope(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        time=time,
+        subject=optional.get("ce_subject"),
+        traceparent=trace if trace and _TRACE.fullmatch(trace) else None,
+        era=era,
+        sequence=sequence,
+        data=data,
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_time") from None
+    assert isinstance(moment, datetime)
+    return moment
+
+
+def _number(era: str | None, sequence: str | None) -> tuple[tuple[int, int] | None, int | None]:
+    """Both or neither, or the record was not written by Salur; whoever needs them refuses it."""
+    found = _ERA.fullmatch(era) if era else None
+    if found is None or sequence is None or not _SEQUENCE.fullmatch(sequence):
+        return None, None
+    return (int(found[1]), int(found[2])), int(sequence)
+
+
+def _text(headers: Mapping[str, bytes | None], name: str) -> str:
+    value = headers.get(name)
+    if value is None or len(value) > LONGEST_ATTRIBUTE:
+        raise Parked(ParkReason.BAD_ENVELOPE, name)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Parked(ParkReason.BAD_ENVELOPE, name) from None
+
+
+def _optional(headers: Mapping[str, bytes | None], name: str) -> str | None:
+    value = headers.get(name)
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        if name.startswith("ce_"):
+            raise Parked(ParkReason.BAD_ENVELOPE, name) from None
+        return None

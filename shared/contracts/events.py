@@ -1,0 +1,45 @@
+"""An event type: its name, where it stands, and the shape of its data."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import SchemaValidator
+
+from shared.contracts.reasons import Parked, ParkReason
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EventType(Generic[T]):
+    """`name` is the ce_type. `happened` names the field with the time of something that happened."""
+
+    name: str
+    topic: str
+    model: type[T]
+    happened: str | None = None
+    _validator: SchemaValidator = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        validator = cast("type[BaseModel]", self.model).__pydantic_validator__
+        object.__setattr__(self, "_validator", validator)
+
+    def parse(self, data: bytes) -> T:
+        """Raises Parked(invalid_field) with the JSON Pointer of the first field that is wrong."""
+        try:
+            return cast("T", self._validator.validate_json(data))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            reason = ParkReason.INVALID_JSON if first["type"] == "json_invalid" else ParkReason.INVALID_FIELD
+            raise Parked(reason, pointer(first["loc"])) from None
+
+    def dump(self, data: T) -> bytes:
+        """Compact JSON, one line."""
+        return cast("BaseModel", data).model_dump_json().encode()
+
+
+def pointer(location: "tuple[Any, ...]") -> str:
+    """A JSON Pointer (RFC 6901), short enough for a header."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join(f"/{part}" for part in parts)[:140]

@@ -1,0 +1,83 @@
+"""The fields of contracts: strict types and patterns, so that nothing is coerced and nothing hides in a text."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+RUPIAH_AT_MOST = 10**12
+REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+_TIME = re.compile(r"20\d\d-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z", re.ASCII)
+
+
+class Inbound(BaseModel):
+    """What Salur receives: an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Internal(BaseModel):
+    """What Salur's services say to each other: an unknown field is a later version's, and ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+def parse_time(value: object) -> object:
+    """RFC 3339 with `Z`; nothing else that a parser might take for a time."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError("not an RFC 3339 time in UTC with Z, years 2000-2099")
+    fraction = value[19:-1]
+    return datetime.fromisoformat(f"{value[:19]}{fraction[:7]}+00:00")
+
+
+def _text(value: str) -> str:
+    """NFC, without control, bidirectional-override or zero-width characters."""
+    if not unicodedata.is_normalized("NFC", value):
+        raise ValueError("not in NFC")
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for character in value):
+        raise ValueError("a character that cannot be seen")
+    return value
+
+
+def write_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with `Z`; a fraction only where there is one."""
+    text = moment.astimezone(UTC).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+Time = Annotated[datetime, BeforeValidator(parse_time), PlainSerializer(write_time, when_used="json")]
+ParticipantId = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
+RedeemCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{12}$")]
+Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]
+Regency = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,64}$")]
+Text = Annotated[str, Field(min_length=1, max_length=140), AfterValidator(_text)]
+# Whether it is a seal at all is found out by opening it: bad_seal.
+Seal = Annotated[str, Field(min_length=1, max_length=4096)]
+Partner = Literal["bni", "bca", "ovo", "gopay", "linkaja", "dana"]
+Mode = Literal["online", "self_paced", "offline", "hybrid"]
+ReasonCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{4}$")]
+
+
+class Rupiah(BaseModel):
+    """Whole rupiah, 1 to 10^12."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    value: Annotated[int, Field(ge=1, le=RUPIAH_AT_MOST)]
+    currency: Literal["IDR"] = "IDR"
+
+
+class RupiahInbound(Rupiah):
+    """As it comes from outside: the currency must be stated."""
+
+    currency: Literal["IDR"]
+
+
+def rupiah(value: int) -> Rupiah:
+    return Rupiah(value=value)

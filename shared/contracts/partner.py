@@ -1,0 +1,31 @@
+"""What payment partners report."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from shared.contracts.events import EventType
+from shared.contracts.fields import Code, Inbound, ReasonCode, Reference, RupiahInbound, Time
+
+
+class DisbursementReported(Inbound):
+    reference: Reference
+    status: Literal["accepted", "settled", "rejected"]
+    amount: RupiahInbound
+    reason: ReasonCode | None
+    partner_reference: Code
+    reported_at: Time
+
+    @model_validator(mode="after")
+    def a_rejection_says_why(self) -> "DisbursementReported":
+        if (self.status == "rejected") != (self.reason is not None):
+            raise ValueError("a reason stands with rejected, and only there")
+        return self
+
+
+# Its topic is disbursement-reports.<partner>; the name here stands for all of them.
+DISBURSEMENT_REPORTED = EventType(
+    "salur.partner.disbursement_reported.v1", "disbursement-reports", DisbursementReported, "reported_at"
+)
+
+EVENTS = (DISBURSEMENT_REPORTED,)

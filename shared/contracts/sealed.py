@@ -1,0 +1,196 @@
+"""Sealed fields: JWE compact strings (dir, A256GCM). The JOSE library is touched here and nowhere else."""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from shared.contracts.reasons import Parked, ParkReason
+
+_ALGORITHMS = ["dir", "A256GCM"]
+_LONGEST_NUMBER = 34
+
+
+class Secret:
+    """A plaintext that refuses to be printed."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not serialised")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What registration seals: {sub, nik, birth_date}; the date as text, for the rules to read."""
+
+    subject: str
+    nik: Secret
+    birth_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantAccount:
+    """{sub, number, nik}: an account and the NIK its holder showed to the bank."""
+
+    subject: str
+    number: Secret
+    nik: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAccount:
+    """{sub, number, name}: a provider's account of record."""
+
+    subject: str
+    number: Secret
+    name: Secret
+
+
+class KeyRing:
+    """The keys of a JWK set, by kid; the first is the one that seals."""
+
+    def __init__(self, keys: Mapping[str, OctKey]) -> None:
+        self._keys = dict(keys)
+        self.current = next(iter(self._keys))
+
+    @classmethod
+    def load(cls, path: Path) -> "KeyRing":
+        """Reads a JWK set of 256-bit keys; raises ValueError with the file's name when it holds none."""
+        try:
+            keys = {key["kid"]: OctKey.import_key(key) for key in json.loads(path.read_text())["keys"]}
+        except (KeyError, ValueError, JoseError) as error:
+            raise ValueError(f"{path} is no JWK set of oct keys with kid: {type(error).__name__}") from None
+        if not keys:
+            raise ValueError(f"{path} holds no key")
+        return cls(keys)
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        return tuple(self._keys)
+
+    def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:
+        return self.seal_bytes(json.dumps(claims, separators=(",", ":")).encode(), kid)
+
+    def open(self, token: str) -> dict[str, object]:
+        """Raises Parked(bad_seal) unless it opens under one of the keys and holds a JSON object."""
+        try:
+            claims = json.loads(self.open_bytes(token))
+        except (ValueError, RecursionError):
+            raise Parked(ParkReason.BAD_SEAL) from None
+        if not isinstance(claims, dict):
+            raise Parked(ParkReason.BAD_SEAL)
+        return claims
+
+    def seal_bytes(self, data: bytes, kid: str | None = None) -> str:
+        kid = kid or self.current
+        header = {"alg": "dir", "enc": "A256GCM", "kid": kid}
+        return jwe.encrypt_compact(header, data, self._keys[kid], algorithms=_ALGORITHMS)
+
+    def open_bytes(self, token: str) -> bytes:
+        key = self._key_of(token)
+        try:
+            opened = jwe.decrypt_compact(token, key, algorithms=_ALGORITHMS).plaintext
+        except (JoseError, ValueError, TypeError):
+            raise Parked(ParkReason.BAD_SEAL) from None
+        if opened is None:
+            raise Parked(ParkReason.BAD_SEAL)
+        return opened
+
+    def _key_of(self, token: str) -> OctKey:
+        """The header must be exactly what was agreed: no zip, no crit, no key of the sender's own."""
+        encoded = token.partition(".")[0]
+        try:
+            header = json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+            agreed = header["alg"] == "dir" and header["enc"] == "A256GCM" and not header.keys() & _FORBIDDEN
+            key = self._keys[header["kid"]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Parked(ParkReason.BAD_SEAL) from None
+        if not agreed:
+            raise Parked(ParkReason.BAD_SEAL)
+        return key
+
+
+_FORBIDDEN = frozenset({"zip", "crit", "jku", "jwk", "x5u", "x5c"})
+
+
+class BlindIndex:
+    """Equality of secrets by a keyed hash: useless without the key, the same for ever with it."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    @classmethod
+    def load(cls, path: Path) -> "BlindIndex":
+        """Reads one base64url text of at least 256 bits."""
+        text = path.read_text().strip()
+        key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if len(key) < hashlib.sha256().digest_size:
+            raise ValueError(f"{path} holds less than 256 bits")
+        return cls(key)
+
+    def of(self, value: str) -> str:
+        """HMAC-SHA-256, hex."""
+        return self.digest(value).hex()
+
+    def digest(self, value: str) -> bytes:
+        return hmac.digest(self._key, value.encode(), "sha256")
+
+
+def open_identity(ring: KeyRing, token: str, subject: str) -> Identity:
+    """Raises Parked(bad_seal), as do the others here, unless it speaks of this subject and of nothing else."""
+    claims = _claims(ring, token, subject, "nik", "birth_date")
+    return Identity(subject, Secret(claims["nik"]), claims["birth_date"])
+
+
+def open_participant_account(ring: KeyRing, token: str, subject: str) -> ParticipantAccount:
+    claims = _claims(ring, token, subject, "number", "nik")
+    return ParticipantAccount(subject, _number(claims), Secret(claims["nik"]))
+
+
+def open_provider_account(ring: KeyRing, token: str, subject: str) -> ProviderAccount:
+    claims = _claims(ring, token, subject, "number", "name")
+    return ProviderAccount(subject, _number(claims), Secret(claims["name"]))
+
+
+def _claims(ring: KeyRing, token: str, subject: str, *names: str) -> dict[str, str]:
+    claims = ring.open(token)
+    texts = {name: value for name, value in claims.items() if isinstance(value, str)}
+    if texts.keys() != {"sub", *names} or len(texts) != len(claims) or texts["sub"] != subject:
+        raise Parked(ParkReason.BAD_SEAL)
+    return texts
+
+
+def _number(claims: Mapping[str, str]) -> Secret:
+    number = claims["number"]
+    if not (1 <= len(number) <= _LONGEST_NUMBER and number.isascii() and number.isalnum()):
+        raise Parked(ParkReason.BAD_SEAL)
+    return Secret(number)

@@ -1,0 +1,58 @@
+"""The one table of topics, and the rule that gives everything about one participant its lane."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aiokafka.partitioner import murmur2
+
+LANES = 12
+PARTNERS = ("bni", "bca", "ovo", "gopay", "linkaja", "dana")
+
+PROGRAMME_REGISTRY = "programme.registry"
+ENROLLMENT_REQUESTS = "enrollment.requests"
+TRAINING_EVIDENCE = "training.evidence"
+TREASURY_FUNDING = "treasury.funding"
+ENROLLMENT_EVENTS = "enrollment.events"
+COMPLETION_EVENTS = "completion.events"
+PAYMENT_EVENTS = "payment.events"
+
+
+def dead_letters(service: str) -> str:
+    return f"dead-letters.{service}"
+
+
+def disbursements(partner: str) -> str:
+    return f"disbursements.{partner}"
+
+
+def disbursement_reports(partner: str) -> str:
+    return f"disbursement-reports.{partner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`internal`: written by Salur, with era and sequence; the partition is the lane."""
+
+    name: str
+    partitions: int
+    internal: bool
+
+
+TOPICS = (
+    Topic(PROGRAMME_REGISTRY, 1, internal=False),
+    Topic(ENROLLMENT_REQUESTS, LANES, internal=False),
+    Topic(TRAINING_EVIDENCE, LANES, internal=False),
+    Topic(TREASURY_FUNDING, 1, internal=False),
+    Topic(ENROLLMENT_EVENTS, LANES, internal=True),
+    Topic(COMPLETION_EVENTS, LANES, internal=True),
+    Topic(PAYMENT_EVENTS, LANES, internal=True),
+    *(Topic(dead_letters(service), LANES, internal=True) for service in ("enrollment", "completion", "payment")),
+    *(Topic(disbursements(partner), LANES, internal=True) for partner in PARTNERS),
+    *(Topic(disbursement_reports(partner), LANES, internal=False) for partner in PARTNERS),
+)
+
+
+@lru_cache(maxsize=200_000)
+def lane_of(key: str) -> int:
+    """The lane of a key: Java's default partitioner over the lanes. Remembered, since murmur2 here is pure Python."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % LANES

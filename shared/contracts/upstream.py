@@ -1,0 +1,184 @@
+"""What registration, platforms, training systems and the treasury send."""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from shared.contracts.events import EventType
+from shared.contracts.fields import (
+    Code,
+    Inbound,
+    Mode,
+    ParticipantId,
+    Partner,
+    RedeemCode,
+    Regency,
+    RupiahInbound,
+    Seal,
+    Time,
+)
+from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_EVIDENCE, TREASURY_FUNDING
+
+LAST_SESSION = 998
+
+
+class WaveOpened(Inbound):
+    wave: Code
+    scheme: Code
+    quota: Annotated[int, Field(ge=1, le=100_000_000)]
+    opens_at: Time
+    closes_at: Time
+
+    @model_validator(mode="after")
+    def opens_before_it_closes(self) -> "WaveOpened":
+        if self.opens_at >= self.closes_at:
+            raise ValueError("closes before it opens")
+        return self
+
+
+class SealedAccount(Inbound):
+    partner: Partner
+    sealed: Seal
+
+
+class ProviderRegistered(Inbound):
+    provider_id: Code
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    account: SealedAccount
+
+
+class ParticipantAdmitted(Inbound):
+    participant_id: ParticipantId
+    wave: Code
+    identity: Seal
+    gender: Literal["female", "male"]
+    regency: Regency
+    dwelling: Literal["village", "town"]
+    disability: bool
+    admitted_at: Time
+
+
+class AccountLinked(Inbound):
+    participant_id: ParticipantId
+    account: SealedAccount
+    kyc: Literal["verified", "unverified"]
+    linked_at: Time
+
+
+class Session(Inbound):
+    sequence: Annotated[int, Field(ge=1, le=LAST_SESSION)]
+    mode: Mode
+    starts_at: Time
+    ends_at: Time
+
+    @model_validator(mode="after")
+    def starts_before_it_ends(self) -> "Session":
+        if self.starts_at >= self.ends_at:
+            raise ValueError("ends before it starts")
+        return self
+
+
+class TrainingPurchased(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    invoice_code: Code
+    platform: Code
+    provider_id: Code
+    course_code: Code
+    schedule_code: Code
+    mode: Mode
+    price: RupiahInbound
+    hours: Annotated[int, Field(ge=1, le=10_000)]
+    class_size: Annotated[int, Field(ge=1, le=100_000)]
+    sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=LAST_SESSION, strict=False)]
+    purchased_at: Time
+
+    @model_validator(mode="after")
+    def sessions_rise(self) -> "TrainingPurchased":
+        if any(one.sequence >= next_one.sequence for one, next_one in pairwise(self.sessions)):
+            raise ValueError("sessions do not rise strictly")
+        return self
+
+
+class SessionAttended(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    sequence: Annotated[int, Field(ge=1, le=LAST_SESSION)]
+    proof: Literal["face", "venue_qr"]
+    attended_at: Time
+
+
+class PostTestTaken(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    score: Annotated[int, Field(ge=0, le=100)]
+    passed: bool
+    taken_at: Time
+
+
+class WorkGraded(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    score: Annotated[int, Field(ge=0, le=100)]
+    passed: bool
+    provider_id: Code
+    graded_at: Time
+
+
+class CertificateIssued(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    certificate_no: Code
+    provider_id: Code
+    issued_at: Time
+
+
+class TrainingRated(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    stars: Annotated[int, Field(ge=1, le=5)]
+    rated_at: Time
+
+
+class FundsAppropriated(Inbound):
+    wave: Code
+    component: Literal["training", "incentive", "survey"]
+    amount: RupiahInbound
+    document: Code
+    appropriated_at: Time
+
+
+WAVE_OPENED = EventType("salur.registry.wave_opened.v1", PROGRAMME_REGISTRY, WaveOpened)
+PROVIDER_REGISTERED = EventType("salur.registry.provider_registered.v1", PROGRAMME_REGISTRY, ProviderRegistered)
+PARTICIPANT_ADMITTED = EventType(
+    "salur.registration.participant_admitted.v1", ENROLLMENT_REQUESTS, ParticipantAdmitted, "admitted_at"
+)
+ACCOUNT_LINKED = EventType("salur.registration.account_linked.v1", ENROLLMENT_REQUESTS, AccountLinked, "linked_at")
+TRAINING_PURCHASED = EventType(
+    "salur.platform.training_purchased.v1", ENROLLMENT_REQUESTS, TrainingPurchased, "purchased_at"
+)
+SESSION_ATTENDED = EventType("salur.training.session_attended.v1", TRAINING_EVIDENCE, SessionAttended, "attended_at")
+POST_TEST_TAKEN = EventType("salur.training.post_test_taken.v1", TRAINING_EVIDENCE, PostTestTaken, "taken_at")
+WORK_GRADED = EventType("salur.training.work_graded.v1", TRAINING_EVIDENCE, WorkGraded, "graded_at")
+CERTIFICATE_ISSUED = EventType(
+    "salur.training.certificate_issued.v1", TRAINING_EVIDENCE, CertificateIssued, "issued_at"
+)
+TRAINING_RATED = EventType("salur.training.training_rated.v1", TRAINING_EVIDENCE, TrainingRated, "rated_at")
+FUNDS_APPROPRIATED = EventType(
+    "salur.treasury.funds_appropriated.v1", TREASURY_FUNDING, FundsAppropriated, "appropriated_at"
+)
+
+EVENTS = (
+    WAVE_OPENED,
+    PROVIDER_REGISTERED,
+    PARTICIPANT_ADMITTED,
+    ACCOUNT_LINKED,
+    TRAINING_PURCHASED,
+    SESSION_ATTENDED,
+    POST_TEST_TAKEN,
+    WORK_GRADED,
+    CERTIFICATE_ISSUED,
+    TRAINING_RATED,
+    FUNDS_APPROPRIATED,
+)
