@@ -1,5 +1,6 @@
 """What every kind of test may ask for."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -11,6 +12,11 @@ from tests.infrastructure import (
     kafka_server,
     postgres_server,
 )
+
+
+def pytest_configure() -> None:
+    """A run that is told to end does so as after Ctrl-C: what it started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

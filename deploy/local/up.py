@@ -35,7 +35,7 @@ class Refused(Exception):
 
 def main() -> None:
     """Start what is asked for in the environment; exits 1 with a reason if it cannot."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
     except (Refused, DidNotStart) as refusal:
@@ -109,10 +109,6 @@ def _refuse_if_running(run: Path) -> None:
     if gone:
         raise Refused(f"only partly up ({', '.join(gone)} ended); run make down, then make up")
     raise Refused("already up; make down stops it")
-
-
-def _as_interrupt(signum: int, frame: object) -> None:  # noqa: ARG001 - the signature is Python's
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
