@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.messaging.message import TopicPartition
+from aiokafka import TopicPartition
 
 NEVER = datetime.fromisoformat("1970-01-01T00:00:00Z")
 

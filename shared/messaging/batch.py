@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from aiokafka import TopicPartition
+
 from shared.contracts.topics import LANES
 from shared.messaging import position as positions_of
 from shared.messaging.dispatch import dispatch
 from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES, Lane
-from shared.messaging.message import TopicPartition
 from shared.messaging.position import Cursor, Position, PositionMoved, Standing
 from shared.messaging.transaction import Transaction, WaitingRecord
 

@@ -4,13 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-
-from shared.messaging.message import TopicPartition
 
 # Every default of the client that would be wrong for money is pinned here, and one test asserts all of them.
 CONSUMER_SETTINGS: Mapping[str, Any] = {
@@ -36,7 +34,7 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
 BATCH_WAIT_MS = 20
 
 
-class ContiguousConsumer(AIOKafkaConsumer):
+class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such."""
 
     def __init__(self, *topics: str, on_lost: Callable[[], None], **settings: Any) -> None:
@@ -51,7 +49,7 @@ class ContiguousConsumer(AIOKafkaConsumer):
 
     async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
         try:
-            fetched = await super().getmany(*partitions, **options)
+            fetched: dict[Any, list[Any]] = await super().getmany(*partitions, **options)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             self._on_lost()
             return {}
@@ -68,7 +66,7 @@ class ContiguousConsumer(AIOKafkaConsumer):
         return self._reached.get(place)
 
 
-class ClosedDoor(ConsumerRebalanceListener):
+class ClosedDoor(ConsumerRebalanceListener):  # type: ignore[misc]
     """Pauses new partitions before any await; they are read only after their positions have been found."""
 
     def __init__(self, on_assigned: Callable[[], None], on_revoked: Callable[[], Awaitable[None]]) -> None:
@@ -112,7 +110,8 @@ class ConsumingBroker(KafkaBroker):
 
         def build(**own: Any) -> ContiguousConsumer:
             # Ours come last: whatever the shell would choose, these are not its to choose.
-            consumer = ContiguousConsumer(on_lost=self._on_lost, **chosen.keywords | own | CONSUMER_SETTINGS)
+            settings = {**chosen.keywords, **own, **CONSUMER_SETTINGS}
+            consumer = ContiguousConsumer(on_lost=self._on_lost, **settings)
             self._on_consumer(consumer)
             return consumer
 
@@ -146,7 +145,7 @@ def subscribe(
 
     @subscriber
     async def receive_batch(message: KafkaMessage) -> None:
-        await receive(message.raw_message)  # type: ignore[arg-type]
+        await receive(message.raw_message)
 
     return subscriber
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from asyncpg import Connection
 
@@ -18,7 +18,7 @@ from shared.messaging.consumer import PRODUCER_SETTINGS, ClosedDoor, ConsumingBr
 from shared.messaging.holding import Holding
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import TopicPartition, unpack
+from shared.messaging.message import unpack
 from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.probe import reach
 from shared.messaging.publisher import Publisher

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
-from shared.messaging.message import TopicPartition
 from shared.messaging.subscription import Adopt, Source, Timer
 
 

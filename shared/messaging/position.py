@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import Record, TopicPartition
+from shared.messaging.message import Record
 
 
 class PositionMoved(Exception):

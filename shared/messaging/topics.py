@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from shared.messaging.message import Record, TopicPartition
+from shared.messaging.message import Record
 
 DEADLINE_SECONDS = 15.0
 

@@ -17,6 +17,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from joserfc.jwk import OctKey
 
+from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES
 from shared.messaging.engine import Engine
@@ -29,10 +30,11 @@ MIGRATION = Path(__file__).parents[3] / "shared/messaging/migrations/0001_engine
 DEADLINE_SECONDS = 40.0
 
 
-class HandClock:
+class HandClock(Clock):
     """A clock that a test moves by hand."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.ahead = timedelta()
 
     def now(self) -> datetime:

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from aiokafka import TopicPartition
+
 from shared.messaging.backlog import NEVER, Backlog
-from shared.messaging.message import TopicPartition
 
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 REQUESTS = TopicPartition("requests", 0)

@@ -1,0 +1,141 @@
+"""What operators do to the engine. Each is previewed, idempotent, and written to the log of operations.
+
+Each function runs inside the caller's transaction and does it, preview or not: whoever only wants to see rolls back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Connection, Record
+
+from shared.contracts.sealed import KeyRing
+from shared.messaging.lane import QUERIES
+from shared.messaging.transaction import record_operation
+
+
+class Refused(Exception):
+    """It cannot be done; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who does something, why, and when."""
+
+    who: str
+    why: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, in a sentence. `changed` False: there was nothing (more) to do, and nothing was written."""
+
+    changed: bool
+    sentence: str
+
+
+async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
+    """Lets a stopped lane go on; the record that stopped it is tried again first."""
+    row = await connection.fetchrow(QUERIES["lane_to_resume"], lane)
+    if row is None:
+        raise Refused(f"there is no lane {lane}")
+    if row["stopped_reason"] is None:
+        gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
+        if gaps:
+            topics = ", ".join(sorted(gap["topic"] for gap in gaps))
+            raise Refused(f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again")
+        return Outcome(changed=False, sentence=f"lane {lane} is not stopped")
+    await connection.execute(QUERIES["resume_lane"], lane)
+    await _note(connection, operator, "lanes resume", lane=lane, reason=row["stopped_reason"])
+    return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {row['stopped_reason']}")
+
+
+async def set_position(
+    connection: Connection, operator: Operator, topic: str, partition: int, offset: int, kept: tuple[int, int]
+) -> Outcome:
+    """Says where to go on in a partition. `kept` is where Kafka's records begin and end."""
+    beginning, end = kept
+    if not beginning <= offset <= end:
+        raise Refused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
+    row = await connection.fetchrow(QUERIES["position_to_set"], topic, partition)
+    if row is None:
+        raise Refused(f"{topic}/{partition} has never been read here")
+    old, reason = row["next_offset"], row["stopped_reason"]
+    if old == offset and reason is None:
+        return Outcome(changed=False, sentence=f"{topic}/{partition} stands at {offset} already")
+    await connection.execute(QUERIES["set_position"], topic, partition, offset)
+    place = {"topic": topic, "partition": partition}
+    await _note(connection, operator, "positions set", **place, before=old, after=offset, reason=reason)
+    return Outcome(changed=True, sentence=f"{topic}/{partition} goes on at {offset} instead of {old}{_moved(old, offset)}")
+
+
+def _moved(old: int, new: int) -> str:
+    if new > old:
+        return f"; {new - old} records are passed over and have no effect here"
+    if new < old:
+        return f"; {old - new} records are read again, repeats change nothing"
+    return ""
+
+
+async def say_again(connection: Connection, operator: Operator, topic: str, lane: int, from_sequence: int) -> Outcome:
+    """Has the lane's publisher send once more everything that was said from a sequence on."""
+    row = await connection.fetchrow(QUERIES["pages_to_say_again"], topic, lane, from_sequence)
+    if row is None:
+        raise Refused(f"this service says nothing in {topic}, lane {lane}")
+    if row["pages"] == 0:
+        raise Refused(f"{topic}, lane {lane}: no page from {from_sequence} on; the last number is {row['published']}")
+    if row["first_sequence"] > from_sequence:
+        raise Refused(f"{topic}, lane {lane}: pages are kept from {row['first_sequence']} on only")
+    if row["say_again_from"] is not None and row["say_again_from"] <= from_sequence:
+        return Outcome(changed=False, sentence=f"{topic}, lane {lane} is being said again from {row['say_again_from']}")
+    await connection.execute(QUERIES["ask_to_say_again"], topic, lane, from_sequence)
+    place = {"topic": topic, "lane": lane}
+    await _note(connection, operator, "pages say-again", **place, from_sequence=from_sequence)
+    return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
+
+
+async def replay_parked(
+    connection: Connection, operator: Operator, numbers: Sequence[int], vault: KeyRing
+) -> Outcome:
+    """Puts parked records back through the intake; those replayed or closed already are left alone."""
+    rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
+    if not rows:
+        return Outcome(changed=False, sentence="none of these is open")
+    await connection.execute(
+        QUERIES["insert_replayed"],
+        operator.now,
+        [row["lane"] for row in rows],
+        [str(row["id"]) for row in rows],
+        [row["topic"] for row in rows],
+        [row["partition"] for row in rows],
+        [row["offset"] for row in rows],
+        [vault.open_bytes(row["sealed"]) for row in rows],
+    )
+    settled = [row["id"] for row in rows]
+    await connection.execute(QUERIES["mark_replayed"], settled, operator.now)
+    await _note(connection, operator, "parked replay", numbers=settled)
+    return Outcome(changed=True, sentence=f"{_count(rows)} replayed: {_listed(rows)}")
+
+
+async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:
+    """Marks parked records as looked at, with nothing to be done; those settled already are left alone."""
+    rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
+    if not rows:
+        return Outcome(changed=False, sentence="none of these is open")
+    settled = [row["id"] for row in rows]
+    await connection.execute(QUERIES["mark_closed"], settled, operator.now)
+    await _note(connection, operator, "parked close", numbers=settled)
+    return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
+
+
+def _count(rows: Sequence[Record]) -> str:
+    return f"1 record" if len(rows) == 1 else f"{len(rows)} records"
+
+
+def _listed(rows: Sequence[Record]) -> str:
+    return ", ".join(f"{row['id']} ({row['reason']})" for row in rows)
+
+
+async def _note(connection: Connection, operator: Operator, verb: str, **detail: object) -> None:
+    await record_operation(connection, operator.now, verb, operator.who, operator.why, detail)

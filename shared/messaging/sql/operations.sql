@@ -1,0 +1,57 @@
+-- name: lane_to_resume
+-- Locked, so that what is previewed is what is done.
+select lane, stopped_reason, stopped_detail from lane where lane = $1 for update;
+
+-- name: resume_lane
+-- What was set aside meanwhile comes first; that is noted elsewhere and stands.
+update lane set stopped_reason = null, stopped_detail = null, stopped_at = null where lane = $1;
+
+-- name: position_to_set
+-- Locked, so that the reader cannot move it between preview and deed.
+select next_offset, stopped_reason from position where topic = $1 and partition = $2 for update;
+
+-- name: set_position
+-- Which record stood there before is forgotten, or the reader would take the topic for a changed one.
+update position set next_offset = $3, last_offset = null, last_digest = null, stopped_reason = null
+where topic = $1 and partition = $2;
+
+-- name: pages_to_say_again
+-- What is kept from a sequence on, and whether it is already asked for.
+select b.published, b.say_again_from, count(p.events)::int as pages, min(p.first_sequence) as first_sequence
+from publication b left join page p on p.topic = b.topic and p.lane = b.lane and p.last_sequence >= $3
+where b.topic = $1 and b.lane = $2 group by b.published, b.say_again_from;
+
+-- name: load_parked
+-- Open ones first, the oldest first: that is the order in which a person works.
+select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, ce_type, size, sha256, parked_at,
+       replayed_at, closed_at
+from parked
+where ($1::text is null or reason = $1) and ($2::boolean or (replayed_at is null and closed_at is null))
+order by (replayed_at is null and closed_at is null) desc, id limit $3;
+
+-- name: load_parked_record
+-- One with its sealed bytes.
+select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, ce_type, size, sha256, sealed, parked_at,
+       replayed_at, closed_at
+from parked where id = $1;
+
+-- name: parked_to_settle
+-- Only what is still open, so that a second time finds nothing to do.
+select id, reason, lane, topic, partition, "offset", sealed from parked
+where id = any($1::bigint[]) and replayed_at is null and closed_at is null order by id for update;
+
+-- name: insert_replayed
+-- Back through the intake, in order of arrival; the sweep of the lane takes it up as it does what was woken.
+insert into waiting (lane, kind, key, topic, partition, "offset", since, record)
+select lane, 'replay', key, topic, partition, "offset", $1, record
+from unnest($2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::bytea[])
+     with ordinality as n (lane, key, topic, partition, "offset", record, place)
+order by place;
+
+-- name: mark_replayed
+-- From now on the same record may be parked once more.
+update parked set replayed_at = $2 where id = any($1::bigint[]);
+
+-- name: mark_closed
+-- Somebody has looked at it and decided that nothing is to be done.
+update parked set closed_at = $2 where id = any($1::bigint[]);

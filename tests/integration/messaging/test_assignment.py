@@ -1,0 +1,62 @@
+"""Nothing is read before its position has been found, and nothing of the client is left to its defaults."""
+
+import asyncio
+
+from asyncpg import Connection
+
+from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+
+
+async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_meanwhile(world: World) -> None:
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player("ana"), a_goal("ana", "g1"))
+        await world.until_seen(("ana", "g1", 1))
+    await world.send(*[a_goal("ana", f"g{n}") for n in range(2, 6)])
+
+    may_connect = asyncio.Event()
+
+    async def slowly(name: str) -> Connection:
+        await may_connect.wait()
+        return await world.open(world.league.service, name)
+
+    async with world.running(world.league.board_service), world.running(world.league.service, connect=slowly) as engine:
+
+        async def door_is_closed() -> bool:
+            consumer = engine._holding.consumer
+            return consumer is not None and bool(consumer.paused()) and consumer.paused() == consumer.assignment()
+
+        await until(door_is_closed, "all partitions are assigned and paused")
+        await world.send(a_goal("ana", "g6"))
+        assert engine.status().records == 0
+        assert not engine.status().anchored
+        may_connect.set()
+        await world.until_seen(*[("ana", f"g{n}", n) for n in range(1, 7)])
+
+
+async def test_a_header_that_is_not_utf8_costs_only_its_record(world: World) -> None:
+    broken = a_goal("ana", "g2")
+    headers = [(name, b"\xff" if name == "ce_id" else value) for name, value in broken.headers]
+    async with world.running(world.league.service), world.running(world.league.board_service):
+        await world.send(a_player("ana"), a_goal("ana", "g1"))
+        async with producer(world.bootstrap) as kafka:
+            await kafka.send_and_wait(world.league.requests, broken.value, headers=headers, partition=0)
+            await kafka.send_and_wait(world.league.requests, None, key=b"ana", headers=broken.headers, partition=0)
+        await world.send(a_goal("ana", "g3"))
+        await world.until_seen(("ana", "g1", 1), ("ana", "g3", 2))
+        rows = await world.fetch(world.league.service, "select reason from parked order by id")
+    assert [row["reason"] for row in rows] == ["bad_envelope", "null_value"]
+
+
+async def test_records_of_an_aborted_transaction_are_never_read_and_hold_no_deadline_up(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(a_player("ana"), a_goal("bo", "g1"))
+        await world.until_count(world.league.service, "waiting", 1)
+        async with producer(world.bootstrap, transactional_id=f"upstream-{world.league.suffix}") as kafka:
+            await kafka.begin_transaction()
+            for event in (a_player("bo"), a_goal("ana", "g2")):
+                await kafka.send_and_wait(world.league.requests, event.value, headers=event.headers, partition=0)
+            await kafka.abort_transaction()
+        world.clock.pass_hours(25)
+        await world.until_count(world.league.service, "parked", 1)
+        await world.until_count(world.league.service, "player", 1)
+        await world.until_count(world.league.service, "goal", 0)
