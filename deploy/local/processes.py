@@ -154,8 +154,10 @@ class Process:
 
 
 def _runs(process: psutil.Process) -> bool:
-    # What is not our own child stays a zombie until somebody else reaps it, which may take seconds.
+    # What is not our own child stays a zombie until somebody else reaps it, which may take seconds. A zombie
+    # that still has threads is only on its way there, and holds its ports and files.
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        gone = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not gone
     except psutil.NoSuchProcess:
         return False
