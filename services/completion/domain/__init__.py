@@ -1,0 +1,1 @@
+"""What completes a training, and what evidence may be believed."""

@@ -1,0 +1,102 @@
+"""Completion is a conjunction over evidence, whatever the order in which it came."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.completion.domain.enrollment import Enrollment
+from services.completion.domain.evidence import Evidence, Kind
+from services.completion.domain.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A kind of evidence that is needed; `part` None: any part of that kind will do."""
+
+    kind: Kind
+    part: int | None = None
+
+    def is_met_by(self, evidence: Evidence) -> bool:
+        return evidence.kind is self.kind and self.part in (None, evidence.part)
+
+    def __str__(self) -> str:
+        return self.kind if self.part is None else f"{self.kind}/{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The evidence needed, one for each requirement; `completed_at` is the latest time among it."""
+
+    completed_at: datetime
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """What is missing, in the words of `Requirement`."""
+
+    missing: tuple[str, ...]
+
+
+def requirements(rule: Rule) -> Iterator[Requirement]:
+    """All that is needed, sessions first."""
+    for session in rule.sessions:
+        yield Requirement(Kind.SESSION_ATTENDED, session.sequence)
+    if rule.post_test is not None:
+        yield Requirement(Kind.POST_TEST_TAKEN)
+    if rule.graded:
+        yield Requirement(Kind.WORK_GRADED)
+    if rule.certificate:
+        yield Requirement(Kind.CERTIFICATE_ISSUED)
+
+
+def decide_completion(rule: Rule, evidence: Iterable[Evidence]) -> Completion | Incomplete:
+    """Of several retakes that would do, the one that happened first is the one it rests on."""
+    by_time = sorted(evidence, key=lambda fact: fact.happened_at)
+    needed: list[Evidence] = []
+    missing: list[str] = []
+    for requirement in requirements(rule):
+        found = next((fact for fact in by_time if requirement.is_met_by(fact)), None)
+        if found is None:
+            missing.append(str(requirement))
+        else:
+            needed.append(found)
+    if missing:
+        return Incomplete(tuple(missing))
+    return Completion(max(fact.happened_at for fact in needed), tuple(needed))
+
+
+def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
+    """SHA-256 over `canonical_form`: whoever holds the event can compute it again."""
+    return hashlib.sha256(canonical_form(enrollment, completion).encode()).digest()
+
+
+def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
+    """The data of `completion_confirmed` but for the digest: JSON with sorted keys, no spaces, times in UTC."""
+    if enrollment.terms is None:
+        raise ValueError("a rejected enrollment cannot be completed")
+    said = {
+        "participant_id": enrollment.participant_id,
+        "redeem_code": enrollment.redeem_code,
+        "completed_at": _time(completion.completed_at),
+        "evidence": [_named(fact) for fact in completion.evidence],
+        "scheme": enrollment.terms.scheme,
+        "scheme_version": enrollment.terms.scheme_version,
+    }
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _named(fact: Evidence) -> dict[str, str]:
+    return {
+        "type": fact.kind,
+        "source": fact.source,
+        "id": fact.id,
+        "happened_at": _time(fact.happened_at),
+        "seen_at": _time(fact.seen_at),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,39 @@
+"""An enrollment as far as its completion goes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.completion.domain.rule import Rule
+
+
+class State(StrEnum):
+    """Where an enrollment stands. Only `open` ever changes."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    NOT_COMPLETED = "not_completed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was confirmed: who trains, under which version of which scheme, and what completes it."""
+
+    provider_id: str
+    scheme: str
+    scheme_version: int
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One place in one training. A rejected one has no terms; `completed_at` and `digest` come with completion."""
+
+    redeem_code: str
+    participant_id: str
+    lane: int
+    state: State
+    terms: Terms | None
+    completed_at: datetime | None = None
+    digest: bytes | None = None

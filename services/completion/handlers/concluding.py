@@ -1,0 +1,98 @@
+"""The one place where an open enrollment becomes final, and where that is said."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.completion.domain.completion import Completion, Incomplete, digest_of
+from services.completion.domain.enrollment import Enrollment, State
+from services.completion.store import Decision, add_to_tally, decide_enrollments, load_said
+from shared.contracts.completion import (
+    COMPLETION_CONFIRMED,
+    COMPLETION_REJECTED,
+    CompletionConfirmed,
+    CompletionRejected,
+    EvidenceNamed,
+)
+from shared.messaging.transaction import Transaction
+
+NOT_COMPLETED_IN_TIME = "not_completed_in_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What is to be said about an open enrollment."""
+
+    enrollment: Enrollment
+    word: CompletionConfirmed | CompletionRejected
+    trace: str | None = None
+
+
+async def conclude(tx: Transaction, conclusions: Sequence[Conclusion]) -> None:
+    """Makes them final and says so. What had been said before a restore is taken over, and not said again."""
+    if not conclusions:
+        return
+    said = await load_said(tx.connection, [conclusion.enrollment.redeem_code for conclusion in conclusions])
+    words = [(conclusion, _word_said(said, conclusion.enrollment.redeem_code)) for conclusion in conclusions]
+    decisions = [_decision(before or conclusion.word) for conclusion, before in words]
+    await decide_enrollments(tx.connection, decisions, tx.now)
+    lanes = [conclusion.enrollment.lane for conclusion in conclusions]
+    states = [decision.state for decision in decisions]
+    await add_to_tally(tx.connection, Counter(zip(lanes, states, strict=True)).items())
+    for conclusion, before in words:
+        if before is None:
+            _announce(tx, conclusion)
+
+
+def confirmed(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
+    """The word that names the evidence, the rule's version, and the time each fact was seen."""
+    if enrollment.terms is None:
+        raise ValueError("a rejected enrollment cannot be completed")
+    return CompletionConfirmed(
+        participant_id=enrollment.participant_id,
+        redeem_code=enrollment.redeem_code,
+        completed_at=completion.completed_at,
+        evidence=tuple(
+            EvidenceNamed(
+                type=fact.kind, source=fact.source, id=fact.id, happened_at=fact.happened_at, seen_at=fact.seen_at
+            )
+            for fact in completion.evidence
+        ),
+        digest=digest_of(enrollment, completion).hex(),
+        scheme=enrollment.terms.scheme,
+        scheme_version=enrollment.terms.scheme_version,
+    )
+
+
+def rejected(enrollment: Enrollment, incomplete: Incomplete) -> CompletionRejected:
+    """The word that names what is missing."""
+    return CompletionRejected(
+        participant_id=enrollment.participant_id,
+        redeem_code=enrollment.redeem_code,
+        reason=NOT_COMPLETED_IN_TIME,
+        missing=incomplete.missing,
+    )
+
+
+def _word_said(
+    said: Mapping[tuple[str, str], bytes], redeem_code: str
+) -> CompletionConfirmed | CompletionRejected | None:
+    if data := said.get((redeem_code, COMPLETION_CONFIRMED.name)):
+        return COMPLETION_CONFIRMED.parse(data)
+    if data := said.get((redeem_code, COMPLETION_REJECTED.name)):
+        return COMPLETION_REJECTED.parse(data)
+    return None
+
+
+def _decision(word: CompletionConfirmed | CompletionRejected) -> Decision:
+    if isinstance(word, CompletionRejected):
+        return Decision(word.redeem_code, State.NOT_COMPLETED)
+    return Decision(word.redeem_code, State.COMPLETED, word.completed_at, bytes.fromhex(word.digest))
+
+
+def _announce(tx: Transaction, conclusion: Conclusion) -> None:
+    lane, key = conclusion.enrollment.lane, conclusion.enrollment.participant_id
+    if isinstance(conclusion.word, CompletionConfirmed):
+        tx.announce(COMPLETION_CONFIRMED, conclusion.word, lane=lane, key=key, trace=conclusion.trace)
+    else:
+        tx.announce(COMPLETION_REJECTED, conclusion.word, lane=lane, key=key, trace=conclusion.trace)

@@ -1,0 +1,65 @@
+"""What enrollment decided: which evidence to expect, and which to make nothing of."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from services.completion.domain.enrollment import Enrollment, State, Terms
+from services.completion.domain.rule import Rule, Session
+from services.completion.handlers import ENROLLMENT
+from services.completion.store import add_to_tally, insert_enrollments, load_enrollments
+from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected
+from shared.contracts.reasons import ParkReason
+from shared.messaging.message import Message
+from shared.messaging.transaction import Transaction
+
+Decided = EnrollmentConfirmed | EnrollmentRejected
+
+
+async def note_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]) -> None:
+    """Writes down what was decided, and takes up the evidence that waited for it. The first word stands."""
+    known = await load_enrollments(tx.connection, {message.data.redeem_code for message in messages})
+    new: dict[str, Enrollment] = {}
+    for message in messages:
+        enrollment = _enrollment(message)
+        earlier = known.setdefault(enrollment.redeem_code, enrollment)
+        if earlier is enrollment:
+            new[enrollment.redeem_code] = enrollment
+        elif (earlier.participant_id, earlier.terms) != (enrollment.participant_id, enrollment.terms):
+            tx.park(message, ParkReason.CONFLICT)
+    if not new:
+        return
+    await insert_enrollments(tx.connection, list(new.values()), tx.now)
+    await add_to_tally(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
+    for redeem_code in new:
+        tx.wake(ENROLLMENT, redeem_code)
+
+
+def _enrollment(message: Message[Decided]) -> Enrollment:
+    if message.lane is None:
+        raise ValueError(f"{message.type} came in no lane")
+    data = message.data
+    confirmed = isinstance(data, EnrollmentConfirmed)
+    return Enrollment(
+        redeem_code=data.redeem_code,
+        participant_id=data.participant_id,
+        lane=message.lane,
+        state=State.OPEN if confirmed else State.REJECTED,
+        terms=_terms(data) if isinstance(data, EnrollmentConfirmed) else None,
+    )
+
+
+def _terms(data: EnrollmentConfirmed) -> Terms:
+    return Terms(
+        provider_id=data.provider_id,
+        scheme=data.scheme,
+        scheme_version=data.scheme_version,
+        rule=Rule(
+            sessions=tuple(Session(s.sequence, s.proof, s.starts_at, s.ends_at) for s in data.sessions),
+            post_test=data.requires.post_test,
+            graded=data.requires.graded,
+            certificate=data.requires.certificate,
+            whole_span=data.whole_span,
+            evidence_days=data.evidence_days,
+            complete_within_days=data.complete_within_days,
+        ),
+    )

@@ -1,0 +1,70 @@
+-- The tables of the completion service. Locks nothing: all tables are new.
+-- Nothing personal is here: participants, sources and events are named by their ids.
+
+create table enrollment (
+    redeem_code     text        primary key,
+    participant_id  text        not null,
+    lane            smallint    not null,
+    state           text        not null check (state in ('open', 'completed', 'not_completed', 'rejected')),
+    provider_id     text,
+    scheme          text,
+    scheme_version  integer,
+    rule            json,
+    due_at          timestamptz,
+    known_at        timestamptz not null,
+    decided_at      timestamptz,
+    completed_at    timestamptz,
+    digest          bytea,
+    constraint only_the_rejected_have_no_terms check ((state = 'rejected')
+        = (provider_id is null and scheme is null and scheme_version is null and rule is null and due_at is null)),
+    constraint terms_come_whole check (num_nulls(provider_id, scheme, scheme_version, rule, due_at) in (0, 5)),
+    constraint only_the_open_are_undecided check ((state = 'open') = (decided_at is null)),
+    constraint only_the_completed_are_completed check
+        (num_nulls(completed_at, digest) = case state when 'completed' then 0 else 2 end)
+) with (fillfactor = 85);
+create index enrollment_by_participant on enrollment (participant_id);
+create index enrollment_due on enrollment (lane, due_at) where state = 'open';
+comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
+comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';
+comment on column enrollment.due_at is 'Midnight in Jakarta after which what is missing is missing for ever.';
+comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
+
+create table evidence (
+    redeem_code     text        not null,
+    kind            text        not null check (kind in
+                        ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated')),
+    part            bigint      not null check (part >= 0),
+    happened_at     timestamptz not null,
+    seen_at         timestamptz not null,
+    source          text        not null,
+    id              text        not null,
+    primary key (redeem_code, kind, part)
+);
+comment on table evidence is 'Facts that count, the first of each business key. What does not count leaves no row.';
+comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
+comment on column evidence.seen_at is 'When it was accepted.';
+
+create table tally (
+    lane            smallint    not null,
+    state           text        not null check (state in ('open', 'completed', 'not_completed', 'rejected')),
+    enrollments     bigint      not null check (enrollments > 0),
+    primary key (lane, state)
+);
+comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them.';
+
+create table said (
+    redeem_code     text        not null,
+    type            text        not null,
+    data            bytea       not null,
+    primary key (redeem_code, type)
+);
+comment on table said is 'What this service had said before its database was restored, as it was said. Empty until then.';
+
+create function keep_final() returns trigger language plpgsql as
+    $$ begin raise exception 'what % holds is final', tg_table_name using errcode = 'restrict_violation'; end $$;
+create trigger enrollment_is_final before update on enrollment
+    for each row when (old.state <> 'open') execute function keep_final();
+create trigger enrollment_is_kept before delete on enrollment
+    for each row execute function keep_final();
+create trigger evidence_is_kept before update or delete on evidence
+    for each row execute function keep_final();

@@ -1,0 +1,53 @@
+"""What operators see: one participant's trail, and enrollments by state."""
+
+from asyncpg import Connection
+
+from services.completion.domain.completion import Incomplete, decide_completion
+from services.completion.domain.enrollment import Enrollment, State
+from services.completion.domain.evidence import Evidence
+from services.completion.store import load_enrollments_of_participant, load_evidence, load_tally
+from shared.contracts.fields import write_time
+from shared.runtime.parts import Gauge
+
+
+async def trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
+    """Each enrollment of a participant with its evidence and what is missing; None if there is none."""
+    enrollments = await load_enrollments_of_participant(connection, participant_id)
+    if not enrollments:
+        return None
+    evidence = await load_evidence(connection, [enrollment.redeem_code for enrollment in enrollments])
+    return {"enrollments": [_described(one, evidence[one.redeem_code]) for one in enrollments]}
+
+
+async def gauges(connection: Connection) -> list[Gauge]:
+    """`salur_trainings` by state. Read from the tally, never counted."""
+    ever = await load_tally(connection)
+    now = {state: ever.get(state, 0) for state in State}
+    now[State.OPEN] -= now[State.COMPLETED] + now[State.NOT_COMPLETED]
+    return [Gauge("salur_trainings", float(number), {"state": state.value}) for state, number in now.items()]
+
+
+def _described(enrollment: Enrollment, evidence: list[Evidence]) -> dict[str, object]:
+    described: dict[str, object] = {"redeem_code": enrollment.redeem_code, "state": enrollment.state.value}
+    if enrollment.terms is None:
+        return described
+    outcome = decide_completion(enrollment.terms.rule, evidence)
+    return described | {
+        "scheme": enrollment.terms.scheme,
+        "scheme_version": enrollment.terms.scheme_version,
+        "due_at": write_time(enrollment.terms.rule.due_at),
+        "missing": list(outcome.missing) if isinstance(outcome, Incomplete) else [],
+        "completed_at": enrollment.completed_at and write_time(enrollment.completed_at),
+        "digest": enrollment.digest and enrollment.digest.hex(),
+        "evidence": [_fact(fact) for fact in sorted(evidence, key=lambda fact: fact.happened_at)],
+    }
+
+
+def _fact(fact: Evidence) -> dict[str, object]:
+    return {
+        "type": fact.kind.value,
+        "source": fact.source,
+        "id": fact.id,
+        "happened_at": write_time(fact.happened_at),
+        "seen_at": write_time(fact.seen_at),
+    }

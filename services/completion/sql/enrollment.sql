@@ -1,0 +1,34 @@
+-- name: load_enrollments
+-- Whose evidence this is, and the rule to judge it by.
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
+from enrollment where redeem_code = any($1::text[]);
+
+-- name: load_enrollments_of_participant
+-- For the trail of one person, oldest first.
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
+from enrollment where participant_id = $1 order by known_at, redeem_code;
+
+-- name: insert_enrollments
+-- Plainly inserted: the handler has looked, and the lane is locked, so one that exists is a broken invariant.
+insert into enrollment (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, known_at, decided_at)
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, $1,
+       case state when 'open' then null else $1 end
+from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::int[], $9::json[], $10::timestamptz[])
+     as n (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at);
+
+-- name: decide_enrollments
+-- From open to what is final; fewer rows than asked for mean that one was decided twice.
+update enrollment set state = n.state, decided_at = $1, completed_at = n.completed_at, digest = n.digest
+from unnest($2::text[], $3::text[], $4::timestamptz[], $5::bytea[]) as n (redeem_code, state, completed_at, digest)
+where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open'
+returning enrollment.redeem_code;
+
+-- name: load_overdue
+-- Still open though their time is over, the longest overdue first.
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
+from enrollment where state = 'open' and lane = any($1::smallint[]) and due_at <= $2 order by due_at limit $3;
+
+-- name: load_next_enrollments
+-- All enrollments, a portion at a time, for those who check them.
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
+from enrollment where redeem_code > $1 order by redeem_code limit $2;

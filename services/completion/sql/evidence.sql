@@ -1,0 +1,16 @@
+-- name: insert_evidence
+-- The first of each business key counts; answers which were the first.
+insert into evidence (redeem_code, kind, part, happened_at, seen_at, source, id)
+select redeem_code, kind, part, happened_at, $1, source, id
+from unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
+     as n (redeem_code, kind, part, happened_at, source, id)
+on conflict do nothing returning redeem_code, kind, part;
+
+-- name: load_evidence
+-- All that counts for these enrollments.
+select redeem_code, kind, part, happened_at, seen_at, source, id from evidence where redeem_code = any($1::text[]);
+
+-- name: count_stray_evidence
+-- Rows that rest on no confirmed enrollment; there are none.
+select count(*) from evidence v
+where not exists (select from enrollment e where e.redeem_code = v.redeem_code and e.state <> 'rejected');

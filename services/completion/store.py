@@ -1,0 +1,200 @@
+"""One typed function per named query: arrays in, domain values out."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from asyncpg import Connection, Record
+
+from services.completion.domain.enrollment import Enrollment, State, Terms
+from services.completion.domain.evidence import Evidence, Kind
+from services.completion.domain.rule import Rule, Session
+from shared.postgres.queries import Queries
+
+QUERIES = Queries.load("services.completion")
+
+Key = tuple[str, str, int]
+"""(redeem_code, kind, part): the business key of a piece of evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an open enrollment."""
+
+    redeem_code: str
+    state: State
+    completed_at: datetime | None = None
+    digest: bytes | None = None
+
+
+async def load_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
+    """redeem_code -> enrollment, those that are known."""
+    rows = await connection.fetch(QUERIES["load_enrollments"], list(redeem_codes))
+    return {row["redeem_code"]: _enrollment(row) for row in rows}
+
+
+async def load_enrollments_of_participant(connection: Connection, participant_id: str) -> list[Enrollment]:
+    """All of one person, oldest first."""
+    return [
+        _enrollment(row) for row in await connection.fetch(QUERIES["load_enrollments_of_participant"], participant_id)
+    ]
+
+
+async def load_next_enrollments(connection: Connection, after: str, at_most: int) -> list[Enrollment]:
+    """The next ones in the order of their redeem codes."""
+    return [_enrollment(row) for row in await connection.fetch(QUERIES["load_next_enrollments"], after, at_most)]
+
+
+async def load_overdue(
+    connection: Connection, lanes: Sequence[int], due_by: datetime, at_most: int
+) -> list[Enrollment]:
+    """Those in these lanes that are open though they fell due at or before `due_by`."""
+    rows = await connection.fetch(QUERIES["load_overdue"], list(lanes), due_by, at_most)
+    return [_enrollment(row) for row in rows]
+
+
+async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment], known_at: datetime) -> None:
+    """Adds enrollments that are not yet known."""
+    terms = [enrollment.terms for enrollment in enrollments]
+    await connection.execute(
+        QUERIES["insert_enrollments"],
+        known_at,
+        [e.redeem_code for e in enrollments],
+        [e.participant_id for e in enrollments],
+        [e.lane for e in enrollments],
+        [e.state for e in enrollments],
+        [t and t.provider_id for t in terms],
+        [t and t.scheme for t in terms],
+        [t and t.scheme_version for t in terms],
+        [t and _rule_text(t.rule) for t in terms],
+        [t and t.rule.due_at for t in terms],
+    )
+
+
+async def decide_enrollments(connection: Connection, decisions: Sequence[Decision], decided_at: datetime) -> None:
+    """Makes decisions final. Raises ValueError if one of these enrollments was not open."""
+    rows = await connection.fetch(
+        QUERIES["decide_enrollments"],
+        decided_at,
+        [d.redeem_code for d in decisions],
+        [d.state for d in decisions],
+        [d.completed_at for d in decisions],
+        [d.digest for d in decisions],
+    )
+    if len(rows) != len(decisions):
+        raise ValueError(f"{len(decisions) - len(rows)} of {len(decisions)} enrollments were not open")
+
+
+async def insert_evidence(connection: Connection, evidence: Sequence[tuple[str, Evidence]], now: datetime) -> set[Key]:
+    """Adds (redeem_code, evidence) accepted now; the keys of those that were the first of their key."""
+    rows = await connection.fetch(
+        QUERIES["insert_evidence"],
+        now,
+        [code for code, _ in evidence],
+        [fact.kind for _, fact in evidence],
+        [fact.part for _, fact in evidence],
+        [fact.happened_at for _, fact in evidence],
+        [fact.source for _, fact in evidence],
+        [fact.id for _, fact in evidence],
+    )
+    return {(row["redeem_code"], row["kind"], row["part"]) for row in rows}
+
+
+async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -> dict[str, list[Evidence]]:
+    """redeem_code -> all that counts; a code without any is there, with an empty list."""
+    found: dict[str, list[Evidence]] = {code: [] for code in redeem_codes}
+    for row in await connection.fetch(QUERIES["load_evidence"], list(found)):
+        found[row["redeem_code"]].append(
+            Evidence(
+                kind=Kind(row["kind"]),
+                part=row["part"],
+                source=row["source"],
+                id=row["id"],
+                happened_at=row["happened_at"],
+                seen_at=row["seen_at"],
+            )
+        )
+    return found
+
+
+async def add_to_tally(connection: Connection, counts: Iterable[tuple[tuple[int, str], int]]) -> None:
+    """Adds ((lane, state), number) of enrollments that have come to be in a state."""
+    counted = sorted(counts)
+    await connection.execute(
+        QUERIES["add_to_tally"],
+        [lane for (lane, _), _ in counted],
+        [state for (_, state), _ in counted],
+        [number for _, number in counted],
+    )
+
+
+async def load_tally(connection: Connection) -> dict[State, int]:
+    """State -> how many enrollments ever came to be in it; the decided ones were open before."""
+    return {State(row["state"]): row["enrollments"] for row in await connection.fetch(QUERIES["load_tally"])}
+
+
+async def count_states(connection: Connection) -> dict[State, int]:
+    """State -> how many enrollments are in it now. Reads the whole table."""
+    return {State(row["state"]): row["enrollments"] for row in await connection.fetch(QUERIES["count_states"])}
+
+
+async def count_stray_evidence(connection: Connection) -> int:
+    """How many pieces of evidence belong to no confirmed enrollment. Reads the whole table."""
+    return int(await connection.fetchval(QUERIES["count_stray_evidence"]))
+
+
+async def insert_said(connection: Connection, said: Sequence[tuple[str, str, bytes]]) -> None:
+    """Keeps (redeem_code, type, data) of what had been said."""
+    codes, types, data = zip(*said, strict=True)
+    await connection.execute(QUERIES["insert_said"], codes, types, data)
+
+
+async def load_said(connection: Connection, redeem_codes: Collection[str]) -> dict[tuple[str, str], bytes]:
+    """(redeem_code, type) -> data, of what had been said before a restore."""
+    rows = await connection.fetch(QUERIES["load_said"], list(redeem_codes))
+    return {(row["redeem_code"], row["type"]): row["data"] for row in rows}
+
+
+def _enrollment(row: Record) -> Enrollment:
+    rule = row["rule"]
+    return Enrollment(
+        redeem_code=row["redeem_code"],
+        participant_id=row["participant_id"],
+        lane=row["lane"],
+        state=State(row["state"]),
+        terms=rule and Terms(row["provider_id"], row["scheme"], row["scheme_version"], _rule(rule)),
+        completed_at=row["completed_at"],
+        digest=row["digest"],
+    )
+
+
+def _rule_text(rule: Rule) -> str:
+    return json.dumps(
+        {
+            "sessions": [[s.sequence, s.proof, _time(s.starts_at), _time(s.ends_at)] for s in rule.sessions],
+            "post_test": rule.post_test,
+            "graded": rule.graded,
+            "certificate": rule.certificate,
+            "whole_span": rule.whole_span,
+            "evidence_days": rule.evidence_days,
+            "complete_within_days": rule.complete_within_days,
+        },
+        separators=(",", ":"),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _rule(text: str) -> Rule:
+    """Everybody in a class has the same rule, so it is remembered."""
+    parts = json.loads(text)
+    sessions = tuple(
+        Session(sequence, proof, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
+        for sequence, proof, starts_at, ends_at in parts.pop("sessions")
+    )
+    return Rule(sessions=sessions, **parts)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,37 @@
+"""What is due by the clock: trainings whose time to be completed is over."""
+
+from collections.abc import Sequence
+
+from services.completion.domain.completion import Completion, Incomplete, decide_completion
+from services.completion.domain.enrollment import Enrollment
+from services.completion.domain.evidence import Evidence
+from services.completion.handlers.concluding import Conclusion, conclude, rejected
+from services.completion.store import load_evidence, load_overdue
+from shared.messaging.subscription import Timer
+from shared.messaging.transaction import Transaction
+
+PORTION = 500
+
+
+def timers() -> tuple[Timer, ...]:
+    """One: what is not completed in time."""
+    return (Timer("give_up", give_up),)
+
+
+async def give_up(tx: Transaction, lanes: Sequence[int]) -> int:
+    """Rejects the completion of what is still open after its last day, for good; returns how many."""
+    overdue = await load_overdue(tx.connection, lanes, tx.read_through, PORTION)
+    evidence = await load_evidence(tx.connection, {enrollment.redeem_code for enrollment in overdue})
+    await conclude(tx, [_conclusion(enrollment, evidence[enrollment.redeem_code]) for enrollment in overdue])
+    return len(overdue)
+
+
+def _conclusion(enrollment: Enrollment, evidence: Sequence[Evidence]) -> Conclusion:
+    """Raises ValueError if nothing is missing: then it should have been completed when the last of it came."""
+    if enrollment.terms is None:
+        raise ValueError("a rejected enrollment has no deadline")
+    match decide_completion(enrollment.terms.rule, evidence):
+        case Incomplete() as incomplete:
+            return Conclusion(enrollment, rejected(enrollment, incomplete))
+        case Completion():
+            raise ValueError(f"{enrollment.redeem_code} has all its evidence and is open")
