@@ -67,7 +67,8 @@ async def set_position(
     await connection.execute(QUERIES["set_position"], topic, partition, offset)
     place = {"topic": topic, "partition": partition}
     await _note(connection, operator, "positions set", **place, before=old, after=offset, reason=reason)
-    return Outcome(changed=True, sentence=f"{topic}/{partition} goes on at {offset} instead of {old}{_moved(old, offset)}")
+    sentence = f"{topic}/{partition} goes on at {offset} instead of {old}{_moved(old, offset)}"
+    return Outcome(changed=True, sentence=sentence)
 
 
 def _moved(old: int, new: int) -> str:
@@ -95,9 +96,7 @@ async def say_again(connection: Connection, operator: Operator, topic: str, lane
     return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
 
 
-async def replay_parked(
-    connection: Connection, operator: Operator, numbers: Sequence[int], vault: KeyRing
-) -> Outcome:
+async def replay_parked(connection: Connection, operator: Operator, numbers: Sequence[int], vault: KeyRing) -> Outcome:
     """Puts parked records back through the intake; those replayed or closed already are left alone."""
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
@@ -130,7 +129,7 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
 
 
 def _count(rows: Sequence[Record]) -> str:
-    return f"1 record" if len(rows) == 1 else f"{len(rows)} records"
+    return "1 record" if len(rows) == 1 else f"{len(rows)} records"
 
 
 def _listed(rows: Sequence[Record]) -> str:

@@ -11,6 +11,7 @@ CONNECT_SECONDS = 10.0
 # Longer than any statement may take at the server: it only ends a wait for a server that is no longer there.
 ANSWER_SECONDS = 40.0
 TRANSACTION_TIMEOUT = "60s"
+PATIENCE = {"statement_timeout": "0"}
 SETTINGS = {
     "statement_timeout": "30s",
     "lock_timeout": "10s",
@@ -22,17 +23,19 @@ SETTINGS = {
 }
 
 
-async def connect(url: str, application_name: str) -> Connection:
+async def connect(url: str, application_name: str, *, patient: bool = False) -> Connection:
     """Opens a session as the role that `url` names; its search_path is the role's own.
 
     A session frozen inside a transaction is ended by the server within 10 s, a transaction after 60 s where the
-    server can (17 and later). Raises what `failures.is_infrastructure` knows when Postgres cannot be reached.
+    server can (17 and later). `patient`: a statement, and the transaction around it, may take as long as it takes.
+    Raises what `failures.is_infrastructure` knows when Postgres cannot be reached.
     """
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
-        command_timeout=ANSWER_SECONDS,
-        server_settings=SETTINGS | {"application_name": application_name},
+        command_timeout=None if patient else ANSWER_SECONDS,
+        server_settings=SETTINGS | {"application_name": application_name} | (PATIENCE if patient else {}),
     )
-    await connection.execute(QUERIES["change_known_setting"], "transaction_timeout", TRANSACTION_TIMEOUT)
+    if not patient:
+        await connection.execute(QUERIES["change_known_setting"], "transaction_timeout", TRANSACTION_TIMEOUT)
     return connection

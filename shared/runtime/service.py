@@ -1,5 +1,124 @@
-"""Composition of a running service: the engine, its broker and the HTTP pages, as one FastStream application."""
+"""Composition of a running service: the engine, its broker and its pages, as one FastStream application."""
 
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from asyncpg import Connection
+from faststream.asgi import AsgiFastStream
+
+from shared.clock import Clock
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import LANES, TOPICS
+from shared.messaging.engine import Engine
+from shared.messaging.plan import Plan, Retention
+from shared.postgres.session import connect
+from shared.runtime.database import Database
+from shared.runtime.http import Pages
+from shared.runtime.metrics import Metrics
+from shared.runtime.monitor import Monitor
 from shared.runtime.parts import Gauge, Invariant, ServiceParts
 
-__all__ = ["Gauge", "Invariant", "ServiceParts"]
+__all__ = ["Gauge", "Invariant", "ServiceParts", "build_app"]
+
+LOG = structlog.get_logger()
+BROKER_PAUSE_SECONDS = 1.0
+
+
+class ServiceApp(AsgiFastStream):
+    """FastStream's application, with pages that it cannot route itself, and with patience for a broker that is away."""
+
+    def __init__(self, engine: Engine, pages: Pages, **hooks: Any) -> None:
+        super().__init__(engine.broker, logger=None, **hooks)
+        self._pages = pages
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            await self._pages(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _start_broker(self) -> None:
+        """Runs beside the pages, so that they can say that Kafka is away."""
+        while True:
+            try:
+                await super()._start_broker()
+                return
+            except (KafkaError, OSError) as error:
+                LOG.warning("outage", part="broker", error=repr(error))
+                for broker in self.brokers:
+                    with contextlib.suppress(Exception):
+                        await broker.stop()
+                await asyncio.sleep(BROKER_PAUSE_SECONDS)
+
+
+def build_app(parts: ServiceParts) -> AsgiFastStream:
+    """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
+    settings, clock = parts.settings, Clock.from_environment()
+    metrics = Metrics(parts.name)
+    engine = Engine(_plan(parts, clock, metrics))
+    url = settings.postgres_url.get_secret_value()
+    database, books = Database(url, "pages"), Database(url, "invariants", patient=True)
+    monitor = Monitor(parts, clock, database, books, metrics)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def begin() -> None:
+        await engine.start()
+        tasks.append(asyncio.create_task(monitor.watch_invariants()))
+
+    async def end() -> None:
+        await engine.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await monitor.close()
+        database.close()
+        books.close()
+
+    return ServiceApp(
+        engine,
+        Pages(parts, database, monitor, engine.status),
+        on_startup=[begin],
+        on_shutdown=[engine.commit_now],
+        after_shutdown=[end],
+    )
+
+
+def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics) -> Plan:
+    settings = parts.settings
+    url = settings.postgres_url.get_secret_value()
+
+    async def open_session(name: str) -> Connection:
+        return await connect(url, f"{settings.replica} {name}")
+
+    return Plan(
+        service=parts.name,
+        replica=settings.replica,
+        bootstrap=settings.kafka_bootstrap,
+        sources=parts.sources,
+        timers=parts.timers,
+        own_topics=parts.own_topics,
+        lane_topic=lane_topic(parts),
+        adopt=parts.adopt,
+        connect=open_session,
+        clock=clock,
+        vault=KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json"),
+        batch_records=settings.batch_records,
+        sweep_every_seconds=settings.sweep_every_seconds,
+        wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
+        waiting_per_key=settings.waiting_per_key,
+        retention=Retention(
+            pages=timedelta(days=settings.page_retention_days), parked=timedelta(days=settings.parked_retention_days)
+        ),
+        observe=metrics.observe,
+    )
+
+
+def lane_topic(parts: ServiceParts) -> str:
+    """The first topic with one partition per lane: who holds its partition L, holds lane L."""
+    partitions = {topic.name: topic.partitions for topic in TOPICS}
+    return next(source.topic for source in parts.sources if partitions.get(source.topic, LANES) == LANES)

@@ -1,0 +1,44 @@
+"""The command line that every service has: `python -m services.<name> <verb>`."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+
+from shared.runtime.desk import Desk
+from shared.runtime.parts import ServiceParts
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.verbs.lanes import lane_verbs
+from shared.runtime.verbs.pages import page_verbs
+from shared.runtime.verbs.parked import parked_verbs
+from shared.runtime.verbs.positions import position_verbs
+from shared.runtime.verbs.process import add_process_verbs
+
+S = TypeVar("S", bound=ServiceSettings)
+AddVerbs = Callable[[typer.Typer, Desk], None]
+
+
+def command_line(
+    settings: type[S], parts: Callable[[S], ServiceParts], add_verbs: AddVerbs | None = None
+) -> typer.Typer:
+    """The verbs of a service; `add_verbs` adds those that only this one has."""
+    desk = Desk(settings, lambda: parts(settings()))
+    verbs = typer.Typer(
+        help=f"The {desk.service} service.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,
+    )
+    add_process_verbs(verbs, desk)
+    verbs.add_typer(lane_verbs(desk), name="lanes")
+    verbs.add_typer(position_verbs(desk), name="positions")
+    verbs.add_typer(page_verbs(desk), name="pages")
+    verbs.add_typer(parked_verbs(desk), name="parked")
+    if add_verbs is not None:
+        add_verbs(verbs, desk)
+    return verbs
+
+
+def main(settings: type[S], parts: Callable[[S], ServiceParts], add_verbs: AddVerbs | None = None) -> None:
+    """Runs the verb that the command line names."""
+    command_line(settings, parts, add_verbs)(prog_name=f"python -m services.{settings.service()}")

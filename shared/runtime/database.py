@@ -1,0 +1,73 @@
+"""The runtime's own way into the database, apart from the engine's: for what operators and monitors ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg import Connection
+
+from shared.postgres.failures import is_infrastructure
+from shared.postgres.queries import Queries
+from shared.postgres.session import connect
+
+QUERIES = Queries.load("shared.runtime")
+ANSWER_SECONDS = 5.0
+
+
+class Unreachable(Exception):
+    """The database does not answer, or has not been migrated; the message says which, in one sentence."""
+
+
+class Database:
+    """One session, opened when somebody asks and opened anew after trouble. Questions take turns.
+
+    `patient`: without the bounds on time, for questions over whole tables.
+    """
+
+    def __init__(self, url: str, application_name: str, *, patient: bool = False) -> None:
+        self._url = url
+        self._name = application_name
+        self._patient = patient
+        self._connection: Connection | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    @asynccontextmanager
+    async def session(self, seconds: float | None = ANSWER_SECONDS) -> AsyncIterator[Connection]:
+        """The session for one caller, for at most so long; raises Unreachable."""
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(seconds):
+                    yield await self._open()
+            except Exception as error:
+                self._drop()
+                if reason := why_unreachable(error):
+                    raise Unreachable(reason) from error
+                raise
+            except BaseException:
+                self._drop()
+                raise
+
+    def close(self) -> None:
+        self._drop()
+
+    async def _open(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._url, self._name, patient=self._patient)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def why_unreachable(error: Exception) -> str | None:
+    """One sentence about a database that does not answer; None when the error is about something else."""
+    if isinstance(error, asyncpg.UndefinedTableError):
+        return "the schema is missing or older than this program; run `migrate`"
+    if isinstance(error, TimeoutError):
+        return "Postgres does not answer in time"
+    if is_infrastructure(error):
+        return f"Postgres is not reachable: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return None

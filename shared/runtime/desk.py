@@ -1,0 +1,131 @@
+"""Where an operator's command meets the service: settings, a session, and one clear line when something is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import typer
+from aiokafka.errors import KafkaError
+from asyncpg import Connection
+from pydantic import ValidationError
+from rich.console import Console
+
+from shared.clock import Clock
+from shared.contracts.sealed import KeyRing
+from shared.messaging.operations import Operator, Outcome, Refused
+from shared.messaging.topics import Topics
+from shared.postgres.migrate import CannotMigrate
+from shared.postgres.session import connect
+from shared.runtime.database import why_unreachable
+from shared.runtime.parts import ServiceParts
+from shared.runtime.settings import ServiceSettings
+
+T = TypeVar("T")
+
+FAILED = 2
+
+
+class Desk:
+    """One command of one service. Whatever cannot be done ends the process with status 2 and one line that says why."""
+
+    def __init__(self, settings: type[ServiceSettings], parts: Callable[[], ServiceParts]) -> None:
+        self.service = settings.service()
+        self.out = Console(highlight=False, soft_wrap=True)
+        self._settings_class = settings
+        self._parts = parts
+
+    def settings(self) -> ServiceSettings:
+        """The settings, or a line for each that is wrong."""
+        try:
+            return self._settings_class()
+        except ValidationError as error:
+            prefix = str(self._settings_class.model_config.get("env_prefix", ""))
+            self.give_up("; ".join(complaints(error, prefix)))
+
+    def parts(self) -> ServiceParts:
+        """The service, taken apart; its keys are read."""
+        settings = self.settings()
+        try:
+            return self._parts()
+        except (OSError, ValueError) as error:
+            self.give_up(f"its keys cannot be read from {settings.keys_folder}: {error}")
+
+    def vault(self) -> KeyRing:
+        """The key under which this service seals what it parks."""
+        path = self.settings().keys_folder / f"{self.service}.jwks.json"
+        try:
+            return KeyRing.load(path)
+        except (OSError, ValueError) as error:
+            self.give_up(f"{path} cannot be read: {error}")
+
+    def give_up(self, sentence: str) -> NoReturn:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"{self.service}: {sentence}")
+        raise typer.Exit(FAILED)
+
+    def run(self, work: Awaitable[T]) -> T:
+        """Runs it to the end; trouble outside becomes one line."""
+
+        async def all_of_it() -> T:
+            return await work
+
+        try:
+            return asyncio.run(all_of_it())
+        except (Refused, CannotMigrate) as refusal:
+            self.give_up(str(refusal))
+        except KafkaError as error:
+            self.give_up(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
+        except Exception as error:
+            if reason := why_unreachable(error):
+                self.give_up(reason)
+            raise
+
+    def ask(self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False) -> T:
+        """Runs a question in a session of its own."""
+
+        async def in_session() -> T:
+            url = self.settings().postgres_url.get_secret_value()
+            connection = await connect(url, f"{self.service} command", patient=patient)
+            try:
+                return await question(connection)
+            finally:
+                await connection.close()
+
+        return self.run(in_session())
+
+    def ask_kafka(self, question: Callable[[Topics], Awaitable[T]]) -> T:
+        """Runs a question to Kafka."""
+
+        async def in_session() -> T:
+            async with Topics(self.settings().kafka_bootstrap) as topics:
+                return await question(topics)
+
+        return self.run(in_session())
+
+    def operate(
+        self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
+    ) -> None:
+        """Does something in one transaction and says what; `do` False: only says what it would be."""
+        operator = Operator(who, why, Clock.from_environment().now())
+
+        async def in_transaction(connection: Connection) -> Outcome:
+            # Whatever goes wrong on the way, the session ends and takes the transaction with it.
+            transaction = connection.transaction()
+            await transaction.start()
+            outcome = await deed(connection, operator)
+            await (transaction.commit() if do else transaction.rollback())
+            return outcome
+
+        outcome = self.ask(in_transaction)
+        self.out.print(outcome.sentence, markup=False)
+        if outcome.changed and not do:
+            self.out.print("This is a preview and nothing was changed; add --yes to do it.")
+
+
+def complaints(error: ValidationError, prefix: str) -> list[str]:
+    """One sentence for each setting that is wrong, without the value that was given."""
+    sentences = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = "".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")
+        sentences.append(f"{prefix}{name.upper()}: {said}" if name else said)
+    return sentences

@@ -1,0 +1,117 @@
+"""What a service answers over HTTP: does it live, is it ready and why not, metrics, lanes, parked records, trails."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from faststream.asgi import AsgiResponse
+from pydantic_core import to_json
+
+from shared.runtime import status
+from shared.runtime.database import QUERIES, Database, Unreachable
+from shared.runtime.monitor import Monitor
+from shared.runtime.parts import ServiceParts
+from shared.runtime.readiness import EngineState, obstacles
+
+LOG = structlog.get_logger()
+PARTICIPANT = re.compile(r"/participants/([0-9]{16})")
+METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+
+Answer = Callable[[], Awaitable[AsgiResponse]]
+
+
+class Pages:
+    """The routes. All but `/health/live` ask the database; without it they answer 503 and say so."""
+
+    def __init__(self, parts: ServiceParts, database: Database, monitor: Monitor, engine: EngineState) -> None:
+        self._parts = parts
+        self._database = database
+        self._monitor = monitor
+        self._engine = engine
+        self._routes: dict[str, Answer] = {
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/metrics": self._metrics,
+            "/lanes": self._lanes,
+            "/parked": self._parked,
+        }
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI."""
+        response = await self.answer(scope["method"], scope["path"])
+        await response(scope, receive, send)
+
+    async def answer(self, method: str, path: str) -> AsgiResponse:
+        """The answer to one request; no exception leaves."""
+        if method not in ("GET", "HEAD"):
+            return _json({"error": "only GET is answered here"}, 405)
+        participant = PARTICIPANT.fullmatch(path)
+        try:
+            if participant:
+                return await self._participant(participant[1])
+            if path in self._routes:
+                return await self._routes[path]()
+        except Unreachable as error:
+            return _json({"error": str(error)}, 503)
+        except Exception as error:
+            page = path if path in self._routes else "/participants"
+            LOG.exception("http_failed", page=page, error=type(error).__name__)
+            return _json({"error": "this question could not be answered; the log says why"}, 500)
+        return _json({"error": "there is no such page", "pages": [*self._routes, "/participants/<16 digits>"]}, 404)
+
+    async def _live(self) -> AsgiResponse:
+        return _json({"service": self._parts.name, "live": True})
+
+    async def _ready(self) -> AsgiResponse:
+        state = self._engine()
+        reasons = obstacles(state)
+        try:
+            async with self._database.session() as connection:
+                await connection.fetchval(QUERIES["answers"])
+        except Unreachable as error:
+            reasons.insert(0, str(error))
+        said = {
+            "service": self._parts.name,
+            "replica": self._parts.settings.replica,
+            "ready": not reasons,
+            "reasons": reasons,
+            "partitions": len(state.assigned),
+            "outage": state.outage,
+            "last_batch_at": state.last_batch_at,
+            "batches": state.batches,
+            "records": state.records,
+        }
+        return _json(said, 503 if reasons else 200)
+
+    async def _metrics(self) -> AsgiResponse:
+        text = await self._monitor.scrape()
+        return AsgiResponse(text, 200, {"content-type": METRICS_TYPE, "content-length": str(len(text))})
+
+    async def _lanes(self) -> AsgiResponse:
+        held = {place.partition for place in self._engine().assigned}
+        async with self._database.session() as connection:
+            lanes = [{"held_here": lane.lane in held, **_fields(lane)} for lane in await status.lanes(connection)]
+            stopped = await status.stopped_partitions(connection)
+        return _json({"service": self._parts.name, "lanes": lanes, "stopped_partitions": stopped})
+
+    async def _parked(self) -> AsgiResponse:
+        async with self._database.session() as connection:
+            return _json({"service": self._parts.name, **await status.parked(connection)})
+
+    async def _participant(self, participant_id: str) -> AsgiResponse:
+        async with self._database.session() as connection:
+            trail = await self._parts.trail(connection, participant_id)
+        if trail is None:
+            return _json({"error": f"{self._parts.name} knows nothing of this participant"}, 404)
+        return _json({"service": self._parts.name, **trail})
+
+
+def _fields(state: status.LaneState) -> dict[str, object]:
+    return {name: getattr(state, name) for name in status.LaneState.__dataclass_fields__}
+
+
+def _json(said: object, code: int = 200) -> AsgiResponse:
+    body = to_json(said) + b"\n"
+    headers = {"content-type": "application/json", "content-length": str(len(body)), "cache-control": "no-store"}
+    return AsgiResponse(body, code, headers)

@@ -1,0 +1,64 @@
+"""What always holds in the engine's own tables, in every service."""
+
+from asyncpg import Connection
+
+from shared.messaging.transaction import GENESIS, operation_hash
+from shared.runtime.database import QUERIES
+from shared.runtime.parts import Invariant
+
+
+async def _pages_are_gapless(connection: Connection) -> list[str]:
+    holes = await connection.fetch(QUERIES["holes_between_pages"])
+    ends = await connection.fetch(QUERIES["numbers_without_pages"])
+    return [
+        *(f"{r['topic']}/{r['lane']}: a page begins at {r['first_sequence']}, not at {r['expected']}" for r in holes),
+        *(f"{r['topic']}/{r['lane']}: pages end at {r['last_sequence']}, next is {r['next_sequence']}" for r in ends),
+    ]
+
+
+async def _nothing_unsaid_is_published(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["published_beyond_said"])
+    return [f"{r['topic']}/{r['lane']}: published to {r['published']}, said only to {r['said']}" for r in rows]
+
+
+async def _positions_follow_what_was_read(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["positions_before_their_record"])
+    return [f"{r['topic']}/{r['partition']}: at {r['next_offset']}, but read {r['last_offset']}" for r in rows]
+
+
+async def _nothing_set_aside_is_overtaken(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["overtaken_lanes"])
+    return [f"lane {r['lane']}: {r['records']} records set aside, and the lane does not know" for r in rows]
+
+
+async def _parked_is_settled_once(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["settled_twice"])
+    return [f"parked record {r['id']} was both replayed and closed" for r in rows]
+
+
+async def _operations_are_a_chain(connection: Connection) -> list[str]:
+    previous, breaches = GENESIS, []
+    for number, row in enumerate(await connection.fetch(QUERIES["operations"]), 1):
+        sealed = operation_hash(
+            row["previous_hash"], row["number"], row["at"], row["verb"], row["who"], row["why"], row["detail"]
+        )
+        if (row["number"], row["previous_hash"], row["hash"]) != (number, previous, sealed):
+            breaches.append(f"operation {row['number']} is not what was written down")
+        previous = row["hash"]
+    return breaches
+
+
+ENGINE_INVARIANTS = (
+    Invariant("E1", "pages are gapless", _pages_are_gapless),
+    Invariant("E2", "nothing unsaid is published", _nothing_unsaid_is_published),
+    Invariant("E3", "positions follow what was read", _positions_follow_what_was_read),
+    Invariant("E4", "nothing set aside is overtaken", _nothing_set_aside_is_overtaken),
+    Invariant("E5", "what was parked is settled once", _parked_is_settled_once),
+    Invariant("E6", "operations are a chain", _operations_are_a_chain),
+)
+
+
+async def breaches_of(connection: Connection, invariant: Invariant) -> list[str]:
+    """Checks one invariant in a snapshot of its own, which sees all tables at one moment and changes none."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return await invariant.check(connection)

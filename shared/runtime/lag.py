@@ -1,0 +1,73 @@
+"""Consumer lag from the positions in Postgres and the ends in Kafka, whoever consumes, and if nobody does."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.messaging.topics import DEADLINE_SECONDS, Topics
+from shared.runtime.parts import Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far reading is behind in one partition: in records, and in seconds of the oldest record not handled."""
+
+    place: TopicPartition
+    records: int
+    seconds: float
+
+
+class LagReader(Topics):
+    """Asks Kafka; raises what `kafka_trouble` knows when it does not answer."""
+
+    async def lags(self, positions: Mapping[TopicPartition, int], real_now: datetime) -> list[Lag]:
+        """The lag in each partition. Kafka's timestamps follow real time, so `real_now` must not be the moved clock."""
+        ends = await self.ends(positions)
+        behind = {place: offset for place, offset in positions.items() if offset < ends[place]}
+        oldest = await self._timestamps_from(behind, ends) if behind else {}
+        now = real_now.timestamp()
+        return [
+            Lag(
+                place,
+                max(0, ends[place] - offset),
+                max(0.0, now - oldest[place] / 1000) if place in oldest else 0.0,
+            )
+            for place, offset in sorted(positions.items())
+        ]
+
+    async def _timestamps_from(
+        self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        """Milliseconds of the first record at or after each offset; none where only control records are left."""
+        found: dict[TopicPartition, int] = {}
+        async with self._one_at_a_time:
+            beginnings = await self._offsets(starts, "beginning_offsets")
+            consumer = await self._assign({place: max(at, beginnings[place]) for place, at in starts.items()})
+            missing = set(starts)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while missing:
+                    for place, records in (await consumer.getmany(*missing, timeout_ms=100, max_records=1)).items():
+                        found[TopicPartition(*place)] = records[0].timestamp
+                    missing -= found.keys()
+                    missing -= {place for place in missing if await consumer.position(place) >= ends[place]}
+            consumer.unsubscribe()
+        return found
+
+
+def kafka_trouble(error: BaseException) -> bool:
+    """Whether Kafka could not be asked."""
+    return isinstance(error, KafkaError | OSError)
+
+
+def lag_gauges(group: str, lags: list[Lag]) -> list[Gauge]:
+    """The lag under the names that dashboards know."""
+    gauges = []
+    for lag in lags:
+        labels = {"group": group, "topic": lag.place.topic, "partition": str(lag.place.partition)}
+        gauges.append(Gauge("kafka_consumergroup_group_lag", lag.records, labels))
+        gauges.append(Gauge("kafka_consumergroup_group_lag_seconds", lag.seconds, labels))
+    return gauges

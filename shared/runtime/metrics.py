@@ -1,0 +1,73 @@
+"""Metrics under the names of operations.md: numbers counted in this process, and gauges read from the tables."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from shared.messaging.plan import BatchReport
+from shared.runtime.parts import Gauge
+
+MEANINGS = {
+    "kafka_consumergroup_group_lag": "Records behind the end of the partition.",
+    "kafka_consumergroup_group_lag_seconds": "Age of the oldest record not yet handled; 0 when caught up.",
+    "salur_stopped_lanes": "1 while a lane stands still.",
+    "salur_parked_records": "Records parked and not yet replayed or closed.",
+    "salur_waiting_records": "Records that wait for something not yet known.",
+    "salur_waiting_oldest_seconds": "How long the oldest of them has been waiting.",
+    "salur_pages_unpublished": "Pages said in the database, not yet in Kafka.",
+    "salur_page_oldest_unpublished_seconds": "Age of the oldest of them.",
+    "salur_disbursements": "Disbursements by state.",
+    "salur_disbursements_rupiah": "Their amounts, in whole rupiah.",
+    "salur_disbursement_oldest_seconds": "Age of the oldest disbursement in this state.",
+    "salur_invariant_breaches": "Breaches found at the last check; 0 for ever.",
+}
+BATCH_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+BATCH_RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
+AGE_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 86_400)
+
+
+class Metrics:
+    """What one process has counted since it started; `gauges` is replaced before each rendering."""
+
+    def __init__(self, service: str) -> None:
+        self.gauges: Sequence[Gauge] = ()
+        self._service = service
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        self._seconds = self._histogram("salur_batch_seconds", "Duration of a committed batch.", BATCH_SECONDS)
+        self._records = self._histogram("salur_batch_records", "Records in a batch.", BATCH_RECORDS)
+        meaning = "From ce_time to handled, the oldest of each type in a batch."
+        self._ages = self._histogram("salur_event_age_seconds", meaning, AGE_SECONDS, "type")
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, meaning, ("service", *labels), registry=self._registry, buckets=buckets)
+
+    def observe(self, batch: BatchReport) -> None:
+        """Counts one committed batch."""
+        self._seconds.labels(self._service).observe(batch.seconds)
+        self._records.labels(self._service).observe(batch.records)
+        for event_type, age in batch.oldest.items():
+            self._ages.labels(self._service, event_type).observe(age)
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges as families, as the registry asks for them."""
+        return families(self.gauges)
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+
+def families(gauges: Iterable[Gauge]) -> Iterator[Metric]:
+    """One family per name, in order of name; all gauges of a name have the same labels."""
+    by_name: dict[str, list[Gauge]] = {}
+    for gauge in gauges:
+        by_name.setdefault(gauge.name, []).append(gauge)
+    for name, members in sorted(by_name.items()):
+        labels = list(members[0].labels)
+        family = GaugeMetricFamily(name, MEANINGS.get(name, name), labels=labels)
+        for gauge in members:
+            family.add_metric([gauge.labels[label] for label in labels], gauge.value)
+        yield family

@@ -1,0 +1,35 @@
+-- name: holes_between_pages
+-- Our own pages of a topic and lane follow one another without a gap, as far back as they are kept.
+select topic, lane, first_sequence, expected from (
+    select topic, lane, first_sequence,
+           lag(last_sequence) over (partition by topic, lane order by first_sequence) + 1 as expected
+    from page where not adopted) p
+where expected is not null and expected <> first_sequence order by topic, lane, first_sequence;
+
+-- name: numbers_without_pages
+-- The last number drawn is the last one written on a page.
+select s.topic, s.lane, s.next_sequence, max(p.last_sequence) as last_sequence
+from sequence s join page p on p.topic = s.topic and p.lane = s.lane and not p.adopted
+group by s.topic, s.lane, s.next_sequence having max(p.last_sequence) <> s.next_sequence - 1 order by s.topic, s.lane;
+
+-- name: published_beyond_said
+-- Nothing can be in Kafka that was never said.
+select b.topic, b.lane, b.published, s.next_sequence - 1 as said
+from publication b join sequence s using (topic, lane) where b.published > s.next_sequence - 1 order by b.topic, b.lane;
+
+-- name: positions_before_their_record
+-- A position stands behind the record that it remembers as read.
+select topic, partition, next_offset, last_offset from position where last_offset >= next_offset order by topic, partition;
+
+-- name: overtaken_lanes
+-- Records set aside for a lane would be overtaken if the lane did not know of them.
+select w.lane, count(*)::int as records from waiting w join lane l on l.lane = w.lane
+where w.kind = 'lane' and not l.set_aside group by w.lane order by w.lane;
+
+-- name: settled_twice
+-- A parked record is replayed or closed, never both.
+select id from parked where replayed_at is not null and closed_at is not null order by id;
+
+-- name: operations
+-- The whole log, in order.
+select number, at, verb, who, why, detail::text as detail, previous_hash, hash from operation order by number;

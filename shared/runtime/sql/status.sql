@@ -1,0 +1,34 @@
+-- name: lanes
+-- One row per lane: does it stand still, and why.
+select l.lane, l.era, l.stopped_reason, l.stopped_detail, l.stopped_at, l.set_aside, l.catching_up_since,
+       coalesce(g.topics, '{}') as gap_topics, g.since as gap_since
+from lane l
+left join (
+    select partition, array_agg(topic order by topic) as topics, min(gap_since) as since
+    from position where gap_since is not null group by partition) g on g.partition = l.lane
+order by l.lane;
+
+-- name: unpublished_pages
+-- Pages said in the database and not yet in Kafka; normally none, and then no page is looked at.
+select s.lane, count(*)::int as pages, min(p.said_at) as oldest
+from sequence s join publication b using (topic, lane)
+join page p on p.topic = s.topic and p.lane = s.lane and p.first_sequence > b.published and not p.adopted
+where b.published < s.next_sequence - 1 group by s.lane;
+
+-- name: positions
+-- Where reading stopped in every partition, and which partitions stand still.
+select topic, partition, next_offset, era, last_sequence, gap_since, stopped_reason from position
+order by topic, partition;
+
+-- name: parked_counts
+-- What waits for a person.
+select reason, count(*)::int as records, min(parked_at) as oldest from parked
+where replayed_at is null and closed_at is null group by reason order by reason;
+
+-- name: waiting_counts
+-- What waits for something not yet known.
+select kind, count(*)::int as records, min(since) as oldest from waiting group by kind order by kind;
+
+-- name: answers
+-- The cheapest question that only a migrated schema can answer.
+select count(*) from lane;

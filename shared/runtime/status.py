@@ -1,0 +1,110 @@
+"""The state of a service as its tables tell it: lanes, positions, what is parked, what waits, what is unpublished."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Connection
+
+from shared.contracts.reasons import ParkReason
+from shared.messaging.lane import QUERIES as ENGINE
+from shared.runtime.database import QUERIES
+from shared.runtime.parts import Gauge
+
+RECORDS_SHOWN = 100
+# Kinds under which the engine itself sets records aside; a service's own kinds come with their first record.
+WAITING_KINDS = ("lane", "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One lane. `reason` None: it goes on. `unpublished` counts pages, `oldest` is when the first of them was said."""
+
+    lane: int
+    era: int
+    reason: str | None
+    detail: str | None
+    since: datetime | None
+    set_aside: bool
+    catching_up_since: datetime | None
+    unpublished: int
+    oldest: datetime | None
+
+
+async def lanes(connection: Connection) -> list[LaneState]:
+    """All lanes in order; a gap in one of a lane's topics counts as its stop."""
+    pages = {row["lane"]: row for row in await connection.fetch(QUERIES["unpublished_pages"])}
+    states = []
+    for row in await connection.fetch(QUERIES["lanes"]):
+        gap = "gap" if row["gap_topics"] else None
+        unpublished = pages.get(row["lane"])
+        states.append(
+            LaneState(
+                lane=row["lane"],
+                era=row["era"],
+                reason=row["stopped_reason"] or gap,
+                detail=row["stopped_detail"] or ", ".join(row["gap_topics"]) or None,
+                since=row["stopped_at"] or row["gap_since"],
+                set_aside=row["set_aside"],
+                catching_up_since=row["catching_up_since"],
+                unpublished=unpublished["pages"] if unpublished else 0,
+                oldest=unpublished["oldest"] if unpublished else None,
+            )
+        )
+    return states
+
+
+async def stopped_partitions(connection: Connection) -> list[dict[str, object]]:
+    """Partitions that are not read until an operator says where to go on."""
+    rows = await connection.fetch(QUERIES["positions"])
+    wanted = ("topic", "partition", "next_offset", "stopped_reason")
+    return [{name: row[name] for name in wanted} for row in rows if row["stopped_reason"] is not None]
+
+
+async def parked(connection: Connection) -> dict[str, object]:
+    """How many are open per reason, and the oldest of them, without their bytes."""
+    counts = await connection.fetch(QUERIES["parked_counts"])
+    rows = await connection.fetch(ENGINE["load_parked"], None, False, RECORDS_SHOWN)
+    hidden = {"sha256", "replayed_at", "closed_at"}
+    return {
+        "open": sum(row["records"] for row in counts),
+        "by_reason": {row["reason"]: row["records"] for row in counts},
+        "oldest": min((row["oldest"] for row in counts), default=None),
+        "records": [{name: value for name, value in row.items() if name not in hidden} for row in rows],
+    }
+
+
+async def gauges(connection: Connection, service: str, now: datetime) -> Sequence[Gauge]:
+    """The engine's gauges of operations.md, those that are 0 included."""
+    found: list[Gauge] = []
+    for state in await lanes(connection):
+        labels = {"service": service, "lane": str(state.lane)}
+        age = (now - state.oldest).total_seconds() if state.oldest else 0.0
+        stopped = {**labels, "reason": state.reason or ""}
+        found.append(Gauge("salur_stopped_lanes", int(state.reason is not None), stopped))
+        found.append(Gauge("salur_pages_unpublished", state.unpublished, labels))
+        found.append(Gauge("salur_page_oldest_unpublished_seconds", age, labels))
+    for stop in await stopped_partitions(connection):
+        labels = {
+            "service": service,
+            "lane": f"{stop['topic']}/{stop['partition']}",
+            "reason": str(stop["stopped_reason"]),
+        }
+        found.append(Gauge("salur_stopped_lanes", 1, labels))
+    counts = {row["reason"]: row["records"] for row in await connection.fetch(QUERIES["parked_counts"])}
+    found += [
+        Gauge("salur_parked_records", counts.get(reason.value, 0), {"service": service, "reason": reason.value})
+        for reason in ParkReason
+    ]
+    return found + await _waiting(connection, service, now)
+
+
+async def _waiting(connection: Connection, service: str, now: datetime) -> list[Gauge]:
+    rows = await connection.fetch(QUERIES["waiting_counts"])
+    waiting = dict.fromkeys(WAITING_KINDS, (0, now)) | {row["kind"]: (row["records"], row["oldest"]) for row in rows}
+    found = []
+    for kind, (records, oldest) in waiting.items():
+        labels = {"service": service, "kind": kind}
+        found.append(Gauge("salur_waiting_records", records, labels))
+        found.append(Gauge("salur_waiting_oldest_seconds", (now - oldest).total_seconds(), labels))
+    return found

@@ -1,0 +1,1 @@
+"""The verbs that every service has, one module for each noun."""

@@ -1,0 +1,46 @@
+"""`lanes`: which stand still, and letting one go on."""
+
+import typer
+from rich.table import Table
+
+from shared.messaging.operations import resume_lane
+from shared.runtime import status
+from shared.runtime.desk import Desk
+from shared.runtime.verbs.options import Who, Why
+
+
+def lane_verbs(desk: Desk) -> typer.Typer:
+    verbs = typer.Typer(help="Show the lanes, or let a stopped one go on.", invoke_without_command=True)
+
+    @verbs.callback()
+    def show(context: typer.Context) -> None:
+        """Show all lanes: whether they go on, why not, and what is not yet in Kafka."""
+        if context.invoked_subcommand is None:
+            desk.out.print(_table(desk.ask(status.lanes)))
+            for stop in desk.ask(status.stopped_partitions):
+                desk.out.print(
+                    f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: "
+                    f"{stop['stopped_reason']}. `positions set` says where to go on."
+                )
+
+    @verbs.command()
+    def resume(lane: int, who: Who, why: Why) -> None:
+        """Let a stopped lane go on. What stopped it is tried again first; resuming twice changes nothing more."""
+        desk.operate(lambda connection, operator: resume_lane(connection, operator, lane), who, why)
+
+    return verbs
+
+
+def _table(lanes: list[status.LaneState]) -> Table:
+    table = Table("lane", "state", "since", "unpublished pages", "detail", box=None)
+    for lane in lanes:
+        state = f"stopped: {lane.reason}" if lane.reason else "catching up" if lane.catching_up_since else "goes on"
+        since = lane.since or lane.catching_up_since
+        table.add_row(
+            str(lane.lane),
+            state + (", records set aside" if lane.set_aside else ""),
+            f"{since:%Y-%m-%d %H:%M:%S}Z" if since else "",
+            str(lane.unpublished),
+            lane.detail or "",
+        )
+    return table

@@ -1,0 +1,9 @@
+"""Options that several verbs have in common."""
+
+from typing import Annotated
+
+import typer
+
+Who = Annotated[str, typer.Option(help="Who does this; kept in the log of operations.", metavar="NAME")]
+Why = Annotated[str, typer.Option(help="Why; kept in the log of operations.", metavar="TEXT")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this only a preview is printed.")]

@@ -1,0 +1,68 @@
+"""`positions`: where reading stopped in each partition, and saying where to go on."""
+
+from collections.abc import Mapping, Sequence
+
+import typer
+from aiokafka import TopicPartition
+from asyncpg import Connection, Record
+from rich.table import Table
+
+from shared.messaging.operations import set_position
+from shared.messaging.topics import Topics
+from shared.runtime.database import QUERIES
+from shared.runtime.desk import Desk
+from shared.runtime.verbs.options import Who, Why, Yes
+
+
+def position_verbs(desk: Desk) -> typer.Typer:
+    verbs = typer.Typer(help="Show where reading stopped, or say where to go on.", invoke_without_command=True)
+
+    @verbs.callback()
+    def show(context: typer.Context) -> None:
+        """Show the position in every partition, and how many records are still to be read."""
+        if context.invoked_subcommand is None:
+            rows = desk.ask(_positions)
+            places = [TopicPartition(row["topic"], row["partition"]) for row in rows]
+            desk.out.print(_table(rows, desk.ask_kafka(lambda topics: topics.ends(places))))
+
+    @verbs.command("set")
+    def set_(topic: str, partition: int, offset: int, who: Who, why: Why, yes: Yes = False) -> None:
+        """Say at which OFFSET reading goes on in a partition. Setting the same twice changes nothing more."""
+        place = TopicPartition(topic, partition)
+        if place not in {TopicPartition(row["topic"], row["partition"]) for row in desk.ask(_positions)}:
+            desk.give_up(f"{topic}/{partition} has never been read here")
+        kept = desk.ask_kafka(lambda topics: _kept(topics, place))
+        desk.operate(
+            lambda connection, operator: set_position(connection, operator, topic, partition, offset, kept),
+            who,
+            why,
+            do=yes,
+        )
+
+    return verbs
+
+
+async def _positions(connection: Connection) -> Sequence[Record]:
+    return list(await connection.fetch(QUERIES["positions"]))
+
+
+async def _kept(topics: Topics, place: TopicPartition) -> tuple[int, int]:
+    """Where the records of a partition begin and end."""
+    return (await topics.beginnings([place]))[place], (await topics.ends([place]))[place]
+
+
+def _table(rows: Sequence[Record], ends: Mapping[TopicPartition, int]) -> Table:
+    table = Table("topic", "partition", "position", "end", "behind", "last number", "state", box=None)
+    for row in rows:
+        end = ends[TopicPartition(row["topic"], row["partition"])]
+        gap = "number missing" if row["gap_since"] else ""
+        table.add_row(
+            row["topic"],
+            str(row["partition"]),
+            str(row["next_offset"]),
+            str(end),
+            str(max(0, end - row["next_offset"])),
+            f"{row['era']}.{row['last_sequence']}" if row["era"] else "",
+            f"stopped: {row['stopped_reason']}" if row["stopped_reason"] else gap,
+        )
+    return table
