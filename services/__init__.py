@@ -1,0 +1,1 @@
+"""The three services that pay for training, and share nothing but events."""

@@ -1,0 +1,315 @@
+"""Valid events of the outside world, each with one thing changed at will: `an_admission(wave="49")`.
+
+Everything is sealed with the keys of a throw-away installation (`keys_folder()`). Times lie after `NOON`, the day wave
+48 opened, so that a clock at `LATER` sees all of them behind it.
+"""
+
+import atexit
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from deploy.local.keys import make_keys
+from shared.contracts import partner, upstream
+from shared.contracts.events import EventType
+from shared.contracts.fields import write_time
+from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.topics import LANES, PARTNERS, lane_of
+from shared.messaging.message import Message, Record
+
+NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
+ADMITTED_AT = NOON + timedelta(days=4)
+LATER = NOON + timedelta(days=120)
+BORN = date(1996, 4, 12)
+PROVIDER = "LP0001"
+
+_numbers = count(1)
+
+
+@lru_cache
+def keys_folder() -> Path:
+    """A folder with all keys of an installation, made once per run of the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="salur-keys-"))
+    atexit.register(shutil.rmtree, folder)
+    make_keys(folder, services=("enrollment", "completion", "payment"), partners=PARTNERS)
+    return folder
+
+
+@lru_cache
+def programme_keys() -> KeyRing:
+    return KeyRing.load(keys_folder() / "programme.jwks.json")
+
+
+@lru_cache
+def identity_index() -> BlindIndex:
+    return BlindIndex.load(keys_folder() / "identity-index.key")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something upstream says. `data` is as it would be written in JSON."""
+
+    type: EventType[Any]
+    data: Mapping[str, Any]
+    source: str
+    key: str
+    id: str
+    time: datetime = LATER
+
+    def but(self, **changes: Any) -> "Event":
+        """The same with other data, under an id of its own."""
+        return replace(self, data={**self.data, **changes}, id=_id())
+
+    def again(self) -> "Event":
+        """The same content, sent once more."""
+        return replace(self, id=_id())
+
+    @property
+    def value(self) -> bytes:
+        return json.dumps(self.data, separators=(",", ":")).encode()
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        return [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", self.id.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", self.type.name.encode()),
+            ("ce_time", write_time(self.time).encode()),
+            ("content-type", b"application/json"),
+        ]
+
+    @property
+    def lane(self) -> int | None:
+        """None for a shared cause."""
+        person = self.data.get("participant_id")
+        return None if person is None else lane_of(person)
+
+    def record(self, offset: int = 0) -> Record:
+        """As Kafka would hand it over."""
+        partition = (self.lane or 0) % LANES
+        written = int(self.time.timestamp() * 1000)
+        return Record(self.type.topic, partition, offset, written, self.key.encode(), self.value, tuple(self.headers))
+
+    def message(self, offset: int = 0) -> Message[Any]:
+        """As a handler gets it. Raises Parked when the data breaks the contract."""
+        data = self.type.parse(self.value)
+        return Message(self.record(offset), self.lane, self.source, self.id, self.type.name, self.time, None, data)
+
+
+def a_participant_id() -> str:
+    """Another one each time."""
+    return f"481{next(_numbers):013}"
+
+
+def a_redeem_code() -> str:
+    """Another one each time."""
+    return f"PRAT{next(_numbers):08}"
+
+
+def a_nik(birth_date: date = BORN, gender: str = "female", place: str = "3273") -> str:
+    """Well formed, and another one each time."""
+    day = birth_date.day + (40 if gender == "female" else 0)
+    district = next(_numbers)
+    return f"{place}{district // 10_000 % 100:02}{day:02}{birth_date:%m%y}{district % 10_000:04}"
+
+
+def seal(claims: Mapping[str, object], kid: str = "registration") -> str:
+    """Never the same text twice, though it says the same."""
+    return programme_keys().seal(claims, kid)
+
+
+def a_wave(wave: str = "48", **changes: Any) -> Event:
+    data = {
+        "wave": wave,
+        "scheme": "normal-2023",
+        "quota": 10_000,
+        "opens_at": write_time(NOON),
+        "closes_at": write_time(NOON + timedelta(days=3)),
+        **changes,
+    }
+    return _event(upstream.WAVE_OPENED, "/registry", wave, data)
+
+
+def a_provider(provider_id: str = PROVIDER, *, number: str | None = None, **changes: Any) -> Event:
+    account = {"sub": provider_id, "number": number or f"88{next(_numbers):010}", "name": "Lembaga Pelatihan"}
+    data = {
+        "provider_id": provider_id,
+        "version": 1,
+        "account": {"partner": "bni", "sealed": seal(account, "registry")},
+        **changes,
+    }
+    return _event(upstream.PROVIDER_REGISTERED, "/registry", provider_id, data)
+
+
+def an_admission(
+    participant_id: str | None = None,
+    *,
+    nik: str | None = None,
+    birth_date: date = BORN,
+    gender: str = "female",
+    **changes: Any,
+) -> Event:
+    person = participant_id or a_participant_id()
+    identity = {
+        "sub": person,
+        "nik": a_nik(birth_date, gender) if nik is None else nik,
+        "birth_date": birth_date.isoformat(),
+    }
+    data = {
+        "participant_id": person,
+        "wave": "48",
+        "identity": seal(identity),
+        "gender": gender,
+        "regency": "3273",
+        "dwelling": "village",
+        "disability": False,
+        "admitted_at": write_time(ADMITTED_AT),
+        **changes,
+    }
+    return _event(upstream.PARTICIPANT_ADMITTED, "/registration", person, data)
+
+
+def an_account(
+    participant_id: str, *, nik: str, number: str | None = None, partner: str = "gopay", **changes: Any
+) -> Event:
+    """The account of whoever has this NIK, linked by a participant."""
+    account = {"sub": participant_id, "number": number or f"0812{next(_numbers):08}", "nik": nik}
+    data = {
+        "participant_id": participant_id,
+        "account": {"partner": partner, "sealed": seal(account)},
+        "kyc": "verified",
+        "linked_at": write_time(ADMITTED_AT + timedelta(hours=1)),
+        **changes,
+    }
+    return _event(upstream.ACCOUNT_LINKED, "/registration", participant_id, data)
+
+
+def a_purchase(
+    participant_id: str,
+    redeem_code: str | None = None,
+    *,
+    purchased_at: datetime | None = None,
+    **changes: Any,
+) -> Event:
+    """A hybrid training of two sessions, the first a day after the purchase, the second a day later."""
+    bought = purchased_at or ADMITTED_AT + timedelta(days=1)
+    code = redeem_code or a_redeem_code()
+    data = {
+        "participant_id": participant_id,
+        "redeem_code": code,
+        "invoice_code": f"INV-{code}",
+        "platform": "pintar",
+        "provider_id": PROVIDER,
+        "course_code": "C-0815",
+        "schedule_code": "S-0815-03",
+        "mode": "hybrid",
+        "price": {"value": 1_500_000, "currency": "IDR"},
+        "hours": 18,
+        "class_size": 40,
+        "sessions": sessions(bought + timedelta(days=1), "online", "offline"),
+        "purchased_at": write_time(bought),
+        **changes,
+    }
+    return _event(upstream.TRAINING_PURCHASED, "/platforms/pintar", participant_id, data)
+
+
+def sessions(first_starts_at: datetime, *modes: str) -> Sequence[Mapping[str, Any]]:
+    """One session of three hours a day, as the data of a purchase has them."""
+    starts = [first_starts_at + timedelta(days=day) for day in range(len(modes))]
+    return [
+        {
+            "sequence": number,
+            "mode": mode,
+            "starts_at": write_time(start),
+            "ends_at": write_time(start + timedelta(hours=3)),
+        }
+        for number, (mode, start) in enumerate(zip(modes, starts, strict=True), 1)
+    ]
+
+
+def an_attendance(
+    participant_id: str, redeem_code: str, sequence: int, attended_at: datetime, proof: str = "face"
+) -> Event:
+    data = {"sequence": sequence, "proof": proof, "attended_at": write_time(attended_at)}
+    return _evidence(upstream.SESSION_ATTENDED, "/attendance/face", participant_id, redeem_code, data)
+
+
+def a_post_test(participant_id: str, redeem_code: str, taken_at: datetime, **changes: Any) -> Event:
+    data = {"score": 80, "passed": True, "taken_at": write_time(taken_at), **changes}
+    return _evidence(upstream.POST_TEST_TAKEN, "/lms/pintar", participant_id, redeem_code, data)
+
+
+def a_grade(participant_id: str, redeem_code: str, graded_at: datetime, **changes: Any) -> Event:
+    data = {
+        "score": 75,
+        "passed": True,
+        "provider_id": PROVIDER,
+        "graded_at": write_time(graded_at),
+        **changes,
+    }
+    return _evidence(upstream.WORK_GRADED, "/providers/LP0001", participant_id, redeem_code, data)
+
+
+def a_certificate(participant_id: str, redeem_code: str, issued_at: datetime, **changes: Any) -> Event:
+    data = {
+        "certificate_no": f"CERT/{redeem_code}",
+        "provider_id": PROVIDER,
+        "issued_at": write_time(issued_at),
+        **changes,
+    }
+    return _evidence(upstream.CERTIFICATE_ISSUED, "/providers/LP0001", participant_id, redeem_code, data)
+
+
+def a_rating(participant_id: str, redeem_code: str, rated_at: datetime, stars: int = 5) -> Event:
+    data = {"stars": stars, "rated_at": write_time(rated_at)}
+    return _evidence(upstream.TRAINING_RATED, "/dashboard", participant_id, redeem_code, data)
+
+
+def funds(wave: str = "48", component: str = "training", rupiah: int = 10**11, **changes: Any) -> Event:
+    data = {
+        "wave": wave,
+        "component": component,
+        "amount": {"value": rupiah, "currency": "IDR"},
+        "document": f"SP2D-23-{next(_numbers):04}",
+        "appropriated_at": write_time(NOON - timedelta(days=1)),
+        **changes,
+    }
+    return _event(upstream.FUNDS_APPROPRIATED, "/treasury", wave, data)
+
+
+def a_report(
+    reference: str, status: str, rupiah: int, *, reported_at: datetime = LATER, reason: str | None = None
+) -> Event:
+    """What a partner answers."""
+    data = {
+        "reference": reference,
+        "status": status,
+        "amount": {"value": rupiah, "currency": "IDR"},
+        "reason": reason,
+        "partner_reference": f"P-{next(_numbers)}",
+        "reported_at": write_time(reported_at),
+    }
+    return _event(partner.DISBURSEMENT_REPORTED, "/partners/gopay", reference, data)
+
+
+def _evidence(
+    event: EventType[Any], source: str, participant_id: str, redeem_code: str, data: Mapping[str, Any]
+) -> Event:
+    about = {"participant_id": participant_id, "redeem_code": redeem_code}
+    return _event(event, source, participant_id, {**about, **data})
+
+
+def _event(event: EventType[Any], source: str, key: str, data: Mapping[str, Any]) -> Event:
+    return Event(event, data, source, key, _id())
+
+
+def _id() -> str:
+    return f"event-{next(_numbers)}"
