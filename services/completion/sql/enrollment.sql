@@ -11,8 +11,8 @@ from enrollment where participant_id = $1 order by known_at, redeem_code;
 -- name: insert_enrollments
 -- Plainly inserted: the handler has looked, and the lane is locked, so one that exists is a broken invariant.
 insert into enrollment (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, known_at, decided_at)
-select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, $1,
-       case state when 'open' then null else $1 end
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, $1::timestamptz,
+       case state when 'open' then null else $1::timestamptz end
 from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::int[], $9::json[], $10::timestamptz[])
      as n (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at);
 

@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 FIRST_START = datetime(2023, 3, 1, 2, 0, tzinfo=UTC)
 LAST_END = datetime(2023, 3, 2, 5, 0, tzinfo=UTC)
-SEEN = datetime(2023, 3, 3, tzinfo=UTC)
+SEEN = datetime(2023, 3, 10, tzinfo=UTC)
 
 
 def a_rule(

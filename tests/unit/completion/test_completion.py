@@ -25,9 +25,9 @@ from tests.unit.completion.facts import (
     attended,
     certified,
     evidence_of,
+    examined,
     graded,
     rated,
-    examined,
 )
 
 NORMAL_ONLINE = a_rule(("face", "face"))

@@ -18,9 +18,9 @@ from tests.unit.completion.facts import (
     an_enrollment,
     attended,
     certified,
+    examined,
     graded,
     rated,
-    examined,
 )
 
 MICROSECOND = timedelta(microseconds=1)

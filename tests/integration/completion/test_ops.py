@@ -1,0 +1,86 @@
+"""What operators see, and what the checks find when somebody has tampered with the rows."""
+
+import pytest
+
+from services.completion.ops import gauges, trail
+from shared.runtime.parts import Gauge
+from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, rejected
+from tests.unit.completion.facts import CODE, DAY, PARTICIPANT
+
+
+async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> None:
+    sent = attended(2)
+    await bench.receive(confirmed(), sent)
+
+    assert await trail(bench.connection, PARTICIPANT) == {
+        "enrollments": [
+            {
+                "redeem_code": CODE,
+                "state": "open",
+                "scheme": "normal-2023",
+                "scheme_version": 1,
+                "due_at": "2023-04-01T17:00:00Z",
+                "missing": ["session_attended/1", "post_test_taken", "work_graded"],
+                "completed_at": None,
+                "digest": None,
+                "evidence": [
+                    {
+                        "type": "session_attended",
+                        "source": "/attendance/face",
+                        "id": sent.id,
+                        "happened_at": "2023-03-02T02:00:00Z",
+                        "seen_at": "2023-03-10T00:00:00Z",
+                    }
+                ],
+            }
+        ]
+    }
+
+
+async def test_the_trail_shows_a_rejected_enrollment_too(bench: Bench) -> None:
+    await bench.receive(rejected())
+    assert await trail(bench.connection, PARTICIPANT) == {"enrollments": [{"redeem_code": CODE, "state": "rejected"}]}
+
+
+async def test_nobody_has_no_trail(bench: Bench) -> None:
+    assert await trail(bench.connection, PARTICIPANT) is None
+
+
+async def test_trainings_are_counted_by_state(bench: Bench) -> None:
+    await bench.receive(
+        confirmed(), *all_evidence(), confirmed("PRAT00000002"), confirmed("PRAT00000003"), rejected("PRAT00000004")
+    )
+    counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1}
+    assert await gauges(bench.connection) == [
+        Gauge("salur_trainings", float(number), {"state": state}) for state, number in counted.items()
+    ]
+
+    bench.now += 30 * DAY
+    await bench.sweep()
+    assert [gauge.value for gauge in await gauges(bench.connection)] == [0, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("tampering", "breach"),
+    [
+        ("delete from evidence where kind = 'work_graded'", f"{CODE} is completed without all its evidence"),
+        ("update evidence set id = 'another' where part = 1", f"{CODE} rests on other evidence than was said"),
+        (
+            "update enrollment set state = 'open', decided_at = null, completed_at = null, digest = null",
+            f"{CODE} has all its evidence and is open",
+        ),
+        ("delete from enrollment", "4 pieces of evidence belong to no confirmed enrollment"),
+        (
+            "update tally set enrollments = 7 where state = 'completed'",
+            "the tally says that 7 enrollments came to be completed, the table says 1",
+        ),
+    ],
+)
+async def test_tampering_is_found(bench: Bench, tampering: str, breach: str) -> None:
+    await bench.receive(confirmed(), *all_evidence())
+    assert await bench.breaches() == []
+
+    await bench.connection.execute(
+        f"alter table enrollment disable trigger user; alter table evidence disable trigger user; {tampering}"
+    )
+    assert breach in await bench.breaches()
