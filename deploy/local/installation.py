@@ -45,7 +45,7 @@ class Ports:
 class Installation:
     """Kafka, PostgreSQL, topics, roles, schemas, keys, three services, and the partner simulator if wanted.
 
-    `settings` are environment variables for the services, on top of the caller's own environment.
+    `settings` are environment variables for services and partners, on top of the caller's own environment.
     Everything is kept under `folder`; starting a folder again goes on with the data in it.
     """
 
@@ -162,7 +162,7 @@ class Installation:
             "partners",
             [sys.executable, "-m", "deploy.local.partners"],
             log=self.folder / "log" / "partners.log",
-            environment={**os.environ, **self.environment(), READY_VARIABLE: str(ready)},
+            environment={**os.environ, **self._settings, **self.environment(), READY_VARIABLE: str(ready)},
             folder=ROOT,
         )
         self.partners.wait_until(ready.exists, seconds)

@@ -1,0 +1,115 @@
+"""The judge. It knows what was invented and what the partners paid, and shares no rule with the services."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from deploy.demo.watch import Right, Seen
+from deploy.simulation.partner import Payment
+from deploy.simulation.people import Fate, Person
+
+INCENTIVE = 600_000
+HELD_FOR_EVER = {
+    Fate.NO_ACCOUNT: "no_account",
+    Fate.OTHER_NIK: "account_other_nik",
+    Fate.CLOSED: "account_closed",
+}
+REFUSED_FOR = {
+    Fate.TOO_YOUNG: "age_out_of_range",
+    Fate.WRONG_BIRTH_DATE: "nik_invalid",
+    Fate.SAME_NIK: "nik_already_admitted",
+}
+REJECTED_FOR = {Fate.TOO_DEAR: "balance_insufficient", Fate.TOO_SHORT: "hours_too_few"} | dict.fromkeys(
+    REFUSED_FOR, "not_admitted"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How a right must end: settled, or held for a reason; and for how much."""
+
+    state: str
+    reason: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`doubles`: rights paid twice; `losses`: rights of which nothing is known; `wrongs`: all else that is not as told."""
+
+    doubles: int
+    losses: int
+    wrongs: Sequence[str]
+
+
+def expected_rights(cohort: Iterable[Person]) -> dict[Right, Expected]:
+    """Every right to money that the cohort's story gives, and how it must end."""
+    rights: dict[Right, Expected] = {}
+    for person in cohort:
+        if person.completes:
+            rights[(person.redeem_code, "fee")] = Expected("settled", "", person.price)
+        if person.rates:
+            reason = HELD_FOR_EVER.get(person.fate, "")
+            state = "held" if reason else "settled"
+            rights[(person.redeem_code, "incentive_1")] = Expected(state, reason, INCENTIVE)
+    return rights
+
+
+def finished(cohort: Sequence[Person], seen: Seen) -> bool:
+    """Whether everything that must come has come."""
+    rights = expected_rights(cohort)
+    refused = sum(1 for person in cohort if person.fate in REFUSED_FOR)
+    rejected = sum(1 for person in cohort if person.fate in REJECTED_FOR)
+    return (
+        len(seen.refused) >= refused
+        and len(seen.rejected) >= rejected
+        and all(seen.states.get(right) == rights[right].state for right in rights)
+    )
+
+
+def judge(cohort: Sequence[Person], seen: Seen, paid: Sequence[Payment], hostile: Counter[str]) -> Judgement:
+    """Compares the story, what Salur said, and what the partners paid."""
+    rights = expected_rights(cohort)
+    settled = [payment for payment in paid if payment.reason is None]
+    per_right = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
+    doubles = sum(1 for count in per_right.values() if count > 1)
+    losses = sum(1 for right in rights if right not in seen.states)
+    wrongs = [*_people(cohort, seen), *_rights(rights, seen), *_ledgers(rights, seen, settled)]
+    wrongs += [f"{count} x {reason} was not parked" for reason, count in (hostile - seen.parked).items()]
+    wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - hostile).items()]
+    return Judgement(doubles, losses, wrongs)
+
+
+def _people(cohort: Sequence[Person], seen: Seen) -> Iterable[str]:
+    for person in cohort:
+        if seen.refused.get(person.participant_id) != REFUSED_FOR.get(person.fate):
+            yield f"{person.participant_id} ({person.fate}) was refused for {seen.refused.get(person.participant_id)}"
+        if seen.rejected.get(person.redeem_code) != REJECTED_FOR.get(person.fate):
+            yield f"{person.redeem_code} ({person.fate}) was rejected for {seen.rejected.get(person.redeem_code)}"
+        if (person.redeem_code in seen.completed) != person.completes:
+            yield f"{person.redeem_code} ({person.fate}): completed is {person.redeem_code in seen.completed}"
+
+
+def _rights(rights: dict[Right, Expected], seen: Seen) -> Iterable[str]:
+    for right, must in rights.items():
+        state, reason = seen.states.get(right, "unknown"), seen.reasons.get(right, "")
+        if state != must.state or (must.reason and reason != must.reason):
+            yield f"{right}: {state} {reason}, must be {must.state} {must.reason}"
+        elif seen.amounts[right] != must.amount:
+            yield f"{right}: {seen.amounts[right]} rupiah, must be {must.amount}"
+    yield from (f"{right}: a right that the story does not give" for right in seen.states.keys() - rights.keys())
+
+
+def _ledgers(rights: dict[Right, Expected], seen: Seen, settled: Sequence[Payment]) -> Iterable[str]:
+    """What partners paid is what was said to be settled, to the rupiah."""
+    said = {right for right, state in seen.states.items() if state == "settled"}
+    paid = {seen.references[payment.reference] for payment in settled if payment.reference in seen.references}
+    yield from (
+        f"{payment.reference}: paid, and never said" for payment in settled if payment.reference not in seen.references
+    )
+    yield from (f"{right}: said to be settled, and no partner paid it" for right in said - paid)
+    yield from (f"{right}: paid by a partner, and not said to be settled" for right in paid - said)
+    for payment in settled:
+        right = seen.references.get(payment.reference)
+        if right in rights and payment.amount != rights[right].amount:
+            yield f"{right}: the partner paid {payment.amount}, due was {rights[right].amount}"

@@ -1,0 +1,102 @@
+"""Watches Salur from outside, as anyone may who listens to its topics."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, LANES, PAYMENT_EVENTS, dead_letters
+
+Right = tuple[str, str]
+SERVICES = ("enrollment", "completion", "payment")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What has been said so far. A right is (redeem code, benefit)."""
+
+    admitted: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    enrolled: set[str] = field(default_factory=set)
+    rejected: dict[str, str] = field(default_factory=dict)
+    completed: set[str] = field(default_factory=set)
+    states: dict[Right, str] = field(default_factory=dict)
+    reasons: dict[Right, str] = field(default_factory=dict)
+    amounts: dict[Right, int] = field(default_factory=dict)
+    references: dict[str, Right] = field(default_factory=dict)
+    held_for: Counter[str] = field(default_factory=Counter)
+    parked: Counter[str] = field(default_factory=Counter)
+    news: int = 0
+
+    def count(self, benefit: str, state: str) -> int:
+        return sum(1 for (_, of), now in self.states.items() if of == benefit and now == state)
+
+
+class Watcher:
+    """Reads the services' topics from their beginnings; repeats are told by era and sequence, as the contract says."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.seen = Seen()
+        self._bootstrap = bootstrap
+        self._last: dict[tuple[str, int], tuple[int, int]] = {}
+
+    async def run(self) -> None:
+        """Watches until cancelled."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            topics = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS, *map(dead_letters, SERVICES))
+            places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
+            consumer.assign(places)
+            for place in places:
+                consumer.seek(place, 0)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    self._take(records)
+        finally:
+            await asyncio.shield(consumer.stop())
+
+    def _take(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> None:
+        for record in records:
+            headers = {name: value.decode() for name, value in record.headers}
+            number = (int(headers["ce_era"].partition(".")[0]), int(headers["ce_sequence"]))
+            if number <= self._last.get((record.topic, record.partition), (0, 0)):
+                continue
+            self._last[(record.topic, record.partition)] = number
+            self.seen.news += 1
+            note(self.seen, headers["ce_type"], json.loads(record.value or b"{}"))
+
+
+def note(seen: Seen, kind: str, data: Mapping[str, Any]) -> None:
+    """Takes one event into account."""
+    _, producer, name, _ = kind.split(".")
+    match producer, name:
+        case "enrollment", "participant_admitted":
+            seen.admitted.add(data["participant_id"])
+        case "enrollment", "participant_refused":
+            seen.refused[data["participant_id"]] = data["reason"]
+        case "enrollment", "enrollment_confirmed":
+            seen.enrolled.add(data["redeem_code"])
+        case "enrollment", "enrollment_rejected":
+            seen.rejected[data["redeem_code"]] = data["reason"]
+        case "completion", "completion_confirmed":
+            seen.completed.add(data["redeem_code"])
+        case _, "record_parked":
+            seen.parked[data["reason"]] += 1
+        case "payment", _:
+            _note_payment(seen, name.removeprefix("disbursement_"), data)
+
+
+def _note_payment(seen: Seen, state: str, data: Mapping[str, Any]) -> None:
+    right = (data["redeem_code"], data["benefit"])
+    seen.states[right] = state
+    seen.amounts[right] = data["amount"]["value"]
+    seen.reasons[right] = data["reason"] or ""
+    if state == "held":
+        seen.held_for[data["reason"]] += 1
+    if data["reference"]:
+        seen.references[data["reference"]] = right

@@ -1,0 +1,148 @@
+"""All simulated payment partners in one process: `python -m deploy.local.partners`.
+
+Told by the environment: SALUR_KAFKA_BOOTSTRAP, SALUR_KEYS_FOLDER, SALUR_CLOCK_OFFSET_FILE; the ledgers stand in
+SALUR_LEDGERS_FOLDER (beside the keys if unset); SALUR_PARTNERS_SEED, _REPEATS, _LATE_SECONDS and _ACCEPT tell how they
+answer; SALUR_READY_FILE is made when they listen.
+"""
+
+import asyncio
+import heapq
+import itertools
+import json
+import os
+import signal
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from deploy.simulation.partner import Manners, Partner, Report, report_data
+from shared.clock import Clock
+from shared.contracts.fields import write_time
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import LANES, PARTNERS, disbursement_reports, disbursements
+
+REPORTED = b"salur.partner.disbursement_reported.v1"
+INSTRUCTED = b"salur.payment.disbursement_instructed.v1"
+Where = tuple[str, int]
+
+
+class Partners:
+    """Reads what each partner is told, and answers on the same partition."""
+
+    def __init__(self, partners: Mapping[str, Partner], clock: Clock) -> None:
+        self._partners = partners
+        self._clock = clock
+        self._later: list[tuple[float, int, Where, Report]] = []
+        self._order = itertools.count()
+
+    async def run(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
+        """Answers until it is stopped. What was answered before is read again and answered again: references decide."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+        )
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=1 << 20)
+        await consumer.start()
+        await producer.start()
+        places = [TopicPartition(disbursements(name), lane) for name in self._partners for lane in range(LANES)]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, 0)
+        if ready is not None:
+            await asyncio.to_thread(ready.touch)
+        try:
+            while not stopped.is_set():
+                fetched = await consumer.getmany(timeout_ms=20)
+                due = self._receive(record for records in fetched.values() for record in records)
+                await self._send(producer, due)
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> dict[Where, list[Report]]:
+        now = time.monotonic()
+        due: dict[Where, list[Report]] = defaultdict(list)
+        for record in records:
+            name = record.topic.partition(".")[2]
+            for report in self._answer(self._partners[name], record):
+                if report.after_seconds > 0:
+                    entry = (now + report.after_seconds, next(self._order), (name, record.partition), report)
+                    heapq.heappush(self._later, entry)
+                else:
+                    due[(name, record.partition)].append(report)
+        while self._later and self._later[0][0] <= now:
+            _, _, where, report = heapq.heappop(self._later)
+            due[where].append(report)
+        for partner in self._partners.values():
+            partner.flush()
+        return due
+
+    def _answer(self, partner: Partner, record: "ConsumerRecord[bytes, bytes]") -> list[Report]:
+        """To an instruction, and to a question about one that is known."""
+        data = json.loads(record.value or b"{}")
+        if dict(record.headers).get("ce_type") == INSTRUCTED:
+            return partner.receive(data)
+        known = partner.ledger.get(data["reference"])
+        if known is None:
+            return []
+        return [Report(0, known.reference, "rejected" if known.reason else "settled", known.amount, known.reason)]
+
+    async def _send(self, producer: AIOKafkaProducer, due: Mapping[Where, list[Report]]) -> None:
+        sent = []
+        for (name, partition), reports in due.items():
+            topic = disbursement_reports(name)
+            builder = producer.create_batch()
+            for report in reports:
+                record = self._record(name, report)
+                if builder.append(**record) is None:
+                    sent.append(await producer.send_batch(builder, topic, partition=partition))
+                    builder = producer.create_batch()
+                    builder.append(**record)
+            sent.append(await producer.send_batch(builder, topic, partition=partition))
+        await asyncio.gather(*sent)
+
+    def _record(self, name: str, report: Report) -> dict[str, object]:
+        now = self._clock.now()
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", uuid.uuid4().hex.encode()),
+            ("ce_source", f"/partners/{name}".encode()),
+            ("ce_type", REPORTED),
+            ("ce_time", write_time(now).encode()),
+            ("content-type", b"application/json"),
+        ]
+        value = report_data(report, name, now)
+        return {"timestamp": None, "key": report.reference.encode(), "value": value, "headers": headers}
+
+
+def manners_from(environment: Mapping[str, str]) -> Manners:
+    return Manners(
+        seed=int(environment.get("SALUR_PARTNERS_SEED", "1")),
+        repeats_at_most=int(environment.get("SALUR_PARTNERS_REPEATS", "1")),
+        late_at_most_seconds=float(environment.get("SALUR_PARTNERS_LATE_SECONDS", "0")),
+        accepts=environment.get("SALUR_PARTNERS_ACCEPT", "yes") == "yes",
+    )
+
+
+async def main(environment: Mapping[str, str]) -> None:
+    keys = Path(environment["SALUR_KEYS_FOLDER"])
+    ledgers = Path(environment.get("SALUR_LEDGERS_FOLDER", str(keys.parent / "ledgers")))
+    manners = manners_from(environment)
+    partners = {
+        name: Partner(name, KeyRing.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", manners)
+        for name in PARTNERS
+    }
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopped.set)
+    ready = environment.get("SALUR_READY_FILE")
+    clock = Clock.from_environment()
+    await Partners(partners, clock).run(environment["SALUR_KAFKA_BOOTSTRAP"], Path(ready) if ready else None, stopped)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(os.environ))

@@ -1,0 +1,49 @@
+"""Malformed and hostile records, each with the reason under which it must be parked."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deploy.simulation.people import Fate, Person
+from deploy.simulation.sending import Letter, letter
+from deploy.simulation.story import Sent, story
+from shared.contracts.sealed import KeyRing
+
+Hostile = tuple[str, Letter]
+
+
+def hostile_records(cohort: list[Person], keys: KeyRing) -> Iterator[Hostile]:
+    """(reason, record): one of each reason that can be provoked with upstream's topics alone."""
+    person = next(p for p in cohort if p.fate is Fate.ORDINARY)
+    other = next(p for p in cohort if p.fate is Fate.ORDINARY and p.provider_id != person.provider_id)
+    events = list(story(person, keys))
+    admission = letter(events[0], identity="hostile-admission")
+    work = next(event for event in events if event.type.endswith("work_graded.v1"))
+    attended = next(event for event in events if event.type.endswith("session_attended.v1"))
+    yield from _bytes(admission)
+    yield "bad_seal", _changed(events[0], identity=next(iter(story(other, keys))).data["identity"])
+    yield "conflict", _changed(events[0], regency="1101" if person.regency != "1101" else "1102")
+    yield "not_yours", _changed(work, provider_id=other.provider_id)
+    yield "not_yours", letter(replace(attended, source="/providers/self"), identity="hostile-self")
+    yield "out_of_window", _changed(attended, attended_at="2023-02-18T00:00:00Z")
+    yield "out_of_window", _changed(work, graded_at="2098-01-01T00:00:00Z")
+
+
+def _bytes(fine: Letter) -> Iterator[Hostile]:
+    """What is wrong before anybody reads a field."""
+    value = fine.value or b""
+    yield "too_large", replace(fine, value=b'{"padding":"' + b"x" * 300_000 + b'"}')
+    yield "null_value", replace(fine, value=None)
+    yield "bad_envelope", replace(fine, headers=tuple(h for h in fine.headers if h[0] != "ce_id"))
+    yield "bad_envelope", replace(fine, headers=tuple((n, b"\xff" if n == "ce_source" else v) for n, v in fine.headers))
+    yield "unknown_type", replace(fine, headers=tuple((n, v + b"9" if n == "ce_type" else v) for n, v in fine.headers))
+    yield "too_deep", replace(fine, value=b'{"a":' * 20 + b"1" + b"}" * 20)
+    yield "invalid_json", replace(fine, value=value[:-1])
+    yield "invalid_json", replace(fine, value=b"\xff\xfe")
+    yield "duplicate_key", replace(fine, value=value[:-1] + b',"wave":"48"}')
+    yield "invalid_field", replace(fine, value=json.dumps({**json.loads(value), "disability": "no"}).encode())
+    yield "invalid_field", replace(fine, value=json.dumps({**json.loads(value), "extra": 1}).encode())
+
+
+def _changed(event: Sent, **fields: object) -> Letter:
+    return letter(replace(event, data={**event.data, **fields}), identity=f"hostile-{event.type}-{next(iter(fields))}")

@@ -1,0 +1,80 @@
+"""Sends events as an upstream would: several times, in a mixed order, with whatever partition the key gives."""
+
+import json
+import random
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.simulation.story import Sent
+from shared.contracts.fields import write_time
+from shared.contracts.topics import TOPICS, lane_of
+
+PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One record, ready to be sent. `partition` None: as the key says."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    partition: int
+
+    @property
+    def where(self) -> tuple[str, int]:
+        return self.topic, self.partition
+
+
+def letter(sent: Sent, *, identity: str | None = None) -> Letter:
+    """An event in binary mode; each time it is sent it may carry another id, as upstreams do."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", (identity or sent.id).encode()),
+        ("ce_source", sent.source.encode()),
+        ("ce_type", sent.type.encode()),
+        ("ce_time", write_time(sent.time).encode()),
+        ("content-type", b"application/json"),
+    )
+    value = json.dumps(sent.data, separators=(",", ":")).encode()
+    return Letter(sent.topic, sent.key.encode(), value, headers, partition_of(sent.topic, sent.key))
+
+
+def partition_of(topic: str, key: str) -> int:
+    return lane_of(key) if PARTITIONS[topic] > 1 else 0
+
+
+def repeated_and_shuffled(events: Iterable[Sent], seed: int) -> list[Letter]:
+    """Each event one to three times, all of them mixed up across topics and people."""
+    luck = random.Random(f"post-{seed}")
+    letters = [
+        letter(event, identity=event.id if time == 0 else uuid.UUID(int=luck.getrandbits(128)).hex)
+        for event in events
+        for time in range(luck.randint(1, 3))
+    ]
+    luck.shuffle(letters)
+    return letters
+
+
+async def send(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> None:
+    """Sends records in the order given, batched by partition; returns when all are acknowledged."""
+    by_place: dict[tuple[str, int], list[Letter]] = defaultdict(list)
+    for one in letters:
+        by_place[one.where].append(one)
+    waiting = []
+    for (topic, partition), of_place in by_place.items():
+        builder = producer.create_batch()
+        for one in of_place:
+            record = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
+            if builder.append(**record) is None:
+                waiting.append(await producer.send_batch(builder, topic, partition=partition))
+                builder = producer.create_batch()
+                builder.append(**record)
+        waiting.append(await producer.send_batch(builder, topic, partition=partition))
+    for future in waiting:
+        await future

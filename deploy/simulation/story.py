@@ -1,0 +1,197 @@
+"""What upstream systems send about a person, in the order in which it happened, before anybody shuffles it."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deploy.simulation.people import (
+    CLOSES_AT,
+    LATE_PROVIDER,
+    OPENS_AT,
+    PROVIDERS,
+    REFUSED,
+    REJECTED,
+    WAVE,
+    Fate,
+    Person,
+)
+from shared.contracts.fields import write_time
+from shared.contracts.sealed import KeyRing
+
+NAMESPACE = uuid.UUID("6f1f4c1e-48aa-4c43-9a3c-0f2f8a1f48aa")
+SESSION = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One event of an upstream system. `time` is when it happened, and the ce_time."""
+
+    topic: str
+    source: str
+    type: str
+    key: str
+    data: Mapping[str, object]
+    time: datetime
+
+    @property
+    def id(self) -> str:
+        """The same event has the same id however often it is sent."""
+        return uuid.uuid5(NAMESPACE, f"{self.type}/{self.key}/{self.time}/{self.data.get('sequence', '')}").hex
+
+
+def rupiah(value: int) -> dict[str, object]:
+    return {"value": value, "currency": "IDR"}
+
+
+def the_wave(people: int) -> Sent:
+    data = {
+        "wave": WAVE,
+        "scheme": "normal-2023",
+        "quota": max(10_000, people),
+        "opens_at": write_time(OPENS_AT),
+        "closes_at": write_time(CLOSES_AT),
+    }
+    return Sent("programme.registry", "/programme", "salur.registry.wave_opened.v1", WAVE, data, OPENS_AT)
+
+
+def the_providers(keys: KeyRing) -> Iterator[Sent]:
+    """Every provider with its account of record, the late one last."""
+    for number, provider in enumerate(PROVIDERS):
+        sealed = keys.seal({"sub": provider, "number": f"99{number:08d}1000", "name": f"Lembaga {number}"}, "registry")
+        partner = ("bni", "bca")[number % 2]
+        data = {"provider_id": provider, "version": 1, "account": {"partner": partner, "sealed": sealed}}
+        assert (provider == LATE_PROVIDER) == (number == len(PROVIDERS) - 1)
+        yield Sent(
+            "programme.registry", "/programme", "salur.registry.provider_registered.v1", provider, data, OPENS_AT
+        )
+
+
+def the_money(component: str, amount: int, document: str) -> Sent:
+    at = OPENS_AT + timedelta(days=1)
+    data = {
+        "wave": WAVE,
+        "component": component,
+        "amount": rupiah(amount),
+        "document": document,
+        "appropriated_at": write_time(at),
+    }
+    return Sent("treasury.funding", "/treasury", "salur.treasury.funds_appropriated.v1", WAVE, data, at)
+
+
+def story(person: Person, keys: KeyRing) -> Iterator[Sent]:
+    """Admission, accounts, purchase, evidence, rating."""
+    yield _admission(person, keys)
+    yield from _accounts(person, keys)
+    purchase, sessions = _purchase(person)
+    yield purchase
+    if person.fate not in REFUSED | REJECTED:
+        yield from _evidence(person, sessions)
+
+
+def _request(person: Person, kind: str, source: str, data: Mapping[str, object], at: datetime) -> Sent:
+    body = {"participant_id": person.participant_id, **data}
+    return Sent("enrollment.requests", source, kind, person.participant_id, body, at)
+
+
+def _admission(person: Person, keys: KeyRing) -> Sent:
+    claims = {"sub": person.participant_id, "nik": person.nik, "birth_date": person.birth_date.isoformat()}
+    data = {
+        "wave": WAVE,
+        "identity": keys.seal(claims, "registration"),
+        "gender": person.gender,
+        "regency": person.regency,
+        "dwelling": person.dwelling,
+        "disability": person.disability,
+        "admitted_at": write_time(person.admitted_at),
+    }
+    kind = "salur.registration.participant_admitted.v1"
+    return _request(person, kind, "/registration", data, person.admitted_at)
+
+
+def _accounts(person: Person, keys: KeyRing) -> Iterator[Sent]:
+    if person.fate is Fate.NO_ACCOUNT:
+        return
+    nik = person.nik[:-4] + "9999" if person.fate is Fate.OTHER_NIK else person.nik
+    verified = "unverified" if person.fate is Fate.VERIFIED_LATE else "verified"
+    at = person.admitted_at + timedelta(hours=2)
+    yield _account(person, keys, person.account, nik, verified, at)
+    if person.fate is Fate.VERIFIED_LATE:
+        yield _account(person, keys, person.account, nik, "verified", at + timedelta(days=20))
+    if person.fate is Fate.CLOSED_THEN_ANOTHER:
+        yield _account(person, keys, person.second_account, nik, "verified", at + timedelta(days=25))
+
+
+def _account(person: Person, keys: KeyRing, number: str, nik: str, kyc: str, at: datetime) -> Sent:
+    sealed = keys.seal({"sub": person.participant_id, "number": number, "nik": nik}, "registration")
+    data = {"account": {"partner": person.partner, "sealed": sealed}, "kyc": kyc, "linked_at": write_time(at)}
+    return _request(person, "salur.registration.account_linked.v1", "/registration", data, at)
+
+
+def _purchase(person: Person) -> tuple[Sent, list[dict[str, object]]]:
+    at = person.admitted_at + timedelta(days=2)
+    first = at.replace(hour=2, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    sessions: list[dict[str, object]] = [
+        {
+            "sequence": number,
+            "mode": _session_mode(person.mode, number),
+            "starts_at": write_time(first + timedelta(days=number)),
+            "ends_at": write_time(first + timedelta(days=number) + SESSION),
+        }
+        for number in range(1, person.sessions + 1)
+    ]
+    data = {
+        "redeem_code": person.redeem_code,
+        "invoice_code": f"INV-2023-{person.number:06d}",
+        "platform": person.platform,
+        "provider_id": person.provider_id,
+        "course_code": f"C-{person.number % 500:04d}",
+        "schedule_code": f"S-{person.number % 500:04d}-01",
+        "mode": person.mode,
+        "price": rupiah(person.price),
+        "hours": 6 if person.fate is Fate.TOO_SHORT else 18,
+        "class_size": 30,
+        "sessions": sessions,
+        "purchased_at": write_time(at),
+    }
+    kind, source = "salur.platform.training_purchased.v1", f"/platforms/{person.platform}"
+    return _request(person, kind, source, data, at), sessions
+
+
+def _session_mode(mode: str, number: int) -> str:
+    return ("online", "offline")[number % 2] if mode == "hybrid" else mode
+
+
+def _evidence(person: Person, sessions: list[dict[str, object]]) -> Iterator[Sent]:
+    attended = sessions[:-1] if person.fate is Fate.NEVER_FINISHES else sessions
+    for session in attended:
+        at = datetime.fromisoformat(str(session["starts_at"])) + timedelta(minutes=10)
+        proof = "venue_qr" if session["mode"] == "offline" else "face"
+        source = "/attendance/venue" if proof == "venue_qr" else "/attendance/face"
+        data = {"sequence": session["sequence"], "proof": proof, "attended_at": write_time(at)}
+        yield _fact(person, source, "session_attended", data, at)
+    end = datetime.fromisoformat(str(sessions[-1]["ends_at"]))
+    platform, provider = f"/platforms/{person.platform}", f"/providers/{person.provider_id}"
+    if person.fate is Fate.RETAKES_THE_TEST:
+        yield _fact(person, platform, "post_test_taken", _test(40, end + timedelta(hours=1)), end + timedelta(hours=1))
+    yield _fact(person, platform, "post_test_taken", _test(85, end + timedelta(hours=5)), end + timedelta(hours=5))
+    at = end + timedelta(hours=7)
+    graded = {"score": 70, "passed": True, "provider_id": person.provider_id, "graded_at": write_time(at)}
+    yield _fact(person, provider, "work_graded", graded, at)
+    at = end + timedelta(hours=9)
+    issued = {"certificate_no": f"CERT-{person.number}", "provider_id": person.provider_id, "issued_at": write_time(at)}
+    yield _fact(person, provider, "certificate_issued", issued, at)
+    if person.fate is not Fate.NEVER_RATES:
+        at = end + timedelta(days=1)
+        yield _fact(
+            person, platform, "training_rated", {"stars": 1 + person.number % 5, "rated_at": write_time(at)}, at
+        )
+
+
+def _test(score: int, at: datetime) -> dict[str, object]:
+    return {"score": score, "passed": score >= 60, "taken_at": write_time(at)}
+
+
+def _fact(person: Person, source: str, kind: str, data: Mapping[str, object], at: datetime) -> Sent:
+    body = {"participant_id": person.participant_id, "redeem_code": person.redeem_code, **data}
+    return Sent("training.evidence", source, f"salur.training.{kind}.v1", person.participant_id, body, at)

@@ -1,0 +1,27 @@
+"""One installation for all acceptance tests: three services as three processes, no partners of ours."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.installation import Installation
+
+QUICK = {
+    "ENROLLMENT_SWEEP_EVERY_SECONDS": "0.5",
+    "COMPLETION_SWEEP_EVERY_SECONDS": "0.5",
+    "PAYMENT_SWEEP_EVERY_SECONDS": "0.5",
+}
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
+    running = Installation(folder, settings=QUICK)
+    try:
+        with running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
