@@ -1,0 +1,1 @@
+"""Enrollment decides who may learn what, and at whose cost."""

@@ -1,0 +1,140 @@
+"""May this training be bought with this participant's balance?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.enrollment.domain.calendar import is_within_days, jakarta_day
+from services.enrollment.domain.scheme import Mode, Scheme
+
+
+class PurchaseRefusal(StrEnum):
+    NOT_ADMITTED = "not_admitted"
+    FIRST_PURCHASE_LATE = "first_purchase_late"
+    NEXT_PURCHASE_LATE = "next_purchase_late"
+    PREVIOUS_NOT_COMPLETED = "previous_not_completed"
+    BALANCE_INSUFFICIENT = "balance_insufficient"
+    HOURS_TOO_FEW = "hours_too_few"
+    CLASS_TOO_LARGE = "class_too_large"
+    MODE_NOT_ALLOWED = "mode_not_allowed"
+    REGION_NOT_OPEN = "region_not_open"
+
+
+class State(StrEnum):
+    """Of an enrollment. Undecided: it will be rejected, unless something still to be read says otherwise."""
+
+    UNDECIDED = "undecided"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A training that somebody has bought on a platform. `price` in rupiah; `ends_at`: end of the last session."""
+
+    mode: Mode
+    price: int
+    hours: int
+    class_size: int
+    purchased_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody admitted: when, from where, and with how much to spend on trainings, in rupiah."""
+
+    regency: str
+    admitted_at: datetime
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """An enrollment that stands: a purchase that was confirmed, and how far it has come."""
+
+    price: int
+    purchased_at: datetime
+    ends_at: datetime
+    completed_at: datetime | None
+    rated_at: datetime | None
+
+    def done_by(self, moment: datetime) -> bool | None:
+        """Whether it was completed and rated at a moment; None as long as that is not known."""
+        known = [done_at for done_at in (self.completed_at, self.rated_at) if done_at is not None]
+        if any(done_at > moment for done_at in known) or self.ends_at > moment:
+            return False
+        return True if len(known) == 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    reason: PurchaseRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """To be rejected for this reason when its time is up."""
+
+    reason: PurchaseRefusal
+
+
+def decide_purchase(
+    purchase: Purchase, participant: Participant, trainings: Iterable[Training], scheme: Scheme
+) -> Confirmed | Rejected | Undecided:
+    """`trainings` are the participant's confirmed ones; whatever order purchases arrive in, their own time decides."""
+    standing = sorted(trainings, key=lambda training: training.purchased_at)
+    reason = _refusal(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
+    if reason is not None:
+        return Rejected(reason)
+    earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
+    if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
+        return Rejected(PurchaseRefusal.PREVIOUS_NOT_COMPLETED)
+    return _decide_turn(purchase, participant, earlier, scheme)
+
+
+def _refusal(purchase: Purchase, participant: Participant, scheme: Scheme) -> PurchaseRefusal | None:
+    rule = scheme.modes.get(purchase.mode)
+    if jakarta_day(purchase.purchased_at) < jakarta_day(participant.admitted_at):
+        return PurchaseRefusal.NOT_ADMITTED
+    if rule is None:
+        return PurchaseRefusal.MODE_NOT_ALLOWED
+    if purchase.hours < scheme.purchase.minimum_hours:
+        return PurchaseRefusal.HOURS_TOO_FEW
+    if rule.class_at_most is not None and purchase.class_size > rule.class_at_most:
+        return PurchaseRefusal.CLASS_TOO_LARGE
+    open_regions = scheme.purchase.offline_regions
+    meets_in_a_room = purchase.mode in ("offline", "hybrid")
+    if meets_in_a_room and open_regions is not None and not participant.regency.startswith(open_regions):
+        return PurchaseRefusal.REGION_NOT_OPEN
+    return None
+
+
+def _unaffordable(purchase: Purchase, participant: Participant, standing: Sequence[Training]) -> PurchaseRefusal | None:
+    left = participant.balance - sum(training.price for training in standing)
+    return PurchaseRefusal.BALANCE_INSUFFICIENT if purchase.price > left else None
+
+
+def _decide_turn(
+    purchase: Purchase, participant: Participant, earlier: Sequence[Training], scheme: Scheme
+) -> Confirmed | Rejected | Undecided:
+    """One training after the other, each within its days. What looks late may follow one that has not arrived yet."""
+    days = scheme.purchase
+    if not earlier:
+        timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)
+        return Confirmed() if timely else Undecided(PurchaseRefusal.FIRST_PURCHASE_LATE)
+    previous = earlier[-1]
+    done = previous.done_by(purchase.purchased_at)
+    if not done or previous.completed_at is None:
+        reason = PurchaseRefusal.PREVIOUS_NOT_COMPLETED
+        return Undecided(reason) if done is None else Rejected(reason)
+    limit = days.next_within_days
+    if limit is None or is_within_days(purchase.purchased_at, limit, after=previous.completed_at):
+        return Confirmed()
+    return Undecided(PurchaseRefusal.NEXT_PURCHASE_LATE)

@@ -1,0 +1,59 @@
+"""What `enrollment_confirmed` carries, so that the other services can act alone."""
+
+from services.enrollment.domain.scheme import Scheme
+from shared.contracts import enrollment, upstream
+from shared.contracts.fields import rupiah
+
+
+def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme) -> enrollment.EnrollmentConfirmed:
+    """The purchase, the evidence that completes it, and the benefits it gives a right to."""
+    rule = scheme.modes[data.mode]
+    return enrollment.EnrollmentConfirmed(
+        participant_id=data.participant_id,
+        redeem_code=data.redeem_code,
+        wave=wave,
+        scheme=scheme.scheme,
+        scheme_version=scheme.version,
+        platform=data.platform,
+        provider_id=data.provider_id,
+        course_code=data.course_code,
+        schedule_code=data.schedule_code,
+        mode=data.mode,
+        price=rupiah(data.price.value),
+        hours=data.hours,
+        purchased_at=data.purchased_at,
+        sessions=tuple(
+            enrollment.Session(
+                sequence=session.sequence,
+                proof=rule.proof_of(session.mode),
+                starts_at=session.starts_at,
+                ends_at=session.ends_at,
+            )
+            for session in data.sessions
+        ),
+        requires=enrollment.Requirements(post_test=rule.post_test, graded=rule.graded, certificate=rule.certificate),
+        whole_span=data.mode == "self_paced",
+        evidence_days=scheme.completion.evidence_days,
+        complete_within_days=scheme.completion.complete_within_days,
+        benefits=_benefits(data.price.value, scheme),
+    )
+
+
+def _benefits(price: int, scheme: Scheme) -> tuple[enrollment.Benefit, ...]:
+    """All of the fee once the training is completed; cash for the first training, once it is rated."""
+    return (
+        enrollment.Benefit(
+            benefit="fee",
+            amount=rupiah(price),
+            payee="provider",
+            milestone="completed",
+            first_training_only=False,
+        ),
+        enrollment.Benefit(
+            benefit="incentive_1",
+            amount=rupiah(scheme.incentive.amount),
+            payee="participant",
+            milestone="rated",
+            first_training_only=True,
+        ),
+    )

@@ -1,0 +1,46 @@
+"""What an upstream event says once its seal is opened."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from pydantic import BaseModel
+
+from services.enrollment.domain.identity import Identity
+from services.enrollment.handlers import Context
+from shared.contracts import sealed, upstream
+from shared.contracts.reasons import Parked, ParkReason
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple[Identity, bytes]:
+    """Who it is about, and the digest of the content. Raises Parked."""
+    opened = sealed.open_identity(context.keys, data.identity, data.participant_id)
+    nik = opened.nik.reveal()
+    digest = content_digest(context, data, {"identity": [nik, opened.birth_date]})
+    return Identity(nik, _day(opened.birth_date)), digest
+
+
+def open_account(context: Context, data: upstream.AccountLinked) -> tuple[bytes, bytes]:
+    """The keyed index of the NIK that the account belongs to, and the digest of the content. Raises Parked."""
+    opened = sealed.open_participant_account(context.keys, data.account.sealed, data.participant_id)
+    nik = opened.nik.reveal()
+    account = [data.account.partner, opened.number.reveal(), nik]
+    return context.index.digest(nik), content_digest(context, data, {"account": account})
+
+
+def content_digest(context: Context, data: BaseModel, opened: Mapping[str, object] | None = None) -> bytes:
+    """Tells the same content from other content. Keyed: it rests, and what went into it must not be guessed."""
+    content = data.model_dump(mode="json") | dict(opened or {})
+    return context.index.digest(json.dumps(content, sort_keys=True, separators=(",", ":")))
+
+
+def _day(text: str) -> date:
+    try:
+        if DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Parked(ParkReason.INVALID_FIELD, "/identity")

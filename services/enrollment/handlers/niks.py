@@ -1,0 +1,45 @@
+"""Once per NIK, for ever; and a refusal gives the NIK back, also to the next one in the same batch."""
+
+from collections.abc import Iterable
+
+from services.enrollment.handlers import NIK
+from shared.messaging.transaction import Transaction
+
+
+class Niks:
+    """Who holds which NIK, by its keyed index, while a batch is decided."""
+
+    def __init__(self, holders: dict[str, str], admitted: set[str]) -> None:
+        self._holders = holders
+        self._admitted = admitted
+        self._given_back: set[str] = set()
+        self._passed_on: dict[str, str] = {}
+
+    @classmethod
+    async def claim(cls, tx: Transaction, wanted: Iterable[tuple[str, str]], admitted: set[str]) -> "Niks":
+        """`wanted`: (index, participant), the first one first; `admitted`: participants who already are."""
+        first: dict[str, str] = {}
+        for index, participant_id in wanted:
+            first.setdefault(index, participant_id)
+        return cls(await tx.claim(NIK, first), set(admitted))
+
+    def is_free(self, index: str, participant_id: str) -> bool:
+        """Neither the NIK nor the participant was ever admitted."""
+        mine = self._holders[index] == participant_id or index in self._given_back
+        return mine and participant_id not in self._admitted
+
+    def take(self, index: str, participant_id: str) -> None:
+        self._admitted.add(participant_id)
+        self._given_back.discard(index)
+        if self._holders[index] != participant_id:
+            self._holders[index] = self._passed_on[index] = participant_id
+
+    def give_back(self, index: str, participant_id: str) -> None:
+        if self._holders[index] == participant_id and participant_id not in self._admitted:
+            self._given_back.add(index)
+
+    async def settle(self, tx: Transaction) -> None:
+        """Makes the claims say what was decided."""
+        await tx.release(NIK, self._given_back | self._passed_on.keys())
+        if await tx.claim(NIK, self._passed_on) != self._passed_on:
+            raise RuntimeError("a NIK that was given back is held by another participant")

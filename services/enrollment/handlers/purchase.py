@@ -1,0 +1,80 @@
+"""A training was bought: may it be?"""
+
+from collections.abc import Mapping, Sequence
+
+from services.enrollment.domain.purchase import State
+from services.enrollment.handlers import PARTICIPANT, REDEEM_CODE, Context
+from services.enrollment.handlers.content import content_digest
+from services.enrollment.handlers.settling import settle
+from services.enrollment.store.admission import Admission, load_admissions
+from services.enrollment.store.enrollment import Enrollment, load_enrollments
+from shared.contracts import upstream
+from shared.contracts.reasons import ParkReason
+from shared.messaging.message import Message
+from shared.messaging.transaction import Transaction
+
+Bought = Message[upstream.TrainingPurchased]
+
+
+async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Bought]) -> None:
+    """Decides what is new; a purchase of somebody nothing is known of waits."""
+    known = await load_admissions(tx.connection, {message.data.participant_id for message in messages})
+    mine = await _claim_codes(tx, messages, known)
+    people = {message.data.participant_id for message in mine}
+    enrollments = await load_enrollments(tx.connection, people)
+    for message in mine:
+        _take_in(context, tx, message, enrollments.setdefault(message.data.participant_id, []))
+    await settle(context, tx, enrollments, known)
+
+
+async def _claim_codes(
+    tx: Transaction, messages: Sequence[Bought], known: Mapping[str, Sequence[Admission]]
+) -> list[Bought]:
+    """A redeem code is one participant's, in whatever lane."""
+    wanted: dict[str, str] = {}
+    for message in messages:
+        if message.data.participant_id in known:
+            wanted.setdefault(message.data.redeem_code, message.data.participant_id)
+        else:
+            tx.wait(message, PARTICIPANT, message.data.participant_id)
+    owners = await tx.claim(REDEEM_CODE, wanted)
+    mine = []
+    for message in messages:
+        owner = owners.get(message.data.redeem_code) if message.data.participant_id in known else None
+        if owner == message.data.participant_id:
+            mine.append(message)
+        elif owner is not None:
+            tx.park(message, ParkReason.NOT_YOURS, "/redeem_code")
+    return mine
+
+
+def _take_in(context: Context, tx: Transaction, message: Bought, of_participant: list[Enrollment]) -> None:
+    """A new purchase is undecided at first; a repeat changes nothing; other content under its code is parked."""
+    data, digest = message.data, content_digest(context, message.data)
+    same = next((e for e in of_participant if e.redeem_code == data.redeem_code), None)
+    if same is None:
+        of_participant.append(_undecided(message, digest))
+    elif same.content_digest != digest:
+        tx.park(message, ParkReason.CONFLICT)
+
+
+def _undecided(message: Bought, digest: bytes) -> Enrollment:
+    data = message.data
+    assert message.lane is not None
+    return Enrollment(
+        redeem_code=data.redeem_code,
+        participant_id=data.participant_id,
+        lane=message.lane,
+        state=State.UNDECIDED,
+        reason=None,
+        scheme=None,
+        scheme_version=None,
+        provider_id=data.provider_id,
+        course_code=data.course_code,
+        price=data.price.value,
+        purchased_at=data.purchased_at,
+        ends_at=max(session.ends_at for session in data.sessions),
+        content_digest=digest,
+        purchase=upstream.TRAINING_PURCHASED.dump(data),
+        trace=message.trace,
+    )

@@ -1,0 +1,129 @@
+"""Decides what is undecided of some participants: when they buy, when a training is done, when time is up."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from services.enrollment.domain.purchase import (
+    Confirmed,
+    Participant,
+    Purchase,
+    PurchaseRefusal,
+    Rejected,
+    State,
+    Training,
+    Undecided,
+    decide_purchase,
+)
+from services.enrollment.domain.scheme import Scheme
+from services.enrollment.handlers import ENROLLMENT, Context
+from services.enrollment.handlers.confirmation import confirmed_event
+from services.enrollment.store.admission import Admission, load_admissions
+from services.enrollment.store.enrollment import Enrollment, load_enrollments, save_enrollments
+from shared.contracts import enrollment, upstream
+from shared.messaging.transaction import Transaction
+
+Outcome = Confirmed | Rejected | Undecided
+
+
+async def look_again(context: Context, tx: Transaction, people: Collection[str]) -> None:
+    """Decides what is undecided of these participants."""
+    enrollments = await load_enrollments(tx.connection, people)
+    await settle(context, tx, enrollments, await load_admissions(tx.connection, people))
+
+
+async def settle(
+    context: Context,
+    tx: Transaction,
+    enrollments: Mapping[str, Sequence[Enrollment]],
+    admissions: Mapping[str, Sequence[Admission]],
+) -> None:
+    """Decides, saves and announces; `enrollments` are all of each participant's, new ones included."""
+    changed: list[Enrollment] = []
+    for person, of_participant in enrollments.items():
+        admission = next((admission for admission in admissions[person] if admission.admitted), None)
+        changed += _settle_participant(context, tx, of_participant, admission)
+    if changed:
+        await save_enrollments(tx.connection, changed, tx.now)
+
+
+def _settle_participant(
+    context: Context, tx: Transaction, of_participant: Sequence[Enrollment], admission: Admission | None
+) -> list[Enrollment]:
+    """In the order in which trainings were bought, whatever order they were heard of in."""
+    trainings = [one.training for one in of_participant if one.confirmed]
+    undecided = [one for one in of_participant if one.state is State.UNDECIDED]
+    changed = []
+    for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
+        assert before.purchase is not None
+        data = upstream.TRAINING_PURCHASED.parse(before.purchase)
+        scheme = context.schemes[admission.scheme] if admission else None
+        named = _under(before, scheme)
+        after = _after(context, tx, named, _outcome(named, data, admission, trainings, scheme))
+        if after.confirmed:
+            trainings.append(after.training)
+        if after is not named:
+            _announce(tx, before, after, data, admission, scheme)
+            changed.append(after)
+    return changed
+
+
+def _outcome(
+    before: Enrollment,
+    data: upstream.TrainingPurchased,
+    admission: Admission | None,
+    trainings: Sequence[Training],
+    scheme: Scheme | None,
+) -> Outcome:
+    if admission is None or admission.balance is None or scheme is None:
+        return Rejected(PurchaseRefusal.NOT_ADMITTED)
+    purchase = Purchase(data.mode, before.price, data.hours, data.class_size, before.purchased_at, before.ends_at)
+    participant = Participant(admission.regency, admission.admitted_at, admission.balance)
+    return decide_purchase(purchase, participant, trainings, scheme)
+
+
+def _under(enrollment: Enrollment, scheme: Scheme | None) -> Enrollment:
+    """The rules a decision is made under are kept with it."""
+    return replace(enrollment, scheme=scheme.scheme, scheme_version=scheme.version) if scheme else enrollment
+
+
+def _after(context: Context, tx: Transaction, before: Enrollment, outcome: Outcome) -> Enrollment:
+    """What becomes of an undecided enrollment; itself, when it goes on waiting."""
+    decided = replace(before, due_at=None, purchase=None, trace=None)
+    match outcome:
+        case Confirmed():
+            return replace(decided, state=State.CONFIRMED, reason=None)
+        case Rejected(reason):
+            return replace(decided, state=State.REJECTED, reason=reason)
+        case Undecided(reason):
+            if before.due_at is None or reason is not before.reason:
+                return replace(before, reason=reason, due_at=tx.now + _patience(context, reason))
+            if before.due_at <= tx.read_through:
+                return replace(decided, state=State.REJECTED, reason=reason)
+            return before
+
+
+def _patience(context: Context, reason: PurchaseRefusal) -> timedelta:
+    """What has been sent is only to be read; a training has still to be completed, and evidence to arrive."""
+    return context.wait_at_most if reason is PurchaseRefusal.PREVIOUS_NOT_COMPLETED else timedelta()
+
+
+def _announce(
+    tx: Transaction,
+    before: Enrollment,
+    after: Enrollment,
+    data: upstream.TrainingPurchased,
+    admission: Admission | None,
+    scheme: Scheme | None,
+) -> None:
+    person, wave = after.participant_id, admission.wave if admission else None
+    if after.confirmed and wave is not None and scheme is not None:
+        event = confirmed_event(data, wave, scheme)
+        tx.announce(enrollment.ENROLLMENT_CONFIRMED, event, lane=after.lane, key=person, trace=before.trace)
+    elif after.state is State.REJECTED and after.reason is not None:
+        rejected = enrollment.EnrollmentRejected(
+            participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
+        )
+        tx.announce(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
+    if after.state is not State.UNDECIDED:
+        tx.wake(ENROLLMENT, after.redeem_code)

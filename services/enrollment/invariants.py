@@ -1,0 +1,47 @@
+"""What always holds in the books of enrollment."""
+
+from asyncpg import Connection
+
+from services.enrollment.store import invariant
+from shared.runtime.parts import Invariant
+
+
+async def quota_holds(connection: Connection) -> list[str]:
+    return [
+        f"wave {row['wave']}: quota {row['quota']}, admitted {row['admitted']} and counted {row['counted_admitted']}, "
+        f"refused {row['refused']} and counted {row['counted_refused']}"
+        for row in await invariant.waves_miscounted(connection)
+    ]
+
+
+async def once_per_nik(connection: Connection) -> list[str]:
+    people = await invariant.niks_admitted_twice(connection)
+    return [f"{person} was admitted under a NIK that is not theirs alone" for person in people]
+
+
+async def balance_suffices(connection: Connection) -> list[str]:
+    return [
+        f"{row['participant_id']} has spent {row['spent']} of {row['granted']} rupiah"
+        for row in await invariant.balances_overdrawn(connection)
+    ]
+
+
+async def once_per_redeem_code(connection: Connection) -> list[str]:
+    codes = await invariant.redeem_codes_astray(connection)
+    return [f"{code} is not claimed for the participant who bought it" for code in codes]
+
+
+async def tally_agrees(connection: Connection) -> list[str]:
+    return [
+        f"the tally says {row['told']} enrollments are {row['state']}, and {row['there']} are"
+        for row in await invariant.tally_differences(connection)
+    ]
+
+
+INVARIANTS = (
+    Invariant("I8", "no wave admits more than its quota, and its counters say what was decided", quota_holds),
+    Invariant("I2", "a NIK is admitted once", once_per_nik),
+    Invariant("I1", "what was granted covers what was spent", balance_suffices),
+    Invariant("I7", "a redeem code is one participant's", once_per_redeem_code),
+    Invariant("I3", "the tally of enrollments agrees with the enrollments", tally_agrees),
+)

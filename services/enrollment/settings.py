@@ -1,0 +1,14 @@
+"""What the enrollment service can be told."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.settings import ServiceSettings
+
+
+class EnrollmentSettings(ServiceSettings):
+    """`wait_at_most_seconds` is also how long a purchase waits for the previous training to be completed and rated."""
+
+    model_config = SettingsConfigDict(env_prefix="ENROLLMENT_")
+
+    http_port: int = Field(default=8081, ge=1, le=65535)

@@ -1,0 +1,35 @@
+-- name: waves_miscounted
+-- The counters against what they count, and against the quota.
+select wave, quota, admitted, counted_admitted, refused, counted_refused
+from wave left join (
+    select wave, count(*) filter (where state = 'admitted') as counted_admitted,
+           count(*) filter (where state = 'refused') as counted_refused
+    from admission group by wave) as counted using (wave)
+where admitted > quota or admitted <> coalesce(counted_admitted, 0) or refused <> coalesce(counted_refused, 0);
+
+-- name: niks_admitted_twice
+-- Two admissions under one index, or one whose claim is not its participant's.
+select a.participant_id from admission a
+left join claim c on c.kind = 'nik' and c.key = encode(a.identity_index, 'hex') and c.owner = a.participant_id
+where a.state = 'admitted' and c.key is null
+union
+select min(participant_id) from admission where state = 'admitted' group by identity_index having count(*) > 1;
+
+-- name: balances_overdrawn
+-- Spent more than was granted, or without having been admitted.
+select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance), 0) as granted
+from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
+where e.state = 'confirmed' group by e.participant_id having sum(e.price) > coalesce(max(a.balance), 0);
+
+-- name: redeem_codes_astray
+-- Enrollments whose redeem code is not claimed for their participant.
+select e.redeem_code from enrollment e
+left join claim c on c.kind = 'redeem_code' and c.key = e.redeem_code and c.owner = e.participant_id
+where c.key is null;
+
+-- name: tally_differences
+-- The tally against what it counts.
+select state, coalesce(told, 0)::bigint as told, coalesce(there, 0)::bigint as there
+from (select state, sum(enrollments) as told from tally group by state) as t
+full join (select state, count(*) as there from enrollment where state <> 'undecided' group by state) as e using (state)
+where coalesce(told, 0) <> coalesce(there, 0);

@@ -1,0 +1,22 @@
+-- name: insert_waves
+-- A wave is opened once; what came before stands.
+insert into wave (wave, scheme, quota, opens_at, closes_at)
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
+on conflict do nothing;
+
+-- name: load_waves
+-- The waves that are known among these.
+select wave, scheme, quota, opens_at, closes_at from wave where wave = any($1::text[]);
+
+-- name: lock_waves
+-- Sorted and last of all locks: places left are a promise until the commit.
+select wave, quota - admitted as places from wave where wave = any($1::text[]) order by wave for update;
+
+-- name: count_admissions
+-- Only what was decided is counted, so nothing reserved has to be given back later.
+update wave set admitted = wave.admitted + n.admitted, refused = wave.refused + n.refused
+from unnest($1::text[], $2::bigint[], $3::bigint[]) as n (wave, admitted, refused) where wave.wave = n.wave;
+
+-- name: count_waves
+-- Participants by wave, for the metrics.
+select wave, admitted, refused from wave order by wave;

@@ -1,0 +1,60 @@
+"""What was decided about people and waves."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.store import QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A decision about one person and one wave. `reason` None: admitted, with a balance in rupiah and an identity."""
+
+    participant_id: str
+    wave: str
+    lane: int
+    reason: AdmissionRefusal | None
+    scheme: str
+    scheme_version: int
+    balance: int | None
+    regency: str
+    admitted_at: datetime
+    identity_index: bytes | None
+    content_digest: bytes
+
+    @property
+    def admitted(self) -> bool:
+        return self.reason is None
+
+
+async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
+    """By participant; whoever nothing was decided about is missing."""
+    found: defaultdict[str, list[Admission]] = defaultdict(list)
+    for row in await connection.fetch(QUERIES["load_admissions"], list(people)):
+        reason = row["reason"] and AdmissionRefusal(row["reason"])
+        found[row["participant_id"]].append(Admission(**{**row, "reason": reason}))
+    return dict(found)
+
+
+async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
+    await connection.execute(
+        QUERIES["insert_admissions"],
+        now,
+        [a.participant_id for a in admissions],
+        [a.wave for a in admissions],
+        [a.lane for a in admissions],
+        ["admitted" if a.admitted else "refused" for a in admissions],
+        [a.reason for a in admissions],
+        [a.scheme for a in admissions],
+        [a.scheme_version for a in admissions],
+        [a.balance for a in admissions],
+        [a.regency for a in admissions],
+        [a.admitted_at for a in admissions],
+        [a.identity_index for a in admissions],
+        [a.content_digest for a in admissions],
+    )

@@ -1,0 +1,111 @@
+"""Enrollments and their tally."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.enrollment.domain.purchase import PurchaseRefusal, State, Training
+from services.enrollment.store import QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided."""
+
+    redeem_code: str
+    participant_id: str
+    lane: int
+    state: State
+    reason: PurchaseRefusal | None
+    scheme: str | None
+    scheme_version: int | None
+    provider_id: str
+    course_code: str
+    price: int
+    purchased_at: datetime
+    ends_at: datetime
+    content_digest: bytes
+    due_at: datetime | None = None
+    purchase: bytes | None = None
+    trace: str | None = None
+    completed_at: datetime | None = None
+    rated_at: datetime | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        return self.state is State.CONFIRMED
+
+    @property
+    def training(self) -> Training:
+        return Training(self.price, self.purchased_at, self.ends_at, self.completed_at, self.rated_at)
+
+
+async def load_enrollments(connection: Connection, people: Collection[str]) -> dict[str, list[Enrollment]]:
+    """By participant; whoever has bought nothing is missing."""
+    found: defaultdict[str, list[Enrollment]] = defaultdict(list)
+    for row in await connection.fetch(QUERIES["load_enrollments"], list(people)):
+        reason = row["reason"] and PurchaseRefusal(row["reason"])
+        found[row["participant_id"]].append(Enrollment(**{**row, "state": State(row["state"]), "reason": reason}))
+    return dict(found)
+
+
+async def save_enrollments(connection: Connection, enrollments: Sequence[Enrollment], now: datetime) -> None:
+    """Saves new and undecided ones in the state they are in, and counts those that are decided now."""
+    await connection.execute(
+        QUERIES["save_enrollments"],
+        now,
+        [e.redeem_code for e in enrollments],
+        [e.participant_id for e in enrollments],
+        [e.lane for e in enrollments],
+        [e.state for e in enrollments],
+        [e.reason for e in enrollments],
+        [e.scheme for e in enrollments],
+        [e.scheme_version for e in enrollments],
+        [e.provider_id for e in enrollments],
+        [e.course_code for e in enrollments],
+        [e.price for e in enrollments],
+        [e.purchased_at for e in enrollments],
+        [e.ends_at for e in enrollments],
+        [e.content_digest for e in enrollments],
+        [e.due_at for e in enrollments],
+        [e.purchase for e in enrollments],
+        [e.trace for e in enrollments],
+    )
+    decided = Counter((e.lane, e.state) for e in enrollments if e.state is not State.UNDECIDED)
+    if decided:
+        lanes, states = zip(*decided, strict=True)
+        await connection.execute(QUERIES["count_up"], list(lanes), list(states), list(decided.values()))
+
+
+async def mark_completed(connection: Connection, completed: Mapping[tuple[str, str], datetime]) -> set[str]:
+    """(redeem code, participant) -> when; answers the redeem codes that are confirmed enrollments of theirs."""
+    return await _mark(connection, "mark_completed", completed)
+
+
+async def mark_rated(connection: Connection, rated: Mapping[tuple[str, str], datetime]) -> set[str]:
+    """As `mark_completed`."""
+    return await _mark(connection, "mark_rated", rated)
+
+
+async def _mark(connection: Connection, query: str, marks: Mapping[tuple[str, str], datetime]) -> set[str]:
+    codes, people = [code for code, _ in marks], [participant for _, participant in marks]
+    rows = await connection.fetch(QUERIES[query], codes, people, list(marks.values()))
+    return {row["redeem_code"] for row in rows}
+
+
+async def undecided_participants(connection: Connection, people: Collection[str]) -> set[str]:
+    rows = await connection.fetch(QUERIES["undecided_participants"], list(people))
+    return {row["participant_id"] for row in rows}
+
+
+async def due_participants(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> set[str]:
+    rows = await connection.fetch(QUERIES["due_participants"], list(lanes), due, at_most)
+    return {row["participant_id"] for row in rows}
+
+
+async def count_enrollments(connection: Connection) -> dict[str, int]:
+    rows = await connection.fetch(QUERIES["count_enrollments"])
+    return {row["state"]: row["enrollments"] for row in rows}

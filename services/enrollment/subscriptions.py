@@ -1,0 +1,53 @@
+"""Which event goes to which handler."""
+
+from functools import partial
+
+from services.enrollment.handlers import Context
+from services.enrollment.handlers.account import link_accounts
+from services.enrollment.handlers.admission import admit_participants
+from services.enrollment.handlers.completion import note_completions, note_ratings
+from services.enrollment.handlers.purchase import buy_trainings
+from services.enrollment.handlers.wave import open_waves
+from shared.contracts import completion, upstream
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, lane_of
+from shared.messaging.subscription import Source, Subscription
+
+
+def sources(context: Context) -> tuple[Source, ...]:
+    """Causes before effects. What registration says of providers is payment's concern."""
+    return (
+        Source(
+            PROGRAMME_REGISTRY,
+            (
+                Subscription(upstream.WAVE_OPENED, partial(open_waves, context)),
+                Subscription(upstream.PROVIDER_REGISTERED, None),
+            ),
+        ),
+        Source(
+            ENROLLMENT_REQUESTS,
+            (
+                Subscription(
+                    upstream.PARTICIPANT_ADMITTED,
+                    partial(admit_participants, context),
+                    lambda data: lane_of(data.participant_id),
+                ),
+                Subscription(
+                    upstream.ACCOUNT_LINKED, partial(link_accounts, context), lambda data: lane_of(data.participant_id)
+                ),
+                Subscription(
+                    upstream.TRAINING_PURCHASED,
+                    partial(buy_trainings, context),
+                    lambda data: lane_of(data.participant_id),
+                ),
+            ),
+        ),
+        Source(
+            COMPLETION_EVENTS,
+            (
+                Subscription(completion.COMPLETION_CONFIRMED, partial(note_completions, context)),
+                Subscription(completion.TRAINING_RATED, partial(note_ratings, context)),
+                Subscription(completion.COMPLETION_REJECTED, None),
+            ),
+            internal=True,
+        ),
+    )
