@@ -35,7 +35,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`doubles`: rights paid twice; `losses`: rights of which nothing is known; `wrongs`: all else that is not as told."""
+    """`doubles`: rights paid twice; `losses`: rights nothing is known of; `wrongs`: all else that is not as told."""
 
     doubles: int
     losses: int

@@ -157,9 +157,7 @@ class Demo:
         await _until(
             lambda: len(watcher.seen.completed) > self.people // 2 and watcher.seen.parked["unknown_reference"] > 0
         )
-        stage.say(
-            f"treasury tops up, provider {LATE_PROVIDER} registers at last, {len(self.hostile)} kinds of hostile records"
-        )
+        stage.say(f"the treasury tops up, {LATE_PROVIDER} registers at last, hostile records come")
         await send(producer, letters)
         self.sent += len(letters)
         stage.say(f"an operator has compared {STRANGER}'s statement and resumes it")

@@ -85,7 +85,8 @@ def summary(
     for wrong in judgement.wrongs[:20]:
         console.print(f"  wrong: {wrong}", style="red", highlight=False)
     good = result["balanced"] and not (judgement.doubles or judgement.losses or judgement.wrongs)
-    verdict = f"doubles {judgement.doubles}, losses {judgement.losses}, {'balanced' if result['balanced'] else 'NOT BALANCED'}"
+    balance = "balanced" if result["balanced"] else "NOT BALANCED"
+    verdict = f"doubles {judgement.doubles}, losses {judgement.losses}, {balance}"
     console.print(f"\n{verdict}  ({result['seconds']} s)", style="bold green" if good else "bold red", highlight=False)
 
 

@@ -96,11 +96,11 @@ class Person:
         return self.completes and self.fate is not Fate.NEVER_RATES
 
 
-def cohort(seed: int, people: int) -> list[Person]:
-    """People of wave 48, with real places and the programme's shares."""
+def cohort(seed: int, people: int, first_number: int = 0) -> list[Person]:
+    """People of wave 48, with real places and the programme's shares, numbered from `first_number`."""
     luck = random.Random(f"cohort-{seed}")
     born: list[Person] = []
-    for number in range(people):
+    for number in range(first_number, first_number + people):
         fate = _fate(luck, number)
         born.append(_person(luck, number, fate, born))
     return born

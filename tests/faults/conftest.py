@@ -1,0 +1,43 @@
+"""One installation for all faults: whatever one test breaks must be whole again for the next."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from deploy.demo.watch import Watcher
+from deploy.local.installation import Installation
+from tests.faults.world import World
+
+QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
+PARTNERS = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
+
+
+@pytest.fixture(scope="session")
+async def world() -> AsyncIterator[World]:
+    folder = Path(tempfile.mkdtemp(prefix="salur-faults-"))
+    installation = Installation(folder, settings=QUICK | PARTNERS)
+    try:
+        await asyncio.to_thread(installation.start)
+        await asyncio.to_thread(installation.start_partners)
+        watcher = Watcher(installation.kafka.bootstrap)
+        watching = asyncio.create_task(watcher.run())
+        producer = AIOKafkaProducer(
+            bootstrap_servers=installation.kafka.bootstrap, acks="all", enable_idempotence=True, max_batch_size=1 << 20
+        )
+        await producer.start()
+        world = World(installation, watcher, producer)
+        await world.open_the_programme()
+        yield world
+        await producer.stop()
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    finally:
+        await asyncio.to_thread(installation.stop)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""A whole installation with simulated upstreams and partners, to which faults happen; in the end the judge speaks."""
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+
+from deploy.demo.audit import finished, judge
+from deploy.demo.watch import Watcher
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT
+from deploy.local.processes import Process
+from deploy.simulation.partner import read_ledger
+from deploy.simulation.people import STORY_ENDS_AT, Fate, Person, cohort
+from deploy.simulation.sending import Letter, letter, repeated_and_shuffled, send
+from deploy.simulation.story import story, the_money, the_providers, the_wave
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import PARTNERS
+
+DEADLINE_SECONDS = 90.0
+# The order among people decides who keeps a NIK, and a refund of trust needs an operator: not what is tried here.
+LEFT_OUT = (Fate.SAME_NIK,)
+
+
+@dataclass
+class World:
+    """People are added test by test; the judge always speaks about all of them."""
+
+    installation: Installation
+    watcher: Watcher
+    producer: AIOKafkaProducer
+    people: list[Person] = field(default_factory=list)
+    hostile: Counter[str] = field(default_factory=Counter)
+    _seed: int = 0
+
+    @property
+    def keys(self) -> KeyRing:
+        return KeyRing.load(self.installation.keys / "programme.jwks.json")
+
+    async def open_the_programme(self) -> None:
+        self.installation.set_clock(STORY_ENDS_AT)
+        money = [the_money("training", 10**11, "SP2D-1"), the_money("incentive", 10**11, "SP2D-2")]
+        events = [the_wave(100_000), *the_providers(self.keys), *money]
+        await send(self.producer, repeated_and_shuffled(events, 1))
+
+    def newcomers(self, count: int = 40) -> list[Letter]:
+        """The stories of people not seen before: every record one to three times, all of them shuffled."""
+        self._seed += 1
+        born = cohort(self._seed, count, first_number=10_000 + len(self.people))
+        people = [person for person in born if person.fate not in LEFT_OUT]
+        self.people += people
+        paid = [person for person in people if person.rates]
+        self.hostile["amount_mismatch"] += sum(person.fate is Fate.WRONG_AMOUNT_FIRST for person in paid)
+        self.hostile["contradicts_final"] += sum(person.fate is Fate.REJECTED_AFTERWARDS for person in paid)
+        events = [event for person in people for event in story(person, self.keys)]
+        return repeated_and_shuffled(events, self._seed)
+
+    async def three_times(self, count: int = 40) -> list[Letter]:
+        """As `newcomers`, but every record exactly three times."""
+        letters = list({(one.value, one.topic): one for one in self.newcomers(count)}.values()) * 3
+        random.Random(self._seed).shuffle(letters)
+        return letters
+
+    async def send(self, letters: list[Letter]) -> None:
+        await send(self.producer, letters)
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not await condition():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"did not come true in {DEADLINE_SECONDS} s: {what}") from None
+
+    async def in_order(self) -> None:
+        """Everything that must come has come, nothing else has, and every invariant holds."""
+
+        async def all_there() -> bool:
+            return finished(self.people, self.watcher.seen) and not self.hostile - self.watcher.seen.parked
+
+        try:
+            await self.until(all_there, "everybody has what is due")
+        finally:
+            ledgers = self.installation.folder / "ledgers"
+            paid = [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
+            judgement = judge(self.people, self.watcher.seen, paid, self.hostile)
+        assert (judgement.doubles, judgement.losses, list(judgement.wrongs)) == (0, 0, [])
+        for name in self.installation.services:
+            verified = await self.verb(name, "verify")
+            assert verified.returncode == 0, f"{name}: {verified.stdout}{verified.stderr}"
+
+    async def verb(self, service: str, *verb: str) -> "subprocess.CompletedProcess[str]":
+        one = self.installation.services[service]
+        return await asyncio.to_thread(
+            subprocess.run,
+            one.command(*verb),
+            cwd=ROOT,
+            env=dict(one.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @asynccontextmanager
+    async def dying(self, service: str, point: str, time: int) -> AsyncIterator[None]:
+        """In place of the service, one that dies at the point; afterwards the service itself is back."""
+        one = self.installation.services[service]
+        await asyncio.to_thread(one.kill)
+        armed = Process.start(
+            f"armed-{service}",
+            [sys.executable, "-m", "tests.faults.armed", service, point, str(time)],
+            log=self.installation.folder / "log" / f"armed-{service}-{point}.log",
+            environment=one.environment,
+            folder=ROOT,
+        )
+        try:
+            yield
+
+            async def dead() -> bool:
+                return not armed.alive
+
+            await self.until(dead, f"{service} has died at {point}")
+        finally:
+            armed.kill()
+            await asyncio.to_thread(one.start)
+
+    async def reset_offsets(self, service: str, topics: list[str], where: str) -> None:
+        """A careless hand: the group's committed offsets go to the beginning or to the end."""
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self.installation.kafka.bootstrap,
+            group_id=f"salur.{service}",
+            group_instance_id=f"{service}-1",
+            enable_auto_commit=False,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+        )
+        await consumer.start()
+        places: list[TopicPartition] = list(consumer.assignment())
+        ends = await consumer.end_offsets(places)
+        await consumer.commit({place: 0 if where == "beginning" else ends[place] for place in places})
+        await consumer.stop()
+
+    async def poison(self) -> None:
+        """Records that break something, among the good ones."""
+        self._seed += 1
+        event = next(story(self.people[0], self.keys))
+        fine = letter(event, identity=f"poison-{self._seed}")
+        bad = [
+            Letter(fine.topic, fine.key, b"\x00\xff not json", fine.headers, 0),
+            Letter(fine.topic, None, b'{"a":' * 5000 + b"1", fine.headers, 5),
+            Letter(fine.topic, b"\xff\xfe", fine.value, (*fine.headers[:1], ("ce_id", b"\xff"), *fine.headers[2:]), 7),
+        ]
+        self.hostile.update(["invalid_json", "too_deep", "bad_envelope"])
+        await self.send(bad)
