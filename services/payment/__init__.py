@@ -1,0 +1,1 @@
+"""Payment pays each right to money once: it decides what is due, tells partners, and keeps the books."""

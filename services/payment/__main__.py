@@ -1,0 +1,37 @@
+"""`python -m services.payment`: the verbs that all services have, and the operator's switch."""
+
+from typing import Annotated
+
+import typer
+
+from services.payment.app import parts
+from services.payment.handlers.halting import approve, halt, resume
+from services.payment.settings import PaymentSettings
+from shared.runtime.cli import main
+from shared.runtime.desk import Desk
+from shared.runtime.verbs.options import Who, Why
+
+Partner = Annotated[str | None, typer.Option(help="Only this partner; all when left out.", metavar="NAME")]
+
+
+def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
+    """`halt`, `resume` and `approve`; each is idempotent and kept in the log of operations."""
+
+    @verbs.command("halt")
+    def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:
+        """Instruct nothing any more, from the next batch on. Intake goes on; what falls due is held."""
+        desk.operate(lambda connection, operator: halt(connection, operator, partner), who, why)
+
+    @verbs.command("resume")
+    def resume_verb(who: Who, why: Why, partner: Partner = None) -> None:
+        """End a halt. What it held goes out with the next sweep, the oldest first."""
+        desk.operate(lambda connection, operator: resume(connection, operator, partner), who, why)
+
+    @verbs.command("approve")
+    def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
+        """Let a disbursement above the limit go."""
+        desk.operate(lambda connection, operator: approve(connection, operator, redeem_code, benefit), who, why)
+
+
+if __name__ == "__main__":
+    main(PaymentSettings, parts, add_verbs)

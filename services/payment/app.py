@@ -1,0 +1,69 @@
+"""Composition: the only place where the parts of the payment service meet."""
+
+from base64 import urlsafe_b64decode
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from faststream.asgi import AsgiFastStream
+
+from services.payment.handlers import Context
+from services.payment.handlers.adopting import adopt
+from services.payment.invariants import INVARIANTS
+from services.payment.ops import gauges, trail
+from services.payment.settings import PaymentSettings
+from services.payment.subscriptions import sources
+from services.payment.timers import timers
+from shared.clock import Clock
+from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
+from shared.runtime import service
+from shared.runtime.parts import ServiceParts
+
+NAME = "payment"
+REFERENCE_KEY_BYTES = 32
+
+
+def context_of(settings: PaymentSettings) -> Context:
+    """What all use cases share; raises OSError or ValueError when keys are missing or malformed."""
+    keys = settings.keys_folder
+    return Context(
+        programme=settings.programme,
+        reference_key=_reference_key(keys / "reference.key"),
+        upstream=KeyRing.load(keys / "programme.jwks.json"),
+        partners={partner: KeyRing.load(keys / f"{partner}.jwks.json") for partner in PARTNERS},
+        index=BlindIndex.load(keys / "account-index.key"),
+        answer_within=timedelta(seconds=settings.answer_within_seconds),
+        retry_after=timedelta(seconds=settings.retry_after_seconds),
+        approval_above=settings.approval_above_rupiah,
+        block=settings.draw_rupiah,
+    )
+
+
+def parts(settings: PaymentSettings) -> ServiceParts:
+    """All that the runtime needs to know of this service."""
+    context = context_of(settings)
+    return ServiceParts(
+        name=NAME,
+        settings=settings,
+        sources=sources(context),
+        timers=timers(context),
+        own_topics=(PAYMENT_EVENTS, dead_letters(NAME), *map(disbursements, PARTNERS)),
+        adopt=adopt,
+        trail=partial(trail, context),
+        gauges=partial(gauges, Clock.from_environment()),
+        invariants=INVARIANTS,
+    )
+
+
+def build_app(settings: PaymentSettings) -> AsgiFastStream:
+    """The service as an ASGI application."""
+    return service.build_app(parts(settings))
+
+
+def _reference_key(path: Path) -> bytes:
+    text = path.read_text().strip()
+    key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(key) < REFERENCE_KEY_BYTES:
+        raise ValueError(f"{path} holds less than {REFERENCE_KEY_BYTES * 8} bits")
+    return key

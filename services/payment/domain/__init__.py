@@ -1,0 +1,1 @@
+"""What payment decides: pure rules over values, without clock, chance or database."""

@@ -1,0 +1,82 @@
+"""An attempt: one try to pay under one reference, and how a partner's report on it is judged."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one partner was told under one reference, and what it answered.
+
+    `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
+    attempt is only adopted: our own topic says that it was made, and the right it pays has not been read again yet.
+    """
+
+    reference: str
+    lane: int
+    partner: str
+    amount: int
+    account: str
+    instructed_at: datetime
+    answer_by: datetime
+    redeem_code: str | None = None
+    benefit: str | None = None
+    number: int | None = None
+    accepted_at: datetime | None = None
+    settled_at: datetime | None = None
+    rejected_at: datetime | None = None
+    reason: str | None = None
+    partner_reference: str | None = None
+
+    @property
+    def is_only_adopted(self) -> bool:
+        return self.redeem_code is None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A partner's word about a reference. `amount` in rupiah; `status` is accepted, settled or rejected."""
+
+    reference: str
+    status: str
+    amount: int
+    reason: str | None
+    partner_reference: str | None
+    reported_at: datetime
+
+
+class Judgement(StrEnum):
+    """How a report stands to what is known of its attempt."""
+
+    NEWS = "news"
+    REPEAT = "repeat"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    CONTRADICTS_FINAL = "contradicts_final"
+
+
+def judge(attempt: Attempt, report: Report) -> Judgement:
+    """The first final word holds for ever. An `accepted` that comes after it is only late."""
+    if report.amount != attempt.amount:
+        return Judgement.AMOUNT_MISMATCH
+    settled, rejected = attempt.settled_at is not None, attempt.rejected_at is not None
+    if report.status == "accepted":
+        known = settled or rejected or attempt.accepted_at is not None
+    elif report.status == "settled":
+        known = settled
+    else:
+        known = rejected
+    if known:
+        return Judgement.REPEAT
+    return Judgement.CONTRADICTS_FINAL if settled or rejected else Judgement.NEWS
+
+
+def answered(attempt: Attempt, report: Report) -> Attempt:
+    """The attempt with a piece of news taken in."""
+    if report.status == "accepted":
+        attempt = replace(attempt, accepted_at=report.reported_at)
+    elif report.status == "settled":
+        attempt = replace(attempt, settled_at=report.reported_at)
+    else:
+        attempt = replace(attempt, rejected_at=report.reported_at, reason=report.reason)
+    return replace(attempt, partner_reference=report.partner_reference or attempt.partner_reference)

@@ -1,0 +1,129 @@
+"""The books: double entry, one row per transfer, each row sealing the one before.
+
+Value moves from `credit` to `debit`. Per wave and component:
+
+    appropriate   treasury            -> appropriation         in the treasury's own book
+    reserve       appropriation       -> reserved:<component>  a lane draws a block of money
+    give back     reserved:<component>-> appropriation         a lane returns what it does not need
+    instruct      reserved:<component>-> clearing:<partner>
+    settle        clearing:<partner>  -> paid:<kind>
+    reject        clearing:<partner>  -> reserved:<component>
+
+So appropriated = paid + open at every moment, where open = appropriation + reserved + clearing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.right import Component, kind_of
+
+TREASURY_BOOK = -1
+"""The book of what touches no lane; it stands in place of a lane's number."""
+GENESIS = bytes(32)
+TREASURY = "treasury"
+APPROPRIATION = "appropriation"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One movement of money, not yet in a book. `amount` in rupiah, more than 0."""
+
+    lane: int
+    wave: str
+    component: Component
+    debit: str
+    credit: str
+    amount: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last row of a book: its number (0: none yet) and its hash."""
+
+    number: int = 0
+    hash: bytes = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A posting in its book. `hash` is 32 bytes over the previous hash and this row."""
+
+    number: int
+    posting: Posting
+    at: datetime
+    hash: bytes
+
+
+def reserved(component: Component) -> str:
+    return f"reserved:{component}"
+
+
+def clearing(partner: str) -> str:
+    return f"clearing:{partner}"
+
+
+def paid(benefit: str) -> str:
+    return f"paid:{kind_of(benefit)}"
+
+
+def appropriate(wave: str, component: Component, amount: int) -> Posting:
+    return Posting(TREASURY_BOOK, wave, component, APPROPRIATION, TREASURY, amount)
+
+
+def reserve(lane: int, wave: str, component: Component, amount: int) -> Posting:
+    return Posting(lane, wave, component, reserved(component), APPROPRIATION, amount)
+
+
+def give_back(lane: int, wave: str, component: Component, amount: int) -> Posting:
+    return Posting(lane, wave, component, APPROPRIATION, reserved(component), amount)
+
+
+def instruct(disbursement: Disbursement) -> Posting:
+    return _move(disbursement, clearing(_partner(disbursement)), reserved(disbursement.component))
+
+
+def settle(disbursement: Disbursement) -> Posting:
+    return _move(disbursement, paid(disbursement.benefit), clearing(_partner(disbursement)))
+
+
+def reject(disbursement: Disbursement) -> Posting:
+    return _move(disbursement, reserved(disbursement.component), clearing(_partner(disbursement)))
+
+
+def post(postings: Iterable[Posting], head: Head, at: datetime) -> list[Transfer]:
+    """Numbers and seals postings of one book behind its last row."""
+    transfers = []
+    for posting in postings:
+        head = Head(head.number + 1, seal(head.hash, head.number + 1, posting, at))
+        transfers.append(Transfer(head.number, posting, at, head.hash))
+    return transfers
+
+
+def seal(previous: bytes, number: int, posting: Posting, at: datetime) -> bytes:
+    """SHA-256 over the previous hash and the row in its canonical form: a JSON array in column order."""
+    row = [posting.lane, number, posting.wave, posting.component, posting.debit, posting.credit, posting.amount]
+    canonical = json.dumps([*row, posting.reference, at.isoformat(timespec="microseconds")], separators=(",", ":"))
+    return hashlib.sha256(previous + canonical.encode()).digest()
+
+
+def _move(disbursement: Disbursement, debit: str, credit: str) -> Posting:
+    return Posting(
+        lane=disbursement.lane,
+        wave=disbursement.wave,
+        component=disbursement.component,
+        debit=debit,
+        credit=credit,
+        amount=disbursement.amount,
+        reference=disbursement.reference,
+    )
+
+
+def _partner(disbursement: Disbursement) -> str:
+    if disbursement.partner is None:
+        raise ValueError(f"{disbursement.right} is at no partner")
+    return disbursement.partner

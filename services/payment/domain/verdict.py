@@ -1,0 +1,102 @@
+"""What a partner's word means: one table of ISO 20022 external status reasons, and what follows a rejection.
+
+Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
+..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. A reason that the table does not know is for an operator.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.payment.domain.disbursement import Disbursement, HoldReason, fail, hold, reject
+
+MOST_ATTEMPTS_BY_THE_CLOCK = 5
+
+
+class Action(StrEnum):
+    """What is to be done about a partner's word."""
+
+    SETTLED = "settled"
+    WAIT = "wait"
+    RETRY_LATER = "retry_later"
+    HOLD_FOR_PARTICIPANT = "hold_for_participant"
+    HOLD_FOR_OPERATOR = "hold_for_operator"
+    STOP_THE_PARTNER = "stop_the_partner"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An action, and the reason that a held disbursement then shows."""
+
+    action: Action
+    reason: HoldReason | None = None
+
+
+_INVALID = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_INVALID)
+_CLOSED = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_CLOSED)
+_FULL = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_FULL)
+_LATER = Verdict(Action.RETRY_LATER, HoldReason.PARTNER_PAUSED)
+_OPERATOR = Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.PARTNER_REJECTED)
+_STOP = Verdict(Action.STOP_THE_PARTNER, HoldReason.HALTED)
+_FINAL = Verdict(Action.FINAL)
+
+REASONS: dict[str, Verdict] = {
+    "AC01": _INVALID,  # incorrect account number
+    "AC02": _STOP,  # our own account at the partner is invalid
+    "AC03": _INVALID,  # invalid creditor account number
+    "AC04": _CLOSED,  # closed account number
+    "AC05": _STOP,  # our own account at the partner is closed
+    "AC06": _INVALID,  # blocked or dormant account
+    "AC07": _CLOSED,  # closed creditor account number
+    "AC14": _INVALID,  # invalid creditor account type
+    "BE01": _INVALID,  # the account belongs to another name
+    "BE06": _INVALID,  # the partner does not know the customer
+    "AM02": _FULL,  # more than this account may receive at once
+    "AM14": _FULL,  # more than was agreed with the customer
+    "AM21": _FULL,  # the account's limit is exceeded
+    "AB03": _LATER,  # settlement timed out and was aborted
+    "AB05": _LATER,  # the creditor's bank timed out
+    "AB06": _LATER,  # an instructed bank timed out
+    "AB08": _LATER,  # the creditor's bank is offline
+    "AG11": _LATER,  # the creditor's bank is suspended
+    "AM23": _LATER,  # the settlement limit is exceeded
+    "ED05": _LATER,  # settlement failed
+    "ED06": _LATER,  # the settlement system is not available
+    "TM01": _LATER,  # after the cut-off time
+    "AG01": _STOP,  # we may not do this kind of transaction
+    "AG10": _STOP,  # our own bank is suspended
+    "AM04": _STOP,  # our own account is short
+    "AM05": _OPERATOR,  # a duplicate, says the partner: somebody must compare before anything is sent again
+    "FR01": _OPERATOR,  # suspected fraud
+    "FRAD": _OPERATOR,  # fraudulent origin
+    "MS02": _OPERATOR,  # refused by the customer, no reason given
+    "MS03": _OPERATOR,  # refused by the bank, no reason given
+    "RR04": _OPERATOR,  # regulatory reason
+    "LEGL": _FINAL,  # a court or the law forbids it
+    "MD07": _FINAL,  # the creditor has died
+}
+
+
+def verdict_of(status: str, reason: str | None) -> Verdict:
+    """What a report of `accepted`, `settled` or `rejected` means."""
+    if status == "settled":
+        return Verdict(Action.SETTLED)
+    if status == "accepted":
+        return Verdict(Action.WAIT)
+    return REASONS.get(reason or "", _OPERATOR)
+
+
+def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
+    """Where a disbursement goes once its attempt was rejected. Never to a new attempt: that takes a cure as well.
+
+    What only wants time is tried again at `retry_at`, but not for ever.
+    """
+    rejected = reject(disbursement)
+    if verdict.action is Action.FINAL:
+        return fail(rejected)
+    if verdict.action is not Action.RETRY_LATER:
+        return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)
+    if disbursement.attempt >= MOST_ATTEMPTS_BY_THE_CLOCK:
+        return hold(rejected, HoldReason.PARTNER_REJECTED)
+    return hold(rejected, HoldReason.PARTNER_PAUSED, look_again_at=retry_at)

@@ -1,0 +1,26 @@
+"""Use cases over a batch: load, decide, save, announce."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.contracts.sealed import BlindIndex, KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all use cases share.
+
+    `upstream` opens what producers sealed, `partners` seals for each partner. `approval_above` in rupiah, None: no
+    limit. `block`: how many rupiah a lane draws at once while there is plenty.
+    """
+
+    programme: str
+    reference_key: bytes
+    upstream: KeyRing
+    partners: Mapping[str, KeyRing]
+    index: BlindIndex
+    answer_within: timedelta
+    retry_after: timedelta
+    approval_above: int | None
+    block: int

@@ -1,0 +1,24 @@
+"""Writes into the books."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from services.payment.domain.books import Head, Posting, Transfer, post
+from services.payment.store.books import append_transfers, lock_books
+from shared.messaging.transaction import Transaction
+
+
+async def write_down(tx: Transaction, postings: Iterable[Posting]) -> None:
+    """Appends the postings to their lanes' books, in the order given."""
+    by_book: dict[int, list[Posting]] = defaultdict(list)
+    for posting in postings:
+        by_book[posting.lane].append(posting)
+    if not by_book:
+        return
+    heads = await lock_books(tx.connection, by_book)
+    transfers: list[Transfer] = []
+    for lane, of_lane in sorted(by_book.items()):
+        written = post(of_lane, heads.get(lane, Head()), tx.now)
+        heads[lane] = Head(written[-1].number, written[-1].hash)
+        transfers += written
+    await append_transfers(tx.connection, transfers, heads)

@@ -1,0 +1,36 @@
+"""Saves what has become of disbursements."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from services.payment.domain.disbursement import Disbursement, State
+from services.payment.store.disbursements import Place, insert_disbursements, move_tally, update_disbursements
+from shared.messaging.transaction import Transaction
+
+Change = tuple[Disbursement, Disbursement]
+"""A disbursement as it was, and as it is now. One that was due is new."""
+
+
+async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Writes disbursements down where they stand now, and counts them there. None may be listed twice."""
+    if new := [after for before, after in changes if before.state is State.DUE]:
+        await insert_disbursements(tx.connection, new, tx.now)
+    if known := [after for before, after in changes if before.state is not State.DUE]:
+        await update_disbursements(tx.connection, known, tx.now)
+    count: Counter[Place] = Counter()
+    rupiah: Counter[Place] = Counter()
+    for disbursement, sign in _leaving_and_coming(changes):
+        count[_place(disbursement)] += sign
+        rupiah[_place(disbursement)] += sign * disbursement.amount
+    moved = {place: (number, rupiah[place]) for place, number in count.items() if number or rupiah[place]}
+    if moved:
+        await move_tally(tx.connection, moved)
+
+
+def _leaving_and_coming(changes: Sequence[Change]) -> list[tuple[Disbursement, int]]:
+    left = [(before, -1) for before, _ in changes if before.state is not State.DUE]
+    return [*left, *((after, 1) for _, after in changes)]
+
+
+def _place(d: Disbursement) -> Place:
+    return Place(d.lane, d.state, d.partner or "", d.benefit, d.reason or "")

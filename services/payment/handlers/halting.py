@@ -1,0 +1,52 @@
+"""The operator's switch, which payment also throws itself: intake goes on, what is due is held."""
+
+from asyncpg import Connection
+
+from services.payment.domain.fitness import ALL_PARTNERS
+from services.payment.store.disbursements import approve_disbursement
+from services.payment.store.halts import delete_halt, insert_halt
+from shared.contracts.topics import PARTNERS
+from shared.messaging.operations import Operator, Outcome, Refused
+from shared.messaging.transaction import Transaction, record_operation
+
+
+async def halt(connection: Connection, operator: Operator, partner: str | None) -> Outcome:
+    """Halts one partner, or all. Works with every batch that begins after the commit; raises Refused."""
+    scope = _scope(partner)
+    if not await insert_halt(connection, scope, operator.now, operator.who, operator.why):
+        return Outcome(changed=False, sentence=f"{scope} is halted already")
+    await _note(connection, operator, "halt", scope=scope)
+    return Outcome(changed=True, sentence=f"{scope}: nothing is instructed any more; what falls due is held")
+
+
+async def resume(connection: Connection, operator: Operator, partner: str | None) -> Outcome:
+    """Ends a halt; what it held goes with the lanes' next sweeps. Raises Refused."""
+    scope = _scope(partner)
+    if not await delete_halt(connection, scope):
+        return Outcome(changed=False, sentence=f"{scope} is not halted")
+    await _note(connection, operator, "resume", scope=scope)
+    return Outcome(changed=True, sentence=f"{scope}: what was held goes out with the next sweep, the oldest first")
+
+
+async def approve(connection: Connection, operator: Operator, redeem_code: str, benefit: str) -> Outcome:
+    """Lets a disbursement above the limit go with its lane's next sweep."""
+    amount = await approve_disbursement(connection, redeem_code, benefit)
+    if amount is None:
+        return Outcome(changed=False, sentence=f"{redeem_code} {benefit} does not wait for an approval")
+    await _note(connection, operator, "approve", redeem_code=redeem_code, benefit=benefit, amount=amount)
+    return Outcome(changed=True, sentence=f"{redeem_code} {benefit}: {amount} rupiah may go")
+
+
+async def halt_partner(tx: Transaction, partner: str, why: str) -> None:
+    """Payment throws the switch itself."""
+    await halt(tx.connection, Operator("payment", why, tx.now), partner)
+
+
+def _scope(partner: str | None) -> str:
+    if partner is not None and partner not in PARTNERS:
+        raise Refused(f"there is no partner {partner}; partners are {', '.join(PARTNERS)}")
+    return partner or ALL_PARTNERS
+
+
+async def _note(connection: Connection, operator: Operator, verb: str, **detail: object) -> None:
+    await record_operation(connection, operator.now, verb, operator.who, operator.why, detail)

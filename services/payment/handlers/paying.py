@@ -1,0 +1,91 @@
+"""Pays what can be paid and holds the rest under a named reason. Every way to money leads through here."""
+
+from collections.abc import Sequence
+
+from services.payment.domain import books
+from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import Disbursement, HoldReason, State, hold, instruct
+from services.payment.handlers import Context
+from services.payment.handlers.announcing import announce, announce_instruction
+from services.payment.handlers.bookkeeping import write_down
+from services.payment.handlers.changing import save_changes
+from services.payment.handlers.planning import Obstacle, Plan, Route, plan
+from services.payment.handlers.sealing import seal_for
+from services.payment.handlers.spending import spend
+from services.payment.store.attempts import insert_attempts, own_adopted_attempts
+from shared.messaging.transaction import Transaction
+
+Instructed = tuple[Disbursement, Attempt]
+
+
+async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> int:
+    """Instructs or holds disbursements that are due or held, the oldest first; returns how many have changed."""
+    if not disbursements:
+        return 0
+    plans = await plan(context, tx, sorted(disbursements, key=lambda d: d.age))
+    paid, drawn = await spend(tx, [p.disbursement for p in plans if not isinstance(p.way, Obstacle)], context.block)
+    before = {p.disbursement.right: p.disbursement for p in plans}
+    instructed = [_instruct(context, tx, p) for p in plans if p.disbursement.right in paid]
+    held = [_hold(p) for p in plans if p.disbursement.right not in paid and _is_news(p)]
+    after = [*held, *(disbursement for disbursement, _ in instructed)]
+    await save_changes(tx, [(before[d.right], d) for d in after])
+    await _save_attempts(tx, plans, [attempt for _, attempt in instructed])
+    await write_down(tx, [*drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
+    for disbursement in (d for d in before.values() if d.state is State.DUE):
+        announce(tx, disbursement)
+    for disbursement in after:
+        announce(tx, disbursement)
+    for disbursement, attempt in instructed:
+        announce_instruction(tx, disbursement, attempt)
+    return len(after)
+
+
+def _reason(p: Plan) -> HoldReason:
+    """What holds it; what nothing else holds, the money did not last for."""
+    return p.way.reason if isinstance(p.way, Obstacle) else HoldReason.NO_FUNDS
+
+
+def _is_news(p: Plan) -> bool:
+    known = p.disbursement
+    elsewhere = p.partner is not None and p.partner != known.partner
+    return known.state is State.DUE or known.reason is not _reason(p) or elsewhere
+
+
+def _hold(p: Plan) -> Disbursement:
+    reason = _reason(p)
+    look_again_at = p.disbursement.look_again_at if reason is HoldReason.PARTNER_PAUSED else None
+    return hold(p.disbursement, reason, partner=p.partner, look_again_at=look_again_at)
+
+
+def _instruct(context: Context, tx: Transaction, p: Plan) -> Instructed:
+    answer_by = tx.now + context.answer_within
+    way = p.way
+    if isinstance(way, Obstacle):
+        raise TypeError(f"{p.reference} is held for {way.reason}")
+    if isinstance(way, Route):
+        account, version = seal_for(context.partners[way.partner], way.number, p.reference), way.account_version
+    else:
+        account, version = way.account, 0
+    disbursement = instruct(p.disbursement, p.reference, way.partner, version, answer_by)
+    return disbursement, Attempt(
+        reference=p.reference,
+        lane=disbursement.lane,
+        partner=way.partner,
+        amount=disbursement.amount,
+        account=account,
+        instructed_at=tx.now,
+        answer_by=answer_by,
+        redeem_code=disbursement.redeem_code,
+        benefit=disbursement.benefit,
+        number=disbursement.attempt,
+    )
+
+
+async def _save_attempts(tx: Transaction, plans: Sequence[Plan], attempts: Sequence[Attempt]) -> None:
+    adopted = {p.reference for p in plans if isinstance(p.way, Attempt)}
+    if fresh := [attempt for attempt in attempts if attempt.reference not in adopted]:
+        await insert_attempts(tx.connection, fresh)
+    if again := [attempt for attempt in attempts if attempt.reference in adopted]:
+        await own_adopted_attempts(tx.connection, again)
+        for attempt in again:
+            tx.wake("reference", attempt.reference)

@@ -1,0 +1,110 @@
+"""What stands in the way of each disbursement, money apart, and to which account it would go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import Disbursement, HoldReason
+from services.payment.domain.fitness import Account, Terms, missing, obstacle
+from services.payment.domain.reference import reference_of
+from services.payment.domain.right import Payee
+from services.payment.handlers import Context
+from services.payment.handlers.sealing import Accounts
+from services.payment.store.accounts import load_accounts
+from services.payment.store.attempts import load_attempts
+from services.payment.store.halts import load_halts
+from services.payment.store.providers import load_provider_accounts
+from shared.contracts.sealed import Secret
+from shared.messaging.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """It is held. `partner`: where it would go, when that is known."""
+
+    reason: HoldReason
+    partner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Nothing but money stands between it and this account."""
+
+    partner: str
+    account_version: int
+    number: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next attempt of a disbursement. An `Attempt` for a way: our own topics hold this very reference already, and
+    it goes exactly as it was said then, whatever has changed since."""
+
+    disbursement: Disbursement
+    reference: str
+    way: Obstacle | Route | Attempt
+
+    @property
+    def partner(self) -> str | None:
+        return self.way.partner
+
+
+async def plan(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[Plan]:
+    """One plan for each, in the same order."""
+    references = [_next_reference(context, d) for d in disbursements]
+    adopted = await load_attempts(tx.connection, references)
+    accounts = await _load_accounts(tx, disbursements)
+    opened = Accounts(context.upstream)
+    terms = Terms(tx.now, await load_halts(tx.connection), context.approval_above)
+    plans = []
+    for disbursement, reference in zip(disbursements, references, strict=True):
+        if reference in adopted:
+            plans.append(_as_it_was_said(disbursement, adopted[reference]))
+        else:
+            way = _afresh(accounts.get(_payee(disbursement)), disbursement, terms, opened)
+            plans.append(Plan(disbursement, reference, way))
+    return plans
+
+
+def _next_reference(context: Context, disbursement: Disbursement) -> str:
+    return reference_of(
+        context.reference_key,
+        disbursement.lane,
+        programme=context.programme,
+        participant_id=disbursement.participant_id,
+        redeem_code=disbursement.redeem_code,
+        benefit=disbursement.benefit,
+        attempt=disbursement.attempt + 1,
+    )
+
+
+def _payee(disbursement: Disbursement) -> tuple[Payee, str]:
+    if disbursement.payee is Payee.PROVIDER:
+        return (Payee.PROVIDER, disbursement.provider_id)
+    return (Payee.PARTICIPANT, disbursement.participant_id)
+
+
+async def _load_accounts(tx: Transaction, disbursements: Sequence[Disbursement]) -> dict[tuple[Payee, str], Account]:
+    wanted = {_payee(d) for d in disbursements}
+    of_providers = await load_provider_accounts(tx.connection, [i for payee, i in wanted if payee is Payee.PROVIDER])
+    of_participants = await load_accounts(tx.connection, [i for payee, i in wanted if payee is Payee.PARTICIPANT])
+    return {(Payee.PROVIDER, i): account for i, account in of_providers.items()} | {
+        (Payee.PARTICIPANT, i): account for i, account in of_participants.items()
+    }
+
+
+def _as_it_was_said(disbursement: Disbursement, attempt: Attempt) -> Plan:
+    if not attempt.is_only_adopted or attempt.amount != disbursement.amount:
+        raise ValueError(f"{attempt.reference} was not said for the next attempt of {disbursement.right}")
+    return Plan(disbursement, attempt.reference, attempt)
+
+
+def _afresh(account: Account | None, disbursement: Disbursement, terms: Terms, opened: Accounts) -> Obstacle | Route:
+    if account is None:
+        return Obstacle(missing(disbursement.payee))
+    if reason := obstacle(disbursement, account, terms):
+        return Obstacle(reason, account.partner)
+    number = opened.number(account, *_payee(disbursement))
+    if number is None:
+        return Obstacle(HoldReason.ACCOUNT_INVALID, account.partner)
+    return Route(account.partner, account.version, number)

@@ -1,0 +1,131 @@
+"""What partners report about references, judged against what they were told."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.payment.domain import books
+from services.payment.domain.attempt import Attempt, Judgement, Report, answered, judge
+from services.payment.domain.books import Posting
+from services.payment.domain.disbursement import Disbursement, State, accept, reject, settle
+from services.payment.domain.funds import Purse
+from services.payment.domain.verdict import Action, after_rejection, verdict_of
+from services.payment.handlers import Context
+from services.payment.handlers.announcing import announce
+from services.payment.handlers.bookkeeping import write_down
+from services.payment.handlers.changing import Change, save_changes
+from services.payment.handlers.halting import halt_partner
+from services.payment.handlers.paying import pay
+from services.payment.handlers.spending import return_money
+from services.payment.store.attempts import load_attempts, save_answers
+from services.payment.store.disbursements import load_disbursements
+from shared.contracts.partner import DisbursementReported
+from shared.contracts.reasons import ParkReason
+from shared.messaging.message import Message
+from shared.messaging.transaction import Transaction
+
+WAITS_FOR_REFERENCE = "reference"
+
+
+@dataclass(slots=True)
+class News:
+    """What the reports of a batch change."""
+
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
+    postings: list[Posting] = field(default_factory=list)
+    returned: Counter[Purse] = field(default_factory=Counter)
+    stopped_for: set[str] = field(default_factory=set)
+
+
+async def take_reports(
+    context: Context, partner: str, tx: Transaction, messages: Sequence[Message[DisbursementReported]]
+) -> None:
+    """Takes in what a partner says. A payment that we never asked it for stops the partner."""
+    attempts = await load_attempts(tx.connection, {m.data.reference for m in messages})
+    rights = {(a.redeem_code, a.benefit) for a in attempts.values() if a.redeem_code and a.benefit}
+    disbursements = await load_disbursements(tx.connection, rights)
+    news, strangers = News(), []
+    for message in messages:
+        attempt = attempts.get(message.data.reference)
+        if attempt is None or attempt.partner != partner:
+            strangers.append(message)
+        elif attempt.redeem_code is None or attempt.benefit is None:
+            tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
+        elif _believed(tx, message, attempt):
+            right, report = (attempt.redeem_code, attempt.benefit), _report(message.data)
+            attempts[attempt.reference] = news.attempts[attempt.reference] = answered(attempt, report)
+            before, known = news.changes.get(right, (disbursements[right], disbursements[right]))
+            news.changes[right] = (before, _moved(context, tx, news, known, report))
+    await _meet_strangers(tx, partner, strangers)
+    await _save(tx, partner, news)
+    # A cure may have come while the attempt was under way.
+    await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD])
+
+
+def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: Attempt) -> bool:
+    match judge(attempt, _report(message.data)):
+        case Judgement.NEWS:
+            return True
+        case Judgement.AMOUNT_MISMATCH:
+            tx.park(message, ParkReason.AMOUNT_MISMATCH, "/amount")
+        case Judgement.CONTRADICTS_FINAL:
+            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/status")
+        case Judgement.REPEAT:
+            pass
+    return False
+
+
+def _moved(context: Context, tx: Transaction, news: News, known: Disbursement, report: Report) -> Disbursement:
+    """The disbursement where the report takes it, said and posted."""
+    verdict = verdict_of(report.status, report.reason)
+    if verdict.action is Action.WAIT:
+        moved = accept(known, tx.now + context.answer_within)
+    elif verdict.action is Action.SETTLED:
+        moved = settle(known)
+        news.postings.append(books.settle(known))
+    else:
+        moved = after_rejection(known, verdict, tx.now + context.retry_after)
+        news.postings.append(books.reject(known))
+        news.returned[Purse(known.lane, known.wave, known.component)] += known.amount
+        if verdict.action is Action.STOP_THE_PARTNER:
+            news.stopped_for.add(str(report.reason))
+        announce(tx, reject(known), report.reason)
+    announce(tx, moved, report.reason if moved.state is State.FAILED else None)
+    return moved
+
+
+async def _meet_strangers(tx: Transaction, partner: str, strangers: Sequence[Message[DisbursementReported]]) -> None:
+    """References that this partner never got from us. While a lane catches up, they may yet turn out to be ours."""
+    unknown = False
+    for message in strangers:
+        if message.lane is not None and tx.catching_up(message.lane):
+            tx.wait(message, WAITS_FOR_REFERENCE, message.data.reference)
+        else:
+            unknown = True
+            tx.park(message, ParkReason.UNKNOWN_REFERENCE, "/reference")
+    if unknown:
+        await halt_partner(tx, partner, "reported a reference that was never sent to it")
+
+
+async def _save(tx: Transaction, partner: str, news: News) -> None:
+    if not news.attempts:
+        return
+    await save_answers(tx.connection, list(news.attempts.values()))
+    await save_changes(tx, list(news.changes.values()))
+    if news.returned:
+        await return_money(tx, news.returned)
+    await write_down(tx, news.postings)
+    if news.stopped_for:
+        await halt_partner(tx, partner, f"rejected with {', '.join(sorted(news.stopped_for))}")
+
+
+def _report(data: DisbursementReported) -> Report:
+    return Report(
+        reference=data.reference,
+        status=data.status,
+        amount=data.amount.value,
+        reason=data.reason,
+        partner_reference=data.partner_reference,
+        reported_at=data.reported_at,
+    )

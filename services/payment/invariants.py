@@ -1,0 +1,143 @@
+"""What always holds in payment. Each check names every breach that it finds."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.books import TREASURY, Head, seal
+from services.payment.store import QUERIES
+from services.payment.store.books import load_books, load_transfers
+from shared.runtime.parts import Invariant
+
+LONGEST_WAIT = timedelta(hours=1)
+PORTION = 5000
+
+Check = Callable[[Connection], Awaitable[list[str]]]
+Account = tuple[str, str, str]
+
+
+def _none(query: str, sentence: str) -> Check:
+    """Every row that the query finds is a breach; the sentence is filled from its columns."""
+
+    async def check(connection: Connection) -> list[str]:
+        return [sentence.format_map(dict(row)) for row in await connection.fetch(QUERIES[query])]
+
+    return check
+
+
+async def _money_is_conserved(connection: Connection) -> list[str]:
+    books = _balances(await connection.fetch(QUERIES["balances"]))
+    rows = _balances(await connection.fetch(QUERIES["balances_by_rows"]))
+    return [
+        f"wave {account[0]}, {account[1]}, {account[2]}: the books hold {books.get(account, 0)}, "
+        f"the rows say {rows.get(account, 0)}"
+        for account in sorted(books.keys() | rows.keys())
+        if books.get(account, 0) != rows.get(account, 0)
+    ]
+
+
+async def _no_balance_is_negative(connection: Connection) -> list[str]:
+    books = _balances(await connection.fetch(QUERIES["balances"]))
+    return [
+        f"wave {wave}, {component}, {account} holds {balance}"
+        for (wave, component, account), balance in sorted(books.items())
+        if balance < 0 and account != TREASURY
+    ]
+
+
+async def _clearing_is_what_is_under_way(connection: Connection) -> list[str]:
+    """Clearing returns to zero, or every leg of the difference is named."""
+    books = _balances(await connection.fetch(QUERIES["balances"]))
+    clearing = {account: balance for account, balance in books.items() if account[2].startswith("clearing:")}
+    legs: dict[Account, list[str]] = {}
+    for row in await connection.fetch(QUERIES["open_legs"]):
+        account = (row["wave"], row["component"], f"clearing:{row['partner']}")
+        clearing[account] = clearing.get(account, 0) - row["amount"]
+        legs.setdefault(account, []).append(f"{row['reference']} {row['amount']}")
+    return [
+        f"{' '.join(account)} is off by {difference}; legs: {', '.join(legs.get(account, []))}"
+        for account, difference in sorted(clearing.items())
+        if difference != 0
+    ]
+
+
+async def _no_completion_waits_long(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["completions_that_wait"], LONGEST_WAIT)
+    return [f"{row['key']} was completed or rated, and its enrollment has not come" for row in rows]
+
+
+async def _transfers_are_a_chain(connection: Connection) -> list[str]:
+    breaches = []
+    for lane, end in (await load_books(connection)).items():
+        head = Head()
+        while transfers := await load_transfers(connection, lane, head.number, PORTION):
+            for transfer in transfers:
+                sealed = seal(head.hash, head.number + 1, transfer.posting, transfer.at)
+                if (transfer.number, transfer.hash) != (head.number + 1, sealed):
+                    breaches.append(f"book {lane}: transfer {transfer.number} is not what was written down")
+                head = Head(transfer.number, transfer.hash)
+        if head != end:
+            breaches.append(f"book {lane} ends at {head.number}, not at {end.number}")
+    return breaches
+
+
+def _balances(rows: Iterable[Record]) -> dict[Account, int]:
+    return {(row["wave"], row["component"], row["account"]): row["balance"] for row in rows}
+
+
+_RIGHT = "{redeem_code} {benefit}"
+INVARIANTS = (
+    Invariant("I1", "the books hold what the rows say", _money_is_conserved),
+    Invariant("I2", "no right is paid twice", _none("settled_twice", f"{_RIGHT} was settled more than once")),
+    Invariant(
+        "I2",
+        "one first incentive per participant",
+        _none("first_incentives_twice", "participant {participant_id} has more than one incentive_1"),
+    ),
+    Invariant("I3", "no right is lost", _none("rights_without_disbursement", f"{_RIGHT} is due and not there")),
+    Invariant("I3", "no completion waits for its enrollment", _no_completion_waits_long),
+    Invariant(
+        "I4", "nothing is paid without a right", _none("disbursements_without_right", f"{_RIGHT} is not owed like this")
+    ),
+    Invariant(
+        "I4",
+        "nothing is paid before its completion",
+        _none("paid_before_completion", "{reference} was instructed before its completion was noted"),
+    ),
+    Invariant(
+        "I7",
+        "states follow from attempts",
+        _none("states_without_reason", f"{_RIGHT} is {{state}}, which its attempts do not say"),
+    ),
+    Invariant(
+        "I7",
+        "another attempt follows a rejection only",
+        _none("attempts_without_verdict", f"{_RIGHT} has attempts without a verdict on those before"),
+    ),
+    Invariant(
+        "I7", "the tally counts what is there", _none("tally_astray", "lane {lane}: {state} {benefit} is counted wrong")
+    ),
+    Invariant("I8", "no balance is negative", _no_balance_is_negative),
+    Invariant("I8", "money is where it was drawn", _none("funds_astray", "wave {wave}, {component}: funds are astray")),
+    Invariant(
+        "I8",
+        "nothing is paid without funds",
+        _none("money_without_funds", "wave {wave}, {component}: instructed, and nothing was appropriated"),
+    ),
+    Invariant("I9", "clearing is what is under way", _clearing_is_what_is_under_way),
+    Invariant(
+        "I10",
+        "partners were told what the books say",
+        _none("instructions_unlike_books", "{reference} was told otherwise than the books say"),
+    ),
+    Invariant(
+        "I10",
+        "every instruction has its right",
+        _none("instructions_without_right", "{reference} was told before a restore, and nothing read since says why"),
+    ),
+    Invariant("I11", "the books are a chain", _transfers_are_a_chain),
+    Invariant(
+        "I11", "no book goes on behind its end", _none("books_without_end", "book {lane} has {number} behind its end")
+    ),
+)

@@ -1,0 +1,191 @@
+-- The tables of payment: what is known of people, trainings and providers; disbursements and their attempts; funds; the books.
+-- Locks nothing: all tables are new. The engine's migrations come first; `refuse_change` is theirs.
+
+create table provider (
+    provider_id         text        not null,
+    version             integer     not null check (version > 0),
+    partner             text        not null,
+    account             text        not null,
+    content             text        not null,
+    primary key (provider_id, version)
+);
+comment on table provider is 'Accounts of record; the highest version counts.';
+comment on column provider.account is 'Sealed as it came in.';
+comment on column provider.content is 'Keyed hash of what the version says, seal opened: the same version with other content is a conflict.';
+
+create table account (
+    participant_id      text        primary key,
+    lane                smallint    not null,
+    partner             text        not null,
+    account             text        not null,
+    verified            boolean     not null,
+    same_identity       boolean     not null,
+    linked_at           timestamptz not null
+);
+comment on table account is 'The account a participant linked last, by the time of linking.';
+
+create table enrollment (
+    redeem_code         text        primary key,
+    participant_id      text        not null,
+    lane                smallint    not null,
+    wave                text        not null,
+    provider_id         text        not null,
+    benefits            jsonb       not null,
+    completed_at        timestamptz,
+    completion_noted_at timestamptz,
+    is_first            boolean     not null default false,
+    rated_at            timestamptz,
+    constraint a_completion_is_noted check ((completed_at is null) = (completion_noted_at is null)),
+    constraint only_a_completed_training_is_first check (completed_at is not null or not is_first)
+);
+create index enrollment_by_participant on enrollment (participant_id);
+comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
+
+create table disbursement (
+    redeem_code         text        not null,
+    benefit             text        not null,
+    participant_id      text        not null,
+    lane                smallint    not null,
+    wave                text        not null,
+    component           text        not null check (component in ('training', 'incentive', 'survey')),
+    payee               text        not null check (payee in ('provider', 'participant')),
+    amount              bigint      not null check (amount > 0),
+    due_at              timestamptz not null,
+    state               text        not null check (state in ('held', 'instructed', 'accepted', 'settled', 'failed')),
+    reason              text        check (reason in ('no_account', 'account_other_nik', 'account_unverified', 'account_full',
+                                        'account_closed', 'account_invalid', 'no_provider_account', 'no_funds',
+                                        'needs_approval', 'partner_paused', 'halted', 'partner_rejected')),
+    attempt             smallint    not null check (attempt >= 0),
+    reference           text,
+    partner             text,
+    tried_version       bigint      not null,
+    approved            boolean     not null default false,
+    look_again_at       timestamptz,
+    changed_at          timestamptz not null,
+    primary key (redeem_code, benefit),
+    constraint held_for_a_reason check ((state = 'held') = (reason is not null)),
+    constraint an_attempt_has_a_reference check ((attempt = 0) = (reference is null)),
+    constraint only_held_without_an_attempt check (attempt > 0 or state = 'held')
+);
+create unique index one_first_incentive_per_participant on disbursement (participant_id) where benefit = 'incentive_1';
+create index disbursement_held on disbursement (lane, payee, reason, due_at) where state = 'held';
+create index disbursement_look_again on disbursement (lane, look_again_at) where look_again_at is not null;
+comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
+comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
+comment on column disbursement.look_again_at is 'When the clock looks at it: to ask the partner, or to try again.';
+
+create table attempt (
+    reference           text        primary key,
+    lane                smallint    not null,
+    redeem_code         text,
+    benefit             text,
+    number              smallint,
+    partner             text        not null,
+    amount              bigint      not null check (amount > 0),
+    account             text        not null,
+    instructed_at       timestamptz not null,
+    answer_by           timestamptz not null,
+    accepted_at         timestamptz,
+    settled_at          timestamptz,
+    rejected_at         timestamptz,
+    reason              text,
+    partner_reference   text,
+    constraint one_final_word check (settled_at is null or rejected_at is null),
+    constraint adopted_or_ours check ((redeem_code is null) = (benefit is null) and (benefit is null) = (number is null))
+);
+create index attempt_only_adopted on attempt (lane) where redeem_code is null;
+comment on table attempt is 'What a partner was told under a reference, unique for ever, and what it answered.';
+comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
+comment on column attempt.account is 'The account sealed for the partner, as it was said.';
+
+create table tally (
+    lane                smallint    not null,
+    state               text        not null,
+    partner             text        not null,
+    benefit             text        not null,
+    reason              text        not null,
+    disbursements       bigint      not null,
+    rupiah              bigint      not null,
+    primary key (lane, state, partner, benefit, reason)
+);
+comment on table tally is 'How many disbursements stand where, counted as they move; an empty text for none.';
+
+create table appropriation (
+    document            text        not null,
+    component           text        not null check (component in ('training', 'incentive', 'survey')),
+    wave                text        not null,
+    amount              bigint      not null check (amount > 0),
+    appropriated_at     timestamptz not null,
+    primary key (document, component)
+);
+comment on table appropriation is 'Money the treasury gave to a wave, by document.';
+
+create table funds (
+    wave                text        not null,
+    component           text        not null,
+    appropriated        bigint      not null,
+    drawn               bigint      not null default 0,
+    primary key (wave, component),
+    constraint never_more_than_appropriated check (drawn between 0 and appropriated)
+);
+comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
+
+create table purse (
+    lane                smallint    not null,
+    wave                text        not null,
+    component           text        not null,
+    drawn               bigint      not null,
+    spent               bigint      not null default 0,
+    primary key (lane, wave, component),
+    constraint never_more_than_drawn check (spent between 0 and drawn)
+);
+comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects.';
+
+create table book (
+    lane                smallint    primary key,
+    number              bigint      not null,
+    hash                bytea       not null
+);
+comment on table book is 'The last row of each book; -1 is the treasury''s own.';
+
+create table transfer (
+    lane                smallint    not null,
+    number              bigint      not null check (number > 0),
+    wave                text        not null,
+    component           text        not null,
+    debit               text        not null,
+    credit              text        not null,
+    amount              bigint      not null check (amount > 0),
+    reference           text,
+    at                  timestamptz not null,
+    hash                bytea       not null,
+    primary key (lane, number),
+    constraint two_sides check (debit <> credit)
+);
+create index transfer_by_time on transfer using brin (at);
+comment on table transfer is 'The books: value moves from credit to debit, each row seals the one before.';
+
+create table halt (
+    scope               text        primary key,
+    since               timestamptz not null,
+    who                 text        not null,
+    why                 text        not null
+);
+comment on table halt is 'The operator''s switch: a partner, or all. What is due is held; intake goes on.';
+
+create function refuse_change_of_final() returns trigger language plpgsql as
+    $$ begin raise exception '% is final', tg_table_name using errcode = 'restrict_violation'; end $$;
+
+create trigger a_final_disbursement_never_changes before update on disbursement
+    for each row when (old.state in ('settled', 'failed')) execute function refuse_change_of_final();
+create trigger a_final_word_never_changes before update on attempt
+    for each row when (old.settled_at is not null or old.rejected_at is not null
+        or (old.reference, old.lane, old.partner, old.amount, old.account)
+            is distinct from (new.reference, new.lane, new.partner, new.amount, new.account))
+    execute function refuse_change_of_final();
+create trigger disbursements_stay before delete or truncate on disbursement
+    for each statement execute function refuse_change();
+create trigger attempts_stay before delete or truncate on attempt
+    for each statement execute function refuse_change();
+create trigger transfers_are_append_only before update or delete or truncate on transfer
+    for each statement execute function refuse_change();

@@ -1,0 +1,97 @@
+"""What operators see: one participant's trail, and the money by state."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.reference import reference_of
+from services.payment.handlers import Context
+from services.payment.store.views import (
+    view_account,
+    view_attempts,
+    view_disbursements,
+    view_enrollments,
+    view_oldest,
+    view_tally,
+    view_transfers,
+)
+from shared.clock import Clock
+from shared.contracts.fields import write_time
+from shared.runtime.parts import Gauge
+
+View = dict[str, object]
+
+
+async def trail(context: Context, connection: Connection, participant_id: str) -> View | None:
+    """A participant's trainings and each disbursement with its attempts, what partners said, and its transfers.
+
+    No account number is shown. None: nothing is known of the participant.
+    """
+    account = await view_account(connection, participant_id)
+    enrollments = await view_enrollments(connection, participant_id)
+    if account is None and not enrollments:
+        return None
+    disbursements = await view_disbursements(connection, participant_id)
+    references = {(d["redeem_code"], d["benefit"]): _references(context, participant_id, d) for d in disbursements}
+    every = [reference for of_one in references.values() for reference in of_one]
+    attempts = await view_attempts(connection, every)
+    transfers = await _transfers(connection, every, disbursements)
+    shown = []
+    for disbursement in disbursements:
+        own = references[(disbursement["redeem_code"], disbursement["benefit"])]
+        shown.append(
+            _view(disbursement)
+            | {"attempts": [_view(a) for a in attempts if a["reference"] in own]}
+            | {"transfers": [_view(t) for t in transfers if t["reference"] in own]}
+        )
+    return {
+        "account": _view(account) if account else None,
+        "enrollments": [_view(enrollment) for enrollment in enrollments],
+        "disbursements": shown,
+    }
+
+
+async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
+    """Disbursements, their rupiah, and the age of the oldest unsettled. Read from the tally, never counted."""
+    found = []
+    for row in await view_tally(connection):
+        labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
+        found.append(Gauge("salur_disbursements", float(row["disbursements"]), labels))
+        found.append(Gauge("salur_disbursements_rupiah", float(row["rupiah"]), labels))
+    now = clock.now()
+    return found + [_age(row, now) for row in await view_oldest(connection)]
+
+
+def _age(row: Record, now: datetime) -> Gauge:
+    labels = {"state": "held", "partner": "", "reason": ""} | {k: v for k, v in row.items() if k != "due_at"}
+    return Gauge("salur_disbursement_oldest_seconds", (now - row["due_at"]).total_seconds(), labels)
+
+
+def _references(context: Context, participant_id: str, disbursement: Record) -> list[str]:
+    """Of all attempts made: derived, not looked up."""
+    return [
+        reference_of(
+            context.reference_key,
+            disbursement["lane"],
+            programme=context.programme,
+            participant_id=participant_id,
+            redeem_code=disbursement["redeem_code"],
+            benefit=disbursement["benefit"],
+            attempt=number,
+        )
+        for number in range(1, disbursement["attempt"] + 1)
+    ]
+
+
+async def _transfers(
+    connection: Connection, references: Sequence[str], disbursements: Sequence[Record]
+) -> Sequence[Record]:
+    if not references:
+        return []
+    since = min(d["due_at"] for d in disbursements)
+    return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
+
+
+def _view(row: Record) -> View:
+    return {name: write_time(value) if isinstance(value, datetime) else value for name, value in row.items()}

@@ -1,0 +1,123 @@
+-- name: rights_without_disbursement
+-- I3: what has fallen due is a disbursement from the same moment on.
+select e.redeem_code, b.benefit
+from enrollment e
+cross join lateral jsonb_to_recordset(e.benefits) as b (benefit text, milestone text, first_training_only boolean)
+where e.completed_at is not null
+  and (b.milestone = 'completed' or e.rated_at is not null)
+  and (e.is_first or not b.first_training_only)
+  and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = b.benefit);
+
+-- name: completions_that_wait
+-- I3: a completion whose enrollment does not come. Measured by the time of what was said last, whatever clock that was.
+select key from waiting
+where kind = 'enrollment' and since < (select max(said_at) from page) - $1::interval;
+
+-- name: disbursements_without_right
+-- I4: nothing is paid that was not promised, in another amount, or before its milestone.
+select d.redeem_code, d.benefit
+from disbursement d join enrollment e using (redeem_code)
+left join lateral (
+    select b.* from jsonb_to_recordset(e.benefits) as b (benefit text, amount bigint, milestone text, first_training_only boolean)
+    where b.benefit = d.benefit) as b on true
+where b.benefit is null or b.amount <> d.amount or e.completed_at is null or d.participant_id <> e.participant_id
+   or (b.milestone = 'rated' and e.rated_at is null) or (b.first_training_only and not e.is_first);
+
+-- name: paid_before_completion
+-- I4: an instruction comes after its completion was noted.
+select a.reference
+from attempt a left join enrollment e using (redeem_code)
+where a.redeem_code is not null and (e.completion_noted_at is null or a.instructed_at < e.completion_noted_at);
+
+-- name: settled_twice
+-- I2: at most one settled attempt for each right.
+select redeem_code, benefit from attempt where settled_at is not null group by redeem_code, benefit having count(*) > 1;
+
+-- name: first_incentives_twice
+-- I2: one first incentive per participant for ever.
+select participant_id from disbursement where benefit = 'incentive_1' group by participant_id having count(*) > 1;
+
+-- name: states_without_reason
+-- I7: a disbursement stands where its latest attempt has brought it.
+select d.redeem_code, d.benefit, d.state
+from disbursement d left join attempt a on a.reference = d.reference
+where not case
+    when d.attempt = 0 then d.state = 'held'
+    when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
+    when a.settled_at is not null then d.state = 'settled'
+    when a.rejected_at is not null then d.state in ('held', 'failed')
+    when a.accepted_at is not null then d.state = 'accepted'
+    else d.state = 'instructed' end;
+
+-- name: attempts_without_verdict
+-- I7: another attempt follows only a verdict of failure, and no number is left out.
+select d.redeem_code, d.benefit
+from disbursement d join attempt a on a.redeem_code = d.redeem_code and a.benefit = d.benefit
+group by d.redeem_code, d.benefit, d.attempt
+having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and a.number < d.attempt) > 0;
+
+-- name: balances
+-- I1, I8, I9: what the books say of each account of each wave and component.
+select wave, component, account, sum(amount)::bigint as balance
+from (select wave, component, debit as account, amount from transfer
+      union all select wave, component, credit, -amount from transfer) as sides
+group by wave, component, account;
+
+-- name: balances_by_rows
+-- I1, I8, I9: what the same accounts must hold, counted from the rows that the books speak of.
+select wave, component, account, sum(amount)::bigint as balance
+from (
+    select wave, component, 'treasury' as account, -amount as amount from appropriation
+    union all select wave, component, 'appropriation', appropriated - drawn from funds
+    union all select wave, component, 'reserved:' || component, drawn - spent from purse
+    union all select wave, component, 'clearing:' || partner, amount from disbursement where state in ('instructed', 'accepted')
+    union all select wave, component, 'paid:' || split_part(benefit, '_', 1), amount from disbursement where state = 'settled'
+) as rows
+group by wave, component, account;
+
+-- name: funds_astray
+-- I8: drawn in the centre is drawn in the lanes, appropriated is what the documents say, and more is never instructed.
+select f.wave, f.component
+from funds f
+where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f.wave and p.component = f.component)
+   or f.appropriated <> (select coalesce(sum(a.amount), 0) from appropriation a where a.wave = f.wave and a.component = f.component)
+   or f.appropriated < (select coalesce(sum(d.amount), 0) from disbursement d
+                        where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled'));
+
+-- name: money_without_funds
+-- I8: nothing is instructed of a wave that was given nothing.
+select distinct d.wave, d.component
+from disbursement d
+where d.state in ('instructed', 'accepted', 'settled')
+  and not exists (select from funds f where f.wave = d.wave and f.component = d.component);
+
+-- name: open_legs
+-- I9: what stands in a clearing account, leg by leg.
+select d.wave, d.component, d.partner, d.reference, d.amount
+from disbursement d where d.state in ('instructed', 'accepted') order by d.reference;
+
+-- name: instructions_unlike_books
+-- I10: what partners were told is what the books say.
+select a.reference
+from attempt a left join disbursement d using (redeem_code, benefit)
+where a.redeem_code is not null
+  and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state <> 'held'));
+
+-- name: instructions_without_right
+-- I10: said before a restore, and everything read since does not say why.
+select a.reference from attempt a join lane l using (lane)
+where a.redeem_code is null and l.catching_up_since is null;
+
+-- name: books_without_end
+-- I11: no row stands behind the last one, and no book is without one.
+select t.lane, t.number from transfer t left join book b using (lane) where b.lane is null or t.number > b.number;
+
+-- name: tally_astray
+-- The tally counts what the table holds.
+select coalesce(t.lane, d.lane) as lane, coalesce(t.state, d.state) as state, coalesce(t.benefit, d.benefit) as benefit
+from (select * from tally where disbursements <> 0 or rupiah <> 0) as t
+full join (select lane, state, coalesce(partner, '') as partner, benefit, coalesce(reason, '') as reason,
+           count(*) as disbursements, sum(amount)::bigint as rupiah
+           from disbursement group by 1, 2, 3, 4, 5) as d
+    on (t.lane, t.state, t.partner, t.benefit, t.reason) = (d.lane, d.state, d.partner, d.benefit, d.reason)
+where (t.disbursements, t.rupiah) is distinct from (d.disbursements, d.rupiah);

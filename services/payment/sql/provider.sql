@@ -1,0 +1,16 @@
+-- name: insert_providers
+-- A version once known stands; what it says is compared afterwards.
+insert into provider (provider_id, version, partner, account, content)
+select * from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[])
+on conflict do nothing;
+
+-- name: load_provider_contents
+-- Is a version that comes again the one we know?
+select p.provider_id, p.version, p.content
+from provider p join unnest($1::text[], $2::integer[]) as asked (provider_id, version) using (provider_id, version);
+
+-- name: load_provider_accounts
+-- The account of record is that of the highest version.
+select distinct on (provider_id) provider_id, version, partner, account
+from provider where provider_id = any($1::text[])
+order by provider_id, version desc;

@@ -1,0 +1,28 @@
+-- name: move_tally
+-- Counted as they move, so that nobody ever has to count them all.
+insert into tally (lane, state, partner, benefit, reason, disbursements, rupiah)
+select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
+on conflict (lane, state, partner, benefit, reason) do update
+set disbursements = tally.disbursements + excluded.disbursements, rupiah = tally.rupiah + excluded.rupiah;
+
+-- name: load_tally
+-- What operators see of all disbursements.
+select state, partner, benefit, reason, sum(disbursements)::bigint as disbursements, sum(rupiah)::bigint as rupiah
+from tally group by state, partner, benefit, reason;
+
+-- name: load_oldest_held
+-- The oldest of each lane, payee and reason stands first in the index.
+select t.benefit, t.reason, min(oldest.due_at) as due_at
+from (select distinct lane, benefit, reason from tally where state = 'held' and disbursements > 0) as t
+cross join lateral (
+    select d.due_at from disbursement d
+    where d.state = 'held' and d.lane = t.lane and d.reason = t.reason and d.benefit = t.benefit
+      and d.payee = case t.benefit when 'fee' then 'provider' else 'participant' end
+    order by d.due_at limit 1) as oldest
+group by t.benefit, t.reason;
+
+-- name: load_oldest_at_partners
+-- What partners have and have not finished is bounded by what they are given.
+select state, partner, benefit, min(due_at) as due_at
+from disbursement where look_again_at is not null and state in ('instructed', 'accepted')
+group by state, partner, benefit;

@@ -1,0 +1,83 @@
+"""Enrollments: what they promise and what has been reached."""
+
+import json
+from collections.abc import Collection, Sequence
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
+from services.payment.store import QUERIES
+
+
+async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
+    """Adds those not yet known."""
+    await connection.execute(
+        QUERIES["insert_enrollments"],
+        [e.redeem_code for e in enrollments],
+        [e.participant_id for e in enrollments],
+        [e.lane for e in enrollments],
+        [e.wave for e in enrollments],
+        [e.provider_id for e in enrollments],
+        [_benefits_text(e.entitlements) for e in enrollments],
+    )
+
+
+async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
+    """redeem_code -> enrollment, all of these participants."""
+    rows = await connection.fetch(QUERIES["load_enrollments"], list(participant_ids))
+    return {row["redeem_code"]: _enrollment(row) for row in rows}
+
+
+async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
+    """What these have reached."""
+    await connection.execute(
+        QUERIES["save_milestones"],
+        [e.redeem_code for e in enrollments],
+        [e.completed_at for e in enrollments],
+        [e.completion_noted_at for e in enrollments],
+        [e.is_first for e in enrollments],
+        [e.rated_at for e in enrollments],
+    )
+
+
+def _benefits_text(entitlements: Sequence[Entitlement]) -> str:
+    return json.dumps(
+        [
+            {
+                "benefit": e.benefit,
+                "amount": e.amount,
+                "payee": e.payee,
+                "milestone": e.milestone,
+                "first_training_only": e.first_training_only,
+            }
+            for e in entitlements
+        ]
+    )
+
+
+def _entitlements(text: str) -> tuple[Entitlement, ...]:
+    return tuple(
+        Entitlement(
+            benefit=part["benefit"],
+            amount=part["amount"],
+            payee=Payee(part["payee"]),
+            milestone=Milestone(part["milestone"]),
+            first_training_only=part["first_training_only"],
+        )
+        for part in json.loads(text)
+    )
+
+
+def _enrollment(row: Record) -> Enrollment:
+    return Enrollment(
+        redeem_code=row["redeem_code"],
+        participant_id=row["participant_id"],
+        lane=row["lane"],
+        wave=row["wave"],
+        provider_id=row["provider_id"],
+        entitlements=_entitlements(row["benefits"]),
+        completed_at=row["completed_at"],
+        completion_noted_at=row["completion_noted_at"],
+        is_first=row["is_first"],
+        rated_at=row["rated_at"],
+    )

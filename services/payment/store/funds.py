@@ -1,0 +1,125 @@
+"""Money of the waves, and the lanes' parts of it. Amounts in rupiah."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.payment.domain.funds import Pot, Purse
+from services.payment.domain.right import Component
+from services.payment.store import QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class Appropriation:
+    """Money that the treasury gave to a wave by a document."""
+
+    document: str
+    component: Component
+    wave: str
+    amount: int
+    appropriated_at: datetime
+
+    @property
+    def key(self) -> tuple[str, Component]:
+        return (self.document, self.component)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a purse holds. `queued`: older disbursements wait for money there already."""
+
+    free: int
+    queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What was drawn into a purse, and what was spent from it; either may be negative."""
+
+    drawn: int
+    spent: int
+
+
+async def insert_appropriations(
+    connection: Connection, appropriations: Sequence[Appropriation]
+) -> set[tuple[str, Component]]:
+    """The keys of those that are new; none may be listed twice."""
+    rows = await connection.fetch(
+        QUERIES["insert_appropriations"],
+        [a.document for a in appropriations],
+        [a.component for a in appropriations],
+        [a.wave for a in appropriations],
+        [a.amount for a in appropriations],
+        [a.appropriated_at for a in appropriations],
+    )
+    return {(row["document"], Component(row["component"])) for row in rows}
+
+
+async def load_appropriations(
+    connection: Connection, keys: Collection[tuple[str, Component]]
+) -> dict[tuple[str, Component], Appropriation]:
+    """By (document, component), of those known."""
+    documents, components = [document for document, _ in keys], [component for _, component in keys]
+    found = {}
+    for row in await connection.fetch(QUERIES["load_appropriations"], documents, components):
+        component = Component(row["component"])
+        found[(row["document"], component)] = Appropriation(
+            row["document"], component, row["wave"], row["amount"], row["appropriated_at"]
+        )
+    return found
+
+
+async def add_funds(connection: Connection, amounts: Mapping[Pot, int]) -> None:
+    """More money for these."""
+    await connection.execute(QUERIES["add_funds"], *_pots(amounts), list(amounts.values()))
+
+
+async def lock_funds(connection: Connection, pots: Collection[Pot]) -> dict[Pot, int]:
+    """Locks them to the end of the transaction; what no lane has drawn yet."""
+    rows = await connection.fetch(QUERIES["lock_funds"], *_pots(pots))
+    return {Pot(row["wave"], Component(row["component"])): row["free"] for row in rows}
+
+
+async def move_funds(connection: Connection, drawn: Mapping[Pot, int]) -> None:
+    """Drawn from these by lanes; negative: given back."""
+    await connection.execute(QUERIES["move_funds"], *_pots(drawn), list(drawn.values()))
+
+
+async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Contents]:
+    """What each holds; a purse never opened is empty."""
+    rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))
+    return {
+        Purse(row["lane"], row["wave"], Component(row["component"])): Contents(row["free"], row["queued"])
+        for row in rows
+    }
+
+
+async def open_purses(connection: Connection, purses: Collection[Purse]) -> None:
+    """Makes those that do not exist yet, empty."""
+    await connection.execute(QUERIES["open_purses"], *_purses(purses))
+
+
+async def move_purses(connection: Connection, movements: Mapping[Purse, Movement]) -> None:
+    """Money in and out of existing purses."""
+    await connection.execute(
+        QUERIES["move_purses"],
+        *_purses(movements),
+        [movement.drawn for movement in movements.values()],
+        [movement.spent for movement in movements.values()],
+    )
+
+
+async def load_idle_purses(connection: Connection, lanes: Sequence[int], all_lanes: Sequence[int]) -> dict[Purse, int]:
+    """What lies unused in these lanes while other lanes wait for it."""
+    rows = await connection.fetch(QUERIES["load_idle_purses"], list(lanes), list(all_lanes))
+    return {Purse(row["lane"], row["wave"], Component(row["component"])): row["free"] for row in rows}
+
+
+def _pots(pots: Collection[Pot]) -> tuple[list[str], list[Component]]:
+    return [pot.wave for pot in pots], [pot.component for pot in pots]
+
+
+def _purses(purses: Collection[Purse]) -> tuple[list[int], list[str], list[Component]]:
+    return [p.lane for p in purses], [p.wave for p in purses], [p.component for p in purses]

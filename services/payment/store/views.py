@@ -1,0 +1,42 @@
+"""What operators see: rows as they are, without accounts, and counts."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from asyncpg import Connection, Record
+
+from services.payment.store import QUERIES
+
+
+async def view_account(connection: Connection, participant_id: str) -> Record | None:
+    return await connection.fetchrow(QUERIES["load_account_view"], participant_id)
+
+
+async def view_enrollments(connection: Connection, participant_id: str) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_enrollment_views"], participant_id)
+
+
+async def view_disbursements(connection: Connection, participant_id: str) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
+
+
+async def view_attempts(connection: Connection, references: Collection[str]) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_attempt_views"], list(references))
+
+
+async def view_transfers(
+    connection: Connection, references: Collection[str], since: datetime, until: datetime
+) -> Sequence[Record]:
+    """What the books say of these references between two moments."""
+    return await connection.fetch(QUERIES["load_transfer_views"], list(references), since, until)
+
+
+async def view_tally(connection: Connection) -> Sequence[Record]:
+    """state, partner, benefit, reason, disbursements, rupiah; an empty text for none."""
+    return await connection.fetch(QUERIES["load_tally"])
+
+
+async def view_oldest(connection: Connection) -> Sequence[Record]:
+    """benefit and due_at of the oldest, with reason for those held, with state and partner for those at a partner."""
+    held = await connection.fetch(QUERIES["load_oldest_held"])
+    return [*held, *await connection.fetch(QUERIES["load_oldest_at_partners"])]
