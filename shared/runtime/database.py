@@ -48,7 +48,7 @@ class Database:
                 self._drop()
                 raise
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._drop()
 
     async def _open(self) -> Connection:

@@ -1,6 +1,7 @@
 """Where an operator's command meets the service: settings, a session, and one clear line when something is away."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
@@ -64,6 +65,9 @@ class Desk:
 
     def run(self, work: Awaitable[T]) -> T:
         """Runs it to the end; trouble outside becomes one line."""
+
+        # What libraries have to say about trouble is said better in the one line below.
+        logging.disable(logging.CRITICAL)
 
         async def all_of_it() -> T:
             return await work

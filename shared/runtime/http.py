@@ -71,6 +71,8 @@ class Pages:
                 await connection.fetchval(QUERIES["answers"])
         except Unreachable as error:
             reasons.insert(0, str(error))
+        if not await self._monitor.kafka_answers():
+            reasons.insert(0, "Kafka does not answer")
         said = {
             "service": self._parts.name,
             "replica": self._parts.settings.replica,

@@ -2,14 +2,15 @@
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-# They speak once per batch or connection; what they have to say at WARNING is enough.
-CHATTERERS = ("faststream", "aiokafka", "asyncio", "uvicorn", "uvicorn.error", "uvicorn.access")
+# While something is away, libraries and retries say the same many times a second.
+REPEAT_SECONDS = 60.0
 
 
 def configure(service: str, replica: str) -> None:
@@ -20,8 +21,9 @@ def configure(service: str, replica: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _format_exception,
     ]
+    repeats = Repeats()
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[repeats.drop_outage, *shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -37,9 +39,32 @@ def configure(service: str, replica: str) -> None:
             ],
         )
     )
+    handler.addFilter(repeats.is_news)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in CHATTERERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Repeats:
+    """Lets the same thing be said once a minute."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], float] = {}
+
+    def drop_outage(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Of the retries during an outage the first is logged, and then one a minute."""
+        if event.get("event") == "outage" and not self._first(("outage", str(event.get("part")))):
+            raise structlog.DropEvent
+        return event
+
+    def is_news(self, record: logging.LogRecord) -> bool:
+        """The same for what libraries say."""
+        return self._first((record.name, str(record.msg)[:40]))
+
+    def _first(self, words: tuple[str, str]) -> bool:
+        now = time.monotonic()
+        if now - self._said.get(words, float("-inf")) < REPEAT_SECONDS:
+            return False
+        self._said[words] = now
+        return True
 
 
 def _format_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -11,6 +11,7 @@ from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.topics import TOPICS
+from shared.messaging.topics import Topics
 from shared.runtime import status
 from shared.runtime.database import QUERIES, Database, Unreachable
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
@@ -20,6 +21,7 @@ from shared.runtime.parts import Gauge, ServiceParts
 
 LOG = structlog.get_logger()
 FRESH_SECONDS = 5.0
+KAFKA_ANSWER_SECONDS = 3.0
 # A round of checks is followed by a pause of so many times its own length: they cost at most a hundredth of a core.
 PAUSE_FACTOR = 100
 SHORTEST_PAUSE_SECONDS = 60.0
@@ -37,9 +39,11 @@ class Monitor:
         self._books = books
         self._metrics = metrics
         self._lags = LagReader(parts.settings.kafka_bootstrap)
+        self._pulse = Topics(parts.settings.kafka_bootstrap)
         self._read_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
         self._breaches: dict[str, int] = {}
+        self._watching: asyncio.Task[None] | None = None
 
     async def scrape(self) -> bytes:
         """The metrics as text."""
@@ -91,5 +95,25 @@ class Monitor:
                     LOG.error("invariant_broken", invariant=invariant.id, name=invariant.name, breaches=len(breaches))
             await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, PAUSE_FACTOR * (time.monotonic() - started)))
 
-    async def close(self) -> None:
+    async def kafka_answers(self) -> bool:
+        """Whether Kafka can be asked now."""
+        topic = TopicPartition(self._parts.sources[0].topic, 0)
+        try:
+            async with asyncio.timeout(KAFKA_ANSWER_SECONDS):
+                await self._pulse.ends([topic])
+        except Exception as error:
+            if not kafka_trouble(error):
+                raise
+            return False
+        return True
+
+    async def start(self) -> None:
+        """Begins to check the invariants; returns at once."""
+        self._watching = asyncio.create_task(self.watch_invariants())
+
+    async def stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._lags.close()
+        await self._pulse.close()

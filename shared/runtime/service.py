@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,14 +27,22 @@ __all__ = ["Gauge", "Invariant", "ServiceParts", "build_app"]
 
 LOG = structlog.get_logger()
 BROKER_PAUSE_SECONDS = 1.0
+LEAVING_STEP_SECONDS = 6.0
+
+Step = Callable[[], Awaitable[object]]
 
 
 class ServiceApp(AsgiFastStream):
-    """FastStream's application, with pages that it cannot route itself, and with patience for a broker that is away."""
+    """FastStream's application, with pages that it cannot route itself and patience with what is away.
 
-    def __init__(self, engine: Engine, pages: Pages, **hooks: Any) -> None:
-        super().__init__(engine.broker, logger=None, **hooks)
+    `leave` are the steps after the broker has stopped. Each step of leaving has its time: what is not done by then
+    is done by whoever gets the lanes next.
+    """
+
+    def __init__(self, engine: Engine, pages: Pages, *, enter: Step, leave: Sequence[Step]) -> None:
+        super().__init__(engine.broker, logger=None, on_startup=[enter])
         self._pages = pages
+        self._leaving = (engine.commit_now, engine.broker.stop, engine.stop, *leave)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
@@ -41,6 +50,15 @@ class ServiceApp(AsgiFastStream):
             await self._pages(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def stop(self) -> None:
+        """Finishes the batch, says to Kafka how far it is read, publishes what is committed, lets go."""
+        for step in self._leaving:
+            try:
+                async with asyncio.timeout(LEAVING_STEP_SECONDS):
+                    await step()
+            except Exception as error:  # noqa: BLE001 - the further steps are taken all the same
+                LOG.warning("outage", part="leaving", error=repr(error))
 
     async def _start_broker(self) -> None:
         """Runs beside the pages, so that they can say that Kafka is away."""
@@ -62,30 +80,25 @@ def build_app(parts: ServiceParts) -> AsgiFastStream:
     metrics = Metrics(parts.name)
     engine = Engine(_plan(parts, clock, metrics))
     url = settings.postgres_url.get_secret_value()
-    database, books = Database(url, "pages"), Database(url, "invariants", patient=True)
+    database = Database(url, f"{settings.replica} pages")
+    books = Database(url, f"{settings.replica} invariants", patient=True)
     monitor = Monitor(parts, clock, database, books, metrics)
-    tasks: list[asyncio.Task[None]] = []
-
-    async def begin() -> None:
-        await engine.start()
-        tasks.append(asyncio.create_task(monitor.watch_invariants()))
-
-    async def end() -> None:
-        await engine.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await monitor.close()
-        database.close()
-        books.close()
-
     return ServiceApp(
         engine,
         Pages(parts, database, monitor, engine.status),
-        on_startup=[begin],
-        on_shutdown=[engine.commit_now],
-        after_shutdown=[end],
+        enter=in_turn(engine.start, monitor.start),
+        leave=(monitor.stop, database.close, books.close),
     )
+
+
+def in_turn(*steps: Step) -> Step:
+    """Several steps as one."""
+
+    async def all_of_them() -> None:
+        for step in steps:
+            await step()
+
+    return all_of_them
 
 
 def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics) -> Plan:
