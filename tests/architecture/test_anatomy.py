@@ -22,7 +22,7 @@ FILES = {
 FOLDERS = {"domain", "handlers", "migrations", "sql"}
 # May be one file or, where it would grow too long, a package of the same name.
 EITHER = "store"
-# Data that a service owns and the others do not have.
+# Data that a service owns, with what reads it, and that the others do not have.
 OWN = {"enrollment": {"schemes"}}
 
 
