@@ -35,7 +35,7 @@ def _described(enrollment: Enrollment, evidence: list[Evidence]) -> dict[str, ob
     return described | {
         "scheme": enrollment.terms.scheme,
         "scheme_version": enrollment.terms.scheme_version,
-        "due_at": write_time(enrollment.terms.rule.due_at),
+        "due_at": write_time(enrollment.terms.rule.span.due_at),
         "missing": list(outcome.missing) if isinstance(outcome, Incomplete) else [],
         "completed_at": enrollment.completed_at and write_time(enrollment.completed_at),
         "digest": enrollment.digest and enrollment.digest.hex(),

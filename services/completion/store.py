@@ -1,7 +1,7 @@
 """One typed function per named query: arrays in, domain values out."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -69,7 +69,7 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
         [t and t.scheme for t in terms],
         [t and t.scheme_version for t in terms],
         [t and _rule_text(t.rule) for t in terms],
-        [t and t.rule.due_at for t in terms],
+        [t and t.rule.span.due_at for t in terms],
     )
 
 
@@ -104,19 +104,17 @@ async def insert_evidence(connection: Connection, evidence: Sequence[tuple[str, 
 
 async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -> dict[str, list[Evidence]]:
     """redeem_code -> all that counts; a code without any is there, with an empty list."""
-    found: dict[str, list[Evidence]] = {code: [] for code in redeem_codes}
-    for row in await connection.fetch(QUERIES["load_evidence"], list(found)):
-        found[row["redeem_code"]].append(
-            Evidence(
-                kind=Kind(row["kind"]),
-                part=row["part"],
-                source=row["source"],
-                id=row["id"],
-                happened_at=row["happened_at"],
-                seen_at=row["seen_at"],
-            )
-        )
-    return found
+    found = _evidence(await connection.fetch(QUERIES["load_evidence"], list(redeem_codes)))
+    return {code: found.get(code, []) for code in redeem_codes}
+
+
+async def load_evidence_that_may_suffice(
+    connection: Connection, demands: Mapping[str, int]
+) -> dict[str, list[Evidence]]:
+    """redeem_code -> all that counts, for those with at least as many pieces as they demand."""
+    return _evidence(
+        await connection.fetch(QUERIES["load_evidence_that_may_suffice"], list(demands), list(demands.values()))
+    )
 
 
 async def add_to_tally(connection: Connection, counts: Iterable[tuple[tuple[int, str], int]]) -> None:
@@ -155,6 +153,21 @@ async def load_said(connection: Connection, redeem_codes: Collection[str]) -> di
     """(redeem_code, type) -> data, of what had been said before a restore."""
     rows = await connection.fetch(QUERIES["load_said"], list(redeem_codes))
     return {(row["redeem_code"], row["type"]): row["data"] for row in rows}
+
+
+def _evidence(rows: Iterable[Record]) -> dict[str, list[Evidence]]:
+    found: dict[str, list[Evidence]] = {}
+    for row in rows:
+        fact = Evidence(
+            kind=Kind(row["kind"]),
+            part=row["part"],
+            source=row["source"],
+            id=row["id"],
+            happened_at=row["happened_at"],
+            seen_at=row["seen_at"],
+        )
+        found.setdefault(row["redeem_code"], []).append(fact)
+    return found
 
 
 def _enrollment(row: Record) -> Enrollment:

@@ -28,9 +28,7 @@ async def give_up(tx: Transaction, lanes: Sequence[int]) -> int:
 
 def _conclusion(enrollment: Enrollment, evidence: Sequence[Evidence]) -> Conclusion:
     """Raises ValueError if nothing is missing: then it should have been completed when the last of it came."""
-    if enrollment.terms is None:
-        raise ValueError("a rejected enrollment has no deadline")
-    match decide_completion(enrollment.terms.rule, evidence):
+    match decide_completion(enrollment.rule, evidence):
         case Incomplete() as incomplete:
             return Conclusion(enrollment, rejected(enrollment, incomplete))
         case Completion():

@@ -75,15 +75,14 @@ def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
 
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
     """The data of `completion_confirmed` but for the digest: JSON with sorted keys, no spaces, times in UTC."""
-    if enrollment.terms is None:
-        raise ValueError("a rejected enrollment cannot be completed")
+    terms = enrollment.confirmed_terms
     said = {
         "participant_id": enrollment.participant_id,
         "redeem_code": enrollment.redeem_code,
         "completed_at": _time(completion.completed_at),
         "evidence": [_named(fact) for fact in completion.evidence],
-        "scheme": enrollment.terms.scheme,
-        "scheme_version": enrollment.terms.scheme_version,
+        "scheme": terms.scheme,
+        "scheme_version": terms.scheme_version,
     }
     return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

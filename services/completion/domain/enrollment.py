@@ -37,3 +37,15 @@ class Enrollment:
     terms: Terms | None
     completed_at: datetime | None = None
     digest: bytes | None = None
+
+    @property
+    def confirmed_terms(self) -> Terms:
+        """The terms; raises ValueError for a rejected enrollment, of which nothing may be asked."""
+        if self.terms is None:
+            raise ValueError(f"{self.redeem_code} was rejected and has no terms")
+        return self.terms
+
+    @property
+    def rule(self) -> Rule:
+        """What completes it; raises ValueError for a rejected enrollment."""
+        return self.confirmed_terms.rule

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.completion.domain.calendar import end_of_day
 from services.completion.domain.enrollment import Enrollment, State, Terms
 from services.completion.domain.evidence import Kind, Statement
 from services.completion.domain.rule import Rule, Session
@@ -49,14 +48,14 @@ def refuse(enrollment: Enrollment, statement: Statement) -> Refusal | None:
 
 def is_in_window(rule: Rule, statement: Statement) -> bool:
     """Whether it happened when it can have happened: never, for a session that the enrollment does not have."""
-    at = statement.happened_at
+    at, span = statement.happened_at, rule.span
     if statement.kind is not Kind.SESSION_ATTENDED:
-        return rule.starts_at <= at < end_of_day(rule.ends_at, rule.evidence_days)
+        return span.starts_at <= at < span.evidence_until
     session = rule.session(statement.sequence)
     if session is None:
         return False
     if rule.whole_span:
-        return rule.starts_at <= at <= rule.ends_at
+        return span.starts_at <= at <= span.ends_at
     return session.starts_at - BEFORE_A_SESSION <= at <= session.ends_at + AFTER_A_SESSION
 
 

@@ -1,7 +1,7 @@
 """The rule that an enrollment carries: what evidence completes it, and by when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -22,11 +22,24 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The times that follow from the sessions: first start and last end, and the two midnights after which evidence
+    happens too late, and what is missing is missing for ever.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    evidence_until: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Everything named here is needed. Days are calendar days in Jakarta, counted from the end of the last session.
 
     `post_test` None: no test is needed. `whole_span`: a session may be attended at any time between the first
-    session's start and the last one's end. Raises ValueError without sessions: a certificate alone completes nothing.
+    session's start and the last one's end. `span` is worked out once, since everybody in a class shares the rule.
+    Raises ValueError without sessions: a certificate alone completes nothing.
     """
 
     sessions: Sequence[Session]
@@ -36,23 +49,24 @@ class Rule:
     whole_span: bool
     evidence_days: int
     complete_within_days: int
+    span: Span = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.sessions:
             raise ValueError("a training without sessions cannot be completed")
+        ends_at = max(session.ends_at for session in self.sessions)
+        span = Span(
+            starts_at=min(session.starts_at for session in self.sessions),
+            ends_at=ends_at,
+            evidence_until=end_of_day(ends_at, self.evidence_days),
+            due_at=end_of_day(ends_at, self.complete_within_days),
+        )
+        object.__setattr__(self, "span", span)
 
     @property
-    def starts_at(self) -> datetime:
-        return min(session.starts_at for session in self.sessions)
-
-    @property
-    def ends_at(self) -> datetime:
-        return max(session.ends_at for session in self.sessions)
-
-    @property
-    def due_at(self) -> datetime:
-        """From this moment on what is missing is missing for ever."""
-        return end_of_day(self.ends_at, self.complete_within_days)
+    def demands(self) -> int:
+        """How many pieces of evidence it takes."""
+        return len(self.sessions) + (self.post_test is not None) + self.graded + self.certificate
 
     def session(self, sequence: int | None) -> Session | None:
         """The session of that number, None if the enrollment has no such session."""

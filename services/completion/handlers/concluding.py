@@ -46,8 +46,7 @@ async def conclude(tx: Transaction, conclusions: Sequence[Conclusion]) -> None:
 
 def confirmed(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
     """The word that names the evidence, the rule's version, and the time each fact was seen."""
-    if enrollment.terms is None:
-        raise ValueError("a rejected enrollment cannot be completed")
+    terms = enrollment.confirmed_terms
     return CompletionConfirmed(
         participant_id=enrollment.participant_id,
         redeem_code=enrollment.redeem_code,
@@ -59,8 +58,8 @@ def confirmed(enrollment: Enrollment, completion: Completion) -> CompletionConfi
             for fact in completion.evidence
         ),
         digest=digest_of(enrollment, completion).hex(),
-        scheme=enrollment.terms.scheme,
-        scheme_version=enrollment.terms.scheme_version,
+        scheme=terms.scheme,
+        scheme_version=terms.scheme_version,
     )
 
 

@@ -11,7 +11,7 @@ from services.completion.domain.judgement import Refusal, part_that_counts, refu
 from services.completion.handlers import ENROLLMENT
 from services.completion.handlers.concluding import Conclusion, conclude, confirmed
 from services.completion.handlers.statements import attendance, rating
-from services.completion.store import insert_evidence, load_enrollments, load_evidence, load_said
+from services.completion.store import insert_evidence, load_enrollments, load_evidence_that_may_suffice, load_said
 from shared.contracts import completion
 from shared.contracts.reasons import ParkReason
 from shared.contracts.upstream import EVENTS, SessionAttended, TrainingRated
@@ -48,14 +48,17 @@ async def take_evidence(
     last = {one.enrollment.redeem_code: one for one in accepted if one.enrollment.state is State.OPEN}
     if not last:
         return
-    evidence = await load_evidence(tx.connection, last)
-    conclusions = [
-        Conclusion(one.enrollment, confirmed(one.enrollment, outcome), one.message.trace)
-        for code, one in last.items()
-        if one.enrollment.terms is not None
-        and isinstance(outcome := decide_completion(one.enrollment.terms.rule, evidence[code]), Completion)
-    ]
-    await conclude(tx, conclusions)
+    demands = {code: one.enrollment.rule.demands for code, one in last.items()}
+    evidence = await load_evidence_that_may_suffice(tx.connection, demands)
+    outcomes = ((last[code], decide_completion(last[code].enrollment.rule, facts)) for code, facts in evidence.items())
+    await conclude(
+        tx,
+        [
+            Conclusion(one.enrollment, confirmed(one.enrollment, outcome), one.message.trace)
+            for one, outcome in outcomes
+            if isinstance(outcome, Completion)
+        ],
+    )
 
 
 async def take_ratings(tx: Transaction, messages: Sequence[Message[TrainingRated]]) -> None:

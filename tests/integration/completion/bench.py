@@ -92,7 +92,7 @@ def confirmed(code: str = CODE, participant: str = PARTICIPANT, **changes: Any) 
         mode="online",
         price=rupiah(1_500_000),
         hours=18,
-        purchased_at=rule.starts_at - 5 * DAY,
+        purchased_at=rule.span.starts_at - 5 * DAY,
         sessions=tuple(
             enrollment.Session(sequence=s.sequence, proof=s.proof, starts_at=s.starts_at, ends_at=s.ends_at)
             for s in rule.sessions
@@ -125,7 +125,7 @@ def evidence(
 
 
 def attended(sequence: int = 1, proof: str = "face", **more: Any) -> Sent:
-    start = a_rule().starts_at + (sequence - 1) * DAY
+    start = a_rule().span.starts_at + (sequence - 1) * DAY
     return evidence(upstream.SESSION_ATTENDED, start, sequence=sequence, proof=proof, **more)
 
 
@@ -148,7 +148,7 @@ def rated(*, at: datetime = LAST_END + DAY, **more: Any) -> Sent:
 
 def all_evidence(code: str = CODE, participant: str = PARTICIPANT) -> list[Sent]:
     """What completes the training of `confirmed`."""
-    whose = {"code": code, "participant": participant}
+    whose: dict[str, Any] = {"code": code, "participant": participant}
     return [attended(1, **whose), attended(2, **whose), examined(**whose), graded(**whose)]
 
 

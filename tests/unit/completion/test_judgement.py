@@ -1,5 +1,6 @@
 """Which statements are believed, and which of them count."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -90,7 +91,7 @@ def test_at_ones_own_pace_any_session_is_attended_within_the_whole_span(at: date
     ],
 )
 def test_other_evidence_is_from_the_first_start_to_the_end_of_the_last_day(
-    stated: type[Statement], at: datetime, refusal: Refusal | None
+    stated: Callable[..., Statement], at: datetime, refusal: Refusal | None
 ) -> None:
     assert refuse(an_enrollment(), stated(at=at)) == refusal
 
@@ -148,5 +149,5 @@ def test_each_session_is_a_fact_of_its_own() -> None:
 
 
 def test_the_time_to_complete_ends_with_a_day_in_jakarta() -> None:
-    assert a_rule(complete_within_days=30).due_at == EVIDENCE_ENDS
-    assert a_rule(complete_within_days=0).due_at == datetime(2023, 3, 2, 17, 0, tzinfo=UTC)
+    assert a_rule(complete_within_days=30).span.due_at == EVIDENCE_ENDS
+    assert a_rule(complete_within_days=0).span.due_at == datetime(2023, 3, 2, 17, 0, tzinfo=UTC)

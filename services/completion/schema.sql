@@ -1,0 +1,219 @@
+-- What the migrations of services.completion add up to. Generated: change the migrations instead.
+
+create table claim (
+    kind  text not null,
+    key   text not null,
+    owner text not null,
+    constraint claim_pkey PRIMARY KEY (kind, key)
+);
+comment on table claim is 'Keys that are unique across lanes, for ever.';
+
+create table enrollment (
+    redeem_code    text                     not null,
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    state          text                     not null,
+    provider_id    text,
+    scheme         text,
+    scheme_version integer,
+    rule           json,
+    due_at         timestamp with time zone,
+    known_at       timestamp with time zone not null,
+    decided_at     timestamp with time zone,
+    completed_at   timestamp with time zone,
+    digest         bytea,
+    constraint enrollment_pkey PRIMARY KEY (redeem_code),
+    constraint enrollment_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'not_completed'::text, 'rejected'::text]))),
+    constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE state WHEN 'completed'::text THEN 0 ELSE 2 END)),
+    constraint only_the_open_are_undecided CHECK (((state = 'open'::text) = (decided_at IS NULL))),
+    constraint only_the_rejected_have_no_terms CHECK (((state = 'rejected'::text) = ((provider_id IS NULL) AND (scheme IS NULL) AND (scheme_version IS NULL) AND (rule IS NULL) AND (due_at IS NULL)))),
+    constraint terms_come_whole CHECK ((num_nulls(provider_id, scheme, scheme_version, rule, due_at) = ANY (ARRAY[0, 5])))
+);
+CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
+CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'open'::text);
+CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::text)) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
+comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';
+comment on column enrollment.due_at is 'Midnight in Jakarta after which what is missing is missing for ever.';
+comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
+
+create table evidence (
+    redeem_code text                     not null,
+    kind        text                     not null,
+    part        bigint                   not null,
+    happened_at timestamp with time zone not null,
+    seen_at     timestamp with time zone not null,
+    source      text                     not null,
+    id          text                     not null,
+    constraint evidence_pkey PRIMARY KEY (redeem_code, kind, part),
+    constraint evidence_kind_check CHECK ((kind = ANY (ARRAY['session_attended'::text, 'post_test_taken'::text, 'work_graded'::text, 'certificate_issued'::text, 'training_rated'::text]))),
+    constraint evidence_part_check CHECK ((part >= 0))
+);
+CREATE TRIGGER evidence_is_kept BEFORE DELETE OR UPDATE ON evidence FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table evidence is 'Facts that count, the first of each business key. What does not count leaves no row.';
+comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
+comment on column evidence.seen_at is 'When it was accepted.';
+
+create table lane (
+    lane              smallint                 not null,
+    era               bigint                   not null default 0,
+    stopped_reason    text,
+    stopped_detail    text,
+    stopped_at        timestamp with time zone,
+    set_aside         boolean                  not null default false,
+    catching_up_since timestamp with time zone,
+    constraint lane_pkey PRIMARY KEY (lane),
+    constraint a_stop_has_its_time CHECK (((stopped_reason IS NULL) = (stopped_at IS NULL)))
+);
+comment on table lane is 'One row per lane: its writer holds the row lock. era grows with every writing session.';
+comment on column lane.set_aside is 'Records of this lane from external topics wait under (lane, n) and come first.';
+comment on column lane.catching_up_since is 'Something was adopted from our own topics after a restore; null again when the inputs are read through.';
+
+create table migration (
+    component  text                     not null,
+    number     integer                  not null,
+    name       text                     not null,
+    checksum   text                     not null,
+    applied_at timestamp with time zone not null,
+    constraint migration_pkey PRIMARY KEY (component, number)
+);
+
+create table operation (
+    number        bigint                   not null,
+    at            timestamp with time zone not null,
+    verb          text                     not null,
+    who           text                     not null,
+    why           text                     not null,
+    detail        jsonb                    not null,
+    previous_hash bytea                    not null,
+    hash          bytea                    not null,
+    constraint operation_pkey PRIMARY KEY (number),
+    constraint operation_who_check CHECK ((who <> ''::text)),
+    constraint operation_why_check CHECK ((why <> ''::text))
+);
+CREATE TRIGGER operation_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON operation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table operation is 'What operators did, each row sealing the one before.';
+
+create table page (
+    topic          text                     not null,
+    lane           smallint                 not null,
+    era            bigint                   not null,
+    era_first      bigint                   not null,
+    first_sequence bigint                   not null,
+    last_sequence  bigint                   not null,
+    said_at        timestamp with time zone not null,
+    adopted        boolean                  not null default false,
+    events         bytea                    not null,
+    constraint page_pkey PRIMARY KEY (topic, lane, first_sequence, era),
+    constraint page_check CHECK ((last_sequence >= first_sequence))
+);
+CREATE INDEX page_by_age ON page USING btree (said_at);
+comment on table page is 'What one transaction wrote to one topic in one lane: the outbox, and the source to say it again.';
+
+create table parked (
+    id          bigint                   not null generated always as identity,
+    reason      text                     not null,
+    detail      text                     not null,
+    lane        smallint,
+    topic       text                     not null,
+    partition   smallint                 not null,
+    "offset"    bigint                   not null,
+    ce_id       text,
+    ce_source   text,
+    ce_type     text,
+    size        integer                  not null,
+    sha256      bytea                    not null,
+    sealed      text                     not null,
+    parked_at   timestamp with time zone not null,
+    replayed_at timestamp with time zone,
+    closed_at   timestamp with time zone,
+    constraint parked_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
+CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
+comment on table parked is 'Records that broke a rule, with their bytes sealed.';
+
+create table "position" (
+    topic          text                     not null,
+    partition      smallint                 not null,
+    next_offset    bigint                   not null default 0,
+    era            bigint                   not null default 0,
+    last_sequence  bigint                   not null default 0,
+    last_offset    bigint,
+    last_digest    bytea,
+    gap_since      timestamp with time zone,
+    stopped_reason text,
+    constraint position_pkey PRIMARY KEY (topic, partition),
+    constraint position_next_offset_check CHECK ((next_offset >= 0))
+);
+comment on table "position" is 'Where this service stopped reading; moves only with the effect, by compare-and-set.';
+comment on column "position".last_digest is 'Short hash of the record at last_offset: is it still our topic?';
+
+create table publication (
+    topic          text     not null,
+    lane           smallint not null,
+    published      bigint   not null default 0,
+    mark_offset    bigint,
+    mark_id        text,
+    say_again_from bigint,
+    constraint publication_pkey PRIMARY KEY (topic, lane)
+);
+comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
+
+create table said (
+    redeem_code text  not null,
+    type        text  not null,
+    data        bytea not null,
+    constraint said_pkey PRIMARY KEY (redeem_code, type)
+);
+comment on table said is 'What this service had said before its database was restored, as it was said. Empty until then.';
+
+create table sequence (
+    topic         text     not null,
+    lane          smallint not null,
+    next_sequence bigint   not null default 1,
+    era_first     bigint   not null default 1,
+    constraint sequence_pkey PRIMARY KEY (topic, lane),
+    constraint sequence_lane_fkey FOREIGN KEY (lane) REFERENCES lane(lane),
+    constraint sequence_check CHECK (((era_first >= 1) AND (era_first <= next_sequence))),
+    constraint sequence_next_sequence_check CHECK ((next_sequence >= 1))
+);
+comment on table sequence is 'The next number of each topic and lane, drawn under the lane lock, gapless because it commits with the page.';
+
+create table tally (
+    lane        smallint not null,
+    state       text     not null,
+    enrollments bigint   not null,
+    constraint tally_pkey PRIMARY KEY (lane, state),
+    constraint tally_enrollments_check CHECK ((enrollments > 0)),
+    constraint tally_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'not_completed'::text, 'rejected'::text])))
+);
+comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them.';
+
+create table waiting (
+    id        bigint                   not null generated always as identity,
+    lane      smallint,
+    kind      text                     not null,
+    key       text                     not null,
+    topic     text                     not null,
+    partition smallint                 not null,
+    "offset"  bigint                   not null,
+    since     timestamp with time zone not null,
+    due       timestamp with time zone,
+    record    bytea                    not null,
+    constraint waiting_pkey PRIMARY KEY (id)
+);
+CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
+CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, id);
+comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
+
+CREATE OR REPLACE FUNCTION keep_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception 'what % holds is final', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $function$;
