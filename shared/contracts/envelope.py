@@ -2,26 +2,28 @@
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.contracts.fields import parse_time
 from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.strict_json import check_json
+from shared.contracts.strict_json import check_json, parse_json
 
 __all__ = ["Envelope", "check_json", "open_envelope"]
 
 LARGEST_BYTES = 256 * 1024
 LONGEST_ID = 128
-LONGEST_ATTRIBUTE = 256
+LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
 
 _URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,256}", re.ASCII)
 _ERA = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)
 _SEQUENCE = re.compile(r"\d{1,19}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _STRUCTURED = "application/cloudevents+json"
+_REQUIRED = ("specversion", "id", "source", "type", "time")
+_OPTIONAL = ("ce_subject", "traceparent", "ce_era", "ce_sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +53,60 @@ def open_envelope(
     if value is None:
         raise Parked(ParkReason.NULL_VALUE)
     named = dict(headers)
-    content_type = _text(named, "content-type").partition(";")[0].strip().lower()
-    if content_type == _STRUCTURED:
-        return _structured(value, known_types)
-    if content_type != "application/json":
-        raise Parked(ParkReason.BAD_ENVELOPE, "content-type")
-    attributes = {name: _text(named, f"ce_{name}") for name in ("specversion", "id", "source", "type", "time")}
-    optional = {name: _optional(named, name) for name in ("ce_subject", "traceparent", "ce_era", "ce_sequence")}
+    if len(named) != len(headers):
+        _check_once([name for name, _ in headers])
+    if named.get("content-type") != b"application/json":
+        media_type = _media_type(_text(named, "content-type"))
+        if media_type == _STRUCTURED:
+            return _structured(value, known_types)
+        if media_type != "application/json":
+            raise Parked(ParkReason.BAD_ENVELOPE, "content-type")
+    attributes = {name: _text(named, f"ce_{name}") for name in _REQUIRED}
+    optional = {name: _optional(named, name) for name in _OPTIONAL if name in named}
     return _envelope(attributes, optional, value, known_types)
+
+
+def _check_once(names: list[str]) -> None:
+    """A header of the envelope that stands there twice says two things."""
+    for name in ("content-type", *(f"ce_{name}" for name in _REQUIRED), *_OPTIONAL):
+        if names.count(name) > 1 and name != "traceparent":
+            raise Parked(ParkReason.BAD_ENVELOPE, name)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _structured(value: bytes, known_types: Container[str]) -> Envelope:
     check_json(value)
-    event: Mapping[str, Any] = json.loads(value)
+    event = parse_json(value)
     attributes = {}
-    for name in ("specversion", "id", "source", "type", "time"):
+    for name in _REQUIRED:
         if not isinstance(text := event.get(name), str):
-            raise Parked(ParkReason.BAD_ENVELOPE, name)
+            raise Parked(ParkReason.BAD_ENVELOPE, f"ce_{name}")
         attributes[name] = text
     optional = {
         header: text
         for header, name in (("ce_subject", "subject"), ("traceparent", "traceparent"))
         if isinstance(text := event.get(name), str)
     }
-    if event.get("datacontenttype", "application/json").partition(";")[0].strip() != "application/json":
+    content_type = event.get("datacontenttype", "application/json")
+    if not isinstance(content_type, str) or _media_type(content_type) != "application/json":
         raise Parked(ParkReason.BAD_ENVELOPE, "datacontenttype")
-    data = json.dumps(event.get("data"), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return _envelope(attributes, optional, data, known_types)
+    return _envelope(attributes, optional, _data_of(event), known_types)
+
+
+def _data_of(event: Mapping[str, object]) -> bytes:
+    """The JSON of `data`, or what `data_base64` holds; the one or the other."""
+    if "data_base64" not in event:
+        return json.dumps(event.get("data"), ensure_ascii=False, separators=(",", ":")).encode()
+    encoded = event["data_base64"]
+    if "data" in event or not isinstance(encoded, str):
+        raise Parked(ParkReason.BAD_ENVELOPE, "data_base64")
+    try:
+        return b64decode(encoded, validate=True)
+    except ValueError:
+        raise Parked(ParkReason.BAD_ENVELOPE, "data_base64") from None
 
 
 def _envelope(
@@ -128,7 +157,7 @@ def _number(era: str | None, sequence: str | None) -> tuple[tuple[int, int] | No
 
 def _text(headers: Mapping[str, bytes | None], name: str) -> str:
     value = headers.get(name)
-    if value is None or len(value) > LONGEST_ATTRIBUTE:
+    if value is None or len(value) > LONGEST_ATTRIBUTE_BYTES:
         raise Parked(ParkReason.BAD_ENVELOPE, name)
     try:
         return value.decode()
@@ -137,7 +166,7 @@ def _text(headers: Mapping[str, bytes | None], name: str) -> str:
 
 
 def _optional(headers: Mapping[str, bytes | None], name: str) -> str | None:
-    value = headers.get(name)
+    value = headers[name]
     try:
         return value.decode() if value is not None else None
     except UnicodeDecodeError:

@@ -40,6 +40,7 @@ class EventType(Generic[T]):
 
 
 def pointer(location: "tuple[Any, ...]") -> str:
-    """A JSON Pointer (RFC 6901), short enough for a header."""
+    """A JSON Pointer (RFC 6901), short enough for a header, without what a terminal or Postgres would choke on."""
     parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    return "".join(f"/{part}" for part in parts)[:140]
+    text = "".join(f"/{part}" for part in parts)[:140]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

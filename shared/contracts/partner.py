@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator
 
 from shared.contracts.events import EventType
 from shared.contracts.fields import Code, Inbound, ReasonCode, Reference, RupiahInbound, Time
@@ -16,11 +16,13 @@ class DisbursementReported(Inbound):
     partner_reference: Code
     reported_at: Time
 
-    @model_validator(mode="after")
-    def a_rejection_says_why(self) -> "DisbursementReported":
-        if (self.status == "rejected") != (self.reason is not None):
+    @field_validator("reason")
+    @classmethod
+    def a_rejection_says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
+        status = others.data.get("status")
+        if status is not None and (status == "rejected") != (reason is not None):
             raise ValueError("a reason stands with rejected, and only there")
-        return self
+        return reason
 
 
 # Its topic is disbursement-reports.<partner>; the name here stands for all of them.

@@ -5,7 +5,7 @@ import hmac
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,9 +14,19 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.strict_json import check_json, parse_json
 
-_ALGORITHMS = ["dir", "A256GCM"]
+_KEY_BYTES = 32
 _LONGEST_NUMBER = 34
+
+
+class _Registry(jwe.JWERegistry):
+    """Also opens what Salur sealed itself: a parked record, which may be as long as a Kafka record gets."""
+
+    max_ciphertext_length = 16 * 1024 * 1024
+
+
+_REGISTRY = _Registry(algorithms=["dir", "A256GCM"])
 
 
 class Secret:
@@ -54,7 +64,7 @@ class Identity:
 
     subject: str
     nik: Secret
-    birth_date: str
+    birth_date: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +94,18 @@ class KeyRing:
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
-        """Reads a JWK set of 256-bit keys; raises ValueError with the file's name when it holds none."""
+        """Reads a JWK set of 256-bit keys; raises ValueError with the file's name when it is anything else."""
         try:
-            keys = {key["kid"]: OctKey.import_key(key) for key in json.loads(path.read_text())["keys"]}
-        except (KeyError, ValueError, JoseError) as error:
+            parts = json.loads(path.read_text())["keys"]
+            keys = {str(part["kid"]): OctKey.import_key(part) for part in parts}
+        except (KeyError, TypeError, ValueError, JoseError) as error:
             raise ValueError(f"{path} is no JWK set of oct keys with kid: {type(error).__name__}") from None
         if not keys:
             raise ValueError(f"{path} holds no key")
+        if len(keys) < len(parts):
+            raise ValueError(f"{path} names two keys alike")
+        if any(len(key.raw_value) != _KEY_BYTES for key in keys.values()):
+            raise ValueError(f"{path} holds a key that is not of 256 bits")
         return cls(keys)
 
     @property
@@ -102,23 +117,22 @@ class KeyRing:
 
     def open(self, token: str) -> dict[str, object]:
         """Raises Parked(bad_seal) unless it opens under one of the keys and holds a JSON object."""
+        opened = self.open_bytes(token)
         try:
-            claims = json.loads(self.open_bytes(token))
-        except (ValueError, RecursionError):
+            check_json(opened)
+            return parse_json(opened)
+        except Parked:
             raise Parked(ParkReason.BAD_SEAL) from None
-        if not isinstance(claims, dict):
-            raise Parked(ParkReason.BAD_SEAL)
-        return claims
 
     def seal_bytes(self, data: bytes, kid: str | None = None) -> str:
         kid = kid or self.current
         header = {"alg": "dir", "enc": "A256GCM", "kid": kid}
-        return jwe.encrypt_compact(header, data, self._keys[kid], algorithms=_ALGORITHMS)
+        return jwe.encrypt_compact(header, data, self._keys[kid], registry=_REGISTRY)
 
     def open_bytes(self, token: str) -> bytes:
         key = self._key_of(token)
         try:
-            opened = jwe.decrypt_compact(token, key, algorithms=_ALGORITHMS).plaintext
+            opened = jwe.decrypt_compact(token, key, registry=_REGISTRY).plaintext
         except (JoseError, ValueError, TypeError):
             raise Parked(ParkReason.BAD_SEAL) from None
         if opened is None:

@@ -1,9 +1,10 @@
 """What registration, platforms, training systems and the treasury send."""
 
+from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.contracts.events import EventType
 from shared.contracts.fields import (
@@ -23,6 +24,13 @@ from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRA
 LAST_SESSION = 998
 
 
+def _after(earlier: datetime | None, later: datetime) -> datetime:
+    """`earlier` is None when it was no time: then that is what is wrong."""
+    if earlier is not None and earlier >= later:
+        raise ValueError("ends before it begins")
+    return later
+
+
 class WaveOpened(Inbound):
     wave: Code
     scheme: Code
@@ -30,11 +38,10 @@ class WaveOpened(Inbound):
     opens_at: Time
     closes_at: Time
 
-    @model_validator(mode="after")
-    def opens_before_it_closes(self) -> "WaveOpened":
-        if self.opens_at >= self.closes_at:
-            raise ValueError("closes before it opens")
-        return self
+    @field_validator("closes_at")
+    @classmethod
+    def opens_before_it_closes(cls, closes_at: datetime, others: ValidationInfo) -> datetime:
+        return _after(others.data.get("opens_at"), closes_at)
 
 
 class SealedAccount(Inbound):
@@ -72,11 +79,10 @@ class Session(Inbound):
     starts_at: Time
     ends_at: Time
 
-    @model_validator(mode="after")
-    def starts_before_it_ends(self) -> "Session":
-        if self.starts_at >= self.ends_at:
-            raise ValueError("ends before it starts")
-        return self
+    @field_validator("ends_at")
+    @classmethod
+    def starts_before_it_ends(cls, ends_at: datetime, others: ValidationInfo) -> datetime:
+        return _after(others.data.get("starts_at"), ends_at)
 
 
 class TrainingPurchased(Inbound):
@@ -94,11 +100,12 @@ class TrainingPurchased(Inbound):
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=LAST_SESSION, strict=False)]
     purchased_at: Time
 
-    @model_validator(mode="after")
-    def sessions_rise(self) -> "TrainingPurchased":
-        if any(one.sequence >= next_one.sequence for one, next_one in pairwise(self.sessions)):
+    @field_validator("sessions")
+    @classmethod
+    def sessions_rise(cls, sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+        if any(one.sequence >= next_one.sequence for one, next_one in pairwise(sessions)):
             raise ValueError("sessions do not rise strictly")
-        return self
+        return sessions
 
 
 class SessionAttended(Inbound):
