@@ -54,9 +54,10 @@ class Intake:
             envelope = open_envelope(record.value, record.headers, self._known(source))
             numbered = _numbered(envelope) if source.internal else None
             subscription = self._subscriptions[record.topic].get(envelope.type)
-            if subscription is not None and (subscription.handle is not None or source.parks_malformed):
+            if subscription is not None and not source.internal:
+                check_json(envelope.data)
+            if subscription is not None and subscription.handle is not None:
                 message = _message(record, envelope, subscription, source.internal, now)
-                message = None if subscription.handle is None else message
         except Parked as parked:
             refusal = parked if _ours(source, parked) else None
         return Item(record, message, refusal, numbered, waiting_id)
@@ -89,8 +90,6 @@ def _numbered(envelope: Envelope) -> tuple[int, int, int]:
 def _message(
     record: Record, envelope: Envelope, subscription: Subscription[Any], internal: bool, now: datetime
 ) -> Message[Any]:
-    if not internal:
-        check_json(envelope.data)
     data = subscription.event.parse(envelope.data)
     happened = subscription.event.happened
     if happened and not internal and getattr(data, happened) > now + AHEAD_AT_MOST:
