@@ -13,16 +13,16 @@ import os
 import signal
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from deploy.simulation.partner import Manners, Partner, Report, report_data
+from deploy.simulation.seals import Seals
+from deploy.simulation.sending import Letter, send
 from shared.clock import Clock
 from shared.contracts.fields import write_time
-from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES, PARTNERS, disbursement_reports, disbursements
 
 REPORTED = b"salur.partner.disbursement_reported.v1"
@@ -56,26 +56,26 @@ class Partners:
         try:
             while not stopped.is_set():
                 fetched = await consumer.getmany(timeout_ms=20)
-                due = self._receive(record for records in fetched.values() for record in records)
-                await self._send(producer, due)
+                await send(producer, self._receive(record for records in fetched.values() for record in records))
         finally:
             await consumer.stop()
             await producer.stop()
 
-    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> dict[Where, list[Report]]:
+    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[Letter]:
+        """What is to be said now: about these records, and about earlier ones whose time has come."""
         now = time.monotonic()
-        due: dict[Where, list[Report]] = defaultdict(list)
+        due: list[Letter] = []
         for record in records:
             name = record.topic.partition(".")[2]
             for report in self._answer(self._partners[name], record):
+                where = (name, record.partition)
                 if report.after_seconds > 0:
-                    entry = (now + report.after_seconds, next(self._order), (name, record.partition), report)
-                    heapq.heappush(self._later, entry)
+                    heapq.heappush(self._later, (now + report.after_seconds, next(self._order), where, report))
                 else:
-                    due[(name, record.partition)].append(report)
+                    due.append(self._letter(where, report))
         while self._later and self._later[0][0] <= now:
             _, _, where, report = heapq.heappop(self._later)
-            due[where].append(report)
+            due.append(self._letter(where, report))
         for partner in self._partners.values():
             partner.flush()
         return due
@@ -83,39 +83,26 @@ class Partners:
     def _answer(self, partner: Partner, record: "ConsumerRecord[bytes, bytes]") -> list[Report]:
         """To an instruction, and to a question about one that is known."""
         data = json.loads(record.value or b"{}")
-        if dict(record.headers).get("ce_type") == INSTRUCTED:
+        if ("ce_type", INSTRUCTED) in record.headers:
             return partner.receive(data)
         known = partner.ledger.get(data["reference"])
         if known is None:
             return []
         return [Report(0, known.reference, "rejected" if known.reason else "settled", known.amount, known.reason)]
 
-    async def _send(self, producer: AIOKafkaProducer, due: Mapping[Where, list[Report]]) -> None:
-        sent = []
-        for (name, partition), reports in due.items():
-            topic = disbursement_reports(name)
-            builder = producer.create_batch()
-            for report in reports:
-                record = self._record(name, report)
-                if builder.append(**record) is None:
-                    sent.append(await producer.send_batch(builder, topic, partition=partition))
-                    builder = producer.create_batch()
-                    builder.append(**record)
-            sent.append(await producer.send_batch(builder, topic, partition=partition))
-        await asyncio.gather(*sent)
-
-    def _record(self, name: str, report: Report) -> dict[str, object]:
+    def _letter(self, where: Where, report: Report) -> Letter:
+        name, partition = where
         now = self._clock.now()
-        headers = [
+        headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", uuid.uuid4().hex.encode()),
             ("ce_source", f"/partners/{name}".encode()),
             ("ce_type", REPORTED),
             ("ce_time", write_time(now).encode()),
             ("content-type", b"application/json"),
-        ]
+        )
         value = report_data(report, name, now)
-        return {"timestamp": None, "key": report.reference.encode(), "value": value, "headers": headers}
+        return Letter(disbursement_reports(name), report.reference.encode(), value, headers, partition)
 
 
 def manners_from(environment: Mapping[str, str]) -> Manners:
@@ -132,7 +119,7 @@ async def main(environment: Mapping[str, str]) -> None:
     ledgers = Path(environment.get("SALUR_LEDGERS_FOLDER", str(keys.parent / "ledgers")))
     manners = manners_from(environment)
     partners = {
-        name: Partner(name, KeyRing.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", manners)
+        name: Partner(name, Seals.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", manners)
         for name in PARTNERS
     }
     stopped = asyncio.Event()

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from deploy.simulation.people import Fate, Person
 from deploy.simulation.sending import Letter, letter
-from deploy.simulation.story import Sent, story
-from shared.contracts.sealed import KeyRing
+from deploy.simulation.story import Sealer, Sent, story
 
 Hostile = tuple[str, Letter]
 
 
-def hostile_records(cohort: list[Person], keys: KeyRing) -> Iterator[Hostile]:
+def hostile_records(cohort: list[Person], keys: Sealer) -> Iterator[Hostile]:
     """(reason, record): one of each reason that can be provoked with upstream's topics alone."""
     person = next(p for p in cohort if p.fate is Fate.ORDINARY)
     other = next(p for p in cohort if p.fate is Fate.ORDINARY and p.provider_id != person.provider_id)

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from deploy.simulation.seals import Seals
 from shared.contracts.fields import write_time
-from shared.contracts.sealed import KeyRing
 
 REJECTIONS = {"0401": "AC01", "0404": "AC04"}
 SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS = "0000", "0777", "0778"
@@ -57,7 +57,7 @@ class Report:
 class Partner:
     """One bank or e-wallet with its own ledger, a file of JSON lines that outlives it."""
 
-    def __init__(self, name: str, keys: KeyRing, ledger: Path, manners: Manners) -> None:
+    def __init__(self, name: str, keys: Seals, ledger: Path, manners: Manners) -> None:
         self.name = name
         self.ledger: dict[str, Payment] = {}
         self._keys = keys
@@ -112,18 +112,13 @@ class Partner:
             yield Report(delay * 2 + 2.0, payment.reference, "rejected", payment.amount, "MS03")
 
     def _repeated(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[Report]:
-        times = 1 + int(self._luck(payment, status) * self._manners.repeats_at_most)
-        for time in range(min(times, self._manners.repeats_at_most)):
-            yield Report(after + time * delay_between(after), payment.reference, status, payment.amount, reason)
+        for time in range(1 + int(self._luck(payment, status) * self._manners.repeats_at_most)):
+            yield Report(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
 
     def _luck(self, payment: Payment, about: str) -> float:
         """Between 0 and 1, the same for the same payment whenever it is asked for."""
         text = f"{self._manners.seed}/{self.name}/{payment.reference}/{about}".encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") / 2**32
-
-
-def delay_between(after: float) -> float:
-    return after / 2
 
 
 def report_data(report: Report, partner: str, now: datetime) -> bytes:

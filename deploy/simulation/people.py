@@ -1,6 +1,7 @@
 """A cohort: who the people are, and what is going to happen to each. Seeded; the same seed makes the same cohort."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -96,19 +97,22 @@ class Person:
         return self.completes and self.fate is not Fate.NEVER_RATES
 
 
-def cohort(seed: int, people: int, first_number: int = 0) -> list[Person]:
-    """People of wave 48, with real places and the programme's shares, numbered from `first_number`."""
+def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Fate, int] = WEIGHTS) -> list[Person]:
+    """People of wave 48, with real places and the programme's shares, numbered from `first_number`.
+
+    `weights`: how many of `OUT_OF` have which fate; all others are ordinary.
+    """
     luck = random.Random(f"cohort-{seed}")
     born: list[Person] = []
     for number in range(first_number, first_number + people):
-        fate = _fate(luck, number)
+        fate = _fate(luck, number, weights)
         born.append(_person(luck, number, fate, born))
     return born
 
 
-def _fate(luck: random.Random, number: int) -> Fate:
+def _fate(luck: random.Random, number: int, weights: Mapping[Fate, int]) -> Fate:
     at = number % OUT_OF if number < OUT_OF else luck.randrange(OUT_OF)
-    for fate, weight in WEIGHTS.items():
+    for fate, weight in weights.items():
         at -= weight
         if at < 0:
             return fate

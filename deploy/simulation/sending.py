@@ -1,13 +1,14 @@
 """Sends events as an upstream would: several times, in a mixed order, with whatever partition the key gives."""
 
+import asyncio
 import json
 import random
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from deploy.simulation.story import Sent
 from shared.contracts.fields import write_time
@@ -61,20 +62,32 @@ def repeated_and_shuffled(events: Iterable[Sent], seed: int) -> list[Letter]:
     return letters
 
 
-async def send(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> None:
-    """Sends records in the order given, batched by partition; returns when all are acknowledged."""
-    by_place: dict[tuple[str, int], list[Letter]] = defaultdict(list)
+Packed = dict[tuple[str, int], list[BatchBuilder]]
+
+
+def pack(producer: AIOKafkaProducer, letters: Iterable[Letter]) -> Packed:
+    """Ready-made record batches, as large as the producer allows, by topic and partition; each in the order given."""
+    packed: Packed = {}
     for one in letters:
-        by_place[one.where].append(one)
-    waiting = []
-    for (topic, partition), of_place in by_place.items():
-        builder = producer.create_batch()
-        for one in of_place:
-            record = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
-            if builder.append(**record) is None:
-                waiting.append(await producer.send_batch(builder, topic, partition=partition))
-                builder = producer.create_batch()
-                builder.append(**record)
-        waiting.append(await producer.send_batch(builder, topic, partition=partition))
-    for future in waiting:
-        await future
+        batches = packed.setdefault(one.where, [])
+        record = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
+        if not batches or batches[-1].append(**record) is None:
+            batches.append(producer.create_batch())
+            batches[-1].append(**record)
+    return packed
+
+
+async def post(producer: AIOKafkaProducer, packed: Packed) -> None:
+    """Sends batches, those of one partition in order; returns when all are acknowledged."""
+
+    async def post_one(place: tuple[str, int], batches: Sequence[BatchBuilder]) -> None:
+        topic, partition = place
+        for batch in batches:
+            await (await producer.send_batch(batch, topic, partition=partition))
+
+    await asyncio.gather(*(post_one(place, batches) for place, batches in packed.items()))
+
+
+async def send(producer: AIOKafkaProducer, letters: Iterable[Letter]) -> None:
+    """Sends records in the order given; returns when all are acknowledged."""
+    await post(producer, pack(producer, letters))

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from deploy.simulation.people import (
     CLOSES_AT,
@@ -17,10 +18,15 @@ from deploy.simulation.people import (
     Person,
 )
 from shared.contracts.fields import write_time
-from shared.contracts.sealed import KeyRing
 
 NAMESPACE = uuid.UUID("6f1f4c1e-48aa-4c43-9a3c-0f2f8a1f48aa")
 SESSION = timedelta(hours=3)
+
+
+class Sealer(Protocol):
+    """Whatever seals fields for a producer, named by the kid of its key."""
+
+    def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def the_wave(people: int) -> Sent:
     return Sent("programme.registry", "/programme", "salur.registry.wave_opened.v1", WAVE, data, OPENS_AT)
 
 
-def the_providers(keys: KeyRing) -> Iterator[Sent]:
+def the_providers(keys: Sealer) -> Iterator[Sent]:
     """Every provider with its account of record, the late one last."""
     for number, provider in enumerate(PROVIDERS):
         sealed = keys.seal({"sub": provider, "number": f"99{number:08d}1000", "name": f"Lembaga {number}"}, "registry")
@@ -79,7 +85,7 @@ def the_money(component: str, amount: int, document: str) -> Sent:
     return Sent("treasury.funding", "/treasury", "salur.treasury.funds_appropriated.v1", WAVE, data, at)
 
 
-def story(person: Person, keys: KeyRing) -> Iterator[Sent]:
+def story(person: Person, keys: Sealer) -> Iterator[Sent]:
     """Admission, accounts, purchase, evidence, rating."""
     yield _admission(person, keys)
     yield from _accounts(person, keys)
@@ -94,7 +100,7 @@ def _request(person: Person, kind: str, source: str, data: Mapping[str, object],
     return Sent("enrollment.requests", source, kind, person.participant_id, body, at)
 
 
-def _admission(person: Person, keys: KeyRing) -> Sent:
+def _admission(person: Person, keys: Sealer) -> Sent:
     claims = {"sub": person.participant_id, "nik": person.nik, "birth_date": person.birth_date.isoformat()}
     data = {
         "wave": WAVE,
@@ -109,7 +115,7 @@ def _admission(person: Person, keys: KeyRing) -> Sent:
     return _request(person, kind, "/registration", data, person.admitted_at)
 
 
-def _accounts(person: Person, keys: KeyRing) -> Iterator[Sent]:
+def _accounts(person: Person, keys: Sealer) -> Iterator[Sent]:
     if person.fate is Fate.NO_ACCOUNT:
         return
     nik = person.nik[:-4] + "9999" if person.fate is Fate.OTHER_NIK else person.nik
@@ -122,7 +128,7 @@ def _accounts(person: Person, keys: KeyRing) -> Iterator[Sent]:
         yield _account(person, keys, person.second_account, nik, "verified", at + timedelta(days=25))
 
 
-def _account(person: Person, keys: KeyRing, number: str, nik: str, kyc: str, at: datetime) -> Sent:
+def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: datetime) -> Sent:
     sealed = keys.seal({"sub": person.participant_id, "number": number, "nik": nik}, "registration")
     data = {"account": {"partner": person.partner, "sealed": sealed}, "kyc": kyc, "linked_at": write_time(at)}
     return _request(person, "salur.registration.account_linked.v1", "/registration", data, at)

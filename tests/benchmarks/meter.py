@@ -1,0 +1,62 @@
+"""What an installation has used so far: processor time, memory, log and disk."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import psutil
+from asyncpg import Connection
+
+from deploy.local.installation import Installation
+from deploy.local.processes import Process
+
+PACKAGES = ("aiokafka", "asyncpg", "faststream", "pydantic")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`cpu_seconds` by process; `wal_bytes` and `disk_bytes` of the database."""
+
+    cpu_seconds: dict[str, float]
+    wal_bytes: int
+    disk_bytes: int
+
+
+async def read_meters(installation: Installation, connection: Connection) -> Reading:
+    wal = await connection.fetchval("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
+    disk = await connection.fetchval("select pg_database_size(current_database())")
+    cpu = {name: sum(map(_seconds, _family(process))) for name, process in _processes(installation).items()}
+    return Reading(cpu, wal, disk)
+
+
+def resident_megabytes(installation: Installation) -> dict[str, float]:
+    """By process; what its children share is counted once."""
+    found = {}
+    for name, process in _processes(installation).items():
+        family = _family(process)
+        shares = [member.memory_full_info().pss if len(family) > 1 else member.memory_info().rss for member in family]
+        found[name] = round(sum(shares) / 2**20, 1)
+    return found
+
+
+async def versions(connection: Connection) -> dict[str, str]:
+    found = {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **found, "postgres": await connection.fetchval("show server_version")}
+
+
+def _processes(installation: Installation) -> dict[str, Process]:
+    found = {name: service.process for name, service in installation.services.items()}
+    found["kafka"], found["postgres"] = installation.kafka.process, installation.postgres.process
+    found["partners"] = installation.partners
+    return {name: process for name, process in found.items() if process is not None}
+
+
+def _family(process: Process) -> list[psutil.Process]:
+    root = psutil.Process(process.pid)
+    return [root, *root.children(recursive=True)]
+
+
+def _seconds(process: psutil.Process) -> float:
+    """Its own time, and that of the children it has seen end."""
+    spent = process.cpu_times()
+    return float(spent.user + spent.system + spent.children_user + spent.children_system)
