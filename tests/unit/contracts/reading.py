@@ -1,0 +1,57 @@
+"""A reader of every topic that outsiders write to, with handlers that are never called."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.contracts import partner, upstream
+from shared.messaging.intake import Intake
+from shared.messaging.message import Message
+from shared.messaging.subscription import Source, Subscription
+from shared.messaging.transaction import Transaction
+from tests.builders import LATER, Event
+
+INBOUND = (*upstream.EVENTS, *partner.EVENTS)
+
+
+async def never_called(_tx: Transaction, _messages: Sequence[Message[Any]]) -> None:
+    raise AssertionError
+
+
+def a_reader(*events: Any, parks_malformed: bool = True) -> Intake:
+    """Reads the topics of these types, of all inbound types by default."""
+    types = events or INBOUND
+    topics = dict.fromkeys(event.topic for event in types)
+    return Intake(
+        Source(
+            topic,
+            tuple(Subscription(event, never_called) for event in types if event.topic == topic),
+            parks_malformed=parks_malformed,
+        )
+        for topic in topics
+    )
+
+
+READER = a_reader()
+
+
+def answer(event: Event, value: bytes | None = None, headers: Any = None) -> tuple[str, str]:
+    """(code, detail) under which the record is parked, ("", "") when it is understood.
+
+    `value` and `headers` stand in for those of the event.
+    """
+    record = event.record()
+    if value is not None:
+        record = replace(record, value=value)
+    if headers is not None:
+        record = replace(record, headers=tuple(headers))
+    return answer_to(record)
+
+
+def answer_to(record: Any) -> tuple[str, str]:
+    item = READER.understand(record, LATER)
+    if item.refusal is None:
+        assert item.message is not None
+        return ("", "")
+    assert item.message is None
+    return (item.refusal.reason.value, item.refusal.detail)

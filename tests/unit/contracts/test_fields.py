@@ -1,0 +1,89 @@
+"""Times, money and text."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from shared.contracts.events import pointer
+from shared.contracts.fields import Rupiah, Text, parse_time, rupiah, write_time
+
+TEXT = TypeAdapter(Text)
+NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2023-02-17T12:00:00Z", NOON),
+        ("2023-02-17T12:00:00.5Z", NOON + timedelta(milliseconds=500)),
+        ("2023-02-17T12:00:00.123456Z", NOON + timedelta(microseconds=123456)),
+        ("2023-02-17T12:00:00.123456789Z", NOON + timedelta(microseconds=123456)),
+        ("2024-02-29T23:59:59Z", datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)),
+        ("2000-01-01T00:00:00Z", datetime(2000, 1, 1, tzinfo=UTC)),
+        ("2099-12-31T23:59:59Z", datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_to_the_microsecond(text: str, moment: datetime) -> None:
+    assert parse_time(text) == moment
+
+
+def test_a_time_is_written_in_utc() -> None:
+    jakarta = NOON.astimezone(timezone(timedelta(hours=7)))
+    assert write_time(jakarta) == "2023-02-17T12:00:00Z"
+    assert write_time(NOON + timedelta(microseconds=1)) == "2023-02-17T12:00:00.000001Z"
+
+
+@pytest.mark.parametrize("amount", [1, 10**12])
+def test_an_amount_is_1_to_a_million_million_rupiah(amount: int) -> None:
+    assert rupiah(amount) == Rupiah(value=amount, currency="IDR")
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10**12 + 1, True, 1.0, "1"])
+def test_no_other_amount_can_be_made(amount: int) -> None:
+    with pytest.raises(ValidationError):
+        rupiah(amount)
+
+
+@pytest.mark.parametrize("text", ["a", "Kelas dibatalkan", "é", "漢字 😀", "x" * 140])
+def test_a_text_may_say_anything_that_can_be_seen(text: str) -> None:
+    assert TEXT.validate_python(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "x" * 141,
+            "a\0b",
+            "a\nb",
+            "a\x1b[31m",
+            "a\x7fb",
+            "a\x85b",
+            "a\u2028b",
+            "a\u202eb",
+            "a\u2066b",
+            "a\u200bb",
+        ),
+        *("a\u200db", "a\ufeffb", "a\u00adb", "e\u0301", "\ue000", "a\ufdd0"),
+    ],
+    ids=ascii,
+)
+def test_a_text_hides_nothing(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TEXT.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    ("location", "text"),
+    [
+        ((), ""),
+        (("sessions", 3, "mode"), "/sessions/3/mode"),
+        (("a/b~c",), "/a~1b~0c"),
+        (("a\nb\x00\u202e",), "/a?b??"),
+        (("x" * 500,), "/" + "x" * 139),
+    ],
+)
+def test_a_pointer_fits_into_a_header_and_can_be_printed(location: tuple[str | int, ...], text: str) -> None:
+    assert pointer(location) == text

@@ -1,0 +1,52 @@
+"""programme.registry has two readers, and each record that breaks a rule is parked by one of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.contracts import upstream
+from shared.messaging.intake import Intake
+from shared.messaging.message import Record
+from shared.messaging.subscription import Source, Subscription
+from tests.builders import LATER, a_provider, a_wave
+from tests.unit.contracts.reading import never_called
+
+TOPIC = "programme.registry"
+
+
+def reader(handled: str, *, parks_malformed: bool) -> Intake:
+    """One that handles this type, and knows the other."""
+    types = (upstream.WAVE_OPENED, upstream.PROVIDER_REGISTERED)
+    subscriptions = (Subscription(event, never_called if event.name == handled else None) for event in types)
+    return Intake([Source(TOPIC, tuple(subscriptions), parks_malformed=parks_malformed)])
+
+
+READERS = {
+    "enrollment": reader(upstream.WAVE_OPENED.name, parks_malformed=True),
+    "payment": reader(upstream.PROVIDER_REGISTERED.name, parks_malformed=False),
+}
+WAVE, PROVIDER = a_wave(), a_provider()
+
+
+@pytest.mark.parametrize(
+    ("record", "parks"),
+    [
+        (replace(WAVE.record(), value=None), "enrollment"),
+        (replace(WAVE.record(), headers=()), "enrollment"),
+        (replace(PROVIDER.record(), value=b"{"), "enrollment"),
+        (replace(PROVIDER.record(), value=b'{"a":1,"a":2}'), "enrollment"),
+        (WAVE.but(quota=0).record(), "enrollment"),
+        (PROVIDER.but(version=0).record(), "payment"),
+        (PROVIDER.but(account="none").record(), "payment"),
+    ],
+)
+def test_what_breaks_a_rule_there_is_parked_by_one_of_them(record: Record, parks: str) -> None:
+    refusals = {name: intake.understand(record, LATER).refusal for name, intake in READERS.items()}
+    assert [name for name, refusal in refusals.items() if refusal] == [parks]
+
+
+def test_what_is_well_formed_goes_to_the_one_that_handles_it() -> None:
+    for event, handler in ((WAVE, "enrollment"), (PROVIDER, "payment")):
+        items = {name: intake.understand(event.record(), LATER) for name, intake in READERS.items()}
+        assert [name for name, item in items.items() if item.message] == [handler]
+        assert not any(item.refusal for item in items.values())

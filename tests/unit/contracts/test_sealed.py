@@ -1,0 +1,231 @@
+"""Sealed fields: what opens, what does not, and that plaintext is never printed."""
+
+import copy
+import json
+import pickle
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jwcrypto import jwe, jwk
+
+from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.sealed import (
+    BlindIndex,
+    KeyRing,
+    Secret,
+    open_identity,
+    open_participant_account,
+    open_provider_account,
+)
+from tests.builders import keys_folder, programme_keys
+
+PERSON = "4810000000000017"
+IDENTITY = {"sub": PERSON, "nik": "3273015204960001", "birth_date": "1996-04-12"}
+ACCOUNT = {"sub": PERSON, "number": "081200000001", "nik": "3273015204960001"}
+PROVIDER = {"sub": "LP0001", "number": "8800000001", "name": "Lembaga Pelatihan"}
+AGREED = {"alg": "dir", "enc": "A256GCM", "kid": "registration"}
+Opener = Callable[[KeyRing, str, str], object]
+
+
+def key_of(kid: str) -> dict[str, str]:
+    keys = json.loads((keys_folder() / "programme.jwks.json").read_text())["keys"]
+    found: dict[str, str] = next(key for key in keys if key["kid"] == kid)
+    return found
+
+
+def foreign(header: dict[str, Any], plaintext: bytes, key: dict[str, str] | None = None) -> str:
+    """Sealed by another library."""
+    token = jwe.JWE(plaintext, json.dumps(header))
+    token.allowed_algs = ["dir", "A256GCM", "A128GCM", "A256KW", "A128CBC-HS256"]
+    token.add_recipient(jwk.JWK(**(key or key_of("registration"))))
+    return str(token.serialize(compact=True))
+
+
+def with_header(header: object, sealed: str | None = None) -> str:
+    """A whole token under a header that was put in later."""
+    _, rest = (sealed or programme_keys().seal(IDENTITY)).split(".", 1)
+    return urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=") + "." + rest
+
+
+def assert_bad_seal(opener: Callable[[], object]) -> None:
+    with pytest.raises(Parked) as caught:
+        opener()
+    assert caught.value.reason is ParkReason.BAD_SEAL
+    assert caught.value.detail == ""
+
+
+@pytest.mark.parametrize(
+    ("opener", "claims"),
+    [(open_identity, IDENTITY), (open_participant_account, ACCOUNT), (open_provider_account, PROVIDER)],
+)
+def test_a_field_opens_for_the_one_it_speaks_of_and_for_nobody_else(opener: Opener, claims: dict[str, str]) -> None:
+    token = programme_keys().seal(claims, "registration")
+    assert opener(programme_keys(), token, claims["sub"])
+    assert_bad_seal(lambda: opener(programme_keys(), token, "4810000000000018"))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": PERSON, "nik": "1"},
+        {**IDENTITY, "name": "x"},
+        {**IDENTITY, "nik": 3273015204960001},
+        {**IDENTITY, "nik": None},
+        {**IDENTITY, "sub": int(PERSON)},
+        {"nik": "1", "birth_date": "1996-04-12"},
+        ACCOUNT,
+        {},
+    ],
+    ids=str,
+)
+def test_the_plaintext_has_the_agreed_fields_as_texts_and_no_others(claims: dict[str, object]) -> None:
+    token = programme_keys().seal(claims, "registration")
+    assert_bad_seal(lambda: open_identity(programme_keys(), token, PERSON))
+
+
+@pytest.mark.parametrize("number", ["", "1 2", "12-3", "٣", "1" * 35, "12\n"], ids=ascii)
+def test_an_account_number_is_1_to_34_letters_and_digits(number: str) -> None:
+    token = programme_keys().seal({**ACCOUNT, "number": number})
+    assert_bad_seal(lambda: open_participant_account(programme_keys(), token, PERSON))
+
+
+@pytest.mark.parametrize(
+    "plaintext",
+    [
+        *(b"", b"null", b"[]", b'"text"', b"{", b"\xff", b'{"sub":"' + PERSON.encode() + b'","sub":"x"}'),
+        *(b'\xef\xbb\xbf{"sub":"x"}', '{"sub":"x"}'.encode("utf-16"), b'{"sub":"\\ud800"}', b'{"sub":NaN}'),
+        b'{"a":' * 17 + b"1" + b"}" * 17,
+    ],
+)
+def test_the_plaintext_is_one_strict_json_object(plaintext: bytes) -> None:
+    token = programme_keys().seal_bytes(plaintext)
+    assert_bad_seal(lambda: programme_keys().open(token))
+
+
+WHOLE = programme_keys().seal(IDENTITY, "registration")
+HEADER, KEY, NONCE, SEALED, TAG = WHOLE.split(".")
+TOKENS = {
+    "no JWE at all": "hello",
+    "nothing": "",
+    "points": "....",
+    "four parts": f"{HEADER}.{NONCE}.{SEALED}.{TAG}",
+    "six parts": WHOLE + ".x",
+    "not ASCII": "\u00e9" + WHOLE,
+    "a blank after it": WHOLE + " ",
+    "a line break inside": WHOLE.replace(".", ".\n", 1),
+    "one bit changed": WHOLE[:-30] + ("A" if WHOLE[-30] != "A" else "B") + WHOLE[-29:],
+    "a short tag": ".".join((HEADER, KEY, NONCE, SEALED, TAG[:16])),
+    "no tag": f"{HEADER}.{KEY}.{NONCE}.{SEALED}.",
+    "no nonce": f"{HEADER}.{KEY}..{SEALED}.{TAG}",
+    "an encrypted key where none belongs": f"{HEADER}.AAAA.{NONCE}.{SEALED}.{TAG}",
+    "A30 alg none": with_header({**AGREED, "alg": "none"}),
+    "A30 another alg": with_header({**AGREED, "alg": "A256KW"}),
+    "A30 A256KW in earnest": foreign({**AGREED, "alg": "A256KW"}, json.dumps(IDENTITY).encode()),
+    "A30 another enc": with_header({**AGREED, "enc": "A128GCM"}),
+    "A31 crit": with_header({**AGREED, "crit": ["exp"], "exp": 1}),
+    "A31 crit, empty": with_header({**AGREED, "crit": []}),
+    "A32 an unknown kid": with_header({**AGREED, "kid": "stranger"}),
+    "A32 another's kid": with_header({**AGREED, "kid": "pintar"}),
+    "A32 no kid": with_header({"alg": "dir", "enc": "A256GCM"}),
+    "A32 a kid that is a list": with_header({**AGREED, "kid": ["registration"]}),
+    "A32 jku": with_header({**AGREED, "jku": "https://127.0.0.1/keys"}),
+    "A32 jwk": with_header({**AGREED, "jwk": {"kty": "oct", "k": "AAAA"}}),
+    "A36 zip": foreign({**AGREED, "zip": "DEF"}, json.dumps(IDENTITY).encode()),
+    "A36 zip that unpacks to megabytes": foreign({**AGREED, "zip": "DEF"}, b" " * 4_000_000),
+    "a header that is a list": with_header([AGREED]),
+    "a header that is null": with_header(None),
+    "a header that is no JSON": "AAAA." + WHOLE.split(".", 1)[1],
+}
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_a_token_that_is_not_exactly_as_agreed_does_not_open(token: str) -> None:
+    assert_bad_seal(lambda: programme_keys().open(token))
+
+
+def test_another_library_opens_what_we_seal() -> None:
+    token = jwe.JWE()
+    token.allowed_algs = ["dir", "A256GCM"]
+    token.deserialize(WHOLE, jwk.JWK(**key_of("registration")))
+    assert json.loads(token.payload) == IDENTITY
+    assert token.jose_header == AGREED
+
+
+def test_we_open_what_another_library_seals() -> None:
+    assert programme_keys().open(foreign(AGREED, json.dumps(IDENTITY).encode())) == IDENTITY
+    assert programme_keys().open(foreign({**AGREED, "typ": "JWE"}, b'{"sub":"x"}')) == {"sub": "x"}
+
+
+def test_the_same_never_looks_the_same_twice() -> None:
+    assert programme_keys().seal(IDENTITY) != programme_keys().seal(IDENTITY)
+
+
+@pytest.mark.parametrize("size", [0, 256 * 1024, 2 * 1024 * 1024])
+def test_bytes_as_long_as_a_record_gets_open_again(size: int) -> None:
+    data = b"\x00" * size
+    assert programme_keys().open_bytes(programme_keys().seal_bytes(data)) == data
+
+
+def test_the_first_key_seals_and_every_key_opens(tmp_path: Path) -> None:
+    path = keys_folder() / "programme.jwks.json"
+    keys = json.loads(path.read_text())["keys"]
+    turned = tmp_path / "turned.jwks.json"
+    turned.write_text(json.dumps({"keys": keys[::-1]}))
+    ring = KeyRing.load(turned)
+    assert ring.current == keys[-1]["kid"]
+    assert ring.kids == tuple(key["kid"] for key in keys[::-1])
+    assert ring.open(WHOLE) == IDENTITY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"keys":[]}', '{"keys":7}', '{"keys":[7]}', '{"keys":[{"kty":"oct","k":"AAAA"}]}'),
+        '{"keys":[{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAA","kid":"short"}]}',
+        '{"keys":[{"kty":"oct","k":"","kid":"empty"}]}',
+        json.dumps({"keys": [key_of("registration")] * 2}),
+    ],
+)
+def test_a_key_set_that_cannot_be_used_is_refused_when_it_is_loaded(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "some.jwks.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"some\.jwks\.json"):
+        KeyRing.load(path)
+
+
+def test_a_secret_prints_nothing_of_itself() -> None:
+    secret = Secret("3273015204960001")
+    identity = open_identity(programme_keys(), WHOLE, PERSON)
+    account = open_participant_account(programme_keys(), programme_keys().seal(ACCOUNT), PERSON)
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>40}", "%s" % secret, f"{[secret]}", f"{identity}"]  # noqa: UP031
+    for text in (*shown, f"{account!r}", f"{Parked(ParkReason.BAD_SEAL)!r}"):
+        assert not any(plain in text for plain in ("3273015204960001", "1996-04-12", "081200000001"))
+
+
+def test_a_secret_is_revealed_only_when_asked_and_written_nowhere() -> None:
+    secret = Secret("3273015204960001")
+    assert secret.reveal() == "3273015204960001"
+    assert secret == Secret("3273015204960001")
+    assert secret != "3273015204960001"
+    for write in (pickle.dumps, json.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            write(secret)
+
+
+def test_equality_of_secrets_is_asked_of_a_keyed_hash(tmp_path: Path) -> None:
+    path = tmp_path / "index.key"
+    path.write_text(urlsafe_b64encode(b"\x0b" * 32).decode())
+    index = BlindIndex.load(path)
+    # As OpenSSL computes it.
+    assert index.of("Hi There") == "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7"
+    assert index.digest("Hi There").hex() == index.of("Hi There")
+
+
+def test_a_blind_index_wants_256_bits(tmp_path: Path) -> None:
+    path = tmp_path / "index.key"
+    path.write_text("AAAA")
+    with pytest.raises(ValueError, match="256 bits"):
+        BlindIndex.load(path)

@@ -1,0 +1,42 @@
+"""Topics, and the lane of a key."""
+
+import pytest
+from aiokafka.partitioner import murmur2
+
+from shared.contracts import completion, enrollment, partner, payment, upstream
+from shared.contracts.topics import LANES, TOPICS, disbursement_reports, disbursements, lane_of
+
+# Hashes that the Java client gives, as signed 32-bit integers.
+JAVA = {
+    "21": -973932308,
+    "foobar": -790332482,
+    "a-little-bit-long-string": -985981536,
+    "a-little-bit-longer-string": -1486304829,
+    "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    "abc": 479470107,
+}
+
+
+@pytest.mark.parametrize(("key", "hashed"), JAVA.items())
+def test_a_key_is_hashed_as_java_does_it(key: str, hashed: int) -> None:
+    assert murmur2(key.encode()) & 0xFFFFFFFF == hashed & 0xFFFFFFFF
+    assert lane_of(key) == (hashed & 0x7FFFFFFF) % LANES
+
+
+def test_every_lane_is_somebodys() -> None:
+    assert {lane_of(f"{number:016}") for number in range(1000)} == set(range(LANES))
+
+
+def test_what_touches_a_participant_has_a_partition_for_each_lane() -> None:
+    assert {topic.name for topic in TOPICS if topic.partitions != LANES} == {"programme.registry", "treasury.funding"}
+
+
+def test_every_type_stands_on_a_topic_that_is_there() -> None:
+    names = {topic.name for topic in TOPICS} | {"disbursements", "disbursement-reports"}
+    everything = (upstream, partner, enrollment, completion, payment)
+    assert {event.topic for module in everything for event in module.EVENTS} <= names
+    assert {event.topic for event in payment.TO_PARTNERS} <= names
+
+
+def test_a_partner_has_a_topic_each_way() -> None:
+    assert (disbursements("bni"), disbursement_reports("bni")) == ("disbursements.bni", "disbursement-reports.bni")
