@@ -6,8 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy.local.paths import CACHE, VAR
+from deploy.local.paths import VAR
 from deploy.local.running import forget, still_running
+
+KEPT_FOLDERS = ("kafka", "keys", "ledgers", "log", "postgres", "run")
+KEPT_FILES = ("clock-offset", "salur.env")
 
 
 def down(folder: Path) -> None:
@@ -19,14 +22,11 @@ def down(folder: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Throw away everything in `folder` but what was only downloaded."""
-    for path in folder.iterdir() if folder.exists() else ():
-        if path == CACHE:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    """Throw away what the installation kept in `folder`; what a demo or a benchmark wrote there is not its own."""
+    for name in KEPT_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in KEPT_FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

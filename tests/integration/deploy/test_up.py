@@ -107,8 +107,9 @@ def test_down_ends_everything_and_keeps_the_data_and_clean_throws_it_away(
     assert not any(process.alive for process in installation.processes())
     assert (folder / "kafka" / "data" / "meta.properties").exists()
 
+    (folder / "demo").mkdir()
     clean(folder)
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["demo"]
     assert not any(_listens(int(wishes[setting])) for setting, _ in PORT_SETTINGS.values())
 
 
