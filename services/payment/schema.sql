@@ -1,0 +1,346 @@
+-- What the migrations of services.payment add up to. Generated: change the migrations instead.
+
+create table account (
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    partner        text                     not null,
+    account        text                     not null,
+    verified       boolean                  not null,
+    same_identity  boolean                  not null,
+    linked_at      timestamp with time zone not null,
+    constraint account_pkey PRIMARY KEY (participant_id)
+);
+comment on table account is 'The account a participant linked last, by the time of linking.';
+
+create table appropriation (
+    document        text                     not null,
+    component       text                     not null,
+    wave            text                     not null,
+    amount          bigint                   not null,
+    appropriated_at timestamp with time zone not null,
+    constraint appropriation_pkey PRIMARY KEY (document, component),
+    constraint appropriation_amount_check CHECK ((amount > 0)),
+    constraint appropriation_component_check CHECK ((component = ANY (ARRAY['training'::text, 'incentive'::text, 'survey'::text])))
+);
+comment on table appropriation is 'Money the treasury gave to a wave, by document.';
+
+create table attempt (
+    reference         text                     not null,
+    lane              smallint                 not null,
+    redeem_code       text,
+    benefit           text,
+    number            smallint,
+    partner           text                     not null,
+    amount            bigint                   not null,
+    account           text                     not null,
+    instructed_at     timestamp with time zone not null,
+    answer_by         timestamp with time zone not null,
+    accepted_at       timestamp with time zone,
+    settled_at        timestamp with time zone,
+    rejected_at       timestamp with time zone,
+    reason            text,
+    partner_reference text,
+    constraint attempt_pkey PRIMARY KEY (reference),
+    constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
+    constraint attempt_amount_check CHECK ((amount > 0)),
+    constraint one_final_word CHECK (((settled_at IS NULL) OR (rejected_at IS NULL)))
+);
+CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
+CREATE TRIGGER a_final_word_never_changes BEFORE UPDATE ON attempt FOR EACH ROW WHEN (((old.settled_at IS NOT NULL) OR (old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table attempt is 'What a partner was told under a reference, unique for ever, and what it answered.';
+comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
+comment on column attempt.account is 'The account sealed for the partner, as it was said.';
+
+create table book (
+    lane   smallint not null,
+    number bigint   not null,
+    hash   bytea    not null,
+    constraint book_pkey PRIMARY KEY (lane)
+);
+comment on table book is 'The last row of each book; -1 is the treasury''s own.';
+
+create table claim (
+    kind  text not null,
+    key   text not null,
+    owner text not null,
+    constraint claim_pkey PRIMARY KEY (kind, key)
+);
+comment on table claim is 'Keys that are unique across lanes, for ever.';
+
+create table disbursement (
+    redeem_code    text                     not null,
+    benefit        text                     not null,
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    wave           text                     not null,
+    component      text                     not null,
+    payee          text                     not null,
+    amount         bigint                   not null,
+    due_at         timestamp with time zone not null,
+    state          text                     not null,
+    reason         text,
+    attempt        smallint                 not null,
+    reference      text,
+    partner        text,
+    tried_version  bigint                   not null,
+    approved       boolean                  not null default false,
+    look_again_at  timestamp with time zone,
+    changed_at     timestamp with time zone not null,
+    constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
+    constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
+    constraint disbursement_amount_check CHECK ((amount > 0)),
+    constraint disbursement_attempt_check CHECK ((attempt >= 0)),
+    constraint disbursement_component_check CHECK ((component = ANY (ARRAY['training'::text, 'incentive'::text, 'survey'::text]))),
+    constraint disbursement_payee_check CHECK ((payee = ANY (ARRAY['provider'::text, 'participant'::text]))),
+    constraint disbursement_reason_check CHECK ((reason = ANY (ARRAY['no_account'::text, 'account_other_nik'::text, 'account_unverified'::text, 'account_full'::text, 'account_closed'::text, 'account_invalid'::text, 'no_provider_account'::text, 'no_funds'::text, 'needs_approval'::text, 'partner_paused'::text, 'halted'::text, 'partner_rejected'::text]))),
+    constraint disbursement_state_check CHECK ((state = ANY (ARRAY['held'::text, 'instructed'::text, 'accepted'::text, 'settled'::text, 'failed'::text]))),
+    constraint held_for_a_reason CHECK (((state = 'held'::text) = (reason IS NOT NULL))),
+    constraint only_held_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::text)))
+);
+CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (state = 'held'::text);
+CREATE INDEX disbursement_look_again ON disbursement USING btree (lane, look_again_at) WHERE (look_again_at IS NOT NULL);
+CREATE UNIQUE INDEX one_first_incentive_per_participant ON disbursement USING btree (participant_id) WHERE (benefit = 'incentive_1'::text);
+CREATE TRIGGER a_final_disbursement_never_changes BEFORE UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::text, 'failed'::text]))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
+comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
+comment on column disbursement.look_again_at is 'When the clock looks at it: to ask the partner, or to try again.';
+
+create table enrollment (
+    redeem_code         text                     not null,
+    participant_id      text                     not null,
+    lane                smallint                 not null,
+    wave                text                     not null,
+    provider_id         text                     not null,
+    benefits            jsonb                    not null,
+    completed_at        timestamp with time zone,
+    completion_noted_at timestamp with time zone,
+    is_first            boolean                  not null default false,
+    rated_at            timestamp with time zone,
+    constraint enrollment_pkey PRIMARY KEY (redeem_code),
+    constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL))),
+    constraint only_a_completed_training_is_first CHECK (((completed_at IS NOT NULL) OR (NOT is_first)))
+);
+CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
+comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
+
+create table funds (
+    wave         text   not null,
+    component    text   not null,
+    appropriated bigint not null,
+    drawn        bigint not null default 0,
+    constraint funds_pkey PRIMARY KEY (wave, component),
+    constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (drawn <= appropriated)))
+);
+comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
+
+create table halt (
+    scope text                     not null,
+    since timestamp with time zone not null,
+    who   text                     not null,
+    why   text                     not null,
+    constraint halt_pkey PRIMARY KEY (scope)
+);
+comment on table halt is 'The operator''s switch: a partner, or all. What is due is held; intake goes on.';
+
+create table lane (
+    lane              smallint                 not null,
+    era               bigint                   not null default 0,
+    stopped_reason    text,
+    stopped_detail    text,
+    stopped_at        timestamp with time zone,
+    set_aside         boolean                  not null default false,
+    catching_up_since timestamp with time zone,
+    constraint lane_pkey PRIMARY KEY (lane),
+    constraint a_stop_has_its_time CHECK (((stopped_reason IS NULL) = (stopped_at IS NULL)))
+);
+comment on table lane is 'One row per lane: its writer holds the row lock. era grows with every writing session.';
+comment on column lane.set_aside is 'Records of this lane from external topics wait under (lane, n) and come first.';
+comment on column lane.catching_up_since is 'Something was adopted from our own topics after a restore; null again when the inputs are read through.';
+
+create table migration (
+    component  text                     not null,
+    number     integer                  not null,
+    name       text                     not null,
+    checksum   text                     not null,
+    applied_at timestamp with time zone not null,
+    constraint migration_pkey PRIMARY KEY (component, number)
+);
+
+create table operation (
+    number        bigint                   not null,
+    at            timestamp with time zone not null,
+    verb          text                     not null,
+    who           text                     not null,
+    why           text                     not null,
+    detail        jsonb                    not null,
+    previous_hash bytea                    not null,
+    hash          bytea                    not null,
+    constraint operation_pkey PRIMARY KEY (number),
+    constraint operation_who_check CHECK ((who <> ''::text)),
+    constraint operation_why_check CHECK ((why <> ''::text))
+);
+CREATE TRIGGER operation_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON operation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table operation is 'What operators did, each row sealing the one before.';
+
+create table page (
+    topic          text                     not null,
+    lane           smallint                 not null,
+    era            bigint                   not null,
+    era_first      bigint                   not null,
+    first_sequence bigint                   not null,
+    last_sequence  bigint                   not null,
+    said_at        timestamp with time zone not null,
+    adopted        boolean                  not null default false,
+    events         bytea                    not null,
+    constraint page_pkey PRIMARY KEY (topic, lane, first_sequence, era),
+    constraint page_check CHECK ((last_sequence >= first_sequence))
+);
+CREATE INDEX page_by_age ON page USING btree (said_at);
+comment on table page is 'What one transaction wrote to one topic in one lane: the outbox, and the source to say it again.';
+
+create table parked (
+    id          bigint                   not null generated always as identity,
+    reason      text                     not null,
+    detail      text                     not null,
+    lane        smallint,
+    topic       text                     not null,
+    partition   smallint                 not null,
+    "offset"    bigint                   not null,
+    ce_id       text,
+    ce_source   text,
+    ce_type     text,
+    size        integer                  not null,
+    sha256      bytea                    not null,
+    sealed      text                     not null,
+    parked_at   timestamp with time zone not null,
+    replayed_at timestamp with time zone,
+    closed_at   timestamp with time zone,
+    constraint parked_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
+CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
+comment on table parked is 'Records that broke a rule, with their bytes sealed.';
+
+create table "position" (
+    topic          text                     not null,
+    partition      smallint                 not null,
+    next_offset    bigint                   not null default 0,
+    era            bigint                   not null default 0,
+    last_sequence  bigint                   not null default 0,
+    last_offset    bigint,
+    last_digest    bytea,
+    gap_since      timestamp with time zone,
+    stopped_reason text,
+    constraint position_pkey PRIMARY KEY (topic, partition),
+    constraint position_next_offset_check CHECK ((next_offset >= 0))
+);
+comment on table "position" is 'Where this service stopped reading; moves only with the effect, by compare-and-set.';
+comment on column "position".last_digest is 'Short hash of the record at last_offset: is it still our topic?';
+
+create table provider (
+    provider_id text    not null,
+    version     integer not null,
+    partner     text    not null,
+    account     text    not null,
+    content     text    not null,
+    constraint provider_pkey PRIMARY KEY (provider_id, version),
+    constraint provider_version_check CHECK ((version > 0))
+);
+comment on table provider is 'Accounts of record; the highest version counts.';
+comment on column provider.account is 'Sealed as it came in.';
+comment on column provider.content is 'Keyed hash of what the version says, seal opened: the same version with other content is a conflict.';
+
+create table publication (
+    topic          text     not null,
+    lane           smallint not null,
+    published      bigint   not null default 0,
+    mark_offset    bigint,
+    mark_id        text,
+    say_again_from bigint,
+    constraint publication_pkey PRIMARY KEY (topic, lane)
+);
+comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
+
+create table purse (
+    lane      smallint not null,
+    wave      text     not null,
+    component text     not null,
+    drawn     bigint   not null,
+    spent     bigint   not null default 0,
+    constraint purse_pkey PRIMARY KEY (lane, wave, component),
+    constraint never_more_than_drawn CHECK (((spent >= 0) AND (spent <= drawn)))
+);
+comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects.';
+
+create table sequence (
+    topic         text     not null,
+    lane          smallint not null,
+    next_sequence bigint   not null default 1,
+    era_first     bigint   not null default 1,
+    constraint sequence_pkey PRIMARY KEY (topic, lane),
+    constraint sequence_lane_fkey FOREIGN KEY (lane) REFERENCES lane(lane),
+    constraint sequence_check CHECK (((era_first >= 1) AND (era_first <= next_sequence))),
+    constraint sequence_next_sequence_check CHECK ((next_sequence >= 1))
+);
+comment on table sequence is 'The next number of each topic and lane, drawn under the lane lock, gapless because it commits with the page.';
+
+create table tally (
+    lane          smallint not null,
+    state         text     not null,
+    partner       text     not null,
+    benefit       text     not null,
+    reason        text     not null,
+    disbursements bigint   not null,
+    rupiah        bigint   not null,
+    constraint tally_pkey PRIMARY KEY (lane, state, partner, benefit, reason)
+);
+comment on table tally is 'How many disbursements stand where, counted as they move; an empty text for none.';
+
+create table transfer (
+    lane      smallint                 not null,
+    number    bigint                   not null,
+    wave      text                     not null,
+    component text                     not null,
+    debit     text                     not null,
+    credit    text                     not null,
+    amount    bigint                   not null,
+    reference text,
+    at        timestamp with time zone not null,
+    hash      bytea                    not null,
+    constraint transfer_pkey PRIMARY KEY (lane, number),
+    constraint transfer_amount_check CHECK ((amount > 0)),
+    constraint transfer_number_check CHECK ((number > 0)),
+    constraint two_sides CHECK ((debit <> credit))
+);
+CREATE INDEX transfer_by_time ON transfer USING brin (at);
+CREATE TRIGGER transfers_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON transfer FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table transfer is 'The books: value moves from credit to debit, each row seals the one before.';
+
+create table waiting (
+    id        bigint                   not null generated always as identity,
+    lane      smallint,
+    kind      text                     not null,
+    key       text                     not null,
+    topic     text                     not null,
+    partition smallint                 not null,
+    "offset"  bigint                   not null,
+    since     timestamp with time zone not null,
+    due       timestamp with time zone,
+    record    bytea                    not null,
+    constraint waiting_pkey PRIMARY KEY (id)
+);
+CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
+CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, id);
+comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
+
+CREATE OR REPLACE FUNCTION refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_change_of_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception '% is final', tg_table_name using errcode = 'restrict_violation'; end $function$;

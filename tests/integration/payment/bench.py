@@ -1,0 +1,204 @@
+"""The payment service on a real database, fed by hand: what the engine does around a transaction, without Kafka."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from asyncpg import Connection
+from joserfc.jwk import OctKey
+
+from services.payment.app import parts
+from services.payment.domain.reference import lane_in
+from services.payment.settings import PaymentSettings
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import LANES, TOPICS
+from shared.messaging.dispatch import dispatch
+from shared.messaging.intake import Intake
+from shared.messaging.lane import insert_rows
+from shared.messaging.operations import Operator, Outcome
+from shared.messaging.page import Page, Said
+from shared.messaging.session import Body, Session
+from shared.messaging.transaction import Terms, Transaction
+from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.session import connect
+from shared.runtime.parts import ServiceParts
+from tests.builders import LATER, Event, a_provider, funds, keys_folder
+from tests.infrastructure import Database
+from tests.integration.payment.facts import reported
+
+ALL_LANES = range(LANES)
+_offsets = count(1)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What a partner was told, its account opened with the partner's key."""
+
+    partner: str
+    reference: str
+    amount: int
+    benefit: str
+    number: str
+    sealed: str
+
+
+@dataclass
+class Bench:
+    """One session of the service. `said` collects what was announced on `payment.events`, as (name, data)."""
+
+    connection: Connection
+    session: Session
+    parts: ServiceParts
+    intake: Intake
+    now: datetime = LATER
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    async def receive(self, *events: Event) -> None:
+        """One batch."""
+        items = [self.intake.understand(event.record(next(_offsets)), self.now) for event in events]
+
+        async def body(tx: Transaction) -> None:
+            await dispatch(tx, self.intake, items)
+
+        lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
+        await self._run(lanes, body)
+
+    async def prepare(self, **rupiah: int) -> None:
+        """A provider with an account and money for both components, unless told otherwise."""
+        amounts = {"training": 10**9, "incentive": 10**9} | rupiah
+        await self.receive(a_provider(), *(funds("48", name, rupiah=amount) for name, amount in amounts.items()))
+
+    async def sweep(self, *names: str, lanes: Sequence[int] = ALL_LANES) -> int:
+        """Runs the service's timers until nothing is due; returns how much was done."""
+        done = 0
+        for timer in self.parts.timers:
+            if names and timer.name not in names:
+                continue
+            while portion := await self._portion(timer.sweep, lanes):
+                done += portion
+        return done
+
+    async def _portion(self, sweep: Any, lanes: Sequence[int]) -> int:
+        done = 0
+
+        async def body(tx: Transaction) -> None:
+            nonlocal done
+            done = await sweep(tx, lanes)
+
+        await self._run(set(lanes), body)
+        return done
+
+    async def operate(self, deed: Callable[..., Awaitable[Outcome]], *arguments: str | None) -> bool:
+        """Does what an operator does, in a transaction; returns whether anything changed."""
+        async with self.connection.transaction():
+            outcome = await deed(self.connection, Operator("the night shift", "a call", self.now), *arguments)
+        return outcome.changed
+
+    async def report(self, reference: str, status: str, reason: str | None = None, **changes: Any) -> None:
+        """The partner that was told answers."""
+        await self.receive(self.answer(reference, status, reason, **changes))
+
+    def answer(self, reference: str, status: str, reason: str | None = None, **changes: Any) -> Event:
+        told = next(i for i in self.instructions if i.reference == reference)
+        partner, amount = changes.get("partner", told.partner), changes.get("amount", told.amount)
+        return reported(partner, reference, status, amount, reason)
+
+    async def adopt(self, pages: Sequence[Page], *, whole: bool = True) -> None:
+        """What stands in our own topics beyond our pages after a restore."""
+        adopt = self.parts.adopt
+        assert adopt is not None
+        for page in pages:
+            events: Sequence[Said] = page.events
+
+            async def body(tx: Transaction, page: Page = page, events: Sequence[Said] = events) -> None:
+                await adopt(tx, page.lane, page.topic, events, whole)
+
+            await self._run({page.lane}, body)
+
+    async def _run(self, lanes: set[int], body: Body) -> None:
+        pages = await self.session.transact(lanes, body, now=self.now, read_through=self.now)
+        for page in pages:
+            self._note(page)
+
+    def _note(self, page: Page) -> None:
+        if page.topic.startswith("dead-letters"):
+            return
+        self.pages.append(page)
+        for event in page.events:
+            data = json.loads(event.data)
+            if page.topic == "payment.events":
+                self.said.append((event.type.split(".")[2].removeprefix("disbursement_"), data))
+            elif event.type.endswith("status_requested.v1"):
+                self.questions.append(data["reference"])
+            else:
+                self.instructions.append(_opened(page.topic.partition(".")[2], page.lane, data))
+
+    def words(self, benefit: str) -> list[str]:
+        """What was said of a benefit, in order; a hold with its reason."""
+        return [
+            f"{word}({data['reason']})" if word == "held" else word
+            for word, data in self.said
+            if data["benefit"] == benefit
+        ]
+
+    def told(self, benefit: str) -> list[Instruction]:
+        return [i for i in self.instructions if i.benefit == benefit]
+
+    async def state(self, benefit: str, code: str | None = None) -> str:
+        """`settled`, or `held(no_funds)`; empty if nothing is due."""
+        row = await self.connection.fetchrow(
+            "select state, reason from disbursement where benefit = $1 and ($2::text is null or redeem_code = $2)",
+            benefit,
+            code,
+        )
+        return "" if row is None else f"{row['state']}({row['reason']})" if row["reason"] else row["state"]
+
+    async def parked(self) -> list[str]:
+        rows = await self.connection.fetch("select reason from parked order by id")
+        return [row["reason"] for row in rows]
+
+    async def halts(self) -> list[str]:
+        return [row["scope"] for row in await self.connection.fetch("select scope from halt order by scope")]
+
+    async def balance(self, account: str) -> int:
+        """What the books say, over all waves."""
+        query = "select coalesce(sum(case when debit = $1 then amount else -amount end), 0) from transfer"
+        return int(await self.connection.fetchval(f"{query} where $1 in (debit, credit)", account))
+
+    async def breaches(self) -> list[str]:
+        return [breach for invariant in self.parts.invariants for breach in await invariant.check(self.connection)]
+
+
+async def a_bench(database: Database, **settings: Any) -> Bench:
+    """The service's schema, made by its migrations, and a session in it."""
+    url = database.url_of("payment")
+    await migrate(url, migrations_of("services.payment"))
+    connection = await connect(url, "writer")
+    service = parts(PaymentSettings(keys_folder=keys_folder(), **settings))
+    await insert_rows(connection, service.own_topics)
+    intake = Intake(service.sources)
+    terms = Terms(
+        service="payment",
+        vault=KeyRing({"test": OctKey.generate_key(256, {"kid": "test"})}),
+        internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
+        wait_at_most=timedelta(hours=24),
+        waiting_per_key=1000,
+    )
+    return Bench(connection, Session(connection, terms, intake, lambda: 1), service, intake)
+
+
+def _opened(partner: str, lane: int, data: dict[str, Any]) -> Instruction:
+    """What the partner sees. The reference names the lane, and the account is sealed for this reference alone."""
+    sealed = data["payee"]["account"]
+    claims = KeyRing.load(keys_folder() / f"{partner}.jwks.json").open(sealed)
+    assert claims["sub"] == data["reference"]
+    assert lane_in(data["reference"], LANES) == lane
+    return Instruction(
+        partner, data["reference"], data["amount"]["value"], data["benefit"], str(claims["number"]), sealed
+    )

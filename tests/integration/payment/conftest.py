@@ -1,0 +1,17 @@
+"""The payment service without Kafka, on a real Postgres."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.infrastructure import Database
+from tests.integration.payment.bench import Bench, a_bench
+
+
+@pytest.fixture
+async def bench(database: Database) -> AsyncIterator[Bench]:
+    """A fresh schema of the service, and a session in it. At the end every invariant holds."""
+    bench = await a_bench(database)
+    yield bench
+    assert await bench.breaches() == []
+    await bench.connection.close()

@@ -1,0 +1,168 @@
+"""What enrollment, completion and partners say to payment."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.contracts import completion, enrollment
+from shared.contracts.events import EventType
+from shared.contracts.fields import rupiah
+from shared.contracts.topics import LANES, disbursement_reports, lane_of
+from shared.messaging.message import Record
+from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, seal
+
+PARTICIPANT = "4810000000000017"
+CODE = "PRAT0AB12CD3"
+FEE, INCENTIVE = 1_500_000, 600_000
+BOUGHT_AT = ADMITTED_AT + timedelta(days=1)
+COMPLETED_AT = BOUGHT_AT + timedelta(days=3)
+
+
+def a_number(participant: str) -> str:
+    """An account number that is nobody else's."""
+    return f"0812{participant[-8:]}"
+
+
+def linked(
+    participant: str = PARTICIPANT,
+    *,
+    partner: str = "gopay",
+    number: str = "",
+    day: int = 0,
+    verified: bool = True,
+    same_identity: bool = True,
+) -> Event:
+    """`account_linked`, some days after admission."""
+    claims = {"sub": participant, "number": number or a_number(participant), "nik": "3273" + "0" * 12}
+    data = enrollment.AccountLinked.model_validate(
+        {
+            "participant_id": participant,
+            "partner": partner,
+            "account": seal(claims),
+            "verified": verified,
+            "same_identity": same_identity,
+            "linked_at": ADMITTED_AT + timedelta(days=day),
+        }
+    )
+    return _internal(enrollment.ACCOUNT_LINKED, data)
+
+
+def confirmed(
+    participant: str = PARTICIPANT,
+    code: str = CODE,
+    *,
+    wave: str = "48",
+    provider: str = PROVIDER,
+    fee: int = FEE,
+    incentive: int = INCENTIVE,
+) -> Event:
+    """`enrollment_confirmed` with a fee and an incentive for the first training."""
+    benefits = (
+        enrollment.Benefit(
+            benefit="fee", amount=rupiah(fee), payee="provider", milestone="completed", first_training_only=False
+        ),
+        enrollment.Benefit(
+            benefit="incentive_1",
+            amount=rupiah(incentive),
+            payee="participant",
+            milestone="rated",
+            first_training_only=True,
+        ),
+    )
+    data = enrollment.EnrollmentConfirmed(
+        participant_id=participant,
+        redeem_code=code,
+        wave=wave,
+        scheme="normal-2023",
+        scheme_version=1,
+        platform="pintar",
+        provider_id=provider,
+        course_code="C-0815",
+        schedule_code="S-0815-03",
+        mode="online",
+        price=rupiah(fee),
+        hours=18,
+        purchased_at=BOUGHT_AT,
+        sessions=(),
+        requires=enrollment.Requirements(post_test="passed", graded=True, certificate=False),
+        whole_span=False,
+        evidence_days=30,
+        complete_within_days=30,
+        benefits=benefits,
+    )
+    return _internal(enrollment.ENROLLMENT_CONFIRMED, data)
+
+
+def completed(participant: str = PARTICIPANT, code: str = CODE, at: datetime = COMPLETED_AT) -> Event:
+    data = completion.CompletionConfirmed(
+        participant_id=participant,
+        redeem_code=code,
+        completed_at=at,
+        evidence=(),
+        digest="00",
+        scheme="normal-2023",
+        scheme_version=1,
+    )
+    return _internal(completion.COMPLETION_CONFIRMED, data)
+
+
+def rated(participant: str = PARTICIPANT, code: str = CODE) -> Event:
+    data = completion.TrainingRated(
+        participant_id=participant, redeem_code=code, stars=5, rated_at=COMPLETED_AT + timedelta(hours=1)
+    )
+    return _internal(completion.TRAINING_RATED, data)
+
+
+class Reported(Event):
+    """A report in the topic of the partner that made it."""
+
+    def record(self, offset: int = 0) -> Record:
+        written = int(self.time.timestamp() * 1000)
+        topic = disbursement_reports(self.source.rpartition("/")[2])
+        return Record(topic, offset % LANES, offset, written, self.key.encode(), self.value, tuple(self.headers))
+
+
+def reported(
+    partner: str, reference: str, status: str, amount: int, reason: str | None = None, at: datetime = COMPLETED_AT
+) -> Event:
+    made = a_report(reference, status, amount, reason=reason, reported_at=at)
+    return Reported(made.type, made.data, f"/partners/{partner}", made.key, made.id, made.time)
+
+
+def journey(participant: str = PARTICIPANT, code: str = CODE, **terms: Any) -> list[Event]:
+    """All that makes the fee and the incentive of one training fall due."""
+    return [
+        linked(participant),
+        confirmed(participant, code, **terms),
+        completed(participant, code),
+        rated(participant, code),
+    ]
+
+
+def in_one_lane(count: int, first: int = 17) -> list[str]:
+    """Participants who share the lane of the first."""
+    lane, number = lane_of(f"481{first:013}"), first
+    found: list[str] = []
+    while len(found) < count:
+        if lane_of(f"481{number:013}") == lane:
+            found.append(f"481{number:013}")
+        number += 1
+    return found
+
+
+def in_another_lane(participant: str) -> str:
+    number = 1
+    while lane_of(f"482{number:013}") == lane_of(participant):
+        number += 1
+    return f"482{number:013}"
+
+
+def _internal(event: EventType[Any], data: Any) -> Event:
+    return InternalEvent(event, data.model_dump(mode="json"), "/salur/test", data.participant_id, f"i-{data!r}"[:100])
+
+
+class InternalEvent(Event):
+    """Something that another service said, with its era and sequence."""
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        return [*super().headers, ("ce_era", b"1.1"), ("ce_sequence", b"1")]

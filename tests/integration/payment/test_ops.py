@@ -1,0 +1,101 @@
+"""What operators see, and what the checks find when somebody has tampered with the rows."""
+
+import json
+
+import pytest
+
+from tests.builders import LATER
+from tests.integration.payment.bench import Bench
+from tests.integration.payment.facts import CODE, FEE, PARTICIPANT, a_number, journey, linked
+
+
+@pytest.fixture
+async def told(bench: Bench) -> Bench:
+    await bench.prepare()
+    await bench.receive(*journey())
+    await bench.report(bench.told("fee")[0].reference, "settled")
+    return bench
+
+
+async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers(told: Bench) -> None:
+    await told.report(told.told("incentive")[0].reference, "rejected", "AC04")
+    await told.receive(linked(day=1, partner="dana"))
+    trail = await told.parts.trail(told.connection, PARTICIPANT)
+    assert trail is not None
+    shown = {d["benefit"]: d for d in trail["disbursements"]}  # type: ignore[attr-defined]
+    assert {benefit: d["state"] for benefit, d in shown.items()} == {"fee": "settled", "incentive_1": "instructed"}
+    first, second = shown["incentive_1"]["attempts"]
+    assert (first["partner"], first["reason"], second["partner"]) == ("gopay", "AC04", "dana")
+    assert [(t["debit"], t["credit"]) for t in shown["fee"]["transfers"]] == [
+        ("clearing:bni", "reserved:training"),
+        ("paid:fee", "clearing:bni"),
+    ]
+    assert len(shown["incentive_1"]["transfers"]) == 3
+    text = json.dumps(trail)
+    assert a_number(PARTICIPANT) not in text
+    assert "eyJ" not in text
+
+
+async def test_nobody_has_no_trail(bench: Bench) -> None:
+    assert await bench.parts.trail(bench.connection, PARTICIPANT) is None
+
+
+async def test_money_is_counted_by_state(told: Bench) -> None:
+    def at(name: str, **labels: str) -> float:
+        where = {"state": "", "partner": "", "benefit": "", "reason": ""} | labels
+        return sum(gauge.value for gauge in gauges if gauge.name == name and gauge.labels == where)
+
+    await told.receive(*journey("4810000000000018", "PRAT00000002")[1:])
+    gauges = await told.parts.gauges(told.connection)
+    settled = {"state": "settled", "partner": "bni", "benefit": "fee"}
+    assert (at("salur_disbursements", **settled), at("salur_disbursements_rupiah", **settled)) == (1, FEE)
+    held = {"state": "held", "benefit": "incentive_1", "reason": "no_account"}
+    assert at("salur_disbursements", **held) == 1
+    assert at("salur_disbursement_oldest_seconds", **held) > 0
+    assert at("salur_disbursement_oldest_seconds", state="instructed", partner="gopay", benefit="incentive_1") > 0
+
+
+TAMPERING = [
+    ("I1", "update purse set spent = spent - 1"),
+    ("I1", "delete from transfer where credit = 'clearing:bni'"),
+    ("I2", f"update attempt set redeem_code = '{CODE}', benefit = 'fee', settled_at = now()"),
+    ("I3", "delete from disbursement where benefit = 'fee'"),
+    ("I4", "update disbursement set amount = amount + 1"),
+    ("I4", "update attempt set instructed_at = instructed_at - interval '1 second'"),
+    ("I4", "update enrollment set completed_at = null, completion_noted_at = null, is_first = false"),
+    ("I7", "update disbursement set state = 'accepted' where benefit = 'incentive_1'"),
+    ("I7", "update attempt set number = 2"),
+    ("I7", "update tally set rupiah = rupiah + 1 where state = 'settled'"),
+    ("I8", "update funds set appropriated = appropriated + 1"),
+    ("I8", "update transfer set amount = amount * 1000 where credit = 'clearing:bni'"),
+    ("I8", "delete from funds"),
+    ("I9", "update disbursement set partner = 'dana' where state = 'instructed'"),
+    ("I10", "update attempt set amount = amount + 1"),
+    ("I10", "update attempt set redeem_code = null, benefit = null, number = null"),
+    ("I11", "update transfer set at = at + interval '1 second' where number = 1"),
+    ("I11", "update book set number = number + 1"),
+    ("I11", "delete from book"),
+]
+
+
+@pytest.mark.parametrize(("invariant", "tampering"), TAMPERING)
+async def test_tampering_is_found(told: Bench, invariant: str, tampering: str) -> None:
+    tables = ("disbursement", "attempt", "transfer")
+    async with told.connection.transaction():
+        savepoint = told.connection.transaction()
+        await savepoint.start()
+        for table in tables:
+            await told.connection.execute(f"alter table {table} disable trigger user")
+        await told.connection.execute(tampering)
+        found = [i.id for i in told.parts.invariants if await i.check(told.connection)]
+        await savepoint.rollback()
+    assert invariant in found
+
+
+async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_hour(bench: Bench) -> None:
+    await bench.prepare()
+    await bench.receive(journey()[2])
+    bench.now = LATER.replace(hour=LATER.hour + 2)
+    await bench.receive(*journey("4810000000000018", "PRAT00000002"))
+    assert await bench.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
+    await bench.receive(*journey()[:2])

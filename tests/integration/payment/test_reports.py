@@ -1,0 +1,198 @@
+"""What partners say is believed once, and only about what they were told."""
+
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from services.payment.handlers.halting import resume
+from tests.builders import LATER, a_provider
+from tests.integration.payment.bench import Bench
+from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, journey, linked, reported
+
+STRANGE = "3Q2M9K4T1B8XW3ZA"
+NOWHERE = "ZQ2M9K4T1B8XW3ZA"
+ANSWER_WITHIN = timedelta(seconds=900)
+RETRY_AFTER = timedelta(seconds=3600)
+
+
+@pytest.fixture
+async def told(bench: Bench) -> Bench:
+    """Fee and incentive have been instructed."""
+    await bench.prepare()
+    await bench.receive(*journey())
+    return bench
+
+
+async def reject(bench: Bench, benefit: str, reason: str) -> None:
+    await bench.report(bench.told(benefit)[-1].reference, "rejected", reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        ("AC01", "held(account_invalid)"),
+        ("AC04", "held(account_closed)"),
+        ("AM21", "held(account_full)"),
+        ("MS03", "held(partner_rejected)"),
+        ("ZZ99", "held(partner_rejected)"),
+        ("ED05", "held(partner_paused)"),
+        ("AM04", "held(halted)"),
+        ("MD07", "failed"),
+    ],
+)
+async def test_a_rejection_holds_under_what_its_reason_means(told: Bench, reason: str, state: str) -> None:
+    await reject(told, "incentive", reason)
+    assert await told.state("incentive_1") == state
+    assert told.words("incentive_1")[2:] == ["rejected", state]
+    assert await told.balance("clearing:gopay") == 0
+    assert await told.sweep() == 0
+    assert len(told.told("incentive")) == 1
+
+
+async def test_a_rejected_attempt_is_followed_by_another_only_when_a_newer_account_is_linked(told: Bench) -> None:
+    await reject(told, "incentive", "AC04")
+    await told.receive(linked())
+    assert len(told.told("incentive")) == 1
+
+    await told.receive(linked(day=1, partner="dana", number="08129999"))
+    first, second = told.told("incentive")
+    assert (second.partner, second.number) == ("dana", "08129999")
+    assert first.reference != second.reference
+    await told.report(second.reference, "settled")
+    assert await told.balance("paid:incentive") == INCENTIVE
+
+
+async def test_an_account_linked_while_the_attempt_was_under_way_cures_at_once(told: Bench) -> None:
+    await told.receive(linked(day=1, partner="dana"))
+    assert len(told.told("incentive")) == 1
+    await reject(told, "incentive", "AC04")
+    assert [i.partner for i in told.told("incentive")] == ["gopay", "dana"]
+
+
+async def test_a_fee_that_was_rejected_goes_to_the_providers_next_account(told: Bench) -> None:
+    await reject(told, "fee", "AC04")
+    await told.sweep()
+    assert len(told.told("fee")) == 1
+    await told.receive(a_provider(number="8800555", version=2))
+    await told.sweep()
+    assert [i.number for i in told.told("fee")][1:] == ["8800555"]
+
+
+async def test_what_only_wants_time_is_tried_again_a_while_later_and_not_for_ever(told: Bench) -> None:
+    for attempt in range(1, 6):
+        await reject(told, "incentive", "ED05")
+        assert await told.sweep("release") == 0
+        told.now = LATER + attempt * RETRY_AFTER
+        await told.sweep("release")
+    assert len(told.told("incentive")) == 5
+    assert await told.state("incentive_1") == "held(partner_rejected)"
+
+
+async def test_a_partner_that_lacks_money_is_halted_and_asked_anew_when_it_is_resumed(told: Bench) -> None:
+    await reject(told, "incentive", "AM04")
+    assert await told.halts() == ["gopay"]
+    await told.operate(resume, "gopay")
+    await told.sweep()
+    assert len({i.reference for i in told.told("incentive")}) == 2
+
+
+@pytest.mark.parametrize("final", [("settled", None), ("rejected", "AC04")])
+async def test_a_first_final_word_holds_and_its_contrary_is_parked(told: Bench, final: tuple[str, str | None]) -> None:
+    reference = told.told("incentive")[0].reference
+    await told.report(reference, *final)
+    await told.report(reference, *final)
+    await told.report(reference, "accepted")
+    assert await told.parked() == []
+    state = await told.state("incentive_1")
+    contrary = ("rejected", "AC04") if final[0] == "settled" else ("settled", None)
+    await told.report(reference, *contrary)
+    assert (await told.parked(), await told.state("incentive_1")) == (["contradicts_final"], state)
+
+
+async def test_a_contradiction_within_one_batch_is_parked_too(told: Bench) -> None:
+    reference = told.told("fee")[0].reference
+    await told.receive(told.answer(reference, "settled"), told.answer(reference, "rejected", "AC01"))
+    assert (await told.parked(), await told.state("fee")) == (["contradicts_final"], "settled")
+
+
+async def test_a_late_word_on_an_earlier_attempt_is_judged_against_that_attempt(told: Bench) -> None:
+    await reject(told, "incentive", "AC04")
+    await told.receive(linked(day=1, partner="dana"))
+    first, second = told.told("incentive")
+    await told.report(first.reference, "settled")
+    assert (await told.parked(), await told.state("incentive_1")) == (["contradicts_final"], "instructed")
+    await told.report(first.reference, "rejected", "AC04")
+    await told.report(second.reference, "settled")
+    assert await told.state("incentive_1") == "settled"
+
+
+async def test_another_amount_is_parked_and_changes_nothing(told: Bench) -> None:
+    await told.report(told.told("fee")[0].reference, "settled", amount=FEE - 1)
+    assert (await told.parked(), await told.state("fee"), await told.halts()) == (
+        ["amount_mismatch"],
+        "instructed",
+        [],
+    )
+
+
+@pytest.mark.parametrize("reference", [STRANGE, NOWHERE])
+async def test_a_reference_that_was_never_sent_halts_the_partner(told: Bench, reference: str) -> None:
+    await told.receive(reported("dana", reference, "settled", INCENTIVE))
+    assert (await told.parked(), await told.halts()) == (["unknown_reference"], ["dana"])
+    who = await told.connection.fetchval("select who from operation where verb = 'halt'")
+    assert who == "payment"
+
+
+async def test_a_reference_that_another_partner_was_sent_is_unknown_to_this_one(told: Bench) -> None:
+    await told.report(told.told("incentive")[0].reference, "settled", partner="dana")
+    assert (await told.parked(), await told.halts()) == (["unknown_reference"], ["dana"])
+    assert await told.state("incentive_1") == "instructed"
+
+
+async def test_a_partner_that_does_not_answer_is_asked_once_per_interval_and_never_paid_anew(told: Bench) -> None:
+    assert await told.sweep("ask") == 0
+    for interval in range(1, 4):
+        told.now = LATER + interval * ANSWER_WITHIN
+        await told.sweep("ask")
+        assert len(told.questions) == 2 * interval
+        await told.sweep("ask")
+    assert len(told.instructions) == 2
+    await told.report(told.told("fee")[0].reference, "settled")
+    told.now += ANSWER_WITHIN
+    await told.sweep("ask")
+    assert told.questions[-1] == told.told("incentive")[0].reference
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "update disbursement set state = 'held', reason = 'no_funds' where benefit = 'fee'",
+        "delete from disbursement",
+        "truncate disbursement",
+        "update attempt set settled_at = null where partner = 'bni'",
+        "update attempt set account = 'another' where partner = 'gopay'",
+        "update attempt set amount = 1 where partner = 'gopay'",
+        "delete from attempt",
+        "update transfer set amount = amount + 1",
+        "delete from transfer",
+        "truncate transfer",
+        "update funds set drawn = appropriated + 1",
+        "update purse set spent = drawn + 1",
+    ],
+)
+async def test_the_database_refuses_what_must_never_happen(told: Bench, wrong: str) -> None:
+    await told.report(told.told("fee")[0].reference, "settled")
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await told.connection.execute(wrong)
+
+
+async def test_the_database_refuses_a_second_incentive_of_a_participant(told: Bench) -> None:
+    copy = (
+        "insert into disbursement select 'PRAT00000002' as redeem_code, benefit, participant_id, lane, wave, "
+        "component, payee, amount, due_at, state, reason, attempt, reference, partner, tried_version, approved, "
+        "look_again_at, changed_at from disbursement "
+        "where benefit = 'incentive_1' and participant_id = $1 and redeem_code = $2"
+    )
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await told.connection.execute(copy, PARTICIPANT, CODE)

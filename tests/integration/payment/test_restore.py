@@ -1,0 +1,128 @@
+"""After a restore, what had been said binds: the same partner is asked for the same payment, never another."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from shared.contracts.topics import lane_of
+from tests.infrastructure import Database, PostgresServer
+from tests.integration.payment.bench import Bench, a_bench
+from tests.integration.payment.facts import INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
+
+STRANGE = "3Q2M9K4T1B8XW3ZA"
+
+
+@dataclass
+class Restored:
+    """What was said before, and the service on a database that knows nothing of it any more."""
+
+    before: Bench
+    after: Bench
+
+    async def adopt(self, *, whole: bool = True) -> None:
+        await self.after.adopt(self.before.pages, whole=whole)
+
+    async def catching_up(self, since: object) -> None:
+        query = "update lane set catching_up_since = $1 where lane = $2"
+        await self.after.connection.execute(query, since, lane_of(PARTICIPANT))
+
+
+@pytest.fixture
+async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
+    empty: Database = await postgres.fresh_database()
+    await bench.prepare()
+    await bench.receive(*journey())
+    after = await a_bench(empty)
+    yield Restored(bench, after)
+    await after.connection.close()
+    await postgres.drop(empty)
+
+
+async def test_a_replay_asks_the_same_partner_for_the_same_payment_though_the_account_has_changed(
+    restored: Restored,
+) -> None:
+    await restored.adopt()
+    after = restored.after
+    await after.prepare()
+    await after.receive(linked(day=3, partner="dana", number="08129999"), *journey())
+    assert after.told("incentive") == restored.before.told("incentive")
+    assert after.told("fee") == restored.before.told("fee")
+    assert after.told("incentive")[0].number == a_number(PARTICIPANT)
+
+    await after.report(after.told("incentive")[0].reference, "settled")
+    assert await after.state("incentive_1") == "settled"
+    assert await after.breaches() == []
+
+
+async def test_adopting_twice_changes_nothing_more(restored: Restored) -> None:
+    await restored.adopt()
+    await restored.adopt()
+    await restored.after.prepare()
+    await restored.after.receive(*journey())
+    await restored.adopt()
+    assert len(restored.after.instructions) == 2
+    assert await restored.after.breaches() == []
+
+
+async def test_without_money_yet_an_adopted_payment_is_held_and_then_asked_for_as_it_was(restored: Restored) -> None:
+    await restored.adopt()
+    after = restored.after
+    await after.receive(*journey())
+    assert await after.state("incentive_1") == "held(no_funds)"
+    await after.receive(linked(day=3, partner="dana"))
+    await after.prepare()
+    await after.sweep()
+    assert after.told("incentive") == restored.before.told("incentive")
+    assert await after.breaches() == []
+
+
+async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(restored: Restored) -> None:
+    before, after = restored.before, restored.after
+    first = before.told("incentive")[0].reference
+    await before.report(first, "rejected", "AC04")
+    await before.receive(linked(day=1, partner="dana"))
+
+    await restored.adopt()
+    await after.prepare()
+    await after.receive(*journey(), linked(day=1, partner="dana"), linked(day=2, partner="ovo"))
+    await after.report(first, "rejected", "AC04")
+    assert after.told("incentive") == before.told("incentive")
+    assert [told.partner for told in after.told("incentive")] == ["gopay", "dana"]
+
+
+async def test_a_report_on_an_adopted_reference_waits_until_its_right_is_read_again(restored: Restored) -> None:
+    await restored.adopt()
+    after = restored.after
+    reference = restored.before.told("incentive")[0].reference
+    await after.receive(reported("gopay", reference, "settled", INCENTIVE))
+    await after.sweep()
+    assert (await after.parked(), await after.halts()) == ([], [])
+    await after.prepare()
+    await after.receive(*journey())
+    assert await after.state("incentive_1") == "settled"
+
+
+async def test_while_a_lane_catches_up_an_unknown_reference_waits_and_is_judged_afterwards(restored: Restored) -> None:
+    after = restored.after
+    stranger = reported("dana", f"{'0123456789AB'[lane_of(PARTICIPANT)]}{STRANGE[1:]}", "settled", INCENTIVE)
+    await restored.catching_up(after.now)
+    await after.receive(stranger)
+    await after.sweep()
+    assert (await after.parked(), await after.halts()) == ([], [])
+    await restored.catching_up(None)
+    await after.sweep()
+    assert (await after.parked(), await after.halts()) == (["unknown_reference"], ["dana"])
+
+
+async def test_a_hole_in_what_was_said_to_a_partner_halts_it(restored: Restored) -> None:
+    await restored.adopt(whole=False)
+    assert await restored.after.halts() == ["bni", "gopay"]
+
+
+async def test_an_instruction_whose_right_never_comes_again_is_a_breach(restored: Restored) -> None:
+    await restored.adopt()
+    breaches = await restored.after.breaches()
+    assert [breach.partition(" ")[2] for breach in breaches] == [
+        "was told before a restore, and nothing read since says why"
+    ] * 2

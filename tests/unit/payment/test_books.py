@@ -1,0 +1,129 @@
+"""The books: every posting has two sides, every row seals the one before, and money lasts as long as it lasts."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from services.payment.domain import books
+from services.payment.domain.books import GENESIS, Head, Posting, Transfer, post
+from services.payment.domain.disbursement import State
+from services.payment.domain.funds import affordable, to_draw
+from services.payment.domain.right import Component
+from tests.unit.payment.values import NOW, a_disbursement
+
+AT_GOPAY = a_disbursement(state=State.INSTRUCTED, reference="3ABCDEFGHJKMNPQR", partner="gopay", attempt=1)
+INCENTIVE = Component.INCENTIVE
+
+
+def balances(*postings: Posting) -> dict[str, int]:
+    held: Counter[str] = Counter()
+    for posting in postings:
+        held[posting.debit] += posting.amount
+        held[posting.credit] -= posting.amount
+    return {account: balance for account, balance in held.items() if balance}
+
+
+def test_settled_money_has_gone_from_the_treasury_to_the_payee() -> None:
+    way = (
+        books.appropriate("48", INCENTIVE, 2_000_000),
+        books.reserve(3, "48", INCENTIVE, 1_000_000),
+        books.instruct(AT_GOPAY),
+        books.settle(AT_GOPAY),
+    )
+    assert balances(*way) == {
+        "treasury": -2_000_000,
+        "appropriation": 1_000_000,
+        "reserved:incentive": 400_000,
+        "paid:incentive": 600_000,
+    }
+
+
+def test_rejected_money_is_back_where_it_was() -> None:
+    assert balances(books.instruct(AT_GOPAY), books.reject(AT_GOPAY)) == {}
+
+
+def test_what_a_lane_gives_back_it_never_had() -> None:
+    drawn, back = books.reserve(3, "48", INCENTIVE, 5), books.give_back(3, "48", INCENTIVE, 5)
+    assert balances(drawn, back) == {}
+
+
+def test_what_is_at_no_partner_cannot_be_posted() -> None:
+    with pytest.raises(ValueError, match="is at no partner"):
+        books.settle(a_disbursement())
+
+
+def a_book() -> list[Transfer]:
+    return post([books.instruct(AT_GOPAY), books.settle(AT_GOPAY)], Head(), NOW)
+
+
+def test_rows_are_numbered_without_a_gap_behind_the_last() -> None:
+    first = a_book()
+    more = post([books.instruct(AT_GOPAY)], Head(first[-1].number, first[-1].hash), NOW)
+    assert [transfer.number for transfer in [*first, *more]] == [1, 2, 3]
+
+
+def test_the_canonical_form_of_a_row_is_fixed_for_ever() -> None:
+    assert (
+        books.seal(GENESIS, 1, books.instruct(AT_GOPAY), NOW).hex()
+        == "b6042cf5a14f8f60944bc02003b76ca3ee4ec9a3a43f20748a255063f9c21f4d"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lane": 4},
+        {"wave": "49"},
+        {"component": Component.TRAINING},
+        {"debit": "clearing:dana"},
+        {"credit": "treasury"},
+        {"amount": 600_001},
+        {"reference": None},
+    ],
+)
+def test_whatever_changes_in_a_row_breaks_the_chain(change: dict[str, object]) -> None:
+    posting = books.instruct(AT_GOPAY)
+    assert books.seal(GENESIS, 1, replace(posting, **change), NOW) != a_book()[0].hash  # type: ignore[arg-type]
+
+
+def test_a_row_seals_its_number_its_time_and_the_row_before() -> None:
+    posting = books.instruct(AT_GOPAY)
+    seals = {
+        books.seal(GENESIS, 1, posting, NOW),
+        books.seal(GENESIS, 2, posting, NOW),
+        books.seal(a_book()[0].hash, 1, posting, NOW),
+        books.seal(GENESIS, 1, posting, NOW.replace(microsecond=1)),
+    }
+    assert len(seals) == 4
+
+
+@pytest.mark.parametrize(
+    ("money", "lasts_for"),
+    [(0, (0, 0)), (599, (0, 0)), (600, (1, 600)), (899, (1, 600)), (999, (2, 900)), (2000, (3, 1000))],
+)
+def test_money_lasts_for_the_oldest_and_nobody_overtakes(money: int, lasts_for: tuple[int, int]) -> None:
+    assert affordable([600, 300, 100], money) == lasts_for
+
+
+@pytest.mark.parametrize(
+    ("free", "central", "drawn"),
+    [
+        (1000, 5000, 0),
+        (900, 5000, 2000),
+        (0, 2000, 2000),
+        (0, 1999, 1000),
+        (0, 900, 900),
+        (100, 850, 800),
+        (0, 599, 0),
+        (0, 0, 0),
+    ],
+)
+def test_a_lane_draws_a_block_while_there_is_plenty_and_else_what_it_can_spend(
+    free: int, central: int, drawn: int
+) -> None:
+    assert to_draw([600, 300, 100], free, central, block=2000) == drawn
+
+
+def test_a_lane_draws_more_than_a_block_when_it_needs_more() -> None:
+    assert to_draw([600, 300, 100], free=0, central=5000, block=500) == 1000

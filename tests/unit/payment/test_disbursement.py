@@ -1,0 +1,96 @@
+"""The states of a disbursement: the table says all there is."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from deploy.local.paths import ROOT
+from services.payment.domain.disbursement import (
+    FINAL,
+    TRANSITIONS,
+    Disbursement,
+    HoldReason,
+    IllegalTransition,
+    State,
+    accept,
+    fail,
+    hold,
+    instruct,
+    reject,
+    settle,
+)
+from services.payment.domain.right import Payee
+from services.payment.domain.verdict import after_rejection, verdict_of
+from tests.unit.payment.values import NOW, a_disbursement
+
+STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
+    State.HELD: lambda d: hold(d, HoldReason.NO_FUNDS),
+    State.INSTRUCTED: lambda d: instruct(d, "0ABCDEFGHJKMNPQR", "bni", 1, NOW),
+    State.ACCEPTED: lambda d: accept(d, NOW),
+    State.SETTLED: settle,
+    State.REJECTED: reject,
+    State.FAILED: fail,
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(State, STEPS)))
+def test_only_the_transitions_of_the_table_are_possible(before: State, after: State) -> None:
+    disbursement = a_disbursement(state=before, attempt=1)
+    if (before, after) in TRANSITIONS:
+        assert STEPS[after](disbursement).state is after
+    else:
+        with pytest.raises(IllegalTransition):
+            STEPS[after](disbursement)
+
+
+def test_nothing_leaves_a_final_state() -> None:
+    assert not [(before, after) for before, after in TRANSITIONS if before in FINAL]
+
+
+def test_every_state_can_be_reached_and_every_other_state_left() -> None:
+    assert {after for _, after in TRANSITIONS} == set(State) - {State.DUE}
+    assert {before for before, _ in TRANSITIONS} == set(State) - FINAL
+
+
+def test_only_a_rejection_leads_from_a_partner_back_to_a_hold() -> None:
+    assert {before for before, after in TRANSITIONS if after is State.HELD} == {
+        State.DUE,
+        State.HELD,
+        State.REJECTED,
+    }
+
+
+def test_each_attempt_is_counted() -> None:
+    first = instruct(a_disbursement(), "0ABCDEFGHJKMNPQR", "bni", 7, NOW)
+    held = after_rejection(first, verdict_of("rejected", "AC04"), NOW)
+    second = instruct(held, "0BBCDEFGHJKMNPQR", "bca", 8, NOW)
+    assert [(d.attempt, d.tried_version) for d in (first, held, second)] == [(1, 7), (1, 7), (2, 8)]
+
+
+def test_the_published_picture_shows_the_table() -> None:
+    picture = (ROOT / "docs/state-machines.md").read_text().split("```mermaid")[1].split("```")[0]
+    arrows = set(re.findall(r"^\s*(\w+) --> (\w+)", picture, re.MULTILINE))
+    assert arrows == {(before.value, after.value) for before, after in TRANSITIONS}
+
+
+def test_the_database_knows_the_same_states_and_reasons() -> None:
+    migration = (ROOT / "services/payment/migrations/0001_payment.sql").read_text()
+    table = migration.split("create table disbursement")[1].split("create unique index")[0]
+    states, reasons = (
+        set(re.findall(r"'(\w+)'", part)) for part in re.findall(r"(?:state|reason) in \((.*?)\)", table, re.S)
+    )
+    assert states == {state.value for state in State} - {"due", "rejected"}
+    assert reasons == {reason.value for reason in HoldReason}
+
+
+def test_a_fee_is_paid_from_training_money_and_an_incentive_from_its_own() -> None:
+    assert a_disbursement(benefit="fee", payee=Payee.PROVIDER).component == "training"
+    assert a_disbursement(benefit="incentive_1").component == "incentive"
+
+
+def test_the_oldest_comes_first() -> None:
+    old, new = a_disbursement(due_at=datetime(2023, 1, 1, tzinfo=UTC)), a_disbursement()
+    assert sorted([new, old], key=lambda d: d.age) == [old, new]

@@ -1,0 +1,188 @@
+"""When a right falls due, what stands in its way, and what a partner's word means."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.payment.domain.attempt import Judgement, Report, answered, judge
+from services.payment.domain.disbursement import HoldReason, State
+from services.payment.domain.fitness import Account, Terms, missing, obstacle
+from services.payment.domain.reference import CROCKFORD, lane_in, reference_of
+from services.payment.domain.right import Payee, complete, newly_due, rate, rights_due
+from services.payment.domain.verdict import (
+    MOST_ATTEMPTS_BY_THE_CLOCK,
+    REASONS,
+    Action,
+    Verdict,
+    after_rejection,
+    verdict_of,
+)
+from tests.unit.payment.values import FEE, INCENTIVE, NOW, a_disbursement, an_attempt, an_enrollment
+
+KEY = b"k" * 32
+GOOD = Account("gopay", "sealed", 5)
+OPEN = Terms(NOW, frozenset(), None)
+
+
+def test_nothing_is_owed_before_completion() -> None:
+    assert rights_due(rate(an_enrollment(), NOW)) == []
+
+
+def test_a_completed_training_owes_the_fee_and_a_rated_one_the_incentive_too() -> None:
+    done = complete(an_enrollment(), NOW, noted_at=NOW, is_first=True)
+    assert rights_due(done) == [FEE]
+    assert newly_due(done, rate(done, NOW)) == [INCENTIVE]
+
+
+def test_a_rating_before_completion_counts_once_completion_comes() -> None:
+    early = rate(an_enrollment(), NOW)
+    assert newly_due(early, complete(early, NOW, noted_at=NOW, is_first=True)) == [FEE, INCENTIVE]
+
+
+def test_a_later_training_owes_the_fee_alone() -> None:
+    assert rights_due(rate(complete(an_enrollment(), NOW, noted_at=NOW, is_first=False), NOW)) == [FEE]
+
+
+def test_the_first_completion_and_the_first_rating_count() -> None:
+    done = rate(complete(an_enrollment(), NOW, noted_at=NOW, is_first=True), NOW)
+    again = complete(done, NOW + timedelta(days=1), noted_at=NOW, is_first=False)
+    assert rate(again, NOW + timedelta(days=1)) is done
+
+
+def reference(**changes: Any) -> str:
+    right: dict[str, Any] = {
+        "programme": "prakerja",
+        "participant_id": "4810000000000017",
+        "redeem_code": "PRAT0AB12CD3",
+        "benefit": "fee",
+        "attempt": 1,
+    }
+    return reference_of(KEY, changes.pop("lane", 11), **right | changes)
+
+
+def test_a_reference_is_derived_and_names_its_lane() -> None:
+    assert reference() == "B79DNNT16AJWMSY5"
+    assert reference() == reference()
+    assert set(reference()) <= set(CROCKFORD)
+    assert lane_in(reference(), 12) == 11
+
+
+def test_every_part_of_a_right_changes_its_reference() -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"attempt": 2},
+        {"benefit": "incentive_1"},
+        {"redeem_code": "PRAT0AB12CD4"},
+        {"participant_id": "4810000000000018"},
+        {"programme": "other"},
+    ]
+    assert len({reference(**change)[1:] for change in changes}) == len(changes)
+
+
+def test_a_good_account_meets_no_obstacle() -> None:
+    assert obstacle(a_disbursement(), GOOD, OPEN) is None
+
+
+def test_whoever_is_missing_an_account_is_named() -> None:
+    assert missing(Payee.PROVIDER) is HoldReason.NO_PROVIDER_ACCOUNT
+    assert missing(Payee.PARTICIPANT) is HoldReason.NO_ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("account", "reason"),
+    [
+        (Account("gopay", "sealed", 5, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+        (Account("gopay", "sealed", 5, verified=False), HoldReason.ACCOUNT_UNVERIFIED),
+        (Account("gopay", "sealed", 5, verified=False, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+    ],
+)
+def test_an_account_that_does_not_fit_is_an_obstacle(account: Account, reason: HoldReason) -> None:
+    assert obstacle(a_disbursement(), account, OPEN) is reason
+
+
+def test_the_account_that_failed_is_no_cure_and_a_newer_one_is() -> None:
+    closed = a_disbursement(state=State.HELD, reason=HoldReason.ACCOUNT_CLOSED, tried_version=5, attempt=1)
+    assert obstacle(closed, GOOD, OPEN) is HoldReason.ACCOUNT_CLOSED
+    assert obstacle(closed, Account("gopay", "sealed", 6), OPEN) is None
+
+
+@pytest.mark.parametrize(
+    ("halts", "reason"),
+    [({"all"}, HoldReason.HALTED), ({"gopay"}, HoldReason.HALTED), ({"bni"}, None)],
+)
+def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | None) -> None:
+    assert obstacle(a_disbursement(), GOOD, Terms(NOW, halts, None)) is reason
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
+def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
+    assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit)) is reason
+    assert obstacle(a_disbursement(approved=True), GOOD, Terms(NOW, frozenset(), limit)) is None
+
+
+@pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
+def test_what_waits_for_time_goes_when_the_time_has_come(wait: int, reason: HoldReason | None) -> None:
+    paused = a_disbursement(
+        state=State.HELD, reason=HoldReason.PARTNER_PAUSED, look_again_at=NOW + timedelta(seconds=wait)
+    )
+    assert obstacle(paused, GOOD, OPEN) is reason
+
+
+def test_settled_is_settled_and_accepted_waits() -> None:
+    assert verdict_of("settled", None).action is Action.SETTLED
+    assert verdict_of("accepted", None).action is Action.WAIT
+
+
+def test_a_reason_nobody_knows_is_for_an_operator() -> None:
+    assert verdict_of("rejected", "ZZ99") == Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.PARTNER_REJECTED)
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_every_reason_leads_to_a_hold_or_to_the_end(code: str) -> None:
+    verdict = verdict_of("rejected", code)
+    assert len(code) == 4
+    assert verdict.action not in {Action.SETTLED, Action.WAIT}
+    assert (verdict.reason is None) == (verdict.action is Action.FINAL)
+    after = after_rejection(a_disbursement(state=State.ACCEPTED, attempt=1), verdict, NOW)
+    assert (after.state, after.reason) == (
+        State.FAILED if verdict.action is Action.FINAL else State.HELD,
+        verdict.reason,
+    )
+    assert after.attempt == 1
+
+
+def test_time_is_not_a_cure_for_ever() -> None:
+    tired = a_disbursement(state=State.INSTRUCTED, attempt=MOST_ATTEMPTS_BY_THE_CLOCK)
+    assert after_rejection(tired, verdict_of("rejected", "ED05"), NOW).reason is HoldReason.PARTNER_REJECTED
+
+
+def a_report(status: str, amount: int = 600_000) -> Report:
+    return Report("3ABCDEFGHJKMNPQR", status, amount, "AC04" if status == "rejected" else None, "P-1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("known", "status", "judgement"),
+    [
+        (None, "accepted", Judgement.NEWS),
+        (None, "settled", Judgement.NEWS),
+        (None, "rejected", Judgement.NEWS),
+        ("accepted", "accepted", Judgement.REPEAT),
+        ("accepted", "settled", Judgement.NEWS),
+        ("accepted", "rejected", Judgement.NEWS),
+        ("settled", "accepted", Judgement.REPEAT),
+        ("settled", "settled", Judgement.REPEAT),
+        ("settled", "rejected", Judgement.CONTRADICTS_FINAL),
+        ("rejected", "accepted", Judgement.REPEAT),
+        ("rejected", "settled", Judgement.CONTRADICTS_FINAL),
+        ("rejected", "rejected", Judgement.REPEAT),
+    ],
+)
+def test_the_first_final_word_holds_for_ever(known: str | None, status: str, judgement: Judgement) -> None:
+    attempt = answered(an_attempt(), a_report(known)) if known else an_attempt()
+    assert judge(attempt, a_report(status)) is judgement
+
+
+@pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
+def test_another_amount_is_never_believed(status: str) -> None:
+    assert judge(an_attempt(), a_report(status, 599_999)) is Judgement.AMOUNT_MISMATCH
