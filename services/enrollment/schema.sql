@@ -1,0 +1,260 @@
+-- What the migrations of services.enrollment add up to. Generated: change the migrations instead.
+
+create table account (
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    partner        text                     not null,
+    verified       boolean                  not null,
+    linked_at      timestamp with time zone not null,
+    content_digest bytea                    not null,
+    same_identity  boolean,
+    sealed         text,
+    identity_index bytea,
+    constraint account_pkey PRIMARY KEY (participant_id),
+    constraint announced_or_kept CHECK ((((same_identity IS NULL) = (sealed IS NOT NULL)) AND ((same_identity IS NULL) = (identity_index IS NOT NULL))))
+);
+comment on table account is 'The account linked last. Of somebody refused it is kept, still sealed, until an admission announces it.';
+
+create table admission (
+    participant_id text                     not null,
+    wave           text                     not null,
+    lane           smallint                 not null,
+    state          text                     not null,
+    reason         text,
+    scheme         text                     not null,
+    scheme_version integer                  not null,
+    balance        bigint,
+    regency        text                     not null,
+    admitted_at    timestamp with time zone not null,
+    decided_at     timestamp with time zone not null,
+    identity_index bytea,
+    content_digest bytea                    not null,
+    constraint admission_pkey PRIMARY KEY (participant_id, wave),
+    constraint a_refusal_has_its_reason CHECK (((state = 'refused'::text) = (reason IS NOT NULL))),
+    constraint admission_balance_check CHECK ((balance > 0)),
+    constraint admission_reason_check CHECK ((reason = ANY (ARRAY['nik_invalid'::text, 'nik_already_admitted'::text, 'age_out_of_range'::text, 'wave_closed'::text, 'wave_full'::text]))),
+    constraint admission_state_check CHECK ((state = ANY (ARRAY['admitted'::text, 'refused'::text]))),
+    constraint only_the_admitted_are_remembered CHECK (((state = 'admitted'::text) = (identity_index IS NOT NULL))),
+    constraint only_the_admitted_have_a_balance CHECK (((state = 'admitted'::text) = (balance IS NOT NULL)))
+);
+CREATE UNIQUE INDEX admission_once ON admission USING btree (participant_id) WHERE (state = 'admitted'::text);
+CREATE TRIGGER admission_is_final BEFORE DELETE OR UPDATE ON admission FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table admission is 'What was decided about a person and a wave, under which version of which scheme.';
+comment on column admission.balance is 'Rupiah granted for trainings; what is left is this less the prices of confirmed enrollments.';
+comment on column admission.identity_index is 'Keyed index of the NIK: comparing it with an account''s is all it is for.';
+
+create table claim (
+    kind  text not null,
+    key   text not null,
+    owner text not null,
+    constraint claim_pkey PRIMARY KEY (kind, key)
+);
+comment on table claim is 'Keys that are unique across lanes, for ever.';
+
+create table enrollment (
+    redeem_code    text                     not null,
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    state          text                     not null,
+    reason         text,
+    scheme         text,
+    scheme_version integer,
+    provider_id    text                     not null,
+    course_code    text                     not null,
+    price          bigint                   not null,
+    purchased_at   timestamp with time zone not null,
+    ends_at        timestamp with time zone not null,
+    decided_at     timestamp with time zone not null,
+    completed_at   timestamp with time zone,
+    rated_at       timestamp with time zone,
+    content_digest bytea                    not null,
+    due_at         timestamp with time zone,
+    purchase       bytea,
+    trace          text,
+    constraint enrollment_pkey PRIMARY KEY (redeem_code),
+    constraint a_confirmed_one_needs_no_reason CHECK (((state = 'confirmed'::text) = (reason IS NULL))),
+    constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
+    constraint enrollment_price_check CHECK ((price > 0)),
+    constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
+    constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text]))),
+    constraint only_the_confirmed_are_completed CHECK (((state = 'confirmed'::text) OR ((completed_at IS NULL) AND (rated_at IS NULL)))),
+    constraint only_the_undecided_are_due CHECK (((state = 'undecided'::text) = (due_at IS NOT NULL))),
+    constraint only_the_undecided_are_kept_whole CHECK (((state = 'undecided'::text) = (purchase IS NOT NULL)))
+);
+CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
+CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'undecided'::text);
+CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND (((((old.state IS DISTINCT FROM new.state) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
+comment on table enrollment is 'One purchased place in one training. Undecided: will be rejected when due, for the reason given, unless what is still to be read says otherwise.';
+comment on column enrollment.decided_at is 'When it came to be in this state.';
+comment on column enrollment.purchase is 'The event as it came, until it is decided; it holds no personal data.';
+
+create table lane (
+    lane              smallint                 not null,
+    era               bigint                   not null default 0,
+    stopped_reason    text,
+    stopped_detail    text,
+    stopped_at        timestamp with time zone,
+    set_aside         boolean                  not null default false,
+    catching_up_since timestamp with time zone,
+    constraint lane_pkey PRIMARY KEY (lane),
+    constraint a_stop_has_its_time CHECK (((stopped_reason IS NULL) = (stopped_at IS NULL)))
+);
+comment on table lane is 'One row per lane: its writer holds the row lock. era grows with every writing session.';
+comment on column lane.set_aside is 'Records of this lane from external topics wait under (lane, n) and come first.';
+comment on column lane.catching_up_since is 'Something was adopted from our own topics after a restore; null again when the inputs are read through.';
+
+create table migration (
+    component  text                     not null,
+    number     integer                  not null,
+    name       text                     not null,
+    checksum   text                     not null,
+    applied_at timestamp with time zone not null,
+    constraint migration_pkey PRIMARY KEY (component, number)
+);
+
+create table operation (
+    number        bigint                   not null,
+    at            timestamp with time zone not null,
+    verb          text                     not null,
+    who           text                     not null,
+    why           text                     not null,
+    detail        jsonb                    not null,
+    previous_hash bytea                    not null,
+    hash          bytea                    not null,
+    constraint operation_pkey PRIMARY KEY (number),
+    constraint operation_who_check CHECK ((who <> ''::text)),
+    constraint operation_why_check CHECK ((why <> ''::text))
+);
+CREATE TRIGGER operation_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON operation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table operation is 'What operators did, each row sealing the one before.';
+
+create table page (
+    topic          text                     not null,
+    lane           smallint                 not null,
+    era            bigint                   not null,
+    era_first      bigint                   not null,
+    first_sequence bigint                   not null,
+    last_sequence  bigint                   not null,
+    said_at        timestamp with time zone not null,
+    adopted        boolean                  not null default false,
+    events         bytea                    not null,
+    constraint page_pkey PRIMARY KEY (topic, lane, first_sequence, era),
+    constraint page_check CHECK ((last_sequence >= first_sequence))
+);
+CREATE INDEX page_by_age ON page USING btree (said_at);
+comment on table page is 'What one transaction wrote to one topic in one lane: the outbox, and the source to say it again.';
+
+create table parked (
+    id          bigint                   not null generated always as identity,
+    reason      text                     not null,
+    detail      text                     not null,
+    lane        smallint,
+    topic       text                     not null,
+    partition   smallint                 not null,
+    "offset"    bigint                   not null,
+    ce_id       text,
+    ce_source   text,
+    ce_type     text,
+    size        integer                  not null,
+    sha256      bytea                    not null,
+    sealed      text                     not null,
+    parked_at   timestamp with time zone not null,
+    replayed_at timestamp with time zone,
+    closed_at   timestamp with time zone,
+    constraint parked_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
+CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
+comment on table parked is 'Records that broke a rule, with their bytes sealed.';
+
+create table "position" (
+    topic          text                     not null,
+    partition      smallint                 not null,
+    next_offset    bigint                   not null default 0,
+    era            bigint                   not null default 0,
+    last_sequence  bigint                   not null default 0,
+    last_offset    bigint,
+    last_digest    bytea,
+    gap_since      timestamp with time zone,
+    stopped_reason text,
+    constraint position_pkey PRIMARY KEY (topic, partition),
+    constraint position_next_offset_check CHECK ((next_offset >= 0))
+);
+comment on table "position" is 'Where this service stopped reading; moves only with the effect, by compare-and-set.';
+comment on column "position".last_digest is 'Short hash of the record at last_offset: is it still our topic?';
+
+create table publication (
+    topic          text     not null,
+    lane           smallint not null,
+    published      bigint   not null default 0,
+    mark_offset    bigint,
+    mark_id        text,
+    say_again_from bigint,
+    constraint publication_pkey PRIMARY KEY (topic, lane)
+);
+comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
+
+create table sequence (
+    topic         text     not null,
+    lane          smallint not null,
+    next_sequence bigint   not null default 1,
+    era_first     bigint   not null default 1,
+    constraint sequence_pkey PRIMARY KEY (topic, lane),
+    constraint sequence_lane_fkey FOREIGN KEY (lane) REFERENCES lane(lane),
+    constraint sequence_check CHECK (((era_first >= 1) AND (era_first <= next_sequence))),
+    constraint sequence_next_sequence_check CHECK ((next_sequence >= 1))
+);
+comment on table sequence is 'The next number of each topic and lane, drawn under the lane lock, gapless because it commits with the page.';
+
+create table tally (
+    lane        smallint not null,
+    state       text     not null,
+    enrollments bigint   not null,
+    constraint tally_pkey PRIMARY KEY (lane, state),
+    constraint tally_enrollments_check CHECK ((enrollments > 0)),
+    constraint tally_state_check CHECK ((state = ANY (ARRAY['confirmed'::text, 'rejected'::text])))
+);
+comment on table tally is 'How many enrollments of each lane were decided which way, so that nobody has to count them.';
+
+create table waiting (
+    id        bigint                   not null generated always as identity,
+    lane      smallint,
+    kind      text                     not null,
+    key       text                     not null,
+    topic     text                     not null,
+    partition smallint                 not null,
+    "offset"  bigint                   not null,
+    since     timestamp with time zone not null,
+    due       timestamp with time zone,
+    record    bytea                    not null,
+    constraint waiting_pkey PRIMARY KEY (id)
+);
+CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
+CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, id);
+comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
+
+create table wave (
+    wave      text                     not null,
+    scheme    text                     not null,
+    quota     bigint                   not null,
+    opens_at  timestamp with time zone not null,
+    closes_at timestamp with time zone not null,
+    admitted  bigint                   not null default 0,
+    refused   bigint                   not null default 0,
+    constraint wave_pkey PRIMARY KEY (wave),
+    constraint quota_is_never_exceeded CHECK (((admitted >= 0) AND (admitted <= quota))),
+    constraint wave_check CHECK ((closes_at > opens_at)),
+    constraint wave_quota_check CHECK ((quota > 0)),
+    constraint wave_refused_check CHECK ((refused >= 0))
+);
+comment on table wave is 'A selection round. Its row is the counter of its quota, locked from the decision to the commit.';
+
+CREATE OR REPLACE FUNCTION keep_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception 'a decision of % is final', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $function$;

@@ -1,0 +1,184 @@
+"""The enrollment service on a real database, fed by hand: what the engine does around a transaction, without Kafka."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from asyncpg import Connection
+
+from services.enrollment.app import parts
+from services.enrollment.settings import EnrollmentSettings
+from shared.contracts import completion
+from shared.contracts.events import EventType
+from shared.contracts.fields import write_time
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import TOPICS, lane_of
+from shared.messaging.dispatch import dispatch
+from shared.messaging.intake import Intake
+from shared.messaging.lane import insert_rows
+from shared.messaging.message import Record
+from shared.messaging.page import Said
+from shared.messaging.plan import Retention
+from shared.messaging.session import Session
+from shared.messaging.subscription import Timer
+from shared.messaging.sweep import engine_timers
+from shared.messaging.transaction import Terms, Transaction
+from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.session import connect
+from tests.builders import LATER, Event, keys_folder
+from tests.infrastructure import Database
+
+WAIT_AT_MOST = timedelta(hours=24)
+EVERY_LANE = frozenset(range(12))
+_numbers = count(1)
+
+
+def the_parts() -> Any:
+    wait = int(WAIT_AT_MOST.total_seconds())
+    return parts(EnrollmentSettings(keys_folder=keys_folder(), wait_at_most_seconds=wait))
+
+
+@dataclass
+class Bench:
+    """One session of the service. `said` collects what was announced on `enrollment.events`."""
+
+    connection: Connection
+    session: Session
+    intake: Intake
+    parts: Any
+    now: datetime = LATER
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def receive(self, *events: Event, at_once: bool = True) -> None:
+        """One batch, or a batch for each event."""
+        for batch in [events] if at_once else [[event] for event in events]:
+            await self._receive(batch)
+
+    async def _receive(self, events: Sequence[Event]) -> None:
+        items = [self.intake.understand(_record(event), self.now) for event in events]
+        lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
+        await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), self.now)
+
+    async def sweep(self, read_through: datetime | None = None) -> None:
+        """All timers, the engine's included, until nothing is due."""
+        retention = Retention(timedelta(days=42), timedelta(days=365))
+        timers = (*self.parts.timers, *engine_timers(self.intake, retention))
+        for timer in timers:
+            while await self._sweep(timer, read_through or self.now):
+                pass
+
+    async def _sweep(self, timer: Timer, read_through: datetime) -> int:
+        done = 0
+
+        async def body(tx: Transaction) -> None:
+            nonlocal done
+            done = await timer.sweep(tx, sorted(EVERY_LANE))
+
+        await self._run(EVERY_LANE, body, read_through)
+        return done
+
+    async def adopt(self, *said: tuple[str, dict[str, Any]]) -> None:
+        """What stands in our own topic beyond our pages after a restore."""
+        for name, data in said:
+            lane = lane_of(data["participant_id"])
+            word = Said(f"salur.enrollment.{name}.v1", data["participant_id"], json.dumps(data).encode())
+
+            async def body(tx: Transaction, lane: int = lane, word: Said = word) -> None:
+                await self.parts.adopt(tx, lane, "enrollment.events", [word], True)
+
+            await self._run({lane}, body, self.now)
+
+    async def _run(self, lanes: Any, body: Any, read_through: datetime) -> None:
+        pages = await self.session.transact(lanes, body, now=self.now, read_through=read_through)
+        for page in pages:
+            if page.topic == "enrollment.events":
+                self.said += [(event.type.split(".")[2], json.loads(event.data)) for event in page.events]
+
+    def words(self) -> list[str]:
+        return [word for word, _ in self.said]
+
+    def of(self, word: str) -> list[dict[str, Any]]:
+        """The data of all events of one kind."""
+        return [data for said, data in self.said if said == word]
+
+    def reasons(self) -> list[str]:
+        return [data["reason"] for _, data in self.said if "reason" in data]
+
+    async def parked(self) -> list[tuple[str, str]]:
+        rows = await self.connection.fetch("select reason, detail from parked order by id")
+        return [(row["reason"], row["detail"]) for row in rows]
+
+    async def rows(self, table: str) -> int:
+        return int(await self.connection.fetchval(f"select count(*) from {table}"))
+
+    async def breaches(self) -> list[str]:
+        return [breach for invariant in self.parts.invariants for breach in await invariant.check(self.connection)]
+
+    async def empty(self) -> None:
+        """As it was at the start, for the next example."""
+        await self.connection.execute(
+            "truncate wave, admission, account, enrollment, tally, claim, parked, waiting, page;"
+            "update sequence set next_sequence = 1, era_first = 1"
+        )
+        self.said.clear()
+        self.now = LATER
+
+
+def completed(participant_id: str, redeem_code: str, completed_at: datetime) -> Event:
+    """What completion says."""
+    data = {
+        "completed_at": write_time(completed_at),
+        "evidence": [],
+        "digest": "00",
+        "scheme": "normal-2023",
+        "scheme_version": 1,
+    }
+    return _from_completion(completion.COMPLETION_CONFIRMED, participant_id, redeem_code, data)
+
+
+def rated(participant_id: str, redeem_code: str, rated_at: datetime) -> Event:
+    """What completion says."""
+    data = {"stars": 5, "rated_at": write_time(rated_at)}
+    return _from_completion(completion.TRAINING_RATED, participant_id, redeem_code, data)
+
+
+def _from_completion(event: EventType[Any], participant_id: str, redeem_code: str, data: dict[str, Any]) -> Event:
+    about = {"participant_id": participant_id, "redeem_code": redeem_code}
+    return Event(event, {**about, **data}, "/salur/completion", participant_id, f"c-{next(_numbers)}")
+
+
+def _record(event: Event) -> Record:
+    """With a place of its own, and with the numbers that our own services put on what they say."""
+    record = event.record(offset=next(_numbers))
+    internal = event.source.startswith("/salur/")
+    numbers = ((("ce_era", b"1.1"), ("ce_sequence", b"1"))) if internal else ()
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        record.headers + numbers,
+    )
+
+
+async def a_bench(database: Database) -> Bench:
+    """The service's schema, made by its migrations, and a session in it."""
+    url = database.url_of("enrollment")
+    await migrate(url, migrations_of("services.enrollment"))
+    connection = await connect(url, "writer")
+    service = the_parts()
+    await insert_rows(connection, service.own_topics)
+    intake = Intake(service.sources)
+    terms = Terms(
+        service="enrollment",
+        vault=KeyRing.load(keys_folder() / "enrollment.jwks.json"),
+        internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
+        wait_at_most=WAIT_AT_MOST,
+        waiting_per_key=1000,
+    )
+    return Bench(connection, Session(connection, terms, intake, lambda: 1), intake, service)

@@ -1,0 +1,75 @@
+"""Who may take part."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from services.enrollment.domain.admission import (
+    AdmissionRefusal,
+    Admitted,
+    Applicant,
+    Refused,
+    Wave,
+    decide_admission,
+)
+from services.enrollment.domain.identity import Identity
+from services.enrollment.schemes import load_schemes
+from tests.builders import ADMITTED_AT, BORN, NOON, a_nik
+
+NORMAL = load_schemes()["normal-2023"]
+CLOSES = NOON + timedelta(days=3)
+WAVE = Wave("48", "normal-2023", 10_000, NOON, CLOSES)
+APPLICANT = Applicant("4810000000000017", "48", Identity(a_nik(), BORN), "female", ADMITTED_AT)
+
+
+def born(day: date) -> Applicant:
+    return replace(APPLICANT, identity=Identity(a_nik(day), day))
+
+
+def decide(applicant: Applicant, *, nik_is_free: bool = True, places: int = 1) -> Admitted | Refused:
+    return decide_admission(applicant, WAVE, NORMAL, nik_is_free=nik_is_free, places=places)
+
+
+def test_somebody_who_fits_is_admitted_with_the_balance_of_the_scheme() -> None:
+    assert decide(APPLICANT) == Admitted("normal-2023", 1, 3_500_000)
+
+
+@pytest.mark.parametrize(
+    ("applicant", "reason"),
+    [
+        (replace(APPLICANT, identity=Identity("1" * 16, BORN)), "nik_invalid"),
+        (replace(APPLICANT, gender="male"), "nik_invalid"),
+        (born(date(2005, 2, 22)), "age_out_of_range"),
+        (born(date(1958, 2, 21)), "age_out_of_range"),
+        (replace(APPLICANT, admitted_at=NOON - timedelta(seconds=1)), "wave_closed"),
+        (replace(APPLICANT, admitted_at=CLOSES + timedelta(days=31)), "wave_closed"),
+    ],
+)
+def test_somebody_who_does_not_fit_is_refused_with_the_reason(applicant: Applicant, reason: str) -> None:
+    assert decide(applicant) == Refused(AdmissionRefusal(reason))
+
+
+@pytest.mark.parametrize(
+    "applicant",
+    [
+        born(date(2005, 2, 21)),
+        born(date(1958, 2, 22)),
+        replace(APPLICANT, admitted_at=NOON),
+        replace(APPLICANT, admitted_at=CLOSES + timedelta(days=30)),
+    ],
+)
+def test_the_edges_of_age_and_wave_belong_to_them(applicant: Applicant) -> None:
+    assert isinstance(decide(applicant), Admitted)
+
+
+def test_a_nik_or_person_admitted_before_is_refused() -> None:
+    assert decide(APPLICANT, nik_is_free=False) == Refused(AdmissionRefusal.NIK_ALREADY_ADMITTED)
+
+
+def test_a_full_wave_refuses() -> None:
+    assert decide(APPLICANT, places=0) == Refused(AdmissionRefusal.WAVE_FULL)
+
+
+def test_a_full_wave_is_the_last_of_all_reasons() -> None:
+    assert decide(born(date(2012, 1, 1)), places=0) == Refused(AdmissionRefusal.AGE_OUT_OF_RANGE)

@@ -1,0 +1,77 @@
+"""What a NIK must look like."""
+
+from datetime import date
+
+import pytest
+
+from services.enrollment.domain.identity import Identity, is_well_formed
+from services.enrollment.domain.places import HIGHEST_REGENCY_AND_CITY, is_known
+
+BORN = date(1996, 4, 12)
+
+
+@pytest.mark.parametrize(
+    ("nik", "gender"),
+    [
+        ("3273015204960001", "female"),
+        ("3273011204960001", "male"),
+        ("9103011204960001", "male"),
+        ("9103015204960001", "female"),
+    ],
+)
+def test_a_nik_that_agrees_with_birth_date_and_gender_is_well_formed(nik: str, gender: str) -> None:
+    assert is_well_formed(Identity(nik, BORN), gender)
+
+
+@pytest.mark.parametrize(
+    ("nik", "gender", "why"),
+    [
+        ("3273011204960001", "female", "a woman's day is 40 more"),
+        ("3273015204960001", "male", "a man's is not"),
+        ("3273015304960001", "female", "another day"),
+        ("3273015205960001", "female", "another month"),
+        ("3273015204950001", "female", "another year"),
+        ("327301520496000", "female", "15 digits"),
+        ("32730152049600011", "female", "17 digits"),
+        ("3273015204960001\n", "female", "a line end"),
+        ("32730152\uff104960001", "female", "a digit of another script"),
+        ("327301520496000A", "female", "a letter"),
+        ("", "female", "nothing"),
+        ("9973015204960001", "female", "no such province"),
+        ("3299015204960001", "female", "no such city"),
+        ("3230015204960001", "female", "no such regency"),
+    ],
+)
+def test_any_other_nik_is_malformed(nik: str, gender: str, why: str) -> None:
+    assert not is_well_formed(Identity(nik, BORN), gender), why
+
+
+def test_the_stated_birth_date_gives_the_century() -> None:
+    nik = "3273015204030001"
+    assert is_well_formed(Identity(nik, date(2003, 4, 12)), "female")
+    assert is_well_formed(Identity(nik, date(1903, 4, 12)), "female")
+
+
+@pytest.mark.parametrize("place", ["9101", "9128", "9171", "9201", "9271", "9301", "9408", "9501", "9671", "9701"])
+def test_places_of_papua_are_known_by_their_numbers_from_before_and_after_2022(place: str) -> None:
+    assert is_known(place)
+
+
+@pytest.mark.parametrize("place", ["6404", "6473", "7319"])
+def test_a_regency_that_went_to_a_new_province_is_still_known_by_its_old_number(place: str) -> None:
+    assert is_known(place)
+
+
+@pytest.mark.parametrize("place", ["3200", "3219", "3270", "3280", "7671", "9129", "9371", "0101", "9801"])
+def test_a_number_never_given_is_unknown(place: str) -> None:
+    assert not is_known(place)
+
+
+def test_there_are_38_provinces_and_one_number_of_the_statistics_office() -> None:
+    assert len(HIGHEST_REGENCY_AND_CITY) == 38 + 1
+
+
+def test_an_identity_does_not_show_itself() -> None:
+    identity = Identity("3273015204960001", BORN)
+    assert "3273" not in repr(identity)
+    assert "1996" not in str(identity)

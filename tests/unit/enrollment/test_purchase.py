@@ -1,0 +1,156 @@
+"""Which trainings may be bought."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.enrollment.domain.purchase import (
+    Confirmed,
+    Participant,
+    Purchase,
+    PurchaseRefusal,
+    Rejected,
+    Training,
+    Undecided,
+    decide_purchase,
+)
+from services.enrollment.domain.scheme import Scheme
+from services.enrollment.schemes import load_schemes
+from tests.builders import ADMITTED_AT
+
+SCHEMES = load_schemes()
+NORMAL, EARLIER = SCHEMES["normal-2023"], SCHEMES["semi-bansos-2020"]
+DAY = timedelta(days=1)
+PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
+PURCHASE = Purchase("hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)
+FIRST = Training(1_500_000, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY, ADMITTED_AT + 4 * DAY, ADMITTED_AT + 5 * DAY)
+NEXT = replace(PURCHASE, purchased_at=ADMITTED_AT + 6 * DAY, ends_at=ADMITTED_AT + 8 * DAY)
+
+
+def decide(
+    purchase: Purchase, *trainings: Training, scheme: Scheme = NORMAL, participant: Participant = PARTICIPANT
+) -> Confirmed | Rejected | Undecided:
+    return decide_purchase(purchase, participant, trainings, scheme)
+
+
+def rejected(reason: str) -> Rejected:
+    return Rejected(PurchaseRefusal(reason))
+
+
+def undecided(reason: str) -> Undecided:
+    return Undecided(PurchaseRefusal(reason))
+
+
+def test_a_first_training_that_fits_is_confirmed() -> None:
+    assert decide(PURCHASE) == Confirmed()
+
+
+@pytest.mark.parametrize(
+    ("purchase", "reason"),
+    [
+        (replace(PURCHASE, price=3_500_001), "balance_insufficient"),
+        (replace(PURCHASE, hours=14), "hours_too_few"),
+        (replace(PURCHASE, class_size=41), "class_too_large"),
+        (replace(PURCHASE, mode="offline", class_size=41), "class_too_large"),
+        (replace(PURCHASE, mode="online", class_size=151), "class_too_large"),
+        (replace(PURCHASE, purchased_at=ADMITTED_AT - DAY), "not_admitted"),
+    ],
+)
+def test_a_training_that_breaks_a_rule_is_rejected_with_the_reason(purchase: Purchase, reason: str) -> None:
+    assert decide(purchase) == rejected(reason)
+
+
+@pytest.mark.parametrize(
+    "purchase",
+    [
+        replace(PURCHASE, price=3_500_000),
+        replace(PURCHASE, hours=15),
+        replace(PURCHASE, mode="online", class_size=150),
+        replace(PURCHASE, mode="self_paced", class_size=100_000),
+        replace(PURCHASE, purchased_at=ADMITTED_AT - timedelta(minutes=1)),
+    ],
+)
+def test_the_edges_of_each_rule_belong_to_it(purchase: Purchase) -> None:
+    assert decide(purchase) == Confirmed()
+
+
+@pytest.mark.parametrize("mode", ["offline", "hybrid"])
+def test_a_mode_that_the_scheme_does_not_have_is_rejected(mode: str) -> None:
+    assert decide(replace(PURCHASE, mode=mode), scheme=EARLIER) == rejected("mode_not_allowed")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mode", "regency", "confirmed"),
+    [
+        ("offline", "3273", True),
+        ("hybrid", "3374", True),
+        ("hybrid", "1171", False),
+        ("offline", "1171", False),
+        ("online", "1171", True),
+        ("offline", "3371", False),
+    ],
+)
+def test_trainings_in_a_room_are_sold_in_open_regions_only(mode: str, regency: str, confirmed: bool) -> None:
+    some = replace(NORMAL, purchase=replace(NORMAL.purchase, offline_regions=("32", "3374")))
+    found = decide(replace(PURCHASE, mode=mode), scheme=some, participant=replace(PARTICIPANT, regency=regency))  # type: ignore[arg-type]
+    assert found == (Confirmed() if confirmed else rejected("region_not_open"))
+
+
+def test_a_first_purchase_counts_to_the_end_of_the_fifteenth_day_in_jakarta() -> None:
+    # 21 February 03:00 UTC is 10:00 in Jakarta; the fifteenth day ends on 8 March, 17:00 UTC.
+    last_moment = ADMITTED_AT.replace(month=3, day=8, hour=16, minute=59, second=59)
+    assert decide(replace(PURCHASE, purchased_at=last_moment, ends_at=last_moment + DAY)) == Confirmed()
+    too_late = last_moment + timedelta(seconds=1)
+    late = decide(replace(PURCHASE, purchased_at=too_late, ends_at=too_late + DAY))
+    assert late == undecided("first_purchase_late")
+
+
+def test_the_next_training_may_be_bought_when_the_previous_is_completed_and_rated() -> None:
+    assert decide(NEXT, FIRST) == Confirmed()
+
+
+@pytest.mark.parametrize("missing", ["completed_at", "rated_at"])
+def test_what_may_still_be_heard_of_the_previous_training_leaves_the_next_undecided(missing: str) -> None:
+    previous = replace(FIRST, **{missing: None})  # type: ignore[arg-type]
+    assert decide(NEXT, previous) == undecided("previous_not_completed")
+
+
+@pytest.mark.parametrize(
+    "previous",
+    [
+        replace(FIRST, ends_at=NEXT.purchased_at + DAY, completed_at=None, rated_at=None),
+        replace(FIRST, completed_at=NEXT.purchased_at + DAY),
+        replace(FIRST, rated_at=NEXT.purchased_at + DAY),
+        replace(FIRST, rated_at=NEXT.purchased_at + DAY, completed_at=None),
+    ],
+)
+def test_a_previous_training_not_done_when_the_next_was_bought_rejects_it(previous: Training) -> None:
+    assert decide(NEXT, previous) == rejected("previous_not_completed")
+
+
+def test_the_next_purchase_has_fifteen_days_from_completion_not_from_rating() -> None:
+    completed_at = FIRST.completed_at
+    assert completed_at is not None
+    bought = completed_at + 15 * DAY
+    assert decide(replace(NEXT, purchased_at=bought, ends_at=bought + DAY), FIRST) == Confirmed()
+    late = replace(NEXT, purchased_at=bought + DAY, ends_at=bought + 2 * DAY)
+    assert decide(late, FIRST) == undecided("next_purchase_late")
+
+
+def test_the_earlier_scheme_sets_no_deadline_for_the_next_purchase() -> None:
+    bought = ADMITTED_AT + 300 * DAY
+    online = replace(NEXT, mode="online", purchased_at=bought, ends_at=bought + DAY)
+    assert decide(online, FIRST, scheme=EARLIER) == Confirmed()
+
+
+def test_all_confirmed_trainings_are_paid_from_one_balance() -> None:
+    assert decide(replace(NEXT, price=2_000_000), FIRST) == Confirmed()
+    assert decide(replace(NEXT, price=2_000_001), FIRST) == rejected("balance_insufficient")
+
+
+def test_a_training_heard_of_late_must_have_ended_before_the_next_one_was_bought() -> None:
+    later = replace(FIRST, purchased_at=NEXT.purchased_at, ends_at=NEXT.ends_at)
+    assert decide(PURCHASE, later) == Confirmed()
+    overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)
+    assert decide(overlapping, later) == rejected("previous_not_completed")
