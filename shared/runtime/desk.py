@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
@@ -24,6 +25,7 @@ from shared.runtime.settings import ServiceSettings
 T = TypeVar("T")
 
 FAILED = 2
+WIDE = 240
 
 
 class Desk:
@@ -31,7 +33,8 @@ class Desk:
 
     def __init__(self, settings: type[ServiceSettings], parts: Callable[[], ServiceParts]) -> None:
         self.service = settings.service()
-        self.out = Console(highlight=False, soft_wrap=True)
+        # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
+        self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
         self._settings_class = settings
         self._parts = parts
 
