@@ -1,0 +1,64 @@
+"""Whatever the rule, evidence completes a training exactly when each thing it demands is there."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.completion.domain.completion import Completion, decide_completion, digest_of, requirements
+from services.completion.domain.evidence import Evidence, Kind
+from services.completion.domain.rule import Rule
+from tests.unit.completion.facts import LAST_END, SEEN, a_rule, an_enrollment
+
+RULES = st.builds(
+    a_rule,
+    st.lists(st.sampled_from(["face", "venue_qr"]), min_size=1, max_size=5).map(tuple),
+    post_test=st.sampled_from(["passed", "taken", None]),
+    graded=st.booleans(),
+    certificate=st.booleans(),
+)
+RETAKEN = (Kind.POST_TEST_TAKEN, Kind.WORK_GRADED)
+
+
+def a_fact(kind: Kind, number: int, minutes: int) -> Evidence:
+    """Of a test or of graded work the time is the part."""
+    part = minutes if kind in RETAKEN else number
+    return Evidence(kind, part, "/a", f"{kind}-{part}", LAST_END + timedelta(minutes=minutes), SEEN)
+
+
+FACTS = st.builds(a_fact, st.sampled_from(Kind), st.integers(0, 6), st.integers(0, 9000))
+EVIDENCE = st.lists(FACTS, max_size=25, unique_by=lambda fact: (fact.kind, fact.part))
+
+
+@given(RULES, EVIDENCE)
+def test_a_training_is_completed_exactly_when_every_demand_is_met(rule: Rule, evidence: list[Evidence]) -> None:
+    attended = {fact.part for fact in evidence if fact.kind is Kind.SESSION_ATTENDED}
+    kinds = {fact.kind for fact in evidence}
+    met = (
+        attended >= {session.sequence for session in rule.sessions}
+        and (rule.post_test is None or Kind.POST_TEST_TAKEN in kinds)
+        and (not rule.graded or Kind.WORK_GRADED in kinds)
+        and (not rule.certificate or Kind.CERTIFICATE_ISSUED in kinds)
+    )
+    assert isinstance(decide_completion(rule, evidence), Completion) == met
+
+
+@given(RULES, EVIDENCE.flatmap(lambda facts: st.tuples(st.just(facts), st.permutations(facts))))
+def test_the_order_of_evidence_changes_neither_outcome_nor_digest(
+    rule: Rule, told: tuple[list[Evidence], list[Evidence]]
+) -> None:
+    outcome, again = (decide_completion(rule, facts) for facts in told)
+    assert outcome == again
+    if isinstance(outcome, Completion) and isinstance(again, Completion):
+        assert digest_of(an_enrollment(rule), outcome) == digest_of(an_enrollment(rule), again)
+
+
+@given(RULES, EVIDENCE, EVIDENCE)
+def test_more_evidence_never_undoes_a_completion(rule: Rule, evidence: list[Evidence], more: list[Evidence]) -> None:
+    if isinstance(decide_completion(rule, evidence), Completion):
+        assert isinstance(decide_completion(rule, [*evidence, *more]), Completion)
+
+
+@given(RULES)
+def test_a_rule_counts_its_demands_as_it_names_them(rule: Rule) -> None:
+    assert rule.demands == len(list(requirements(rule)))
