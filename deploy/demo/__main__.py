@@ -1,29 +1,35 @@
-"""`python -m deploy.demo`: exits 0 only if it balances, with nothing lost, nothing doubled and nothing else wrong."""
+"""`python -m deploy.demo`: exits 0 only if it balances, with nothing lost, nothing doubled and nothing else wrong.
 
-import asyncio
+PEOPLE and SEED can be set.
+"""
+
+import logging
 import os
+import signal
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from deploy.demo.run import Demo
 from deploy.local.jars import kafka_jars
+from deploy.local.paths import VAR
 
-FOLDER = Path("var/demo")
+INTERRUPTED = 130
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # The broker goes away on purpose; what its clients say about that is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     people, seed = int(os.environ.get("PEOPLE", "3000")), int(os.environ.get("SEED", "7"))
-    console.print(f"Salur: {people:,} people of wave 48, seed {seed}", highlight=False)
+    console.print(f"[bold]Salur[/]: {people:,} people of wave 48, seed {seed}", highlight=False)
     kafka_jars()
-    demo = Demo(FOLDER.resolve(), people, seed, console)
     try:
-        return 0 if asyncio.run(demo.run()) else 1
+        return 0 if Demo(VAR / "demo", people, seed, console).run() else 1
     except KeyboardInterrupt:
-        console.print("stopped; nothing is left running")
-        return 130
+        console.print("interrupted; nothing is left running")
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The judge. It knows what was invented and what the partners paid, and shares no rule with the services."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.demo.watch import Right, Seen
 from deploy.simulation.partner import Payment
-from deploy.simulation.people import Fate, Person
+from deploy.simulation.people import UNFINISHED, Fate, Person
 
 INCENTIVE = 600_000
 HELD_FOR_EVER = {
@@ -22,6 +22,9 @@ REFUSED_FOR = {
 REJECTED_FOR = {Fate.TOO_DEAR: "balance_insufficient", Fate.TOO_SHORT: "hours_too_few"} | dict.fromkeys(
     REFUSED_FOR, "not_admitted"
 )
+GIVEN_UP_FOR = dict.fromkeys(UNFINISHED, "not_completed_in_time")
+# Where a right may stand without being lost: somebody has the money, was told to pay it, or knows why not.
+KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def expected_rights(cohort: Iterable[Person]) -> dict[Right, Expected]:
 
 
 def finished(cohort: Sequence[Person], seen: Seen) -> bool:
-    """Whether everything that must come has come."""
+    """Whether everything that must come has come, but for what only time brings."""
     rights = expected_rights(cohort)
     refused = sum(1 for person in cohort if person.fate in REFUSED_FOR)
     rejected = sum(1 for person in cohort if person.fate in REJECTED_FOR)
@@ -67,17 +70,61 @@ def finished(cohort: Sequence[Person], seen: Seen) -> bool:
     )
 
 
-def judge(cohort: Sequence[Person], seen: Seen, paid: Sequence[Payment], hostile: Counter[str]) -> Judgement:
-    """Compares the story, what Salur said, and what the partners paid."""
+def given_up(cohort: Iterable[Person], seen: Seen) -> bool:
+    """Whether every training that was not finished in time has been given up."""
+    return all(person.redeem_code in seen.given_up for person in cohort if person.fate in UNFINISHED)
+
+
+def judge(
+    cohort: Sequence[Person],
+    seen: Seen,
+    paid: Sequence[Payment],
+    parked: Counter[str],
+    *,
+    time_is_up: bool = False,
+) -> Judgement:
+    """Compares the story, what Salur said, and what the partners paid.
+
+    `parked`: what had to be, by reason. `time_is_up`: whether the time to complete a training is over.
+    """
     rights = expected_rights(cohort)
     settled = [payment for payment in paid if payment.reason is None]
-    per_right = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
-    doubles = sum(1 for count in per_right.values() if count > 1)
-    losses = sum(1 for right in rights if right not in seen.states)
     wrongs = [*_people(cohort, seen), *_rights(rights, seen), *_ledgers(rights, seen, settled)]
-    wrongs += [f"{count} x {reason} was not parked" for reason, count in (hostile - seen.parked).items()]
-    wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - hostile).items()]
-    return Judgement(doubles, losses, wrongs)
+    wrongs += _strangers_paid(cohort, settled)
+    wrongs += _time(cohort, seen, time_is_up=time_is_up)
+    wrongs += [f"{count} x {reason} was not parked" for reason, count in (parked - seen.parked).items()]
+    wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - parked).items()]
+    losses = sum(1 for right in rights if seen.states.get(right) not in KNOWN)
+    return Judgement(_doubles(cohort, seen, settled), losses, wrongs)
+
+
+def books_differ(paid: Sequence[Payment], booked: Mapping[tuple[str, str], int]) -> list[str]:
+    """Where the partners' own ledgers and Salur's figures of what is settled part, to the rupiah.
+
+    `booked`: rupiah by partner and kind of benefit.
+    """
+    ledger: Counter[tuple[str, str]] = Counter()
+    for payment in paid:
+        if payment.reason is None:
+            ledger[(payment.partner, payment.benefit)] += payment.amount
+    return [
+        f"{partner} paid {ledger[(partner, kind)]} rupiah as {kind}, the books say {booked.get((partner, kind), 0)}"
+        for partner, kind in sorted(ledger.keys() | booked.keys())
+        if ledger[(partner, kind)] != booked.get((partner, kind), 0)
+    ]
+
+
+def _doubles(cohort: Sequence[Person], seen: Seen, settled: Sequence[Payment]) -> int:
+    """Rights paid more than once, by what Salur says of the references and by the accounts that were paid into."""
+    by_reference = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
+    incentives = Counter(payment.account for payment in settled if payment.benefit == "incentive")
+    by_person = [incentives[person.account] + incentives[person.second_account] for person in cohort]
+    fees = Counter(payment.amount for payment in settled if payment.benefit == "fee")
+    too_many_fees = fees - Counter(person.price for person in cohort if person.completes)
+    return max(
+        sum(1 for count in by_reference.values() if count > 1),
+        sum(1 for count in by_person if count > 1) + too_many_fees.total(),
+    )
 
 
 def _people(cohort: Sequence[Person], seen: Seen) -> Iterable[str]:
@@ -88,6 +135,13 @@ def _people(cohort: Sequence[Person], seen: Seen) -> Iterable[str]:
             yield f"{person.redeem_code} ({person.fate}) was rejected for {seen.rejected.get(person.redeem_code)}"
         if (person.redeem_code in seen.completed) != person.completes:
             yield f"{person.redeem_code} ({person.fate}): completed is {person.redeem_code in seen.completed}"
+
+
+def _time(cohort: Sequence[Person], seen: Seen, *, time_is_up: bool) -> Iterable[str]:
+    for person in cohort:
+        must = GIVEN_UP_FOR.get(person.fate) if time_is_up else None
+        if seen.given_up.get(person.redeem_code) != must:
+            yield f"{person.redeem_code} ({person.fate}) was given up for {seen.given_up.get(person.redeem_code)}"
 
 
 def _rights(rights: dict[Right, Expected], seen: Seen) -> Iterable[str]:
@@ -113,3 +167,11 @@ def _ledgers(rights: dict[Right, Expected], seen: Seen, settled: Sequence[Paymen
         right = seen.references.get(payment.reference)
         if right in rights and payment.amount != rights[right].amount:
             yield f"{right}: the partner paid {payment.amount}, due was {rights[right].amount}"
+
+
+def _strangers_paid(cohort: Sequence[Person], settled: Sequence[Payment]) -> Iterable[str]:
+    """An incentive goes to an account that somebody with a right to it has linked, and nowhere else."""
+    accounts = {account for person in cohort if person.rates for account in (person.account, person.second_account)}
+    for payment in settled:
+        if payment.benefit == "incentive" and payment.account not in accounts:
+            yield f"{payment.reference}: an incentive was paid into an account of nobody who has a right to one"

@@ -24,6 +24,7 @@ class Seen:
     enrolled: set[str] = field(default_factory=set)
     rejected: dict[str, str] = field(default_factory=dict)
     completed: set[str] = field(default_factory=set)
+    given_up: dict[str, str] = field(default_factory=dict)
     states: dict[Right, str] = field(default_factory=dict)
     reasons: dict[Right, str] = field(default_factory=dict)
     amounts: dict[Right, int] = field(default_factory=dict)
@@ -46,7 +47,9 @@ class Watcher:
 
     async def run(self) -> None:
         """Watches until cancelled."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         await consumer.start()
         try:
             topics = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS, *map(dead_letters, SERVICES))
@@ -85,6 +88,8 @@ def note(seen: Seen, kind: str, data: Mapping[str, Any]) -> None:
             seen.rejected[data["redeem_code"]] = data["reason"]
         case "completion", "completion_confirmed":
             seen.completed.add(data["redeem_code"])
+        case "completion", "completion_rejected":
+            seen.given_up[data["redeem_code"]] = data["reason"]
         case _, "record_parked":
             seen.parked[data["reason"]] += 1
         case "payment", _:

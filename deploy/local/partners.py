@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from deploy.simulation.partner import Manners, Partner, Report, report_data
 from deploy.simulation.seals import Seals
@@ -38,22 +39,35 @@ class Partners:
         self._clock = clock
         self._later: list[tuple[float, int, Where, Report]] = []
         self._order = itertools.count()
+        self._now = ""
 
     async def run(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
-        """Answers until it is stopped. What was answered before is read again and answered again: references decide."""
+        """Answers until it is stopped, whatever happens to the broker meanwhile."""
+        while not stopped.is_set():
+            try:
+                await self._serve(bootstrap, ready, stopped)
+            except KafkaError as failure:
+                print(f"begins anew: {failure!r}", flush=True)
+                await asyncio.sleep(1)
+
+    async def _serve(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
+        """What was answered before is read again and answered again: references decide."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=1 << 20)
-        await consumer.start()
-        await producer.start()
-        places = [TopicPartition(disbursements(name), lane) for name in self._partners for lane in range(LANES)]
-        consumer.assign(places)
-        for place in places:
-            consumer.seek(place, 0)
-        if ready is not None:
-            await asyncio.to_thread(ready.touch)
         try:
+            await consumer.start()
+            await producer.start()
+            places = [TopicPartition(disbursements(name), lane) for name in self._partners for lane in range(LANES)]
+            consumer.assign(places)
+            for place in places:
+                consumer.seek(place, 0)
+            if ready is not None:
+                await asyncio.to_thread(ready.touch)
             while not stopped.is_set():
                 fetched = await consumer.getmany(timeout_ms=20)
                 await send(producer, self._receive(record for records in fetched.values() for record in records))
@@ -63,6 +77,7 @@ class Partners:
 
     def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[Letter]:
         """What is to be said now: about these records, and about earlier ones whose time has come."""
+        self._now = write_time(self._clock.now())
         now = time.monotonic()
         due: list[Letter] = []
         for record in records:
@@ -92,32 +107,22 @@ class Partners:
 
     def _letter(self, where: Where, report: Report) -> Letter:
         name, partition = where
-        now = self._clock.now()
         headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", uuid.uuid4().hex.encode()),
             ("ce_source", f"/partners/{name}".encode()),
             ("ce_type", REPORTED),
-            ("ce_time", write_time(now).encode()),
+            ("ce_time", self._now.encode()),
             ("content-type", b"application/json"),
         )
-        value = report_data(report, name, now)
+        value = report_data(report, name, self._now)
         return Letter(disbursement_reports(name), report.reference.encode(), value, headers, partition)
-
-
-def manners_from(environment: Mapping[str, str]) -> Manners:
-    return Manners(
-        seed=int(environment.get("SALUR_PARTNERS_SEED", "1")),
-        repeats_at_most=int(environment.get("SALUR_PARTNERS_REPEATS", "1")),
-        late_at_most_seconds=float(environment.get("SALUR_PARTNERS_LATE_SECONDS", "0")),
-        accepts=environment.get("SALUR_PARTNERS_ACCEPT", "yes") == "yes",
-    )
 
 
 async def main(environment: Mapping[str, str]) -> None:
     keys = Path(environment["SALUR_KEYS_FOLDER"])
     ledgers = Path(environment.get("SALUR_LEDGERS_FOLDER", str(keys.parent / "ledgers")))
-    manners = manners_from(environment)
+    manners = Manners.from_environment(environment)
     partners = {
         name: Partner(name, Seals.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", manners)
         for name in PARTNERS

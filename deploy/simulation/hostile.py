@@ -1,18 +1,26 @@
 """Malformed and hostile records, each with the reason under which it must be parked."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deploy.simulation.people import Fate, Person
 from deploy.simulation.sending import Letter, letter
 from deploy.simulation.story import Sealer, Sent, story
 
-Hostile = tuple[str, Letter]
+NOBODYS_CODE = "ZZZZZZZZZZZZ"
 
 
-def hostile_records(cohort: list[Person], keys: Sealer) -> Iterator[Hostile]:
-    """(reason, record): one of each reason that can be provoked with upstream's topics alone."""
+def hostile_records(cohort: Sequence[Person], keys: Sealer) -> Iterator[Letter]:
+    """At least one of each reason that can be provoked with upstream's topics alone.
+
+    What they contradict must have been understood before they come.
+    """
+    for reason, record in _hostile(cohort, keys):
+        yield replace(record, parked=reason)
+
+
+def _hostile(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, Letter]]:
     person = next(p for p in cohort if p.fate is Fate.ORDINARY)
     other = next(p for p in cohort if p.fate is Fate.ORDINARY and p.provider_id != person.provider_id)
     events = list(story(person, keys))
@@ -23,12 +31,14 @@ def hostile_records(cohort: list[Person], keys: Sealer) -> Iterator[Hostile]:
     yield "bad_seal", _changed(events[0], identity=next(iter(story(other, keys))).data["identity"])
     yield "conflict", _changed(events[0], regency="1101" if person.regency != "1101" else "1102")
     yield "not_yours", _changed(work, provider_id=other.provider_id)
+    yield "not_yours", _changed(work, redeem_code=other.redeem_code)
     yield "not_yours", letter(replace(attended, source="/providers/self"), identity="hostile-self")
     yield "out_of_window", _changed(attended, attended_at="2023-02-18T00:00:00Z")
     yield "out_of_window", _changed(work, graded_at="2098-01-01T00:00:00Z")
+    yield "wait_expired", _changed(work, redeem_code=NOBODYS_CODE)
 
 
-def _bytes(fine: Letter) -> Iterator[Hostile]:
+def _bytes(fine: Letter) -> Iterator[tuple[str, Letter]]:
     """What is wrong before anybody reads a field."""
     value = fine.value or b""
     yield "too_large", replace(fine, value=b'{"padding":"' + b"x" * 300_000 + b'"}')
@@ -45,4 +55,5 @@ def _bytes(fine: Letter) -> Iterator[Hostile]:
 
 
 def _changed(event: Sent, **fields: object) -> Letter:
-    return letter(replace(event, data={**event.data, **fields}), identity=f"hostile-{event.type}-{next(iter(fields))}")
+    identity = f"hostile-{event.type}-{'-'.join(f'{name}-{value}'[:24] for name, value in fields.items())}"
+    return letter(replace(event, data={**event.data, **fields}), identity=identity)

@@ -10,22 +10,23 @@ It pays a reference once, whatever arrives, and its first final answer holds for
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from deploy.simulation.seals import Seals
-from shared.contracts.fields import write_time
 
 REJECTIONS = {"0401": "AC01", "0404": "AC04"}
 SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS = "0000", "0777", "0778"
+SECOND_THOUGHTS = 2.0
+"""Seconds after which a partner that rejects what it has settled does so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What this partner did about a reference. `amount` in rupiah; `reason` None: it was paid."""
+    """What a partner did about a reference. `amount` in rupiah; `reason` None: it was paid."""
 
+    partner: str
     reference: str
     amount: int
     account: str
@@ -41,6 +42,29 @@ class Manners:
     repeats_at_most: int = 1
     late_at_most_seconds: float = 0.0
     accepts: bool = True
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Manners":
+        return cls(
+            seed=int(environment.get("SALUR_PARTNERS_SEED", "1")),
+            repeats_at_most=int(environment.get("SALUR_PARTNERS_REPEATS", "1")),
+            late_at_most_seconds=float(environment.get("SALUR_PARTNERS_LATE_SECONDS", "0")),
+            accepts=environment.get("SALUR_PARTNERS_ACCEPT", "yes") == "yes",
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What `from_environment` reads."""
+        return {
+            "SALUR_PARTNERS_SEED": str(self.seed),
+            "SALUR_PARTNERS_REPEATS": str(self.repeats_at_most),
+            "SALUR_PARTNERS_LATE_SECONDS": str(self.late_at_most_seconds),
+            "SALUR_PARTNERS_ACCEPT": "yes" if self.accepts else "no",
+        }
+
+    @property
+    def last_word_after_seconds(self) -> float:
+        """When nothing more comes about an instruction, however late and often it is answered."""
+        return 2 * self.late_at_most_seconds + max(self.late_at_most_seconds * self.repeats_at_most, SECOND_THOUGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +108,15 @@ class Partner:
         assert account["sub"] == reference
         number = str(account["number"])
         payment = Payment(
-            reference, int(amount["value"]), number, str(instruction["benefit"]), REJECTIONS.get(number[-4:])
+            partner=self.name,
+            reference=reference,
+            amount=int(amount["value"]),
+            account=number,
+            benefit=str(instruction["benefit"]),
+            reason=REJECTIONS.get(number[-4:]),
         )
         self.ledger[reference] = payment
-        line = {
-            "reference": reference,
-            "amount": payment.amount,
-            "account": number,
-            "benefit": payment.benefit,
-            "reason": payment.reason,
-        }
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(asdict(payment)) + "\n")
         return payment
 
     def _answers(self, payment: Payment) -> Iterator[Report]:
@@ -102,17 +124,19 @@ class Partner:
         if ending == SILENT:
             return
         final = "rejected" if payment.reason else "settled"
-        delay = self._luck(payment, "late") * self._manners.late_at_most_seconds
+        late = self._manners.late_at_most_seconds
+        delay = self._luck(payment, "late") * late if late else 0.0
         if ending == WRONG_AMOUNT_FIRST:
             yield Report(delay, payment.reference, "settled", payment.amount + 1, None)
         if self._manners.accepts:
             yield from self._repeated(payment, delay, "accepted", None)
         yield from self._repeated(payment, delay * 2, final, payment.reason)
         if ending == REJECTED_AFTERWARDS:
-            yield Report(delay * 2 + 2.0, payment.reference, "rejected", payment.amount, "MS03")
+            yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "rejected", payment.amount, "MS03")
 
     def _repeated(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[Report]:
-        for time in range(1 + int(self._luck(payment, status) * self._manners.repeats_at_most)):
+        most = self._manners.repeats_at_most
+        for time in range(1 + int(self._luck(payment, status) * most) if most > 1 else 1):
             yield Report(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
 
     def _luck(self, payment: Payment, about: str) -> float:
@@ -121,7 +145,7 @@ class Partner:
         return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") / 2**32
 
 
-def report_data(report: Report, partner: str, now: datetime) -> bytes:
+def report_data(report: Report, partner: str, reported_at: str) -> bytes:
     """The JSON of a report, as the contract wants it."""
     return json.dumps(
         {
@@ -130,18 +154,26 @@ def report_data(report: Report, partner: str, now: datetime) -> bytes:
             "amount": {"value": report.amount, "currency": "IDR"},
             "reason": report.reason,
             "partner_reference": f"{partner}-{report.reference}",
-            "reported_at": write_time(now),
+            "reported_at": reported_at,
         },
         separators=(",", ":"),
     ).encode()
 
 
 def read_ledger(path: Path) -> list[Payment]:
-    """All payments of a ledger file."""
-    return [Payment(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    """All payments of a ledger file; a last line that was torn is none, since nobody heard of it."""
+    return [Payment(**json.loads(line)) for line in _whole_lines(path).splitlines()]
+
+
+def _whole_lines(path: Path) -> str:
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1]
 
 
 def _open_ledger(path: Path, known: dict[str, Payment]) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     known.update((payment.reference, payment) for payment in read_ledger(path))
-    return path.open("a")
+    whole = len(_whole_lines(path).encode())
+    ledger = path.open("a")
+    ledger.truncate(whole)
+    return ledger

@@ -26,10 +26,12 @@ class Fate(StrEnum):
     ORDINARY = "ordinary"
     RETAKES_THE_TEST = "retakes the test"
     NEVER_FINISHES = "never finishes"
+    TOO_EARLY = "attends before the doors open"
     NEVER_RATES = "never rates"
     NO_ACCOUNT = "links no account"
     OTHER_NIK = "links somebody else's account"
     VERIFIED_LATE = "is verified late"
+    SECOND_ACCOUNT = "links a second account"
     CLOSED_THEN_ANOTHER = "account closed, links another"
     CLOSED = "account closed"
     TOO_YOUNG = "too young"
@@ -44,10 +46,12 @@ class Fate(StrEnum):
 WEIGHTS = {
     Fate.RETAKES_THE_TEST: 30,
     Fate.NEVER_FINISHES: 60,
+    Fate.TOO_EARLY: 5,
     Fate.NEVER_RATES: 30,
     Fate.NO_ACCOUNT: 25,
     Fate.OTHER_NIK: 15,
     Fate.VERIFIED_LATE: 20,
+    Fate.SECOND_ACCOUNT: 20,
     Fate.CLOSED_THEN_ANOTHER: 20,
     Fate.CLOSED: 8,
     Fate.TOO_YOUNG: 6,
@@ -62,6 +66,7 @@ OUT_OF = 1000
 
 REFUSED = frozenset({Fate.TOO_YOUNG, Fate.WRONG_BIRTH_DATE, Fate.SAME_NIK})
 REJECTED = frozenset({Fate.TOO_DEAR, Fate.TOO_SHORT})
+UNFINISHED = frozenset({Fate.NEVER_FINISHES, Fate.TOO_EARLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Person:
 
     @property
     def completes(self) -> bool:
-        return self.fate not in REFUSED | REJECTED | {Fate.NEVER_FINISHES}
+        return self.fate not in REFUSED | REJECTED | UNFINISHED
 
     @property
     def rates(self) -> bool:
@@ -146,7 +151,7 @@ def _person(luck: random.Random, number: int, fate: Fate, born: list[Person]) ->
         platform=PLATFORMS[number % len(PLATFORMS)],
         provider_id=luck.choice(PROVIDERS),
         price=4_000_000 if fate is Fate.TOO_DEAR else luck.randrange(400, 3500) * 1000,
-        sessions=luck.randrange(1, 4),
+        sessions=1 if fate is Fate.TOO_EARLY else luck.randrange(1, 4),
         admitted_at=OPENS_AT + timedelta(hours=80, seconds=luck.randrange(86_400)),
     )
 

@@ -19,13 +19,14 @@ PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One record, ready to be sent. `partition` None: as the key says."""
+    """One record, ready to be sent. `parked`: the reason under which it must be parked; empty: it must not be."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     partition: int
+    parked: str = ""
 
     @property
     def where(self) -> tuple[str, int]:
@@ -43,7 +44,7 @@ def letter(sent: Sent, *, identity: str | None = None) -> Letter:
         ("content-type", b"application/json"),
     )
     value = json.dumps(sent.data, separators=(",", ":")).encode()
-    return Letter(sent.topic, sent.key.encode(), value, headers, partition_of(sent.topic, sent.key))
+    return Letter(sent.topic, sent.key.encode(), value, headers, partition_of(sent.topic, sent.key), sent.parked)
 
 
 def partition_of(topic: str, key: str) -> int:
@@ -52,14 +53,24 @@ def partition_of(topic: str, key: str) -> int:
 
 def repeated_and_shuffled(events: Iterable[Sent], seed: int) -> list[Letter]:
     """Each event one to three times, all of them mixed up across topics and people."""
+    return interwoven([list(events)], seed)
+
+
+def interwoven(stories: Sequence[Iterable[Sent]], seed: int, window: float = 0.15) -> list[Letter]:
+    """Each event one to three times. One story begins after another, and each is mixed up with its neighbours.
+
+    `window`: over which part of the whole the events of a story are scattered, without regard to their order.
+    """
     luck = random.Random(f"post-{seed}")
-    letters = [
-        letter(event, identity=event.id if time == 0 else uuid.UUID(int=luck.getrandbits(128)).hex)
-        for event in events
-        for time in range(luck.randint(1, 3))
-    ]
-    luck.shuffle(letters)
-    return letters
+    scattered: list[tuple[float, Letter]] = []
+    for number, events in enumerate(stories):
+        begins = number / len(stories) * (1 - window)
+        for event in events:
+            for time in range(luck.randint(1, 3)):
+                identity = event.id if time == 0 else uuid.UUID(int=luck.getrandbits(128)).hex
+                scattered.append((begins + luck.random() * window, letter(event, identity=identity)))
+    scattered.sort(key=lambda one: one[0])
+    return [one for _, one in scattered]
 
 
 Packed = dict[tuple[str, int], list[BatchBuilder]]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -31,7 +31,10 @@ class Sealer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One event of an upstream system. `time` is when it happened, and the ce_time."""
+    """One event of an upstream system. `time` is when it happened, and the ce_time.
+
+    `parked`: the reason under which it must be parked, each time it is sent; empty: it must not be.
+    """
 
     topic: str
     source: str
@@ -39,6 +42,7 @@ class Sent:
     key: str
     data: Mapping[str, object]
     time: datetime
+    parked: str = ""
 
     @property
     def id(self) -> str:
@@ -86,9 +90,16 @@ def the_money(component: str, amount: int, document: str) -> Sent:
 
 
 def story(person: Person, keys: Sealer) -> Iterator[Sent]:
-    """Admission, accounts, purchase, evidence, rating."""
+    """All of it: admission, account, purchase, evidence, rating, cures."""
+    yield from told_first(person, keys)
+    yield from cures(person, keys)
+
+
+def told_first(person: Person, keys: Sealer) -> Iterator[Sent]:
+    """Admission, account, purchase, evidence, rating."""
     yield _admission(person, keys)
-    yield from _accounts(person, keys)
+    if person.fate is not Fate.NO_ACCOUNT:
+        yield _first_account(person, keys)
     purchase, sessions = _purchase(person)
     yield purchase
     if person.fate not in REFUSED | REJECTED:
@@ -115,17 +126,20 @@ def _admission(person: Person, keys: Sealer) -> Sent:
     return _request(person, kind, "/registration", data, person.admitted_at)
 
 
-def _accounts(person: Person, keys: Sealer) -> Iterator[Sent]:
-    if person.fate is Fate.NO_ACCOUNT:
-        return
+def _first_account(person: Person, keys: Sealer) -> Sent:
     nik = person.nik[:-4] + "9999" if person.fate is Fate.OTHER_NIK else person.nik
     verified = "unverified" if person.fate is Fate.VERIFIED_LATE else "verified"
-    at = person.admitted_at + timedelta(hours=2)
-    yield _account(person, keys, person.account, nik, verified, at)
-    if person.fate is Fate.VERIFIED_LATE:
-        yield _account(person, keys, person.account, nik, "verified", at + timedelta(days=20))
-    if person.fate is Fate.CLOSED_THEN_ANOTHER:
-        yield _account(person, keys, person.second_account, nik, "verified", at + timedelta(days=25))
+    return _account(person, keys, person.account, nik, verified, person.admitted_at + timedelta(hours=2))
+
+
+def cures(person: Person, keys: Sealer) -> Iterator[Sent]:
+    """What people do weeks later about an account that could not be paid into, or that they like less."""
+    at = person.admitted_at + timedelta(days=25)
+    match person.fate:
+        case Fate.VERIFIED_LATE:
+            yield _account(person, keys, person.account, person.nik, "verified", at)
+        case Fate.CLOSED_THEN_ANOTHER | Fate.SECOND_ACCOUNT:
+            yield _account(person, keys, person.second_account, person.nik, "verified", at)
 
 
 def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: datetime) -> Sent:
@@ -170,12 +184,14 @@ def _session_mode(mode: str, number: int) -> str:
 
 def _evidence(person: Person, sessions: list[dict[str, object]]) -> Iterator[Sent]:
     attended = sessions[:-1] if person.fate is Fate.NEVER_FINISHES else sessions
+    early = person.fate is Fate.TOO_EARLY
     for session in attended:
-        at = datetime.fromisoformat(str(session["starts_at"])) + timedelta(minutes=10)
+        at = datetime.fromisoformat(str(session["starts_at"])) + timedelta(minutes=-90 if early else 10)
         proof = "venue_qr" if session["mode"] == "offline" else "face"
         source = "/attendance/venue" if proof == "venue_qr" else "/attendance/face"
         data = {"sequence": session["sequence"], "proof": proof, "attended_at": write_time(at)}
-        yield _fact(person, source, "session_attended", data, at)
+        fact = _fact(person, source, "session_attended", data, at)
+        yield replace(fact, parked="out_of_window") if early else fact
     end = datetime.fromisoformat(str(sessions[-1]["ends_at"]))
     platform, provider = f"/platforms/{person.platform}", f"/providers/{person.provider_id}"
     if person.fate is Fate.RETAKES_THE_TEST:

@@ -69,6 +69,7 @@ class World:
         return letters
 
     async def send(self, letters: list[Letter]) -> None:
+        self.hostile.update(one.parked for one in letters if one.parked)
         await send(self.producer, letters)
 
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -1,0 +1,191 @@
+"""The course of the demo: what is sent and broken when, until everything that must come has come."""
+
+import asyncio
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aiokafka import AIOKafkaProducer
+from rich.console import Console
+
+from deploy.demo.audit import expected_rights, finished, given_up
+from deploy.demo.script import STRANGER, Script
+from deploy.demo.stage import Stage
+from deploy.demo.watch import Watcher
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT
+from deploy.local.services import Service
+from deploy.simulation.partner import Manners
+from deploy.simulation.people import LATE_PROVIDER, REFUSED, REJECTED, STORY_ENDS_AT
+from deploy.simulation.sending import send
+
+PORTIONS = 60
+LOOK_EVERY_SECONDS = 0.2
+QUIET_SECONDS = 25.0
+# How far the payments must have come for the next trouble, as a share of all fees.
+STRANGER_AT, KILL_AT, RESTART_AT, LATER_AT = 0.10, 0.25, 0.40, 0.55
+DAYS_THAT_PASS = 60
+STANDING_FAULTS = (
+    "every event sent one to three times, out of order, across all topics",
+    "malformed and hostile records mixed in",
+    "partners that repeat, delay, reject and contradict themselves",
+)
+
+
+@dataclass(slots=True)
+class Course:
+    """Sends the script through an installation and throws trouble at it; `faults` says what was done."""
+
+    script: Script
+    installation: Installation
+    producer: AIOKafkaProducer
+    watcher: Watcher
+    console: Console
+    manners: Manners
+    stage: Stage = field(init=False)
+    faults: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.stage = Stage(self.console, self.totals())
+
+    async def run(self) -> None:
+        """Until all is as it must be, or nothing more comes."""
+        showing = asyncio.create_task(self._show())
+        try:
+            sending = asyncio.create_task(self._send_first())
+            await self._make_trouble()
+            await sending
+            await self._send_later()
+            await self._until_quiet(lambda: finished(self.script.people, self.watcher.seen))
+            await self._let_time_pass()
+            # What nobody waits for, such as a second payment, would have to come now.
+            await asyncio.sleep(2)
+        finally:
+            showing.cancel()
+            self.stage.show(self._numbers())
+            self.faults.extend(STANDING_FAULTS)
+
+    def totals(self) -> dict[str, int]:
+        """What the script must come to, in the order in which it is shown."""
+        people = self.script.people
+        settled = Counter(right[1] for right, must in expected_rights(people).items() if must.state == "settled")
+        return {
+            "events sent": len(self.script.first) + len(self.script.later),
+            "admitted": sum(person.fate not in REFUSED for person in people),
+            "enrolled": sum(person.fate not in REFUSED | REJECTED for person in people),
+            "completed": sum(person.completes for person in people),
+            "fees settled": settled["fee"],
+            "incentives settled": settled["incentive_1"],
+        }
+
+    def _numbers(self) -> dict[str, int]:
+        seen = self.watcher.seen
+        return {
+            "events sent": self.sent,
+            "admitted": len(seen.admitted),
+            "enrolled": len(seen.enrolled),
+            "completed": len(seen.completed),
+            "fees settled": seen.count("fee", "settled"),
+            "incentives settled": seen.count("incentive_1", "settled"),
+        }
+
+    async def _show(self) -> None:
+        while True:
+            self.stage.show(self._numbers())
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _send_first(self) -> None:
+        letters = self.script.first
+        size = -(-len(letters) // PORTIONS)
+        for start in range(0, len(letters), size):
+            part = letters[start : start + size]
+            await send(self.producer, part)
+            self.sent += len(part)
+
+    async def _make_trouble(self) -> None:
+        await self._fees_settled(STRANGER_AT)
+        await self._report_of_a_stranger()
+        await self._fees_settled(KILL_AT)
+        await self._kill_payment()
+        await self._fees_settled(RESTART_AT)
+        await self._restart_kafka()
+        await self._fees_settled(LATER_AT)
+
+    async def _report_of_a_stranger(self) -> None:
+        self._fault(f"{STRANGER} reports a payment under a reference that nobody gave: {STRANGER} is halted")
+        await send(self.producer, [self.script.stranger])
+
+    async def _kill_payment(self) -> None:
+        self._fault("payment is killed with SIGKILL in the middle of its work, and started again")
+        service = self.installation.services["payment"]
+        await in_thread(service.kill)
+        await in_thread(service.launch)
+
+    async def _restart_kafka(self) -> None:
+        self._fault("the Kafka broker is restarted under full load")
+        await in_thread(self.installation.kafka.restart)
+
+    async def _send_later(self) -> None:
+        """What cures, what contradicts what has been understood by now, and the end of the halt."""
+        seen = self.watcher.seen
+        await self._until_quiet(lambda: seen.parked["unknown_reference"] > 0)
+        self.stage.say(f"the treasury sends the rest, {LATE_PROVIDER} registers at last, people cure their accounts")
+        await send(self.producer, self.script.later)
+        self.sent += len(self.script.later)
+        halted = sum(1 for right in seen.states if seen.states[right] == "held" and seen.reasons[right] == "halted")
+        self.stage.say(
+            f"{STRANGER}'s statement has been compared: it is resumed, {halted} payments were waiting for it"
+        )
+        why = f"statement of {STRANGER} compared, the reported reference is nobody's"
+        await in_thread(self._operate, "resume", "--partner", STRANGER, "--who", "demo", "--why", why)
+
+    async def _let_time_pass(self) -> None:
+        # A partner that sees the new time before the services do would speak from the future.
+        await asyncio.sleep(self.manners.last_word_after_seconds)
+        self.stage.say(f"{DAYS_THAT_PASS} days pass: what was not finished in time is given up")
+        self.installation.set_clock(STORY_ENDS_AT + timedelta(days=DAYS_THAT_PASS))
+        people, seen = self.script.people, self.watcher.seen
+        await self._until_quiet(lambda: given_up(people, seen) and not self.script.parked - seen.parked)
+
+    async def _fees_settled(self, share: float) -> None:
+        wanted = int(self.totals()["fees settled"] * share)
+        await self._until_quiet(lambda: self.watcher.seen.count("fee", "settled") >= wanted)
+
+    async def _until_quiet(self, condition: Callable[[], bool]) -> None:
+        """Waits until it is true, or until nothing has come for a while: what did not come is for the judge to say."""
+        news, since = -1, time.monotonic()
+        while not condition() and time.monotonic() - since < QUIET_SECONDS:
+            if self.watcher.seen.news != news:
+                news, since = self.watcher.seen.news, time.monotonic()
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _operate(self, *verb: str) -> None:
+        done = run_verb(self.installation.services["payment"], *verb)
+        if done.returncode:
+            self.stage.say(f"[red]{' '.join(verb[:3])} failed:[/] {done.stdout}{done.stderr}")
+
+    def _fault(self, line: str) -> None:
+        self.faults.append(line)
+        self.stage.say(f"[yellow]trouble:[/] {line}")
+
+
+async def in_thread(action: Callable[..., object], *arguments: str) -> None:
+    """Runs what blocks beside the event loop. Whoever is interrupted waits for its end: nothing is left half done."""
+    running = asyncio.ensure_future(asyncio.to_thread(action, *arguments))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await running
+        raise
+
+
+def run_verb(service: Service, *verb: str) -> "subprocess.CompletedProcess[str]":
+    """One of the service's own commands."""
+    command, environment = service.command(*verb), service.environment
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
