@@ -1,0 +1,125 @@
+"""Whatever the bytes are, they are understood or parked under the right code, and nothing else ever comes out."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from shared.contracts import partner, upstream
+from shared.contracts.envelope import LARGEST_BYTES, open_envelope
+from shared.contracts.events import EventType
+from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.strict_json import check_json
+from tests.builders import LATER, a_purchase, programme_keys
+from tests.properties.contracts.json_texts import WHOLE, mutated, oracle
+from tests.unit.contracts.reading import READER
+
+PURCHASE = a_purchase("4810000000000017")
+NAMES = [name for name, _ in PURCHASE.headers]
+TYPE = PURCHASE.type.name.encode()
+THOROUGH = settings(max_examples=1000, deadline=None)
+STRUCTURED = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/a",
+    "type": PURCHASE.type.name,
+    "time": "2023-02-21T03:00:00Z",
+    "datacontenttype": "application/json",
+    "data": PURCHASE.data,
+    "data_base64": "e30=",
+}
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
+
+
+def outcome(read: Callable[[], object]) -> ParkReason | None:
+    try:
+        read()
+    except Parked as parked:
+        return parked.reason
+    return None
+
+
+@THOROUGH
+@given(st.one_of(WHOLE, mutated(), st.binary()))
+@example(b'{"a":"b",":x":1,"c":"d" ,":x":2}')
+@example(b'{"a":["' + b'\\"' * 1000)
+@example(b'{"a":"' + b"[" * 20)
+@example(b"[" * 17 + b"]" * 17)
+@example(b"]" * 17 + b"[" * 17)
+@example(b'{"a":1e400}')
+def test_json_is_checked_as_a_slow_reader_would(data: bytes) -> None:
+    assert outcome(lambda: check_json(data)) == oracle(data)
+
+
+@THOROUGH
+@given(
+    st.none() | st.binary() | mutated() | st.just(b" " * (LARGEST_BYTES + 1)),
+    st.lists(
+        st.tuples(
+            st.sampled_from([*NAMES, "ce_subject", "traceparent", "ce_era", "ce_sequence"]) | st.text(),
+            st.none() | st.binary() | st.sampled_from([value for _, value in PURCHASE.headers]),
+        )
+    ),
+    st.booleans(),
+)
+def test_headers_of_any_kind_come_to_an_envelope_or_are_parked(
+    value: bytes | None, headers: list[tuple[str, bytes | None]], good_first: bool
+) -> None:
+    every = [*PURCHASE.headers, *headers] if good_first else headers
+    assert outcome(lambda: open_envelope(value, every, {PURCHASE.type.name})) in {
+        *(None, ParkReason.TOO_LARGE, ParkReason.NULL_VALUE, ParkReason.BAD_ENVELOPE, ParkReason.UNKNOWN_TYPE),
+        *(ParkReason.TOO_DEEP, ParkReason.INVALID_JSON, ParkReason.DUPLICATE_KEY),
+    }
+
+
+@THOROUGH
+@given(st.dictionaries(st.sampled_from(sorted(STRUCTURED)), PLAIN), st.sets(st.sampled_from(sorted(STRUCTURED))))
+def test_a_structured_event_of_any_kind_comes_to_an_item(changes: dict[str, Any], left_out: set[str]) -> None:
+    event = {name: value for name, value in {**STRUCTURED, **changes}.items() if name not in left_out}
+    record = PURCHASE.record()
+    value = json.dumps(event).encode()
+    headers = (("content-type", b"application/cloudevents+json"),)
+    item = READER.understand(type(record)(record.topic, 0, 0, 0, None, value, headers), LATER)
+    assert (item.refusal is None) == (item.message is not None)
+
+
+@pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
+@given(st.binary() | WHOLE | mutated())
+def test_data_of_any_kind_is_an_event_or_parked(event: EventType[Any], data: bytes) -> None:
+    assert outcome(lambda: event.parse(data)) in {ParkReason.INVALID_JSON, ParkReason.INVALID_FIELD}
+
+
+@THOROUGH
+@given(st.data())
+def test_an_event_with_a_field_of_any_kind_is_an_event_or_parked(data: st.DataObject) -> None:
+    fields = dict(PURCHASE.data)
+    fields[data.draw(st.sampled_from([*fields, "other"]))] = data.draw(PLAIN)
+    value = json.dumps(fields).encode()
+    with suppress(Parked):
+        PURCHASE.type.parse(value)
+
+
+@THOROUGH
+@given(st.text() | st.text("AZaz09-_.=", max_size=200) | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_a_text_that_is_no_seal_is_parked(token: str) -> None:
+    assert outcome(lambda: programme_keys().open(token)) is ParkReason.BAD_SEAL
+
+
+@THOROUGH
+@given(st.integers(0, 400), st.text(min_size=1, max_size=3))
+def test_a_seal_that_was_touched_does_not_open(place: int, text: str) -> None:
+    whole = programme_keys().seal({"sub": "4810000000000017", "nik": "3273015204960001"})
+    place %= len(whole)
+    touched = whole[:place] + text + whole[place + 1 :]
+    if touched != whole:
+        assert outcome(lambda: programme_keys().open(touched)) is ParkReason.BAD_SEAL
+
+
+@given(st.binary())
+def test_plaintext_of_any_kind_is_an_object_or_parked(plaintext: bytes) -> None:
+    token = programme_keys().seal_bytes(plaintext)
+    assert outcome(lambda: programme_keys().open(token)) is (ParkReason.BAD_SEAL if oracle(plaintext) else None)
