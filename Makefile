@@ -62,7 +62,7 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 
 .PHONY: schemas
 schemas: $(STAMP) ## Write the JSON Schemas of the events and the pictures of the database schemas again
-	$(BIN)/python -m shared.contracts.schemas
+	$(BIN)/python -m shared.contracts.publish
 	$(BIN)/python -m deploy.local.pictures
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -5,12 +5,13 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 RUPIAH_AT_MOST = 10**12
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-_TIME = re.compile(r"20\d\d-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z", re.ASCII)
+_TIME_PATTERN = r"20\d\d-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
+_TIME = re.compile(_TIME_PATTERN, re.ASCII)
 
 
 class Inbound(BaseModel):
@@ -49,7 +50,12 @@ def write_time(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-Time = Annotated[datetime, BeforeValidator(parse_time), PlainSerializer(write_time, when_used="json")]
+Time = Annotated[
+    datetime,
+    BeforeValidator(parse_time),
+    PlainSerializer(write_time, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME_PATTERN}$"}),
+]
 ParticipantId = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
 RedeemCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{12}$")]
 Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]

@@ -1,0 +1,29 @@
+"""What a service says on `dead-letters.<service>`: where the record that it parked lies, never what is in it."""
+
+from shared.contracts.events import EventType
+from shared.contracts.fields import Internal, Time
+from shared.contracts.reasons import ParkReason
+from shared.contracts.topics import dead_letters
+
+SERVICES = ("enrollment", "completion", "payment")
+
+
+class RecordParked(Internal):
+    """`detail` is a JSON Pointer or a short text; `sha256` (hex) and `size` (bytes) are those of the record's value."""
+
+    reason: ParkReason
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    parked_at: Time
+    ce_id: str
+    ce_source: str
+    ce_type: str
+    size: int
+    sha256: str
+
+
+EVENTS = tuple(
+    EventType(f"salur.{service}.record_parked.v1", dead_letters(service), RecordParked) for service in SERVICES
+)
