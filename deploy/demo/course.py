@@ -132,8 +132,10 @@ class Course:
 
     async def _send_later(self) -> None:
         """What cures, what contradicts what has been understood by now, and the end of the halt."""
-        seen = self.watcher.seen
-        await self._until_quiet(lambda: seen.parked["unknown_reference"] > 0)
+        seen, totals = self.watcher.seen, self.totals()
+        await self._until_quiet(
+            lambda: seen.parked["unknown_reference"] > 0 and len(seen.enrolled) == totals["enrolled"]
+        )
         self.stage.say(f"the treasury sends the rest, {LATE_PROVIDER} registers at last, people cure their accounts")
         await send(self.producer, self.script.later)
         self.sent += len(self.script.later)

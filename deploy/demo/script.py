@@ -1,5 +1,6 @@
 """What is going to happen in the demo: who comes, what upstream systems send, and what must become of it."""
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ def write_script(seed: int, people: int, keys: Sealer) -> Script:
     everybody = cohort(seed, people)
     late_people = [person for person in everybody if person.fate is Fate.SAME_NIK]
     first_people = [person for person in everybody if person.fate is not Fate.SAME_NIK]
+    random.Random(f"script-{seed}").shuffle(first_people)
     funds = {
         "training": sum(person.price for person in everybody if person.completes) + SPARE_RUPIAH,
         "incentive": sum(INCENTIVE for person in everybody if person.rates) + SPARE_RUPIAH,

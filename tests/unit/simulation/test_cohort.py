@@ -1,0 +1,122 @@
+"""The cohort: the same for the same seed, with real places and the programme's shares, and every fate in it."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deploy.simulation.people import (
+    MODES,
+    PARTNERS,
+    PLATFORMS,
+    REFUSED,
+    STORY_ENDS_AT,
+    UNFINISHED,
+    Fate,
+    Person,
+    cohort,
+)
+from deploy.simulation.places import regencies
+from deploy.simulation.seals import Seals
+from deploy.simulation.story import Sent, story
+from shared.contracts import upstream
+
+KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
+TYPES = {event.name: event for event in upstream.EVENTS}
+COHORT = cohort(7, 3000)
+
+
+def told(person: Person) -> list[Sent]:
+    return list(story(person, KEYS))
+
+
+def one_with(fate: Fate) -> Person:
+    return next(person for person in COHORT if person.fate is fate)
+
+
+def test_the_same_seed_makes_the_same_cohort_and_another_seed_another() -> None:
+    assert cohort(7, 200) == COHORT[:200]
+    assert cohort(8, 200) != COHORT[:200]
+
+
+def test_people_numbered_apart_share_nothing_that_must_be_their_own() -> None:
+    people = [*cohort(1, 500), *cohort(1, 500, first_number=500)]
+    for name in ("participant_id", "redeem_code", "account", "second_account"):
+        assert len({getattr(person, name) for person in people}) == len(people)
+    niks = Counter(person.nik for person in people if person.fate is not Fate.SAME_NIK)
+    assert max(niks.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "of"),
+    [
+        (0.56, lambda person: person.dwelling == "village"),
+        (0.49, lambda person: person.gender == "female"),
+        (0.03, lambda person: person.disability),
+    ],
+)
+def test_shares_are_those_of_the_programme(share: float, of: Callable[[Person], bool]) -> None:
+    assert sum(map(of, COHORT)) / len(COHORT) == pytest.approx(share, abs=0.02)
+
+
+def test_people_live_in_real_places_and_do_all_there_is_to_do() -> None:
+    assert len(regencies()) == 514
+    assert {person.regency for person in COHORT} <= set(regencies())
+    assert {person.mode for person in COHORT} == set(MODES)
+    assert {person.platform for person in COHORT} == set(PLATFORMS)
+    assert {person.partner for person in COHORT} == set(PARTNERS)
+    assert {person.fate for person in COHORT} == set(Fate)
+
+
+def test_without_weights_nothing_special_happens_to_anybody() -> None:
+    assert {person.fate for person in cohort(7, 100, weights={})} == {Fate.ORDINARY}
+
+
+def test_every_event_keeps_the_contract_and_lies_in_the_past() -> None:
+    for person in COHORT[:500]:
+        for event in told(person):
+            known = TYPES[event.type]
+            known.parse(json.dumps(event.data).encode())
+            assert event.topic == known.topic
+            assert event.time < STORY_ENDS_AT
+
+
+def test_the_same_event_has_the_same_id_and_no_other_has_it() -> None:
+    ids = [event.id for person in COHORT[:500] for event in told(person)]
+    assert len(set(ids)) == len(ids)
+    assert ids == [event.id for person in COHORT[:500] for event in told(person)]
+
+
+def test_evidence_comes_from_those_who_complete_and_never_from_those_who_were_refused() -> None:
+    for fate in Fate:
+        kinds = Counter(event.type.split(".")[2] for event in told(one_with(fate)))
+        assert (kinds["post_test_taken"] > 0) == (fate not in REFUSED | {Fate.TOO_DEAR, Fate.TOO_SHORT})
+
+
+def test_the_unfinished_lack_an_attendance_that_counts() -> None:
+    for fate in UNFINISHED:
+        person = one_with(fate)
+        attended = [event for event in told(person) if event.type.endswith("session_attended.v1")]
+        assert len([event for event in attended if not event.parked]) < person.sessions
+
+
+def test_whoever_attends_too_early_is_told_apart_in_every_mode() -> None:
+    for mode in MODES:
+        events = told(replace(one_with(Fate.TOO_EARLY), mode=mode))
+        bought = next(event for event in events if event.type.endswith("training_purchased.v1"))
+        starts = [datetime.fromisoformat(session["starts_at"]) for session in bought.data["sessions"]]  # type: ignore[attr-defined]
+        early = [event for event in events if event.parked]
+        assert [event.parked for event in early] == ["out_of_window"]
+        assert all(
+            event.time < start.astimezone(UTC) - timedelta(hours=1) for event, start in zip(early, starts, strict=True)
+        )
+
+
+def test_a_nik_says_when_its_owner_was_born_unless_that_is_the_trouble() -> None:
+    for person in COHORT:
+        day = person.birth_date.day + (40 if person.gender == "female" else 0)
+        agrees = person.nik[6:12] == f"{day:02d}{person.birth_date:%m%y}"
+        assert agrees == (person.fate is not Fate.WRONG_BIRTH_DATE)

@@ -1,0 +1,52 @@
+"""Each hostile record is wrong in the one way it is meant to be, as far as that can be told without a service."""
+
+import pytest
+
+from deploy.simulation.hostile import hostile_records
+from deploy.simulation.people import cohort
+from deploy.simulation.seals import Seals
+from deploy.simulation.sending import Letter
+from shared.contracts import upstream
+from shared.contracts.envelope import check_json, open_envelope
+from shared.contracts.reasons import Parked, ParkReason
+
+KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
+LETTERS = list(hostile_records(cohort(7, 1000), KEYS))
+TYPES = {event.name: event for event in upstream.EVENTS}
+SEEN_AT_THE_DOOR = {
+    "too_large",
+    "null_value",
+    "bad_envelope",
+    "unknown_type",
+    "too_deep",
+    "invalid_json",
+    "duplicate_key",
+    "invalid_field",
+}
+
+
+def refused_at_the_door(letter: Letter) -> str:
+    """The reason found in bytes, envelope and fields; empty: none."""
+    try:
+        envelope = open_envelope(letter.value, letter.headers, TYPES)
+        check_json(envelope.data)
+        TYPES[envelope.type].parse(envelope.data)
+    except Parked as parked:
+        return str(parked.reason)
+    return ""
+
+
+def test_every_reason_that_upstream_can_provoke_is_there() -> None:
+    provoked_otherwise = {"wait_full", "unknown_reference", "amount_mismatch", "contradicts_final"}
+    assert {letter.parked for letter in LETTERS} == {str(reason) for reason in ParkReason} - provoked_otherwise
+
+
+@pytest.mark.parametrize("number", range(len(LETTERS)))
+def test_the_door_refuses_what_can_be_seen_there_and_nothing_else(number: int) -> None:
+    letter = LETTERS[number]
+    assert refused_at_the_door(letter) == (letter.parked if letter.parked in SEEN_AT_THE_DOOR else "")
+
+
+def test_no_two_share_an_id_once_they_are_past_the_door() -> None:
+    ids = [dict(letter.headers)["ce_id"] for letter in LETTERS if letter.parked not in SEEN_AT_THE_DOOR]
+    assert len(set(ids)) == len(ids)

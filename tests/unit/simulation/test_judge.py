@@ -1,0 +1,208 @@
+"""The judge of the demo and of the fault tests: it must see each wrong, or its acquittals are worth nothing."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from deploy.demo.audit import (
+    GIVEN_UP_FOR,
+    REFUSED_FOR,
+    REJECTED_FOR,
+    Judgement,
+    books_differ,
+    expected_rights,
+    finished,
+    given_up,
+    judge,
+)
+from deploy.demo.watch import Right, Seen
+from deploy.simulation.partner import Payment
+from deploy.simulation.people import Fate, Person, cohort
+
+COHORT = cohort(7, 400)
+PARKED = Counter({"out_of_window": 3, "bad_seal": 1})
+
+
+def a_person(fate: Fate = Fate.ORDINARY) -> Person:
+    return next(person for person in COHORT if person.fate is fate)
+
+
+@dataclass
+class World:
+    """What was seen and what was paid, as it is when all went well."""
+
+    seen: Seen
+    paid: list[Payment]
+
+    def judged(self) -> Judgement:
+        return judge(COHORT, self.seen, self.paid, PARKED, time_is_up=True)
+
+    def pay(self, right: Right, reference: str, **changes: object) -> None:
+        person = next(person for person in COHORT if person.redeem_code == right[0])
+        kind = right[1].partition("_")[0]
+        account = person.account if kind == "incentive" else "990000001000"
+        amount = person.price if kind == "fee" else 600_000
+        payment = Payment("bni", reference, amount, account, kind, None)
+        self.paid.append(replace(payment, **changes))  # type: ignore[arg-type]
+        self.seen.references.setdefault(reference, right)
+
+
+@pytest.fixture
+def world() -> World:
+    seen = Seen(parked=Counter(PARKED))
+    world = World(seen, [])
+    for person in COHORT:
+        if reason := REFUSED_FOR.get(person.fate):
+            seen.refused[person.participant_id] = reason
+        if reason := REJECTED_FOR.get(person.fate):
+            seen.rejected[person.redeem_code] = reason
+        if reason := GIVEN_UP_FOR.get(person.fate):
+            seen.given_up[person.redeem_code] = reason
+        if person.completes:
+            seen.completed.add(person.redeem_code)
+    for number, (right, must) in enumerate(expected_rights(COHORT).items()):
+        seen.states[right], seen.reasons[right], seen.amounts[right] = must.state, must.reason, must.amount
+        if must.state == "settled":
+            world.pay(right, f"{number:016d}")
+    return world
+
+
+def test_a_world_in_order_is_acquitted(world: World) -> None:
+    assert world.judged() == Judgement(0, 0, [])
+    assert finished(COHORT, world.seen)
+    assert given_up(COHORT, world.seen)
+
+
+@pytest.mark.parametrize("benefit", ["fee", "incentive_1"])
+def test_a_right_paid_under_two_references_is_a_double(world: World, benefit: str) -> None:
+    world.pay((a_person().redeem_code, benefit), "ZZZZZZZZZZZZZZZZ")
+    assert world.judged().doubles == 1
+
+
+@pytest.mark.parametrize("benefit", ["fee", "incentive_1"])
+def test_a_double_of_which_salur_says_nothing_is_seen_in_the_accounts(world: World, benefit: str) -> None:
+    world.pay((a_person().redeem_code, benefit), "ZZZZZZZZZZZZZZZZ")
+    del world.seen.references["ZZZZZZZZZZZZZZZZ"]
+    judged = world.judged()
+    assert judged.doubles == 1
+    assert judged.wrongs == ["ZZZZZZZZZZZZZZZZ: paid, and never said"]
+
+
+def test_a_double_paid_into_the_second_account_is_one(world: World) -> None:
+    person = a_person(Fate.SECOND_ACCOUNT)
+    world.pay((person.redeem_code, "incentive_1"), "ZZZZZZZZZZZZZZZZ", account=person.second_account)
+    del world.seen.references["ZZZZZZZZZZZZZZZZ"]
+    assert world.judged().doubles == 1
+
+
+def test_a_rejected_attempt_before_the_payment_is_no_double(world: World) -> None:
+    person = a_person(Fate.CLOSED_THEN_ANOTHER)
+    world.pay((person.redeem_code, "incentive_1"), "ZZZZZZZZZZZZZZZZ", reason="AC04")
+    assert world.judged() == Judgement(0, 0, [])
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_right_of_which_nothing_is_heard_is_lost(world: World, forget: bool) -> None:
+    right = (a_person().redeem_code, "fee")
+    if forget:
+        del world.seen.states[right]
+    else:
+        world.seen.states[right] = "scheduled"
+    assert world.judged().losses == 1
+    assert not finished(COHORT, world.seen)
+
+
+def _forget_a_refusal(seen: Seen) -> None:
+    del seen.refused[a_person(Fate.TOO_YOUNG).participant_id]
+
+
+def _refuse_without_cause(seen: Seen) -> None:
+    seen.refused[a_person().participant_id] = "wave_full"
+
+
+def _reject_for_another_reason(seen: Seen) -> None:
+    seen.rejected[a_person(Fate.TOO_DEAR).redeem_code] = "hours_too_few"
+
+
+def _complete_the_unfinished(seen: Seen) -> None:
+    seen.completed.add(a_person(Fate.NEVER_FINISHES).redeem_code)
+
+
+def _give_up_the_finished(seen: Seen) -> None:
+    seen.given_up[a_person().redeem_code] = "not_completed_in_time"
+
+
+def _hold_what_is_due(seen: Seen) -> None:
+    seen.states[(a_person(Fate.NO_ACCOUNT).redeem_code, "fee")] = "held"
+
+
+def _hold_for_another_reason(seen: Seen) -> None:
+    seen.reasons[(a_person(Fate.NO_ACCOUNT).redeem_code, "incentive_1")] = "no_funds"
+
+
+def _say_another_amount(seen: Seen) -> None:
+    seen.amounts[(a_person().redeem_code, "fee")] += 1
+
+
+def _invent_a_right(seen: Seen) -> None:
+    right = (a_person(Fate.NEVER_RATES).redeem_code, "incentive_1")
+    seen.states[right], seen.reasons[right], seen.amounts[right] = "held", "no_funds", 600_000
+
+
+def _park_too_much(seen: Seen) -> None:
+    seen.parked["conflict"] += 1
+
+
+def _park_too_little(seen: Seen) -> None:
+    seen.parked["out_of_window"] -= 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _forget_a_refusal,
+        _refuse_without_cause,
+        _reject_for_another_reason,
+        _complete_the_unfinished,
+        _give_up_the_finished,
+        _hold_what_is_due,
+        _hold_for_another_reason,
+        _say_another_amount,
+        _invent_a_right,
+        _park_too_much,
+        _park_too_little,
+    ],
+)
+def test_whatever_salur_says_otherwise_than_it_was_is_wrong(world: World, spoil: Callable[[Seen], None]) -> None:
+    spoil(world.seen)
+    assert world.judged().wrongs
+
+
+def test_a_payment_of_another_amount_or_into_a_strangers_account_is_wrong(world: World) -> None:
+    incentive = next(number for number, payment in enumerate(world.paid) if payment.benefit == "incentive")
+    paid = world.paid[incentive]
+    world.paid[incentive] = replace(paid, amount=600_001)
+    assert len(world.judged().wrongs) == 1
+    world.paid[incentive] = replace(paid, account="0000")
+    assert len(world.judged().wrongs) == 1
+
+
+def test_a_settlement_that_no_partner_paid_is_wrong(world: World) -> None:
+    world.paid.pop()
+    assert len(world.judged().wrongs) == 1
+
+
+def test_books_are_compared_by_partner_and_kind_to_the_rupiah() -> None:
+    paid = [
+        Payment("bni", "1", 1_000_000, "a", "fee", None),
+        Payment("bni", "2", 500_000, "a", "fee", None),
+        Payment("ovo", "3", 600_000, "b", "incentive", None),
+        Payment("ovo", "4", 600_000, "c", "incentive", "AC04"),
+    ]
+    booked = {("bni", "fee"): 1_500_000, ("ovo", "incentive"): 600_000}
+    assert books_differ(paid, booked) == []
+    assert len(books_differ(paid, booked | {("ovo", "incentive"): 599_999})) == 1
+    assert len(books_differ(paid, booked | {("dana", "fee"): 1})) == 1
+    assert len(books_differ(paid, {("bni", "fee"): 1_500_000})) == 1

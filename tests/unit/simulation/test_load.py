@@ -1,0 +1,34 @@
+"""Load for benchmarks: whole journeys, in the right lanes, sealed, and nothing that has to be parked."""
+
+from collections import Counter
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.simulation.load import journeys, prepare
+from deploy.simulation.people import Fate
+from deploy.simulation.seals import Seals
+from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE, lane_of
+
+KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
+
+
+async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None:
+    people = journeys(7, 500)
+    assert {(person.fate, person.mode, person.sessions) for person in people} == {(Fate.ORDINARY, "online", 1)}
+    # It is never started: nothing is sent here.
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", max_batch_size=1 << 20)
+    portions = list(prepare(producer, KEYS, people, portion=200))
+    assert [len(portion.people) for portion in portions] == [200, 200, 100]
+    records: Counter[str] = Counter()
+    for portion in portions:
+        lanes = Counter(lane_of(person.participant_id) for person in portion.people)
+        for (topic, partition), batches in portion.packed.items():
+            count = sum(batch.record_count() for batch in batches)
+            assert count == lanes[partition] * {ENROLLMENT_REQUESTS: 3, TRAINING_EVIDENCE: 4}[topic]
+            records[topic] += count
+    assert records == {ENROLLMENT_REQUESTS: 1500, TRAINING_EVIDENCE: 2000}
+
+
+def test_people_of_later_runs_are_others() -> None:
+    ids = [person.participant_id for run in range(3) for person in journeys(7, 100, first_number=run * 100)]
+    assert len(set(ids)) == len(ids)

@@ -1,0 +1,49 @@
+"""The outside world seals by itself; Salur's library is the judge of that, and the other way round."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from deploy.simulation.seals import Seals
+from shared.contracts.reasons import Parked
+from shared.contracts.sealed import KeyRing
+from tests.builders import keys_folder
+
+CLAIMS = {"sub": "4810000000000017", "nik": "3273015204960001", "birth_date": "1996-04-12"}
+
+
+@pytest.fixture(scope="module")
+def ring() -> KeyRing:
+    return KeyRing.load(keys_folder() / "programme.jwks.json")
+
+
+@pytest.fixture(scope="module")
+def seals() -> Seals:
+    return Seals.load(keys_folder() / "programme.jwks.json")
+
+
+def test_what_a_producer_seals_salur_opens(ring: KeyRing, seals: Seals) -> None:
+    for kid in ring.kids:
+        assert ring.open(seals.seal(CLAIMS, kid)) == CLAIMS
+
+
+def test_what_salur_seals_a_partner_opens(ring: KeyRing, seals: Seals) -> None:
+    assert seals.open(ring.seal(CLAIMS)) == CLAIMS
+
+
+def test_the_first_key_is_current_and_no_two_seals_are_alike(ring: KeyRing, seals: Seals) -> None:
+    assert ring.open(seals.seal(CLAIMS)) == CLAIMS
+    assert seals.seal(CLAIMS) != seals.seal(CLAIMS)
+
+
+def test_a_seal_of_another_key_does_not_open(ring: KeyRing, seals: Seals, tmp_path: Path) -> None:
+    kid = ring.kids[0]
+    other = {"keys": [{"kty": "oct", "kid": kid, "k": "A" * 43}]}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    stranger = Seals.load(tmp_path / "other.json")
+    with pytest.raises(InvalidTag):
+        seals.open(stranger.seal(CLAIMS))
+    with pytest.raises(Parked):
+        ring.open(stranger.seal(CLAIMS))
