@@ -114,6 +114,7 @@ FIELDS: Mapping[str, tuple[bytes, str]] = {
                 '"2023-02-21T03:00:00Z\\n"',
                 '"\uff12023-02-21T03:00:00Z"',
                 '"2023-02-21T03:00:00.Z"',
+                '"2023-02-21T03:00:00.1234567891Z"',
                 '"2023-W08-2T03:00:00Z"',
             ),
         )
@@ -148,6 +149,12 @@ FIELDS: Mapping[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("value", "pointer"), FIELDS.values(), ids=FIELDS)
 def test_a_field_that_breaks_the_contract_is_named_by_its_pointer(value: bytes, pointer: str) -> None:
     assert answer(PURCHASE, value) == ("invalid_field", pointer)
+
+
+@pytest.mark.parametrize("seal", ["", "x" * 4097, None, 7, {}], ids=lambda seal: str(seal)[:5])
+def test_whether_a_text_is_a_seal_is_found_by_opening_it_and_its_size_before(seal: object) -> None:
+    assert answer(ADMISSION.but(identity=seal)) == ("invalid_field", "/identity")
+    assert answer(ADMISSION.but(identity="no seal")) == OK
 
 
 def test_zero_is_not_false() -> None:

@@ -60,6 +60,7 @@ CASES = {
     "no data": (structured(data=None), ("invalid_json", "")),
     "data that is a text": (structured(data="{}"), ("invalid_json", "")),
     "a field that is wrong": (structured(data={**PURCHASE.data, "hours": "18"}), ("invalid_field", "/hours")),
+    "a number that no field can hold": (structured().replace(b"1500000", b"1e400"), ("invalid_json", "")),
     "a list": (b"[]", ("invalid_json", "")),
     "an attribute twice": (structured()[:-1] + b',"id":"e-2"}', ("duplicate_key", "")),
     "a key of the data twice": (structured().replace(b'"hours"', b'"hours":1,"hours"'), ("duplicate_key", "")),
