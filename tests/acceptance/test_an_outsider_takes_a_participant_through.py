@@ -25,7 +25,8 @@ def outsider(installation: Installation) -> Iterator[Outsider]:
 
 def test_a_participant_goes_from_admission_to_settled_money(installation: Installation, outsider: Outsider) -> None:
     _open_the_programme(outsider)
-    _admit_and_enroll(outsider)
+    _admit(outsider)
+    _enroll(outsider)
     _attend(outsider)
     _pay(outsider, "bni", "fee", 1_500_000, "provider", "0123456789")
     _rate(outsider)
@@ -75,7 +76,7 @@ def _open_the_programme(outside: Outsider) -> None:
         )
 
 
-def _admit_and_enroll(outside: Outsider) -> None:
+def _admit(outside: Outsider) -> None:
     identity = outside.seal("programme", "registration", {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-15"})
     outside.send(
         "enrollment.requests",
@@ -107,6 +108,9 @@ def _admit_and_enroll(outside: Outsider) -> None:
         },
         structured=True,
     )
+
+
+def _enroll(outside: Outsider) -> None:
     outside.send(
         "enrollment.requests",
         "/platforms/pintar",
@@ -181,9 +185,7 @@ def _rate(outside: Outsider) -> None:
     _evidence(outside, "/platforms/pintar", "training_rated", stars=5, rated_at="2023-03-04T02:00:00Z")
 
 
-def _pay(
-    outside: Outsider, partner: str, benefit: str, amount: int, kind_of_payee: str, number: str
-) -> None:
+def _pay(outside: Outsider, partner: str, benefit: str, amount: int, kind_of_payee: str, number: str) -> None:
     """Receives the instruction as the partner, opens the account, answers twice, and sees it settled."""
     kind = benefit.split("_")[0]
     record, told = outside.await_event(
