@@ -1,0 +1,124 @@
+"""A toy service with topics, a schema and keys of its own, driven by its command line."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.local.paths import ROOT
+from deploy.local.ports import free_port
+from deploy.local.processes import Process
+from shared.contracts.topics import LANES
+from shared.messaging.lane import insert_rows
+from shared.postgres.migrate import load, migrate
+from shared.postgres.session import connect
+from tests.infrastructure import Database, KafkaServer
+from tests.integration.messaging.running import until
+from tests.integration.messaging.toy import TABLES, League
+
+MODULE = "tests.integration.runtime.toy"
+
+
+@dataclass
+class Toy:
+    """`environment` is what the service is told; `connection` is the test's own way into its schema."""
+
+    league: League
+    environment: dict[str, str]
+    connection: asyncpg.Connection
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TOY_HTTP_PORT']}"
+
+    async def says(self, *verb: str, status: int = 0, **settings: str) -> str:
+        """Runs a verb and returns what it printed; fails when it does not end with this status."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", MODULE, *verb],
+            cwd=ROOT,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = str(done.stdout) + str(done.stderr)
+        assert done.returncode == status, said
+        return said
+
+    async def operations(self) -> list[tuple[str, str]]:
+        rows = await self.connection.fetch("select verb, who from operation order by number")
+        return [(row["verb"], row["who"]) for row in rows]
+
+    @contextlib.asynccontextmanager
+    async def running(self, **settings: str) -> AsyncIterator[Process]:
+        """The service as a process; killed at the end if it has not ended."""
+        process = Process.start(
+            "toy",
+            [sys.executable, "-m", MODULE, "run"],
+            log=self.folder / "toy.log",
+            environment=self.environment | settings,
+            folder=ROOT,
+        )
+        try:
+            await until(lambda: self.answers("/health/live"), "the process answers")
+            yield process
+        finally:
+            await asyncio.to_thread(process.kill)
+
+    async def answers(self, page: str) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return (await self.get(page)).is_success
+        return False
+
+    async def get(self, page: str) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            return await client.get(self.url + page)
+
+
+@pytest.fixture
+async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIterator[Toy]:
+    league = League(uuid.uuid4().hex[:8])
+    url = database.url_of("enrollment")
+    await create_topics(kafka.bootstrap, league.requests, *league.own_topics)
+    await migrate(url, load("shared.messaging"))
+    connection = await connect(url, "test")
+    await connection.execute(TABLES)
+    await insert_rows(connection, league.own_topics)
+    key = {"kty": "oct", "k": urlsafe_b64encode(bytes(32)).decode().rstrip("="), "kid": "toy-1", "use": "enc"}
+    # One group of consumers per test, so the process goes by the league's name; the command line goes by its prefix.
+    for name in ("toy", league.service):
+        (tmp_path / f"{name}.jwks.json").write_text(json.dumps({"keys": [key]}))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SALUR_", "TOY_"))}
+    environment = {
+        **inherited,
+        "TOY_REPLICA": f"{league.service}-1",
+        "TOY_SUFFIX": league.suffix,
+        "TOY_POSTGRES_URL": url,
+        "TOY_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "TOY_KEYS_FOLDER": str(tmp_path),
+        "TOY_HTTP_PORT": str(free_port()),
+        "TOY_SWEEP_EVERY_SECONDS": "0.2",
+    }
+    yield Toy(league, environment, connection, tmp_path)
+    await connection.close()
+
+
+async def create_topics(bootstrap: str, *names: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, LANES, 1) for name in names])
+    await admin.close()

@@ -1,0 +1,125 @@
+"""The service as a process: its pages, its metrics, its end."""
+
+import asyncio
+import os
+import signal
+
+from deploy.local.ports import free_port
+from tests.integration.messaging.running import Event, a_goal, a_player, producer, until
+from tests.integration.runtime.conftest import Toy
+
+LAGS = {"kafka_consumergroup_group_lag", "kafka_consumergroup_group_lag_seconds"}
+PLAYER = "4810000000000017"
+
+
+async def send(toy: Toy, *events: Event) -> None:
+    async with producer(toy.environment["TOY_KAFKA_BOOTSTRAP"]) as kafka:
+        for event in events:
+            await kafka.send_and_wait(
+                toy.league.requests,
+                event.value,
+                key=event.key,
+                headers=event.headers,
+                partition=event.partition,
+            )
+
+
+async def lag(toy: Toy) -> dict[str, float]:
+    """Sum over the partitions, by name."""
+    found: dict[str, float] = {}
+    for line in (await toy.get("/metrics")).text.splitlines():
+        if line.startswith("kafka_consumergroup_group_lag"):
+            name = line.partition("{")[0]
+            found[name] = found.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return found
+
+
+async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: Toy) -> None:
+    await send(toy, a_player(PLAYER), a_goal(PLAYER, "g1"))
+    async with toy.running() as process:
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await until(lambda: toy.answers(f"/participants/{PLAYER}"), "the goal is known")
+        trail = (await toy.get(f"/participants/{PLAYER}")).json()
+        assert trail == {"service": toy.league.service, "goals": ["g1"]}
+        assert (await toy.get("/participants/4810000000000025")).status_code == 404
+        assert (await toy.get("/participants/x")).status_code == 404
+
+        await send(toy, a_player("other", shirt=PLAYER))
+
+        async def parked() -> object:
+            return (await toy.get("/parked")).json()["by_reason"] == {"conflict": 1}
+
+        await until(parked, "the second wearer of a shirt is parked")
+        (record,) = (await toy.get("/parked")).json()["records"]
+        assert (record["topic"], record["detail"]) == (toy.league.requests, "/shirt")
+        assert "sealed" not in record
+        lanes = (await toy.get("/lanes")).json()["lanes"]
+        assert [lane["lane"] for lane in lanes] == list(range(12))
+        assert all(lane["held_here"] and lane["reason"] is None for lane in lanes)
+        metrics = (await toy.get("/metrics")).text
+        assert f'salur_parked_records{{reason="conflict",service="{toy.league.service}"}} 1.0' in metrics
+        assert "toy_players 1.0" in metrics
+        os.kill(process.pid, signal.SIGTERM)
+        await until(lambda: asyncio.to_thread(lambda: not process.alive), "it has ended")
+    assert "stop" in (toy.folder / "toy.log").read_text()
+    assert (await toy.connection.fetchval("select count(*) from publication b join sequence s using (topic, lane)"
+                                          " where b.published < s.next_sequence - 1")) == 0  # fmt: skip
+
+
+async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -> None:
+    async with toy.running():
+        await send(toy, a_player("a", shirt="7"))
+        await until(lambda: toy.connection.fetchval("select true from player where player = 'a'"), "the first is known")
+        await send(toy, a_player("b", shirt="7"))
+        parked = "select id from parked where reason = 'conflict'"
+        number = await until(lambda: toy.connection.fetchval(parked), "the second wearer is parked")
+        await toy.connection.execute("delete from claim where owner = 'a'")
+        by = ("--who", "an operator", "--why", "the shirt is free again", "--yes")
+        await toy.says("parked", "replay", str(number), *by)
+        here = "select true from player where player = 'b'"
+        await until(lambda: toy.connection.fetchval(here), "the replayed record is handled")
+        await toy.says("parked", "replay", str(number), *by)
+    assert await toy.connection.fetchval("select count(*) from parked") == 1
+
+
+async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_caught_up(toy: Toy) -> None:
+    async with toy.running():
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+
+        async def caught_up() -> bool:
+            return await lag(toy) == {
+                "kafka_consumergroup_group_lag": 0.0,
+                "kafka_consumergroup_group_lag_seconds": 0.0,
+            }
+
+        await until(caught_up, "the lag is there, and nought")
+        # Stands still from here on, as if nobody held the partition.
+        await toy.connection.execute(
+            "update position set stopped_reason = 'invariant' where topic = $1 and partition = 3", toy.league.requests
+        )
+        await send(toy, *(a_goal(PLAYER, f"g{n}", partition=3) for n in range(3)))
+
+        async def behind() -> bool:
+            found = await lag(toy)
+            return found["kafka_consumergroup_group_lag"] == 3.0 and found["kafka_consumergroup_group_lag_seconds"] > 0
+
+        await until(behind, "three records behind, and their age")
+
+
+async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misses(toy: Toy) -> None:
+    nowhere = free_port()
+    away = {
+        "TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur",
+        "TOY_KAFKA_BOOTSTRAP": f"127.0.0.1:{nowhere}",
+    }
+    async with toy.running(**away) as process:
+        response = await toy.get("/health/ready")
+        assert response.status_code == 503
+        reasons = " ".join(response.json()["reasons"])
+        assert "Kafka does not answer" in reasons
+        assert "Postgres is not reachable" in reasons
+        assert (await toy.get("/lanes")).status_code == 503
+        metrics = await toy.get("/metrics")
+        assert metrics.status_code == 200
+        assert "salur_parked_records" not in metrics.text
+        assert await asyncio.to_thread(process.stop)

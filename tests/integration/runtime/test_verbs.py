@@ -1,0 +1,172 @@
+"""What operators type, on a real Postgres and a real Kafka."""
+
+from datetime import UTC, datetime
+
+from deploy.local.ports import free_port
+from shared.contracts.sealed import KeyRing
+from shared.messaging.message import Record, pack
+from shared.messaging.page import Said, encode
+from tests.integration.messaging.running import producer
+from tests.integration.runtime.conftest import Toy
+
+BY = ("--who", "an operator", "--why", "a drill")
+NOW = datetime(2023, 3, 1, tzinfo=UTC)
+NIK = b"3273010101900001"
+
+
+async def park(toy: Toy, offset: int = 0) -> int:
+    vault = KeyRing.load(toy.folder / "toy.jwks.json")
+    record = Record(toy.league.requests, 0, offset, 0, b"k", b'{"nik":"' + NIK + b'"}', ())
+    number = await toy.connection.fetchval(
+        "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
+        " values ('conflict', '/shirt', $1, 0, $2, 10, '', $3, $4) returning id",
+        record.topic, offset, vault.seal_bytes(pack(record)), NOW,
+    )  # fmt: skip
+    return int(number)
+
+
+async def say(toy: Toy, lane: int, count: int) -> None:
+    """Pages of one event each, all of them published."""
+    topic = toy.league.totals
+    for number in range(1, count + 1):
+        events = encode([Said("toy.league.total_reached.v1", f"player-{number}", b"{}")])
+        await toy.connection.execute(
+            "insert into page values ($1, $2, 1, 1, $3, $3, $4, false, $5)", topic, lane, number, NOW, events
+        )
+    await toy.connection.execute(
+        "update sequence set next_sequence = $3 where topic = $1 and lane = $2", topic, lane, count + 1
+    )
+    await toy.connection.execute(
+        "update publication set published = $3 where topic = $1 and lane = $2", topic, lane, count
+    )
+
+
+async def test_a_stopped_lane_says_why_and_resuming_it_twice_writes_one_operation(toy: Toy) -> None:
+    await toy.connection.execute(
+        "update lane set stopped_reason = 'invariant', stopped_detail = 'two sides differ', stopped_at = $1"
+        " where lane = 4", NOW,
+    )  # fmt: skip
+    shown = await toy.says("lanes")
+    assert "stopped: invariant" in shown
+    assert "two sides differ" in shown
+    assert "it had stopped for invariant" in await toy.says("lanes", "resume", "4", *BY)
+    assert "lane 4 is not stopped" in await toy.says("lanes", "resume", "4", *BY)
+    assert "stopped" not in await toy.says("lanes")
+    assert await toy.operations() == [("lanes resume", "an operator")]
+
+
+async def test_a_lane_with_a_gap_is_not_resumed_but_says_what_is_missing(toy: Toy) -> None:
+    await toy.connection.execute("insert into position (topic, partition, gap_since) values ('totals', 4, $1)", NOW)
+    assert "stopped: gap" in await toy.says("lanes")
+    refused = await toy.says("lanes", "resume", "4", *BY, status=2)
+    assert "numbers missing in totals" in refused
+    assert await toy.operations() == []
+
+
+async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_holds(toy: Toy) -> None:
+    topic = toy.league.requests
+    async with producer(toy.environment["TOY_KAFKA_BOOTSTRAP"]) as kafka:
+        for _ in range(3):
+            await kafka.send_and_wait(topic, b"x", partition=2)
+    await toy.connection.execute(
+        "insert into position (topic, partition, next_offset, last_offset, stopped_reason)"
+        " values ($1, 2, 1, 0, 'retention')", topic,
+    )  # fmt: skip
+    assert "stopped: retention" in await toy.says("positions")
+    verb = ("positions", "set", topic, "2")
+    assert "holds offsets 0 to 3, not 9" in await toy.says(*verb, "9", *BY, status=2)
+    preview = await toy.says(*verb, "3", *BY)
+    assert "2 records are passed over" in preview
+    assert "add --yes" in preview
+    stands = "select (next_offset, stopped_reason)::text from position where partition = 2"
+    assert await toy.connection.fetchval(stands) == "(1,retention)"
+    assert await toy.operations() == []
+    await toy.says(*verb, "3", *BY, "--yes")
+    assert await toy.connection.fetchval(stands) == "(3,)"
+    assert "stands at 3 already" in await toy.says(*verb, "3", *BY, "--yes")
+    assert await toy.operations() == [("positions set", "an operator")]
+
+
+async def test_replaying_a_parked_record_is_previewed_and_twice_changes_nothing_more(toy: Toy) -> None:
+    number = await park(toy)
+    waiting = "select count(*) from waiting where kind = 'replay'"
+    assert "add --yes" in await toy.says("parked", "replay", str(number), *BY)
+    assert await toy.connection.fetchval(waiting) == 0
+    assert f"1 record replayed: {number} (conflict)" in await toy.says("parked", "replay", str(number), *BY, "--yes")
+    assert "none of these is open" in await toy.says("parked", "replay", str(number), *BY, "--yes")
+    assert "none of these is open" in await toy.says("parked", "close", str(number), *BY, "--yes")
+    assert await toy.connection.fetchval(waiting) == 1
+    assert await toy.operations() == [("parked replay", "an operator")]
+
+
+async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
+    await park(toy, 1)
+    await park(toy, 2)
+    assert "say which" in await toy.says("parked", "close", *BY, "--yes", status=2)
+    assert "none of these" in await toy.says("parked", "close", "--reason", "bad_seal", *BY, "--yes")
+    assert "2 records closed" in await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
+    assert "conflict" not in await toy.says("parked", "list")
+    assert "closed 2" in await toy.says("parked", "list", "--all")
+
+
+async def test_a_parked_record_is_shown_without_its_content(toy: Toy) -> None:
+    shown = await toy.says("parked", "show", str(await park(toy)))
+    assert f"{toy.league.requests}/0 at 0" in shown
+    assert "/shirt" in shown
+    assert NIK.decode() not in shown
+
+
+async def test_what_was_said_is_shown_and_said_again_from_a_number_on(toy: Toy) -> None:
+    topic = toy.league.totals
+    await say(toy, 5, 3)
+    shown = await toy.says("pages", "show", topic, "5", "--from", "2")
+    assert "player-2" in shown
+    assert "player-1" not in shown
+    again = ("pages", "say-again", "--lane", "5", "--topic", topic, *BY)
+    assert "no page from 4 on" in await toy.says(*again, "--from", "4", status=2)
+    assert "2 pages are said again" in await toy.says(*again, "--from", "2")
+    assert "is being said again from 2" in await toy.says(*again, "--from", "3")
+    assert await toy.connection.fetchval("select say_again_from from publication where say_again_from > 0") == 2
+    assert await toy.operations() == [("pages say-again", "an operator")]
+
+
+async def test_pages_that_are_no_longer_kept_are_not_promised(toy: Toy) -> None:
+    await say(toy, 5, 3)
+    await toy.connection.execute("delete from page where first_sequence = 1")
+    again = ("pages", "say-again", "--lane", "5", "--topic", toy.league.totals, "--from", "1", *BY)
+    assert "kept from 2 on only" in await toy.says(*again, status=2)
+
+
+async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy: Toy) -> None:
+    await say(toy, 5, 3)
+    await toy.says("lanes", "resume", "0", *BY)
+    await toy.connection.execute("insert into player values ('a', '7')")
+    whole = await toy.says("verify")
+    assert [line[:5] for line in whole.splitlines()] == ["OK E1", "OK E2", "OK E3", "OK E4", "OK E5", "OK E6", "OK T1"]
+    await toy.connection.execute("delete from page where first_sequence = 2")
+    await toy.connection.execute("insert into player values ('b', '13'), ('c', '13')")
+    broken = (await toy.says("verify", status=1)).splitlines()
+    assert f"BROKEN E1 pages are gapless: {toy.league.totals}/5: a page begins at 3, not at 2" in broken
+    assert "BROKEN T1 nobody wears thirteen: player b wears 13" in broken
+    assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
+    assert "OK E2 nothing unsaid is published" in broken
+
+
+async def test_a_log_of_operations_that_was_tampered_with_is_found(toy: Toy) -> None:
+    await park(toy)
+    await toy.says("parked", "close", "1", *BY, "--yes")
+    await toy.connection.execute("alter table operation disable trigger all; update operation set who = 'another'")
+    assert "operation 1 is not what was written down" in await toy.says("verify", status=1)
+
+
+async def test_what_is_away_is_said_in_one_line(toy: Toy) -> None:
+    nowhere = free_port()
+    no_postgres = {"TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur"}
+    for verb in (["lanes"], ["verify"], ["parked", "list"]):
+        (line,) = (await toy.says(*verb, status=2, **no_postgres)).splitlines()
+        assert line.startswith("toy: Postgres is not reachable")
+    await toy.connection.execute("insert into position (topic, partition) values ($1, 0)", toy.league.requests)
+    (line,) = (await toy.says("positions", status=2, TOY_KAFKA_BOOTSTRAP=f"127.0.0.1:{nowhere}")).splitlines()
+    assert line.startswith("toy: Kafka is not reachable")
+    (line,) = (await toy.says("run", status=2, TOY_SUFIX="x")).splitlines()
+    assert line == "toy: TOY_SUFIX is not a setting of toy; did you mean TOY_SUFFIX?"

@@ -1,0 +1,52 @@
+"""The league of the engine's tests as a service with a command line: `python -m tests.integration.runtime.toy run`."""
+
+from collections.abc import Sequence
+
+from asyncpg import Connection
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.cli import main
+from shared.runtime.parts import Gauge, Invariant, ServiceParts
+from shared.runtime.settings import ServiceSettings
+from tests.integration.messaging.toy import League
+
+
+class ToySettings(ServiceSettings):
+    """`suffix` keeps the topics of a test apart from those of others."""
+
+    model_config = SettingsConfigDict(env_prefix="TOY_")
+
+    suffix: str = "none"
+
+
+async def trail(connection: Connection, player: str) -> dict[str, object] | None:
+    goals = await connection.fetch("select goal from goal where player = $1 order by goal", player)
+    return {"goals": [row["goal"] for row in goals]} if goals else None
+
+
+async def gauges(connection: Connection) -> Sequence[Gauge]:
+    return [Gauge("toy_players", await connection.fetchval("select count(*) from player"))]
+
+
+async def nobody_wears_thirteen(connection: Connection) -> list[str]:
+    rows = await connection.fetch("select player from player where shirt = '13'")
+    return [f"player {row['player']} wears 13" for row in rows]
+
+
+def parts(settings: ToySettings) -> ServiceParts:
+    league = League(settings.suffix)
+    return ServiceParts(
+        name=league.service,
+        settings=settings,
+        sources=league.sources(),
+        timers=(),
+        own_topics=league.own_topics,
+        adopt=None,
+        trail=trail,
+        gauges=gauges,
+        invariants=(Invariant("T1", "nobody wears thirteen", nobody_wears_thirteen),),
+    )
+
+
+if __name__ == "__main__":
+    main(ToySettings, parts)

@@ -1,0 +1,50 @@
+"""The verbs are the same in every service, and each says what it does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from services.completion.app import parts as completion
+from services.completion.settings import CompletionSettings
+from services.payment.__main__ import add_verbs
+from services.payment.app import parts as payment
+from services.payment.settings import PaymentSettings
+from shared.runtime.cli import command_line
+
+VERBS = {
+    "run", "migrate", "verify", "lanes", "lanes resume", "positions", "positions set", "pages", "pages show",
+    "pages say-again", "parked", "parked list", "parked show", "parked replay", "parked close",
+}  # fmt: skip
+
+
+def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for own, child in getattr(command, "commands", {}).items():
+        yield f"{name}{own}", child
+        yield from verbs(child, f"{name}{own} ")
+
+
+def test_a_service_has_the_verbs_that_all_have() -> None:
+    command = typer.main.get_command(command_line(CompletionSettings, completion))
+    assert {name for name, _ in verbs(command)} == VERBS
+
+
+def test_a_service_may_have_verbs_of_its_own() -> None:
+    command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
+    assert {name for name, _ in verbs(command)} == VERBS | {"halt", "resume", "approve"}
+
+
+@pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve"}))
+def test_every_verb_says_what_it_does(place: str) -> None:
+    command = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))[place]
+    assert command.help
+    assert command.help.strip().endswith(".")
+
+
+def test_whatever_changes_something_asks_who_and_why() -> None:
+    changing = {"lanes resume", "positions set", "pages say-again", "parked replay", "parked close", "halt", "resume"}
+    found = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))
+    for place in changing:
+        required = {option.name for option in found[place].params if option.required}
+        assert {"who", "why"} <= required, place

@@ -1,0 +1,31 @@
+"""Metrics carry the names that dashboards and alerts know."""
+
+from shared.messaging.plan import BatchReport
+from shared.runtime.metrics import Metrics
+from shared.runtime.parts import Gauge
+
+
+def rendered(metrics: Metrics) -> list[str]:
+    return [line for line in metrics.render().decode().splitlines() if not line.startswith("#")]
+
+
+def test_gauges_are_rendered_as_they_were_last_read() -> None:
+    metrics = Metrics("toy")
+    metrics.gauges = [Gauge("salur_parked_records", 2, {"service": "toy", "reason": "conflict"})]
+    metrics.gauges = [
+        Gauge("salur_parked_records", 3, {"service": "toy", "reason": "conflict"}),
+        Gauge("salur_parked_records", 0, {"service": "toy", "reason": "bad_seal"}),
+    ]
+    assert [line for line in rendered(metrics) if "parked" in line] == [
+        'salur_parked_records{reason="conflict",service="toy"} 3.0',
+        'salur_parked_records{reason="bad_seal",service="toy"} 0.0',
+    ]
+
+
+def test_a_batch_is_counted_with_its_records_and_the_age_of_its_oldest_event() -> None:
+    metrics = Metrics("toy")
+    metrics.observe(BatchReport(seconds=0.03, records=40, oldest={"toy.scored.v1": 2.0}))
+    lines = rendered(metrics)
+    assert 'salur_batch_seconds_count{service="toy"} 1.0' in lines
+    assert 'salur_batch_records_sum{service="toy"} 40.0' in lines
+    assert 'salur_event_age_seconds_sum{service="toy",type="toy.scored.v1"} 2.0' in lines

@@ -1,0 +1,69 @@
+"""Settings come from the environment, and a mistake in a name is not passed over in silence."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.desk import complaints
+from shared.runtime.settings import ServiceSettings
+
+
+class ToySettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="TOY_")
+
+    answer_within_seconds: int = Field(default=900, ge=1)
+
+
+def complaints_of(error: ValidationError) -> list[str]:
+    return complaints(error, "TOY_")
+
+
+def test_nothing_needs_to_be_said() -> None:
+    settings = ToySettings()
+    assert settings.replica == "toy-1"
+    assert settings.postgres_url.get_secret_value() == "postgresql://toy@127.0.0.1:15432/salur"
+    assert (settings.batch_records, settings.sweep_every_seconds, settings.wait_at_most_seconds) == (1000, 5.0, 86_400)
+
+
+def test_the_environment_is_heard_under_the_services_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_ANSWER_WITHIN_SECONDS", "5")
+    monkeypatch.setenv("TOY_KEYS_FOLDER", "/keys")
+    monkeypatch.setenv("OTHER_BATCH_RECORDS", "7")
+    settings = ToySettings()
+    assert (settings.answer_within_seconds, settings.keys_folder, settings.batch_records) == (5, Path("/keys"), 1000)
+
+
+def test_an_unknown_name_is_refused_and_the_one_meant_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_ANSWER_WITHIN_SECOND", "5")
+    with pytest.raises(ValidationError) as refused:
+        ToySettings()
+    assert complaints_of(refused.value) == [
+        "TOY_ANSWER_WITHIN_SECOND is not a setting of toy; did you mean TOY_ANSWER_WITHIN_SECONDS?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOY_HTTP_PORT", "70000"),
+        ("TOY_BATCH_RECORDS", "many"),
+        ("TOY_SWEEP_EVERY_SECONDS", "0"),
+        ("TOY_REPLICA", "toy 1"),
+    ],
+)
+def test_a_bad_value_is_named_by_its_setting_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        ToySettings()
+    (sentence,) = complaints_of(refused.value)
+    assert sentence.startswith(f"{name}: ")
+    assert f"'{value}'" not in str(refused.value)
+
+
+def test_the_way_into_the_database_is_never_printed() -> None:
+    settings = ToySettings(postgres_url=SecretStr("postgresql://toy:hunter2@127.0.0.1/salur"))
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
