@@ -73,10 +73,9 @@ def judge(attempt: Attempt, report: Report) -> Judgement:
 
 def answered(attempt: Attempt, report: Report) -> Attempt:
     """The attempt with a piece of news taken in."""
+    said_by = report.partner_reference or attempt.partner_reference
     if report.status == "accepted":
-        attempt = replace(attempt, accepted_at=report.reported_at)
-    elif report.status == "settled":
-        attempt = replace(attempt, settled_at=report.reported_at)
-    else:
-        attempt = replace(attempt, rejected_at=report.reported_at, reason=report.reason)
-    return replace(attempt, partner_reference=report.partner_reference or attempt.partner_reference)
+        return replace(attempt, accepted_at=report.reported_at, partner_reference=said_by)
+    if report.status == "settled":
+        return replace(attempt, settled_at=report.reported_at, partner_reference=said_by)
+    return replace(attempt, rejected_at=report.reported_at, reason=report.reason, partner_reference=said_by)

@@ -13,7 +13,6 @@ So appropriated = paid + open at every moment, where open = appropriation + rese
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,10 +104,11 @@ def post(postings: Iterable[Posting], head: Head, at: datetime) -> list[Transfer
 
 
 def seal(previous: bytes, number: int, posting: Posting, at: datetime) -> bytes:
-    """SHA-256 over the previous hash and the row in its canonical form: a JSON array in column order."""
-    row = [posting.lane, number, posting.wave, posting.component, posting.debit, posting.credit, posting.amount]
-    canonical = json.dumps([*row, posting.reference, at.isoformat(timespec="microseconds")], separators=(",", ":"))
-    return hashlib.sha256(previous + canonical.encode()).digest()
+    """SHA-256 over the previous hash and the row canonically: its columns joined by `|`, which none contains."""
+    p = posting
+    sides = f"{p.wave}|{p.component}|{p.debit}|{p.credit}|{p.amount}|{p.reference or ''}"
+    row = f"{p.lane}|{number}|{sides}|{at.isoformat(timespec='microseconds')}"
+    return hashlib.sha256(previous + row.encode()).digest()
 
 
 def _move(disbursement: Disbursement, debit: str, credit: str) -> Posting:

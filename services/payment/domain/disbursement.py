@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from services.payment.domain.right import Component, Enrollment, Entitlement, Payee, component_of
 
@@ -139,17 +140,17 @@ def hold(
     look_again_at: datetime | None = None,
 ) -> Disbursement:
     """It waits for what the reason names. `partner`: the one it would go to, when that is known."""
-    held = _go(disbursement, State.HELD)
     partner = partner or disbursement.partner
-    return replace(held, reason=reason, partner=partner, look_again_at=look_again_at)
+    return _go(disbursement, State.HELD, reason=reason, partner=partner, look_again_at=look_again_at)
 
 
 def instruct(
     disbursement: Disbursement, reference: str, partner: str, account_version: int, ask_at: datetime
 ) -> Disbursement:
     """The next attempt is on its way to the partner; if no word comes, the partner is asked at `ask_at`."""
-    return replace(
-        _go(disbursement, State.INSTRUCTED),
+    return _go(
+        disbursement,
+        State.INSTRUCTED,
         reason=None,
         attempt=disbursement.attempt + 1,
         reference=reference,
@@ -161,17 +162,17 @@ def instruct(
 
 def accept(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
     """The partner has taken it; the final word is still to come."""
-    return replace(_go(disbursement, State.ACCEPTED), look_again_at=ask_at)
+    return _go(disbursement, State.ACCEPTED, look_again_at=ask_at)
 
 
 def settle(disbursement: Disbursement) -> Disbursement:
     """Paid, for ever."""
-    return replace(_go(disbursement, State.SETTLED), look_again_at=None)
+    return _go(disbursement, State.SETTLED, look_again_at=None)
 
 
 def reject(disbursement: Disbursement) -> Disbursement:
     """This attempt has failed; what follows depends on the reason."""
-    return replace(_go(disbursement, State.REJECTED), look_again_at=None)
+    return _go(disbursement, State.REJECTED, look_again_at=None)
 
 
 def fail(disbursement: Disbursement) -> Disbursement:
@@ -184,7 +185,7 @@ def ask_again(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
     return replace(disbursement, look_again_at=ask_at)
 
 
-def _go(disbursement: Disbursement, state: State) -> Disbursement:
+def _go(disbursement: Disbursement, state: State, **changes: Any) -> Disbursement:
     if (disbursement.state, state) not in TRANSITIONS:
         raise IllegalTransition(f"{disbursement.state} -> {state} of {disbursement.right}")
-    return replace(disbursement, state=state)
+    return replace(disbursement, state=state, **changes)

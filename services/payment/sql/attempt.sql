@@ -2,12 +2,6 @@
 -- By reference.
 select * from attempt where reference = any($1::text[]);
 
--- name: insert_attempts
--- Plainly inserted: a reference used twice is a broken invariant.
-insert into attempt (reference, lane, redeem_code, benefit, number, partner, amount, account, instructed_at, answer_by)
-select * from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::bigint[],
-    $8::text[], $9::timestamptz[], $10::timestamptz[]);
-
 -- name: insert_adopted_attempts
 -- What our own topics say was said; what is known already stands.
 insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by)

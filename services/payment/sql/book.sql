@@ -2,12 +2,6 @@
 -- The last row of each book; lanes are locked already, the treasury's own book is locked here.
 select lane, number, hash from book where lane = any($1::smallint[]) order by lane for update;
 
--- name: insert_transfers
--- All transfers of a transaction at once.
-insert into transfer (lane, number, wave, component, debit, credit, amount, reference, at, hash)
-select * from unnest($1::smallint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-    $9::timestamptz[], $10::bytea[]);
-
 -- name: advance_books
 -- The new last rows.
 insert into book (lane, number, hash) select * from unnest($1::smallint[], $2::bigint[], $3::bytea[])

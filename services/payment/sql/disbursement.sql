@@ -1,12 +1,3 @@
--- name: insert_disbursements
--- Plainly inserted: a second disbursement of the same right is a broken invariant, not a repeat.
-insert into disbursement (redeem_code, benefit, participant_id, lane, wave, component, payee, amount, due_at, state,
-    reason, attempt, reference, partner, tried_version, look_again_at, changed_at)
-select new.*, $17::timestamptz
-from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-    $9::timestamptz[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::text[], $15::bigint[],
-    $16::timestamptz[]) as new;
-
 -- name: update_disbursements
 -- Where each stands now.
 update disbursement d
@@ -24,10 +15,10 @@ join unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) using (redee
 join enrollment e using (redeem_code);
 
 -- name: load_held_of_participants
--- An account that was just linked may cure these.
+-- An account that was just linked may cure these. What waits for money keeps its turn.
 select d.*, e.provider_id
 from enrollment e join disbursement d using (redeem_code)
-where e.participant_id = any($1::text[]) and d.state = 'held' and d.payee = 'participant';
+where e.participant_id = any($1::text[]) and d.state = 'held' and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_releasable
 -- Held, and the cure is there: a newer provider account, money, an open partner, the time, an approval. Oldest first.

@@ -7,6 +7,20 @@ from asyncpg import Connection, Record
 from services.payment.domain.attempt import Attempt
 from services.payment.store import QUERIES
 
+# What is known of an attempt when it is made.
+SAID = (
+    "reference",
+    "lane",
+    "redeem_code",
+    "benefit",
+    "number",
+    "partner",
+    "amount",
+    "account",
+    "instructed_at",
+    "answer_by",
+)
+
 
 async def load_attempts(connection: Connection, references: Collection[str]) -> dict[str, Attempt]:
     """By reference, of those that exist."""
@@ -16,19 +30,22 @@ async def load_attempts(connection: Connection, references: Collection[str]) -> 
 
 async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
     """Adds attempts made now; a reference that exists already is a broken invariant."""
-    await connection.execute(
-        QUERIES["insert_attempts"],
-        [a.reference for a in attempts],
-        [a.lane for a in attempts],
-        [a.redeem_code for a in attempts],
-        [a.benefit for a in attempts],
-        [a.number for a in attempts],
-        [a.partner for a in attempts],
-        [a.amount for a in attempts],
-        [a.account for a in attempts],
-        [a.instructed_at for a in attempts],
-        [a.answer_by for a in attempts],
-    )
+    rows = [
+        (
+            a.reference,
+            a.lane,
+            a.redeem_code,
+            a.benefit,
+            a.number,
+            a.partner,
+            a.amount,
+            a.account,
+            a.instructed_at,
+            a.answer_by,
+        )
+        for a in attempts
+    ]
+    await connection.copy_records_to_table("attempt", columns=SAID, records=rows)
 
 
 async def insert_adopted_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:

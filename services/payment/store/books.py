@@ -8,6 +8,9 @@ from services.payment.domain.books import Head, Posting, Transfer
 from services.payment.domain.right import Component
 from services.payment.store import QUERIES
 
+# Copied, not inserted: less than half the time, and less log.
+COLUMNS = ("lane", "number", "wave", "component", "debit", "credit", "amount", "reference", "at", "hash")
+
 
 async def lock_books(connection: Connection, lanes: Collection[int]) -> dict[int, Head]:
     """The last row of each book that has one."""
@@ -27,21 +30,15 @@ async def load_transfers(connection: Connection, lane: int, after: int, at_most:
 
 async def append_transfers(connection: Connection, transfers: Sequence[Transfer], heads: Mapping[int, Head]) -> None:
     """Writes transfers behind the last rows, and the new last rows."""
-    await connection.execute(
-        QUERIES["insert_transfers"],
-        [t.posting.lane for t in transfers],
-        [t.number for t in transfers],
-        [t.posting.wave for t in transfers],
-        [t.posting.component for t in transfers],
-        [t.posting.debit for t in transfers],
-        [t.posting.credit for t in transfers],
-        [t.posting.amount for t in transfers],
-        [t.posting.reference for t in transfers],
-        [t.at for t in transfers],
-        [t.hash for t in transfers],
-    )
+    await connection.copy_records_to_table("transfer", columns=COLUMNS, records=[_row(t) for t in transfers])
     numbers, hashes = [head.number for head in heads.values()], [head.hash for head in heads.values()]
     await connection.execute(QUERIES["advance_books"], list(heads), numbers, hashes)
+
+
+def _row(transfer: Transfer) -> tuple[object, ...]:
+    p = transfer.posting
+    account = (p.wave, p.component, p.debit, p.credit, p.amount, p.reference)
+    return (p.lane, transfer.number, *account, transfer.at, transfer.hash)
 
 
 def _transfer(row: Record) -> Transfer:

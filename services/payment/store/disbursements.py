@@ -10,6 +10,25 @@ from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement,
 from services.payment.domain.right import Payee
 from services.payment.store import QUERIES
 
+COLUMNS = (
+    "redeem_code",
+    "benefit",
+    "participant_id",
+    "lane",
+    "wave",
+    "component",
+    "payee",
+    "amount",
+    "due_at",
+    "state",
+    "reason",
+    "attempt",
+    "reference",
+    "partner",
+    "tried_version",
+    "look_again_at",
+)
+
 
 class Place(NamedTuple):
     """Where a disbursement is counted; an empty text for none."""
@@ -23,26 +42,8 @@ class Place(NamedTuple):
 
 async def insert_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
     """Adds rights that have fallen due; one that exists already is a broken invariant."""
-    await connection.execute(
-        QUERIES["insert_disbursements"],
-        [d.redeem_code for d in disbursements],
-        [d.benefit for d in disbursements],
-        [d.participant_id for d in disbursements],
-        [d.lane for d in disbursements],
-        [d.wave for d in disbursements],
-        [d.component for d in disbursements],
-        [d.payee for d in disbursements],
-        [d.amount for d in disbursements],
-        [d.due_at for d in disbursements],
-        [d.state for d in disbursements],
-        [d.reason for d in disbursements],
-        [d.attempt for d in disbursements],
-        [d.reference for d in disbursements],
-        [d.partner for d in disbursements],
-        [d.tried_version for d in disbursements],
-        [d.look_again_at for d in disbursements],
-        now,
-    )
+    rows = [(*(getattr(d, name) for name in COLUMNS), now) for d in disbursements]
+    await connection.copy_records_to_table("disbursement", columns=(*COLUMNS, "changed_at"), records=rows)
 
 
 async def update_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:

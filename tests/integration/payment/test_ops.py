@@ -1,11 +1,19 @@
 """What operators see, and what the checks find when somebody has tampered with the rows."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from deploy.local.paths import ROOT
+from shared.postgres.picture import draw, schema_file
+from shared.postgres.session import connect
 from tests.builders import LATER
-from tests.integration.payment.bench import Bench
+from tests.infrastructure import Database
+from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import CODE, FEE, PARTICIPANT, a_number, journey, linked
 
 
@@ -99,3 +107,35 @@ async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_
     await bench.receive(*journey("4810000000000018", "PRAT00000002"))
     assert await bench.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
     await bench.receive(*journey()[:2])
+
+
+async def test_the_picture_of_the_schema_is_true(database: Database) -> None:
+    connection = await connect(database.url, "picture")
+    drawn = await draw(connection, "services.payment")
+    await connection.close()
+    assert drawn == schema_file("services.payment").read_text()
+
+
+VERBS = [
+    (["halt"], "all: nothing is instructed any more"),
+    (["halt"], "all is halted already"),
+    (["resume"], "all: what was held goes out"),
+    (["resume", "--partner", "dana"], "dana is not halted"),
+    (["halt", "--partner", "dana"], "dana: nothing is instructed any more"),
+    (["halt", "--partner", "dune"], "there is no partner dune"),
+    (["approve", CODE, "fee"], f"{CODE} fee does not wait for an approval"),
+]
+
+
+async def test_operators_throw_the_switch_from_the_command_line(database: Database) -> None:
+    bench = await a_bench(database)
+    environment = {**os.environ, "PAYMENT_POSTGRES_URL": database.url_of("payment"), "NO_COLOR": "1"}
+    for verb, said in VERBS:
+        command = [sys.executable, "-m", "services.payment", *verb, "--who", "night shift", "--why", "a call"]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert said in done.stdout + done.stderr
+        assert (done.returncode == 0) == ("dune" not in verb)
+    assert await bench.halts() == ["dana"]
+    await bench.connection.close()
