@@ -3,12 +3,13 @@
 import copy
 import json
 import pickle
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwcrypto import jwe, jwk
 
 from shared.contracts.reasons import Parked, ParkReason
@@ -44,10 +45,16 @@ def foreign(header: dict[str, Any], plaintext: bytes, key: dict[str, str] | None
     return str(token.serialize(compact=True))
 
 
-def with_header(header: object, sealed: str | None = None) -> str:
-    """A whole token under a header that was put in later."""
-    _, rest = (sealed or programme_keys().seal(IDENTITY)).split(".", 1)
-    return urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=") + "." + rest
+def in_earnest(header: object) -> str:
+    """Sealed by hand with the right key, header and all: nothing but the header can be wrong with it."""
+    named = encoded(json.dumps(header).encode())
+    key = urlsafe_b64decode(key_of("registration")["k"] + "=")
+    sealed = AESGCM(key).encrypt(b"0" * 12, json.dumps(IDENTITY).encode(), named.encode())
+    return f"{named}..{encoded(b'0' * 12)}.{encoded(sealed[:-16])}.{encoded(sealed[-16:])}"
+
+
+def encoded(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def assert_bad_seal(opener: Callable[[], object]) -> None:
@@ -74,6 +81,7 @@ def test_a_field_opens_for_the_one_it_speaks_of_and_for_nobody_else(opener: Open
         {**IDENTITY, "name": "x"},
         {**IDENTITY, "nik": 3273015204960001},
         {**IDENTITY, "nik": None},
+        {**IDENTITY, "version": 1},
         {**IDENTITY, "sub": int(PERSON)},
         {"nik": "1", "birth_date": "1996-04-12"},
         ACCOUNT,
@@ -121,22 +129,24 @@ TOKENS = {
     "no tag": f"{HEADER}.{KEY}.{NONCE}.{SEALED}.",
     "no nonce": f"{HEADER}.{KEY}..{SEALED}.{TAG}",
     "an encrypted key where none belongs": f"{HEADER}.AAAA.{NONCE}.{SEALED}.{TAG}",
-    "A30 alg none": with_header({**AGREED, "alg": "none"}),
-    "A30 another alg": with_header({**AGREED, "alg": "A256KW"}),
+    "A30 alg none": in_earnest({**AGREED, "alg": "none"}),
+    "A30 another alg": in_earnest({**AGREED, "alg": "A256KW"}),
     "A30 A256KW in earnest": foreign({**AGREED, "alg": "A256KW"}, json.dumps(IDENTITY).encode()),
-    "A30 another enc": with_header({**AGREED, "enc": "A128GCM"}),
-    "A31 crit": with_header({**AGREED, "crit": ["exp"], "exp": 1}),
-    "A31 crit, empty": with_header({**AGREED, "crit": []}),
-    "A32 an unknown kid": with_header({**AGREED, "kid": "stranger"}),
-    "A32 another's kid": with_header({**AGREED, "kid": "pintar"}),
-    "A32 no kid": with_header({"alg": "dir", "enc": "A256GCM"}),
-    "A32 a kid that is a list": with_header({**AGREED, "kid": ["registration"]}),
-    "A32 jku": with_header({**AGREED, "jku": "https://127.0.0.1/keys"}),
-    "A32 jwk": with_header({**AGREED, "jwk": {"kty": "oct", "k": "AAAA"}}),
+    "A30 another enc": in_earnest({**AGREED, "enc": "A128GCM"}),
+    "A31 crit": in_earnest({**AGREED, "crit": ["exp"], "exp": 1}),
+    "A31 crit, empty": in_earnest({**AGREED, "crit": []}),
+    "A32 an unknown kid": in_earnest({**AGREED, "kid": "stranger"}),
+    "A32 another's kid": in_earnest({**AGREED, "kid": "pintar"}),
+    "A32 no kid": in_earnest({"alg": "dir", "enc": "A256GCM"}),
+    "A32 a kid that is a list": in_earnest({**AGREED, "kid": ["registration"]}),
+    "A32 jku": in_earnest({**AGREED, "jku": "https://127.0.0.1/keys"}),
+    "A32 x5u": in_earnest({**AGREED, "x5u": "https://127.0.0.1/keys"}),
+    "A32 x5c": in_earnest({**AGREED, "x5c": ["AAAA"]}),
+    "A32 jwk": in_earnest({**AGREED, "jwk": {"kty": "oct", "k": "AAAA"}}),
     "A36 zip": foreign({**AGREED, "zip": "DEF"}, json.dumps(IDENTITY).encode()),
     "A36 zip that unpacks to megabytes": foreign({**AGREED, "zip": "DEF"}, b" " * 4_000_000),
-    "a header that is a list": with_header([AGREED]),
-    "a header that is null": with_header(None),
+    "a header that is a list": in_earnest([AGREED]),
+    "a header that is null": in_earnest(None),
     "a header that is no JSON": "AAAA." + WHOLE.split(".", 1)[1],
 }
 
@@ -144,6 +154,10 @@ TOKENS = {
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 def test_a_token_that_is_not_exactly_as_agreed_does_not_open(token: str) -> None:
     assert_bad_seal(lambda: programme_keys().open(token))
+
+
+def test_a_token_made_by_hand_opens_when_it_is_as_agreed() -> None:
+    assert programme_keys().open(in_earnest(AGREED)) == IDENTITY
 
 
 def test_another_library_opens_what_we_seal() -> None:
