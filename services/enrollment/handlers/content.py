@@ -2,10 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import date
-
-from pydantic import BaseModel
 
 from services.enrollment.domain.identity import Identity
 from services.enrollment.handlers import Context
@@ -19,22 +16,24 @@ def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple
     """Who it is about, and the digest of the content. Raises Parked."""
     opened = sealed.open_identity(context.keys, data.identity, data.participant_id)
     nik = opened.nik.reveal()
-    digest = content_digest(context, data, {"identity": [nik, opened.birth_date]})
-    return Identity(nik, _day(opened.birth_date)), digest
+    said = data.model_dump_json(exclude={"identity"})
+    return Identity(nik, _day(opened.birth_date)), content_digest(context, said, nik, opened.birth_date)
 
 
 def open_account(context: Context, data: upstream.AccountLinked) -> tuple[bytes, bytes]:
     """The keyed index of the NIK that the account belongs to, and the digest of the content. Raises Parked."""
     opened = sealed.open_participant_account(context.keys, data.account.sealed, data.participant_id)
     nik = opened.nik.reveal()
-    account = [data.account.partner, opened.number.reveal(), nik]
-    return context.index.digest(nik), content_digest(context, data, {"account": account})
+    said = data.model_dump_json(exclude={"account": {"sealed"}})
+    return context.index.digest(nik), content_digest(context, said, nik, opened.number.reveal())
 
 
-def content_digest(context: Context, data: BaseModel, opened: Mapping[str, object] | None = None) -> bytes:
-    """Tells the same content from other content. Keyed: it rests, and what went into it must not be guessed."""
-    content = data.model_dump(mode="json") | dict(opened or {})
-    return context.index.digest(json.dumps(content, sort_keys=True, separators=(",", ":")))
+def content_digest(context: Context, said: str, *opened: str) -> bytes:
+    """Tells the same content from other content: `said` as a model writes it, with what stood under the seal.
+
+    Keyed: it rests, and what went into it must not be guessed.
+    """
+    return context.index.digest(json.dumps([said, *opened]))
 
 
 def _day(text: str) -> date:

@@ -22,9 +22,11 @@ async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Bo
     mine = await _claim_codes(tx, messages, known)
     people = {message.data.participant_id for message in mine}
     enrollments = await load_enrollments(tx.connection, people)
+    heard: dict[str, upstream.TrainingPurchased] = {}
     for message in mine:
-        _take_in(context, tx, message, enrollments.setdefault(message.data.participant_id, []))
-    await settle(context, tx, enrollments, known)
+        if _take_in(context, tx, message, enrollments.setdefault(message.data.participant_id, [])):
+            heard[message.data.redeem_code] = message.data
+    await settle(context, tx, enrollments, known, heard)
 
 
 async def _claim_codes(
@@ -48,17 +50,22 @@ async def _claim_codes(
     return mine
 
 
-def _take_in(context: Context, tx: Transaction, message: Bought, of_participant: list[Enrollment]) -> None:
-    """A new purchase is undecided at first; a repeat changes nothing; other content under its code is parked."""
-    data, digest = message.data, content_digest(context, message.data)
-    same = next((e for e in of_participant if e.redeem_code == data.redeem_code), None)
+def _take_in(context: Context, tx: Transaction, message: Bought, of_participant: list[Enrollment]) -> bool:
+    """A new purchase is undecided at first; a repeat changes nothing; other content under its code is parked.
+
+    Returns whether it is new.
+    """
+    said = upstream.TRAINING_PURCHASED.dump(message.data)
+    digest = content_digest(context, said.decode())
+    same = next((one for one in of_participant if one.redeem_code == message.data.redeem_code), None)
     if same is None:
-        of_participant.append(_undecided(message, digest))
+        of_participant.append(_undecided(message, said, digest))
     elif same.content_digest != digest:
         tx.park(message, ParkReason.CONFLICT)
+    return same is None
 
 
-def _undecided(message: Bought, digest: bytes) -> Enrollment:
+def _undecided(message: Bought, said: bytes, digest: bytes) -> Enrollment:
     data = message.data
     assert message.lane is not None
     return Enrollment(
@@ -75,6 +82,6 @@ def _undecided(message: Bought, digest: bytes) -> Enrollment:
         purchased_at=data.purchased_at,
         ends_at=max(session.ends_at for session in data.sessions),
         content_digest=digest,
-        purchase=upstream.TRAINING_PURCHASED.dump(data),
+        purchase=said,
         trace=message.trace,
     )

@@ -29,7 +29,7 @@ Outcome = Confirmed | Rejected | Undecided
 async def look_again(context: Context, tx: Transaction, people: Collection[str]) -> None:
     """Decides what is undecided of these participants."""
     enrollments = await load_enrollments(tx.connection, people)
-    await settle(context, tx, enrollments, await load_admissions(tx.connection, people))
+    await settle(context, tx, enrollments, await load_admissions(tx.connection, people), {})
 
 
 async def settle(
@@ -37,18 +37,26 @@ async def settle(
     tx: Transaction,
     enrollments: Mapping[str, Sequence[Enrollment]],
     admissions: Mapping[str, Sequence[Admission]],
+    heard: Mapping[str, upstream.TrainingPurchased],
 ) -> None:
-    """Decides, saves and announces; `enrollments` are all of each participant's, new ones included."""
+    """Decides, saves and announces. `enrollments` are all of each participant's; `heard`: purchases by redeem code.
+
+    What was not heard just now is read from where it is kept.
+    """
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
         admission = next((admission for admission in admissions[person] if admission.admitted), None)
-        changed += _settle_participant(context, tx, of_participant, admission)
+        changed += _settle_participant(context, tx, of_participant, admission, heard)
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
 
 
 def _settle_participant(
-    context: Context, tx: Transaction, of_participant: Sequence[Enrollment], admission: Admission | None
+    context: Context,
+    tx: Transaction,
+    of_participant: Sequence[Enrollment],
+    admission: Admission | None,
+    heard: Mapping[str, upstream.TrainingPurchased],
 ) -> list[Enrollment]:
     """In the order in which trainings were bought, whatever order they were heard of in."""
     trainings = [one.training for one in of_participant if one.confirmed]
@@ -56,7 +64,7 @@ def _settle_participant(
     changed = []
     for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         assert before.purchase is not None
-        data = upstream.TRAINING_PURCHASED.parse(before.purchase)
+        data = heard.get(before.redeem_code) or upstream.TRAINING_PURCHASED.parse(before.purchase)
         scheme = context.schemes[admission.scheme] if admission else None
         named = _under(before, scheme)
         after = _after(context, tx, named, _outcome(named, data, admission, trainings, scheme))

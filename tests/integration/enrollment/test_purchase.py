@@ -71,7 +71,7 @@ async def test_other_content_under_the_same_redeem_code_is_a_conflict(bench: Ben
     purchase = a_purchase(person)
     await bench.receive(purchase, purchase.but(hours=20))
     await bench.receive(purchase.but(hours=21))
-    assert bench.words() == ["enrollment_confirmed"]
+    assert [said["hours"] for said in bench.of("enrollment_confirmed")] == [18]
     assert [reason for reason, _ in await bench.parked()] == ["conflict", "conflict"]
 
 
@@ -193,6 +193,15 @@ async def test_a_completion_heard_of_before_its_enrollment_waits_for_it(bench: B
     await bench.receive(following)
     assert bench.words() == ["enrollment_confirmed"] * 2
     assert await bench.rows("waiting") == 0
+
+
+async def test_what_began_to_wait_in_a_batch_is_taken_up_by_what_the_same_batch_wakes(bench: Bench) -> None:
+    admission = an_admission()
+    first = a_purchase(admission.data["participant_id"])
+    await bench.receive(a_wave(), first)
+    await bench.receive(admission, *done(first))
+    assert await bench.rows("waiting") == 0
+    assert await bench.connection.fetchval("select completed_at = rated_at from enrollment")
 
 
 async def test_what_was_said_before_a_restore_keeps_its_redeem_code(bench: Bench, person: str) -> None:
