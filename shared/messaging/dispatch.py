@@ -1,14 +1,13 @@
 """Hands understood messages to their handlers, causes before effects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import Message, unpack
+from shared.messaging.message import Message, Record, unpack
 from shared.messaging.transaction import ParkedRecord, Transaction
-
-Observe = Callable[[str, Sequence[Message[object]]], None]
 
 
 async def dispatch(tx: Transaction, intake: Intake, items: Sequence[Item]) -> None:
@@ -34,11 +33,22 @@ async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand
     Records of lanes not locked here, or all of them when `hand_over`, are left to their lane's sweep.
     """
     while tx.woken:
-        kinds, keys = [kind for kind, _ in tx.woken], [key for _, key in tx.woken]
+        woken, rows = list(tx.woken), []
         tx.woken.clear()
-        rows = []
+        kinds, keys = [kind for kind, _ in woken], [key for _, key in woken]
         if not hand_over:
             rows = await tx.connection.fetch(QUERIES["take_waiting"], kinds, keys, list(tx.lanes))
         await tx.connection.execute(QUERIES["hand_over_waiting"], kinds, keys)
         rows.sort(key=lambda row: row["id"])
-        await dispatch(tx, intake, [intake.understand(unpack(row["record"]), now) for row in rows])
+        records = [unpack(row["record"]) for row in rows] + _woken_at_once(tx, set(woken), hand_over=hand_over)
+        await dispatch(tx, intake, [intake.understand(record, now) for record in records])
+
+
+def _woken_at_once(tx: Transaction, woken: set[tuple[str, str]], *, hand_over: bool) -> list[Record]:
+    """What began to wait in this very transaction is not in the table yet, and nobody will wake it again."""
+    found = [waiting for waiting in tx.waiting if (waiting.kind, waiting.key) in woken]
+    tx.waiting = [waiting for waiting in tx.waiting if (waiting.kind, waiting.key) not in woken]
+    if hand_over:
+        tx.waiting += [replace(waiting, kind="replay") for waiting in found]
+        return []
+    return [waiting.record for waiting in found]
