@@ -9,6 +9,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared.messaging.message import Record
 
 DEADLINE_SECONDS = 15.0
+# A question has to wait until the fetch before it on the same connection is answered.
+FETCH_MAX_WAIT_MS = 10
 
 
 def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
@@ -45,8 +47,13 @@ class Topics:
                 isolation_level="read_committed",
                 enable_auto_commit=False,
                 auto_offset_reset="none",
+                fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             )
-            await consumer.start()
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
             self._consumer = consumer
         return self._consumer
 
@@ -84,6 +91,7 @@ class Topics:
                         open_places.discard(place)
                     passed = {place for place in open_places if await consumer.position(place) > there[place]}
                     open_places -= passed
+            consumer.unsubscribe()
         return found
 
     async def read(self, place: TopicPartition, start: int, end: int) -> list[Record]:
@@ -95,6 +103,7 @@ class Topics:
                 async with asyncio.timeout(DEADLINE_SECONDS):
                     came = await consumer.getmany(timeout_ms=100)
                 records += [record_of(raw) for raws in came.values() for raw in raws if raw.offset < end]
+            consumer.unsubscribe()
         return records
 
     async def _assign(self, starts: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:
