@@ -1,11 +1,9 @@
 """The course of the demo: what is sent and broken when, until everything that must come has come."""
 
 import asyncio
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,12 +11,11 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from deploy.demo.audit import expected_rights, finished, given_up
+from deploy.demo.processes import in_thread, run_verb
 from deploy.demo.script import STRANGER, Script
 from deploy.demo.stage import Stage
 from deploy.demo.watch import Watcher
 from deploy.local.installation import Installation
-from deploy.local.paths import ROOT
-from deploy.local.services import Service
 from deploy.simulation.partner import Manners
 from deploy.simulation.people import LATE_PROVIDER, REFUSED, REJECTED, STORY_ENDS_AT
 from deploy.simulation.sending import send
@@ -174,20 +171,3 @@ class Course:
     def _fault(self, line: str) -> None:
         self.faults.append(line)
         self.stage.say(f"[yellow]trouble:[/] {line}")
-
-
-async def in_thread(action: Callable[..., object], *arguments: str) -> None:
-    """Runs what blocks beside the event loop. Whoever is interrupted waits for its end: nothing is left half done."""
-    running = asyncio.ensure_future(asyncio.to_thread(action, *arguments))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            await running
-        raise
-
-
-def run_verb(service: Service, *verb: str) -> "subprocess.CompletedProcess[str]":
-    """One of the service's own commands."""
-    command, environment = service.command(*verb), service.environment
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
