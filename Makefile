@@ -53,7 +53,8 @@ check: $(STAMP) ## Lint, types and the layers of the architecture
 
 .PHONY: bench
 bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
-	$(BIN)/python -m pytest tests/benchmarks
+	$(BIN)/python -m deploy.local.jars
+	$(BIN)/python -m tests.benchmarks.journey
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend
