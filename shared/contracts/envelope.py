@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,21 +10,23 @@ from datetime import datetime
 
 from shared.contracts.fields import parse_time
 from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.strict_json import check_json, parse_json
+from shared.contracts.strict_json import check_json, shorten_numbers
 
 __all__ = ["Envelope", "check_json", "open_envelope"]
 
 LARGEST_BYTES = 256 * 1024
 LONGEST_ID = 128
+LONGEST_SOURCE = 256
 LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
 
-_URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,256}", re.ASCII)
+_URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++", re.ASCII)
 _ERA = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)
 _SEQUENCE = re.compile(r"\d{1,19}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type", "time")
-_OPTIONAL = ("ce_subject", "traceparent", "ce_era", "ce_sequence")
+_REQUIRED_HEADERS = ("content-type", *(f"ce_{name}" for name in _REQUIRED))
+_OPTIONAL = ("ce_subject", "ce_era", "ce_sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,14 @@ def open_envelope(
         if media_type != "application/json":
             raise Parked(ParkReason.BAD_ENVELOPE, "content-type")
     attributes = {name: _text(named, f"ce_{name}") for name in _REQUIRED}
-    optional = {name: _optional(named, name) for name in _OPTIONAL if name in named}
+    optional = _others(named) if len(named) > len(_REQUIRED_HEADERS) else {}
     return _envelope(attributes, optional, value, known_types)
 
 
 def _check_once(names: list[str]) -> None:
     """A header of the envelope that stands there twice says two things."""
-    for name in ("content-type", *(f"ce_{name}" for name in _REQUIRED), *_OPTIONAL):
-        if names.count(name) > 1 and name != "traceparent":
+    for name in (*_REQUIRED_HEADERS, *_OPTIONAL):
+        if names.count(name) > 1:
             raise Parked(ParkReason.BAD_ENVELOPE, name)
 
 
@@ -77,9 +80,14 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def _finite(number: str) -> float:
+    """One that is beyond any float stays a number that no field can hold."""
+    return min(max(float(number), -sys.float_info.max), sys.float_info.max)
+
+
 def _structured(value: bytes, known_types: Container[str]) -> Envelope:
     check_json(value)
-    event = parse_json(value)
+    event = json.loads(shorten_numbers(value), parse_float=_finite)
     attributes = {}
     for name in _REQUIRED:
         if not isinstance(text := event.get(name), str):
@@ -90,18 +98,20 @@ def _structured(value: bytes, known_types: Container[str]) -> Envelope:
         for header, name in (("ce_subject", "subject"), ("traceparent", "traceparent"))
         if isinstance(text := event.get(name), str)
     }
-    content_type = event.get("datacontenttype", "application/json")
+    content_type = event.get("datacontenttype")
+    if content_type is None:
+        content_type = "application/json"
     if not isinstance(content_type, str) or _media_type(content_type) != "application/json":
         raise Parked(ParkReason.BAD_ENVELOPE, "datacontenttype")
     return _envelope(attributes, optional, _data_of(event), known_types)
 
 
 def _data_of(event: Mapping[str, object]) -> bytes:
-    """The JSON of `data`, or what `data_base64` holds; the one or the other."""
-    if "data_base64" not in event:
-        return json.dumps(event.get("data"), ensure_ascii=False, separators=(",", ":")).encode()
-    encoded = event["data_base64"]
-    if "data" in event or not isinstance(encoded, str):
+    """The JSON of `data`, or what `data_base64` holds; the one or the other. Null is as good as absent."""
+    data, encoded = event.get("data"), event.get("data_base64")
+    if encoded is None:
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    if data is not None or not isinstance(encoded, str):
         raise Parked(ParkReason.BAD_ENVELOPE, "data_base64")
     try:
         return b64decode(encoded, validate=True)
@@ -110,13 +120,13 @@ def _data_of(event: Mapping[str, object]) -> bytes:
 
 
 def _envelope(
-    attributes: Mapping[str, str], optional: Mapping[str, str | None], data: bytes, known_types: Container[str]
+    attributes: Mapping[str, str], optional: Mapping[str, str], data: bytes, known_types: Container[str]
 ) -> Envelope:
     if attributes["specversion"] != "1.0":
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_specversion")
     if not 1 <= len(attributes["id"]) <= LONGEST_ID or not attributes["id"].isprintable():
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
-    if not _URI_REFERENCE.fullmatch(attributes["source"]):
+    if len(attributes["source"]) > LONGEST_SOURCE or not _URI_REFERENCE.fullmatch(attributes["source"]):
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
     if not attributes["type"]:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_type")
@@ -165,11 +175,15 @@ def _text(headers: Mapping[str, bytes | None], name: str) -> str:
         raise Parked(ParkReason.BAD_ENVELOPE, name) from None
 
 
-def _optional(headers: Mapping[str, bytes | None], name: str) -> str | None:
-    value = headers[name]
-    try:
-        return value.decode() if value is not None else None
-    except UnicodeDecodeError:
-        if name.startswith("ce_"):
-            raise Parked(ParkReason.BAD_ENVELOPE, name) from None
-        return None
+def _others(headers: Mapping[str, bytes | None]) -> dict[str, str]:
+    """What is not required: every `ce_` header must be a text; of the rest only the trace is kept, if it is one."""
+    others = {}
+    for name, value in headers.items():
+        if name == "traceparent":
+            others[name] = (value or b"").decode(errors="replace")
+        elif name.startswith("ce_") and name not in _REQUIRED_HEADERS:
+            try:
+                others[name] = (b"\xff" if value is None else value).decode()
+            except UnicodeDecodeError:
+                raise Parked(ParkReason.BAD_ENVELOPE, name if name in _OPTIONAL else "ce_*") from None
+    return others

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
 from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.strict_json import shorten_numbers
 
 T = TypeVar("T")
 
@@ -26,13 +27,17 @@ class EventType(Generic[T]):
         object.__setattr__(self, "_validator", validator)
 
     def parse(self, data: bytes) -> T:
-        """Raises Parked(invalid_field) with the JSON Pointer of the first field that is wrong."""
+        """Raises Parked: invalid_field with the JSON Pointer of the first field that is wrong, or invalid_json."""
         try:
             return cast("T", self._validator.validate_json(data))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            reason = ParkReason.INVALID_JSON if first["type"] == "json_invalid" else ParkReason.INVALID_FIELD
-            raise Parked(reason, pointer(first["loc"])) from None
+            if first["type"] != "json_invalid":
+                raise Parked(ParkReason.INVALID_FIELD, pointer(first["loc"])) from None
+        shortened = shorten_numbers(data)
+        if shortened == data:
+            raise Parked(ParkReason.INVALID_JSON)
+        return self.parse(shortened)
 
     def dump(self, data: T) -> bytes:
         """Compact JSON, one line."""

@@ -12,6 +12,10 @@ DEEPEST = 16
 
 # A string, or what is left of the text after one that never ends. Possessive, so that no text makes it try twice.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
+# Python reads no integer of more digits; what is cut off still leaves a number that no field can hold.
+_MOST_DIGITS = 4300
+_LONG_NUMBER = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?+)|(?<!\d)(\d{%d})\d++' % _MOST_DIGITS, re.DOTALL)
+_LONG_RUN = re.compile(rb"(?<!\d)\d{%d}" % (_MOST_DIGITS + 1))
 _NOT_A_BRACKET = bytes(set(range(256)) - set(b"[{]}"))
 _STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
 
@@ -37,10 +41,18 @@ def parse_json(data: bytes) -> dict[str, Any]:
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except ValueError:
-        raise Parked(ParkReason.INVALID_JSON) from None
+        shortened = shorten_numbers(data)
+        if shortened == data:
+            raise Parked(ParkReason.INVALID_JSON) from None
+        return parse_json(shortened)
     if not isinstance(parsed, dict):
         raise Parked(ParkReason.INVALID_JSON)
     return parsed
+
+
+def shorten_numbers(data: bytes) -> bytes:
+    """The same JSON, valid or not, with no number of more digits than a parser reads."""
+    return _LONG_NUMBER.sub(rb"\1\2", data) if _LONG_RUN.search(data) else data
 
 
 def _without_strings(data: bytes) -> bytes:

@@ -70,7 +70,7 @@ def oracle(data: bytes) -> ParkReason | None:
         return dict(pairs)
 
     try:
-        parsed = json.loads(data.decode(), object_pairs_hook=build, parse_constant=_refuse)
+        parsed = json.loads(data.decode(), object_pairs_hook=build, parse_int=len, parse_constant=_refuse)
         json.dumps(parsed, ensure_ascii=False).encode()
     except ValueError:
         return ParkReason.INVALID_JSON

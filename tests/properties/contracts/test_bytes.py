@@ -51,6 +51,9 @@ def outcome(read: Callable[[], object]) -> ParkReason | None:
 @example(b"[" * 17 + b"]" * 17)
 @example(b"]" * 17 + b"[" * 17)
 @example(b'{"a":1e400}')
+@example(b'{"a":"' + b"9" * 5000 + b'","b":-' + b"9" * 5000 + b"}")
+@example(b'{"a":1,"a":' + b"9" * 5000 + b"}")
+@example(b'{"a":0' + b"9" * 5000 + b"}")
 def test_json_is_checked_as_a_slow_reader_would(data: bytes) -> None:
     assert outcome(lambda: check_json(data)) == oracle(data)
 

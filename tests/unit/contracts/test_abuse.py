@@ -16,7 +16,7 @@ PERSON = "4810000000000017"
 PURCHASE = a_purchase(PERSON)
 ADMISSION = an_admission(PERSON)
 LARGEST = 256 * 1024
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 def nested(levels: int) -> bytes:
@@ -74,7 +74,7 @@ BYTES = {
     "A7 NaN": (amount("NaN"), "invalid_json"),
     "A7 Infinity": (amount("Infinity"), "invalid_json"),
     "A7 1e400": (amount("1e400"), "invalid_field"),
-    "A9 4,301 digits": (amount("9" * 4301), "invalid_json"),
+    "A9 no number, for all its digits": (amount("0" + "9" * 4301), "invalid_json"),
 }
 
 
@@ -89,10 +89,20 @@ FIELDS: Mapping[str, tuple[bytes, str]] = {
     "A5 an unknown name that hurts": (PURCHASE.value[:-1] + b',"a/\\u0000~":1}', "/a~1?~0"),
     "a field left out": (PURCHASE.value.replace(b'"hours":18,', b""), "/hours"),
     **{
-        f"A6-A10 amount {text[:20]}": (amount(text), "/price/value")
+        f"A6-A10 amount {text[:20]}, {len(text)}": (amount(text), "/price/value")
         for text in (
             *("1.0", "1e2", '"100"', "true", '"1_000"', '" 100 "', "null", "[1]", "0", "-1", "-0"),
-            *(str(10**12 + 1), str(2**63), str(2**64), "9" * 4200, '"1E+1000000"', '"\u0661\u0662\u0663"', "1e400"),
+            *(
+                str(10**12 + 1),
+                str(2**63),
+                str(2**64),
+                "9" * 4200,
+                "9" * 4301,
+                "-" + "9" * 200_000,
+                '"1E+1000000"',
+                '"\u0661\u0662\u0663"',
+                "1e400",
+            ),
         )
     },
     **{
@@ -186,6 +196,14 @@ ENVELOPES: Mapping[str, tuple[Headers, tuple[str, str]]] = {
     "A37 a time without zone": (headers(time=b"2023-02-21T03:00:00"), ("bad_envelope", "ce_time")),
     "A37 a time that is none": (headers(time=b"yesterday"), ("bad_envelope", "ce_time")),
     "A37 a subject that is not UTF-8": (headers(subject=b"\xff"), ("bad_envelope", "ce_subject")),
+    "A37 a subject without value": ([*PURCHASE.headers, ("ce_subject", None)], ("bad_envelope", "ce_subject")),
+    "A37 an extension that is not UTF-8": ([*PURCHASE.headers, ("ce_4810", b"\xff")], ("bad_envelope", "ce_*")),
+    "A37 an extension without value": ([*PURCHASE.headers, ("ce_4810", None)], ("bad_envelope", "ce_*")),
+    "an extension": (headers(partitionkey="é".encode()), OK),
+    "a header of somebody's own that is not UTF-8": ([*PURCHASE.headers, ("x", b"\xff")], OK),
+    "A37 a source with half an escape": (headers(source=b"/a%2"), ("bad_envelope", "ce_source")),
+    "a source with an escape": (headers(source=b"https://pintar.example/a%20b?c#d"), OK),
+    "A37 a source of 257 characters": (headers(source=b"/" * 257), ("bad_envelope", "ce_source")),
     "A37 an id twice": ([*PURCHASE.headers, ("ce_id", b"other")], ("bad_envelope", "ce_id")),
     "A37 a type twice": ([*PURCHASE.headers, PURCHASE.headers[3]], ("bad_envelope", "ce_type")),
     "A37 a thousand headers more": ([*PURCHASE.headers, *[("x", b"y")] * 1000], OK),

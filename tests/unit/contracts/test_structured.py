@@ -22,6 +22,9 @@ WHOLE: dict[str, Any] = {
     "data": PURCHASE.data,
 }
 
+# An attribute that is null is as good as absent.
+NOTHING = dict.fromkeys(("subject", "datacontenttype", "traceparent", "data_base64"))
+
 
 def structured(**changes: object) -> bytes:
     """Names given as None are left out."""
@@ -60,7 +63,13 @@ CASES = {
     "no data": (structured(data=None), ("invalid_json", "")),
     "data that is a text": (structured(data="{}"), ("invalid_json", "")),
     "a field that is wrong": (structured(data={**PURCHASE.data, "hours": "18"}), ("invalid_field", "/hours")),
-    "a number that no field can hold": (structured().replace(b"1500000", b"1e400"), ("invalid_json", "")),
+    "a number that no field can hold": (structured().replace(b"1500000", b"1e400"), ("invalid_field", "/price/value")),
+    "more digits than a parser reads": (
+        structured().replace(b"1500000", b"9" * 5000),
+        ("invalid_field", "/price/value"),
+    ),
+    "NaN": (structured().replace(b"1500000", b"NaN"), ("invalid_json", "")),
+    "attributes that are null": (json.dumps({**WHOLE, **NOTHING}).encode(), ("", "")),
     "a list": (b"[]", ("invalid_json", "")),
     "an attribute twice": (structured()[:-1] + b',"id":"e-2"}', ("duplicate_key", "")),
     "a key of the data twice": (structured().replace(b'"hours"', b'"hours":1,"hours"'), ("duplicate_key", "")),
