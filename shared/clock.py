@@ -7,12 +7,14 @@ from pathlib import Path
 
 VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READ_EVERY_SECONDS = 0.5
+FARTHEST = timedelta(days=36_525)
 
 
 class Clock:
     """Real time plus the whole seconds that a file holds; without a file, real time.
 
-    The file is read again twice a second. One that is missing or holds no number counts as the last good offset.
+    The file is read again twice a second. One that is missing, holds no number or would move the clock by more than a
+    century counts as the last good offset.
     """
 
     def __init__(self, offset_file: Path | None = None) -> None:
@@ -35,6 +37,7 @@ class Clock:
 
 def _offset_in(file: Path, last: timedelta) -> timedelta:
     try:
-        return timedelta(seconds=int(file.read_text()))
-    except (OSError, ValueError):
+        offset = timedelta(seconds=int(file.read_text()))
+    except (OSError, OverflowError, ValueError):
         return last
+    return offset if abs(offset) <= FARTHEST else last
