@@ -1,10 +1,14 @@
 """Topics, and the lane of a key."""
 
+from typing import Any, get_args
+
 import pytest
 from aiokafka.partitioner import murmur2
+from confluent_kafka import Producer
 
 from shared.contracts import completion, enrollment, partner, payment, upstream
-from shared.contracts.topics import LANES, TOPICS, disbursement_reports, disbursements, lane_of
+from shared.contracts.fields import Partner
+from shared.contracts.topics import LANES, PARTNERS, TOPICS, disbursement_reports, disbursements, lane_of
 
 # Hashes that the Java client gives, as signed 32-bit integers.
 JAVA = {
@@ -23,6 +27,23 @@ def test_a_key_is_hashed_as_java_does_it(key: str, hashed: int) -> None:
     assert lane_of(key) == (hashed & 0x7FFFFFFF) % LANES
 
 
+def test_librdkafka_puts_a_key_where_we_say() -> None:
+    """Its `murmur2_random` is asked itself: it partitions without a broker, over a cluster that it plays."""
+    landed: dict[str, int] = {}
+
+    def note(_error: Any, record: Any) -> None:
+        landed[record.key().decode()] = record.partition()
+
+    producer = Producer({"test.mock.num.brokers": 1, "partitioner": "murmur2_random", "log_level": 0})
+    partitions = len(producer.list_topics("lanes", timeout=10).topics["lanes"].partitions)
+    for key in (*JAVA, *(f"{number:016}" for number in range(200))):
+        producer.produce("lanes", b"", key, on_delivery=note)
+    assert producer.flush(20) == 0
+    assert partitions > 1
+    assert landed == {key: (murmur2(key.encode()) & 0x7FFFFFFF) % partitions for key in landed}
+    assert len(landed) == len(JAVA) + 200
+
+
 def test_every_lane_is_somebodys() -> None:
     assert {lane_of(f"{number:016}") for number in range(1000)} == set(range(LANES))
 
@@ -36,6 +57,10 @@ def test_every_type_stands_on_a_topic_that_is_there() -> None:
     everything = (upstream, partner, enrollment, completion, payment)
     assert {event.topic for module in everything for event in module.EVENTS} <= names
     assert {event.topic for event in payment.TO_PARTNERS} <= names
+
+
+def test_the_partners_that_may_be_named_are_those_that_have_topics() -> None:
+    assert get_args(Partner) == PARTNERS
 
 
 def test_a_partner_has_a_topic_each_way() -> None:
