@@ -3,7 +3,8 @@
 A journey is three requests (admission, account, purchase) and four pieces of evidence (attendance, test, work, rating).
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
@@ -11,16 +12,22 @@ from aiokafka import AIOKafkaProducer
 from deploy.simulation.people import Person, cohort
 from deploy.simulation.sending import Letter, Packed, letter, pack, post, send
 from deploy.simulation.story import Sealer, story, the_money, the_providers, the_wave
+from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE
 
 NOT_NEEDED = "certificate_issued.v1"
+PORTION = 500
+# People learn something before they show it: evidence follows the requests of later portions.
+EVIDENCE_LAGS_PORTIONS = 2
+LOOK_EVERY_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """So many journeys, from admission to rating."""
+    """So many journeys: the requests of all its people, and their evidence."""
 
     people: list[Person]
-    packed: Packed
+    requests: Packed
+    evidence: Packed
 
 
 def journeys(seed: int, count: int, first_number: int = 0) -> list[Person]:
@@ -30,12 +37,14 @@ def journeys(seed: int, count: int, first_number: int = 0) -> list[Person]:
 
 
 def prepare(
-    producer: AIOKafkaProducer, keys: Sealer, people: list[Person], *, portion: int = 2000
+    producer: AIOKafkaProducer, keys: Sealer, people: list[Person], *, portion: int = PORTION
 ) -> Iterator[Portion]:
-    """Portions of ready-made record batches, each with all that happens to its people, in order."""
+    """Portions of ready-made record batches, in the order in which things happen to their people."""
     for first in range(0, len(people), portion):
         part = people[first : first + portion]
-        yield Portion(part, pack(producer, (one for person in part for one in _letters(person, keys))))
+        letters = [one for person in part for one in _letters(person, keys)]
+        requests = pack(producer, (one for one in letters if one.topic == ENROLLMENT_REQUESTS))
+        yield Portion(part, requests, pack(producer, (one for one in letters if one.topic == TRAINING_EVIDENCE)))
 
 
 async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:
@@ -44,10 +53,19 @@ async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: i
     await send(producer, map(letter, [the_wave(people), *the_providers(keys), *money]))
 
 
-async def pour(producer: AIOKafkaProducer, portions: list[Portion]) -> None:
-    """Sends everything as fast as it is taken."""
-    for portion in portions:
-        await post(producer, portion.packed)
+async def pour(
+    producer: AIOKafkaProducer, portions: Sequence[Portion], *, done: Callable[[], int], in_flight: int
+) -> None:
+    """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`."""
+    begun = 0
+    for number in range(len(portions) + EVIDENCE_LAGS_PORTIONS):
+        while begun - done() >= in_flight:  # noqa: ASYNC110 - what is done is not known in this process
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        if number < len(portions):
+            begun += len(portions[number].people)
+            await post(producer, portions[number].requests)
+        if number >= EVIDENCE_LAGS_PORTIONS:
+            await post(producer, portions[number - EVIDENCE_LAGS_PORTIONS].evidence)
 
 
 def _letters(person: Person, keys: Sealer) -> Iterator[Letter]:

@@ -22,7 +22,7 @@ async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None
     records: Counter[str] = Counter()
     for portion in portions:
         lanes = Counter(lane_of(person.participant_id) for person in portion.people)
-        for (topic, partition), batches in portion.packed.items():
+        for (topic, partition), batches in [*portion.requests.items(), *portion.evidence.items()]:
             count = sum(batch.record_count() for batch in batches)
             assert count == lanes[partition] * {ENROLLMENT_REQUESTS: 3, TRAINING_EVIDENCE: 4}[topic]
             records[topic] += count
