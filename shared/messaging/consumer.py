@@ -80,6 +80,9 @@ class ClosedDoor(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: "set[Any]") -> None:
         if self.consumer is not None and assigned:
             self.consumer.pause(*assigned)
+            for place in assigned:
+                # With a place to be, the client does not go and ask for offsets that it must not believe.
+                self.consumer.seek(place, 0)
         self._on_assigned()
 
 

@@ -48,7 +48,7 @@ class Engine:
         self._committed: dict[TopicPartition, int] = {}
         self._door = ClosedDoor(self._holding.seek_again, self._holding.let_go)
         self.broker = ConsumingBroker(
-            plan.bootstrap, plan.service, on_consumer=self._take_consumer, on_lost=self._holding.seek_again
+            plan.bootstrap, plan.service, on_consumer=self._take_consumer, on_lost=self._holding.lose_place
         )
         self._subscriber = subscribe(
             self.broker,
@@ -141,8 +141,10 @@ class Engine:
         async with session.alone() as connection:
             rows = await connection.fetch(QUERIES["load_all_positions"])
         backlog.note_positions({TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows})
-        mended = {TopicPartition(r["topic"], r["partition"]) for r in rows if r["stopped_reason"] is None}
-        if mended & self._holding.stopped.keys():
+        positions = {TopicPartition(r["topic"], r["partition"]): r for r in rows}
+        mended = any(positions[place]["stopped_reason"] is None for place in self._holding.stopped)
+        set_back = any(positions[place]["next_offset"] < at for place, at in self._holding.read_to.items())
+        if mended or set_back:
             self._holding.seek_again()
 
     async def _pass_over(self) -> None:

@@ -51,6 +51,11 @@ class Holding:
             self.consumer.pause(*assigned)
         self._wanted.set()
 
+    def lose_place(self) -> None:
+        """The client says that an offset is not there. While positions are being found anyway, that is no news."""
+        if self._status.anchored:
+            self.seek_again()
+
     async def let_go(self) -> None:
         """Kafka takes the partitions back; whoever gets them publishes their lanes."""
         self._status.anchored = False
@@ -63,10 +68,9 @@ class Holding:
             self._wanted.clear()
             try:
                 await self._anchor()
-                self._status.outage = None
+                self._status.note_recovery()
             except Exception as error:  # noqa: BLE001 - nothing is read until it succeeds
-                self._status.outage = f"anchoring: {error!r}"
-                LOG.warning("outage", part="anchoring", error=repr(error))
+                self._status.note_outage("anchoring", error)
                 with contextlib.suppress(Exception):
                     await self._topics.close()
                 await asyncio.sleep(0.5)

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.subscription import Adopt, Source, Timer
+
+LOG = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,13 @@ class EngineStatus:
     last_batch_at: datetime | None = None
     batches: int = 0
     records: int = 0
+
+    def note_outage(self, part: str, error: Exception) -> None:
+        """Infrastructure is away: shown until it is over, and retried until then."""
+        self.outage = f"{part}: {error!r}"
+        LOG.warning("outage", part=part, error=repr(error))
+
+    def note_recovery(self) -> None:
+        if self.outage is not None:
+            LOG.info("outage_over", was=self.outage)
+            self.outage = None

@@ -111,9 +111,8 @@ class Publisher:
             self._fresh.clear()
             self._connection = await self._connect()
         if self._producer is None:
-            producer = self._make_producer()
-            await producer.start()
-            self._producer = producer
+            self._producer = self._make_producer()
+            await self._producer.start()
         return self._connection, self._producer
 
     async def _pages(self, connection: Connection, row: Record) -> Sequence[Page]:

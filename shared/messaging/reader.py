@@ -63,7 +63,7 @@ class Reader:
                 return
             try:
                 await self._commit(session, batch)
-                self._status.outage = None
+                self._status.note_recovery()
                 return
             except PositionMoved:
                 self._holding.seek_again()
@@ -72,8 +72,7 @@ class Reader:
                 if not is_infrastructure(error):
                     await self._isolate(session, batch, error)
                     return
-                self._status.outage = repr(error)
-                LOG.warning("outage", part="batch", error=repr(error), attempt=attempt)
+                self._status.note_outage("batch", error)
                 if session.connection.is_closed():
                     self._holding.seek_again()
                     return

@@ -91,7 +91,7 @@ class Topics:
                         open_places.discard(place)
                     passed = {place for place in open_places if await consumer.position(place) > there[place]}
                     open_places -= passed
-            consumer.unsubscribe()
+            consumer.pause(*consumer.assignment())
         return found
 
     async def read(self, place: TopicPartition, start: int, end: int) -> list[Record]:
@@ -103,7 +103,7 @@ class Topics:
                 async with asyncio.timeout(DEADLINE_SECONDS):
                     came = await consumer.getmany(timeout_ms=100)
                 records += [record_of(raw) for raws in came.values() for raw in raws if raw.offset < end]
-            consumer.unsubscribe()
+            consumer.pause(*consumer.assignment())
         return records
 
     async def _assign(self, starts: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:

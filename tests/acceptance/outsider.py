@@ -77,8 +77,9 @@ class Outsider:
         else:
             headers = {f"ce_{name}": text for name, text in attributes.items()} | {"content-type": "application/json"}
             value = json.dumps(data)
-        place = {} if partition is None else {"partition": partition}
-        self._producer.produce(topic, value.encode(), key.encode(), headers=list(headers.items()), **place)
+        anywhere = -1
+        place = anywhere if partition is None else partition
+        self._producer.produce(topic, value.encode(), key.encode(), place, headers=list(headers.items()))
         self._producer.flush(10)
         return attributes["id"]
 

@@ -1,4 +1,4 @@
-"""A program written from the contract alone takes a participant from admission to settled money, playing the partner."""
+"""A program written from the contract alone takes a participant to settled money, and plays the partner."""
 
 import subprocess
 from collections.abc import Iterator

@@ -30,9 +30,11 @@ where s.lane = any($1::smallint[]) and (p.published < s.next_sequence - 1 or p.s
 select topic, lane, published, mark_offset, mark_id from publication where lane = any($1::smallint[]);
 
 -- name: load_pages
--- The next pages of one topic and lane after a sequence. Adopted pages are in the topic already.
+-- The next pages of one topic and lane after a sequence, by the key. Adopted pages are in the topic already.
 select topic, lane, era, era_first, first_sequence, said_at, adopted, events from page
 where topic = $1 and lane = $2 and last_sequence > $3 and not adopted
+  and first_sequence >= coalesce((select max(p.first_sequence) from page p
+                                  where p.topic = $1 and p.lane = $2 and p.first_sequence <= $3 + 1 and not p.adopted), 0)
 order by first_sequence limit $4;
 
 -- name: load_pages_again

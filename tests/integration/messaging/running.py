@@ -138,17 +138,6 @@ class World:
             await engine.broker.stop()
             await engine.stop()
 
-    @asynccontextmanager
-    async def killed_at_the_end(self, service: str, *, replica: str = "1") -> AsyncIterator[Engine]:
-        """An engine that gets no chance to say goodbye: tasks and connections are cut."""
-        engine = Engine(self.plan(service, replica=replica))
-        await engine.start()
-        await engine.broker.start()
-        try:
-            yield engine
-        finally:
-            await kill(engine)
-
     async def send(self, *events: "Event") -> None:
         async with producer(self.bootstrap) as kafka:
             for event in events:
@@ -301,21 +290,6 @@ class World:
         """What the board took effect of, in order of arrival per player."""
         rows = await self.fetch(self.league.board_service, "select player, goal, total from seen order by player, id")
         return [(row["player"], row["goal"], row["total"]) for row in rows]
-
-
-async def kill(engine: Engine) -> None:
-    """Ends an engine as SIGKILL would: nothing is published, noted or committed on the way out."""
-    holding, publisher = engine._holding, engine._publisher
-    tasks = [*engine._tasks, *engine._subscriber.tasks]
-    for task in tasks:
-        task.cancel()
-    if holding.session is not None:
-        holding.session.connection.terminate()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await publisher.close()
-    await engine._topics.close()
-    if holding.consumer is not None:
-        await holding.consumer.stop()
 
 
 @dataclass(frozen=True)

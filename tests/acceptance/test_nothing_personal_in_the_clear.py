@@ -1,0 +1,124 @@
+"""Planted NIKs and account numbers are looked for wherever something of a person could rest."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from deploy.local.installation import Installation
+from tests.acceptance.outsider import Outsider
+
+PERSON = "4810000000000025"
+NIK = "3273014505950077"
+NUMBER = "089900770077"
+SECRETS = (NIK, NUMBER)
+
+
+@pytest.fixture
+def outsider(installation: Installation) -> Iterator[Outsider]:
+    installation.set_clock(datetime(2023, 3, 20, tzinfo=UTC))
+    outside = Outsider(installation.kafka.bootstrap, installation.keys)
+    yield outside
+    outside.close()
+
+
+def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installation, outsider: Outsider) -> None:
+    _plant(outsider)
+    places = {
+        **_topics(installation),
+        **asyncio.run(_tables(installation)),
+        **_logs(installation),
+        **_pages(installation),
+    }
+    assert len(places) > 50
+    # Postgres shows bytes as hexadecimal digits.
+    needles = [needle for secret in SECRETS for needle in (secret.encode(), secret.encode().hex().encode())]
+    found = [place for place, content in places.items() if any(needle in content for needle in needles)]
+    assert found == []
+
+
+def _plant(outside: Outsider) -> None:
+    """A person who is admitted and links an account, and records about the same secrets that are parked."""
+    identity = outside.seal("programme", "registration", {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-05"})
+    account = outside.seal("programme", "registration", {"sub": PERSON, "number": NUMBER, "nik": NIK})
+    admission = {
+        "participant_id": PERSON,
+        "wave": "48",
+        "identity": identity,
+        "gender": "female",
+        "regency": "3273",
+        "dwelling": "town",
+        "disability": False,
+        "admitted_at": "2023-02-21T03:00:00Z",
+    }
+    linked = {
+        "participant_id": PERSON,
+        "account": {"partner": "ovo", "sealed": account},
+        "kyc": "verified",
+        "linked_at": "2023-02-22T03:00:00Z",
+    }
+    kind = "salur.registration.participant_admitted.v1"
+    outside.send("enrollment.requests", "/registration", kind, PERSON, admission)
+    outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, linked)
+    # A producer that does it wrong: the secret stands open in a field and in a key. It is parked, sealed.
+    wrong = {**linked, "number": NUMBER}
+    outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, wrong)
+    outside.await_event(
+        "enrollment.events",
+        lambda type_, data: type_ == "salur.enrollment.account_linked.v1" and data["participant_id"] == PERSON,
+        "the account is linked",
+    )
+    outside.await_event(
+        "dead-letters.enrollment",
+        lambda _, data: data["reason"] == "invalid_field" and data["topic"] == "enrollment.requests",
+        "the open number is parked",
+    )
+
+
+def _topics(installation: Installation) -> dict[str, bytes]:
+    """Every record that Salur wrote; what upstream itself sent in the clear is not ours to unsay."""
+    consumer = Consumer({"bootstrap.servers": installation.kafka.bootstrap, "group.id": "privacy"})
+    written: dict[str, bytes] = {}
+    for topic, metadata in consumer.list_topics(timeout=10).topics.items():
+        if topic.startswith("__") or topic == "enrollment.requests":
+            continue
+        places = [TopicPartition(topic, partition, 0) for partition in metadata.partitions]
+        ends = {place.partition: consumer.get_watermark_offsets(place, timeout=10)[1] for place in places}
+        consumer.assign([place for place in places if ends[place.partition]])
+        wanted, content = sum(ends.values()), b""
+        while wanted > 0:
+            records = [record for record in consumer.consume(500, 1.0) if record.error() is None]
+            wanted -= len(records)
+            content += b"".join((r.value() or b"") + (r.key() or b"") + repr(r.headers()).encode() for r in records)
+        written[f"topic {topic}"] = content
+    consumer.close()
+    return written
+
+
+async def _tables(installation: Installation) -> dict[str, bytes]:
+    connection = await asyncpg.connect(installation.postgres_url)
+    tables = await connection.fetch(
+        "select schemaname, tablename from pg_tables where schemaname in ('enrollment', 'completion', 'payment')"
+    )
+    rows = {}
+    for schema, table in tables:
+        content = await connection.fetch(f'select t::text from "{schema}"."{table}" t')
+        rows[f"table {schema}.{table}"] = "\n".join(row[0] for row in content).encode()
+    await connection.close()
+    return rows
+
+
+def _logs(installation: Installation) -> dict[str, bytes]:
+    return {f"log {path.name}": path.read_bytes() for path in (installation.folder / "log").iterdir()}
+
+
+def _pages(installation: Installation) -> dict[str, bytes]:
+    pages = {}
+    for name, service in installation.services.items():
+        for path in ("/metrics", "/lanes", "/parked", f"/participants/{PERSON}"):
+            pages[f"page {name}{path}"] = httpx.get(service.url + path).content
+    return pages
