@@ -25,8 +25,9 @@ _SEQUENCE = re.compile(r"\d{1,19}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type", "time")
-_REQUIRED_HEADERS = ("content-type", *(f"ce_{name}" for name in _REQUIRED))
-_OPTIONAL = ("ce_subject", "ce_era", "ce_sequence")
+_REQUIRED_HEADERS = frozenset({"content-type", *(f"ce_{name}" for name in _REQUIRED)})
+_OPTIONAL = frozenset({"ce_subject", "ce_era", "ce_sequence"})
+_ONCE = _REQUIRED_HEADERS | _OPTIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def open_envelope(
 
 def _check_once(names: list[str]) -> None:
     """A header of the envelope that stands there twice says two things."""
-    for name in (*_REQUIRED_HEADERS, *_OPTIONAL):
-        if names.count(name) > 1:
+    for name in names:
+        if name in _ONCE and names.count(name) > 1:
             raise Parked(ParkReason.BAD_ENVELOPE, name)
 
 
@@ -179,9 +180,11 @@ def _others(headers: Mapping[str, bytes | None]) -> dict[str, str]:
     """What is not required: every `ce_` header must be a text; of the rest only the trace is kept, if it is one."""
     others = {}
     for name, value in headers.items():
+        if name in _REQUIRED_HEADERS:
+            continue
         if name == "traceparent":
             others[name] = (value or b"").decode(errors="replace")
-        elif name.startswith("ce_") and name not in _REQUIRED_HEADERS:
+        elif name.startswith("ce_"):
             try:
                 others[name] = (b"\xff" if value is None else value).decode()
             except UnicodeDecodeError:
