@@ -28,7 +28,8 @@ class Backlog:
     def note_positions(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         """The positions of all partitions, those of other replicas included."""
         if self._ends is not None and all(next_offsets.get(place, 0) >= end for place, end in self._ends.items()):
-            self.read_through = max(self.read_through, self._asked_at)
+            # Not the highest ever: a clock that was set back makes what was read through a matter of the future.
+            self.read_through = self._asked_at
             self._ends = None
 
     def forget(self) -> None:

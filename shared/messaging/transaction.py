@@ -68,7 +68,8 @@ class Transaction:
     ) -> None:
         self.connection = connection
         self.now = now
-        self.read_through = read_through
+        # The clock may have been set back since; nothing of the future has been read.
+        self.read_through = min(read_through, now)
         self.lanes = lanes
         self.announced: dict[tuple[str, int], list[Said]] = {}
         self.parked: list[ParkedRecord] = []

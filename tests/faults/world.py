@@ -39,6 +39,7 @@ class World:
     people: list[Person] = field(default_factory=list)
     hostile: Counter[str] = field(default_factory=Counter)
     _seed: int = 0
+    _born: int = 0
 
     @property
     def keys(self) -> KeyRing:
@@ -53,7 +54,8 @@ class World:
     def newcomers(self, count: int = 40) -> list[Letter]:
         """The stories of people not seen before: every record one to three times, all of them shuffled."""
         self._seed += 1
-        born = cohort(self._seed, count, first_number=10_000 + len(self.people))
+        born = cohort(self._seed, count, first_number=10_000 + self._born)
+        self._born += count
         people = [person for person in born if person.fate not in LEFT_OUT]
         self.people += people
         paid = [person for person in people if person.rates]

@@ -1,6 +1,6 @@
 """Up to which moment deadlines may act."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from aiokafka import TopicPartition
 
@@ -27,6 +27,14 @@ def test_a_moment_is_read_through_once_every_input_has_come_to_its_end_of_then()
     backlog.note_positions({REQUESTS: 17, TOTALS: 4})
     assert backlog.read_through == NOON
     assert backlog.asks
+
+
+def test_a_clock_set_back_takes_what_was_read_through_back_with_it() -> None:
+    backlog = Backlog()
+    for now in (NOON, NOON - timedelta(days=1000)):
+        backlog.note_ends({REQUESTS: 10}, now)
+        backlog.note_positions({REQUESTS: 10})
+        assert backlog.read_through == now
 
 
 def test_a_new_session_forgets_what_was_read_through() -> None:
