@@ -89,12 +89,10 @@ class Partner:
         self._file = _open_ledger(ledger, self.ledger)
 
     def receive(self, instruction: Mapping[str, object]) -> list[Report]:
-        """Pays, unless the reference is known; answers in either case."""
+        """Pays, unless the reference is known; answers in either case, but makes trouble only once."""
         reference = str(instruction["reference"])
-        payment = self.ledger.get(reference)
-        if payment is None:
-            payment = self._pay(reference, instruction)
-        return list(self._answers(payment))
+        known = self.ledger.get(reference)
+        return list(self._answers(known or self._pay(reference, instruction), first_time=known is None))
 
     def flush(self) -> None:
         """What was paid is on file before anybody hears of it."""
@@ -119,19 +117,19 @@ class Partner:
         self._file.write(json.dumps(asdict(payment)) + "\n")
         return payment
 
-    def _answers(self, payment: Payment) -> Iterator[Report]:
+    def _answers(self, payment: Payment, *, first_time: bool) -> Iterator[Report]:
         ending = payment.account[-4:]
         if ending == SILENT:
             return
         final = "rejected" if payment.reason else "settled"
         late = self._manners.late_at_most_seconds
         delay = self._luck(payment, "late") * late if late else 0.0
-        if ending == WRONG_AMOUNT_FIRST:
+        if ending == WRONG_AMOUNT_FIRST and first_time:
             yield Report(delay, payment.reference, "settled", payment.amount + 1, None)
         if self._manners.accepts:
             yield from self._repeated(payment, delay, "accepted", None)
         yield from self._repeated(payment, delay * 2, final, payment.reason)
-        if ending == REJECTED_AFTERWARDS:
+        if ending == REJECTED_AFTERWARDS and first_time:
             yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "rejected", payment.amount, "MS03")
 
     def _repeated(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[Report]:

@@ -88,6 +88,15 @@ def test_some_say_a_wrong_amount_first_and_some_take_their_word_back(tmp_path: P
     assert said(back)[-2:] == [("settled", 600_000, None), ("rejected", 600_000, "MS03")]
 
 
+def test_trouble_is_made_once_and_a_repeated_instruction_gets_the_plain_answer(tmp_path: Path) -> None:
+    for ending in ("0777", "0778"):
+        one = partner(tmp_path / ending)
+        troubled = one.receive(instruction(number=f"08123456{ending}"))
+        plain = one.receive(instruction(number=f"08123456{ending}"))
+        assert len(troubled) == len(plain) + 1
+        assert said(plain) == [("accepted", 600_000, None), ("settled", 600_000, None)]
+
+
 def test_manners_are_luck_by_seed_and_bounded(tmp_path: Path) -> None:
     manners = {"seed": 3, "repeats_at_most": 3, "late_at_most_seconds": 0.5}
     one = partner(tmp_path / "a", **manners)
