@@ -98,7 +98,9 @@ def _numbered(record: Record) -> _Numbered | None:
 
 def _page(place: TopicPartition, n: _Numbered) -> Page:
     extra = {
-        name: value.decode() for name, value in n.record.headers if name.startswith("salur_") or name == "traceparent"
+        name: value.decode()
+        for name, value in n.record.headers
+        if value is not None and (name.startswith("salur_") or name == "traceparent")
     }
     said = Said(n.record.header("ce_type"), (n.record.key or b"").decode(), n.record.value or b"", extra)
     said_at = datetime.fromisoformat(n.record.header("ce_time"))

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record. `timestamp` is in milliseconds; headers that had no value are left out."""
+    """One Kafka record. `timestamp` is in milliseconds."""
 
     topic: str
     partition: int
@@ -23,16 +23,16 @@ class Record:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
     @property
     def place(self) -> TopicPartition:
         return TopicPartition(self.topic, self.partition)
 
     def header(self, name: str) -> str:
-        """The text of a header, empty when it is missing or not UTF-8."""
+        """The text of a header, empty when it is missing."""
         for key, value in self.headers:
-            if key == name:
+            if key == name and value is not None:
                 return value.decode("utf-8", "replace")
         return ""
 
@@ -81,7 +81,7 @@ def unpack(packed: bytes) -> Record:
         timestamp=parts["timestamp"],
         key=_bytes(parts["key"]),
         value=_bytes(parts["value"]),
-        headers=tuple((name, _bytes(value) or b"") for name, value in parts["headers"]),
+        headers=tuple((name, _bytes(value)) for name, value in parts["headers"]),
     )
 
 

@@ -57,7 +57,9 @@ class Session:
                 await body(tx)
                 await dispatch_woken(tx, self.intake, now, hand_over=hand_over)
                 pages = await save(tx, self._terms, self._eras, self._real_microseconds())
-                reach("before_commit")
-            reach("after_commit")
+                if pages:
+                    reach("before_commit")
+            if pages:
+                reach("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
             return pages

@@ -15,8 +15,7 @@ FETCH_MAX_WAIT_MS = 10
 
 def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
     """Header values may be null or not UTF-8; the client's own parser would drop the whole batch for one of them."""
-    headers = tuple((name, value) for name, value in raw.headers if value is not None)
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
 
 class Topics:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.architecture.repository import ROOT
+from deploy.local.paths import ROOT
 
 ROW = re.compile(r"^\| (?P<part>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(test_\w+)`")

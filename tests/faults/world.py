@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
-from deploy.demo.audit import finished, judge
+from deploy.demo.audit import Judgement, finished, judge
 from deploy.demo.watch import Watcher
 from deploy.local.installation import Installation
 from deploy.local.paths import ROOT
@@ -90,14 +90,18 @@ class World:
 
         try:
             await self.until(all_there, "everybody has what is due")
-        finally:
-            ledgers = self.installation.folder / "ledgers"
-            paid = [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
-            judgement = judge(self.people, self.watcher.seen, paid, self.hostile)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {list(self._judge().wrongs)[:8]}") from None
+        judgement = self._judge()
         assert (judgement.doubles, judgement.losses, list(judgement.wrongs)) == (0, 0, [])
         for name in self.installation.services:
             verified = await self.verb(name, "verify")
             assert verified.returncode == 0, f"{name}: {verified.stdout}{verified.stderr}"
+
+    def _judge(self) -> Judgement:
+        ledgers = self.installation.folder / "ledgers"
+        paid = [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
+        return judge(self.people, self.watcher.seen, paid, self.hostile)
 
     async def verb(self, service: str, *verb: str) -> "subprocess.CompletedProcess[str]":
         one = self.installation.services[service]
