@@ -24,7 +24,7 @@ async def test_every_record_delivered_three_times_and_shuffled_pays_once(world: 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
 async def test_a_service_killed_at_any_point_pays_once(world: World, service: str, point: str) -> None:
     letters = world.newcomers(30)
-    async with world.dying(service, point, time=2):
+    async with world.dying(service, point):
         for part in (letters[0::3], letters[1::3], letters[2::3]):
             await world.send(part)
     await world.in_order()

@@ -116,13 +116,13 @@ class World:
         )
 
     @asynccontextmanager
-    async def dying(self, service: str, point: str, time: int) -> AsyncIterator[None]:
+    async def dying(self, service: str, point: str) -> AsyncIterator[None]:
         """In place of the service, one that dies at the point; afterwards the service itself is back."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
         armed = Process.start(
             f"armed-{service}",
-            [sys.executable, "-m", "tests.faults.armed", service, point, str(time)],
+            [sys.executable, "-m", "tests.faults.armed", service, point],
             log=self.installation.folder / "log" / f"armed-{service}-{point}.log",
             environment=one.environment,
             folder=ROOT,
