@@ -221,6 +221,7 @@ create table waiting (
     lane      smallint,
     kind      text                     not null,
     key       text                     not null,
+    owner     text                     not null,
     topic     text                     not null,
     partition smallint                 not null,
     "offset"  bigint                   not null,
@@ -230,7 +231,7 @@ create table waiting (
     constraint waiting_pkey PRIMARY KEY (id)
 );
 CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
-CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, id);
+CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, owner);
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
 
 create table wave (

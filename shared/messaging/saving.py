@@ -28,12 +28,14 @@ async def save(tx: Transaction, terms: Terms, eras: dict[int, int], real_microse
 async def _save_waiting(tx: Transaction, terms: Terms) -> None:
     if not tx.waiting:
         return
-    bounded = sorted({(w.kind, w.key) for w in tx.waiting if w.due is not None})
-    rows = await tx.connection.fetch(QUERIES["count_waiting"], [k for k, _ in bounded], [k for _, k in bounded])
-    count = {(row["kind"], row["key"]): row["waiting"] for row in rows}
+    bounded = sorted({(w.kind, w.key, w.owner) for w in tx.waiting if w.due is not None})
+    rows = await tx.connection.fetch(
+        QUERIES["count_waiting"], [k for k, _, _ in bounded], [k for _, k, _ in bounded], [o for _, _, o in bounded]
+    )
+    count = {(row["kind"], row["key"], row["owner"]): row["waiting"] for row in rows}
     kept: list[WaitingRecord] = []
     for waiting in tx.waiting:
-        place = (waiting.kind, waiting.key)
+        place = (waiting.kind, waiting.key, waiting.owner)
         if waiting.due is not None and count.get(place, 0) >= terms.waiting_per_key:
             tx.parked.append(ParkedRecord(waiting.record, ParkReason.WAIT_FULL, waiting.kind, waiting.lane))
             continue
@@ -49,6 +51,7 @@ async def insert_waiting(tx: Transaction, waiting: Sequence[WaitingRecord]) -> N
         [w.lane for w in waiting],
         [w.kind for w in waiting],
         [w.key for w in waiting],
+        [w.owner for w in waiting],
         [w.record.topic for w in waiting],
         [w.record.partition for w in waiting],
         [w.record.offset for w in waiting],

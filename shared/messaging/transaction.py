@@ -47,6 +47,7 @@ class WaitingRecord:
     key: str
     lane: int | None
     due: datetime | None
+    owner: str = ""
 
 
 class Transaction:
@@ -99,11 +100,14 @@ class Transaction:
         """The record breaks a rule: kept sealed, pointed out, never looped. No value from it may be in `detail`."""
         self.parked.append(ParkedRecord(message.record, reason, detail, message.lane))
 
-    def wait(self, message: Message[Any], kind: str, key: str) -> None:
-        """Sets a message aside until `wake(kind, key)`. What waits for an internal event never expires."""
+    def wait(self, message: Message[Any], kind: str, key: str, *, owner: str = "") -> None:
+        """Sets a message aside until `wake(kind, key)`. What waits for an internal event never expires.
+
+        A key holds a bounded number of messages. Where many wait for one cause, each `owner` has the bound of its own.
+        """
         internal = message.record.topic in self._terms.internal_topics
         due = None if internal else self.now + self._terms.wait_at_most
-        self.waiting.append(WaitingRecord(message.record, kind, key, message.lane, due))
+        self.waiting.append(WaitingRecord(message.record, kind, key, message.lane, due, owner))
 
     def wake(self, kind: str, key: str) -> None:
         """What waits under the key is handled in this transaction, after the batch's own messages."""

@@ -16,7 +16,7 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
     running = Installation(folder, settings=QUICK)

@@ -18,7 +18,7 @@ QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "
 PARTNERS = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def world() -> AsyncIterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="salur-faults-"))
     installation = Installation(folder, settings=QUICK | PARTNERS)

@@ -149,6 +149,11 @@ class World:
             partition_assignment_strategy=(RangePartitionAssignor,),
         )
         await consumer.start()
+
+        async def assigned() -> bool:
+            return {place.topic for place in consumer.assignment()} == set(topics)
+
+        await self.until(assigned, f"the group of {service} is taken over")
         places: list[TopicPartition] = list(consumer.assignment())
         ends = await consumer.end_offsets(places)
         await consumer.commit({place: 0 if where == "beginning" else ends[place] for place in places})

@@ -82,7 +82,7 @@ def _sift(
     for application in applications:
         applicant, message = application.applicant, application.message
         if applicant.wave not in waves:
-            tx.wait(message, WAVE, applicant.wave)
+            tx.wait(message, WAVE, applicant.wave, owner=applicant.participant_id)
         elif application.key not in digests:
             digests[application.key] = application.digest
             fresh.append(application)

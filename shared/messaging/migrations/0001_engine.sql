@@ -79,6 +79,7 @@ create table waiting (
     lane            smallint,
     kind            text        not null,
     key             text        not null,
+    owner           text        not null,
     topic           text        not null,
     partition       smallint    not null,
     "offset"        bigint      not null,
@@ -86,7 +87,7 @@ create table waiting (
     due             timestamptz,
     record          bytea       not null
 );
-create index waiting_by_key on waiting (kind, key, id);
+create index waiting_by_key on waiting (kind, key, owner);
 create index waiting_by_due on waiting (lane, due) where due is not null;
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
 

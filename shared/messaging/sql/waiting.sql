@@ -1,14 +1,16 @@
 -- name: count_waiting
--- How many wait under each of these keys: the number is bounded.
-select kind, key, count(*)::int as waiting
-from waiting join unnest($1::text[], $2::text[]) as asked (kind, key) using (kind, key) group by kind, key;
+-- How many of each owner wait under each of these keys: the number is bounded.
+select kind, key, owner, count(*)::int as waiting
+from waiting join unnest($1::text[], $2::text[], $3::text[]) as asked (kind, key, owner) using (kind, key, owner)
+group by kind, key, owner;
 
 -- name: insert_waiting
 -- In order of arrival; identity numbers keep that order.
-insert into waiting (lane, kind, key, topic, partition, "offset", since, due, record)
-select lane, kind, key, topic, partition, "offset", $1, due, record
-from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::timestamptz[], $9::bytea[])
-     with ordinality as n (lane, kind, key, topic, partition, "offset", due, record, place)
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record)
+select lane, kind, key, owner, topic, partition, "offset", $1, due, record
+from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], $9::timestamptz[],
+            $10::bytea[])
+     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", due, record, place)
 order by place;
 
 -- name: take_waiting

@@ -16,6 +16,7 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
+from shared.messaging.backlog import NEVER
 from shared.messaging.dispatch import dispatch
 from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
@@ -32,6 +33,7 @@ from tests.builders import LATER, Event, keys_folder
 from tests.infrastructure import Database
 
 WAIT_AT_MOST = timedelta(hours=24)
+WAITING_PER_KEY = 20
 EVERY_LANE = frozenset(range(12))
 _numbers = count(1)
 
@@ -53,14 +55,14 @@ class Bench:
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def receive(self, *events: Event, at_once: bool = True) -> None:
-        """One batch, or a batch for each event."""
+        """One batch, or a batch for each event; more may follow, so no deadline acts yet."""
         for batch in [events] if at_once else [[event] for event in events]:
             await self._receive(batch)
 
     async def _receive(self, events: Sequence[Event]) -> None:
         items = [self.intake.understand(_record(event), self.now) for event in events]
         lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
-        await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), self.now)
+        await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), NEVER)
 
     async def sweep(self, read_through: datetime | None = None) -> None:
         """All timers, the engine's included, until nothing is due."""
@@ -179,6 +181,6 @@ async def a_bench(database: Database) -> Bench:
         vault=KeyRing.load(keys_folder() / "enrollment.jwks.json"),
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=WAIT_AT_MOST,
-        waiting_per_key=1000,
+        waiting_per_key=WAITING_PER_KEY,
     )
     return Bench(connection, Session(connection, terms, intake, lambda: 1), intake, service)

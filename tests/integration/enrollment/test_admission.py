@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.fields import write_time
 from tests.builders import NOON, a_nik, a_participant_id, a_wave, an_admission
-from tests.integration.enrollment.bench import Bench
+from tests.integration.enrollment.bench import WAITING_PER_KEY, Bench
 
 
 async def test_somebody_admitted_is_announced_with_scheme_and_balance(bench: Bench) -> None:
@@ -17,6 +17,17 @@ async def test_somebody_admitted_is_announced_with_scheme_and_balance(bench: Ben
     assert (said["wave"], said["scheme"], said["scheme_version"]) == ("48", "normal-2023", 1)
     assert said["balance"] == {"value": 3_500_000, "currency": "IDR"}
     assert await bench.breaches() == []
+
+
+async def test_as_many_as_like_may_wait_for_a_wave_but_one_person_only_so_often(bench: Bench) -> None:
+    cohort = [an_admission() for _ in range(WAITING_PER_KEY + 1)]
+    insistent = an_admission()
+    await bench.receive(*cohort)
+    await bench.receive(*(insistent.again() for _ in range(WAITING_PER_KEY + 1)))
+    assert await bench.parked() == [("wait_full", "wave")]
+    await bench.receive(a_wave())
+    await bench.sweep()
+    assert len(bench.of("participant_admitted")) == len(cohort) + 1
 
 
 async def test_the_same_admission_sent_three_times_admits_once(bench: Bench) -> None:

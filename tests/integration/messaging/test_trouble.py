@@ -82,6 +82,15 @@ async def test_what_waits_is_parked_when_its_time_is_up_and_everything_in_time_i
     assert parked["reason"] == "wait_expired"
 
 
+async def test_what_is_too_much_under_one_key_is_parked_and_the_rest_goes_on_waiting(world: World) -> None:
+    async with world.running(world.league.service, waiting_per_key=2):
+        await world.send(*(a_goal("ana", f"g{number}") for number in range(4)), a_goal("bea", "g9"))
+        await world.until_count(world.league.service, "parked", 2)
+        await world.until_count(world.league.service, "waiting", 3)
+        reasons = await world.fetch(world.league.service, "select distinct reason from parked")
+    assert [row["reason"] for row in reasons] == ["wait_full"]
+
+
 async def test_a_record_from_the_future_is_parked(world: World) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("ana", "g1", scored_at="2099-01-01T00:00:00Z"))
