@@ -1,6 +1,7 @@
 """Looks into topics outside the consumer group: where they begin and end, and what stands at an offset."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
@@ -9,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared.messaging.message import Record
 
 DEADLINE_SECONDS = 15.0
+STOP_SECONDS = 5.0
 # A question has to wait until the fetch before it on the same connection is answered.
 FETCH_MAX_WAIT_MS = 10
 
@@ -35,9 +37,10 @@ class Topics:
         await self.close()
 
     async def close(self) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+        """Lets go of the consumer; one that does not end in time, its broker being away, is left to itself."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await _stop(consumer)
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -49,9 +52,10 @@ class Topics:
                 fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             )
             try:
-                await consumer.start()
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    await consumer.start()
             except BaseException:
-                await consumer.stop()
+                await _stop(consumer)
                 raise
             self._consumer = consumer
         return self._consumer
@@ -111,3 +115,9 @@ class Topics:
         for place, start in starts.items():
             consumer.seek(place, start)
         return consumer
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await consumer.stop()

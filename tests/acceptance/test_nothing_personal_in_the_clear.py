@@ -91,7 +91,7 @@ def _topics(installation: Installation) -> dict[str, bytes]:
         consumer.assign([place for place in places if ends[place.partition]])
         wanted, content = sum(ends.values()), b""
         while wanted > 0:
-            records = [record for record in consumer.consume(500, 1.0) if record.error() is None]
+            records = [record for record in consumer.consume(min(wanted, 500), 1.0) if record.error() is None]
             wanted -= len(records)
             content += b"".join((r.value() or b"") + (r.key() or b"") + repr(r.headers()).encode() for r in records)
         written[f"topic {topic}"] = content
