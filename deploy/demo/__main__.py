@@ -12,6 +12,7 @@ import sys
 from rich.console import Console
 
 from deploy.demo.run import Demo
+from deploy.local.alone import AlreadyRunning, alone
 from deploy.local.jars import kafka_jars
 from deploy.local.paths import VAR
 
@@ -25,8 +26,12 @@ def main() -> int:
     people, seed = int(os.environ.get("PEOPLE", "3000")), int(os.environ.get("SEED", "7"))
     console.print(f"[bold]Salur[/]: {people:,} people of wave 48, seed {seed}", highlight=False)
     try:
-        kafka_jars()
-        return 0 if asyncio.run(_interruptible(Demo(VAR / "demo", people, seed, console))) else 1
+        with alone(VAR / "demo.lock"):
+            kafka_jars()
+            return 0 if asyncio.run(_interruptible(Demo(VAR / "demo", people, seed, console))) else 1
+    except AlreadyRunning as refusal:
+        console.print(f"make demo: {refusal}", highlight=False)
+        return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; nothing is left running")
         return INTERRUPTED

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from deploy.local.alone import alone
 from deploy.local.paths import ROOT
 
 RUN = """\
@@ -97,6 +98,15 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
     # The same seed tells the same story; only when each thing happened may differ.
     same = [{name: value for name, value in one.items() if name != "seconds"} for one in summaries]
     assert same[0] == same[1]
+
+
+def test_a_second_demo_in_the_same_place_is_refused_and_harms_nothing(folder: Path) -> None:
+    with alone(folder / "demo.lock"):
+        demo = start(folder, people=300, seed=12)
+        said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "another one is running" in said
+    assert not (folder / "demo").exists()
 
 
 @pytest.mark.timeout(200)
