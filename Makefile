@@ -54,6 +54,7 @@ check: $(STAMP) ## Lint, types and the layers of the architecture
 .PHONY: bench
 bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m deploy.local.jars
+	$(BIN)/python -m tests.benchmarks.seals
 	$(BIN)/python -m tests.benchmarks.journey
 
 .PHONY: format
