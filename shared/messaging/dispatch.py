@@ -3,28 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import Message, Record, unpack
+from shared.messaging.subscription import Handler
 from shared.messaging.transaction import ParkedRecord, Transaction
 
 
 async def dispatch(tx: Transaction, intake: Intake, items: Sequence[Item]) -> None:
-    """One call per subscription, in the order of the tables; refusals are parked."""
-    by_subscription: dict[tuple[str, str], list[Message[object]]] = {}
+    """One call per handler, in the order of the tables; refusals are parked."""
+    by_handler: dict[Handler[Any], list[Message[Any]]] = {}
     for item in items:
         if item.refusal is not None:
             lane = item.message.lane if item.message else None
             tx.parked.append(ParkedRecord(item.record, item.refusal.reason, item.refusal.detail, lane))
         elif item.message is not None:
-            place = (item.record.topic, item.message.type)
-            by_subscription.setdefault(place, []).append(item.message)
-    for source in intake.sources.values():
-        for subscription in source.subscriptions:
-            messages = by_subscription.get((source.topic, subscription.event.name))
-            if messages and subscription.handle is not None:
-                await subscription.handle(tx, messages)
+            by_handler.setdefault(intake.handler(item.message), []).append(item.message)
+    for handle in intake.handlers:
+        if messages := by_handler.get(handle):
+            await handle(tx, messages)
 
 
 async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand_over: bool) -> None:

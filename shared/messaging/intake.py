@@ -8,7 +8,7 @@ from typing import Any
 from shared.contracts.envelope import Envelope, check_json, open_envelope
 from shared.contracts.reasons import Parked, ParkReason
 from shared.messaging.message import Message, Record
-from shared.messaging.subscription import Source, Subscription
+from shared.messaging.subscription import Handler, Source, Subscription
 
 AHEAD_AT_MOST = timedelta(minutes=5)
 
@@ -30,7 +30,7 @@ class Item:
 
 
 class Intake:
-    """Understands the records of a service's sources."""
+    """Understands the records of a service's sources. `handlers` stand in the order in which a batch is handled."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources: Mapping[str, Source] = {source.topic: source for source in sources}
@@ -39,12 +39,16 @@ class Intake:
             topic: {subscription.event.name: subscription for subscription in source.subscriptions}
             for topic, source in self.sources.items()
         }
+        subscriptions = (one for of_topic in self._subscriptions.values() for one in of_topic.values())
+        self.handlers = tuple(dict.fromkeys(one.handle for one in subscriptions if one.handle is not None))
 
     def internal(self, topic: str) -> bool:
         return self.sources[topic].internal
 
-    def subscription(self, message: Message[Any]) -> Subscription[Any]:
-        return self._subscriptions[message.record.topic][message.type]
+    def handler(self, message: Message[Any]) -> Handler[Any]:
+        handle = self._subscriptions[message.record.topic][message.type].handle
+        assert handle is not None
+        return handle
 
     def understand(self, record: Record, now: datetime, waiting_id: int | None = None) -> Item:
         """Never raises: every outcome is an Item."""

@@ -16,7 +16,7 @@ Handler = Callable[[Transaction, Sequence[Message[T]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Generic[T]):
-    """One event type and who handles it.
+    """One event type and who handles it. A handler of several types gets their messages in one call, as they came.
 
     `handle` None: understood, and of no concern to this service. `lane`: how a record of an external topic finds
     its lane; None there means a shared cause. On internal topics the partition is the lane.

@@ -1,50 +1,47 @@
 """Evidence comes in any order and any number of times; what completes a training says so once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any
 
 from services.completion.domain.completion import Completion, decide_completion
 from services.completion.domain.enrollment import Enrollment, State
-from services.completion.domain.evidence import Evidence, Statement
+from services.completion.domain.evidence import Evidence, Kind, Statement
 from services.completion.domain.judgement import Refusal, part_that_counts, refuse
 from services.completion.handlers import ENROLLMENT
 from services.completion.handlers.concluding import Conclusion, conclude, confirmed
-from services.completion.handlers.statements import attendance, rating
+from services.completion.handlers.statements import statement_of
 from services.completion.store import insert_evidence, load_enrollments, load_evidence_that_may_suffice, load_said
 from shared.contracts import completion
 from shared.contracts.reasons import ParkReason
-from shared.contracts.upstream import EVENTS, SessionAttended, TrainingRated
+from shared.contracts.upstream import EVENTS
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
-
-T = TypeVar("T")
 
 TIME_FIELDS = {event.name: event.happened for event in EVENTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted(Generic[T]):
+class Accepted:
     """A message whose statement has become evidence for this enrollment: the first of its business key."""
 
-    message: Message[T]
+    message: Message[Any]
     enrollment: Enrollment
+    evidence: Evidence
 
 
-async def take_attendance(believed: str, tx: Transaction, messages: Sequence[Message[SessionAttended]]) -> None:
-    """Attendance is believed only from sources that begin with `believed`: the programme looks, not the provider."""
-    ours = [message for message in messages if message.source.startswith(believed)]
-    for message in messages:
-        if not message.source.startswith(believed):
-            tx.park(message, ParkReason.NOT_YOURS, "ce_source")
-    await take_evidence(attendance, tx, ours)
+async def take_evidence(believed: str, tx: Transaction, messages: Sequence[Message[Any]]) -> None:
+    """Keeps what counts, confirms the completions that it brings about, and announces ratings.
+
+    Attendance is believed only from sources that begin with `believed`: the programme looks, not the provider.
+    """
+    accepted = await _accept(believed, tx, messages)
+    ratings = [one for one in accepted if one.evidence.kind is Kind.TRAINING_RATED]
+    await _conclude(tx, [one for one in accepted if one.evidence.kind is not Kind.TRAINING_RATED])
+    await _announce_ratings(tx, ratings)
 
 
-async def take_evidence(
-    statement_of: Callable[[Message[T]], Statement], tx: Transaction, messages: Sequence[Message[T]]
-) -> None:
-    """Keeps what counts, and confirms the completions that it brings about."""
-    accepted = await _accept(statement_of, tx, messages)
+async def _conclude(tx: Transaction, accepted: Sequence[Accepted]) -> None:
     last = {one.enrollment.redeem_code: one for one in accepted if one.enrollment.state is State.OPEN}
     if not last:
         return
@@ -61,13 +58,12 @@ async def take_evidence(
     )
 
 
-async def take_ratings(tx: Transaction, messages: Sequence[Message[TrainingRated]]) -> None:
+async def _announce_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> None:
     """A rating is announced when it is first accepted, before the completion or after it."""
-    accepted = await _accept(rating, tx, messages)
-    if not accepted:
+    if not ratings:
         return
-    said = await load_said(tx.connection, [one.enrollment.redeem_code for one in accepted])
-    for message, enrollment in ((one.message, one.enrollment) for one in accepted):
+    said = await load_said(tx.connection, [one.enrollment.redeem_code for one in ratings])
+    for message, enrollment in ((one.message, one.enrollment) for one in ratings):
         if (enrollment.redeem_code, completion.TRAINING_RATED.name) in said:
             continue
         rated = completion.TrainingRated(
@@ -81,35 +77,33 @@ async def take_ratings(tx: Transaction, messages: Sequence[Message[TrainingRated
         )
 
 
-async def _accept(
-    statement_of: Callable[[Message[T]], Statement], tx: Transaction, messages: Sequence[Message[T]]
-) -> list[Accepted[T]]:
+async def _accept(believed: str, tx: Transaction, messages: Sequence[Message[Any]]) -> list[Accepted]:
     """Refuses, sets aside, takes note; answers what has become evidence by this call."""
-    if not messages:
-        return []
     statements = [statement_of(message) for message in messages]
     enrollments = await load_enrollments(tx.connection, {statement.redeem_code for statement in statements})
-    counting: dict[tuple[str, str, int], tuple[Accepted[T], Evidence]] = {}
+    counting: dict[tuple[str, str, int], Accepted] = {}
     for message, statement in zip(messages, statements, strict=True):
         enrollment = enrollments.get(statement.redeem_code)
-        if enrollment is None:
+        if statement.kind is Kind.SESSION_ATTENDED and not statement.source.startswith(believed):
+            tx.park(message, ParkReason.NOT_YOURS, "ce_source")
+        elif enrollment is None:
             tx.wait(message, ENROLLMENT, statement.redeem_code)
         elif refusal := refuse(enrollment, statement):
             tx.park(message, ParkReason(refusal.reason), _pointer(message, refusal))
         elif (part := part_that_counts(enrollment, statement)) is not None:
             evidence = _evidence(tx, statement, part)
             key = (enrollment.redeem_code, evidence.kind.value, part)
-            counting.setdefault(key, (Accepted(message, enrollment), evidence))
+            counting.setdefault(key, Accepted(message, enrollment, evidence))
     if not counting:
         return []
-    rows = [(one.enrollment.redeem_code, evidence) for one, evidence in counting.values()]
+    rows = [(one.enrollment.redeem_code, one.evidence) for one in counting.values()]
     first = await insert_evidence(tx.connection, rows, tx.now)
-    return [one for key, (one, _) in counting.items() if key in first]
+    return [one for key, one in counting.items() if key in first]
 
 
 def _evidence(tx: Transaction, statement: Statement, part: int) -> Evidence:
     return Evidence(statement.kind, part, statement.source, statement.id, statement.happened_at, tx.now)
 
 
-def _pointer(message: Message[T], refusal: Refusal) -> str:
+def _pointer(message: Message[Any], refusal: Refusal) -> str:
     return f"/{TIME_FIELDS[message.type] if refusal.field == 'happened_at' else refusal.field}"

@@ -1,11 +1,15 @@
 """What each kind of event states, in the words of the domain."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from services.completion.domain.evidence import Kind, Statement
+from shared.contracts import upstream
 from shared.contracts.upstream import CertificateIssued, PostTestTaken, SessionAttended, TrainingRated, WorkGraded
 from shared.messaging.message import Message
 
 
-def attendance(message: Message[SessionAttended]) -> Statement:
+def _attendance(message: Message[SessionAttended]) -> Statement:
     data = message.data
     return Statement(
         kind=Kind.SESSION_ATTENDED,
@@ -19,7 +23,7 @@ def attendance(message: Message[SessionAttended]) -> Statement:
     )
 
 
-def post_test(message: Message[PostTestTaken]) -> Statement:
+def _post_test(message: Message[PostTestTaken]) -> Statement:
     data = message.data
     return Statement(
         kind=Kind.POST_TEST_TAKEN,
@@ -32,7 +36,7 @@ def post_test(message: Message[PostTestTaken]) -> Statement:
     )
 
 
-def graded_work(message: Message[WorkGraded]) -> Statement:
+def _graded_work(message: Message[WorkGraded]) -> Statement:
     """Any score will do, so whether it was enough is not asked."""
     data = message.data
     return Statement(
@@ -46,7 +50,7 @@ def graded_work(message: Message[WorkGraded]) -> Statement:
     )
 
 
-def certificate(message: Message[CertificateIssued]) -> Statement:
+def _certificate(message: Message[CertificateIssued]) -> Statement:
     data = message.data
     return Statement(
         kind=Kind.CERTIFICATE_ISSUED,
@@ -59,7 +63,7 @@ def certificate(message: Message[CertificateIssued]) -> Statement:
     )
 
 
-def rating(message: Message[TrainingRated]) -> Statement:
+def _rating(message: Message[TrainingRated]) -> Statement:
     data = message.data
     return Statement(
         kind=Kind.TRAINING_RATED,
@@ -69,3 +73,16 @@ def rating(message: Message[TrainingRated]) -> Statement:
         id=message.id,
         happened_at=data.rated_at,
     )
+
+
+_STATEMENTS: Mapping[str, Callable[[Message[Any]], Statement]] = {
+    upstream.SESSION_ATTENDED.name: _attendance,
+    upstream.POST_TEST_TAKEN.name: _post_test,
+    upstream.WORK_GRADED.name: _graded_work,
+    upstream.CERTIFICATE_ISSUED.name: _certificate,
+    upstream.TRAINING_RATED.name: _rating,
+}
+
+
+def statement_of(message: Message[Any]) -> Statement:
+    return _STATEMENTS[message.type](message)
