@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
@@ -23,6 +24,7 @@ from deploy.simulation.sending import Letter, letter, repeated_and_shuffled, sen
 from deploy.simulation.story import story, the_money, the_providers, the_wave
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import PARTNERS
+from tests.faults.said import breaches_of_topics
 
 DEADLINE_SECONDS = 90.0
 # The order among people decides who keeps a NIK, and a refund of trust needs an operator: not what is tried here.
@@ -94,9 +96,24 @@ class World:
             raise AssertionError(f"{error}: {list(self._judge().wrongs)[:8]}") from None
         judgement = self._judge()
         assert (judgement.doubles, judgement.losses, list(judgement.wrongs)) == (0, 0, [])
+        await self.until(self._all_published, "everything said is in Kafka")
+        breaches = await breaches_of_topics(self.installation)
+        assert not breaches, breaches[:8]
         for name in self.installation.services:
             verified = await self.verb(name, "verify")
             assert verified.returncode == 0, f"{name}: {verified.stdout}{verified.stderr}"
+
+    async def _all_published(self) -> bool:
+        for name in self.installation.services:
+            connection = await asyncpg.connect(self.installation.service_postgres_url(name))
+            behind = await connection.fetchval(
+                "select count(*) from publication p join sequence s using (topic, lane)"
+                " where p.published < s.next_sequence - 1 or p.say_again_from is not null"
+            )
+            await connection.close()
+            if behind:
+                return False
+        return True
 
     def _judge(self) -> Judgement:
         ledgers = self.installation.folder / "ledgers"
