@@ -9,6 +9,7 @@ from faststream.asgi import AsgiFastStream
 
 from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
+from services.payment.handlers.measuring import AnswerTimes
 from services.payment.invariants import INVARIANTS
 from services.payment.ops import gauges, trail
 from services.payment.settings import PaymentSettings
@@ -37,6 +38,7 @@ def context_of(settings: PaymentSettings) -> Context:
         retry_after=timedelta(seconds=settings.retry_after_seconds),
         approval_above=settings.approval_above_rupiah,
         block=settings.draw_rupiah,
+        answers=AnswerTimes(),
     )
 
 
@@ -53,6 +55,7 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         trail=partial(trail, context),
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
+        measures=(context.answers,),
     )
 
 

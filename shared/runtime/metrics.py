@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, ge
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from shared.messaging.plan import BatchReport
-from shared.runtime.parts import Gauge
+from shared.runtime.parts import Gauge, Measure
 
 MEANINGS = {
     "kafka_consumergroup_group_lag": "Records behind the end of the partition.",
@@ -28,14 +28,20 @@ AGE_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 86_400)
 
 
 class Metrics:
-    """What one process has counted since it started; `gauges` is replaced before each rendering."""
+    """What one process has counted since it started; `gauges` is replaced before each rendering.
 
-    def __init__(self, service: str) -> None:
+    `measures` are the service's own.
+    """
+
+    def __init__(self, service: str, measures: Sequence[Measure] = ()) -> None:
         self.gauges: Sequence[Gauge] = ()
         self._service = service
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
+        self._measures = measures
+        for measure in measures:
+            self._registry.register(measure)
         self._seconds = self._histogram("salur_batch_seconds", "Duration of a committed batch.", BATCH_SECONDS)
         self._records = self._histogram("salur_batch_records", "Records in a batch.", BATCH_RECORDS)
         meaning = "From ce_time to handled, the oldest of each type in a batch."
@@ -50,6 +56,8 @@ class Metrics:
         self._records.labels(self._service).observe(batch.records)
         for event_type, age in batch.oldest.items():
             self._ages.labels(self._service, event_type).observe(age)
+        for measure in self._measures:
+            measure.observe(batch)
 
     def collect(self) -> Iterator[Metric]:
         """The gauges as families, as the registry asks for them."""

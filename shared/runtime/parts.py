@@ -1,10 +1,13 @@
 """What a service hands to the runtime: all that the runtime knows of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from asyncpg import Connection
+from prometheus_client.core import Metric
 
+from shared.messaging.plan import BatchReport
 from shared.messaging.subscription import Adopt, Source, Timer
 from shared.runtime.settings import ServiceSettings
 
@@ -27,6 +30,16 @@ class Invariant:
     check: Callable[[Connection], Awaitable[list[str]]]
 
 
+class Measure(Protocol):
+    """Something that a service counts itself. No person is ever a label."""
+
+    def observe(self, batch: BatchReport) -> None:
+        """A batch has just been committed."""
+
+    def collect(self) -> Iterable[Metric]:
+        """What has been counted since the process started."""
+
+
 Trail = Callable[[Connection, str], Awaitable[dict[str, object] | None]]
 Gauges = Callable[[Connection], Awaitable[Sequence[Gauge]]]
 
@@ -36,7 +49,8 @@ class ServiceParts:
     """A service, taken apart.
 
     `own_topics` are those it writes, its dead letters included. `trail` tells what is known of one participant,
-    None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s.
+    None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
+    in the process.
     """
 
     name: str
@@ -48,3 +62,4 @@ class ServiceParts:
     trail: Trail
     gauges: Gauges
     invariants: tuple[Invariant, ...]
+    measures: tuple[Measure, ...] = ()

@@ -77,7 +77,7 @@ class ServiceApp(AsgiFastStream):
 def build_app(parts: ServiceParts) -> AsgiFastStream:
     """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
     settings, clock = parts.settings, Clock.from_environment()
-    metrics = Metrics(parts.name)
+    metrics = Metrics(parts.name, parts.measures)
     engine = Engine(_plan(parts, clock, metrics))
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.payment.handlers.measuring import AnswerTimes
 from shared.contracts.sealed import BlindIndex, KeyRing
 
 
@@ -24,3 +25,4 @@ class Context:
     retry_after: timedelta
     approval_above: int | None
     block: int
+    answers: AnswerTimes

@@ -36,6 +36,7 @@ class News:
     postings: list[Posting] = field(default_factory=list)
     returned: Counter[Purse] = field(default_factory=Counter)
     stopped_for: set[str] = field(default_factory=set)
+    answers: list[tuple[str, float]] = field(default_factory=list)
 
 
 async def take_reports(
@@ -54,9 +55,11 @@ async def take_reports(
             tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
         elif _believed(tx, message, attempt):
             right, report = (attempt.redeem_code, attempt.benefit), _report(message.data)
+            news.answers.append((report.status, _seconds_to_answer(tx, attempt)))
             attempts[attempt.reference] = news.attempts[attempt.reference] = answered(attempt, report)
             before, known = news.changes.get(right, (disbursements[right], disbursements[right]))
             news.changes[right] = (before, _moved(context, tx, news, known, report))
+    context.answers.note(tx, partner, news.answers)
     await _meet_strangers(tx, partner, strangers)
     await _save(tx, partner, news)
     # A cure may have come while the attempt was under way.
@@ -74,6 +77,11 @@ def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: 
         case Judgement.REPEAT:
             pass
     return False
+
+
+def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:
+    """By our own clock on both ends, which may have been set back since."""
+    return max(0.0, (tx.now - attempt.instructed_at).total_seconds())
 
 
 def _moved(context: Context, tx: Transaction, news: News, known: Disbursement, report: Report) -> Disbursement:

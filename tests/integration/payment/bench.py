@@ -20,6 +20,7 @@ from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
 from shared.messaging.operations import Operator, Outcome
 from shared.messaging.page import Page, Said
+from shared.messaging.plan import BatchReport
 from shared.messaging.session import Body, Session
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
@@ -59,15 +60,20 @@ class Bench:
     questions: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
-    async def receive(self, *events: Event) -> None:
-        """One batch."""
+    async def receive(self, *events: Event, broken: bool = False) -> None:
+        """One batch; a `broken` one fails after its last handler, as if Postgres had gone away."""
         items = [self.intake.understand(event.record(next(_offsets)), self.now) for event in events]
 
         async def body(tx: Transaction) -> None:
             await dispatch(tx, self.intake, items)
+            if broken:
+                raise ConnectionResetError
 
         lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
         await self._run(lanes, body)
+        committed = BatchReport(0.0, len(items), {item.message.type: 0.0 for item in items if item.message})
+        for measure in self.parts.measures:
+            measure.observe(committed)
 
     async def prepare(self, **rupiah: int) -> None:
         """A provider with an account and money for both components, unless told otherwise."""

@@ -59,6 +59,8 @@ async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: To
         metrics = (await toy.get("/metrics")).text
         assert f'salur_parked_records{{reason="conflict",service="{toy.league.service}"}} 1.0' in metrics
         assert "toy_players 1.0" in metrics
+        (records,) = (line for line in metrics.splitlines() if line.startswith("toy_records_total "))
+        assert float(records.split()[1]) >= 3
         os.kill(process.pid, signal.SIGTERM)
         await until(lambda: asyncio.to_thread(lambda: not process.alive), "it has ended")
     assert "stop" in (toy.folder / "toy.log").read_text()

@@ -1,10 +1,13 @@
 """The league of the engine's tests as a service with a command line: `python -m tests.integration.runtime.toy run`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asyncpg import Connection
+from prometheus_client import Counter
+from prometheus_client.core import Metric
 from pydantic_settings import SettingsConfigDict
 
+from shared.messaging.plan import BatchReport
 from shared.runtime.cli import main
 from shared.runtime.parts import Gauge, Invariant, ServiceParts
 from shared.runtime.settings import ServiceSettings
@@ -28,6 +31,19 @@ async def gauges(connection: Connection) -> Sequence[Gauge]:
     return [Gauge("toy_players", await connection.fetchval("select count(*) from player"))]
 
 
+class Records:
+    """How many records the process has handled."""
+
+    def __init__(self) -> None:
+        self._counter = Counter("toy_records", "Records of committed batches.", registry=None)
+
+    def observe(self, batch: BatchReport) -> None:
+        self._counter.inc(batch.records)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._counter.collect()
+
+
 async def nobody_wears_thirteen(connection: Connection) -> list[str]:
     rows = await connection.fetch("select player from player where shirt = '13'")
     return [f"player {row['player']} wears 13" for row in rows]
@@ -45,6 +61,7 @@ def parts(settings: ToySettings) -> ServiceParts:
         trail=trail,
         gauges=gauges,
         invariants=(Invariant("T1", "nobody wears thirteen", nobody_wears_thirteen),),
+        measures=(Records(),),
     )
 
 

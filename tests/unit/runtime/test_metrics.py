@@ -3,6 +3,7 @@
 from shared.messaging.plan import BatchReport
 from shared.runtime.metrics import Metrics
 from shared.runtime.parts import Gauge
+from tests.integration.runtime.toy import Records
 
 
 def rendered(metrics: Metrics) -> list[str]:
@@ -29,3 +30,10 @@ def test_a_batch_is_counted_with_its_records_and_the_age_of_its_oldest_event() -
     assert 'salur_batch_seconds_count{service="toy"} 1.0' in lines
     assert 'salur_batch_records_sum{service="toy"} 40.0' in lines
     assert 'salur_event_age_seconds_sum{service="toy",type="toy.scored.v1"} 2.0' in lines
+
+
+def test_what_a_service_measures_itself_is_told_of_each_batch_and_rendered_with_the_rest() -> None:
+    metrics = Metrics("toy", (Records(),))
+    metrics.observe(BatchReport(seconds=0.03, records=40, oldest={}))
+    metrics.observe(BatchReport(seconds=0.03, records=2, oldest={}))
+    assert "toy_records_total 42.0" in rendered(metrics)
