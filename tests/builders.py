@@ -62,6 +62,7 @@ class Event:
     key: str
     id: str
     time: datetime = LATER
+    trace: str | None = None
 
     def but(self, **changes: Any) -> "Event":
         """The same with other data, under an id of its own."""
@@ -77,7 +78,9 @@ class Event:
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
+        traced = [("traceparent", self.trace.encode())] if self.trace else []
         return [
+            *traced,
             ("ce_specversion", b"1.0"),
             ("ce_id", self.id.encode()),
             ("ce_source", self.source.encode()),
@@ -101,7 +104,9 @@ class Event:
     def message(self, offset: int = 0) -> Message[Any]:
         """As a handler gets it. Raises Parked when the data breaks the contract."""
         data = self.type.parse(self.value)
-        return Message(self.record(offset), self.lane, self.source, self.id, self.type.name, self.time, None, data)
+        return Message(
+            self.record(offset), self.lane, self.source, self.id, self.type.name, self.time, self.trace, data
+        )
 
 
 def a_participant_id() -> str:

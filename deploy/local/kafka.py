@@ -95,8 +95,15 @@ class Kafka:
         return path
 
     def _format(self, properties: Path) -> None:
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        command = [
+            *self._java(),
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster_id(uuid.uuid4().bytes),
+            "-c",
+            str(properties),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DidNotStart(f"kafka could not lay out its log\n{done.stdout}{done.stderr}")
@@ -110,6 +117,11 @@ class Kafka:
             "-cp",
             str(kafka_jars() / "*"),
         ]
+
+
+def cluster_id(drawn: bytes) -> str:
+    """A cluster's id of 16 random bytes; it never begins with `-`, which the tool would take for an option."""
+    return urlsafe_b64encode(bytes([drawn[0] & 0x7F]) + drawn[1:]).rstrip(b"=").decode()
 
 
 def _brokers_known(link: socket.socket) -> int:

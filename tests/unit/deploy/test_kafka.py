@@ -1,0 +1,12 @@
+"""What Kafka is told at its first start."""
+
+import pytest
+
+from deploy.local.kafka import cluster_id
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_a_clusters_id_never_looks_like_an_option(first: int) -> None:
+    told = cluster_id(bytes([first]) + bytes(15))
+    assert len(told) == 22
+    assert not told.startswith("-")
