@@ -33,7 +33,7 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Pays held disbursements whose cure has come, the oldest first."""
-    return await pay(context, tx, await load_releasable(tx.connection, lanes, tx.now, PORTION))
+    return await pay(context, tx, await load_releasable(tx.connection, lanes, tx.now, PORTION), traces={})
 
 
 async def ask(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 """What payment says: to anyone on `payment.events`, and to the partner that is to pay."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from services.payment.domain.attempt import Attempt
@@ -9,6 +10,9 @@ from shared.contracts import payment
 from shared.contracts.fields import Partner, rupiah
 from shared.contracts.topics import disbursements
 from shared.messaging.transaction import Transaction
+
+Traces = Mapping[tuple[str, str], str | None]
+"""By right: the trace of the message that causes what is said about it. What the clock causes has none."""
 
 EVENT_OF = {
     State.DUE: payment.DISBURSEMENT_SCHEDULED,
@@ -21,7 +25,7 @@ EVENT_OF = {
 }
 
 
-def announce(tx: Transaction, disbursement: Disbursement, reason: str | None = None) -> None:
+def announce(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> None:
     """Where a disbursement now stands. `reason`: the partner's own code, when it was rejected."""
     said = payment.Disbursement(
         participant_id=disbursement.participant_id,
@@ -34,10 +38,11 @@ def announce(tx: Transaction, disbursement: Disbursement, reason: str | None = N
         attempt=disbursement.attempt,
         reason=reason or disbursement.reason,
     )
-    tx.announce(EVENT_OF[disbursement.state], said, lane=disbursement.lane, key=disbursement.participant_id)
+    lane, key, trace = disbursement.lane, disbursement.participant_id, traces.get(disbursement.right)
+    tx.announce(EVENT_OF[disbursement.state], said, lane=lane, key=key, trace=trace)
 
 
-def announce_instruction(tx: Transaction, disbursement: Disbursement, attempt: Attempt) -> None:
+def announce_instruction(tx: Transaction, disbursement: Disbursement, attempt: Attempt, traces: Traces) -> None:
     """Tells the partner to pay: the only place where money is asked to move."""
     kind = kind_of(disbursement.benefit)
     instruction = payment.Instruction(
@@ -49,8 +54,8 @@ def announce_instruction(tx: Transaction, disbursement: Disbursement, attempt: A
         instructed_at=attempt.instructed_at,
         answer_by=attempt.answer_by,
     )
-    topic = disbursements(attempt.partner)
-    tx.announce(payment.INSTRUCTION, instruction, lane=attempt.lane, key=attempt.reference, topic=topic)
+    topic, trace = disbursements(attempt.partner), traces.get(disbursement.right)
+    tx.announce(payment.INSTRUCTION, instruction, lane=attempt.lane, key=attempt.reference, topic=topic, trace=trace)
 
 
 def announce_question(tx: Transaction, attempt: Attempt) -> None:

@@ -26,14 +26,14 @@ async def note_enrollments(tx: Transaction, messages: Sequence[Message[Enrollmen
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> None:
     """Keeps each participant's latest account, and pays what waited for it."""
-    latest: dict[str, LinkedAccount] = {}
+    latest: dict[str, Message[AccountLinked]] = {}
     for message in messages:
-        account = _account(message)
-        known = latest.get(account.participant_id)
-        if known is None or known.linked_at < account.linked_at:
-            latest[account.participant_id] = account
-    await save_accounts(tx.connection, list(latest.values()))
-    await pay(context, tx, await load_held_of_participants(tx.connection, latest))
+        known = latest.get(message.data.participant_id)
+        if known is None or known.data.linked_at < message.data.linked_at:
+            latest[message.data.participant_id] = message
+    await save_accounts(tx.connection, [_account(message) for message in latest.values()])
+    held = await load_held_of_participants(tx.connection, latest)
+    await pay(context, tx, held, {d.right: latest[d.participant_id].trace for d in held})
 
 
 def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:

@@ -27,7 +27,7 @@ async def note_completions(context: Context, tx: Transaction, messages: Sequence
         after[enrollment.redeem_code] = complete(
             enrollment, message.data.completed_at, noted_at=tx.now, is_first=is_first
         )
-    await _fall_due(context, tx, before, after)
+    await _fall_due(context, tx, messages, before, after)
 
 
 async def note_ratings(context: Context, tx: Transaction, messages: Sequence[Message[TrainingRated]]) -> None:
@@ -40,15 +40,21 @@ async def note_ratings(context: Context, tx: Transaction, messages: Sequence[Mes
             tx.wait(message, "enrollment", message.data.redeem_code)
             continue
         after[enrollment.redeem_code] = rate(enrollment, message.data.rated_at)
-    await _fall_due(context, tx, before, after)
+    await _fall_due(context, tx, messages, before, after)
 
 
 async def _fall_due(
-    context: Context, tx: Transaction, before: Mapping[str, Enrollment], after: Mapping[str, Enrollment]
+    context: Context,
+    tx: Transaction,
+    messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]],
+    before: Mapping[str, Enrollment],
+    after: Mapping[str, Enrollment],
 ) -> None:
     changed = [enrollment for code, enrollment in after.items() if enrollment is not before[code]]
     if not changed:
         return
     await save_milestones(tx.connection, changed)
     due = [fall_due(e, right, tx.now) for e in changed for right in newly_due(before[e.redeem_code], e)]
-    await pay(context, tx, due)
+    # Of several words on one training the first counts.
+    causes = {message.data.redeem_code: message for message in reversed(messages)}
+    await pay(context, tx, due, {d.right: causes[d.redeem_code].trace for d in due})

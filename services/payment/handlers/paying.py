@@ -6,7 +6,7 @@ from services.payment.domain import books
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, hold, instruct
 from services.payment.handlers import Context
-from services.payment.handlers.announcing import announce, announce_instruction
+from services.payment.handlers.announcing import Traces, announce, announce_instruction
 from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.changing import save_changes
 from services.payment.handlers.planning import Obstacle, Plan, Route, plan
@@ -18,7 +18,7 @@ from shared.messaging.transaction import Transaction
 Instructed = tuple[Disbursement, Attempt]
 
 
-async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> int:
+async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disbursement], traces: Traces) -> int:
     """Instructs or holds disbursements that are due or held, the oldest first; returns how many have changed."""
     if not disbursements:
         return 0
@@ -32,11 +32,11 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     await _save_attempts(tx, plans, [attempt for _, attempt in instructed])
     await write_down(tx, [*drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
     for disbursement in (d for d in before.values() if d.state is State.DUE):
-        announce(tx, disbursement)
+        announce(tx, disbursement, traces)
     for disbursement in after:
-        announce(tx, disbursement)
+        announce(tx, disbursement, traces)
     for disbursement, attempt in instructed:
-        announce_instruction(tx, disbursement, attempt)
+        announce_instruction(tx, disbursement, attempt, traces)
     return len(after)
 
 

@@ -37,6 +37,7 @@ class News:
     returned: Counter[Purse] = field(default_factory=Counter)
     stopped_for: set[str] = field(default_factory=set)
     answers: list[tuple[str, float]] = field(default_factory=list)
+    traces: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
 
 async def take_reports(
@@ -55,6 +56,7 @@ async def take_reports(
             tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
         elif _believed(tx, message, attempt):
             right, report = (attempt.redeem_code, attempt.benefit), _report(message.data)
+            news.traces[right] = message.trace
             news.answers.append((report.status, _seconds_to_answer(tx, attempt)))
             attempts[attempt.reference] = news.attempts[attempt.reference] = answered(attempt, report)
             before, known = news.changes.get(right, (disbursements[right], disbursements[right]))
@@ -63,7 +65,7 @@ async def take_reports(
     await _meet_strangers(tx, partner, strangers)
     await _save(tx, partner, news)
     # A cure may have come while the attempt was under way.
-    await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD])
+    await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD], news.traces)
 
 
 def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: Attempt) -> bool:
@@ -98,8 +100,8 @@ def _moved(context: Context, tx: Transaction, news: News, known: Disbursement, r
         news.returned[Purse(known.lane, known.wave, known.component)] += known.amount
         if verdict.action is Action.STOP_THE_PARTNER:
             news.stopped_for.add(str(report.reason))
-        announce(tx, reject(known), report.reason)
-    announce(tx, moved, report.reason if moved.state is State.FAILED else None)
+        announce(tx, reject(known), news.traces, report.reason)
+    announce(tx, moved, news.traces, report.reason if moved.state is State.FAILED else None)
     return moved
 
 
