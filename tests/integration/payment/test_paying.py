@@ -126,6 +126,14 @@ async def test_a_provider_version_with_other_content_is_a_conflict(bench: Bench,
     assert bench.told("fee")[0].number == "8800123"
 
 
+async def test_two_spellings_of_a_phone_number_are_two_numbers(bench: Bench) -> None:
+    """The keyed index compares what was written; only a wallet knows which of its numbers mean the same."""
+    await bench.receive(a_provider(number="+6281234567890"), a_provider(number="6281234567890"))
+    assert await bench.parked() == ["conflict"]
+    await bench.receive(a_provider(number="+6281234567890"), funds("48", "training"), *journey())
+    assert (await bench.parked(), bench.told("fee")[0].number) == (["conflict"], "+6281234567890")
+
+
 async def test_a_providers_account_sealed_for_another_is_parked(bench: Bench) -> None:
     stolen = a_provider("LP0002").data["account"]
     await bench.receive(a_provider("LP0001", account=stolen))

@@ -94,10 +94,23 @@ def test_the_plaintext_has_the_agreed_fields_as_texts_and_no_others(claims: dict
     assert_bad_seal(lambda: open_identity(programme_keys(), token, PERSON))
 
 
-@pytest.mark.parametrize("number", ["", "1 2", "12-3", "٣", "1" * 35, "12\n"], ids=ascii)
-def test_an_account_number_is_1_to_34_letters_and_digits(number: str) -> None:
-    token = programme_keys().seal({**ACCOUNT, "number": number})
-    assert_bad_seal(lambda: open_participant_account(programme_keys(), token, PERSON))
+NO_NUMBERS = ["", "1 2", "12-3", "٣", "1" * 35, "12\n"]
+NO_PHONES = ["+", "+1234", "++62812", "62+812", "62812+", "+62 812", "+٣٣٣٣٣", "+" + "1" * 35, "+62812\n"]
+
+
+@pytest.mark.parametrize("number", [*NO_NUMBERS, *NO_PHONES], ids=ascii)
+def test_what_is_neither_an_account_number_nor_a_phone_number_does_not_open(number: str) -> None:
+    participants, providers = ({**claims, "number": number} for claims in (ACCOUNT, PROVIDER))
+    ring = programme_keys()
+    assert_bad_seal(lambda: open_participant_account(ring, ring.seal(participants), PERSON))
+    assert_bad_seal(lambda: open_provider_account(ring, ring.seal(providers), "LP0001"))
+
+
+@pytest.mark.parametrize("number", ["1", "ID99a", "1" * 34, "+6281234567890", "+12345", "+" + "1" * 34])
+def test_an_account_number_opens_as_it_was_written(number: str) -> None:
+    ring = programme_keys()
+    assert open_participant_account(ring, ring.seal({**ACCOUNT, "number": number}), PERSON).number == Secret(number)
+    assert open_provider_account(ring, ring.seal({**PROVIDER, "number": number}), "LP0001").number == Secret(number)
 
 
 @pytest.mark.parametrize(
