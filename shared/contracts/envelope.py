@@ -5,8 +5,9 @@ import re
 import sys
 from base64 import b64decode
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from shared.contracts.fields import parse_time
 from shared.contracts.reasons import Parked, ParkReason
@@ -20,18 +21,18 @@ LONGEST_SOURCE = 256
 LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
 
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++", re.ASCII)
-_ERA = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)
-_SEQUENCE = re.compile(r"\d{1,19}", re.ASCII)
-_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_ERA = re.compile(rb"(\d{1,19})\.(\d{1,19})")
+_SEQUENCE = re.compile(rb"\d{1,19}")
+_TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type", "time")
 _REQUIRED_HEADERS = frozenset({"content-type", *(f"ce_{name}" for name in _REQUIRED)})
 _OPTIONAL = frozenset({"ce_subject", "ce_era", "ce_sequence"})
 _ONCE = _REQUIRED_HEADERS | _OPTIONAL
+_NOTHING: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """`data` is the JSON of the event's data; `era` and `sequence` stand on what Salur itself wrote."""
 
     id: str
@@ -59,15 +60,13 @@ def open_envelope(
     named = dict(headers)
     if len(named) != len(headers):
         _check_once([name for name, _ in headers])
-    if named.get("content-type") != b"application/json":
-        media_type = _media_type(_text(named, "content-type"))
+    if (content_type := named.get("content-type")) != b"application/json":
+        media_type = _media_type(_text("content-type", content_type))
         if media_type == _STRUCTURED:
             return _structured(value, known_types)
         if media_type != "application/json":
             raise Parked(ParkReason.BAD_ENVELOPE, "content-type")
-    attributes = {name: _text(named, f"ce_{name}") for name in _REQUIRED}
-    optional = _others(named) if len(named) > len(_REQUIRED_HEADERS) else {}
-    return _envelope(attributes, optional, value, known_types)
+    return _envelope(named, value, known_types)
 
 
 def _check_once(names: list[str]) -> None:
@@ -89,22 +88,20 @@ def _finite(number: str) -> float:
 def _structured(value: bytes, known_types: Container[str]) -> Envelope:
     check_json(value)
     event = json.loads(shorten_numbers(value), parse_float=_finite)
-    attributes = {}
+    headers: dict[str, bytes | None] = {}
     for name in _REQUIRED:
         if not isinstance(text := event.get(name), str):
             raise Parked(ParkReason.BAD_ENVELOPE, f"ce_{name}")
-        attributes[name] = text
-    optional = {
-        header: text
-        for header, name in (("ce_subject", "subject"), ("traceparent", "traceparent"))
-        if isinstance(text := event.get(name), str)
-    }
+        headers[f"ce_{name}"] = text.encode(errors="surrogatepass")
+    for header, name in (("ce_subject", "subject"), ("traceparent", "traceparent")):
+        if isinstance(text := event.get(name), str):
+            headers[header] = text.encode(errors="surrogatepass")
     content_type = event.get("datacontenttype")
     if content_type is None:
         content_type = "application/json"
     if not isinstance(content_type, str) or _media_type(content_type) != "application/json":
         raise Parked(ParkReason.BAD_ENVELOPE, "datacontenttype")
-    return _envelope(attributes, optional, _data_of(event), known_types)
+    return _envelope(headers, _data_of(event), known_types)
 
 
 def _data_of(event: Mapping[str, object]) -> bytes:
@@ -120,54 +117,71 @@ def _data_of(event: Mapping[str, object]) -> bytes:
         raise Parked(ParkReason.BAD_ENVELOPE, "data_base64") from None
 
 
-def _envelope(
-    attributes: Mapping[str, str], optional: Mapping[str, str], data: bytes, known_types: Container[str]
-) -> Envelope:
-    if attributes["specversion"] != "1.0":
-        raise Parked(ParkReason.BAD_ENVELOPE, "ce_specversion")
-    if not 1 <= len(attributes["id"]) <= LONGEST_ID or not attributes["id"].isprintable():
-        raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
-    if len(attributes["source"]) > LONGEST_SOURCE or not _URI_REFERENCE.fullmatch(attributes["source"]):
-        raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
-    if not attributes["type"]:
-        raise Parked(ParkReason.BAD_ENVELOPE, "ce_type")
-    time = _moment(attributes["time"])
-    era, sequence = _number(optional.get("ce_era"), optional.get("ce_sequence"))
-    if attributes["type"] not in known_types:
+def _envelope(headers: Mapping[str, bytes | None], data: bytes, known_types: Container[str]) -> Envelope:
+    get = headers.get
+    _specversion(get("ce_specversion"))
+    identity, source, kind = _id(get("ce_id")), _source(get("ce_source")), _type(get("ce_type"))
+    time = _time(get("ce_time"))
+    others = _others(headers) if len(headers) > len(_REQUIRED_HEADERS) else _NOTHING
+    numbers = _numbers(get("ce_era"), get("ce_sequence"))
+    if kind not in known_types:
         raise Parked(ParkReason.UNKNOWN_TYPE)
-    trace = optional.get("traceparent")
-    return Envelope(
-        id=attributes["id"],
-        source=attributes["source"],
-        type=attributes["type"],
-        time=time,
-        subject=optional.get("ce_subject"),
-        traceparent=trace if trace and _TRACE.fullmatch(trace) else None,
-        era=era,
-        sequence=sequence,
-        data=data,
-    )
+    return Envelope(identity, source, kind, time, others.get("ce_subject"), others.get("traceparent"), *numbers, data)
 
 
-def _moment(text: str) -> datetime:
+# What many records have in common is looked at once: a source, a type, an era, and the time of a whole page.
+@lru_cache
+def _specversion(value: bytes | None) -> None:
+    if _text("ce_specversion", value) != "1.0":
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_specversion")
+
+
+def _id(value: bytes | None) -> str:
+    text = _text("ce_id", value)
+    if not 1 <= len(text) <= LONGEST_ID or not text.isprintable():
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
+    return text
+
+
+@lru_cache(1024)
+def _source(value: bytes | None) -> str:
+    text = _text("ce_source", value)
+    if len(text) > LONGEST_SOURCE or not _URI_REFERENCE.fullmatch(text):
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
+    return text
+
+
+@lru_cache(1024)
+def _type(value: bytes | None) -> str:
+    if not (text := _text("ce_type", value)):
+        raise Parked(ParkReason.BAD_ENVELOPE, "ce_type")
+    return text
+
+
+@lru_cache(1024)
+def _time(value: bytes | None) -> datetime:
     try:
-        moment = parse_time(text)
+        moment = parse_time(_text("ce_time", value))
     except ValueError:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_time") from None
     assert isinstance(moment, datetime)
     return moment
 
 
-def _number(era: str | None, sequence: str | None) -> tuple[tuple[int, int] | None, int | None]:
+def _numbers(era: bytes | None, sequence: bytes | None) -> tuple[tuple[int, int] | None, int | None]:
     """Both or neither, or the record was not written by Salur; whoever needs them refuses it."""
-    found = _ERA.fullmatch(era) if era else None
-    if found is None or sequence is None or not _SEQUENCE.fullmatch(sequence):
+    if era is None or sequence is None or not _SEQUENCE.fullmatch(sequence) or (found := _era(era)) is None:
         return None, None
-    return (int(found[1]), int(found[2])), int(sequence)
+    return found, int(sequence)
 
 
-def _text(headers: Mapping[str, bytes | None], name: str) -> str:
-    value = headers.get(name)
+@lru_cache(1024)
+def _era(value: bytes) -> tuple[int, int] | None:
+    found = _ERA.fullmatch(value)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _text(name: str, value: bytes | None) -> str:
     if value is None or len(value) > LONGEST_ATTRIBUTE_BYTES:
         raise Parked(ParkReason.BAD_ENVELOPE, name)
     try:
@@ -183,7 +197,8 @@ def _others(headers: Mapping[str, bytes | None]) -> dict[str, str]:
         if name in _REQUIRED_HEADERS:
             continue
         if name == "traceparent":
-            others[name] = (value or b"").decode(errors="replace")
+            if _TRACE.fullmatch(value or b""):
+                others[name] = (value or b"").decode()
         elif name.startswith("ce_"):
             try:
                 others[name] = (b"\xff" if value is None else value).decode()

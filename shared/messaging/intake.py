@@ -1,9 +1,8 @@
 """From bytes to messages. What cannot be understood is answered with the reason it is parked under."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts.envelope import Envelope, check_json, open_envelope
 from shared.contracts.reasons import Parked, ParkReason
@@ -13,8 +12,7 @@ from shared.messaging.subscription import Handler, Source, Subscription
 AHEAD_AT_MOST = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One record on its way through a batch.
 
     Either `message` or `refusal` is set, or neither: then the record is of no concern to this service.

@@ -4,18 +4,16 @@ import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One Kafka record. `timestamp` is in milliseconds."""
+class Record(NamedTuple):
+    """One Kafka record. `timestamp` is in milliseconds. A tuple, since as many are made as records are read."""
 
     topic: str
     partition: int
@@ -42,8 +40,7 @@ class Record:
         return hashlib.sha256(text.encode()).digest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[T]):
+class Message(NamedTuple, Generic[T]):
     """A record that has been understood. `lane` is None for a shared cause, which touches no lane."""
 
     record: Record

@@ -122,7 +122,7 @@ class Reader:
                 return
         if is_record_fault(error):
             detail = str(getattr(error, "sqlstate", "")) or type(error).__name__
-            refused = replace(item, message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
+            refused = item._replace(message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
             await self.complete(replace(batch, items=[refused]))
         else:
             await self._stop(session, item, error)

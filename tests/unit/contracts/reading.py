@@ -1,7 +1,6 @@
 """A reader of every topic that outsiders write to, with handlers that are never called."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from shared.contracts import partner, upstream
@@ -42,9 +41,9 @@ def answer(event: Event, value: bytes | None = None, headers: Any = None) -> tup
     """
     record = event.record()
     if value is not None:
-        record = replace(record, value=value)
+        record = record._replace(value=value)
     if headers is not None:
-        record = replace(record, headers=tuple(headers))
+        record = record._replace(headers=tuple(headers))
     return answer_to(record)
 
 
