@@ -1,0 +1,68 @@
+"""`migrate` as operators type it, for each service: what is missing is applied, said, and not applied again."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from deploy.local.paths import ROOT
+from deploy.local.ports import free_port
+from shared.postgres.migrate import migrations_of, pending
+from shared.postgres.session import connect
+from tests.infrastructure import Database
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    lines: list[str]
+
+
+async def migrate(service: str, url: str) -> Said:
+    """Runs the verb; what it printed, on whichever stream."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", f"services.{service}", "migrate"],
+        cwd=ROOT,
+        env=os.environ | {f"{service.upper()}_POSTGRES_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
+async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_says_so(
+    database: Database, service: str
+) -> None:
+    url, wanted = database.url_of(service), migrations_of(f"services.{service}")
+    assert await migrate(service, url) == Said(0, [f"applied {migration}" for migration in wanted])
+    connection = await connect(url, "test")
+    assert await pending(connection, wanted) == []
+    log = "select * from migration order by component, number"
+    before = await connection.fetch(log)
+    assert await migrate(service, url) == Said(0, ["nothing to apply: the schema is up to date"])
+    assert await connection.fetch(log) == before
+    await connection.close()
+
+
+async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one_line(database: Database) -> None:
+    url = database.url_of("payment")
+    await migrate("payment", url)
+    connection = await connect(url, "test")
+    await connection.execute("insert into migration values ('payment', 9999, 'of_tomorrow', '', now())")
+    await connection.close()
+    newer = "payment: the schema is newer than this program: it has payment/9999"
+    assert await migrate("payment", url) == Said(2, [newer])
+
+
+async def test_a_database_that_is_away_is_told_in_one_line() -> None:
+    said = await migrate("payment", f"postgresql://payment@127.0.0.1:{free_port()}/salur")
+    assert said.status == 2
+    (line,) = said.lines
+    assert line.startswith("payment: Postgres is not reachable")
