@@ -24,6 +24,7 @@ from shared.messaging.subscription import Source, Subscription
 
 def sources(context: Context) -> tuple[Source, ...]:
     """Internal topics: the partition is the lane. A report finds its lane in its reference."""
+    reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context), _lane_of_report)
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -54,13 +55,8 @@ def sources(context: Context) -> tuple[Source, ...]:
             ),
             internal=True,
         ),
-        *(_reports_of(name, context) for name in PARTNERS),
+        *(Source(disbursement_reports(name), (reported,)) for name in PARTNERS),
     )
-
-
-def _reports_of(name: str, context: Context) -> Source:
-    reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context, name), _lane_of_report)
-    return Source(disbursement_reports(name), (reported,))
 
 
 def _lane_of_report(data: partner.DisbursementReported) -> int:

@@ -26,11 +26,11 @@ class AnswerTimes:
         self._tx: Transaction | None = None
         self._noted: list[tuple[str, str, float]] = []
 
-    def note(self, tx: Transaction, partner: str, answers: Iterable[tuple[str, float]]) -> None:
-        """(status, seconds) of what this transaction believes; to be called for every intake of reports."""
+    def note(self, tx: Transaction, answers: Iterable[tuple[str, str, float]]) -> None:
+        """(partner, status, seconds) of what this transaction believes; to be called for every intake of reports."""
         if tx is not self._tx:
             self._tx, self._noted = tx, []
-        self._noted += [(partner, status, seconds) for status, seconds in answers]
+        self._noted += answers
 
     def observe(self, batch: BatchReport) -> None:
         """The batch is committed."""

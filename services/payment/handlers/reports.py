@@ -21,10 +21,12 @@ from services.payment.store.attempts import load_attempts, save_answers
 from services.payment.store.disbursements import load_disbursements
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.reasons import ParkReason
+from shared.contracts.topics import PARTNERS, disbursement_reports
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
 
 WAITS_FOR_REFERENCE = "reference"
+PARTNER_OF = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
@@ -35,35 +37,33 @@ class News:
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
     returned: Counter[Purse] = field(default_factory=Counter)
-    stopped_for: set[str] = field(default_factory=set)
-    answers: list[tuple[str, float]] = field(default_factory=list)
+    stopped_for: dict[str, set[str]] = field(default_factory=dict)
+    answers: list[tuple[str, str, float]] = field(default_factory=list)
     traces: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
 
-async def take_reports(
-    context: Context, partner: str, tx: Transaction, messages: Sequence[Message[DisbursementReported]]
-) -> None:
-    """Takes in what a partner says. A payment that we never asked it for stops the partner."""
+async def take_reports(context: Context, tx: Transaction, messages: Sequence[Message[DisbursementReported]]) -> None:
+    """Takes in what partners say. A payment that we never asked a partner for stops it."""
     attempts = await load_attempts(tx.connection, {m.data.reference for m in messages})
     rights = {(a.redeem_code, a.benefit) for a in attempts.values() if a.redeem_code and a.benefit}
     disbursements = await load_disbursements(tx.connection, rights)
     news, strangers = News(), []
     for message in messages:
         attempt = attempts.get(message.data.reference)
-        if attempt is None or attempt.partner != partner:
+        if attempt is None or attempt.partner != _partner(message):
             strangers.append(message)
         elif attempt.redeem_code is None or attempt.benefit is None:
             tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
         elif _believed(tx, message, attempt):
             right, report = (attempt.redeem_code, attempt.benefit), _report(message.data)
             news.traces[right] = message.trace
-            news.answers.append((report.status, _seconds_to_answer(tx, attempt)))
+            news.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
             attempts[attempt.reference] = news.attempts[attempt.reference] = answered(attempt, report)
             before, known = news.changes.get(right, (disbursements[right], disbursements[right]))
-            news.changes[right] = (before, _moved(context, tx, news, known, report))
-    context.answers.note(tx, partner, news.answers)
-    await _meet_strangers(tx, partner, strangers)
-    await _save(tx, partner, news)
+            news.changes[right] = (before, _moved(context, tx, news, attempt.partner, known, report))
+    context.answers.note(tx, news.answers)
+    await _meet_strangers(tx, strangers)
+    await _save(tx, news)
     # A cure may have come while the attempt was under way.
     await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD], news.traces)
 
@@ -86,7 +86,9 @@ def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:
     return max(0.0, (tx.now - attempt.instructed_at).total_seconds())
 
 
-def _moved(context: Context, tx: Transaction, news: News, known: Disbursement, report: Report) -> Disbursement:
+def _moved(
+    context: Context, tx: Transaction, news: News, partner: str, known: Disbursement, report: Report
+) -> Disbursement:
     """The disbursement where the report takes it, said and posted."""
     verdict = verdict_of(report.status, report.reason)
     if verdict.action is Action.WAIT:
@@ -99,26 +101,26 @@ def _moved(context: Context, tx: Transaction, news: News, known: Disbursement, r
         news.postings.append(books.reject(known))
         news.returned[Purse(known.lane, known.wave, known.component)] += known.amount
         if verdict.action is Action.STOP_THE_PARTNER:
-            news.stopped_for.add(str(report.reason))
+            news.stopped_for.setdefault(partner, set()).add(str(report.reason))
         announce(tx, reject(known), news.traces, report.reason)
     announce(tx, moved, news.traces, report.reason if moved.state is State.FAILED else None)
     return moved
 
 
-async def _meet_strangers(tx: Transaction, partner: str, strangers: Sequence[Message[DisbursementReported]]) -> None:
-    """References that this partner never got from us. While a lane catches up, they may yet turn out to be ours."""
-    unknown = False
+async def _meet_strangers(tx: Transaction, strangers: Sequence[Message[DisbursementReported]]) -> None:
+    """References that their partner never got from us. While a lane catches up, they may yet turn out to be ours."""
+    outside_the_books = set()
     for message in strangers:
         if message.lane is not None and tx.catching_up(message.lane):
             tx.wait(message, WAITS_FOR_REFERENCE, message.data.reference)
         else:
-            unknown = True
+            outside_the_books.add(_partner(message))
             tx.park(message, ParkReason.UNKNOWN_REFERENCE, "/reference")
-    if unknown:
+    for partner in sorted(outside_the_books):
         await halt_partner(tx, partner, "reported a reference that was never sent to it")
 
 
-async def _save(tx: Transaction, partner: str, news: News) -> None:
+async def _save(tx: Transaction, news: News) -> None:
     if not news.attempts:
         return
     await save_answers(tx.connection, list(news.attempts.values()))
@@ -126,8 +128,12 @@ async def _save(tx: Transaction, partner: str, news: News) -> None:
     if news.returned:
         await return_money(tx, news.returned)
     await write_down(tx, news.postings)
-    if news.stopped_for:
-        await halt_partner(tx, partner, f"rejected with {', '.join(sorted(news.stopped_for))}")
+    for partner, reasons in sorted(news.stopped_for.items()):
+        await halt_partner(tx, partner, f"rejected with {', '.join(sorted(reasons))}")
+
+
+def _partner(message: Message[DisbursementReported]) -> str:
+    return PARTNER_OF[message.record.topic]
 
 
 def _report(data: DisbursementReported) -> Report:
