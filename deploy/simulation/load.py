@@ -17,7 +17,7 @@ from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE
 NOT_NEEDED = "certificate_issued.v1"
 PORTION = 500
 # People learn something before they show it: evidence follows the requests of later portions.
-EVIDENCE_LAGS_PORTIONS = 2
+EVIDENCE_LAGS_PORTIONS = 6
 LOOK_EVERY_SECONDS = 0.01
 
 
