@@ -42,8 +42,8 @@ where id = any($1::bigint[]) and replayed_at is null and closed_at is null order
 
 -- name: insert_replayed
 -- Back through the intake, in order of arrival; the sweep of the lane takes it up as it does what was woken.
-insert into waiting (lane, kind, key, topic, partition, "offset", since, record)
-select lane, 'replay', key, topic, partition, "offset", $1, record
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)
+select lane, 'replay', key, '', topic, partition, "offset", $1, record
 from unnest($2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::bytea[])
      with ordinality as n (lane, key, topic, partition, "offset", record, place)
 order by place;
