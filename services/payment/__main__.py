@@ -29,7 +29,7 @@ def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
-        """Let a disbursement above the limit go."""
+        """Let the next attempt go of what waits for an operator: above the limit, or rejected by its partner."""
         desk.operate(lambda connection, operator: approve(connection, operator, redeem_code, benefit), who, why)
 
 

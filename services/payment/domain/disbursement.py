@@ -80,7 +80,8 @@ class Disbursement:
     """One payment of one benefit. `amount` in rupiah.
 
     `attempt` counts from 1; 0 before the first. `reference` and `partner` are those of the latest attempt, and
-    `tried_version` the version of the account that it went to (0: none, or not known any more).
+    `tried_version` the version of the account that it went to (0: none, or not known any more). `approved`: an
+    operator has let the next attempt go.
     `look_again_at`: when the clock next looks at it, to ask the partner or to try again.
     """
 
@@ -156,6 +157,7 @@ def instruct(
         reference=reference,
         partner=partner,
         tried_version=account_version,
+        approved=False,
         look_again_at=ask_at,
     )
 

@@ -52,13 +52,15 @@ def _of_the_account(disbursement: Disbursement, account: Account) -> HoldReason 
         return HoldReason.ACCOUNT_OTHER_NIK
     if not account.verified:
         return HoldReason.ACCOUNT_UNVERIFIED
+    if disbursement.reason is HoldReason.PARTNER_REJECTED and disbursement.approved:
+        return None
     if disbursement.reason in CURED_BY_ACCOUNT and account.version <= disbursement.tried_version:
         return disbursement.reason
     return None
 
 
 def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -> HoldReason | None:
-    if terms.approval_above is not None and disbursement.amount > terms.approval_above and not disbursement.approved:
+    if _above(terms.approval_above, disbursement) and not disbursement.approved:
         return HoldReason.NEEDS_APPROVAL
     if ALL_PARTNERS in terms.halts or account.partner in terms.halts:
         return HoldReason.HALTED
@@ -66,3 +68,9 @@ def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -
     if paused_until is not None and paused_until > terms.now:
         return HoldReason.PARTNER_PAUSED
     return None
+
+
+def _above(limit: int | None, disbursement: Disbursement) -> bool:
+    """Above the limit, or sent back by the partner for a person to look at."""
+    sent_back = disbursement.reason is HoldReason.NEEDS_APPROVAL and disbursement.attempt > 0
+    return sent_back or (limit is not None and disbursement.amount > limit)

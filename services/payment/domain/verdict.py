@@ -1,7 +1,8 @@
 """What a partner's word means: one table of ISO 20022 external status reasons, and what follows a rejection.
 
 Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
-..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. A reason that the table does not know is for an operator.
+..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. What has no reason, or one that the table does not know, is
+cured by another account or by an operator.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ class Action(StrEnum):
     WAIT = "wait"
     RETRY_LATER = "retry_later"
     HOLD_FOR_PARTICIPANT = "hold_for_participant"
+    HOLD_FOR_EITHER = "hold_for_either"
     HOLD_FOR_OPERATOR = "hold_for_operator"
     STOP_THE_PARTNER = "stop_the_partner"
     FINAL = "final"
@@ -37,7 +39,8 @@ _INVALID = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_INVALID)
 _CLOSED = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_CLOSED)
 _FULL = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_FULL)
 _LATER = Verdict(Action.RETRY_LATER, HoldReason.PARTNER_PAUSED)
-_OPERATOR = Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.PARTNER_REJECTED)
+_EITHER = Verdict(Action.HOLD_FOR_EITHER, HoldReason.PARTNER_REJECTED)
+_OPERATOR = Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)
 _STOP = Verdict(Action.STOP_THE_PARTNER, HoldReason.HALTED)
 _FINAL = Verdict(Action.FINAL)
 
@@ -70,8 +73,8 @@ REASONS: dict[str, Verdict] = {
     "AM05": _OPERATOR,  # a duplicate, says the partner: somebody must compare before anything is sent again
     "FR01": _OPERATOR,  # suspected fraud
     "FRAD": _OPERATOR,  # fraudulent origin
-    "MS02": _OPERATOR,  # refused by the customer, no reason given
-    "MS03": _OPERATOR,  # refused by the bank, no reason given
+    "MS02": _EITHER,  # refused by the customer, no reason given
+    "MS03": _EITHER,  # refused by the bank, no reason given
     "RR04": _OPERATOR,  # regulatory reason
     "LEGL": _FINAL,  # a court or the law forbids it
     "MD07": _FINAL,  # the creditor has died
@@ -84,7 +87,7 @@ def verdict_of(status: str, reason: str | None) -> Verdict:
         return Verdict(Action.SETTLED)
     if status == "accepted":
         return Verdict(Action.WAIT)
-    return REASONS.get(reason or "", _OPERATOR)
+    return REASONS.get(reason or "", _EITHER)
 
 
 def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:

@@ -29,10 +29,10 @@ async def resume(connection: Connection, operator: Operator, partner: str | None
 
 
 async def approve(connection: Connection, operator: Operator, redeem_code: str, benefit: str) -> Outcome:
-    """Lets a disbursement above the limit go with its lane's next sweep."""
+    """Lets the next attempt of a disbursement go that waits for an operator, with its lane's next sweep."""
     amount = await approve_disbursement(connection, redeem_code, benefit)
     if amount is None:
-        return Outcome(changed=False, sentence=f"{redeem_code} {benefit} does not wait for an approval")
+        return Outcome(changed=False, sentence=f"{redeem_code} {benefit} does not wait for an operator")
     await _note(connection, operator, "approve", redeem_code=redeem_code, benefit=benefit, amount=amount)
     return Outcome(changed=True, sentence=f"{redeem_code} {benefit}: {amount} rupiah may go")
 

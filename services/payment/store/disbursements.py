@@ -58,6 +58,7 @@ async def update_disbursements(connection: Connection, disbursements: Sequence[D
         [d.reference for d in disbursements],
         [d.partner for d in disbursements],
         [d.tried_version for d in disbursements],
+        [d.approved for d in disbursements],
         [d.look_again_at for d in disbursements],
         now,
     )
@@ -81,7 +82,7 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
 async def load_releasable(
     connection: Connection, lanes: Sequence[int], now: datetime, at_most: int
 ) -> list[Disbursement]:
-    """Held ones whose cure is there, oldest first."""
+    """Held ones whose cure is there, oldest first; so many at most of each cure."""
     cured = list(CURED_BY_ACCOUNT)
     return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), now, at_most, cured))
 

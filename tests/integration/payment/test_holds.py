@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.payment import timers
 from services.payment.handlers.halting import approve, halt, resume
 from shared.messaging.operations import Refused
 from tests.builders import LATER, a_provider, funds
@@ -111,6 +112,34 @@ async def test_never_is_more_instructed_than_was_appropriated(bench: Bench) -> N
     for _ in range(3):
         await bench.sweep()
     assert len(bench.told("fee")) == 2
+
+
+async def test_money_that_lasts_for_nobody_keeps_no_other_cure_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "PORTION", 2)
+    await bench.prepare(training=FEE - 1)
+    *poor, lucky = in_one_lane(4)
+    for n, person in enumerate(poor):
+        await bench.receive(*journey(person, f"PRAT0000000{n}"))
+    bench.now += timedelta(hours=1)
+    await bench.receive(funds("49", "training"), confirmed(lucky, CODE, wave="49", provider="LP0002"))
+    await bench.receive(completed(lucky, CODE))
+    assert await bench.state("fee", CODE) == "held(no_provider_account)"
+    await bench.receive(a_provider("LP0002"))
+    await bench.sweep()
+    assert await bench.state("fee", CODE) == "instructed"
+
+
+async def test_a_fee_that_a_halt_holds_goes_when_its_provider_moves_to_another_partner(bench: Bench) -> None:
+    await bench.prepare()
+    await bench.operate(halt, "bni")
+    await bench.receive(*journey())
+    assert await bench.state("fee") == "held(halted)"
+    moved = a_provider(version=2, account={"partner": "bca", "sealed": a_provider().data["account"]["sealed"]})
+    await bench.receive(moved)
+    await bench.sweep()
+    assert [told.partner for told in bench.told("fee")] == ["bca"]
 
 
 async def test_a_halt_holds_what_falls_due_and_resume_lets_it_go(bench: Bench) -> None:

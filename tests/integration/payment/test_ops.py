@@ -123,7 +123,7 @@ VERBS = [
     (["resume", "--partner", "dana"], "dana is not halted"),
     (["halt", "--partner", "dana"], "dana: nothing is instructed any more"),
     (["halt", "--partner", "dune"], "there is no partner dune"),
-    (["approve", CODE, "fee"], f"{CODE} fee does not wait for an approval"),
+    (["approve", CODE, "fee"], f"{CODE} fee does not wait for an operator"),
 ]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from services.payment.handlers.halting import resume
+from services.payment.handlers.halting import approve, resume
 from tests.builders import LATER, a_provider
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, journey, linked, reported
@@ -36,6 +36,8 @@ async def reject(bench: Bench, benefit: str, reason: str) -> None:
         ("AM21", "held(account_full)"),
         ("MS03", "held(partner_rejected)"),
         ("ZZ99", "held(partner_rejected)"),
+        ("AM05", "held(needs_approval)"),
+        ("FRAD", "held(needs_approval)"),
         ("ED05", "held(partner_paused)"),
         ("AM04", "held(halted)"),
         ("MD07", "failed"),
@@ -48,6 +50,34 @@ async def test_a_rejection_holds_under_what_its_reason_means(told: Bench, reason
     assert await told.balance("clearing:gopay") == 0
     assert await told.sweep() == 0
     assert len(told.told("incentive")) == 1
+
+
+async def test_what_the_partner_calls_a_duplicate_goes_again_only_on_an_operators_word(told: Bench) -> None:
+    await reject(told, "incentive", "AM05")
+    await told.receive(linked(day=1, partner="dana"))
+    await told.sweep()
+    assert len(told.told("incentive")) == 1
+    assert await told.operate(approve, CODE, "incentive_1")
+    await told.sweep()
+    assert [instruction.partner for instruction in told.told("incentive")] == ["gopay", "dana"]
+
+    await reject(told, "incentive", "AM05")
+    await told.sweep()
+    assert await told.state("incentive_1") == "held(needs_approval)"
+    assert await told.breaches() == []
+
+
+async def test_an_operator_may_let_go_what_the_partner_rejected_without_a_reason(told: Bench) -> None:
+    await reject(told, "fee", "MS03")
+    assert await told.sweep() == 0
+    assert await told.operate(approve, CODE, "fee")
+    await told.sweep()
+    first, second = told.told("fee")
+    assert first.number == second.number
+    assert first.reference != second.reference
+    await reject(told, "fee", "MS03")
+    assert await told.sweep() == 0
+    assert await told.breaches() == []
 
 
 async def test_a_rejected_attempt_is_followed_by_another_only_when_a_newer_account_is_linked(told: Bench) -> None:
