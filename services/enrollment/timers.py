@@ -6,7 +6,7 @@ from functools import partial
 from services.enrollment.handlers import WAVE, Context
 from services.enrollment.handlers.settling import look_again
 from services.enrollment.store.enrollment import due_participants
-from services.enrollment.store.wave import load_waves
+from services.enrollment.store.wave import load_opened
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
@@ -19,7 +19,7 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 async def take_up_waves(tx: Transaction, lanes: Sequence[int]) -> int:
     """Wakes whoever applied before their wave was opened; returns how many waves it was."""
-    opened = await load_waves(tx.connection, await tx.waiting_keys(WAVE, lanes))
+    opened = await tx.waiting_keys(WAVE, lanes, among=await load_opened(tx.connection))
     for wave in opened:
         tx.wake(WAVE, wave)
     return len(opened)

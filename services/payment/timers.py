@@ -57,11 +57,14 @@ async def return_unused(tx: Transaction, lanes: Sequence[int]) -> int:
 
 
 async def judge_again(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Reports on unknown references waited while lanes were catching up; what is unknown still never was ours."""
+    """Reports on unknown references waited while lanes were catching up; what is unknown still never was ours.
+
+    Only what our own topics hold goes on waiting, until its right has been read again.
+    """
     caught_up = [lane for lane in lanes if not tx.catching_up(lane)]
     references = await tx.waiting_keys(WAITS_FOR_REFERENCE, caught_up)
     ours = await load_attempts(tx.connection, references) if references else {}
-    strangers = [reference for reference in references if reference not in ours]
-    for reference in strangers:
+    decided = [r for r in references if r not in ours or not ours[r].is_only_adopted]
+    for reference in decided:
         tx.wake(WAITS_FOR_REFERENCE, reference)
-    return len(strangers)
+    return len(decided)

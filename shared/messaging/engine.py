@@ -159,9 +159,10 @@ class Engine:
                 moves.append((place.topic, place.partition, read_to, now_at))
         if moves and consumer is not None:
             async with session.alone() as connection:
-                await connection.execute(QUERIES["pass_over"], *(list(column) for column in zip(*moves, strict=True)))
-            for topic, partition, _, now_at in moves:
-                self._holding.read_to[TopicPartition(topic, partition)] = now_at
+                columns = (list(column) for column in zip(*moves, strict=True))
+                moved = await connection.fetch(QUERIES["pass_over"], *columns)
+            for row in moved:
+                self._holding.read_to[TopicPartition(row["topic"], row["partition"])] = row["next_offset"]
 
     async def _take_up_ready(self, lanes: list[int], still: set[int]) -> None:
         """Records handed over, replayed, or set aside while their lane stood still: a batch like any other."""

@@ -120,7 +120,8 @@ class Reader:
             if is_infrastructure(again) or isinstance(again, PositionMoved):
                 self._holding.seek_again()
                 return
-        if is_record_fault(error):
+        # What our own services say was checked before it was said: then it is the code that is wrong.
+        if is_record_fault(error) and not self._intake.internal(item.record.topic):
             detail = str(getattr(error, "sqlstate", "")) or type(error).__name__
             refused = item._replace(message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
             await self.complete(replace(batch, items=[refused]))

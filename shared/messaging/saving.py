@@ -65,7 +65,7 @@ async def _save_parked(tx: Transaction, terms: Terms) -> None:
         return
     records = [p.record for p in tx.parked]
     hashes = [hashlib.sha256(record.value or b"").digest() for record in records]
-    await tx.connection.execute(
+    rows = await tx.connection.fetch(
         QUERIES["insert_parked"],
         tx.now,
         [p.reason.value for p in tx.parked],
@@ -81,9 +81,11 @@ async def _save_parked(tx: Transaction, terms: Terms) -> None:
         hashes,
         [terms.vault.seal_bytes(pack(record)) for record in records],
     )
+    new = {(row["topic"], row["partition"], row["offset"]) for row in rows}
     for parked, digest in zip(tx.parked, hashes, strict=True):
-        pointer = _pointer(parked, digest, terms.service, tx.now)
-        tx.say(f"dead-letters.{terms.service}", parked.record.partition % LANES, pointer)
+        if (parked.record.topic, parked.record.partition, parked.record.offset) in new:
+            pointer = _pointer(parked, digest, terms.service, tx.now)
+            tx.say(f"dead-letters.{terms.service}", parked.record.partition % LANES, pointer)
 
 
 def _pointer(parked: ParkedRecord, digest: bytes, service: str, now: datetime) -> Said:

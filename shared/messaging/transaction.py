@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -113,9 +113,10 @@ class Transaction:
         """What waits under the key is handled in this transaction, after the batch's own messages."""
         self.woken[(kind, key)] = None
 
-    async def waiting_keys(self, kind: str, lanes: Sequence[int], at_most: int = 1000) -> list[str]:
-        """The keys of a kind for which somebody waits in these lanes."""
-        rows = await self.connection.fetch(QUERIES["load_waiting_keys"], kind, list(lanes), at_most)
+    async def waiting_keys(self, kind: str, lanes: Sequence[int], among: Collection[str] | None = None) -> list[str]:
+        """The keys of a kind, among these if any are given, for which somebody waits in these lanes."""
+        wanted = None if among is None else list(among)
+        rows = await self.connection.fetch(QUERIES["load_waiting_keys"], kind, list(lanes), wanted)
         return [row["key"] for row in rows]
 
     async def claim(self, kind: str, wanted: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 from aiokafka.errors import KafkaError
-from asyncpg import Connection
+from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -84,6 +84,9 @@ class Desk:
         except Exception as error:
             if reason := why_unreachable(error):
                 self.give_up(reason)
+            if isinstance(error, PostgresError):
+                # Its words may hold what stands in a row.
+                self.give_up(f"the database refused it: {type(error).__name__}, SQLSTATE {error.sqlstate}")
             raise
 
     def ask(self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False) -> T:

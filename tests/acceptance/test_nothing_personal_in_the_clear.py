@@ -43,6 +43,14 @@ def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installati
 
 def _plant(outside: Outsider) -> None:
     """A person who is admitted and links an account, and records about the same secrets that are parked."""
+    wave = {
+        "wave": "48",
+        "scheme": "normal-2023",
+        "quota": 10,
+        "opens_at": "2023-02-17T12:00:00Z",
+        "closes_at": "2023-02-20T12:00:00Z",
+    }
+    outside.send("programme.registry", "/programme", "salur.registry.wave_opened.v1", "48", wave)
     identity = outside.seal("programme", "registration", {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-05"})
     account = outside.seal("programme", "registration", {"sub": PERSON, "number": NUMBER, "nik": NIK})
     admission = {

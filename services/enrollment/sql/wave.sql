@@ -8,6 +8,10 @@ on conflict do nothing;
 -- The waves that are known among these.
 select wave, scheme, quota, opens_at, closes_at from wave where wave = any($1::text[]);
 
+-- name: load_opened
+-- Every wave there is.
+select wave from wave;
+
 -- name: lock_waves
 -- Sorted and last of all locks: places left are a promise until the commit.
 select wave, quota - admitted as places from wave where wave = any($1::text[]) order by wave for update;

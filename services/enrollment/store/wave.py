@@ -24,6 +24,11 @@ async def load_waves(connection: Connection, waves: Collection[str]) -> dict[str
     return {row["wave"]: Wave(**row) for row in rows}
 
 
+async def load_opened(connection: Connection) -> list[str]:
+    """All waves that were ever opened; a programme has some dozens."""
+    return [row["wave"] for row in await connection.fetch(QUERIES["load_opened"])]
+
+
 async def lock_waves(connection: Connection, waves: Collection[str]) -> dict[str, int]:
     """Locks the waves to the end of the transaction; answers how many places each still has."""
     rows = await connection.fetch(QUERIES["lock_waves"], list(waves))

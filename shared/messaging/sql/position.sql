@@ -25,7 +25,8 @@ returning p.topic;
 -- What ends in control records leaves nothing to handle; without this a deadline would wait for them for ever.
 update position p set next_offset = n.next_offset
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) as n (topic, partition, seen_offset, next_offset)
-where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset;
+where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
+returning p.topic, p.partition, p.next_offset;
 
 -- name: rewind_position
 -- An internal topic that is not the one we knew is read from its beginning; era and sequence drop what is known.

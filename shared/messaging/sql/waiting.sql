@@ -36,8 +36,8 @@ order by w.id limit $3;
 delete from waiting where id = any($1::bigint[]) returning id;
 
 -- name: load_waiting_keys
--- What somebody waits for in these lanes.
-select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) limit $3;
+-- What somebody waits for in these lanes; by key where the keys are known.
+select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) and ($3::text[] is null or key = any($3));
 
 -- name: load_expired
 -- Waited long enough; the answer from outside did not come.

@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from shared.contracts.fields import write_time
 from tests.builders import (
     ADMITTED_AT,
     Event,
@@ -229,16 +228,3 @@ async def test_a_self_paced_training_is_attended_anywhere_in_its_span(bench: Ben
     (said,) = bench.of("enrollment_confirmed")
     assert said["whole_span"] is True
     assert said["sessions"][0]["ends_at"] == span[0]["ends_at"]
-
-
-async def test_a_training_under_the_earlier_scheme_needs_a_certificate_and_pays_its_amounts(bench: Bench) -> None:
-    admission = an_admission(wave="12")
-    person = admission.data["participant_id"]
-    online = sessions(ADMITTED_AT + 2 * DAY, "online")
-    price = {"value": 1_000_000, "currency": "IDR"}
-    await bench.receive(a_wave("12", scheme="semi-bansos-2020"), admission)
-    await bench.receive(a_purchase(person, mode="online", sessions=online, price=price, hours=6, class_size=5000))
-    assert bench.of("participant_admitted")[0]["balance"]["value"] == 1_000_000
-    (said,) = bench.of("enrollment_confirmed")
-    assert said["requires"] == {"post_test": "taken", "graded": False, "certificate": True}
-    assert said["purchased_at"] == write_time(ADMITTED_AT + DAY)

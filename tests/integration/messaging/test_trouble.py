@@ -35,6 +35,20 @@ async def test_a_parked_record_is_pointed_to_and_not_copied(world: World) -> Non
     assert b"ana" not in (pointer.value or b"")
 
 
+async def test_a_parked_record_that_is_read_again_is_parked_and_pointed_out_once(world: World) -> None:
+    league = world.league.service
+    async with world.running(league):
+        await world.send(replace(a_goal("ana", "g1"), raw=b"not json"))
+        await world.until_said(f"dead-letters.{league}", 1)
+    await world.fetch(league, "update position set next_offset = 0, last_offset = null, last_digest = null")
+    async with world.running(league):
+        await world.send(a_player("ana"))
+        await world.until_count(league, "player", 1)
+        await world.until_read(league, 2)
+        await world.until_count(league, "parked", 1)
+    assert len(await world.said(f"dead-letters.{league}")) == 1
+
+
 async def test_a_broken_invariant_stops_its_lane_and_no_other(world: World) -> None:
     wrong, fine = "ana", _of_another_lane("ana")
     broken = replace(world, league=replace(world.league, breaks_on="g2"))
@@ -48,6 +62,20 @@ async def test_a_broken_invariant_stops_its_lane_and_no_other(world: World) -> N
         world.league.service, "select lane, stopped_reason from lane where stopped_reason is not null"
     )
     assert tuple(lane) == (lane_of(wrong), "invariant")
+
+
+async def test_a_constraint_that_a_word_of_our_own_breaks_stops_its_lane_and_parks_nothing(world: World) -> None:
+    league, board = world.league.service, world.league.board_service
+    await world.fetch(board, "alter table seen add check (total < 100)")
+    async with world.running(league), world.running(board):
+        await world.send(a_player("ana"), a_goal("ana", "g1", points=100))
+
+        async def stopped() -> bool:
+            rows = await world.fetch(board, "select lane from lane where stopped_reason = 'invariant'")
+            return [row["lane"] for row in rows] == [lane_of("ana")]
+
+        await until(stopped, "the lane stands still")
+        await world.until_count(board, "parked", 0)
 
 
 async def test_records_set_aside_come_first_and_in_order_when_their_lane_goes_on(world: World) -> None:

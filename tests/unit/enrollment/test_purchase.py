@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,10 @@ from services.enrollment.domain.purchase import (
     decide_purchase,
 )
 from services.enrollment.domain.scheme import Scheme
-from services.enrollment.schemes import load_schemes
+from services.enrollment.schemes import load_scheme, load_schemes
 from tests.builders import ADMITTED_AT
 
-SCHEMES = load_schemes()
-NORMAL, EARLIER = SCHEMES["normal-2023"], SCHEMES["semi-bansos-2020"]
+NORMAL, EARLIER = load_schemes()["normal-2023"], load_scheme(Path(__file__).with_name("semi-bansos-2020.toml"))
 DAY = timedelta(days=1)
 PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
 PURCHASE = Purchase("hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from services.enrollment.schemes import FOLDER, load_schemes
+from services.enrollment.schemes import FOLDER, load_scheme, load_schemes
 
 NORMAL = (FOLDER / "normal-2023.toml").read_text("utf-8")
 
 
 def test_the_amounts_are_those_of_the_programme() -> None:
-    schemes = load_schemes()
-    normal, earlier = schemes["normal-2023"], schemes["semi-bansos-2020"]
+    normal, earlier = load_schemes()["normal-2023"], load_scheme(Path(__file__).with_name("semi-bansos-2020.toml"))
     assert (normal.training_balance, normal.incentive.amount, normal.incentive.times) == (3_500_000, 600_000, 1)
     assert (normal.survey.amount, normal.survey.times) == (50_000, 2)
     assert (earlier.training_balance, earlier.incentive.total, earlier.survey.total) == (1_000_000, 2_400_000, 150_000)
