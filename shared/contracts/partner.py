@@ -19,9 +19,8 @@ class DisbursementReported(Inbound):
     @field_validator("reason")
     @classmethod
     def a_rejection_says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
-        status = others.data.get("status")
-        if status is not None and (status == "rejected") != (reason is not None):
-            raise ValueError("a reason stands with rejected, and only there")
+        if reason is None and others.data.get("status") == "rejected":
+            raise ValueError("a rejection has a reason")
         return reason
 
 

@@ -32,7 +32,9 @@ class StatusRequest(Internal):
 
 
 class Disbursement(Internal):
-    """What every event on `payment.events` says. `reference` and `partner` are null before the first attempt."""
+    """What every event on `payment.events` says. `reference` is null before the first attempt,
+    `partner` as long as nobody knows where the money would go.
+    """
 
     participant_id: ParticipantId
     redeem_code: RedeemCode

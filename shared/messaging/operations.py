@@ -1,6 +1,6 @@
-"""What operators do to the engine. Each is previewed, idempotent, and written to the log of operations.
+"""What operators do to the engine. Each is idempotent, and written to the log of operations.
 
-Each function runs inside the caller's transaction and does it, preview or not: whoever only wants to see rolls back.
+Each function runs inside the caller's transaction and does it; whoever only wants a preview rolls back.
 """
 
 from collections.abc import Sequence

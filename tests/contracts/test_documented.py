@@ -11,6 +11,7 @@ import confluent_kafka
 import pytest
 
 from shared.contracts.publish import DOCUMENT
+from shared.contracts.reasons import ParkReason
 from shared.contracts.sealed import KeyRing, open_identity
 from shared.messaging.intake import Item
 from shared.messaging.message import Record
@@ -100,3 +101,8 @@ def test_the_sample_of_a_partner_opens_the_account_and_its_report_is_understood(
     message = understood("disbursement-reports", value, headers).message
     assert message
     assert message.data.status == "settled"
+
+
+def test_every_reason_under_which_a_record_is_parked_is_told() -> None:
+    table = TEXT.partition("| parked as |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z0-9_]+)`", table)) == {reason.value for reason in ParkReason}
