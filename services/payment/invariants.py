@@ -103,7 +103,7 @@ INVARIANTS = (
     Invariant(
         "I4",
         "nothing is paid before its completion",
-        _none("paid_before_completion", "{reference} was instructed before its completion was noted"),
+        _none("paid_before_completion", "{reference} was instructed, and its completion is not noted"),
     ),
     Invariant(
         "I7",

@@ -3,12 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from deploy.local.installation import Installation
 
+NOW = datetime(2023, 3, 20, tzinfo=UTC)
 QUICK = {
     "ENROLLMENT_SWEEP_EVERY_SECONDS": "0.5",
     "COMPLETION_SWEEP_EVERY_SECONDS": "0.5",
@@ -20,6 +22,7 @@ QUICK = {
 def installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
     running = Installation(folder, settings=QUICK)
+    running.set_clock(NOW)
     try:
         with running:
             yield running

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
@@ -17,7 +16,6 @@ CODE = "PRAT0AB12CD3"
 
 @pytest.fixture
 def outsider(installation: Installation) -> Iterator[Outsider]:
-    installation.set_clock(datetime(2023, 3, 20, tzinfo=UTC))
     outside = Outsider(installation.kafka.bootstrap, installation.keys)
     yield outside
     outside.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import asyncpg
 import httpx
@@ -20,7 +19,6 @@ SECRETS = (NIK, NUMBER)
 
 @pytest.fixture
 def outsider(installation: Installation) -> Iterator[Outsider]:
-    installation.set_clock(datetime(2023, 3, 20, tzinfo=UTC))
     outside = Outsider(installation.kafka.bootstrap, installation.keys)
     yield outside
     outside.close()

@@ -24,10 +24,10 @@ where b.benefit is null or b.amount <> d.amount or e.completed_at is null or d.p
    or (b.milestone = 'rated' and e.rated_at is null) or (b.first_training_only and not e.is_first);
 
 -- name: paid_before_completion
--- I4: an instruction comes after its completion was noted.
+-- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.
 select a.reference
 from attempt a left join enrollment e using (redeem_code)
-where a.redeem_code is not null and (e.completion_noted_at is null or a.instructed_at < e.completion_noted_at);
+where a.redeem_code is not null and e.completion_noted_at is null;
 
 -- name: settled_twice
 -- I2: at most one settled attempt for each right.

@@ -69,7 +69,6 @@ TAMPERING = [
     ("I2", f"update attempt set redeem_code = '{CODE}', benefit = 'fee', settled_at = now()"),
     ("I3", "delete from disbursement where benefit = 'fee'"),
     ("I4", "update disbursement set amount = amount + 1"),
-    ("I4", "update attempt set instructed_at = instructed_at - interval '1 second'"),
     ("I4", "update enrollment set completed_at = null, completion_noted_at = null, is_first = false"),
     ("I7", "update disbursement set state = 'accepted' where benefit = 'incentive_1'"),
     ("I7", "update attempt set number = 2"),

@@ -1,5 +1,7 @@
 """A right that falls due is paid once, under one reference, and never before its completion was confirmed."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.builders import PROVIDER, a_provider, funds
@@ -74,6 +76,15 @@ async def test_the_incentive_waits_for_the_rating_and_the_fee_does_not(bench: Be
     assert [told.benefit for told in bench.instructions] == ["fee"]
     await bench.receive(rated())
     assert [told.benefit for told in bench.instructions] == ["fee", "incentive"]
+
+
+async def test_a_clock_that_is_set_back_in_between_changes_nothing(bench: Bench) -> None:
+    await bench.prepare()
+    await bench.receive(linked(), confirmed(), completed())
+    bench.now -= timedelta(days=3 * 365)
+    await bench.receive(rated())
+    assert (await bench.state("fee"), await bench.state("incentive_1")) == ("instructed", "instructed")
+    assert await bench.breaches() == []
 
 
 async def test_only_the_first_completed_training_earns_the_incentive(bench: Bench) -> None:
