@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
-READ_EVERY_SECONDS = 0.5
+READ_EVERY_SECONDS = 0.1
 FARTHEST = timedelta(days=36_525)
 
 
 class Clock:
     """Real time plus the whole seconds that a file holds; without a file, real time.
 
-    The file is read again twice a second. One that is missing, holds no number or would move the clock by more than a
-    century counts as the last good offset.
+    The file is read again ten times a second, so that processes which share it hardly ever disagree. One that is
+    missing, holds no number or would move the clock by more than a century counts as the last good offset.
     """
 
     def __init__(self, offset_file: Path | None = None) -> None:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.demo.watch import Watcher
 from deploy.local.installation import Installation
+from deploy.simulation.people import STORY_ENDS_AT
 from tests.faults.world import World
 
 QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
@@ -22,6 +23,7 @@ PARTNERS = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 async def world() -> AsyncIterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="salur-faults-"))
     installation = Installation(folder, settings=QUICK | PARTNERS)
+    installation.set_clock(STORY_ENDS_AT)
     try:
         await asyncio.to_thread(installation.start)
         await asyncio.to_thread(installation.start_partners)

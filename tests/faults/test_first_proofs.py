@@ -6,6 +6,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from deploy.local.kafka import Kafka
+from deploy.local.postgres import Postgres
 from shared.messaging.probe import POINTS
 from tests.faults.world import World
 
@@ -40,6 +42,17 @@ async def test_group_offsets_reset_to_either_end_decide_nothing(world: World, se
     await world.send(letters[1::2])
     await world.reset_offsets(service, TOPICS[service], where)
     await asyncio.to_thread(one.start)
+    await world.in_order()
+
+
+@pytest.mark.parametrize("server", ["kafka", "postgres"])
+async def test_a_server_killed_under_load_costs_nothing(world: World, server: str) -> None:
+    letters = world.newcomers(30)
+    one: Kafka | Postgres = getattr(world.installation, server)
+    await world.send(letters[::2])
+    await asyncio.to_thread(one.kill)
+    await asyncio.to_thread(one.start)
+    await world.send(letters[1::2])
     await world.in_order()
 
 

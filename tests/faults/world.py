@@ -19,7 +19,7 @@ from deploy.local.installation import Installation
 from deploy.local.paths import ROOT
 from deploy.local.processes import Process
 from deploy.simulation.partner import read_ledger
-from deploy.simulation.people import STORY_ENDS_AT, Fate, Person, cohort
+from deploy.simulation.people import Fate, Person, cohort
 from deploy.simulation.sending import Letter, letter, repeated_and_shuffled, send
 from deploy.simulation.story import story, the_money, the_providers, the_wave
 from shared.contracts.sealed import KeyRing
@@ -48,7 +48,6 @@ class World:
         return KeyRing.load(self.installation.keys / "programme.jwks.json")
 
     async def open_the_programme(self) -> None:
-        self.installation.set_clock(STORY_ENDS_AT)
         money = [the_money("training", 10**11, "SP2D-1"), the_money("incentive", 10**11, "SP2D-2")]
         events = [the_wave(100_000), *the_providers(self.keys), *money]
         await send(self.producer, repeated_and_shuffled(events, 1))
