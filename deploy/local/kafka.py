@@ -95,15 +95,8 @@ class Kafka:
         return path
 
     def _format(self, properties: Path) -> None:
-        command = [
-            *self._java(),
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster_id(uuid.uuid4().bytes),
-            "-c",
-            str(properties),
-        ]
+        cluster = cluster_id(uuid.uuid4().bytes)
+        command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DidNotStart(f"kafka could not lay out its log\n{done.stdout}{done.stderr}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.installation import Installation
+from tests.acceptance.outsider import Outsider
 
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
 QUICK = {
@@ -28,3 +29,10 @@ def installation() -> Iterator[Installation]:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def outsider(installation: Installation) -> Iterator[Outsider]:
+    outside = Outsider(installation.kafka.bootstrap, installation.keys)
+    yield outside
+    outside.close()

@@ -1,9 +1,6 @@
 """A program written from the contract alone takes a participant to settled money, and plays the partner."""
 
 import subprocess
-from collections.abc import Iterator
-
-import pytest
 
 from deploy.local.installation import Installation
 from deploy.local.paths import ROOT
@@ -12,13 +9,6 @@ from tests.acceptance.outsider import Outsider
 PERSON = "4810000000000017"
 NIK = "3273015505950001"
 CODE = "PRAT0AB12CD3"
-
-
-@pytest.fixture
-def outsider(installation: Installation) -> Iterator[Outsider]:
-    outside = Outsider(installation.kafka.bootstrap, installation.keys)
-    yield outside
-    outside.close()
 
 
 def test_a_participant_goes_from_admission_to_settled_money(installation: Installation, outsider: Outsider) -> None:

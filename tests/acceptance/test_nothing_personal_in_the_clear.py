@@ -1,11 +1,9 @@
 """Planted NIKs and account numbers are looked for wherever something of a person could rest."""
 
 import asyncio
-from collections.abc import Iterator
 
 import asyncpg
 import httpx
-import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from deploy.local.installation import Installation
@@ -15,13 +13,6 @@ PERSON = "4810000000000025"
 NIK = "3273014505950077"
 NUMBER = "089900770077"
 SECRETS = (NIK, NUMBER)
-
-
-@pytest.fixture
-def outsider(installation: Installation) -> Iterator[Outsider]:
-    outside = Outsider(installation.kafka.bootstrap, installation.keys)
-    yield outside
-    outside.close()
 
 
 def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installation, outsider: Outsider) -> None:

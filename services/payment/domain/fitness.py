@@ -60,7 +60,7 @@ def _of_the_account(disbursement: Disbursement, account: Account) -> HoldReason 
 
 
 def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -> HoldReason | None:
-    if _above(terms.approval_above, disbursement) and not disbursement.approved:
+    if _is_for_an_operator(disbursement, terms) and not disbursement.approved:
         return HoldReason.NEEDS_APPROVAL
     if ALL_PARTNERS in terms.halts or account.partner in terms.halts:
         return HoldReason.HALTED
@@ -70,7 +70,8 @@ def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -
     return None
 
 
-def _above(limit: int | None, disbursement: Disbursement) -> bool:
+def _is_for_an_operator(disbursement: Disbursement, terms: Terms) -> bool:
     """Above the limit, or sent back by the partner for a person to look at."""
     sent_back = disbursement.reason is HoldReason.NEEDS_APPROVAL and disbursement.attempt > 0
+    limit = terms.approval_above
     return sent_back or (limit is not None and disbursement.amount > limit)

@@ -21,7 +21,7 @@ class Action(StrEnum):
     WAIT = "wait"
     RETRY_LATER = "retry_later"
     HOLD_FOR_PARTICIPANT = "hold_for_participant"
-    HOLD_FOR_EITHER = "hold_for_either"
+    HOLD_FOR_PAYEE_OR_OPERATOR = "hold_for_payee_or_operator"
     HOLD_FOR_OPERATOR = "hold_for_operator"
     STOP_THE_PARTNER = "stop_the_partner"
     FINAL = "final"
@@ -39,7 +39,7 @@ _INVALID = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_INVALID)
 _CLOSED = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_CLOSED)
 _FULL = Verdict(Action.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_FULL)
 _LATER = Verdict(Action.RETRY_LATER, HoldReason.PARTNER_PAUSED)
-_EITHER = Verdict(Action.HOLD_FOR_EITHER, HoldReason.PARTNER_REJECTED)
+_EITHER = Verdict(Action.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
 _OPERATOR = Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)
 _STOP = Verdict(Action.STOP_THE_PARTNER, HoldReason.HALTED)
 _FINAL = Verdict(Action.FINAL)

@@ -135,7 +135,7 @@ def test_settled_is_settled_and_accepted_waits() -> None:
 
 
 def test_a_reason_nobody_knows_is_for_an_operator() -> None:
-    assert verdict_of("rejected", "ZZ99") == Verdict(Action.HOLD_FOR_EITHER, HoldReason.PARTNER_REJECTED)
+    assert verdict_of("rejected", "ZZ99") == Verdict(Action.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
 
 
 @pytest.mark.parametrize("code", REASONS)
