@@ -161,11 +161,9 @@ def _type(value: bytes | None) -> str:
 @lru_cache(1024)
 def _time(value: bytes | None) -> datetime:
     try:
-        moment = parse_time(_text("ce_time", value))
+        return parse_time(_text("ce_time", value))
     except ValueError:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_time") from None
-    assert isinstance(moment, datetime)
-    return moment
 
 
 def _numbers(era: bytes | None, sequence: bytes | None) -> tuple[tuple[int, int] | None, int | None]:

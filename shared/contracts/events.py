@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import SchemaValidator
+from pydantic_core import SchemaSerializer, SchemaValidator
 
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.strict_json import shorten_numbers
@@ -21,10 +21,12 @@ class EventType(Generic[T]):
     model: type[T]
     happened: str | None = None
     _validator: SchemaValidator = field(init=False, repr=False, compare=False)
+    _serializer: SchemaSerializer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        validator = cast("type[BaseModel]", self.model).__pydantic_validator__
-        object.__setattr__(self, "_validator", validator)
+        model = cast("type[BaseModel]", self.model)
+        object.__setattr__(self, "_validator", model.__pydantic_validator__)
+        object.__setattr__(self, "_serializer", model.__pydantic_serializer__)
 
     def parse(self, data: bytes) -> T:
         """Raises Parked: invalid_field with the JSON Pointer of the first field that is wrong, or invalid_json."""
@@ -41,7 +43,7 @@ class EventType(Generic[T]):
 
     def dump(self, data: T) -> bytes:
         """Compact JSON, one line."""
-        return cast("BaseModel", data).model_dump_json().encode()
+        return self._serializer.to_json(data)
 
 
 def pointer(location: "tuple[Any, ...]") -> str:

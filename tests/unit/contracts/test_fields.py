@@ -1,14 +1,16 @@
 """Times, money and text."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.events import pointer
-from shared.contracts.fields import Rupiah, Text, parse_time, rupiah, write_time
+from shared.contracts.fields import Rupiah, Text, Time, parse_time, rupiah, write_time
 
 TEXT = TypeAdapter(Text)
+TIME = TypeAdapter(Time)
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 
 
@@ -26,12 +28,43 @@ NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 )
 def test_a_time_is_read_to_the_microsecond(text: str, moment: datetime) -> None:
     assert parse_time(text) == moment
+    assert TIME.validate_json(json.dumps(text)) == moment
 
 
 def test_a_time_is_written_in_utc() -> None:
     jakarta = NOON.astimezone(timezone(timedelta(hours=7)))
     assert write_time(jakarta) == "2023-02-17T12:00:00Z"
     assert write_time(NOON + timedelta(microseconds=1)) == "2023-02-17T12:00:00.000001Z"
+
+
+@pytest.mark.parametrize("microseconds", [0, 1, 10, 500_000, 999_999])
+def test_a_field_is_written_as_any_time_is(microseconds: int) -> None:
+    moment = NOON.replace(microsecond=microseconds)
+    assert json.loads(TIME.dump_json(moment)) == write_time(moment)
+
+
+@pytest.mark.parametrize(
+    "moment", [NOON.replace(tzinfo=None), NOON.astimezone(timezone(timedelta(hours=7))), "2023-02-17T12:00:00Z", 1]
+)
+def test_what_we_say_ourselves_is_said_in_utc(moment: object) -> None:
+    with pytest.raises(ValidationError):
+        TIME.validate_python(moment, strict=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2023-02-17T12:00:00", "2023-02-17T12:00:00+00:00", "2023-02-17 12:00:00Z", "2023-02-17T12:00:00z"),
+        *("1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "2023-02-30T12:00:00Z", "2023-02-17T12:00:60Z"),
+        *("1676635200", "20٢3-02-17T12:00:00Z", "2023-02-17T12:00:00Z\n", "2023-02-17T12:00:00.Z"),
+    ],
+    ids=ascii,
+)
+def test_a_field_takes_nothing_else_for_a_time(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TIME.validate_json(json.dumps(text))
+    with pytest.raises(ValueError, match=r"not an RFC|day is out of range|must be in"):
+        parse_time(text)
 
 
 @pytest.mark.parametrize("amount", [1, 10**12])
