@@ -55,7 +55,7 @@ class Plan:
     connect: Callable[[str], Awaitable[Connection]]
     clock: Clock
     vault: KeyRing
-    batch_records: int = 1000
+    batch_records: int = 3000
     sweep_every_seconds: float = 5.0
     wait_at_most: timedelta = timedelta(hours=24)
     waiting_per_key: int = 1000

@@ -24,7 +24,7 @@ def test_nothing_needs_to_be_said() -> None:
     settings = ToySettings()
     assert settings.replica == "toy-1"
     assert settings.postgres_url.get_secret_value() == "postgresql://toy@127.0.0.1:15432/salur"
-    assert (settings.batch_records, settings.sweep_every_seconds, settings.wait_at_most_seconds) == (1000, 5.0, 86_400)
+    assert (settings.batch_records, settings.sweep_every_seconds, settings.wait_at_most_seconds) == (3000, 5.0, 86_400)
 
 
 def test_the_environment_is_heard_under_the_services_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_the_environment_is_heard_under_the_services_prefix(monkeypatch: pytest.
     monkeypatch.setenv("TOY_KEYS_FOLDER", "/keys")
     monkeypatch.setenv("OTHER_BATCH_RECORDS", "7")
     settings = ToySettings()
-    assert (settings.answer_within_seconds, settings.keys_folder, settings.batch_records) == (5, Path("/keys"), 1000)
+    assert (settings.answer_within_seconds, settings.keys_folder, settings.batch_records) == (5, Path("/keys"), 3000)
 
 
 def test_an_unknown_name_is_refused_and_the_one_meant_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
