@@ -31,9 +31,13 @@ def check_json(data: bytes) -> None:
         raise Parked(ParkReason.TOO_DEEP)
     parsed = parse_json(data)
     # Each colon outside a string is a member; a parser keeps fewer members when a key stands there twice.
-    members = len(parsed) if opened == 1 else _members(parsed)
-    if members != bare.count(b":"):
+    if _members(parsed) != bare.count(b":"):
         raise Parked(ParkReason.DUPLICATE_KEY)
+
+
+def count_members(data: bytes) -> int:
+    """How many members all objects of a valid JSON text have, those included that a parser drops for a later one."""
+    return _without_strings(data).count(b":")
 
 
 def parse_json(data: bytes) -> dict[str, Any]:

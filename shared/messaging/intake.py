@@ -56,10 +56,10 @@ class Intake:
             envelope = open_envelope(record.value, record.headers, self._known(source))
             numbered = _numbered(envelope) if source.internal else None
             subscription = self._subscriptions[record.topic].get(envelope.type)
-            if subscription is not None and not source.internal:
-                check_json(envelope.data)
             if subscription is not None and subscription.handle is not None:
                 message = _message(record, envelope, subscription, source.internal, now)
+            elif subscription is not None and not source.internal:
+                check_json(envelope.data)
         except Parked as parked:
             refusal = parked if _ours(source, parked) else None
         return Item(record, message, refusal, numbered, waiting_id)
@@ -92,9 +92,13 @@ def _numbered(envelope: Envelope) -> tuple[int, int, int]:
 def _message(
     record: Record, envelope: Envelope, subscription: Subscription[Any], internal: bool, now: datetime
 ) -> Message[Any]:
-    data = subscription.event.parse(envelope.data)
-    happened = subscription.event.happened
-    if happened and not internal and getattr(data, happened) > now + AHEAD_AT_MOST:
-        raise Parked(ParkReason.OUT_OF_WINDOW, f"/{happened}")
-    lane = record.partition if internal else subscription.lane(data) if subscription.lane else None
+    event = subscription.event
+    lane: int | None = record.partition
+    if internal:
+        data = event.parse(envelope.data)
+    else:
+        data = event.parse_foreign(envelope.data)
+        if event.happened and getattr(data, event.happened) > now + AHEAD_AT_MOST:
+            raise Parked(ParkReason.OUT_OF_WINDOW, f"/{event.happened}")
+        lane = subscription.lane(data) if subscription.lane else None
     return Message(record, lane, envelope.source, envelope.id, envelope.type, envelope.time, envelope.traceparent, data)

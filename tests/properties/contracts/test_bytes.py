@@ -1,8 +1,10 @@
 """Whatever the bytes are, they are understood or parked under the right code, and nothing else ever comes out."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from shared.contracts.events import EventType
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json
 from tests.builders import LATER, a_purchase, programme_keys
+from tests.contracts.test_published import SAMPLES
 from tests.properties.contracts.json_texts import WHOLE, mutated, oracle
 from tests.unit.contracts.reading import READER
 
@@ -33,6 +36,10 @@ STRUCTURED = {
     "data_base64": "e30=",
 }
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
+
+
+def sample(event: EventType[Any]) -> str:
+    return next(path.read_text() for path in SAMPLES if path.stem == event.name)
 
 
 def outcome(read: Callable[[], object]) -> ParkReason | None:
@@ -94,6 +101,29 @@ def test_a_structured_event_of_any_kind_comes_to_an_item(changes: dict[str, Any]
 @given(st.binary() | WHOLE | mutated())
 def test_data_of_any_kind_is_an_event_or_parked(event: EventType[Any], data: bytes) -> None:
     assert outcome(lambda: event.parse(data)) in {ParkReason.INVALID_JSON, ParkReason.INVALID_FIELD}
+
+
+@pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
+def test_a_key_of_any_object_that_stands_there_twice_is_found(event: EventType[Any]) -> None:
+    text = sample(event)
+    assert event.parse_foreign(text.encode()) == event.parse(text.encode())
+    for key in re.finditer(r'"(\w+)":', text):
+        for again in (f'"{key[1]}" :null,', f'"{key[1]}":":",'):
+            twice = text[: key.start()] + again + text[key.start() :]
+            assert outcome(partial(event.parse_foreign, twice.encode())) is ParkReason.DUPLICATE_KEY
+
+
+@pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
+@THOROUGH
+@given(st.data())
+def test_what_others_write_is_checked_before_all_else(event: EventType[Any], data: st.DataObject) -> None:
+    text = sample(event)
+    start, end = sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text)))))
+    put = data.draw(st.text('{}[]":,\\ 0a', max_size=8))
+    touched = (text[:start] + put + text[end:]).encode()
+    assert outcome(lambda: event.parse_foreign(touched)) == (
+        outcome(lambda: check_json(touched)) or outcome(lambda: event.parse(touched))
+    )
 
 
 @THOROUGH
