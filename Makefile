@@ -56,6 +56,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m tests.benchmarks.seals
 	$(BIN)/python -m tests.benchmarks.journey
+	$(BIN)/python -m tests.benchmarks.latency
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend

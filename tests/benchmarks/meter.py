@@ -1,6 +1,7 @@
-"""What an installation has used so far: processor time, memory, log and disk."""
+"""What processes and the database have used so far: processor time, memory, log and disk."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -22,17 +23,16 @@ class Reading:
     disk_bytes: int
 
 
-async def read_meters(installation: Installation, connection: Connection) -> Reading:
+async def read_meters(processes: Mapping[str, Process], connection: Connection) -> Reading:
     wal = await connection.fetchval("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
     disk = await connection.fetchval("select pg_database_size(current_database())")
-    cpu = {name: sum(map(_seconds, _family(process))) for name, process in _processes(installation).items()}
-    return Reading(cpu, wal, disk)
+    return Reading({name: sum(map(_seconds, _family(one))) for name, one in processes.items()}, wal, disk)
 
 
-def resident_megabytes(installation: Installation) -> dict[str, float]:
+def resident_megabytes(processes: Mapping[str, Process]) -> dict[str, float]:
     """By process; what its children share is counted once."""
     found = {}
-    for name, process in _processes(installation).items():
+    for name, process in processes.items():
         family = _family(process)
         shares = [member.memory_full_info().pss if len(family) > 1 else member.memory_info().rss for member in family]
         found[name] = round(sum(shares) / 2**20, 1)
@@ -44,7 +44,8 @@ async def versions(connection: Connection) -> dict[str, str]:
     return {"python": platform.python_version(), **found, "postgres": await connection.fetchval("show server_version")}
 
 
-def _processes(installation: Installation) -> dict[str, Process]:
+def processes_of(installation: Installation) -> dict[str, Process]:
+    """What runs of an installation, by name: services, kafka, postgres, partners."""
     found = {name: service.process for name, service in installation.services.items()}
     found["kafka"], found["postgres"] = installation.kafka.process, installation.postgres.process
     found["partners"] = installation.partners

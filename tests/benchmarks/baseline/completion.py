@@ -1,0 +1,136 @@
+"""Completion of the baseline: `python -m tests.benchmarks.baseline.completion`.
+
+Evidence of one training must not pass other evidence of it unseen, so each handler locks the training.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from faststream.kafka.annotations import KafkaMessage
+from pydantic import BaseModel, Field
+
+from shared.contracts import completion, enrollment, upstream
+from shared.contracts.topics import TRAINING_EVIDENCE
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Service, of, say
+
+HOUR, EVIDENCE_DAYS = timedelta(hours=1), timedelta(days=30)
+service = Service("baseline_completion")
+enrollments = service.subscriber(ENROLLMENT_EVENTS)
+evidence = service.subscriber(TRAINING_EVIDENCE)
+
+KEEP_TRAINING = "insert into training values ($1, $2, $3, $4, $5, $6) on conflict do nothing"
+KEEP_EVIDENCE = "insert into evidence values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning redeem_code"
+TRAINING = "select * from training where redeem_code = $1 for update"
+EVIDENCE = "select * from evidence where redeem_code = $1 order by happened_at"
+COMPLETED = "update training set completed_at = $2, digest = $3 where redeem_code = $1"
+
+
+class Rule(BaseModel):
+    """What completes a training: the part of `enrollment_confirmed` that is kept."""
+
+    sessions: Annotated[tuple[enrollment.Session, ...], Field(strict=False)]
+    requires: enrollment.Requirements
+
+
+@enrollments(filter=of(enrollment.ENROLLMENT_CONFIRMED))
+async def note_enrollment(data: enrollment.EnrollmentConfirmed) -> None:
+    row = (data.redeem_code, data.participant_id, data.provider_id, data.scheme, data.scheme_version)
+    async with service.transaction() as connection:
+        await connection.execute(KEEP_TRAINING, *row, data.model_dump_json(include=set(Rule.model_fields)))
+
+
+@enrollments
+async def others() -> None:
+    """Admissions and accounts are not this service's concern."""
+
+
+@evidence(filter=of(upstream.SESSION_ATTENDED))
+async def attended(data: upstream.SessionAttended, message: KafkaMessage) -> None:
+    if str(message.headers["ce_source"]).startswith("/attendance/"):
+        await _take("session_attended", data, data.sequence, data.attended_at, message)
+
+
+@evidence(filter=of(upstream.POST_TEST_TAKEN))
+async def tested(data: upstream.PostTestTaken, message: KafkaMessage) -> None:
+    if data.passed:
+        await _take("post_test_taken", data, _micros(data.taken_at), data.taken_at, message)
+
+
+@evidence(filter=of(upstream.WORK_GRADED))
+async def graded(data: upstream.WorkGraded, message: KafkaMessage) -> None:
+    await _take("work_graded", data, _micros(data.graded_at), data.graded_at, message)
+
+
+@evidence(filter=of(upstream.TRAINING_RATED))
+async def rated(data: upstream.TrainingRated, message: KafkaMessage) -> None:
+    await _take("training_rated", data, 0, data.rated_at, message)
+
+
+async def _take(kind: str, data: Any, part: int, at: datetime, message: KafkaMessage) -> None:
+    """A training not yet known is a failure: the message comes again."""
+    async with service.transaction() as connection:
+        training = await connection.fetchrow(TRAINING, data.redeem_code)
+        if training["participant_id"] != data.participant_id:
+            return
+        rule = Rule.model_validate_json(training["rule"])
+        if not _in_window(rule, kind, part, at):
+            return
+        source, number = message.headers["ce_source"], message.headers["ce_id"]
+        row = (data.redeem_code, kind, part, at, datetime.now(UTC), source, number)
+        if not await connection.fetchval(KEEP_EVIDENCE, *row):
+            return
+        if isinstance(data, upstream.TrainingRated):
+            said = completion.TrainingRated(**data.model_dump())
+            await say(connection, COMPLETION_EVENTS, data.participant_id, completion.TRAINING_RATED, said)
+        elif training["completed_at"] is None:
+            await _complete(connection, training, rule)
+
+
+async def _complete(connection: Any, training: Any, rule: Rule) -> None:
+    facts = {(row["kind"], row["part"]): row for row in await connection.fetch(EVIDENCE, training["redeem_code"])}
+    needed = [facts.get(("session_attended", session.sequence)) for session in rule.sessions]
+    needed.append(next((row for (kind, _), row in facts.items() if kind == "post_test_taken"), None))
+    if rule.requires.graded:
+        needed.append(next((row for (kind, _), row in facts.items() if kind == "work_graded"), None))
+    found = [row for row in needed if row is not None]
+    if len(found) < len(needed):
+        return
+    confirmed = completion.CompletionConfirmed(
+        participant_id=training["participant_id"],
+        redeem_code=training["redeem_code"],
+        completed_at=max(row["happened_at"] for row in found),
+        evidence=tuple(
+            completion.EvidenceNamed(
+                type=row["kind"],
+                source=row["source"],
+                id=row["id"],
+                happened_at=row["happened_at"],
+                seen_at=row["seen_at"],
+            )
+            for row in found
+        ),
+        digest="",
+        scheme=training["scheme"],
+        scheme_version=training["scheme_version"],
+    )
+    digest = hashlib.sha256(confirmed.model_dump_json(exclude={"digest"}).encode())
+    said = confirmed.model_copy(update={"digest": digest.hexdigest()})
+    await connection.execute(COMPLETED, said.redeem_code, said.completed_at, digest.digest())
+    await say(connection, COMPLETION_EVENTS, said.participant_id, completion.COMPLETION_CONFIRMED, said)
+
+
+def _in_window(rule: Rule, kind: str, part: int, at: datetime) -> bool:
+    if kind == "session_attended":
+        session = next((one for one in rule.sessions if one.sequence == part), None)
+        return session is not None and session.starts_at - HOUR <= at <= session.ends_at + HOUR
+    ends_at = max(session.ends_at for session in rule.sessions)
+    return min(session.starts_at for session in rule.sessions) <= at <= ends_at + EVIDENCE_DAYS
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
+
+
+if __name__ == "__main__":
+    service.run()

@@ -1,0 +1,133 @@
+"""Enrollment of the baseline: `python -m tests.benchmarks.baseline.enrollment`. Its rules are Salur's own."""
+
+from datetime import date
+from typing import Any
+
+from services.enrollment.domain.admission import Admitted, Applicant, Wave, decide_admission
+from services.enrollment.domain.identity import Identity
+from services.enrollment.domain.purchase import Confirmed, Participant, Purchase, Training, decide_purchase
+from services.enrollment.handlers.confirmation import confirmed_event
+from services.enrollment.schemes import load_schemes
+from shared.contracts import completion, enrollment, upstream
+from shared.contracts.fields import rupiah
+from shared.contracts.sealed import BlindIndex, KeyRing, open_identity, open_participant_account
+from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Service, of, say
+
+service = Service("baseline_enrollment")
+seals = KeyRing.load(service.keys / "programme.jwks.json")
+index = BlindIndex.load(service.keys / "identity-index.key")
+scheme = load_schemes()["normal-2023"]
+waves: dict[str, Wave] = {}
+
+registry = service.subscriber(PROGRAMME_REGISTRY)
+requests = service.subscriber(ENROLLMENT_REQUESTS)
+completions = service.subscriber(COMPLETION_EVENTS)
+
+KEEP_NIK = "insert into nik values ($1, $2) on conflict do nothing returning identity_index"
+KEEP_ADMISSION = "insert into admission values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning participant_id"
+KEEP_ACCOUNT = """
+    insert into account values ($1, $2, $3, $4, $5) on conflict (participant_id) do update set
+        partner = excluded.partner, verified = excluded.verified, same_identity = excluded.same_identity,
+        linked_at = excluded.linked_at
+    where account.linked_at < excluded.linked_at returning participant_id"""
+KEEP_ENROLLMENT = """
+    insert into enrollment values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning redeem_code"""
+ADMISSION = "select * from admission where participant_id = $1 for update"
+TRAININGS = "select price, purchased_at, ends_at, completed_at, rated_at from enrollment where participant_id = $1"
+COMPLETED = "update enrollment set completed_at = $2 where redeem_code = $1 and completed_at is null"
+RATED = "update enrollment set rated_at = $2 where redeem_code = $1 and rated_at is null"
+
+
+@registry(filter=of(upstream.WAVE_OPENED))
+async def open_wave(data: upstream.WaveOpened) -> None:
+    waves[data.wave] = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at)
+
+
+@requests(filter=of(upstream.PARTICIPANT_ADMITTED))
+async def admit(data: upstream.ParticipantAdmitted) -> None:
+    opened = open_identity(seals, data.identity, data.participant_id)
+    nik = opened.nik.reveal()
+    identity = Identity(nik, date.fromisoformat(opened.birth_date))
+    applicant = Applicant(data.participant_id, data.wave, identity, data.gender, data.admitted_at)
+    async with service.transaction() as connection:
+        free = await connection.fetchval(KEEP_NIK, index.digest(nik), data.participant_id) is not None
+        outcome = decide_admission(applicant, waves[data.wave], scheme, nik_is_free=free, places=1)
+        if isinstance(outcome, Admitted):
+            await _admit(connection, data, outcome, index.digest(nik))
+
+
+async def _admit(connection: Any, data: upstream.ParticipantAdmitted, outcome: Admitted, nik: bytes) -> None:
+    row = (data.participant_id, data.wave, outcome.balance, data.regency, data.admitted_at, nik)
+    if await connection.fetchval(KEEP_ADMISSION, *row) is None:
+        return
+    admitted = enrollment.ParticipantAdmitted(
+        participant_id=data.participant_id,
+        wave=data.wave,
+        scheme=outcome.scheme,
+        scheme_version=outcome.scheme_version,
+        gender=data.gender,
+        regency=data.regency,
+        dwelling=data.dwelling,
+        disability=data.disability,
+        balance=rupiah(outcome.balance),
+        identity_index=nik.hex(),
+        admitted_at=data.admitted_at,
+    )
+    await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.PARTICIPANT_ADMITTED, admitted)
+
+
+@requests(filter=of(upstream.ACCOUNT_LINKED))
+async def link_account(data: upstream.AccountLinked) -> None:
+    opened = open_participant_account(seals, data.account.sealed, data.participant_id)
+    async with service.transaction() as connection:
+        admission = await connection.fetchrow(ADMISSION, data.participant_id)
+        linked = enrollment.AccountLinked(
+            participant_id=data.participant_id,
+            partner=data.account.partner,
+            account=data.account.sealed,
+            verified=data.kyc == "verified",
+            same_identity=index.digest(opened.nik.reveal()) == admission["identity_index"],
+            linked_at=data.linked_at,
+        )
+        row = (data.participant_id, linked.partner, linked.verified, linked.same_identity, linked.linked_at)
+        if await connection.fetchval(KEEP_ACCOUNT, *row):
+            await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ACCOUNT_LINKED, linked)
+
+
+@requests(filter=of(upstream.TRAINING_PURCHASED))
+async def buy(data: upstream.TrainingPurchased) -> None:
+    ends_at = max(session.ends_at for session in data.sessions)
+    purchase = Purchase(data.mode, data.price.value, data.hours, data.class_size, data.purchased_at, ends_at)
+    async with service.transaction() as connection:
+        admission = await connection.fetchrow(ADMISSION, data.participant_id)
+        person = Participant(admission["regency"], admission["admitted_at"], admission["balance"])
+        trainings = [Training(*row) for row in await connection.fetch(TRAININGS, data.participant_id)]
+        if not isinstance(decide_purchase(purchase, person, trainings, scheme), Confirmed):
+            return
+        provider, course, price = data.provider_id, data.course_code, data.price.value
+        row = (data.redeem_code, data.participant_id, provider, course, price, data.purchased_at, ends_at)
+        if await connection.fetchval(KEEP_ENROLLMENT, *row):
+            said = confirmed_event(data, admission["wave"], scheme)
+            await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, said)
+
+
+@completions(filter=of(completion.COMPLETION_CONFIRMED))
+async def note_completion(data: completion.CompletionConfirmed) -> None:
+    async with service.transaction() as connection:
+        await connection.execute(COMPLETED, data.redeem_code, data.completed_at)
+
+
+@completions(filter=of(completion.TRAINING_RATED))
+async def note_rating(data: completion.TrainingRated) -> None:
+    async with service.transaction() as connection:
+        await connection.execute(RATED, data.redeem_code, data.rated_at)
+
+
+@registry
+async def others() -> None:
+    """Providers are not this service's concern."""
+
+
+if __name__ == "__main__":
+    service.run()

@@ -1,0 +1,206 @@
+"""Payment of the baseline: `python -m tests.benchmarks.baseline.payment`."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.payment.domain.reference import reference_of
+from services.payment.domain.right import kind_of
+from shared.contracts import completion, enrollment, partner, payment, upstream
+from shared.contracts.fields import rupiah
+from shared.contracts.sealed import KeyRing, open_participant_account, open_provider_account
+from shared.contracts.topics import PARTNERS, PROGRAMME_REGISTRY, disbursement_reports, disbursements
+from tests.benchmarks.baseline.service import (
+    COMPLETION_EVENTS,
+    ENROLLMENT_EVENTS,
+    PAYMENT_EVENTS,
+    Service,
+    of,
+    say,
+)
+
+ANSWER_WITHIN = timedelta(seconds=900)
+service = Service("baseline_payment")
+seals = KeyRing.load(service.keys / "programme.jwks.json")
+rings = {name: KeyRing.load(service.keys / f"{name}.jwks.json") for name in PARTNERS}
+reference_key = (service.keys / "reference.key").read_bytes()
+
+registry = service.subscriber(PROGRAMME_REGISTRY)
+enrollments = service.subscriber(ENROLLMENT_EVENTS)
+completions = service.subscriber(COMPLETION_EVENTS)
+reports = [service.subscriber(disbursement_reports(name)) for name in PARTNERS]
+
+KEEP_PROVIDER = "insert into provider values ($1, $2, $3) on conflict do nothing"
+KEEP_ACCOUNT = """
+    insert into account values ($1, $2, $3, $4, $5) on conflict (participant_id) do update set
+        partner = excluded.partner, account = excluded.account, payable = excluded.payable,
+        linked_at = excluded.linked_at
+    where account.linked_at < excluded.linked_at"""
+KEEP_ENROLLMENT = "insert into enrollment values ($1, $2, $3, $4, $5) on conflict do nothing"
+COMPLETED = "update enrollment set completed_at = coalesce(completed_at, $2) where redeem_code = $1 returning *"
+RATED = "update enrollment set rated_at = coalesce(rated_at, $2) where redeem_code = $1 returning *"
+EARLIER = "select exists (select from enrollment where participant_id = $1 and completed_at < $2)"
+PROVIDER = "select partner, account from provider where provider_id = $1"
+ACCOUNT = "select partner, account from account where participant_id = $1 and payable"
+KEEP_DISBURSEMENT = """
+    insert into disbursement values ($1, $2, $3, $4, $5, $6, 'instructed', $7, $8, $9)
+    on conflict do nothing returning redeem_code"""
+KEEP_ATTEMPT = "insert into attempt values ($1, $2, $3, $4, $5, $6)"
+KEEP_TRANSFER = "insert into transfer (wave, debit, credit, amount, reference, at) values ($1, $2, $3, $4, $5, $6)"
+DISBURSEMENT = """
+    select d.* from attempt a join disbursement d using (redeem_code, benefit) where a.reference = $1 for update"""
+REPORTED = {
+    "accepted": "update attempt set accepted_at = $2, partner_reference = $3 where reference = $1",
+    "settled": "update attempt set settled_at = $2, partner_reference = $3 where reference = $1",
+}
+CHANGED = "update disbursement set state = $3, changed_at = $4 where redeem_code = $1 and benefit = $2"
+SAID = {"accepted": payment.DISBURSEMENT_ACCEPTED, "settled": payment.DISBURSEMENT_SETTLED}
+
+
+@registry(filter=of(upstream.PROVIDER_REGISTERED))
+async def register(data: upstream.ProviderRegistered) -> None:
+    async with service.transaction() as connection:
+        await connection.execute(KEEP_PROVIDER, data.provider_id, data.account.partner, data.account.sealed)
+
+
+@registry
+async def others() -> None:
+    """Waves are not this service's concern."""
+
+
+@enrollments(filter=of(enrollment.ACCOUNT_LINKED))
+async def link_account(data: enrollment.AccountLinked) -> None:
+    payable = data.verified and data.same_identity
+    async with service.transaction() as connection:
+        await connection.execute(KEEP_ACCOUNT, data.participant_id, data.partner, data.account, payable, data.linked_at)
+
+
+@enrollments(filter=of(enrollment.ENROLLMENT_CONFIRMED))
+async def note_enrollment(data: enrollment.EnrollmentConfirmed) -> None:
+    benefits = json.dumps([benefit.model_dump() for benefit in data.benefits])
+    async with service.transaction() as connection:
+        await connection.execute(
+            KEEP_ENROLLMENT, data.redeem_code, data.participant_id, data.wave, data.provider_id, benefits
+        )
+
+
+@enrollments
+async def admissions() -> None:
+    """Admissions are not this service's concern."""
+
+
+@completions(filter=of(completion.COMPLETION_CONFIRMED))
+async def note_completion(data: completion.CompletionConfirmed) -> None:
+    async with service.transaction() as connection:
+        await _pay_what_is_due(connection, await connection.fetchrow(COMPLETED, data.redeem_code, data.completed_at))
+
+
+@completions(filter=of(completion.TRAINING_RATED))
+async def note_rating(data: completion.TrainingRated) -> None:
+    async with service.transaction() as connection:
+        await _pay_what_is_due(connection, await connection.fetchrow(RATED, data.redeem_code, data.rated_at))
+
+
+async def _pay_what_is_due(connection: Any, training: Any) -> None:
+    """A training not yet known is a failure: the message comes again. What is paid already is there already."""
+    if training["completed_at"] is None:
+        return
+    for benefit in map(enrollment.Benefit.model_validate, json.loads(training["benefits"])):
+        if benefit.milestone == "rated" and training["rated_at"] is None:
+            continue
+        first = (training["participant_id"], training["completed_at"])
+        if benefit.first_training_only and await connection.fetchval(EARLIER, *first):
+            continue
+        await _instruct(connection, training, benefit)
+
+
+async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit) -> None:
+    code, person, now = training["redeem_code"], training["participant_id"], datetime.now(UTC)
+    reference = reference_of(
+        reference_key,
+        0,
+        programme="baseline",
+        participant_id=person,
+        redeem_code=code,
+        benefit=benefit.benefit,
+        attempt=1,
+    )
+    name, number = await _account_of(connection, training, benefit)
+    amount, kind = benefit.amount.value, kind_of(benefit.benefit)
+    row = (code, benefit.benefit, person, training["wave"], benefit.payee, amount, reference, name, now)
+    if not await connection.fetchval(KEEP_DISBURSEMENT, *row):
+        return
+    account, answer_by = rings[name].seal({"sub": reference, "number": number}), now + ANSWER_WITHIN
+    await connection.execute(KEEP_ATTEMPT, reference, code, benefit.benefit, account, now, answer_by)
+    await _post(connection, training["wave"], f"clearing:{name}", f"reserved:{kind}", amount, reference)
+    said = payment.Disbursement(
+        participant_id=person,
+        redeem_code=code,
+        wave=training["wave"],
+        benefit=benefit.benefit,
+        reference=reference,
+        partner=name,
+        amount=benefit.amount,
+        attempt=1,
+        reason=None,
+    )
+    await say(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_SCHEDULED, said)
+    await say(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_INSTRUCTED, said)
+    instruction = payment.Instruction(
+        reference=reference,
+        amount=benefit.amount,
+        benefit=kind,
+        payee=payment.Payee(kind=benefit.payee, account=account),
+        purpose=f"training {kind}",
+        instructed_at=now,
+        answer_by=answer_by,
+    )
+    await say(connection, disbursements(name), reference, payment.INSTRUCTION, instruction)
+
+
+async def _account_of(connection: Any, training: Any, benefit: enrollment.Benefit) -> tuple[Any, str]:
+    """Partner and account number of whom it is for."""
+    if benefit.payee == "provider":
+        row = await connection.fetchrow(PROVIDER, training["provider_id"])
+        return row["partner"], open_provider_account(seals, row["account"], training["provider_id"]).number.reveal()
+    row = await connection.fetchrow(ACCOUNT, training["participant_id"])
+    return row["partner"], open_participant_account(seals, row["account"], training["participant_id"]).number.reveal()
+
+
+async def take_report(data: partner.DisbursementReported) -> None:
+    """The first of each status counts; amounts must agree; what is settled stays so."""
+    async with service.transaction() as connection:
+        known = await connection.fetchrow(DISBURSEMENT, data.reference)
+        stale = known["state"] in (data.status, "settled")
+        if stale or known["amount"] != data.amount.value or data.status == "rejected":
+            return
+        now, right = datetime.now(UTC), (known["redeem_code"], known["benefit"])
+        await connection.execute(REPORTED[data.status], data.reference, now, data.partner_reference)
+        await connection.execute(CHANGED, *right, data.status, now)
+        if data.status == "settled":
+            debit, credit = f"paid:{kind_of(known['benefit'])}", f"clearing:{known['partner']}"
+            await _post(connection, known["wave"], debit, credit, known["amount"], data.reference)
+        said = payment.Disbursement(
+            participant_id=known["participant_id"],
+            redeem_code=known["redeem_code"],
+            wave=known["wave"],
+            benefit=known["benefit"],
+            reference=data.reference,
+            partner=known["partner"],
+            amount=rupiah(known["amount"]),
+            attempt=1,
+            reason=None,
+        )
+        await say(connection, PAYMENT_EVENTS, said.participant_id, SAID[data.status], said)
+
+
+for subscriber in reports:
+    subscriber(take_report)
+
+
+async def _post(connection: Any, wave: str, debit: str, credit: str, amount: int, reference: str) -> None:
+    await connection.execute(KEEP_TRANSFER, wave, debit, credit, amount, reference, datetime.now(UTC))
+
+
+if __name__ == "__main__":
+    service.run()

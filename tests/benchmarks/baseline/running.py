@@ -1,0 +1,121 @@
+"""Runs the baseline beside the journey benchmark: on the same Kafka and Postgres, with Salur's services stopped."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.local.paths import ROOT
+from deploy.local.processes import Process
+from deploy.local.topics import create_topics
+from deploy.simulation.people import Person
+from shared.contracts.topics import (
+    ENROLLMENT_REQUESTS,
+    LANES,
+    PARTNERS,
+    TRAINING_EVIDENCE,
+    Topic,
+    disbursement_reports,
+)
+from tests.benchmarks.baseline.service import (
+    BOOTSTRAP,
+    COMPLETION_EVENTS,
+    ENROLLMENT_EVENTS,
+    KEYS,
+    OUTBOX,
+    PAYMENT_EVENTS,
+    POSTGRES,
+    READY,
+    WORKERS,
+)
+from tests.benchmarks.course import Track, run
+from tests.benchmarks.meter import processes_of
+from tests.benchmarks.stage import Result, Stage, differences, number_of
+
+SERVICES = ("enrollment", "completion", "payment")
+SETTLED = "select count(*) from baseline_payment.disbursement where state = 'settled'"
+PORTION, IN_FLIGHT = 100, 1_000
+DEFAULT_WORKERS = 4
+# What stands there before the baseline begins was Salur's own load.
+ALREADY_READ = (
+    ("baseline_enrollment", ENROLLMENT_REQUESTS),
+    ("baseline_completion", TRAINING_EVIDENCE),
+    *(("baseline_payment", disbursement_reports(name)) for name in PARTNERS),
+)
+
+
+async def measure_baseline(stage: Stage, people: list[Person], paid_before: set[str], breaches: list[str]) -> Result:
+    """The same journeys for other people; what they were paid wrongly is added to `breaches`."""
+    for service in stage.installation.services.values():
+        await asyncio.to_thread(service.stop)
+    await _prepare(stage)
+    processes = await asyncio.to_thread(_start, stage)
+    try:
+        others = {name: one for name, one in processes_of(stage.installation).items() if name not in SERVICES}
+        track = Track(processes | others, SETTLED, PORTION, IN_FLIGHT)
+        done = await run(stage, track, people, "baseline")
+        paid = [payment for payment in stage.ledgers() if payment.reference not in paid_before]
+        breaches += [f"baseline: {one}" for one in differences(paid, people)]
+    finally:
+        for process in processes.values():
+            await asyncio.to_thread(process.stop)
+    figures = done.figures() | {"workers": number_of(WORKERS, DEFAULT_WORKERS)}
+    return {"baseline_journeys_per_second": done.per_second, "baseline": figures}
+
+
+async def _prepare(stage: Stage) -> None:
+    """Tables, topics of its own, and groups that stand behind what was sent before."""
+    await stage.connection.execute(Path(__file__).with_name("schema.sql").read_text())
+    for service in SERVICES:
+        await stage.connection.execute(f"set search_path = baseline_{service}; {OUTBOX}; reset search_path")
+    bootstrap = stage.installation.kafka.bootstrap
+    own = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS)
+    await create_topics(bootstrap, [Topic(name, LANES, internal=True) for name in own])
+    for service, topic in ALREADY_READ:
+        await _stand_behind(bootstrap, f"{service}.{topic}", topic)
+
+
+async def _stand_behind(bootstrap: str, group: str, topic: str) -> None:
+    places = [TopicPartition(topic, lane) for lane in range(LANES)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        await consumer.commit(await consumer.end_offsets(places))
+    finally:
+        await consumer.stop()
+
+
+def _start(stage: Stage) -> dict[str, Process]:
+    """Its three services, each a process of its own; returns when all of them consume."""
+    folder, processes = stage.installation.folder / "baseline", {}
+    for name in SERVICES:
+        processes[name] = Process.start(
+            name,
+            [sys.executable, "-m", f"tests.benchmarks.baseline.{name}"],
+            log=folder / f"{name}.log",
+            environment=_environment(stage, folder / f"{name}.ready"),
+            folder=ROOT,
+        )
+    try:
+        for name, process in processes.items():
+            process.wait_until((folder / f"{name}.ready").exists, seconds=60)
+    except BaseException:
+        for process in processes.values():
+            process.kill()
+        raise
+    return processes
+
+
+def _environment(stage: Stage, ready: Path) -> Mapping[str, str]:
+    return {
+        **os.environ,
+        READY: str(ready),
+        BOOTSTRAP: stage.installation.kafka.bootstrap,
+        POSTGRES: stage.installation.postgres_url,
+        KEYS: str(stage.installation.keys),
+        WORKERS: str(number_of(WORKERS, DEFAULT_WORKERS)),
+    }

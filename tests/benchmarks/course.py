@@ -1,0 +1,131 @@
+"""One run: journeys are packed, sent as fast as they become whole, and watched until the last one is."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asyncpg import Connection
+
+from deploy.local.processes import Process
+from deploy.simulation.load import PORTION, Portion, pour, prepare
+from deploy.simulation.people import Person
+from tests.benchmarks.meter import Reading, read_meters, resident_megabytes
+from tests.benchmarks.stage import Result, Stage, say
+
+STUCK_AFTER_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.05
+SAY_EVERY_SECONDS = 2.0
+# Journeys begun and not yet whole: as much as keeps everybody busy, and no more than the system has to hold anyway.
+IN_FLIGHT = 4000
+SETTLED = "select coalesce(sum(disbursements), 0)::bigint from payment.tally where state = 'settled'"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: its journeys, its seconds, the meters before and after, the memory at its end."""
+
+    journeys: int
+    seconds: float
+    before: Reading
+    after: Reading
+    resident_mb: Mapping[str, float]
+
+    @property
+    def per_second(self) -> float:
+        return round(self.journeys / self.seconds, 1)
+
+    def per_journey(self, before: float, after: float) -> float:
+        return round((after - before) / self.journeys, 1)
+
+    @property
+    def cpu_us(self) -> dict[str, float]:
+        spent = self.after.cpu_seconds
+        return {name: self.per_journey(self.before.cpu_seconds[name] * 1e6, spent[name] * 1e6) for name in spent}
+
+    def figures(self) -> Result:
+        return {
+            "journeys": self.journeys,
+            "seconds": round(self.seconds, 3),
+            "journeys_per_second": self.per_second,
+            "cpu_us_per_journey": self.cpu_us,
+            "rss_mb": dict(self.resident_mb),
+            "wal_bytes_per_journey": self.per_journey(self.before.wal_bytes, self.after.wal_bytes),
+            "disk_bytes_per_journey": self.per_journey(self.before.disk_bytes, self.after.disk_bytes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is to be loaded and watched: `settled` is a query for the number of disbursements settled so far."""
+
+    processes: Mapping[str, Process]
+    settled: str = SETTLED
+    portion: int = PORTION
+    in_flight: int = IN_FLIGHT
+
+
+async def run(stage: Stage, track: Track, people: list[Person], label: str) -> Run:
+    """Raises TimeoutError when nothing more becomes whole for a minute."""
+    portions = await pack(stage, people, track.portion, label)
+    progress = Progress(stage.connection, track.settled, label)
+    before = await read_meters(track.processes, stage.connection)
+    await progress.start()
+    started = time.monotonic()
+    pouring = asyncio.create_task(
+        pour(stage.producer, portions, done=lambda: progress.journeys, in_flight=track.in_flight)
+    )
+    try:
+        await progress.until(len(people))
+        seconds = time.monotonic() - started
+    finally:
+        pouring.cancel()
+    after = await read_meters(track.processes, stage.connection)
+    done = Run(len(people), seconds, before, after, resident_megabytes(track.processes))
+    say(f"\r  {label}: {done.per_second:,} journeys/s, cpu us per journey {done.cpu_us}")
+    return done
+
+
+async def pack(stage: Stage, people: list[Person], portion: int, label: str) -> list[Portion]:
+    """All records ready to be sent; the clock does not run yet."""
+    portions: list[Portion] = []
+    for one in prepare(stage.producer, stage.keys, people, portion=portion):
+        portions.append(one)
+        say(f"\r  {label}: packed {sum(len(p.people) for p in portions):,}", end="")
+        await asyncio.sleep(0)
+    # So much that never changes need not be looked through by the collector while the clock runs.
+    gc.freeze()
+    return portions
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many journeys are whole: two disbursements each, beyond those that were settled already."""
+
+    connection: Connection
+    settled: str
+    label: str
+    journeys: int = 0
+    _already: int = field(default=0, init=False)
+    _said: float = field(default=0.0, init=False)
+
+    async def start(self) -> None:
+        self._already = await self.connection.fetchval(self.settled)
+
+    async def until(self, wanted: int) -> None:
+        """Raises TimeoutError when nothing more becomes whole for a minute."""
+        last, since = -1, time.monotonic()
+        while self.journeys < wanted:
+            self.journeys = (await self.connection.fetchval(self.settled) - self._already) // 2
+            if self.journeys != last:
+                last, since = self.journeys, time.monotonic()
+            if time.monotonic() - since > STUCK_AFTER_SECONDS:
+                raise TimeoutError(f"stuck at {self.journeys} of {wanted} journeys")
+            self._show(wanted)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _show(self, wanted: int) -> None:
+        if time.monotonic() - self._said > SAY_EVERY_SECONDS:
+            self._said = time.monotonic()
+            say(f"\r  {self.label}: {self.journeys:,} of {wanted:,} journeys ", end="")

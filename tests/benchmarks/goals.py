@@ -1,0 +1,51 @@
+"""The bars that figures are held against. A bar that is missed is said, and fails nothing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.benchmarks.stage import Result, say
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`figure` reads a number from a result; it must be at least the bar, or at most if `at_most`."""
+
+    name: str
+    bar: float
+    figure: Callable[[Result], float | None]
+    at_most: bool = False
+
+    def reached(self, figure: float) -> bool:
+        return figure <= self.bar if self.at_most else figure >= self.bar
+
+
+SERVICES = ("enrollment", "completion", "payment")
+JOURNEY = (
+    Goal("journeys a second", 2_000, lambda found: found["journeys_per_second"]),
+    Goal("times the baseline", 10, lambda found: found.get("times_the_baseline")),
+    Goal("MB of the largest service", 250, lambda found: max(found["rss_mb"][name] for name in SERVICES), at_most=True),
+    Goal("bytes of WAL a journey", 7_000, lambda found: found["wal_bytes_per_journey"], at_most=True),
+    Goal("bytes on disk a journey", 4_500, lambda found: found["disk_bytes_per_journey"], at_most=True),
+)
+LATENCY = (
+    Goal("ms at p99, 1,000 journeys/s", 100, lambda found: _p99(found, "1000"), at_most=True),
+    Goal("ms at p99, idle", 30, lambda found: _p99(found, "idle"), at_most=True),
+)
+
+
+def _p99(result: Result, offered: str) -> float | None:
+    found: float | None = result["offered"].get(offered, {}).get("p99_ms")
+    return found
+
+
+def against(goals: Iterable[Goal], result: Result) -> list[Result]:
+    """Each goal that could be measured, said and written down."""
+    found = []
+    for goal in goals:
+        if (figure := goal.figure(result)) is None:
+            continue
+        reached = goal.reached(figure)
+        word = "reached" if reached else "missed"
+        say(f"  {goal.name}: {figure:,g}, {'at most' if goal.at_most else 'at least'} {goal.bar:,g}: {word}")
+        found.append({"goal": goal.name, "bar": goal.bar, "figure": figure, "reached": reached})
+    return found

@@ -1,0 +1,157 @@
+"""Where a benchmark takes place: an installation of its own, what is needed to load it, and where the figures go."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from asyncpg import Connection
+
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT, VAR
+from deploy.simulation.load import open_the_programme
+from deploy.simulation.partner import Payment, read_ledger
+from deploy.simulation.people import STORY_ENDS_AT, Person
+from deploy.simulation.seals import Seals
+from shared.contracts.topics import PARTNERS
+from tests.benchmarks.meter import versions
+
+INCENTIVE = 600_000
+STOPPED = 130
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An installation that runs, a connection to its database as superuser, and a producer."""
+
+    installation: Installation
+    connection: Connection
+    producer: AIOKafkaProducer
+    keys: Seals
+    seed: int
+
+    async def open(self, people: int) -> None:
+        """The wave, the providers, and money enough for so many people."""
+        await open_the_programme(self.producer, self.keys, people, self.seed)
+
+    async def surroundings(self) -> Result:
+        """What a figure depends on besides the code."""
+        return {
+            "cores": os.cpu_count(),
+            "versions": await versions(self.connection),
+            "fsync": await self.connection.fetchval("show fsync"),
+            "synchronous_commit": await self.connection.fetchval("show synchronous_commit"),
+            "seed": self.seed,
+        }
+
+    async def restart_services(self, settings: Mapping[str, str] | None = None) -> None:
+        """One after the other, with these settings on top of what they have."""
+        for service in self.installation.services.values():
+            service.environment.update(settings or {})
+            await asyncio.to_thread(service.restart)
+
+    async def verify(self) -> list[str]:
+        """What each service's own checks found."""
+        return await asyncio.to_thread(_verify, self.installation)
+
+    def ledgers(self) -> list[Payment]:
+        """All that the partners ever paid."""
+        folder = self.installation.folder / "ledgers"
+        return [payment for partner in PARTNERS for payment in read_ledger(folder / f"{partner}.jsonl")]
+
+
+def differences(paid: Sequence[Payment], people: Sequence[Person]) -> list[str]:
+    """What partners paid, against what these people and their providers had to get."""
+    fees = Counter(payment.amount for payment in paid if payment.benefit == "fee")
+    incentives = Counter((payment.account, payment.amount) for payment in paid if payment.benefit == "incentive")
+    found = []
+    if fees != Counter(person.price for person in people):
+        found.append("the fees paid are not the prices of the trainings")
+    if incentives != Counter((person.account, INCENTIVE) for person in people):
+        found.append("the incentives paid are not one to each person")
+    return found
+
+
+def benchmark(
+    name: str, measure: Callable[[Stage], Awaitable[Result]], settings: Mapping[str, str] | None = None
+) -> int:
+    """Runs it in an installation of its own, and answers the exit code: whether the invariants hold. A goal that was
+    missed is said, and fails nothing. Ctrl-C and SIGTERM end everything that was started.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix="salur-bench-") as folder:
+            installation = Installation(Path(folder), settings=settings, progress=say)
+            installation.set_clock(STORY_ENDS_AT)
+            with installation:
+                installation.start_partners()
+                result = asyncio.run(_measure(installation, measure))
+    except KeyboardInterrupt:
+        say("stopped; nothing was measured")
+        return STOPPED
+    write_result(name, result)
+    return 0 if result["invariants_hold"] else 1
+
+
+def write_result(name: str, result: Result) -> None:
+    target = VAR / "bench" / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(result, indent=2) + "\n")
+    say(f"figures: {target}")
+
+
+def number_of(name: str, default: int) -> int:
+    """A number that the environment may set."""
+    return int(os.environ.get(name, default))
+
+
+def say(line: str, end: str = "\n") -> None:
+    sys.stdout.write(f"{line}{end}")
+    sys.stdout.flush()
+
+
+async def _measure(installation: Installation, measure: Callable[[Stage], Awaitable[Result]]) -> Result:
+    async with _stage(installation) as stage:
+        return await measure(stage)
+
+
+@asynccontextmanager
+async def _stage(installation: Installation) -> AsyncIterator[Stage]:
+    connection = await asyncpg.connect(installation.postgres_url)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=installation.kafka.bootstrap, acks="all", enable_idempotence=True, max_batch_size=1 << 20
+    )
+    await producer.start()
+    try:
+        seals = Seals.load(installation.keys / "programme.jwks.json")
+        yield Stage(installation, connection, producer, seals, number_of("SEED", 7))
+    finally:
+        await producer.stop()
+        await connection.close()
+
+
+def _verify(installation: Installation) -> list[str]:
+    breaches = []
+    for service in installation.services.values():
+        done = subprocess.run(
+            service.command("verify"), cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            breaches.append(f"{service.name}: {done.stdout}{done.stderr}")
+    return breaches
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
