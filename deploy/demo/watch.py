@@ -30,8 +30,13 @@ class Seen:
     amounts: dict[Right, int] = field(default_factory=dict)
     references: dict[str, Right] = field(default_factory=dict)
     held_for: Counter[str] = field(default_factory=Counter)
-    parked: Counter[str] = field(default_factory=Counter)
+    parked_at: dict[tuple[str, int, int], str] = field(default_factory=dict)
     news: int = 0
+
+    @property
+    def parked(self) -> Counter[str]:
+        """Records parked, by reason. After a restore the same record may be pointed out once more."""
+        return Counter(self.parked_at.values())
 
     def count(self, benefit: str, state: str) -> int:
         return sum(1 for (_, of), now in self.states.items() if of == benefit and now == state)
@@ -91,7 +96,7 @@ def note(seen: Seen, kind: str, data: Mapping[str, Any]) -> None:
         case "completion", "completion_rejected":
             seen.given_up[data["redeem_code"]] = data["reason"]
         case _, "record_parked":
-            seen.parked[data["reason"]] += 1
+            seen.parked_at[(data["topic"], data["partition"], data["offset"])] = data["reason"]
         case "payment", _:
             _note_payment(seen, name.removeprefix("disbursement_"), data)
 

@@ -51,7 +51,7 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    seen = Seen(parked=Counter(PARKED))
+    seen = Seen(parked_at={("", 0, number): reason for number, reason in enumerate(Counter(PARKED).elements())})
     world = World(seen, [])
     for person in COHORT:
         if reason := REFUSED_FOR.get(person.fate):
@@ -152,11 +152,11 @@ def _invent_a_right(seen: Seen) -> None:
 
 
 def _park_too_much(seen: Seen) -> None:
-    seen.parked["conflict"] += 1
+    seen.parked_at[("", 0, -1)] = "conflict"
 
 
 def _park_too_little(seen: Seen) -> None:
-    seen.parked["out_of_window"] -= 1
+    del seen.parked_at[next(place for place, reason in seen.parked_at.items() if reason == "out_of_window")]
 
 
 @pytest.mark.parametrize(
