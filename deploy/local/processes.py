@@ -97,6 +97,10 @@ class Process:
         return _runs(self._process)
 
     @property
+    def frozen(self) -> bool:
+        return bool(self._process.status() == psutil.STATUS_STOPPED)
+
+    @property
     def resident_bytes(self) -> int:
         return int(self._process.memory_info().rss)
 

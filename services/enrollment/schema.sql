@@ -194,6 +194,13 @@ create table publication (
 );
 comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
 
+create table replica (
+    name  text   not null,
+    since bigint not null,
+    constraint replica_pkey PRIMARY KEY (name)
+);
+comment on table replica is 'Which process runs under a name: the one that came last. An earlier one that wakes up ends itself.';
+
 create table sequence (
     topic         text     not null,
     lane          smallint not null,

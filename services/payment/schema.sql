@@ -274,6 +274,13 @@ create table purse (
 );
 comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects.';
 
+create table replica (
+    name  text   not null,
+    since bigint not null,
+    constraint replica_pkey PRIMARY KEY (name)
+);
+comment on table replica is 'Which process runs under a name: the one that came last. An earlier one that wakes up ends itself.';
+
 create table sequence (
     topic         text     not null,
     lane          smallint not null,

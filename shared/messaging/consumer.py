@@ -20,6 +20,8 @@ CONSUMER_SETTINGS: Mapping[str, Any] = {
     "heartbeat_interval_ms": 3_000,
     "rebalance_timeout_ms": 60_000,
     "max_poll_interval_ms": 3_600_000,
+    # A topic that is deleted and made again leaves the assignment, and comes back when the metadata are read anew.
+    "metadata_max_age_ms": 10_000,
     "fetch_max_wait_ms": 50,
     "max_partition_fetch_bytes": 1 << 20,
 }
@@ -60,6 +62,13 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         }
         self._reached |= {TopicPartition(*place): records[-1].offset + 1 for place, records in fetched.items()}
         return fetched
+
+    async def stop(self) -> None:
+        # A static member does not leave by itself: its lanes would stand still until its session ends. One that is
+        # killed keeps its name, and has its lanes at once when it comes back.
+        if self._coordinator is not None:
+            self._coordinator._group_instance_id = None  # noqa: SLF001
+        await super().stop()
 
     def reached(self, place: TopicPartition) -> int | None:
         """The offset after the last record that was handed out; None when nothing was sought or read yet."""

@@ -28,7 +28,6 @@ from shared.messaging.topics import Topics
 
 LOG = structlog.get_logger()
 COMMIT_EVERY_SECONDS = 0.4
-LOOK_EVERY_SECONDS = 60.0
 READY_AT_ONCE = 500
 
 
@@ -67,7 +66,7 @@ class Engine:
     async def start(self) -> None:
         """Starts everything but the broker. Returns at once; Postgres may be away and come later."""
         sweeping = self._every(self._plan.sweep_every_seconds, "sweep", self._sweep)
-        looking = self._every(LOOK_EVERY_SECONDS, "look", self._look)
+        looking = self._every(self._plan.look_every_seconds, "look", self._look)
         committing = self._every(COMMIT_EVERY_SECONDS, "commit", self._commit_offsets)
         for work in (self._holding.run(), self._publisher.run(), sweeping, looking, committing):
             self._tasks.append(asyncio.create_task(work))

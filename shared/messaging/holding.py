@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 
 import structlog
@@ -12,7 +13,7 @@ from shared.messaging import adoption, anchor
 from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.intake import Intake
-from shared.messaging.lane import insert_rows
+from shared.messaging.lane import QUERIES, insert_rows
 from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
@@ -20,6 +21,10 @@ from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms, Transaction
 
 LOG = structlog.get_logger()
+
+
+class Superseded(Exception):
+    """Another process has been started under this one's name."""
 
 
 class Holding:
@@ -39,6 +44,7 @@ class Holding:
         self._publisher = publisher
         self._status = status
         self._wanted = asyncio.Event()
+        self._since: int | None = None
 
     @property
     def anchored(self) -> bool:
@@ -62,13 +68,20 @@ class Holding:
         self.lanes = self._publisher.lanes = frozenset()
 
     async def run(self) -> None:
-        """Anchors whenever it is asked to, until cancelled; trouble is tried again."""
+        """Anchors whenever it is asked to, until cancelled; trouble is tried again.
+
+        A process whose name was taken over asks itself to end: two of one name would take the lanes from each other
+        for ever.
+        """
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
                 await self._anchor()
                 self._status.note_recovery()
+            except Superseded:
+                signal.raise_signal(signal.SIGTERM)
+                return
             except Exception as error:  # noqa: BLE001 - nothing is read until it succeeds
                 self._status.note_outage("anchoring", error)
                 with contextlib.suppress(Exception):
@@ -78,6 +91,7 @@ class Holding:
 
     async def _anchor(self) -> None:
         session = await self._open_session()
+        await self._keep_name(session)
         consumer = self.consumer
         if consumer is None:
             return
@@ -121,9 +135,19 @@ class Holding:
             wait_at_most=self._plan.wait_at_most,
             waiting_per_key=self._plan.waiting_per_key,
         )
-        self.session = Session(connection, terms, self._intake, lambda: time.time_ns() // 1000)
+        self.session = Session(connection, terms, self._intake, real_microseconds)
         self.backlog.forget()
         return self.session
+
+    async def _keep_name(self, session: Session) -> None:
+        async with session.alone() as connection:
+            if self._since is None:
+                self._since = await connection.fetchval(
+                    QUERIES["enter_replica"], self._plan.replica, real_microseconds()
+                )
+            elif self._since != await connection.fetchval(QUERIES["confirm_replica"], self._plan.replica, self._since):
+                LOG.error("superseded", replica=self._plan.replica)
+                raise Superseded
 
     async def _adopt(self, session: Session, lanes: frozenset[int]) -> None:
         async with session.alone() as connection:
@@ -154,3 +178,8 @@ class Holding:
             assigned = self.consumer.assignment()
             self.consumer.resume(*(place for place in self.held_back if place in assigned))
         self.held_back.clear()
+
+
+def real_microseconds() -> int:
+    """Real time, whatever the programme's clock says: eras and names only have to grow."""
+    return time.time_ns() // 1000

@@ -57,6 +57,7 @@ class Plan:
     vault: KeyRing
     batch_records: int = 3000
     sweep_every_seconds: float = 5.0
+    look_every_seconds: float = 60.0
     wait_at_most: timedelta = timedelta(hours=24)
     waiting_per_key: int = 1000
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))

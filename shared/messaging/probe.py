@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-POINTS = ("before_commit", "after_commit", "after_publish", "after_note", "before_kafka_commit")
+POINTS = (
+    "before_begin",
+    "before_commit",
+    "after_commit",
+    "in_publish",
+    "after_publish",
+    "after_note",
+    "before_kafka_commit",
+)
 
 _listeners: list[Callable[[str], None]] = []
 

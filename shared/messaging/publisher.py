@@ -28,10 +28,11 @@ MakeProducer = Callable[[], AIOKafkaProducer]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The last acknowledged record of a topic and lane: its sequence, offset and id."""
+    """What was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id."""
 
     topic: str
     lane: int
+    began: int
     sequence: int
     offset: int
     id: str
@@ -102,6 +103,7 @@ class Publisher:
         batches = [(row, await self._pages(connection, row)) for row in behind]
         sent = await asyncio.gather(*(self._send(producer, pages, row["published"] + 1) for row, pages in batches))
         reach("after_publish")
+        await self._doubt(connection, behind, sent)
         await self._note(connection, [s for s in sent if s is not None])
         reach("after_note")
         return True
@@ -150,18 +152,29 @@ class Publisher:
                 while builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
                     if builder.record_count() == 0:
                         raise ValueError(f"an event larger than a batch: {page.identity(sequence)}")
-                    sent = await self._deliver(producer, builder, page, last)
+                    sent = await self._deliver(producer, builder, page, last, sent)
                     builder = producer.create_batch()
                 last = (sequence, page.identity(sequence))
         if builder.record_count():
-            sent = await self._deliver(producer, builder, pages[-1], last)
+            sent = await self._deliver(producer, builder, pages[-1], last, sent)
         return sent
 
-    async def _deliver(self, producer: AIOKafkaProducer, builder: object, page: Page, last: tuple[int, str]) -> Sent:
+    async def _deliver(
+        self, producer: AIOKafkaProducer, builder: object, page: Page, last: tuple[int, str], before: Sent | None
+    ) -> Sent:
         count = builder.record_count()  # type: ignore[attr-defined]
         async with asyncio.timeout(SEND_SECONDS):
-            metadata = await (await producer.send_batch(builder, page.topic, partition=page.lane))
-        return Sent(page.topic, page.lane, last[0], metadata.offset + count - 1, last[1])
+            sending = await producer.send_batch(builder, page.topic, partition=page.lane)
+            reach("in_publish")
+            metadata = await sending
+        began = before.began if before else metadata.offset
+        return Sent(page.topic, page.lane, began, last[0], metadata.offset + count - 1, last[1])
+
+    async def _doubt(self, connection: Connection, rows: Sequence[Record], sent: Sequence[Sent | None]) -> None:
+        """A record that comes to stand before the one noted last: the topic was emptied since, and must be filled."""
+        for row, now in zip(rows, sent, strict=True):
+            if now is not None and row["mark_offset"] is not None and now.began <= row["mark_offset"]:
+                await connection.execute(QUERIES["ask_to_say_again"], row["topic"], row["lane"], 1)
 
     async def _note(self, connection: Connection, sent: Sequence[Sent]) -> None:
         await connection.execute(

@@ -18,6 +18,7 @@ from shared.messaging.lane import QUERIES
 from shared.messaging.lane import stop as stop_lane
 from shared.messaging.plan import BatchReport, EngineStatus, Plan
 from shared.messaging.position import PositionMoved
+from shared.messaging.probe import reach
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
 from shared.messaging.topics import record_of
@@ -86,6 +87,7 @@ class Reader:
             nonlocal sifted
             sifted = await handle(tx, self._intake, batch)
 
+        reach("before_begin")
         pages = await session.transact(
             batch.lanes(), body, now=now, read_through=self._holding.backlog.read_through, hand_over=hand_over
         )

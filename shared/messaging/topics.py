@@ -38,9 +38,11 @@ class Topics:
 
     async def close(self) -> None:
         """Lets go of the consumer; one that does not end in time, its broker being away, is left to itself."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await _stop(consumer)
+        # Not under a question that is being asked: it would wait for its answer until its time is up.
+        async with self._one_at_a_time:
+            consumer, self._consumer = self._consumer, None
+            if consumer is not None:
+                await _stop(consumer)
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:

@@ -122,6 +122,7 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics) -> Plan:
         vault=KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json"),
         batch_records=settings.batch_records,
         sweep_every_seconds=settings.sweep_every_seconds,
+        look_every_seconds=settings.look_every_seconds,
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
         waiting_per_key=settings.waiting_per_key,
         retention=Retention(

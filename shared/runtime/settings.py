@@ -29,6 +29,7 @@ class ServiceSettings(BaseSettings):
     replica: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")
     batch_records: int = Field(default=3000, ge=1, le=10_000)
     sweep_every_seconds: float = Field(default=5.0, gt=0, le=60)
+    look_every_seconds: float = Field(default=60.0, gt=0, le=3600)
     wait_at_most_seconds: int = Field(default=86_400, ge=1)
     waiting_per_key: int = Field(default=1000, ge=1, le=100_000)
     page_retention_days: int = Field(default=42, ge=1)

@@ -1,4 +1,4 @@
-"""Runs a service that kills itself at a named point: `python -m tests.faults.armed payment after_commit`.
+"""Runs a service that is struck at a named point: `python -m tests.faults.armed payment after_commit SIGKILL`.
 
 The points are reached in production too, where nobody listens.
 """
@@ -11,18 +11,22 @@ import sys
 from shared.messaging import probe
 
 
-def arm(point: str) -> None:
-    """The process dies when the point is reached for the first time: how many batches follow is left to chance."""
+def arm(point: str, blow: signal.Signals) -> None:
+    """The process gets the signal when the point is reached for the first time: whether it is ever reached again is
+    left to chance."""
+    struck = False
 
     def listen(here: str) -> None:
-        if here == point:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal struck
+        if here == point and not struck:
+            struck = True
+            os.kill(os.getpid(), blow)
 
     probe.listen(listen)
 
 
 if __name__ == "__main__":
-    service, point = sys.argv[1:]
-    arm(point)
+    service, point, blow = sys.argv[1:]
+    arm(point, signal.Signals[blow])
     sys.argv = [service, "run"]
     runpy.run_module(f"services.{service}", run_name="__main__", alter_sys=True)

@@ -15,7 +15,8 @@ from deploy.local.installation import Installation
 from deploy.simulation.people import STORY_ENDS_AT
 from tests.faults.world import World
 
-QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
+SERVICES = ("ENROLLMENT", "COMPLETION", "PAYMENT")
+QUICK = {f"{service}_{name}": "0.5" for service in SERVICES for name in ("SWEEP_EVERY_SECONDS", "LOOK_EVERY_SECONDS")}
 PARTNERS = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 
 

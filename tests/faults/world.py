@@ -2,22 +2,28 @@
 
 import asyncio
 import random
+import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 
 from deploy.demo.audit import Judgement, finished, judge
 from deploy.demo.watch import Watcher
 from deploy.local.installation import Installation
 from deploy.local.paths import ROOT
 from deploy.local.processes import Process
+from deploy.local.topics import create_topics
 from deploy.simulation.partner import read_ledger
 from deploy.simulation.people import Fate, Person, cohort
 from deploy.simulation.sending import Letter, letter, repeated_and_shuffled, send
@@ -83,6 +89,12 @@ class World:
         except TimeoutError:
             raise AssertionError(f"did not come true in {DEADLINE_SECONDS} s: {what}") from None
 
+    async def until_ended(self, process: Process) -> None:
+        async def ended() -> bool:
+            return not process.alive
+
+        await self.until(ended, f"{process.name} has ended")
+
     async def in_order(self) -> None:
         """Everything that must come has come, nothing else has, and every invariant holds."""
 
@@ -94,13 +106,13 @@ class World:
         except AssertionError as error:
             raise AssertionError(f"{error}: {list(self._judge().wrongs)[:8]}") from None
         judgement = self._judge()
-        assert (judgement.doubles, judgement.losses, list(judgement.wrongs)) == (0, 0, [])
+        verdict = (judgement.doubles, judgement.losses, list(judgement.wrongs)[:8])
+        assert verdict == (0, 0, []), verdict
         await self.until(self._all_published, "everything said is in Kafka")
         breaches = await breaches_of_topics(self.installation)
         assert not breaches, breaches[:8]
-        for name in self.installation.services:
-            verified = await self.verb(name, "verify")
-            assert verified.returncode == 0, f"{name}: {verified.stdout}{verified.stderr}"
+        for done in await asyncio.gather(*(self.verb(name, "verify") for name in self.installation.services)):
+            assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
 
     async def _all_published(self) -> bool:
         for name in self.installation.services:
@@ -136,23 +148,78 @@ class World:
         """In place of the service, one that dies at the point; afterwards the service itself is back."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
-        armed = Process.start(
-            f"armed-{service}",
-            [sys.executable, "-m", "tests.faults.armed", service, point],
-            log=self.installation.folder / "log" / f"armed-{service}-{point}.log",
-            environment=one.environment,
-            folder=ROOT,
-        )
+        armed = self._arm(service, point, signal.SIGKILL)
         try:
             yield
-
-            async def dead() -> bool:
-                return not armed.alive
-
-            await self.until(dead, f"{service} has died at {point}")
+            await self.until_ended(armed)
         finally:
             armed.kill()
             await asyncio.to_thread(one.start)
+
+    @asynccontextmanager
+    async def zombie(self, service: str, point: str) -> AsyncIterator[Process]:
+        """In place of the service, one that freezes at the point; then the service takes over what it held."""
+        one = self.installation.services[service]
+        await asyncio.to_thread(one.kill)
+        frozen = self._arm(service, point, signal.SIGSTOP)
+        try:
+            yield frozen
+        finally:
+            frozen.kill()
+
+    async def take_over(self, service: str, frozen: Process) -> None:
+        """The service comes back under its own name while the one that is to be frozen is."""
+
+        async def stands_still() -> bool:
+            return frozen.frozen
+
+        await self.until(stands_still, f"{frozen.name} stands still")
+        self.installation.services[service] = one = self.installation.replica(service, 1)
+        await asyncio.to_thread(one.start)
+
+    def _arm(self, service: str, point: str, blow: signal.Signals) -> Process:
+        return Process.start(
+            f"armed-{service}",
+            [sys.executable, "-m", "tests.faults.armed", service, point, blow.name],
+            log=self.installation.folder / "log" / f"armed-{service}-{point}-{blow.name}.log",
+            environment=self.installation.services[service].environment,
+            folder=ROOT,
+        )
+
+    async def empty(self, topic: str) -> None:
+        """The topic is deleted and made again."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.installation.kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([topic])
+        await admin.close()
+
+        async def made() -> bool:
+            with suppress(KafkaError):
+                await create_topics(self.installation.kafka.bootstrap)
+                return True
+            return False
+
+        await self.until(made, f"{topic} is there again")
+
+    async def copy_of_the_database(self) -> Path:
+        """A cold copy of all that Postgres has; the services only see their sessions cut."""
+        postgres = self.installation.postgres
+        copy = self.installation.folder / "postgres-copy"
+        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(_replace, copy, postgres.folder / "data")
+        await asyncio.to_thread(postgres.start)
+        return copy
+
+    async def restore(self, copy: Path, *, services_running: bool) -> None:
+        """Postgres is again as it was, while Kafka went on."""
+        postgres, services = self.installation.postgres, list(self.installation.services.values())
+        if not services_running:
+            await asyncio.gather(*(asyncio.to_thread(one.kill) for one in services))
+        await asyncio.to_thread(postgres.kill)
+        await asyncio.to_thread(_replace, postgres.folder / "data", copy)
+        await asyncio.to_thread(postgres.start)
+        if not services_running:
+            await asyncio.gather(*(asyncio.to_thread(one.start) for one in services))
 
     async def reset_offsets(self, service: str, topics: list[str], where: str) -> None:
         """A careless hand: the group's committed offsets go to the beginning or to the end."""
@@ -187,3 +254,9 @@ class World:
         ]
         self.hostile.update(["invalid_json", "too_deep", "bad_envelope"])
         await self.send(bad)
+
+
+def _replace(target: Path, source: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    # Owners too: Postgres runs as a user of its own when root starts it.
+    subprocess.run(["/bin/cp", "-a", source, target], check=True)

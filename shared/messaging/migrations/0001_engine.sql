@@ -113,6 +113,12 @@ create unique index parked_once on parked (topic, partition, "offset") where rep
 create index parked_open on parked (reason) where replayed_at is null and closed_at is null;
 comment on table parked is 'Records that broke a rule, with their bytes sealed.';
 
+create table replica (
+    name            text        primary key,
+    since           bigint      not null
+);
+comment on table replica is 'Which process runs under a name: the one that came last. An earlier one that wakes up ends itself.';
+
 create table operation (
     number          bigint      primary key,
     at              timestamptz not null,
