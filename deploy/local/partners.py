@@ -8,7 +8,6 @@ answer; SALUR_READY_FILE is made when they listen.
 import asyncio
 import heapq
 import itertools
-import json
 import os
 import signal
 import time
@@ -16,8 +15,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from pydantic_core import from_json
 
 from deploy.simulation.partner import Manners, Partner, Report, report_data
 from deploy.simulation.seals import Seals
@@ -29,6 +30,8 @@ from shared.contracts.topics import LANES, PARTNERS, disbursement_reports, disbu
 REPORTED = b"salur.partner.disbursement_reported.v1"
 INSTRUCTED = b"salur.payment.disbursement_instructed.v1"
 Where = tuple[str, int]
+# Asked for what little there is at every moment, the broker would be busy with nothing else.
+FETCH_BYTES, FETCH_WAIT_MILLISECONDS = 1 << 18, 200
 
 
 class Partners:
@@ -39,6 +42,7 @@ class Partners:
         self._clock = clock
         self._later: list[tuple[float, int, Where, Report]] = []
         self._order = itertools.count()
+        self._process, self._sent = uuid.uuid4().hex, itertools.count(1)
         self._now = ""
 
     async def run(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
@@ -57,6 +61,8 @@ class Partners:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
         )
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=1 << 20)
         try:
@@ -69,7 +75,7 @@ class Partners:
             if ready is not None:
                 await asyncio.to_thread(ready.touch)
             while not stopped.is_set():
-                fetched = await consumer.getmany(timeout_ms=20)
+                fetched = await consumer.getmany(timeout_ms=50)
                 await send(producer, self._receive(record for records in fetched.values() for record in records))
         finally:
             await consumer.stop()
@@ -97,7 +103,7 @@ class Partners:
 
     def _answer(self, partner: Partner, record: "ConsumerRecord[bytes, bytes]") -> list[Report]:
         """To an instruction, and to a question about one that is known."""
-        data = json.loads(record.value or b"{}")
+        data = from_json(record.value or b"{}")
         if ("ce_type", INSTRUCTED) in record.headers:
             return partner.receive(data)
         known = partner.ledger.get(data["reference"])
@@ -109,7 +115,7 @@ class Partners:
         name, partition = where
         headers = (
             ("ce_specversion", b"1.0"),
-            ("ce_id", uuid.uuid4().hex.encode()),
+            ("ce_id", f"{self._process}-{next(self._sent)}".encode()),
             ("ce_source", f"/partners/{name}".encode()),
             ("ce_type", REPORTED),
             ("ce_time", self._now.encode()),
@@ -137,4 +143,4 @@ async def main(environment: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(os.environ))
+    uvloop.run(main(os.environ))

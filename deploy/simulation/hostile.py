@@ -17,7 +17,7 @@ def hostile_records(cohort: Sequence[Person], keys: Sealer) -> Iterator[Letter]:
     What they contradict must have been understood before they come.
     """
     for reason, record in _hostile(cohort, keys):
-        yield replace(record, parked=reason)
+        yield record._replace(parked=reason)
 
 
 def _hostile(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, Letter]]:
@@ -41,17 +41,17 @@ def _hostile(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, Lett
 def _bytes(fine: Letter) -> Iterator[tuple[str, Letter]]:
     """What is wrong before anybody reads a field."""
     value = fine.value or b""
-    yield "too_large", replace(fine, value=b'{"padding":"' + b"x" * 300_000 + b'"}')
-    yield "null_value", replace(fine, value=None)
-    yield "bad_envelope", replace(fine, headers=tuple(h for h in fine.headers if h[0] != "ce_id"))
-    yield "bad_envelope", replace(fine, headers=tuple((n, b"\xff" if n == "ce_source" else v) for n, v in fine.headers))
-    yield "unknown_type", replace(fine, headers=tuple((n, v + b"9" if n == "ce_type" else v) for n, v in fine.headers))
-    yield "too_deep", replace(fine, value=b'{"a":' * 20 + b"1" + b"}" * 20)
-    yield "invalid_json", replace(fine, value=value[:-1])
-    yield "invalid_json", replace(fine, value=b"\xff\xfe")
-    yield "duplicate_key", replace(fine, value=value[:-1] + b',"wave":"48"}')
-    yield "invalid_field", replace(fine, value=json.dumps({**json.loads(value), "disability": "no"}).encode())
-    yield "invalid_field", replace(fine, value=json.dumps({**json.loads(value), "extra": 1}).encode())
+    yield "too_large", fine._replace(value=b'{"padding":"' + b"x" * 300_000 + b'"}')
+    yield "null_value", fine._replace(value=None)
+    yield "bad_envelope", fine._replace(headers=tuple(h for h in fine.headers if h[0] != "ce_id"))
+    yield "bad_envelope", fine._replace(headers=tuple((n, b"\xff" if n == "ce_source" else v) for n, v in fine.headers))
+    yield "unknown_type", fine._replace(headers=tuple((n, v + b"9" if n == "ce_type" else v) for n, v in fine.headers))
+    yield "too_deep", fine._replace(value=b'{"a":' * 20 + b"1" + b"}" * 20)
+    yield "invalid_json", fine._replace(value=value[:-1])
+    yield "invalid_json", fine._replace(value=b"\xff\xfe")
+    yield "duplicate_key", fine._replace(value=value[:-1] + b',"wave":"48"}')
+    yield "invalid_field", fine._replace(value=json.dumps({**json.loads(value), "disability": "no"}).encode())
+    yield "invalid_field", fine._replace(value=json.dumps({**json.loads(value), "extra": 1}).encode())
 
 
 def _changed(event: Sent, **fields: object) -> Letter:

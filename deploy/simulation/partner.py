@@ -10,9 +10,11 @@ It pays a reference once, whatever arrives, and its first final answer holds for
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, NamedTuple
+
+from pydantic_core import to_json
 
 from deploy.simulation.seals import Seals
 
@@ -22,8 +24,7 @@ SECOND_THOUGHTS = 2.0
 """Seconds after which a partner that rejects what it has settled does so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(NamedTuple):
     """What a partner did about a reference. `amount` in rupiah; `reason` None: it was paid."""
 
     partner: str
@@ -67,8 +68,7 @@ class Manners:
         return 2 * self.late_at_most_seconds + max(self.late_at_most_seconds * self.repeats_at_most, SECOND_THOUGHTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A report to be sent so many seconds from now."""
 
     after_seconds: float
@@ -114,7 +114,7 @@ class Partner:
             reason=REJECTIONS.get(number[-4:]),
         )
         self.ledger[reference] = payment
-        self._file.write(json.dumps(asdict(payment)) + "\n")
+        self._file.write(to_json(payment._asdict()) + b"\n")
         return payment
 
     def _answers(self, payment: Payment, *, first_time: bool) -> Iterator[Report]:
@@ -145,7 +145,7 @@ class Partner:
 
 def report_data(report: Report, partner: str, reported_at: str) -> bytes:
     """The JSON of a report, as the contract wants it."""
-    return json.dumps(
+    return to_json(
         {
             "reference": report.reference,
             "status": report.status,
@@ -153,9 +153,8 @@ def report_data(report: Report, partner: str, reported_at: str) -> bytes:
             "reason": report.reason,
             "partner_reference": f"{partner}-{report.reference}",
             "reported_at": reported_at,
-        },
-        separators=(",", ":"),
-    ).encode()
+        }
+    )
 
 
 def read_ledger(path: Path) -> list[Payment]:
@@ -168,10 +167,10 @@ def _whole_lines(path: Path) -> str:
     return text[: text.rfind("\n") + 1]
 
 
-def _open_ledger(path: Path, known: dict[str, Payment]) -> TextIO:
+def _open_ledger(path: Path, known: dict[str, Payment]) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     known.update((payment.reference, payment) for payment in read_ledger(path))
     whole = len(_whole_lines(path).encode())
-    ledger = path.open("a")
+    ledger = path.open("ab")
     ledger.truncate(whole)
     return ledger

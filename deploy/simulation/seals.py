@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic_core import from_json, to_json
 
 NONCE_BYTES, TAG_BYTES = 12, 16
 
@@ -18,6 +19,7 @@ class Seals:
         self._current = next(iter(keys))
         self._ciphers = {kid: AESGCM(key) for kid, key in keys.items()}
         self._headers = {kid: _header(kid) for kid in keys}
+        self._by_header: dict[bytes, AESGCM] = {}
 
     @classmethod
     def load(cls, path: Path) -> "Seals":
@@ -28,16 +30,17 @@ class Seals:
         """Another text each time, since the nonce is drawn."""
         kid = kid or self._current
         header, nonce = self._headers[kid], os.urandom(NONCE_BYTES)
-        plain = json.dumps(claims, separators=(",", ":")).encode()
-        sealed = self._ciphers[kid].encrypt(nonce, plain, header)
+        sealed = self._ciphers[kid].encrypt(nonce, to_json(claims), header)
         parts = (header, b"", _encode(nonce), _encode(sealed[:-TAG_BYTES]), _encode(sealed[-TAG_BYTES:]))
         return b".".join(parts).decode()
 
     def open(self, token: str) -> dict[str, object]:
         """Raises cryptography's InvalidTag when it was sealed with another key or changed on the way."""
         header, _, nonce, sealed, tag = token.encode().split(b".")
-        kid = json.loads(_decode(header))["kid"]
-        opened = json.loads(self._ciphers[kid].decrypt(_decode(nonce), _decode(sealed) + _decode(tag), header))
+        cipher = self._by_header.get(header)
+        if cipher is None:
+            cipher = self._by_header[header] = self._ciphers[json.loads(_decode(header))["kid"]]
+        opened = from_json(cipher.decrypt(_decode(nonce), _decode(sealed) + _decode(tag), header))
         assert isinstance(opened, dict)
         return opened
 

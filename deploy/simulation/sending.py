@@ -5,7 +5,7 @@ import json
 import random
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -17,8 +17,7 @@ from shared.contracts.topics import TOPICS, lane_of
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One record, ready to be sent. `parked`: the reason under which it must be parked; empty: it must not be."""
 
     topic: str
@@ -80,11 +79,11 @@ def pack(producer: AIOKafkaProducer, letters: Iterable[Letter]) -> Packed:
     """Ready-made record batches, as large as the producer allows, by topic and partition; each in the order given."""
     packed: Packed = {}
     for one in letters:
-        batches = packed.setdefault(one.where, [])
-        record = {"timestamp": None, "key": one.key, "value": one.value, "headers": list(one.headers)}
-        if not batches or batches[-1].append(**record) is None:
+        batches = packed.setdefault((one.topic, one.partition), [])
+        key, value, headers = one.key, one.value, list(one.headers)
+        if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
             batches.append(producer.create_batch())
-            batches[-1].append(**record)
+            batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
     return packed
 
 
