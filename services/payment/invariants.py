@@ -110,6 +110,7 @@ INVARIANTS = (
         "states follow from attempts",
         _none("states_without_reason", f"{_RIGHT} is {{state}}, which its attempts do not say"),
     ),
+    Invariant("I7", "whom a partner owes a word is asked about", _none("nobody_reminded", f"{_RIGHT} is forgotten")),
     Invariant(
         "I7",
         "another attempt follows a rejection only",

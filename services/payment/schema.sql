@@ -1,5 +1,11 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
+create type book_account as enum ('treasury', 'appropriation', 'reserved:training', 'reserved:incentive', 'reserved:survey', 'clearing:bni', 'clearing:bca', 'clearing:ovo', 'clearing:gopay', 'clearing:linkaja', 'clearing:dana', 'paid:fee', 'paid:incentive', 'paid:survey');
+create type component as enum ('training', 'incentive', 'survey');
+create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected');
+create type payee as enum ('provider', 'participant');
+create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed');
+
 create table account (
     participant_id text                     not null,
     lane           smallint                 not null,
@@ -14,41 +20,38 @@ comment on table account is 'The account a participant linked last, by the time 
 
 create table appropriation (
     document        text                     not null,
-    component       text                     not null,
+    component       component                not null,
     wave            text                     not null,
     amount          bigint                   not null,
     appropriated_at timestamp with time zone not null,
     constraint appropriation_pkey PRIMARY KEY (document, component),
-    constraint appropriation_amount_check CHECK ((amount > 0)),
-    constraint appropriation_component_check CHECK ((component = ANY (ARRAY['training'::text, 'incentive'::text, 'survey'::text])))
+    constraint appropriation_amount_check CHECK ((amount > 0))
 );
 comment on table appropriation is 'Money the treasury gave to a wave, by document.';
 
 create table attempt (
-    reference         text                     not null,
-    lane              smallint                 not null,
-    redeem_code       text,
-    benefit           text,
-    number            smallint,
-    partner           text                     not null,
     amount            bigint                   not null,
-    account           text                     not null,
     instructed_at     timestamp with time zone not null,
     answer_by         timestamp with time zone not null,
     accepted_at       timestamp with time zone,
-    settled_at        timestamp with time zone,
     rejected_at       timestamp with time zone,
+    lane              smallint                 not null,
+    number            smallint,
+    reference         text                     not null,
+    redeem_code       text,
+    benefit           text,
+    partner           text                     not null,
     reason            text,
     partner_reference text,
+    account           text                     not null,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
-    constraint attempt_amount_check CHECK ((amount > 0)),
-    constraint one_final_word CHECK (((settled_at IS NULL) OR (rejected_at IS NULL)))
+    constraint attempt_amount_check CHECK ((amount > 0))
 );
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
-CREATE TRIGGER a_final_word_never_changes BEFORE UPDATE ON attempt FOR EACH ROW WHEN (((old.settled_at IS NOT NULL) OR (old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_word_never_changes BEFORE UPDATE ON attempt FOR EACH ROW WHEN (((old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-comment on table attempt is 'What a partner was told under a reference, unique for ever, and what it answered.';
+comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
 comment on column attempt.account is 'The account sealed for the partner, as it was said.';
 
@@ -69,43 +72,49 @@ create table claim (
 comment on table claim is 'Keys that are unique across lanes, for ever.';
 
 create table disbursement (
-    redeem_code    text                     not null,
-    benefit        text                     not null,
-    participant_id text                     not null,
-    lane           smallint                 not null,
-    wave           text                     not null,
-    component      text                     not null,
-    payee          text                     not null,
-    amount         bigint                   not null,
-    due_at         timestamp with time zone not null,
-    state          text                     not null,
-    reason         text,
-    attempt        smallint                 not null,
-    reference      text,
-    partner        text,
-    tried_version  bigint                   not null,
-    approved       boolean                  not null default false,
-    look_again_at  timestamp with time zone,
-    changed_at     timestamp with time zone not null,
+    amount            bigint                   not null,
+    due_at            timestamp with time zone not null,
+    changed_at        timestamp with time zone not null,
+    tried_version     bigint                   not null,
+    ask_at            timestamp with time zone,
+    retry_at          timestamp with time zone,
+    accepted_at       timestamp with time zone,
+    settled_at        timestamp with time zone,
+    payee             payee                    not null,
+    component         component                not null,
+    state             state                    not null,
+    reason            hold_reason,
+    lane              smallint                 not null,
+    attempt           smallint                 not null,
+    approved          boolean                  not null default false,
+    redeem_code       text                     not null,
+    benefit           text                     not null,
+    participant_id    text                     not null,
+    provider_id       text                     not null,
+    wave              text                     not null,
+    partner           text,
+    reference         text,
+    partner_reference text,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
+    constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
     constraint disbursement_amount_check CHECK ((amount > 0)),
     constraint disbursement_attempt_check CHECK ((attempt >= 0)),
-    constraint disbursement_component_check CHECK ((component = ANY (ARRAY['training'::text, 'incentive'::text, 'survey'::text]))),
-    constraint disbursement_payee_check CHECK ((payee = ANY (ARRAY['provider'::text, 'participant'::text]))),
-    constraint disbursement_reason_check CHECK ((reason = ANY (ARRAY['no_account'::text, 'account_other_nik'::text, 'account_unverified'::text, 'account_full'::text, 'account_closed'::text, 'account_invalid'::text, 'no_provider_account'::text, 'no_funds'::text, 'needs_approval'::text, 'partner_paused'::text, 'halted'::text, 'partner_rejected'::text]))),
-    constraint disbursement_state_check CHECK ((state = ANY (ARRAY['held'::text, 'instructed'::text, 'accepted'::text, 'settled'::text, 'failed'::text]))),
-    constraint held_for_a_reason CHECK (((state = 'held'::text) = (reason IS NOT NULL))),
-    constraint only_held_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::text)))
+    constraint held_for_a_reason CHECK (((state = 'held'::state) = (reason IS NOT NULL))),
+    constraint only_held_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state))),
+    constraint retried_when_held CHECK (((retry_at IS NULL) OR (state = 'held'::state))),
+    constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL)))
 );
-CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (state = 'held'::text);
-CREATE INDEX disbursement_look_again ON disbursement USING btree (lane, look_again_at) WHERE (look_again_at IS NOT NULL);
+CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
+CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_first_incentive_per_participant ON disbursement USING btree (participant_id) WHERE (benefit = 'incentive_1'::text);
-CREATE TRIGGER a_final_disbursement_never_changes BEFORE UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::text, 'failed'::text]))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_disbursement_never_changes BEFORE UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::state, 'failed'::state]))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
-comment on column disbursement.look_again_at is 'When the clock looks at it: to ask the partner, or to try again.';
+comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
+comment on column disbursement.retry_at is 'When the clock tries again what only wants time.';
+comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 
 create table enrollment (
     redeem_code         text                     not null,
@@ -113,7 +122,7 @@ create table enrollment (
     lane                smallint                 not null,
     wave                text                     not null,
     provider_id         text                     not null,
-    benefits            jsonb                    not null,
+    benefits            json                     not null,
     completed_at        timestamp with time zone,
     completion_noted_at timestamp with time zone,
     is_first            boolean                  not null default false,
@@ -124,12 +133,13 @@ create table enrollment (
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
+comment on column enrollment.benefits is 'Of each: benefit, amount in rupiah, payee, milestone, whether for the first training only.';
 
 create table funds (
-    wave         text   not null,
-    component    text   not null,
-    appropriated bigint not null,
-    drawn        bigint not null default 0,
+    wave         text      not null,
+    component    component not null,
+    appropriated bigint    not null,
+    drawn        bigint    not null default 0,
     constraint funds_pkey PRIMARY KEY (wave, component),
     constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (drawn <= appropriated)))
 );
@@ -264,15 +274,23 @@ create table publication (
 comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
 
 create table purse (
-    lane      smallint not null,
-    wave      text     not null,
-    component text     not null,
-    drawn     bigint   not null,
-    spent     bigint   not null default 0,
+    lane      smallint  not null,
+    wave      text      not null,
+    component component not null,
+    drawn     bigint    not null,
+    spent     bigint    not null default 0,
     constraint purse_pkey PRIMARY KEY (lane, wave, component),
     constraint never_more_than_drawn CHECK (((spent >= 0) AND (spent <= drawn)))
 );
 comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects.';
+
+create table reminder (
+    look_at      timestamp with time zone not null,
+    lane         smallint                 not null,
+    redeem_codes text[]                   not null
+);
+CREATE INDEX reminder_by_time ON reminder USING btree (lane, look_at);
+comment on table reminder is 'Whom to look at, and when, until every partner has said its final word: a row per lane and transaction, not one per payment.';
 
 create table replica (
     name  text   not null,
@@ -306,15 +324,15 @@ create table tally (
 comment on table tally is 'How many disbursements stand where, counted as they move; an empty text for none.';
 
 create table transfer (
-    lane      smallint                 not null,
     number    bigint                   not null,
-    wave      text                     not null,
-    component text                     not null,
-    debit     text                     not null,
-    credit    text                     not null,
     amount    bigint                   not null,
-    reference text,
     at        timestamp with time zone not null,
+    component component                not null,
+    debit     book_account             not null,
+    credit    book_account             not null,
+    lane      smallint                 not null,
+    wave      text                     not null,
+    reference text,
     hash      bytea                    not null,
     constraint transfer_pkey PRIMARY KEY (lane, number),
     constraint transfer_amount_check CHECK ((amount > 0)),

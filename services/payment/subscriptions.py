@@ -6,7 +6,7 @@ from services.payment.domain.reference import lane_in
 from services.payment.handlers import Context
 from services.payment.handlers.enrolling import link_accounts, note_enrollments
 from services.payment.handlers.funding import appropriate_funds
-from services.payment.handlers.milestones import note_completions, note_ratings
+from services.payment.handlers.milestones import note_milestones
 from services.payment.handlers.providers import register_providers
 from services.payment.handlers.reports import take_reports
 from shared.contracts import completion, enrollment, partner, upstream
@@ -24,6 +24,7 @@ from shared.messaging.subscription import Source, Subscription
 
 def sources(context: Context) -> tuple[Source, ...]:
     """Internal topics: the partition is the lane. A report finds its lane in its reference."""
+    noted = partial(note_milestones, context)
     reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context), _lane_of_report)
     return (
         Source(
@@ -49,8 +50,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, partial(note_completions, context)),
-                Subscription(completion.TRAINING_RATED, partial(note_ratings, context)),
+                Subscription(completion.COMPLETION_CONFIRMED, noted),
+                Subscription(completion.TRAINING_RATED, noted),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             internal=True,

@@ -7,18 +7,20 @@ from services.payment.domain.disbursement import ask_again
 from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce_question
 from services.payment.handlers.bookkeeping import write_down
-from services.payment.handlers.changing import save_changes
 from services.payment.handlers.paying import pay
+from services.payment.handlers.reminding import remind
 from services.payment.handlers.reports import WAITS_FOR_REFERENCE
 from services.payment.handlers.spending import return_purses
 from services.payment.store.attempts import load_attempts
-from services.payment.store.disbursements import load_releasable, load_unanswered
+from services.payment.store.disbursements import load_releasable, load_under_way, postpone_questions
 from services.payment.store.funds import load_idle_purses
+from services.payment.store.reminders import take_reminders
 from shared.contracts.topics import LANES
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
 PORTION = 500
+REMINDERS_AT_ONCE = 50
 
 
 def timers(context: Context) -> tuple[Timer, ...]:
@@ -38,14 +40,17 @@ async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> in
 
 async def ask(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Asks partners for the status of what they have not answered in time, once per interval. Nothing is sent anew."""
-    late = await load_unanswered(tx.connection, lanes, tx.read_through, PORTION)
-    if not late:
-        return 0
-    await save_changes(tx, [(d, ask_again(d, tx.now + context.answer_within)) for d in late])
-    attempts = await load_attempts(tx.connection, [d.reference for d in late if d.reference is not None])
-    for attempt in attempts.values():
-        announce_question(tx, attempt)
-    return len(late)
+    codes = await take_reminders(tx.connection, lanes, tx.read_through, REMINDERS_AT_ONCE)
+    under_way = await load_under_way(tx.connection, codes) if codes else []
+    late = [d for d in under_way if d.look_again_at is not None and d.look_again_at <= tx.read_through]
+    next_time = tx.now + context.answer_within
+    if late:
+        await postpone_questions(tx.connection, late, next_time, tx.now)
+        for attempt in (await load_attempts(tx.connection, [str(d.reference) for d in late])).values():
+            announce_question(tx, attempt)
+    postponed = {d.right: ask_again(d, next_time) for d in late}
+    await remind(tx, (postponed.get(d.right, d) for d in under_way), by=next_time)
+    return len(codes)
 
 
 async def return_unused(tx: Transaction, lanes: Sequence[int]) -> int:

@@ -35,6 +35,8 @@ async def draw(connection: Connection, service_package: str) -> str:
 async def picture(connection: Connection, service_package: str) -> str:
     """The text for the current schema; the same schema gives the same text."""
     parts = [f"-- What the migrations of {service_package} add up to. Generated: change the migrations instead.\n"]
+    types = await connection.fetch(QUERIES["picture_types"])
+    parts += ["".join(f"{row['definition']};\n" for row in types)] if types else []
     parts += [await _table(connection, table) for table in await connection.fetch(QUERIES["picture_tables"])]
     functions = await connection.fetch(QUERIES["picture_functions"])
     parts += [f"{row['definition'].strip()};\n" for row in functions]

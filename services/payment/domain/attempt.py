@@ -1,12 +1,11 @@
 """An attempt: one try to pay under one reference, and how a partner's report on it is judged."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """What one partner was told under one reference, and what it answered.
 
     `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
@@ -34,8 +33,7 @@ class Attempt:
         return self.redeem_code is None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A partner's word about a reference. `amount` in rupiah; `status` is accepted, settled or rejected."""
 
     reference: str
@@ -75,7 +73,7 @@ def answered(attempt: Attempt, report: Report) -> Attempt:
     """The attempt with a piece of news taken in."""
     said_by = report.partner_reference or attempt.partner_reference
     if report.status == "accepted":
-        return replace(attempt, accepted_at=report.reported_at, partner_reference=said_by)
+        return attempt._replace(accepted_at=report.reported_at, partner_reference=said_by)
     if report.status == "settled":
-        return replace(attempt, settled_at=report.reported_at, partner_reference=said_by)
-    return replace(attempt, rejected_at=report.reported_at, reason=report.reason, partner_reference=said_by)
+        return attempt._replace(settled_at=report.reported_at, partner_reference=said_by)
+    return attempt._replace(rejected_at=report.reported_at, reason=report.reason, partner_reference=said_by)

@@ -14,8 +14,9 @@ So appropriated = paid + open at every moment, where open = appropriation + rese
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.right import Component, kind_of
@@ -27,8 +28,7 @@ TREASURY = "treasury"
 APPROPRIATION = "appropriation"
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One movement of money, not yet in a book. `amount` in rupiah, more than 0."""
 
     lane: int
@@ -40,16 +40,14 @@ class Posting:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The last row of a book: its number (0: none yet) and its hash."""
 
     number: int = 0
     hash: bytes = GENESIS
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """A posting in its book. `hash` is 32 bytes over the previous hash and this row."""
 
     number: int
@@ -58,14 +56,17 @@ class Transfer:
     hash: bytes
 
 
+@cache
 def reserved(component: Component) -> str:
     return f"reserved:{component}"
 
 
+@cache
 def clearing(partner: str) -> str:
     return f"clearing:{partner}"
 
 
+@cache
 def paid(benefit: str) -> str:
     return f"paid:{kind_of(benefit)}"
 
@@ -107,8 +108,13 @@ def seal(previous: bytes, number: int, posting: Posting, at: datetime) -> bytes:
     """SHA-256 over the previous hash and the row canonically: its columns joined by `|`, which none contains."""
     p = posting
     sides = f"{p.wave}|{p.component}|{p.debit}|{p.credit}|{p.amount}|{p.reference or ''}"
-    row = f"{p.lane}|{number}|{sides}|{at.isoformat(timespec='microseconds')}"
-    return hashlib.sha256(previous + row.encode()).digest()
+    return hashlib.sha256(previous + f"{p.lane}|{number}|{sides}|{_written(at)}".encode()).digest()
+
+
+@lru_cache
+def _written(at: datetime) -> str:
+    """All that one transaction writes down bears the same time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _move(disbursement: Disbursement, debit: str, credit: str) -> Posting:

@@ -1,9 +1,8 @@
 """A disbursement: one payment of one benefit, its states and the legal ways between them."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.payment.domain.right import Component, Enrollment, Entitlement, Payee, component_of
 
@@ -75,8 +74,7 @@ class IllegalTransition(Exception):
     """A disbursement was asked to go where it must not: a broken invariant, never a wrong record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disbursement:
+class Disbursement(NamedTuple):
     """One payment of one benefit. `amount` in rupiah.
 
     `attempt` counts from 1; 0 before the first. `reference` and `partner` are those of the latest attempt, and
@@ -184,10 +182,10 @@ def fail(disbursement: Disbursement) -> Disbursement:
 
 def ask_again(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
     """No word yet: the partner is asked, and asked again at `ask_at`."""
-    return replace(disbursement, look_again_at=ask_at)
+    return disbursement._replace(look_again_at=ask_at)
 
 
 def _go(disbursement: Disbursement, state: State, **changes: Any) -> Disbursement:
     if (disbursement.state, state) not in TRANSITIONS:
         raise IllegalTransition(f"{disbursement.state} -> {state} of {disbursement.right}")
-    return replace(disbursement, state=state, **changes)
+    return disbursement._replace(state=state, **changes)

@@ -1,8 +1,8 @@
 """Whether a disbursement can go now, and to which account."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason
 from services.payment.domain.right import Payee
@@ -11,8 +11,7 @@ ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Where a payee wants to be paid. `sealed` is the account as it came in.
 
     A higher `version` is newer: the provider's version, or the time a participant linked it in microseconds.
@@ -25,8 +24,7 @@ class Account:
     same_identity: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What holds for all disbursements at one moment. `halts`: partners, or `all`; the limit in rupiah."""
 
     now: datetime

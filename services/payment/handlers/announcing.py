@@ -1,14 +1,19 @@
-"""What payment says: to anyone on `payment.events`, and to the partner that is to pay."""
+"""What payment says: to anyone on `payment.events`, and to the partner that is to pay.
+
+Every disbursement is spoken of several times, so these events are written down as their contract has them, without
+a model in between; the tests hold each against its contract.
+"""
 
 from collections.abc import Mapping
-from typing import cast
+
+from pydantic_core import to_json
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, State
 from services.payment.domain.right import kind_of
 from shared.contracts import payment
-from shared.contracts.fields import Partner, rupiah
-from shared.contracts.topics import disbursements
+from shared.contracts.topics import PAYMENT_EVENTS, disbursements
+from shared.messaging.page import Said
 from shared.messaging.transaction import Transaction
 
 Traces = Mapping[tuple[str, str], str | None]
@@ -27,35 +32,36 @@ EVENT_OF = {
 
 def announce(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> None:
     """Where a disbursement now stands. `reason`: the partner's own code, when it was rejected."""
-    said = payment.Disbursement(
-        participant_id=disbursement.participant_id,
-        redeem_code=disbursement.redeem_code,
-        wave=disbursement.wave,
-        benefit=disbursement.benefit,
-        reference=disbursement.reference,
-        partner=cast("Partner | None", disbursement.partner),
-        amount=rupiah(disbursement.amount),
-        attempt=disbursement.attempt,
-        reason=reason or disbursement.reason,
-    )
-    lane, key, trace = disbursement.lane, disbursement.participant_id, traces.get(disbursement.right)
-    tx.announce(EVENT_OF[disbursement.state], said, lane=lane, key=key, trace=trace)
+    data = {
+        "participant_id": disbursement.participant_id,
+        "redeem_code": disbursement.redeem_code,
+        "wave": disbursement.wave,
+        "benefit": disbursement.benefit,
+        "reference": disbursement.reference,
+        "partner": disbursement.partner,
+        "amount": {"value": disbursement.amount, "currency": "IDR"},
+        "attempt": disbursement.attempt,
+        "reason": reason or disbursement.reason,
+    }
+    name, trace = EVENT_OF[disbursement.state].name, traces.get(disbursement.right)
+    said = Said(name, disbursement.participant_id, to_json(data), _headers(trace))
+    tx.say(PAYMENT_EVENTS, disbursement.lane, said)
 
 
 def announce_instruction(tx: Transaction, disbursement: Disbursement, attempt: Attempt, traces: Traces) -> None:
     """Tells the partner to pay: the only place where money is asked to move."""
     kind = kind_of(disbursement.benefit)
-    instruction = payment.Instruction(
-        reference=attempt.reference,
-        amount=rupiah(attempt.amount),
-        benefit=kind,
-        payee=payment.Payee(kind=disbursement.payee.value, account=attempt.account),
-        purpose=f"training {kind}",
-        instructed_at=attempt.instructed_at,
-        answer_by=attempt.answer_by,
-    )
-    topic, trace = disbursements(attempt.partner), traces.get(disbursement.right)
-    tx.announce(payment.INSTRUCTION, instruction, lane=attempt.lane, key=attempt.reference, topic=topic, trace=trace)
+    data = {
+        "reference": attempt.reference,
+        "amount": {"value": attempt.amount, "currency": "IDR"},
+        "benefit": kind,
+        "payee": {"kind": disbursement.payee, "account": attempt.account},
+        "purpose": f"training {kind}",
+        "instructed_at": attempt.instructed_at,
+        "answer_by": attempt.answer_by,
+    }
+    said = Said(payment.INSTRUCTION.name, attempt.reference, to_json(data), _headers(traces.get(disbursement.right)))
+    tx.say(disbursements(attempt.partner), attempt.lane, said)
 
 
 def announce_question(tx: Transaction, attempt: Attempt) -> None:
@@ -63,3 +69,7 @@ def announce_question(tx: Transaction, attempt: Attempt) -> None:
     request = payment.StatusRequest(reference=attempt.reference, instructed_at=attempt.instructed_at)
     topic = disbursements(attempt.partner)
     tx.announce(payment.STATUS_REQUESTED, request, lane=attempt.lane, key=attempt.reference, topic=topic)
+
+
+def _headers(trace: str | None) -> dict[str, str]:
+    return {"traceparent": trace} if trace else {}

@@ -3,8 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, State
-from services.payment.store.disbursements import Place, insert_disbursements, move_tally, update_disbursements
+from services.payment.store.disbursements import (
+    Place,
+    insert_disbursements,
+    move_tally,
+    save_answers,
+    update_disbursements,
+)
 from shared.messaging.transaction import Transaction
 
 Change = tuple[Disbursement, Disbursement]
@@ -17,11 +24,23 @@ async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
         await insert_disbursements(tx.connection, new, tx.now)
     if known := [after for before, after in changes if before.state is not State.DUE]:
         await update_disbursements(tx.connection, known, tx.now)
+    await _count(tx, changes)
+
+
+async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
+    """The same for what partners have accepted or settled, each with the attempt that they speak of."""
+    if answered:
+        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
+        await _count(tx, [change for change, _ in answered])
+
+
+async def _count(tx: Transaction, changes: Sequence[Change]) -> None:
     count: Counter[Place] = Counter()
     rupiah: Counter[Place] = Counter()
     for disbursement, sign in _leaving_and_coming(changes):
-        count[_place(disbursement)] += sign
-        rupiah[_place(disbursement)] += sign * disbursement.amount
+        place = _place(disbursement)
+        count[place] += sign
+        rupiah[place] += sign * disbursement.amount
     moved = {place: (number, rupiah[place]) for place, number in count.items() if number or rupiah[place]}
     if moved:
         await move_tally(tx.connection, moved)

@@ -23,6 +23,7 @@ class AnswerTimes:
         self._histogram = Histogram(
             "salur_partner_answer_seconds", meaning, ("partner", "status"), registry=None, buckets=SECONDS
         )
+        self._children: dict[tuple[str, str], Histogram] = {}
         self._tx: Transaction | None = None
         self._noted: list[tuple[str, str, float]] = []
 
@@ -36,8 +37,15 @@ class AnswerTimes:
         """The batch is committed."""
         if DISBURSEMENT_REPORTED.name in batch.oldest:
             for partner, status, seconds in self._noted:
-                self._histogram.labels(partner, status).observe(seconds)
+                self._of(partner, status).observe(seconds)
         self._tx, self._noted = None, []
+
+    def _of(self, partner: str, status: str) -> Histogram:
+        """Remembered, since the library looks each up under a lock and anew."""
+        key = (partner, status)
+        if key not in self._children:
+            self._children[key] = self._histogram.labels(partner, status)
+        return self._children[key]
 
     def collect(self) -> Iterable[Metric]:
         """As Prometheus reads it."""

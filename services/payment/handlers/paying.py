@@ -10,6 +10,7 @@ from services.payment.handlers.announcing import Traces, announce, announce_inst
 from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.changing import save_changes
 from services.payment.handlers.planning import Obstacle, Plan, Route, plan
+from services.payment.handlers.reminding import FIRST_LOOK_AFTER, remind
 from services.payment.handlers.sealing import seal_for
 from services.payment.handlers.spending import spend
 from services.payment.store.attempts import insert_attempts, own_adopted_attempts
@@ -30,11 +31,14 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     after = [*held, *(disbursement for disbursement, _ in instructed)]
     await save_changes(tx, [(before[d.right], d) for d in after])
     await _save_attempts(tx, plans, [attempt for _, attempt in instructed])
+    await remind(tx, (disbursement for disbursement, _ in instructed), by=tx.now + FIRST_LOOK_AFTER)
     await write_down(tx, [*drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
-    for disbursement in (d for d in before.values() if d.state is State.DUE):
-        announce(tx, disbursement, traces)
-    for disbursement in after:
-        announce(tx, disbursement, traces)
+    now = {d.right: d for d in after}
+    for right, disbursement in before.items():
+        if disbursement.state is State.DUE:
+            announce(tx, disbursement, traces)
+        if right in now:
+            announce(tx, now[right], traces)
     for disbursement, attempt in instructed:
         announce_instruction(tx, disbursement, attempt, traces)
     return len(after)

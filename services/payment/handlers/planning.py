@@ -1,7 +1,7 @@
 """What stands in the way of each disbursement, money apart, and to which account it would go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, HoldReason
@@ -18,16 +18,14 @@ from shared.contracts.sealed import Secret
 from shared.messaging.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """It is held. `partner`: where it would go, when that is known."""
 
     reason: HoldReason
     partner: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Nothing but money stands between it and this account."""
 
     partner: str
@@ -35,8 +33,7 @@ class Route:
     number: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The next attempt of a disbursement. An `Attempt` for a way: our own topics hold this very reference already, and
     it goes exactly as it was said then, whatever has changed since."""
 

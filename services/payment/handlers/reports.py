@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from services.payment.domain import books
 from services.payment.domain.attempt import Attempt, Judgement, Report, answered, judge
 from services.payment.domain.books import Posting
-from services.payment.domain.disbursement import Disbursement, State, accept, reject, settle
+from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, State, accept, reject, settle
 from services.payment.domain.funds import Purse
 from services.payment.domain.verdict import Action, after_rejection, verdict_of
 from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce
 from services.payment.handlers.bookkeeping import write_down
-from services.payment.handlers.changing import Change, save_changes
+from services.payment.handlers.changing import Change, save_answered, save_changes
 from services.payment.handlers.halting import halt_partner
 from services.payment.handlers.paying import pay
 from services.payment.handlers.spending import return_money
-from services.payment.store.attempts import load_attempts, save_answers
-from services.payment.store.disbursements import load_disbursements
+from services.payment.store.attempts import load_told, save_rejections
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import PARTNERS, disbursement_reports
@@ -44,22 +43,24 @@ class News:
 
 async def take_reports(context: Context, tx: Transaction, messages: Sequence[Message[DisbursementReported]]) -> None:
     """Takes in what partners say. A payment that we never asked a partner for stops it."""
-    attempts = await load_attempts(tx.connection, {m.data.reference for m in messages})
-    rights = {(a.redeem_code, a.benefit) for a in attempts.values() if a.redeem_code and a.benefit}
-    disbursements = await load_disbursements(tx.connection, rights)
+    told = await load_told(tx.connection, {m.data.reference for m in messages})
     news, strangers = News(), []
     for message in messages:
-        attempt = attempts.get(message.data.reference)
+        attempt, disbursement = told.get(message.data.reference, (None, None))
         if attempt is None or attempt.partner != _partner(message):
             strangers.append(message)
-        elif attempt.redeem_code is None or attempt.benefit is None:
+            continue
+        attempt = news.attempts.get(attempt.reference, attempt)
+        if attempt.is_only_adopted:
             tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
-        elif _believed(tx, message, attempt):
-            right, report = (attempt.redeem_code, attempt.benefit), _report(message.data)
+        elif _believed(tx, message, attempt, report := _report(message.data)):
+            if disbursement is None:
+                raise LookupError(f"{attempt.reference} pays no right")
+            right = disbursement.right
             news.traces[right] = message.trace
             news.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
-            attempts[attempt.reference] = news.attempts[attempt.reference] = answered(attempt, report)
-            before, known = news.changes.get(right, (disbursements[right], disbursements[right]))
+            news.attempts[attempt.reference] = answered(attempt, report)
+            before, known = news.changes.get(right, (disbursement, disbursement))
             news.changes[right] = (before, _moved(context, tx, news, attempt.partner, known, report))
     context.answers.note(tx, news.answers)
     await _meet_strangers(tx, strangers)
@@ -68,8 +69,8 @@ async def take_reports(context: Context, tx: Transaction, messages: Sequence[Mes
     await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD], news.traces)
 
 
-def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: Attempt) -> bool:
-    match judge(attempt, _report(message.data)):
+def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: Attempt, report: Report) -> bool:
+    match judge(attempt, report):
         case Judgement.NEWS:
             return True
         case Judgement.AMOUNT_MISMATCH:
@@ -123,8 +124,11 @@ async def _meet_strangers(tx: Transaction, strangers: Sequence[Message[Disbursem
 async def _save(tx: Transaction, news: News) -> None:
     if not news.attempts:
         return
-    await save_answers(tx.connection, list(news.attempts.values()))
-    await save_changes(tx, list(news.changes.values()))
+    believed = [c for c in news.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
+    await save_answered(tx, [(change, news.attempts[str(change[1].reference)]) for change in believed])
+    if failed := [c for c in news.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
+        await save_rejections(tx.connection, [news.attempts[str(after.reference)] for _, after in failed])
+        await save_changes(tx, failed)
     if news.returned:
         await return_money(tx, news.returned)
     await write_down(tx, news.postings)

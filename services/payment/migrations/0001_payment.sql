@@ -1,6 +1,17 @@
 -- The tables of payment: what is known of people, trainings and providers; disbursements and their attempts; funds; the books.
 -- Locks nothing: all tables are new. The engine's migrations come first; `refuse_change` is theirs.
 
+create type component as enum ('training', 'incentive', 'survey');
+create type payee as enum ('provider', 'participant');
+create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed');
+create type hold_reason as enum (
+    'no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid',
+    'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected');
+create type book_account as enum (
+    'treasury', 'appropriation', 'reserved:training', 'reserved:incentive', 'reserved:survey',
+    'clearing:bni', 'clearing:bca', 'clearing:ovo', 'clearing:gopay', 'clearing:linkaja', 'clearing:dana',
+    'paid:fee', 'paid:incentive', 'paid:survey');
+
 create table provider (
     provider_id         text        not null,
     version             integer     not null check (version > 0),
@@ -30,73 +41,89 @@ create table enrollment (
     lane                smallint    not null,
     wave                text        not null,
     provider_id         text        not null,
-    benefits            jsonb       not null,
+    benefits            json        not null,
     completed_at        timestamptz,
     completion_noted_at timestamptz,
     is_first            boolean     not null default false,
     rated_at            timestamptz,
     constraint a_completion_is_noted check ((completed_at is null) = (completion_noted_at is null)),
     constraint only_a_completed_training_is_first check (completed_at is not null or not is_first)
-);
+) with (fillfactor = 55);
 create index enrollment_by_participant on enrollment (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
+comment on column enrollment.benefits is 'Of each: benefit, amount in rupiah, payee, milestone, whether for the first training only.';
 
+-- What a partner says of the latest attempt changes no indexed column, and finds room on the same page.
 create table disbursement (
+    amount              bigint      not null check (amount > 0),
+    due_at              timestamptz not null,
+    changed_at          timestamptz not null,
+    tried_version       bigint      not null,
+    ask_at              timestamptz,
+    retry_at            timestamptz,
+    accepted_at         timestamptz,
+    settled_at          timestamptz,
+    payee               payee       not null,
+    component           component   not null,
+    state               state       not null,
+    reason              hold_reason,
+    lane                smallint    not null,
+    attempt             smallint    not null check (attempt >= 0),
+    approved            boolean     not null default false,
     redeem_code         text        not null,
     benefit             text        not null,
     participant_id      text        not null,
-    lane                smallint    not null,
+    provider_id         text        not null,
     wave                text        not null,
-    component           text        not null check (component in ('training', 'incentive', 'survey')),
-    payee               text        not null check (payee in ('provider', 'participant')),
-    amount              bigint      not null check (amount > 0),
-    due_at              timestamptz not null,
-    state               text        not null check (state in ('held', 'instructed', 'accepted', 'settled', 'failed')),
-    reason              text        check (reason in ('no_account', 'account_other_nik', 'account_unverified', 'account_full',
-                                        'account_closed', 'account_invalid', 'no_provider_account', 'no_funds',
-                                        'needs_approval', 'partner_paused', 'halted', 'partner_rejected')),
-    attempt             smallint    not null check (attempt >= 0),
-    reference           text,
     partner             text,
-    tried_version       bigint      not null,
-    approved            boolean     not null default false,
-    look_again_at       timestamptz,
-    changed_at          timestamptz not null,
+    reference           text,
+    partner_reference   text,
     primary key (redeem_code, benefit),
     constraint held_for_a_reason check ((state = 'held') = (reason is not null)),
     constraint an_attempt_has_a_reference check ((attempt = 0) = (reference is null)),
-    constraint only_held_without_an_attempt check (attempt > 0 or state = 'held')
-);
+    constraint only_held_without_an_attempt check (attempt > 0 or state = 'held'),
+    constraint settled_at_a_time check ((state = 'settled') = (settled_at is not null)),
+    constraint asked_at_a_partner check ((state in ('instructed', 'accepted')) = (ask_at is not null)),
+    constraint retried_when_held check (retry_at is null or state = 'held')
+) with (fillfactor = 50);
 create unique index one_first_incentive_per_participant on disbursement (participant_id) where benefit = 'incentive_1';
-create index disbursement_held on disbursement (lane, payee, reason, due_at) where state = 'held';
-create index disbursement_look_again on disbursement (lane, look_again_at) where look_again_at is not null;
+create index disbursement_held on disbursement (lane, payee, reason, due_at) where reason is not null;
+create index disbursement_retry on disbursement (lane, retry_at) where retry_at is not null;
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
-comment on column disbursement.look_again_at is 'When the clock looks at it: to ask the partner, or to try again.';
+comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
+comment on column disbursement.retry_at is 'When the clock tries again what only wants time.';
+comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 
 create table attempt (
-    reference           text        primary key,
-    lane                smallint    not null,
-    redeem_code         text,
-    benefit             text,
-    number              smallint,
-    partner             text        not null,
     amount              bigint      not null check (amount > 0),
-    account             text        not null,
     instructed_at       timestamptz not null,
     answer_by           timestamptz not null,
     accepted_at         timestamptz,
-    settled_at          timestamptz,
     rejected_at         timestamptz,
+    lane                smallint    not null,
+    number              smallint,
+    reference           text        primary key,
+    redeem_code         text,
+    benefit             text,
+    partner             text        not null,
     reason              text,
     partner_reference   text,
-    constraint one_final_word check (settled_at is null or rejected_at is null),
+    account             text        not null,
     constraint adopted_or_ours check ((redeem_code is null) = (benefit is null) and (benefit is null) = (number is null))
 );
 create index attempt_only_adopted on attempt (lane) where redeem_code is null;
-comment on table attempt is 'What a partner was told under a reference, unique for ever, and what it answered.';
+comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
 comment on column attempt.account is 'The account sealed for the partner, as it was said.';
+
+create table reminder (
+    look_at             timestamptz not null,
+    lane                smallint    not null,
+    redeem_codes        text[]      not null
+);
+create index reminder_by_time on reminder (lane, look_at);
+comment on table reminder is 'Whom to look at, and when, until every partner has said its final word: a row per lane and transaction, not one per payment.';
 
 create table tally (
     lane                smallint    not null,
@@ -112,7 +139,7 @@ comment on table tally is 'How many disbursements stand where, counted as they m
 
 create table appropriation (
     document            text        not null,
-    component           text        not null check (component in ('training', 'incentive', 'survey')),
+    component           component   not null,
     wave                text        not null,
     amount              bigint      not null check (amount > 0),
     appropriated_at     timestamptz not null,
@@ -122,7 +149,7 @@ comment on table appropriation is 'Money the treasury gave to a wave, by documen
 
 create table funds (
     wave                text        not null,
-    component           text        not null,
+    component           component   not null,
     appropriated        bigint      not null,
     drawn               bigint      not null default 0,
     primary key (wave, component),
@@ -133,7 +160,7 @@ comment on table funds is 'Money of a wave: given by the treasury, and drawn fro
 create table purse (
     lane                smallint    not null,
     wave                text        not null,
-    component           text        not null,
+    component           component   not null,
     drawn               bigint      not null,
     spent               bigint      not null default 0,
     primary key (lane, wave, component),
@@ -149,15 +176,15 @@ create table book (
 comment on table book is 'The last row of each book; -1 is the treasury''s own.';
 
 create table transfer (
-    lane                smallint    not null,
     number              bigint      not null check (number > 0),
-    wave                text        not null,
-    component           text        not null,
-    debit               text        not null,
-    credit              text        not null,
     amount              bigint      not null check (amount > 0),
-    reference           text,
     at                  timestamptz not null,
+    component           component   not null,
+    debit               book_account not null,
+    credit              book_account not null,
+    lane                smallint    not null,
+    wave                text        not null,
+    reference           text,
     hash                bytea       not null,
     primary key (lane, number),
     constraint two_sides check (debit <> credit)
@@ -179,7 +206,7 @@ create function refuse_change_of_final() returns trigger language plpgsql as
 create trigger a_final_disbursement_never_changes before update on disbursement
     for each row when (old.state in ('settled', 'failed')) execute function refuse_change_of_final();
 create trigger a_final_word_never_changes before update on attempt
-    for each row when (old.settled_at is not null or old.rejected_at is not null
+    for each row when (old.rejected_at is not null
         or (old.reference, old.lane, old.partner, old.amount, old.account)
             is distinct from (new.reference, new.lane, new.partner, new.amount, new.account))
     execute function refuse_change_of_final();

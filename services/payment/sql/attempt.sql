@@ -1,6 +1,10 @@
--- name: load_attempts
--- By reference.
-select * from attempt where reference = any($1::text[]);
+-- name: load_told
+-- By reference, with the disbursement that each pays. How its latest attempt stands, the disbursement says.
+select a.reference as told_reference, a.lane as told_lane, a.partner as told_partner, a.amount as told_amount, a.account,
+    a.instructed_at, a.answer_by, a.redeem_code as told_redeem_code, a.benefit as told_benefit, a.number, a.accepted_at as told_accepted_at,
+    a.rejected_at, a.reason as told_reason, a.partner_reference as told_partner_reference, d.*
+from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit
+where a.reference = any($1::text[]);
 
 -- name: insert_adopted_attempts
 -- What our own topics say was said; what is known already stands.
@@ -17,11 +21,10 @@ from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[
     as new (reference, redeem_code, benefit, number, instructed_at, answer_by)
 where a.reference = new.reference and a.redeem_code is null;
 
--- name: save_answers
--- What the partner said; a final word is kept for ever.
+-- name: save_rejections
+-- The attempt has failed, for ever; why, and what came before, is kept with it.
 update attempt a
-set accepted_at = new.accepted_at, settled_at = new.settled_at, rejected_at = new.rejected_at,
-    reason = new.reason, partner_reference = new.partner_reference
-from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[])
-    as new (reference, accepted_at, settled_at, rejected_at, reason, partner_reference)
+set accepted_at = new.accepted_at, rejected_at = new.rejected_at, reason = new.reason, partner_reference = new.partner_reference
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[])
+    as new (reference, accepted_at, rejected_at, reason, partner_reference)
 where a.reference = new.reference;

@@ -1,7 +1,7 @@
 -- name: insert_enrollments
 -- An enrollment is confirmed once; a repeat changes nothing.
 insert into enrollment (redeem_code, participant_id, lane, wave, provider_id, benefits)
-select redeem_code, participant_id, lane, wave, provider_id, benefits::jsonb
+select redeem_code, participant_id, lane, wave, provider_id, benefits::json
 from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[])
     as new (redeem_code, participant_id, lane, wave, provider_id, benefits)
 on conflict do nothing;

@@ -1,53 +1,53 @@
 -- name: insert_appropriations
 -- A document gives a component money once.
 insert into appropriation (document, component, wave, amount, appropriated_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+select * from unnest($1::text[], $2::component[], $3::text[], $4::bigint[], $5::timestamptz[])
 on conflict do nothing
 returning document, component;
 
 -- name: load_appropriations
 -- Is a document that comes again the one we know?
 select document, component, wave, amount, appropriated_at
-from appropriation join unnest($1::text[], $2::text[]) as asked (document, component) using (document, component);
+from appropriation join unnest($1::text[], $2::component[]) as asked (document, component) using (document, component);
 
 -- name: add_funds
 -- The treasury's money is there for every lane to draw.
 insert into funds (wave, component, appropriated)
-select * from unnest($1::text[], $2::text[], $3::bigint[])
+select * from unnest($1::text[], $2::component[], $3::bigint[])
 on conflict (wave, component) do update set appropriated = funds.appropriated + excluded.appropriated;
 
 -- name: lock_funds
 -- Locked only when a lane runs short or gives back, always in this order.
 select f.wave, f.component, f.appropriated - f.drawn as free
-from funds f join unnest($1::text[], $2::text[]) as asked (wave, component) using (wave, component)
+from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
 
 -- name: move_funds
 -- Drawn by lanes, or given back (negative); the row refuses to be overdrawn.
 update funds f set drawn = f.drawn + moved.amount
-from unnest($1::text[], $2::text[], $3::bigint[]) as moved (wave, component, amount)
+from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
 where f.wave = moved.wave and f.component = moved.component;
 
 -- name: load_purses
 -- What lanes may spend at once, and whether older disbursements already wait for money there.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
     exists (select from disbursement d
-            where d.state = 'held' and d.lane = p.lane and d.payee = case p.component when 'training' then 'provider' else 'participant' end
+            where d.lane = p.lane and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
               and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component) as queued
-from unnest($1::smallint[], $2::text[], $3::text[]) as p (lane, wave, component)
+from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
 left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component;
 
 -- name: open_purses
 -- A lane draws from this wave for the first time.
 insert into purse (lane, wave, component, drawn)
-select lane, wave, component, 0 from unnest($1::smallint[], $2::text[], $3::text[]) as new (lane, wave, component)
+select lane, wave, component, 0 from unnest($1::smallint[], $2::text[], $3::component[]) as new (lane, wave, component)
 on conflict do nothing;
 
 -- name: move_purses
 -- Drawn and spent go up and down; the row refuses to be overspent.
 update purse p set drawn = p.drawn + moved.drawn, spent = p.spent + moved.spent
-from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) as moved (lane, wave, component, drawn, spent)
+from unnest($1::smallint[], $2::text[], $3::component[], $4::bigint[], $5::bigint[]) as moved (lane, wave, component, drawn, spent)
 where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.component;
 
 -- name: load_idle_purses
@@ -58,7 +58,7 @@ where p.lane = any($1::smallint[]) and p.drawn > p.spent
   and exists (select from unnest($2::smallint[]) as other (lane)
               where other.lane <> p.lane and exists (
                   select from disbursement d
-                  where d.state = 'held' and d.lane = other.lane
-                    and d.payee = case p.component when 'training' then 'provider' else 'participant' end
+                  where d.lane = other.lane
+                    and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
                     and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component))
 order by p.component desc, p.wave, p.lane;

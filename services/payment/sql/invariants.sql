@@ -2,7 +2,8 @@
 -- I3: what has fallen due is a disbursement from the same moment on.
 select e.redeem_code, b.benefit
 from enrollment e
-cross join lateral jsonb_to_recordset(e.benefits) as b (benefit text, milestone text, first_training_only boolean)
+cross join lateral (select p ->> 0 as benefit, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
+                    from json_array_elements(e.benefits) as p) as b
 where e.completed_at is not null
   and (b.milestone = 'completed' or e.rated_at is not null)
   and (e.is_first or not b.first_training_only)
@@ -18,9 +19,10 @@ where kind = 'enrollment' and since < (select max(said_at) from page) - $1::inte
 select d.redeem_code, d.benefit
 from disbursement d join enrollment e using (redeem_code)
 left join lateral (
-    select b.* from jsonb_to_recordset(e.benefits) as b (benefit text, amount bigint, milestone text, first_training_only boolean)
-    where b.benefit = d.benefit) as b on true
-where b.benefit is null or b.amount <> d.amount or e.completed_at is null or d.participant_id <> e.participant_id
+    select p ->> 0 as benefit, (p ->> 1)::bigint as amount, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
+    from json_array_elements(e.benefits) as p where p ->> 0 = d.benefit) as b on true
+where b.benefit is null or b.amount <> d.amount or e.completed_at is null
+   or (d.participant_id, d.provider_id) <> (e.participant_id, e.provider_id)
    or (b.milestone = 'rated' and e.rated_at is null) or (b.first_training_only and not e.is_first);
 
 -- name: paid_before_completion
@@ -30,8 +32,9 @@ from attempt a left join enrollment e using (redeem_code)
 where a.redeem_code is not null and e.completion_noted_at is null;
 
 -- name: settled_twice
--- I2: at most one settled attempt for each right.
-select redeem_code, benefit from attempt where settled_at is not null group by redeem_code, benefit having count(*) > 1;
+-- I2: at most one settled attempt for each right, says what was posted.
+select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
+where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
 
 -- name: first_incentives_twice
 -- I2: one first incentive per participant for ever.
@@ -44,10 +47,15 @@ from disbursement d left join attempt a on a.reference = d.reference
 where not case
     when d.attempt = 0 then d.state = 'held'
     when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
-    when a.settled_at is not null then d.state = 'settled'
     when a.rejected_at is not null then d.state in ('held', 'failed')
-    when a.accepted_at is not null then d.state = 'accepted'
+    when d.settled_at is not null then d.state = 'settled'
+    when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
+
+-- name: nobody_reminded
+-- I7: whom a partner owes a word is looked at again.
+select redeem_code, benefit from disbursement
+where state in ('instructed', 'accepted') and redeem_code not in (select unnest(redeem_codes) from reminder);
 
 -- name: attempts_without_verdict
 -- I7: another attempt follows only a verdict of failure, and no number is left out.
@@ -58,14 +66,14 @@ having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and
 
 -- name: balances
 -- I1, I8, I9: what the books say of each account of each wave and component.
-select wave, component, account, sum(amount)::bigint as balance
+select wave, component::text, account::text, sum(amount)::bigint as balance
 from (select wave, component, debit as account, amount from transfer
       union all select wave, component, credit, -amount from transfer) as sides
 group by wave, component, account;
 
 -- name: balances_by_rows
 -- I1, I8, I9: what the same accounts must hold, counted from the rows that the books speak of.
-select wave, component, account, sum(amount)::bigint as balance
+select wave, component::text, account, sum(amount)::bigint as balance
 from (
     select wave, component, 'treasury' as account, -amount as amount from appropriation
     union all select wave, component, 'appropriation', appropriated - drawn from funds
@@ -116,7 +124,7 @@ select t.lane, t.number from transfer t left join book b using (lane) where b.la
 -- The tally counts what the table holds.
 select coalesce(t.lane, d.lane) as lane, coalesce(t.state, d.state) as state, coalesce(t.benefit, d.benefit) as benefit
 from (select * from tally where disbursements <> 0 or rupiah <> 0) as t
-full join (select lane, state, coalesce(partner, '') as partner, benefit, coalesce(reason, '') as reason,
+full join (select lane, state::text, coalesce(partner, '') as partner, benefit, coalesce(reason::text, '') as reason,
            count(*) as disbursements, sum(amount)::bigint as rupiah
            from disbursement group by 1, 2, 3, 4, 5) as d
     on (t.lane, t.state, t.partner, t.benefit, t.reason) = (d.lane, d.state, d.partner, d.benefit, d.reason)

@@ -16,13 +16,14 @@ select t.benefit, t.reason, min(oldest.due_at) as due_at
 from (select distinct lane, benefit, reason from tally where state = 'held' and disbursements > 0) as t
 cross join lateral (
     select d.due_at from disbursement d
-    where d.state = 'held' and d.lane = t.lane and d.reason = t.reason and d.benefit = t.benefit
-      and d.payee = case t.benefit when 'fee' then 'provider' else 'participant' end
+    where d.lane = t.lane and d.reason = t.reason::hold_reason and d.benefit = t.benefit
+      and d.payee = case t.benefit when 'fee' then 'provider'::payee else 'participant' end
     order by d.due_at limit 1) as oldest
 group by t.benefit, t.reason;
 
 -- name: load_oldest_at_partners
--- What partners have and have not finished is bounded by what they are given.
-select state, partner, benefit, min(due_at) as due_at
-from disbursement where look_again_at is not null and state in ('instructed', 'accepted')
-group by state, partner, benefit;
+-- What partners have and have not finished is reminded of, and not much else.
+select d.state, d.partner, d.benefit, min(d.due_at) as due_at
+from reminder r cross join unnest(r.redeem_codes) as named (redeem_code)
+join disbursement d on d.redeem_code = named.redeem_code and d.state in ('instructed', 'accepted')
+group by d.state, d.partner, d.benefit;

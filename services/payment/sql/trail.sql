@@ -10,15 +10,17 @@ from enrollment where participant_id = $1 order by redeem_code;
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
-    d.partner, d.approved, d.look_again_at, d.changed_at
+    d.partner, d.approved, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_attempt_views
 -- What partners were told and what they answered. References are asked for by their derivation, since only they are indexed.
-select reference, redeem_code, benefit, number, partner, amount, instructed_at, answer_by, accepted_at, settled_at,
-    rejected_at, reason, partner_reference
-from attempt where reference = any($1::text[]) order by number;
+select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
+    coalesce(d.accepted_at, a.accepted_at) as accepted_at, d.settled_at, a.rejected_at, a.reason,
+    coalesce(d.partner_reference, a.partner_reference) as partner_reference
+from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
+where a.reference = any($1::text[]) order by a.number;
 
 -- name: load_transfer_views
 -- The time narrows the search to a few blocks of the books.

@@ -1,11 +1,14 @@
 """Attempts and what partners answered."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import Disbursement
 from services.payment.store import QUERIES
+from services.payment.store.disbursements import disbursement_of
 
 # What is known of an attempt when it is made.
 SAID = (
@@ -22,10 +25,22 @@ SAID = (
 )
 
 
+class Told(NamedTuple):
+    """What a partner was told, and the disbursement it pays; None of one that is only adopted."""
+
+    attempt: Attempt
+    disbursement: Disbursement | None
+
+
+async def load_told(connection: Connection, references: Collection[str]) -> dict[str, Told]:
+    """By reference, of those that exist."""
+    rows = await connection.fetch(QUERIES["load_told"], list(references))
+    return {row["told_reference"]: Told(_attempt(row), disbursement_of(row) if row["state"] else None) for row in rows}
+
+
 async def load_attempts(connection: Connection, references: Collection[str]) -> dict[str, Attempt]:
     """By reference, of those that exist."""
-    rows = await connection.fetch(QUERIES["load_attempts"], list(references))
-    return {row["reference"]: _attempt(row) for row in rows}
+    return {reference: told.attempt for reference, told in (await load_told(connection, references)).items()}
 
 
 async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
@@ -75,13 +90,12 @@ async def own_adopted_attempts(connection: Connection, attempts: Sequence[Attemp
     )
 
 
-async def save_answers(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """What partners said about these."""
+async def save_rejections(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Why partners rejected these."""
     await connection.execute(
-        QUERIES["save_answers"],
+        QUERIES["save_rejections"],
         [a.reference for a in attempts],
         [a.accepted_at for a in attempts],
-        [a.settled_at for a in attempts],
         [a.rejected_at for a in attempts],
         [a.reason for a in attempts],
         [a.partner_reference for a in attempts],
@@ -89,4 +103,21 @@ async def save_answers(connection: Connection, attempts: Sequence[Attempt]) -> N
 
 
 def _attempt(row: Record) -> Attempt:
-    return Attempt(**dict(row))
+    latest = row["reference"] == row["told_reference"]
+    return Attempt(
+        reference=row["told_reference"],
+        lane=row["told_lane"],
+        partner=row["told_partner"],
+        amount=row["told_amount"],
+        account=row["account"],
+        instructed_at=row["instructed_at"],
+        answer_by=row["answer_by"],
+        redeem_code=row["told_redeem_code"],
+        benefit=row["told_benefit"],
+        number=row["number"],
+        accepted_at=(row["accepted_at"] if latest else None) or row["told_accepted_at"],
+        settled_at=row["settled_at"] if latest else None,
+        rejected_at=row["rejected_at"],
+        reason=row["told_reason"],
+        partner_reference=(row["partner_reference"] if latest else None) or row["told_partner_reference"],
+    )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
+from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason, State
 from services.payment.domain.right import Payee
 from services.payment.store import QUERIES
@@ -18,6 +19,7 @@ COLUMNS = (
     "wave",
     "component",
     "payee",
+    "provider_id",
     "amount",
     "due_at",
     "state",
@@ -26,8 +28,13 @@ COLUMNS = (
     "reference",
     "partner",
     "tried_version",
-    "look_again_at",
+    "ask_at",
+    "retry_at",
+    "changed_at",
 )
+PAYEES = {payee.value: payee for payee in Payee}
+STATES = {state.value: state for state in State}
+REASONS = {reason.value: reason for reason in HoldReason}
 
 
 class Place(NamedTuple):
@@ -42,12 +49,35 @@ class Place(NamedTuple):
 
 async def insert_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
     """Adds rights that have fallen due; one that exists already is a broken invariant."""
-    rows = [(*(getattr(d, name) for name in COLUMNS), now) for d in disbursements]
-    await connection.copy_records_to_table("disbursement", columns=(*COLUMNS, "changed_at"), records=rows)
+    rows = [
+        (
+            d.redeem_code,
+            d.benefit,
+            d.participant_id,
+            d.lane,
+            d.wave,
+            d.component,
+            d.payee,
+            d.provider_id,
+            d.amount,
+            d.due_at,
+            d.state,
+            d.reason,
+            d.attempt,
+            d.reference,
+            d.partner,
+            d.tried_version,
+            _ask_at(d),
+            _retry_at(d),
+            now,
+        )
+        for d in disbursements
+    ]
+    await connection.copy_records_to_table("disbursement", columns=COLUMNS, records=rows)
 
 
 async def update_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
-    """Where these stand now."""
+    """Where these stand now, as nobody has answered their latest attempt yet."""
     await connection.execute(
         QUERIES["update_disbursements"],
         [d.redeem_code for d in disbursements],
@@ -59,19 +89,33 @@ async def update_disbursements(connection: Connection, disbursements: Sequence[D
         [d.partner for d in disbursements],
         [d.tried_version for d in disbursements],
         [d.approved for d in disbursements],
-        [d.look_again_at for d in disbursements],
+        [_ask_at(d) for d in disbursements],
+        [_retry_at(d) for d in disbursements],
         now,
     )
 
 
-async def load_disbursements(
-    connection: Connection, rights: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], Disbursement]:
-    """By (redeem_code, benefit)."""
-    rows = await connection.fetch(
-        QUERIES["load_disbursements"], [code for code, _ in rights], [benefit for _, benefit in rights]
+async def save_answers(connection: Connection, answered: Sequence[tuple[Disbursement, Attempt]], now: datetime) -> None:
+    """What partners have accepted or settled, with the attempt that they speak of."""
+    await connection.execute(
+        QUERIES["save_answers"],
+        [d.redeem_code for d, _ in answered],
+        [d.benefit for d, _ in answered],
+        [d.state for d, _ in answered],
+        [d.look_again_at for d, _ in answered],
+        [a.accepted_at for _, a in answered],
+        [a.settled_at for _, a in answered],
+        [a.partner_reference for _, a in answered],
+        now,
     )
-    return {d.right: d for d in _disbursements(rows)}
+
+
+async def postpone_questions(
+    connection: Connection, disbursements: Sequence[Disbursement], ask_at: datetime, now: datetime
+) -> None:
+    """Their partners were asked, and are asked again at `ask_at`."""
+    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
+    await connection.execute(QUERIES["postpone_questions"], codes, benefits, ask_at, now)
 
 
 async def load_held_of_participants(connection: Connection, participant_ids: Collection[str]) -> list[Disbursement]:
@@ -87,11 +131,9 @@ async def load_releasable(
     return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), now, at_most, cured))
 
 
-async def load_unanswered(
-    connection: Connection, lanes: Sequence[int], due: datetime, at_most: int
-) -> list[Disbursement]:
-    """Those at a partner whose time to answer was up at `due`."""
-    return _disbursements(await connection.fetch(QUERIES["load_unanswered"], list(lanes), due, at_most))
+async def load_under_way(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:
+    """Of these trainings, those at a partner without a final word."""
+    return _disbursements(await connection.fetch(QUERIES["load_under_way"], list(redeem_codes)))
 
 
 async def move_tally(connection: Connection, moved: Mapping[Place, tuple[int, int]]) -> None:
@@ -115,26 +157,36 @@ async def approve_disbursement(connection: Connection, redeem_code: str, benefit
     return amount
 
 
+def _ask_at(d: Disbursement) -> datetime | None:
+    return d.look_again_at if d.reason is None else None
+
+
+def _retry_at(d: Disbursement) -> datetime | None:
+    return d.look_again_at if d.reason is not None else None
+
+
 def _disbursements(rows: Iterable[Record]) -> list[Disbursement]:
-    return [
-        Disbursement(
-            redeem_code=row["redeem_code"],
-            benefit=row["benefit"],
-            participant_id=row["participant_id"],
-            lane=row["lane"],
-            wave=row["wave"],
-            payee=Payee(row["payee"]),
-            provider_id=row["provider_id"],
-            amount=row["amount"],
-            due_at=row["due_at"],
-            state=State(row["state"]),
-            reason=HoldReason(row["reason"]) if row["reason"] else None,
-            attempt=row["attempt"],
-            reference=row["reference"],
-            partner=row["partner"],
-            tried_version=row["tried_version"],
-            approved=row["approved"],
-            look_again_at=row["look_again_at"],
-        )
-        for row in rows
-    ]
+    return [disbursement_of(row) for row in rows]
+
+
+def disbursement_of(row: Record) -> Disbursement:
+    """From a row that holds all columns of its table."""
+    return Disbursement(
+        redeem_code=row["redeem_code"],
+        benefit=row["benefit"],
+        participant_id=row["participant_id"],
+        lane=row["lane"],
+        wave=row["wave"],
+        payee=PAYEES[row["payee"]],
+        provider_id=row["provider_id"],
+        amount=row["amount"],
+        due_at=row["due_at"],
+        state=STATES[row["state"]],
+        reason=REASONS.get(row["reason"]),
+        attempt=row["attempt"],
+        reference=row["reference"],
+        partner=row["partner"],
+        tried_version=row["tried_version"],
+        approved=row["approved"],
+        look_again_at=row["ask_at"] or row["retry_at"],
+    )

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from asyncpg import Connection, Record
+from pydantic_core import to_json
 
 from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store import QUERIES
@@ -18,7 +20,7 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
         [e.lane for e in enrollments],
         [e.wave for e in enrollments],
         [e.provider_id for e in enrollments],
-        [_benefits_text(e.entitlements) for e in enrollments],
+        [_benefits_text(tuple(e.entitlements)) for e in enrollments],
     )
 
 
@@ -40,31 +42,16 @@ async def save_milestones(connection: Connection, enrollments: Sequence[Enrollme
     )
 
 
-def _benefits_text(entitlements: Sequence[Entitlement]) -> str:
-    return json.dumps(
-        [
-            {
-                "benefit": e.benefit,
-                "amount": e.amount,
-                "payee": e.payee,
-                "milestone": e.milestone,
-                "first_training_only": e.first_training_only,
-            }
-            for e in entitlements
-        ]
-    )
+@lru_cache(1024)
+def _benefits_text(entitlements: tuple[Entitlement, ...]) -> str:
+    return to_json(entitlements).decode()
 
 
+@lru_cache(1024)
 def _entitlements(text: str) -> tuple[Entitlement, ...]:
     return tuple(
-        Entitlement(
-            benefit=part["benefit"],
-            amount=part["amount"],
-            payee=Payee(part["payee"]),
-            milestone=Milestone(part["milestone"]),
-            first_training_only=part["first_training_only"],
-        )
-        for part in json.loads(text)
+        Entitlement(benefit, amount, Payee(payee), Milestone(milestone), first_training_only)
+        for benefit, amount, payee, milestone, first_training_only in json.loads(text)
     )
 
 

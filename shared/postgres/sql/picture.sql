@@ -5,6 +5,12 @@ select c.oid, format('create table %I', c.relname) as opening,
        obj_description(c.oid, 'pg_class') is not null as commented
 from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') order by c.relname;
 
+-- name: picture_types
+-- What a column may hold, where that is a short list.
+select format('create type %I as enum (%s)', t.typname, string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)) as definition
+from pg_type t join pg_enum e on e.enumtypid = t.oid
+where t.typnamespace = current_schema()::regnamespace group by t.typname order by t.typname;
+
 -- name: picture_columns
 -- In the order in which they were made.
 select quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,

@@ -13,6 +13,8 @@ from joserfc.jwk import OctKey
 from services.payment.app import parts
 from services.payment.domain.reference import lane_in
 from services.payment.settings import PaymentSettings
+from shared.contracts import payment
+from shared.contracts.events import EventType
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.dispatch import dispatch
@@ -137,6 +139,7 @@ class Bench:
             return
         self.pages.append(page)
         for event in page.events:
+            _assert_as_agreed(page.topic, event)
             data = json.loads(event.data)
             if page.topic == "payment.events":
                 self.said.append((event.type.split(".")[2].removeprefix("disbursement_"), data))
@@ -197,6 +200,13 @@ async def a_bench(database: Database, **settings: Any) -> Bench:
         waiting_per_key=1000,
     )
     return Bench(connection, Session(connection, terms, intake, lambda: 1), service, intake)
+
+
+def _assert_as_agreed(topic: str, said: Said) -> None:
+    """Byte for byte what the contract's model would have written."""
+    to = payment.EVENTS if topic == "payment.events" else payment.TO_PARTNERS
+    event: EventType[Any] = next(one for one in to if one.name == said.type)
+    assert event.dump(event.parse(said.data)) == said.data
 
 
 def _opened(partner: str, lane: int, data: dict[str, Any]) -> Instruction:

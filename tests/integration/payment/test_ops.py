@@ -63,15 +63,17 @@ async def test_money_is_counted_by_state(told: Bench) -> None:
     assert at("salur_disbursement_oldest_seconds", state="instructed", partner="gopay", benefit="incentive_1") > 0
 
 
+BOOKED = "lane, number, wave, component, debit, credit, amount, reference, at, hash"
 TAMPERING = [
     ("I1", "update purse set spent = spent - 1"),
     ("I1", "delete from transfer where credit = 'clearing:bni'"),
-    ("I2", f"update attempt set redeem_code = '{CODE}', benefit = 'fee', settled_at = now()"),
+    ("I2", f"insert into transfer ({BOOKED}) select {BOOKED.replace('number', 'number + 9')} from transfer"),
     ("I3", "delete from disbursement where benefit = 'fee'"),
     ("I4", "update disbursement set amount = amount + 1"),
     ("I4", "update enrollment set completed_at = null, completion_noted_at = null, is_first = false"),
     ("I7", "update disbursement set state = 'accepted' where benefit = 'incentive_1'"),
     ("I7", "update attempt set number = 2"),
+    ("I7", "delete from reminder"),
     ("I7", "update tally set rupiah = rupiah + 1 where state = 'settled'"),
     ("I8", "update funds set appropriated = appropriated + 1"),
     ("I8", "update transfer set amount = amount * 1000 where credit = 'clearing:bni'"),

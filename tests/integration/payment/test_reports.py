@@ -200,7 +200,7 @@ async def test_a_partner_that_does_not_answer_is_asked_once_per_interval_and_nev
         "update disbursement set state = 'held', reason = 'no_funds' where benefit = 'fee'",
         "delete from disbursement",
         "truncate disbursement",
-        "update attempt set settled_at = null where partner = 'bni'",
+        "update disbursement set settled_at = now() where benefit = 'fee'",
         "update attempt set account = 'another' where partner = 'gopay'",
         "update attempt set amount = 1 where partner = 'gopay'",
         "delete from attempt",
@@ -219,9 +219,11 @@ async def test_the_database_refuses_what_must_never_happen(told: Bench, wrong: s
 
 async def test_the_database_refuses_a_second_incentive_of_a_participant(told: Bench) -> None:
     copy = (
-        "insert into disbursement select 'PRAT00000002' as redeem_code, benefit, participant_id, lane, wave, "
-        "component, payee, amount, due_at, state, reason, attempt, reference, partner, tried_version, approved, "
-        "look_again_at, changed_at from disbursement "
+        "insert into disbursement (redeem_code, benefit, participant_id, provider_id, lane, wave, component, payee, "
+        "amount, due_at, state, reason, attempt, reference, partner, tried_version, approved, ask_at, changed_at) "
+        "select 'PRAT00000002', benefit, participant_id, provider_id, lane, wave, component, payee, "
+        "amount, due_at, state, reason, attempt, reference, partner, tried_version, approved, ask_at, changed_at "
+        "from disbursement "
         "where benefit = 'incentive_1' and participant_id = $1 and redeem_code = $2"
     )
     with pytest.raises(asyncpg.UniqueViolationError):

@@ -29,8 +29,8 @@ PEOPLE = [*in_one_lane(2), in_another_lane(in_one_lane(1)[0])]
 CODES = {person: (f"PRAT{n}0000001", f"PRAT{n}0000002") for n, person in enumerate(PEOPLE)}
 MONEY = {"training": 4 * FEE, "incentive": 2 * INCENTIVE}
 TABLES = (
-    "provider account enrollment disbursement attempt tally appropriation funds purse book transfer halt parked "
-    "waiting page operation"
+    "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
+    "parked waiting page operation"
 )
 
 

@@ -78,9 +78,9 @@ def test_the_published_picture_shows_the_table() -> None:
 
 def test_the_database_knows_the_same_states_and_reasons() -> None:
     migration = (ROOT / "services/payment/migrations/0001_payment.sql").read_text()
-    table = migration.split("create table disbursement")[1].split("create unique index")[0]
     states, reasons = (
-        set(re.findall(r"'(\w+)'", part)) for part in re.findall(r"(?:state|reason) in \((.*?)\)", table, re.S)
+        set(re.findall(r"'(\w+)'", re.findall(rf"create type {name} as enum \((.*?)\);", migration, re.S)[0]))
+        for name in ("state", "hold_reason")
     )
     assert states == {state.value for state in State} - {"due", "rejected"}
     assert reasons == {reason.value for reason in HoldReason}

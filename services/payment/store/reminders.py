@@ -1,0 +1,28 @@
+"""Reminders: whom to look at, and when, until every partner has said its final word."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from asyncpg import Connection
+
+from services.payment.store import QUERIES
+
+
+class Reminder(NamedTuple):
+    """Trainings of one lane, of which something is at a partner."""
+
+    look_at: datetime
+    lane: int
+    redeem_codes: Sequence[str]
+
+
+async def insert_reminders(connection: Connection, reminders: Sequence[Reminder]) -> None:
+    """Adds these."""
+    await connection.copy_records_to_table("reminder", columns=Reminder._fields, records=reminders)
+
+
+async def take_reminders(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> set[str]:
+    """The redeem codes of so many reminders at most, which are gone then."""
+    rows = await connection.fetch(QUERIES["take_reminders"], list(lanes), due, at_most)
+    return {code for row in rows for code in row["redeem_codes"]}
