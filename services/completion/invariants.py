@@ -14,6 +14,7 @@ from services.completion.store import (
     load_next_enrollments,
     load_said,
     load_tally,
+    load_without_deadline,
 )
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED
 from shared.runtime.parts import Invariant
@@ -41,6 +42,11 @@ async def none_forgotten(connection: Connection) -> list[str]:
     ]
 
 
+async def none_open_for_ever(connection: Connection) -> list[str]:
+    """What is never completed is given up one day."""
+    return [f"{code} is open for ever" for code in await load_without_deadline(connection)]
+
+
 async def evidence_is_somebodys(connection: Connection) -> list[str]:
     """Evidence belongs to a confirmed enrollment."""
     stray = await count_stray_evidence(connection)
@@ -61,6 +67,7 @@ async def tally_agrees(connection: Connection) -> list[str]:
 INVARIANTS = (
     Invariant("I4", "a confirmed completion rests on the evidence its rule demands", rests_on_evidence),
     Invariant("I3", "what has all its evidence is completed", none_forgotten),
+    Invariant("I3", "what is never completed is given up", none_open_for_ever),
     Invariant("I7", "evidence belongs to a confirmed enrollment", evidence_is_somebodys),
     Invariant("I1", "the tally of enrollments agrees with the enrollments", tally_agrees),
 )

@@ -1,5 +1,8 @@
 -- What the migrations of services.completion add up to. Generated: change the migrations instead.
 
+create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected');
+create type evidence_kind as enum ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated');
+
 create table claim (
     kind  text not null,
     key   text not null,
@@ -8,52 +11,55 @@ create table claim (
 );
 comment on table claim is 'Keys that are unique across lanes, for ever.';
 
+create table deadline (
+    due_at       timestamp with time zone not null,
+    lane         smallint                 not null,
+    redeem_codes text[]                   not null
+);
+CREATE INDEX deadline_by_time ON deadline USING btree (lane, due_at);
+comment on table deadline is 'Midnight in Jakarta after which what is missing is missing for ever: a row per lane, date and transaction, not one per enrollment.';
+
 create table enrollment (
     redeem_code    text                     not null,
     participant_id text                     not null,
     lane           smallint                 not null,
-    state          text                     not null,
+    state          enrollment_state         not null,
     provider_id    text,
     scheme         text,
     scheme_version integer,
     rule           json,
-    due_at         timestamp with time zone,
     known_at       timestamp with time zone not null,
     decided_at     timestamp with time zone,
     completed_at   timestamp with time zone,
     digest         bytea,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
-    constraint enrollment_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'not_completed'::text, 'rejected'::text]))),
-    constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE state WHEN 'completed'::text THEN 0 ELSE 2 END)),
-    constraint only_the_open_are_undecided CHECK (((state = 'open'::text) = (decided_at IS NULL))),
-    constraint only_the_rejected_have_no_terms CHECK (((state = 'rejected'::text) = ((provider_id IS NULL) AND (scheme IS NULL) AND (scheme_version IS NULL) AND (rule IS NULL) AND (due_at IS NULL)))),
-    constraint terms_come_whole CHECK ((num_nulls(provider_id, scheme, scheme_version, rule, due_at) = ANY (ARRAY[0, 5])))
+    constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE state WHEN 'completed'::enrollment_state THEN 0 ELSE 2 END)),
+    constraint only_the_open_are_undecided CHECK (((state = 'open'::enrollment_state) = (decided_at IS NULL))),
+    constraint only_the_rejected_have_no_terms CHECK (((state = 'rejected'::enrollment_state) = ((provider_id IS NULL) AND (scheme IS NULL) AND (scheme_version IS NULL) AND (rule IS NULL)))),
+    constraint terms_come_whole CHECK ((num_nulls(provider_id, scheme, scheme_version, rule) = ANY (ARRAY[0, 4])))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
-CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'open'::text);
-CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::text)) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::enrollment_state)) EXECUTE FUNCTION keep_final();
 CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';
-comment on column enrollment.due_at is 'Midnight in Jakarta after which what is missing is missing for ever.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 
 create table evidence (
-    redeem_code text                     not null,
-    kind        text                     not null,
-    part        bigint                   not null,
     happened_at timestamp with time zone not null,
     seen_at     timestamp with time zone not null,
+    part        bigint                   not null,
+    kind        evidence_kind            not null,
+    redeem_code text                     not null,
     source      text                     not null,
     id          text                     not null,
     constraint evidence_pkey PRIMARY KEY (redeem_code, kind, part),
-    constraint evidence_kind_check CHECK ((kind = ANY (ARRAY['session_attended'::text, 'post_test_taken'::text, 'work_graded'::text, 'certificate_issued'::text, 'training_rated'::text]))),
     constraint evidence_part_check CHECK ((part >= 0))
 );
 CREATE TRIGGER evidence_is_kept BEFORE DELETE OR UPDATE ON evidence FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table evidence is 'Facts that count, the first of each business key. What does not count leaves no row.';
-comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
 comment on column evidence.seen_at is 'When it was accepted.';
+comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
 
 create table lane (
     lane              smallint                 not null,
@@ -189,12 +195,11 @@ create table sequence (
 comment on table sequence is 'The next number of each topic and lane, drawn under the lane lock, gapless because it commits with the page.';
 
 create table tally (
-    lane        smallint not null,
-    state       text     not null,
-    enrollments bigint   not null,
+    lane        smallint         not null,
+    state       enrollment_state not null,
+    enrollments bigint           not null,
     constraint tally_pkey PRIMARY KEY (lane, state),
-    constraint tally_enrollments_check CHECK ((enrollments > 0)),
-    constraint tally_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'not_completed'::text, 'rejected'::text])))
+    constraint tally_enrollments_check CHECK ((enrollments > 0))
 );
 comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them.';
 

@@ -15,6 +15,9 @@ from shared.postgres.queries import Queries
 
 QUERIES = Queries.load("services.completion")
 
+DEADLINE = ("due_at", "lane", "redeem_codes")
+EVIDENCE = ("redeem_code", "kind", "part", "happened_at", "seen_at", "source", "id")
+
 Key = tuple[str, str, int]
 """(redeem_code, kind, part): the business key of a piece of evidence."""
 
@@ -47,16 +50,19 @@ async def load_next_enrollments(connection: Connection, after: str, at_most: int
     return [_enrollment(row) for row in await connection.fetch(QUERIES["load_next_enrollments"], after, at_most)]
 
 
-async def load_overdue(
-    connection: Connection, lanes: Sequence[int], due_by: datetime, at_most: int
-) -> list[Enrollment]:
-    """Those in these lanes that are open though they fell due at or before `due_by`."""
-    rows = await connection.fetch(QUERIES["load_overdue"], list(lanes), due_by, at_most)
-    return [_enrollment(row) for row in rows]
+async def load_open(connection: Connection, redeem_codes: Collection[str]) -> list[Enrollment]:
+    """Those of these that are not decided yet."""
+    return [_enrollment(row) for row in await connection.fetch(QUERIES["load_open"], list(redeem_codes))]
+
+
+async def take_deadlines(connection: Connection, lanes: Sequence[int], due_by: datetime, at_most: int) -> set[str]:
+    """The redeem codes of so many deadlines at most that fell due at or before `due_by`; they are gone then."""
+    rows = await connection.fetch(QUERIES["take_deadlines"], list(lanes), due_by, at_most)
+    return {code for row in rows for code in row["redeem_codes"]}
 
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment], known_at: datetime) -> None:
-    """Adds enrollments that are not yet known."""
+    """Adds enrollments that are not yet known, and when the open ones are to be given up."""
     terms = [enrollment.terms for enrollment in enrollments]
     await connection.execute(
         QUERIES["insert_enrollments"],
@@ -69,8 +75,14 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
         [t and t.scheme for t in terms],
         [t and t.scheme_version for t in terms],
         [t and _rule_text(t.rule) for t in terms],
-        [t and t.rule.span.due_at for t in terms],
     )
+    codes: dict[tuple[datetime, int], list[str]] = {}
+    for enrollment in enrollments:
+        if enrollment.terms is not None:
+            due = (enrollment.terms.rule.span.due_at, enrollment.lane)
+            codes.setdefault(due, []).append(enrollment.redeem_code)
+    deadlines = [(*due, of_lane) for due, of_lane in codes.items()]
+    await connection.copy_records_to_table("deadline", columns=DEADLINE, records=deadlines)
 
 
 async def decide_enrollments(connection: Connection, decisions: Sequence[Decision], decided_at: datetime) -> None:
@@ -88,18 +100,16 @@ async def decide_enrollments(connection: Connection, decisions: Sequence[Decisio
 
 
 async def insert_evidence(connection: Connection, evidence: Sequence[tuple[str, Evidence]], now: datetime) -> set[Key]:
-    """Adds (redeem_code, evidence) accepted now; the keys of those that were the first of their key."""
-    rows = await connection.fetch(
-        QUERIES["insert_evidence"],
-        now,
-        [code for code, _ in evidence],
-        [fact.kind for _, fact in evidence],
-        [fact.part for _, fact in evidence],
-        [fact.happened_at for _, fact in evidence],
-        [fact.source for _, fact in evidence],
-        [fact.id for _, fact in evidence],
-    )
-    return {(row["redeem_code"], row["kind"], row["part"]) for row in rows}
+    """Adds (redeem_code, evidence) accepted now; the keys of those that were the first of their key.
+
+    None may be listed twice. The lanes are locked, so nobody else adds to what is known.
+    """
+    rows = await connection.fetch(QUERIES["load_evidence_keys"], list({code for code, _ in evidence}))
+    known = {(row["redeem_code"], row["kind"], row["part"]) for row in rows}
+    new = [(code, fact) for code, fact in evidence if (code, fact.kind.value, fact.part) not in known]
+    records = [(code, f.kind, f.part, f.happened_at, now, f.source, f.id) for code, f in new]
+    await connection.copy_records_to_table("evidence", columns=EVIDENCE, records=records)
+    return {(code, fact.kind.value, fact.part) for code, fact in new}
 
 
 async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -> dict[str, list[Evidence]]:
@@ -136,6 +146,11 @@ async def load_tally(connection: Connection) -> dict[State, int]:
 async def count_states(connection: Connection) -> dict[State, int]:
     """State -> how many enrollments are in it now. Reads the whole table."""
     return {State(row["state"]): row["enrollments"] for row in await connection.fetch(QUERIES["count_states"])}
+
+
+async def load_without_deadline(connection: Connection) -> list[str]:
+    """The redeem codes of open enrollments that would never be given up. Reads the whole table."""
+    return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_without_deadline"])]
 
 
 async def count_stray_evidence(connection: Connection) -> int:
@@ -183,30 +198,27 @@ def _enrollment(row: Record) -> Enrollment:
     )
 
 
+@lru_cache(maxsize=10_000)
 def _rule_text(rule: Rule) -> str:
+    """Everybody in a class has the same rule, so it is remembered, here and when it is read."""
+    sessions = [[s.sequence, s.proof, _time(s.starts_at), _time(s.ends_at)] for s in rule.sessions]
+    terms = (rule.post_test, rule.graded, rule.certificate, rule.whole_span)
     return json.dumps(
-        {
-            "sessions": [[s.sequence, s.proof, _time(s.starts_at), _time(s.ends_at)] for s in rule.sessions],
-            "post_test": rule.post_test,
-            "graded": rule.graded,
-            "certificate": rule.certificate,
-            "whole_span": rule.whole_span,
-            "evidence_days": rule.evidence_days,
-            "complete_within_days": rule.complete_within_days,
-        },
+        [sessions, *terms, rule.evidence_days, rule.complete_within_days],
         separators=(",", ":"),
     )
 
 
 @lru_cache(maxsize=10_000)
 def _rule(text: str) -> Rule:
-    """Everybody in a class has the same rule, so it is remembered."""
-    parts = json.loads(text)
-    sessions = tuple(
-        Session(sequence, proof, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
-        for sequence, proof, starts_at, ends_at in parts.pop("sessions")
+    sessions, *terms = json.loads(text)
+    return Rule(
+        tuple(
+            Session(sequence, proof, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
+            for sequence, proof, starts_at, ends_at in sessions
+        ),
+        *terms,
     )
-    return Rule(sessions=sessions, **parts)
 
 
 def _time(moment: datetime) -> str:

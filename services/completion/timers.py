@@ -6,11 +6,11 @@ from services.completion.domain.completion import Completion, Incomplete, decide
 from services.completion.domain.enrollment import Enrollment
 from services.completion.domain.evidence import Evidence
 from services.completion.handlers.concluding import Conclusion, conclude, rejected
-from services.completion.store import load_evidence, load_overdue
+from services.completion.store import load_evidence, load_open, take_deadlines
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
-PORTION = 500
+DEADLINES_AT_ONCE = 50
 
 
 def timers() -> tuple[Timer, ...]:
@@ -19,11 +19,12 @@ def timers() -> tuple[Timer, ...]:
 
 
 async def give_up(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Rejects the completion of what is still open after its last day, for good; returns how many."""
-    overdue = await load_overdue(tx.connection, lanes, tx.read_through, PORTION)
+    """Rejects the completion of what is still open after its last day, for good; returns how many were looked at."""
+    codes = await take_deadlines(tx.connection, lanes, tx.read_through, DEADLINES_AT_ONCE)
+    overdue = await load_open(tx.connection, codes) if codes else []
     evidence = await load_evidence(tx.connection, {enrollment.redeem_code for enrollment in overdue})
     await conclude(tx, [_conclusion(enrollment, evidence[enrollment.redeem_code]) for enrollment in overdue])
-    return len(overdue)
+    return len(codes)
 
 
 def _conclusion(enrollment: Enrollment, evidence: Sequence[Evidence]) -> Conclusion:

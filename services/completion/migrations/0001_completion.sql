@@ -1,41 +1,50 @@
 -- The tables of the completion service. Locks nothing: all tables are new.
 -- Nothing personal is here: participants, sources and events are named by their ids.
 
+create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected');
+create type evidence_kind as enum
+    ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated');
+
+-- What is decided about an open one changes no indexed column, and finds room on the same page.
 create table enrollment (
     redeem_code     text        primary key,
     participant_id  text        not null,
     lane            smallint    not null,
-    state           text        not null check (state in ('open', 'completed', 'not_completed', 'rejected')),
+    state           enrollment_state not null,
     provider_id     text,
     scheme          text,
     scheme_version  integer,
     rule            json,
-    due_at          timestamptz,
     known_at        timestamptz not null,
     decided_at      timestamptz,
     completed_at    timestamptz,
     digest          bytea,
     constraint only_the_rejected_have_no_terms check ((state = 'rejected')
-        = (provider_id is null and scheme is null and scheme_version is null and rule is null and due_at is null)),
-    constraint terms_come_whole check (num_nulls(provider_id, scheme, scheme_version, rule, due_at) in (0, 5)),
+        = (provider_id is null and scheme is null and scheme_version is null and rule is null)),
+    constraint terms_come_whole check (num_nulls(provider_id, scheme, scheme_version, rule) in (0, 4)),
     constraint only_the_open_are_undecided check ((state = 'open') = (decided_at is null)),
     constraint only_the_completed_are_completed check
         (num_nulls(completed_at, digest) = case state when 'completed' then 0 else 2 end)
-) with (fillfactor = 85);
+) with (fillfactor = 55);
 create index enrollment_by_participant on enrollment (participant_id);
-create index enrollment_due on enrollment (lane, due_at) where state = 'open';
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';
-comment on column enrollment.due_at is 'Midnight in Jakarta after which what is missing is missing for ever.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 
+create table deadline (
+    due_at          timestamptz not null,
+    lane            smallint    not null,
+    redeem_codes    text[]      not null
+);
+create index deadline_by_time on deadline (lane, due_at);
+comment on table deadline is 'Midnight in Jakarta after which what is missing is missing for ever: a row per lane, date and transaction, not one per enrollment.';
+
 create table evidence (
-    redeem_code     text        not null,
-    kind            text        not null check (kind in
-                        ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated')),
-    part            bigint      not null check (part >= 0),
     happened_at     timestamptz not null,
     seen_at         timestamptz not null,
+    part            bigint      not null check (part >= 0),
+    kind            evidence_kind not null,
+    redeem_code     text        not null,
     source          text        not null,
     id              text        not null,
     primary key (redeem_code, kind, part)
@@ -46,7 +55,7 @@ comment on column evidence.seen_at is 'When it was accepted.';
 
 create table tally (
     lane            smallint    not null,
-    state           text        not null check (state in ('open', 'completed', 'not_completed', 'rejected')),
+    state           enrollment_state not null,
     enrollments     bigint      not null check (enrollments > 0),
     primary key (lane, state)
 );

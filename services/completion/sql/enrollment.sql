@@ -10,23 +10,23 @@ from enrollment where participant_id = $1 order by known_at, redeem_code;
 
 -- name: insert_enrollments
 -- Plainly inserted: the handler has looked, and the lane is locked, so one that exists is a broken invariant.
-insert into enrollment (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, known_at, decided_at)
-select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at, $1::timestamptz,
+insert into enrollment (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, known_at, decided_at)
+select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, $1::timestamptz,
        case state when 'open' then null else $1::timestamptz end
-from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::int[], $9::json[], $10::timestamptz[])
-     as n (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, due_at);
+from unnest($2::text[], $3::text[], $4::smallint[], $5::enrollment_state[], $6::text[], $7::text[], $8::int[], $9::json[])
+     as n (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule);
 
 -- name: decide_enrollments
 -- From open to what is final; fewer rows than asked for mean that one was decided twice.
 update enrollment set state = n.state, decided_at = $1, completed_at = n.completed_at, digest = n.digest
-from unnest($2::text[], $3::text[], $4::timestamptz[], $5::bytea[]) as n (redeem_code, state, completed_at, digest)
+from unnest($2::text[], $3::enrollment_state[], $4::timestamptz[], $5::bytea[]) as n (redeem_code, state, completed_at, digest)
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open'
 returning enrollment.redeem_code;
 
--- name: load_overdue
--- Still open though their time is over, the longest overdue first.
+-- name: load_open
+-- Of these, what is not decided yet.
 select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
-from enrollment where state = 'open' and lane = any($1::smallint[]) and due_at <= $2 order by due_at limit $3;
+from enrollment where redeem_code = any($1::text[]) and state = 'open';
 
 -- name: load_next_enrollments
 -- All enrollments, a portion at a time, for those who check them.

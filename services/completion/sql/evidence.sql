@@ -1,10 +1,6 @@
--- name: insert_evidence
--- The first of each business key counts; answers which were the first.
-insert into evidence (redeem_code, kind, part, happened_at, seen_at, source, id)
-select redeem_code, kind, part, happened_at, $1::timestamptz, source, id
-from unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
-     as n (redeem_code, kind, part, happened_at, source, id)
-on conflict do nothing returning redeem_code, kind, part;
+-- name: load_evidence_keys
+-- What already counts for these enrollments.
+select redeem_code, kind, part from evidence where redeem_code = any($1::text[]);
 
 -- name: load_evidence
 -- All that counts for these enrollments.

@@ -1,6 +1,6 @@
 -- name: add_to_tally
 -- The lane is locked, so its tally is nobody else's.
-insert into tally (lane, state, enrollments) select * from unnest($1::smallint[], $2::text[], $3::bigint[])
+insert into tally (lane, state, enrollments) select * from unnest($1::smallint[], $2::enrollment_state[], $3::bigint[])
 on conflict (lane, state) do update set enrollments = tally.enrollments + excluded.enrollments;
 
 -- name: load_tally

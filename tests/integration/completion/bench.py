@@ -223,7 +223,8 @@ class Bench:
     async def empty(self) -> None:
         """As it was at the start, for the next example."""
         await self.connection.execute(
-            "truncate enrollment, evidence, tally, said, parked, waiting, page; update sequence set next_sequence = 1"
+            "truncate enrollment, deadline, evidence, tally, said, parked, waiting, page;"
+            "update sequence set next_sequence = 1"
         )
         self.said.clear()
         self.pages.clear()

@@ -7,6 +7,8 @@ from shared.runtime.parts import Gauge
 from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, rejected
 from tests.unit.completion.facts import CODE, DAY, PARTICIPANT
 
+REOPENED = "update enrollment set state = 'open', decided_at = null, completed_at = null, digest = null"
+
 
 async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> None:
     sent = attended(2)
@@ -65,10 +67,8 @@ async def test_trainings_are_counted_by_state(bench: Bench) -> None:
     [
         ("delete from evidence where kind = 'work_graded'", f"{CODE} is completed without all its evidence"),
         ("update evidence set id = 'another' where part = 1", f"{CODE} rests on other evidence than was said"),
-        (
-            "update enrollment set state = 'open', decided_at = null, completed_at = null, digest = null",
-            f"{CODE} has all its evidence and is open",
-        ),
+        (REOPENED, f"{CODE} has all its evidence and is open"),
+        (f"delete from deadline; {REOPENED}", f"{CODE} is open for ever"),
         ("delete from enrollment", "4 pieces of evidence belong to no confirmed enrollment"),
         (
             "update tally set enrollments = 7 where state = 'completed'",
