@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, WithJsonSchema
@@ -93,5 +94,7 @@ class RupiahInbound(Rupiah):
     currency: Literal["IDR"]
 
 
+@lru_cache(maxsize=10_000, typed=True)
 def rupiah(value: int) -> Rupiah:
+    """Few amounts make up all payments, and one that was made is never changed."""
     return Rupiah(value=value)

@@ -1,7 +1,6 @@
 """An account is linked: does it belong to the participant? The latest counts; payment holds when it does not fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from services.enrollment.handlers import PARTICIPANT, Context
 from services.enrollment.handlers.content import open_account
@@ -96,4 +95,4 @@ def _announce(tx: Transaction, account: Account, admission: Admission, trace: st
         linked_at=account.linked_at,
     )
     tx.announce(enrollment.ACCOUNT_LINKED, event, lane=account.lane, key=account.participant_id, trace=trace)
-    return replace(account, same_identity=same_identity, sealed=None, identity_index=None)
+    return account._replace(same_identity=same_identity, sealed=None, identity_index=None)

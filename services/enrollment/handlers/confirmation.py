@@ -1,6 +1,11 @@
-"""What `enrollment_confirmed` carries, so that the other services can act alone."""
+"""What `enrollment_confirmed` carries, so that the other services can act alone.
 
-from services.enrollment.domain.scheme import Scheme
+Trainings have few prices and schemes few rules, so what follows from them alone is made once.
+"""
+
+from functools import lru_cache
+
+from services.enrollment.domain.scheme import ModeRule, Scheme
 from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
 
@@ -19,7 +24,7 @@ def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme)
         course_code=data.course_code,
         schedule_code=data.schedule_code,
         mode=data.mode,
-        price=rupiah(data.price.value),
+        price=data.price,
         hours=data.hours,
         purchased_at=data.purchased_at,
         sessions=tuple(
@@ -31,15 +36,21 @@ def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme)
             )
             for session in data.sessions
         ),
-        requires=enrollment.Requirements(post_test=rule.post_test, graded=rule.graded, certificate=rule.certificate),
+        requires=_requirements(rule),
         whole_span=data.mode == "self_paced",
         evidence_days=scheme.completion.evidence_days,
         complete_within_days=scheme.completion.complete_within_days,
-        benefits=_benefits(data.price.value, scheme),
+        benefits=_benefits(data.price.value, scheme.incentive.amount),
     )
 
 
-def _benefits(price: int, scheme: Scheme) -> tuple[enrollment.Benefit, ...]:
+@lru_cache(maxsize=100)
+def _requirements(rule: ModeRule) -> enrollment.Requirements:
+    return enrollment.Requirements(post_test=rule.post_test, graded=rule.graded, certificate=rule.certificate)
+
+
+@lru_cache(maxsize=10_000)
+def _benefits(price: int, incentive: int) -> tuple[enrollment.Benefit, ...]:
     """All of the fee once the training is completed; cash for the first training, once it is rated."""
     return (
         enrollment.Benefit(
@@ -51,7 +62,7 @@ def _benefits(price: int, scheme: Scheme) -> tuple[enrollment.Benefit, ...]:
         ),
         enrollment.Benefit(
             benefit="incentive_1",
-            amount=rupiah(scheme.incentive.amount),
+            amount=rupiah(incentive),
             payee="participant",
             milestone="rated",
             first_training_only=True,

@@ -1,8 +1,8 @@
 """Decides what is undecided of some participants: when they buy, when a training is done, when time is up."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from services.enrollment.domain.purchase import (
     Confirmed,
@@ -66,13 +66,14 @@ def _settle_participant(
         assert before.purchase is not None
         data = heard.get(before.redeem_code) or upstream.TRAINING_PURCHASED.parse(before.purchase)
         scheme = context.schemes[admission.scheme] if admission else None
-        named = _under(before, scheme)
-        after = _after(context, tx, named, _outcome(named, data, admission, trainings, scheme))
+        outcome = _outcome(before, data, admission, trainings, scheme)
+        after = _after(context, tx, before, outcome, scheme)
+        if after is None:
+            continue
         if after.confirmed:
             trainings.append(after.training)
-        if after is not named:
-            _announce(tx, before, after, data, admission, scheme)
-            changed.append(after)
+        _announce(tx, before, after, data, admission, scheme)
+        changed.append(after)
     return changed
 
 
@@ -90,25 +91,31 @@ def _outcome(
     return decide_purchase(purchase, participant, trainings, scheme)
 
 
-def _under(enrollment: Enrollment, scheme: Scheme | None) -> Enrollment:
-    """The rules a decision is made under are kept with it."""
-    return replace(enrollment, scheme=scheme.scheme, scheme_version=scheme.version) if scheme else enrollment
-
-
-def _after(context: Context, tx: Transaction, before: Enrollment, outcome: Outcome) -> Enrollment:
-    """What becomes of an undecided enrollment; itself, when it goes on waiting."""
-    decided = replace(before, due_at=None, purchase=None, trace=None)
+def _after(
+    context: Context, tx: Transaction, before: Enrollment, outcome: Outcome, scheme: Scheme | None
+) -> Enrollment | None:
+    """What becomes of an undecided enrollment; None, when it goes on waiting."""
     match outcome:
         case Confirmed():
-            return replace(decided, state=State.CONFIRMED, reason=None)
+            return _decided(before, State.CONFIRMED, None, scheme)
         case Rejected(reason):
-            return replace(decided, state=State.REJECTED, reason=reason)
+            return _decided(before, State.REJECTED, reason, scheme)
         case Undecided(reason):
             if before.due_at is None or reason is not before.reason:
-                return replace(before, reason=reason, due_at=tx.now + _patience(context, reason))
+                due_at = tx.now + _patience(context, reason)
+                return before._replace(reason=reason, due_at=due_at, **_under(scheme))
             if before.due_at <= tx.read_through:
-                return replace(decided, state=State.REJECTED, reason=reason)
-            return before
+                return _decided(before, State.REJECTED, reason, scheme)
+            return None
+
+
+def _decided(before: Enrollment, state: State, reason: PurchaseRefusal | None, scheme: Scheme | None) -> Enrollment:
+    return before._replace(state=state, reason=reason, due_at=None, purchase=None, trace=None, **_under(scheme))
+
+
+def _under(scheme: Scheme | None) -> dict[str, Any]:
+    """The rules a decision is made under are kept with it."""
+    return {"scheme": scheme.scheme, "scheme_version": scheme.version} if scheme else {}
 
 
 def _patience(context: Context, reason: PurchaseRefusal) -> timedelta:

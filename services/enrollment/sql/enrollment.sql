@@ -1,7 +1,7 @@
 -- name: load_enrollments
 -- All enrollments of these people, for the balance and for whose turn it is.
-select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at, ends_at, completed_at, rated_at,
-       content_digest, due_at, purchase, trace
+select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
+       ends_at, content_digest, due_at, purchase, trace, completed_at, rated_at
 from enrollment where participant_id = any($1::text[]);
 
 -- name: save_enrollments

@@ -1,8 +1,8 @@
 """The account each person linked last."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from asyncpg import Connection
 
@@ -10,9 +10,11 @@ from services.enrollment.store import QUERIES
 from shared.contracts.fields import Partner
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None."""
+class Account(NamedTuple):
+    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None.
+
+    The fields stand in the order of the columns that are loaded.
+    """
 
     participant_id: str
     lane: int
@@ -27,7 +29,7 @@ class Account:
 
 async def load_accounts(connection: Connection, people: Collection[str]) -> dict[str, Account]:
     rows = await connection.fetch(QUERIES["load_accounts"], list(people))
-    return {row["participant_id"]: Account(**row) for row in rows}
+    return {account.participant_id: account for account in map(Account._make, rows)}
 
 
 async def save_accounts(connection: Connection, accounts: Collection[Account]) -> None:

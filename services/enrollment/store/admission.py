@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from asyncpg import Connection
 
@@ -11,9 +11,11 @@ from services.enrollment.domain.admission import AdmissionRefusal
 from services.enrollment.store import QUERIES
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A decision about one person and one wave. `reason` None: admitted, with a balance in rupiah and an identity."""
+class Admission(NamedTuple):
+    """A decision about one person and one wave. `reason` None: admitted, with a balance in rupiah and an identity.
+
+    The fields stand in the order of the columns that are loaded.
+    """
 
     participant_id: str
     wave: str
@@ -35,9 +37,9 @@ class Admission:
 async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
     """By participant; whoever nothing was decided about is missing."""
     found: defaultdict[str, list[Admission]] = defaultdict(list)
-    for row in await connection.fetch(QUERIES["load_admissions"], list(people)):
-        reason = row["reason"] and AdmissionRefusal(row["reason"])
-        found[row["participant_id"]].append(Admission(**{**row, "reason": reason}))
+    for admission in map(Admission._make, await connection.fetch(QUERIES["load_admissions"], list(people))):
+        reason = admission.reason and AdmissionRefusal(admission.reason)
+        found[admission.participant_id].append(admission._replace(reason=reason) if reason else admission)
     return dict(found)
 
 

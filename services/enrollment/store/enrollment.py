@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from asyncpg import Connection
 
@@ -11,9 +11,11 @@ from services.enrollment.domain.purchase import PurchaseRefusal, State, Training
 from services.enrollment.store import QUERIES
 
 
-@dataclass(frozen=True, slots=True)
-class Enrollment:
-    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided."""
+class Enrollment(NamedTuple):
+    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided.
+
+    The fields stand in the order of the columns that are loaded.
+    """
 
     redeem_code: str
     participant_id: str
@@ -48,7 +50,7 @@ async def load_enrollments(connection: Connection, people: Collection[str]) -> d
     found: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for row in await connection.fetch(QUERIES["load_enrollments"], list(people)):
         reason = row["reason"] and PurchaseRefusal(row["reason"])
-        found[row["participant_id"]].append(Enrollment(**{**row, "state": State(row["state"]), "reason": reason}))
+        found[row["participant_id"]].append(Enrollment._make(row)._replace(state=State(row["state"]), reason=reason))
     return dict(found)
 
 
