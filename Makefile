@@ -57,6 +57,8 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.seals
 	$(BIN)/python -m tests.benchmarks.journey
 	$(BIN)/python -m tests.benchmarks.latency
+	$(BIN)/python -m tests.benchmarks.overhead
+	$(BIN)/python -m tests.benchmarks.growth
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend

@@ -11,7 +11,7 @@ from asyncpg import Connection
 from deploy.local.processes import Process
 from deploy.simulation.load import PORTION, Portion, pour, prepare
 from deploy.simulation.people import Person
-from tests.benchmarks.meter import Reading, read_meters, resident_megabytes
+from tests.benchmarks.meter import Reading, processes_of, read_meters, resident_megabytes
 from tests.benchmarks.stage import Result, Stage, say
 
 STUCK_AFTER_SECONDS = 60.0
@@ -19,6 +19,8 @@ LOOK_EVERY_SECONDS = 0.05
 SAY_EVERY_SECONDS = 2.0
 # Journeys begun and not yet whole: as much as keeps everybody busy, and no more than the system has to hold anyway.
 IN_FLIGHT = 4000
+QUIET_SHARE, QUIET_SECONDS = 0.05, 3.0
+SERVICES = ("enrollment", "completion", "payment")
 SETTLED = "select coalesce(sum(disbursements), 0)::bigint from payment.tally where state = 'settled'"
 
 
@@ -85,6 +87,20 @@ async def run(stage: Stage, track: Track, people: list[Person], label: str) -> R
     done = Run(len(people), seconds, before, after, resident_megabytes(track.processes))
     say(f"\r  {label}: {done.per_second:,} journeys/s, cpu us per journey {done.cpu_us}")
     return done
+
+
+async def quiet(stage: Stage) -> float:
+    """Waits until the services have nothing to do any more; how long that took, in seconds."""
+    started = time.monotonic()
+    processes = {name: one for name, one in processes_of(stage.installation).items() if name in SERVICES}
+    while True:
+        before = await read_meters(processes, stage.connection)
+        await asyncio.sleep(QUIET_SECONDS)
+        after = await read_meters(processes, stage.connection)
+        say(f"\r  waiting for quiet: {time.monotonic() - started:.0f} s ", end="")
+        spent = sum(after.cpu_seconds.values()) - sum(before.cpu_seconds.values())
+        if spent < QUIET_SHARE * QUIET_SECONDS * len(processes):
+            return round(time.monotonic() - started, 1)
 
 
 async def pack(stage: Stage, people: list[Person], portion: int, label: str) -> list[Portion]:

@@ -22,6 +22,7 @@ class Goal:
 SERVICES = ("enrollment", "completion", "payment")
 JOURNEY = (
     Goal("journeys a second", 2_000, lambda found: found["journeys_per_second"]),
+    Goal("of the floor", 0.5, lambda found: found.get("share_of_the_floor")),
     Goal("times the baseline", 10, lambda found: found.get("times_the_baseline")),
     Goal("MB of the largest service", 250, lambda found: max(found["rss_mb"][name] for name in SERVICES), at_most=True),
     Goal("bytes of WAL a journey", 7_000, lambda found: found["wal_bytes_per_journey"], at_most=True),
@@ -30,6 +31,10 @@ JOURNEY = (
 LATENCY = (
     Goal("ms at p99, 1,000 journeys/s", 100, lambda found: _p99(found, "1000"), at_most=True),
     Goal("ms at p99, idle", 30, lambda found: _p99(found, "idle"), at_most=True),
+)
+GROWTH = (Goal("of the rate when empty, with much stored", 0.9, lambda found: found["share_of_the_rate_when_empty"]),)
+OVERHEAD = (
+    Goal("% more processor time with sweeps and scrapes", 5, lambda found: found["more_cpu_percent"], at_most=True),
 )
 
 

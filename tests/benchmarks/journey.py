@@ -2,9 +2,10 @@
 
 A journey is whole when fee and incentive are both settled by a partner's report. Load generator and simulated partners
 run on the same machine as everything else. A figure counts only if the invariants hold at the end. Afterwards the same
-journeys go through the baseline (tests/benchmarks/baseline) on the same Kafka and Postgres.
+records and rows go through once more without any logic (floor.py), and such journeys through plain FastStream
+(tests/benchmarks/baseline), both on the same Kafka and Postgres.
 
-The environment may set JOURNEYS (a run), RUNS, SEED, BASELINE_JOURNEYS (0: none) and BASELINE_WORKERS.
+The environment may set JOURNEYS (a run), RUNS, SEED, FLOOR_JOURNEYS, BASELINE_JOURNEYS (0: none) and BASELINE_WORKERS.
 """
 
 import sys
@@ -15,11 +16,13 @@ from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
 from tests.benchmarks.baseline.running import measure_baseline
 from tests.benchmarks.course import Run, Track, run
+from tests.benchmarks.floor import measure_floor
 from tests.benchmarks.goals import JOURNEY, against
 from tests.benchmarks.meter import processes_of
 from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
 
-COUNT, RUNS, BASELINE = number_of("JOURNEYS", 100_000), number_of("RUNS", 3), number_of("BASELINE_JOURNEYS", 3_000)
+COUNT, RUNS = number_of("JOURNEYS", 100_000), number_of("RUNS", 3)
+FLOOR, BASELINE = number_of("FLOOR_JOURNEYS", 20_000), number_of("BASELINE_JOURNEYS", 3_000)
 # The simulated partners stand beside the system: their cost is shown in each run and is not part of the figure.
 SYSTEM = ("enrollment", "completion", "payment", "kafka", "postgres")
 
@@ -38,6 +41,10 @@ async def measure(stage: Stage) -> Result:
     paid = stage.ledgers()
     breaches = [*await stage.verify(), *differences(paid, everybody)]
     result = {**_summary(done), **await stage.surroundings(), "in_flight": track.in_flight}
+    await stage.stop_services()
+    if FLOOR:
+        result["floor_journeys_per_second"] = await measure_floor(stage, min(FLOOR, len(everybody)), len(everybody))
+        result["share_of_the_floor"] = round(result["journeys_per_second"] / result["floor_journeys_per_second"], 2)
     if BASELINE:
         people = journeys(stage.seed, BASELINE, first_number=RUNS * COUNT)
         result |= await measure_baseline(stage, people, {payment.reference for payment in paid}, breaches)

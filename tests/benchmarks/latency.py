@@ -1,30 +1,32 @@
 """How long from the evidence that completes a training to the instruction: `python -m tests.benchmarks.latency`.
 
 Open loop: each journey has its time, and is sent then whether or not what came before is done; latency counts from the
-time it had to be sent, so a load generator or a broker that falls behind is not left out. It ends when a reader of
-committed records has the fee's instruction. At idle each journey goes alone.
+time it had to be sent, so a load generator or a broker that falls behind is not left out. It ends when the broker has
+appended the fee's instruction, in whole milliseconds of the clock that all here share.
 
 The environment may set RATES (journeys a second, e.g. "300 1000"), SECONDS (of load at each rate), IDLE and SEED.
 """
 
 import asyncio
+import json
 import os
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
-from deploy.simulation.sending import Letter, Packed, letter, pack, post
+from deploy.simulation.sending import Letter, letter
 from deploy.simulation.story import story
 from shared.contracts import upstream
-from shared.contracts.topics import LANES, PARTNERS, disbursements
+from shared.contracts.topics import LANES, PARTNERS, TRAINING_EVIDENCE, disbursements
 from tests.benchmarks.goals import LATENCY, against
+from tests.benchmarks.meter import processes_of, read_meters
 from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
 
 RATES = tuple(map(int, os.environ.get("RATES", "300 1000").split()))
@@ -43,6 +45,9 @@ TIMES: Mapping[str, float] = {
     upstream.WORK_GRADED.name: 0.0,
     upstream.TRAINING_RATED.name: 0.5,
 }
+FIRST_MEASURED = WARM_UP_SECONDS - min(TIMES.values())
+COMPLETING = ("ce_type", upstream.WORK_GRADED.name.encode())
+EVIDENCE, INSTRUCTIONS = (TRAINING_EVIDENCE,), tuple(disbursements(name) for name in PARTNERS)
 FEES = "select reference, redeem_code from payment.attempt where benefit = 'fee' and redeem_code = any($1)"
 RIGHTS = "select count(*) from payment.disbursement where state = 'settled'"
 
@@ -51,31 +56,41 @@ RIGHTS = "select count(*) from payment.disbursement where state = 'settled'"
 class Timetable:
     """What is to be sent at which tick, and when each training's completing evidence was due, in seconds from 0."""
 
-    ticks: dict[int, Packed]
+    ticks: dict[int, list[Letter]]
     due: dict[str, float]
+    seconds: float
 
 
 @dataclass(slots=True)
-class Watch:
-    """When each instruction was first readable, by reference, on this process's monotonic clock."""
+class Mail:
+    """Sends in the background; what comes for a partition while a batch is under way makes up the next one."""
 
-    bootstrap: str
-    seen: dict[str, float] = field(default_factory=dict)
+    producer: AIOKafkaProducer
+    _waiting: dict[tuple[str, int], deque[Letter]] = field(default_factory=dict)
+    _posting: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def run(self, ready: asyncio.Event) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level="read_committed")
-        await consumer.start()
-        try:
-            consumer.assign([TopicPartition(disbursements(name), lane) for name in PARTNERS for lane in range(LANES)])
-            await consumer.seek_to_end()
-            ready.set()
-            while True:
-                fetched = await consumer.getmany(timeout_ms=1000)
-                now = time.monotonic()
-                for record in (record for records in fetched.values() for record in records):
-                    self.seen.setdefault(record.key.decode(), now)
-        finally:
-            await consumer.stop()
+    def put(self, letters: list[Letter]) -> None:
+        for one in letters:
+            if self._waiting.get(one.where):
+                self._waiting[one.where].append(one)
+            else:
+                self._waiting[one.where] = deque([one])
+                self._posting.add(asyncio.create_task(self._post(*one.where)))
+
+    async def sent(self) -> None:
+        await asyncio.gather(*self._posting)
+
+    async def _post(self, topic: str, partition: int) -> None:
+        waiting = self._waiting[topic, partition]
+        while waiting:
+            batch, taken = self.producer.create_batch(), 0
+            for one in waiting:
+                if batch.append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers)) is None:
+                    break
+                taken += 1
+            await (await self.producer.send_batch(batch, topic, partition=partition))
+            for _ in range(taken):
+                waiting.popleft()
 
 
 async def measure(stage: Stage) -> Result:
@@ -99,28 +114,65 @@ async def measure(stage: Stage) -> Result:
 async def _offer(stage: Stage, people: list[Person], rate: int) -> Result:
     table = await _timetable(stage, people, rate)
     settled_before = await stage.connection.fetchval(RIGHTS)
-    watch, ready = Watch(stage.installation.kafka.bootstrap), asyncio.Event()
-    watching = asyncio.create_task(watch.run(ready))
-    try:
-        await ready.wait()
-        begun, late = await _send(stage, table, f"{rate} journeys/s")
-        await _drain(stage, settled_before + 2 * len(people))
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+    processes = processes_of(stage.installation)
+    begins = [await _ends(stage, topics) for topics in (EVIDENCE, INSTRUCTIONS)]
+    before = await read_meters(processes, stage.connection)
+    begun, late = await _send(stage, table, f"{rate} journeys/s")
+    after = await read_meters(processes, stage.connection)
+    await _drain(stage, settled_before + 2 * len(people))
     codes = {row["reference"]: row["redeem_code"] for row in await stage.connection.fetch(FEES, list(table.due))}
-    first = -min(TIMES.values()) + WARM_UP_SECONDS
-    waits = [
-        watch.seen[reference] - begun - table.due[code]
-        for reference, code in codes.items()
-        if reference in watch.seen and table.due[code] >= first
-    ]
-    return {**percentiles(waits), "journeys": len(waits), "sent_late_ms": round(late * 1000, 1)}
+    written = {_code(record): at async for record, at in _read(stage, begins[0]) if COMPLETING in record.headers}
+    instructed = {codes.get(record.key.decode()): at async for record, at in _read(stage, begins[1])}
+    measured = [code for code, at in table.due.items() if at >= FIRST_MEASURED]
+    due = {code: begun + table.due[code] for code in measured}
+    busy = sum(after.cpu_seconds[name] - before.cpu_seconds[name] for name in processes)
+    return {
+        **percentiles([instructed[code] - due[code] for code in measured]),
+        "written_late_p99_ms": percentiles([written[code] - due[code] for code in measured])["p99_ms"],
+        "sent_late_at_most_ms": round(late * 1000, 1),
+        "cores_busy": round(busy / (table.seconds), 2),
+        "journeys": len(measured),
+    }
+
+
+async def _ends(stage: Stage, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=stage.installation.kafka.bootstrap)
+    await consumer.start()
+    try:
+        found: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def _read(
+    stage: Stage, begins: Mapping[TopicPartition, int]
+) -> AsyncIterator[tuple["ConsumerRecord[bytes, bytes]", float]]:
+    """All committed records from there on, each with the second at which the broker appended it."""
+    ends = await _ends(stage, sorted({place.topic for place in begins}))
+    wanted = sum(ends.values()) - sum(begins.values())
+    consumer = AIOKafkaConsumer(bootstrap_servers=stage.installation.kafka.bootstrap, isolation_level="read_committed")
+    await consumer.start()
+    try:
+        consumer.assign(list(begins))
+        for place, offset in begins.items():
+            consumer.seek(place, offset)
+        while wanted:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                wanted -= len(records)
+                for record in records:
+                    yield record, record.timestamp / 1000
+    finally:
+        await consumer.stop()
+
+
+def _code(record: "ConsumerRecord[bytes, bytes]") -> str:
+    return str(json.loads(record.value or b"{}")["redeem_code"])
 
 
 async def _timetable(stage: Stage, people: list[Person], rate: int) -> Timetable:
-    """All records packed, by the tick at which they are sent; people of one tick have the same time."""
+    """All records by the tick at which they are sent; people of one tick have the same time."""
     letters: dict[int, list[Letter]] = {}
     due: dict[str, float] = {}
     lead = -min(TIMES.values())
@@ -133,24 +185,22 @@ async def _timetable(stage: Stage, people: list[Person], rate: int) -> Timetable
         if number % 1000 == 0:
             say(f"\r  {rate} journeys/s: packed {number:,}", end="")
             await asyncio.sleep(0)
-    return Timetable({tick: pack(stage.producer, letters[tick]) for tick in sorted(letters)}, due)
+    return Timetable({tick: letters[tick] for tick in sorted(letters)}, due, max(letters) * TICK_SECONDS)
 
 
 async def _send(stage: Stage, table: Timetable, label: str) -> tuple[float, float]:
     """Sends each tick at its time and waits for no answer; returns when it began, and how late it was at worst."""
-    begun, late, said = time.monotonic(), 0.0, 0.0
-    posting: set[asyncio.Task[None]] = set()
-    for tick, packed in table.ticks.items():
+    begun, late, said = time.time(), 0.0, 0.0
+    mail = Mail(stage.producer)
+    for tick, letters in table.ticks.items():
         at = begun + tick * TICK_SECONDS
-        await asyncio.sleep(max(0.0, at - time.monotonic()))
-        late = max(late, time.monotonic() - at)
-        task = asyncio.create_task(post(stage.producer, packed))
-        posting.add(task)
-        task.add_done_callback(posting.discard)
+        await asyncio.sleep(max(0.0, at - time.time()))
+        late = max(late, time.time() - at)
+        mail.put(letters)
         if at - said > 2:
             said = at
             say(f"\r  {label}: {at - begun:.0f} s      ", end="")
-    await asyncio.gather(*posting)
+    await mail.sent()
     return begun, late
 
 

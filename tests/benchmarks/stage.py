@@ -62,6 +62,10 @@ class Stage:
             service.environment.update(settings or {})
             await asyncio.to_thread(service.restart)
 
+    async def stop_services(self) -> None:
+        for service in self.installation.services.values():
+            await asyncio.to_thread(service.stop)
+
     async def verify(self) -> list[str]:
         """What each service's own checks found."""
         return await asyncio.to_thread(_verify, self.installation)

@@ -5,15 +5,13 @@ Evidence of one training must not pass other evidence of it unseen, so each hand
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
-
-from faststream.kafka.annotations import KafkaMessage
-from pydantic import BaseModel, Field
+from typing import Any
 
 from shared.contracts import completion, enrollment, upstream
 from shared.contracts.topics import TRAINING_EVIDENCE
-from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Service, of, say
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
 
+Rule = enrollment.EnrollmentConfirmed
 HOUR, EVIDENCE_DAYS = timedelta(hours=1), timedelta(days=30)
 service = Service("baseline_completion")
 enrollments = service.subscriber(ENROLLMENT_EVENTS)
@@ -26,18 +24,11 @@ EVIDENCE = "select * from evidence where redeem_code = $1 order by happened_at"
 COMPLETED = "update training set completed_at = $2, digest = $3 where redeem_code = $1"
 
 
-class Rule(BaseModel):
-    """What completes a training: the part of `enrollment_confirmed` that is kept."""
-
-    sessions: Annotated[tuple[enrollment.Session, ...], Field(strict=False)]
-    requires: enrollment.Requirements
-
-
-@enrollments(filter=of(enrollment.ENROLLMENT_CONFIRMED))
-async def note_enrollment(data: enrollment.EnrollmentConfirmed) -> None:
+@on(enrollments, enrollment.ENROLLMENT_CONFIRMED)
+async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> None:
     row = (data.redeem_code, data.participant_id, data.provider_id, data.scheme, data.scheme_version)
     async with service.transaction() as connection:
-        await connection.execute(KEEP_TRAINING, *row, data.model_dump_json(include=set(Rule.model_fields)))
+        await connection.execute(KEEP_TRAINING, *row, enrollment.ENROLLMENT_CONFIRMED.dump(data))
 
 
 @enrollments
@@ -45,43 +36,48 @@ async def others() -> None:
     """Admissions and accounts are not this service's concern."""
 
 
-@evidence(filter=of(upstream.SESSION_ATTENDED))
-async def attended(data: upstream.SessionAttended, message: KafkaMessage) -> None:
-    if str(message.headers["ce_source"]).startswith("/attendance/"):
-        await _take("session_attended", data, data.sequence, data.attended_at, message)
+@on(evidence, upstream.SESSION_ATTENDED)
+async def attended(data: upstream.SessionAttended, headers: Headers) -> None:
+    if str(headers["ce_source"]).startswith("/attendance/"):
+        await _take("session_attended", data, data.sequence, data.attended_at, headers)
 
 
-@evidence(filter=of(upstream.POST_TEST_TAKEN))
-async def tested(data: upstream.PostTestTaken, message: KafkaMessage) -> None:
+@on(evidence, upstream.POST_TEST_TAKEN)
+async def tested(data: upstream.PostTestTaken, headers: Headers) -> None:
     if data.passed:
-        await _take("post_test_taken", data, _micros(data.taken_at), data.taken_at, message)
+        await _take("post_test_taken", data, _micros(data.taken_at), data.taken_at, headers)
 
 
-@evidence(filter=of(upstream.WORK_GRADED))
-async def graded(data: upstream.WorkGraded, message: KafkaMessage) -> None:
-    await _take("work_graded", data, _micros(data.graded_at), data.graded_at, message)
+@on(evidence, upstream.WORK_GRADED)
+async def graded(data: upstream.WorkGraded, headers: Headers) -> None:
+    await _take("work_graded", data, _micros(data.graded_at), data.graded_at, headers)
 
 
-@evidence(filter=of(upstream.TRAINING_RATED))
-async def rated(data: upstream.TrainingRated, message: KafkaMessage) -> None:
-    await _take("training_rated", data, 0, data.rated_at, message)
+@on(evidence, upstream.TRAINING_RATED)
+async def rated(data: upstream.TrainingRated, headers: Headers) -> None:
+    await _take("training_rated", data, 0, data.rated_at, headers)
 
 
-async def _take(kind: str, data: Any, part: int, at: datetime, message: KafkaMessage) -> None:
+async def _take(kind: str, data: Any, part: int, at: datetime, headers: Headers) -> None:
     """A training not yet known is a failure: the message comes again."""
     async with service.transaction() as connection:
         training = await connection.fetchrow(TRAINING, data.redeem_code)
         if training["participant_id"] != data.participant_id:
             return
-        rule = Rule.model_validate_json(training["rule"])
+        rule = enrollment.ENROLLMENT_CONFIRMED.parse(training["terms"])
         if not _in_window(rule, kind, part, at):
             return
-        source, number = message.headers["ce_source"], message.headers["ce_id"]
+        source, number = headers["ce_source"], headers["ce_id"]
         row = (data.redeem_code, kind, part, at, datetime.now(UTC), source, number)
         if not await connection.fetchval(KEEP_EVIDENCE, *row):
             return
         if isinstance(data, upstream.TrainingRated):
-            said = completion.TrainingRated(**data.model_dump())
+            said = completion.TrainingRated(
+                participant_id=data.participant_id,
+                redeem_code=data.redeem_code,
+                stars=data.stars,
+                rated_at=data.rated_at,
+            )
             await say(connection, COMPLETION_EVENTS, data.participant_id, completion.TRAINING_RATED, said)
         elif training["completed_at"] is None:
             await _complete(connection, training, rule)
@@ -96,7 +92,7 @@ async def _complete(connection: Any, training: Any, rule: Rule) -> None:
     found = [row for row in needed if row is not None]
     if len(found) < len(needed):
         return
-    confirmed = completion.CompletionConfirmed(
+    said = completion.CompletionConfirmed(
         participant_id=training["participant_id"],
         redeem_code=training["redeem_code"],
         completed_at=max(row["happened_at"] for row in found),
@@ -110,13 +106,11 @@ async def _complete(connection: Any, training: Any, rule: Rule) -> None:
             )
             for row in found
         ),
-        digest="",
+        digest=hashlib.sha256(repr([tuple(row.values()) for row in found]).encode()).hexdigest(),
         scheme=training["scheme"],
         scheme_version=training["scheme_version"],
     )
-    digest = hashlib.sha256(confirmed.model_dump_json(exclude={"digest"}).encode())
-    said = confirmed.model_copy(update={"digest": digest.hexdigest()})
-    await connection.execute(COMPLETED, said.redeem_code, said.completed_at, digest.digest())
+    await connection.execute(COMPLETED, said.redeem_code, said.completed_at, bytes.fromhex(said.digest))
     await say(connection, COMPLETION_EVENTS, said.participant_id, completion.COMPLETION_CONFIRMED, said)
 
 

@@ -12,7 +12,7 @@ from shared.contracts import completion, enrollment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.sealed import BlindIndex, KeyRing, open_identity, open_participant_account
 from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY
-from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Service, of, say
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
 
 service = Service("baseline_enrollment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
@@ -39,13 +39,13 @@ COMPLETED = "update enrollment set completed_at = $2 where redeem_code = $1 and 
 RATED = "update enrollment set rated_at = $2 where redeem_code = $1 and rated_at is null"
 
 
-@registry(filter=of(upstream.WAVE_OPENED))
-async def open_wave(data: upstream.WaveOpened) -> None:
+@on(registry, upstream.WAVE_OPENED)
+async def open_wave(data: upstream.WaveOpened, _: Headers) -> None:
     waves[data.wave] = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at)
 
 
-@requests(filter=of(upstream.PARTICIPANT_ADMITTED))
-async def admit(data: upstream.ParticipantAdmitted) -> None:
+@on(requests, upstream.PARTICIPANT_ADMITTED)
+async def admit(data: upstream.ParticipantAdmitted, _: Headers) -> None:
     opened = open_identity(seals, data.identity, data.participant_id)
     nik = opened.nik.reveal()
     identity = Identity(nik, date.fromisoformat(opened.birth_date))
@@ -77,8 +77,8 @@ async def _admit(connection: Any, data: upstream.ParticipantAdmitted, outcome: A
     await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.PARTICIPANT_ADMITTED, admitted)
 
 
-@requests(filter=of(upstream.ACCOUNT_LINKED))
-async def link_account(data: upstream.AccountLinked) -> None:
+@on(requests, upstream.ACCOUNT_LINKED)
+async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
     opened = open_participant_account(seals, data.account.sealed, data.participant_id)
     async with service.transaction() as connection:
         admission = await connection.fetchrow(ADMISSION, data.participant_id)
@@ -95,8 +95,8 @@ async def link_account(data: upstream.AccountLinked) -> None:
             await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ACCOUNT_LINKED, linked)
 
 
-@requests(filter=of(upstream.TRAINING_PURCHASED))
-async def buy(data: upstream.TrainingPurchased) -> None:
+@on(requests, upstream.TRAINING_PURCHASED)
+async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
     ends_at = max(session.ends_at for session in data.sessions)
     purchase = Purchase(data.mode, data.price.value, data.hours, data.class_size, data.purchased_at, ends_at)
     async with service.transaction() as connection:
@@ -112,14 +112,14 @@ async def buy(data: upstream.TrainingPurchased) -> None:
             await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, said)
 
 
-@completions(filter=of(completion.COMPLETION_CONFIRMED))
-async def note_completion(data: completion.CompletionConfirmed) -> None:
+@on(completions, completion.COMPLETION_CONFIRMED)
+async def note_completion(data: completion.CompletionConfirmed, _: Headers) -> None:
     async with service.transaction() as connection:
         await connection.execute(COMPLETED, data.redeem_code, data.completed_at)
 
 
-@completions(filter=of(completion.TRAINING_RATED))
-async def note_rating(data: completion.TrainingRated) -> None:
+@on(completions, completion.TRAINING_RATED)
+async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
     async with service.transaction() as connection:
         await connection.execute(RATED, data.redeem_code, data.rated_at)
 

@@ -1,6 +1,5 @@
 """Payment of the baseline: `python -m tests.benchmarks.baseline.payment`."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,9 @@ from tests.benchmarks.baseline.service import (
     COMPLETION_EVENTS,
     ENROLLMENT_EVENTS,
     PAYMENT_EVENTS,
+    Headers,
     Service,
-    of,
+    on,
     say,
 )
 
@@ -57,8 +57,8 @@ CHANGED = "update disbursement set state = $3, changed_at = $4 where redeem_code
 SAID = {"accepted": payment.DISBURSEMENT_ACCEPTED, "settled": payment.DISBURSEMENT_SETTLED}
 
 
-@registry(filter=of(upstream.PROVIDER_REGISTERED))
-async def register(data: upstream.ProviderRegistered) -> None:
+@on(registry, upstream.PROVIDER_REGISTERED)
+async def register(data: upstream.ProviderRegistered, _: Headers) -> None:
     async with service.transaction() as connection:
         await connection.execute(KEEP_PROVIDER, data.provider_id, data.account.partner, data.account.sealed)
 
@@ -68,19 +68,19 @@ async def others() -> None:
     """Waves are not this service's concern."""
 
 
-@enrollments(filter=of(enrollment.ACCOUNT_LINKED))
-async def link_account(data: enrollment.AccountLinked) -> None:
+@on(enrollments, enrollment.ACCOUNT_LINKED)
+async def link_account(data: enrollment.AccountLinked, _: Headers) -> None:
     payable = data.verified and data.same_identity
     async with service.transaction() as connection:
         await connection.execute(KEEP_ACCOUNT, data.participant_id, data.partner, data.account, payable, data.linked_at)
 
 
-@enrollments(filter=of(enrollment.ENROLLMENT_CONFIRMED))
-async def note_enrollment(data: enrollment.EnrollmentConfirmed) -> None:
-    benefits = json.dumps([benefit.model_dump() for benefit in data.benefits])
+@on(enrollments, enrollment.ENROLLMENT_CONFIRMED)
+async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> None:
+    terms = enrollment.ENROLLMENT_CONFIRMED.dump(data)
     async with service.transaction() as connection:
         await connection.execute(
-            KEEP_ENROLLMENT, data.redeem_code, data.participant_id, data.wave, data.provider_id, benefits
+            KEEP_ENROLLMENT, data.redeem_code, data.participant_id, data.wave, data.provider_id, terms
         )
 
 
@@ -89,14 +89,14 @@ async def admissions() -> None:
     """Admissions are not this service's concern."""
 
 
-@completions(filter=of(completion.COMPLETION_CONFIRMED))
-async def note_completion(data: completion.CompletionConfirmed) -> None:
+@on(completions, completion.COMPLETION_CONFIRMED)
+async def note_completion(data: completion.CompletionConfirmed, _: Headers) -> None:
     async with service.transaction() as connection:
         await _pay_what_is_due(connection, await connection.fetchrow(COMPLETED, data.redeem_code, data.completed_at))
 
 
-@completions(filter=of(completion.TRAINING_RATED))
-async def note_rating(data: completion.TrainingRated) -> None:
+@on(completions, completion.TRAINING_RATED)
+async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
     async with service.transaction() as connection:
         await _pay_what_is_due(connection, await connection.fetchrow(RATED, data.redeem_code, data.rated_at))
 
@@ -105,7 +105,7 @@ async def _pay_what_is_due(connection: Any, training: Any) -> None:
     """A training not yet known is a failure: the message comes again. What is paid already is there already."""
     if training["completed_at"] is None:
         return
-    for benefit in map(enrollment.Benefit.model_validate, json.loads(training["benefits"])):
+    for benefit in enrollment.ENROLLMENT_CONFIRMED.parse(training["terms"]).benefits:
         if benefit.milestone == "rated" and training["rated_at"] is None:
             continue
         first = (training["participant_id"], training["completed_at"])
@@ -167,7 +167,7 @@ async def _account_of(connection: Any, training: Any, benefit: enrollment.Benefi
     return row["partner"], open_participant_account(seals, row["account"], training["participant_id"]).number.reveal()
 
 
-async def take_report(data: partner.DisbursementReported) -> None:
+async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
     """The first of each status counts; amounts must agree; what is settled stays so."""
     async with service.transaction() as connection:
         known = await connection.fetchrow(DISBURSEMENT, data.reference)
@@ -195,7 +195,7 @@ async def take_report(data: partner.DisbursementReported) -> None:
 
 
 for subscriber in reports:
-    subscriber(take_report)
+    on(subscriber, partner.DISBURSEMENT_REPORTED)(take_report)
 
 
 async def _post(connection: Any, wave: str, debit: str, credit: str, amount: int, reference: str) -> None:

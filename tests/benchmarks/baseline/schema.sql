@@ -38,7 +38,7 @@ create table baseline_completion.training (
     provider_id    text not null,
     scheme         text not null,
     scheme_version integer not null,
-    rule           jsonb not null,
+    terms          bytea not null,
     completed_at   timestamptz,
     digest         bytea
 );
@@ -66,7 +66,7 @@ create table baseline_payment.enrollment (
     participant_id text not null,
     wave           text not null,
     provider_id    text not null,
-    benefits       jsonb not null,
+    terms          bytea not null,
     completed_at   timestamptz,
     rated_at       timestamptz
 );

@@ -1,13 +1,14 @@
 """What the three services of the baseline have in common: settings, database, outbox, relay, how they run."""
 
 import asyncio
+import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import uvloop
@@ -15,7 +16,6 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
-from pydantic import BaseModel
 
 from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
@@ -23,6 +23,10 @@ from shared.contracts.fields import write_time
 ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS = (
     f"baseline.{service}.events" for service in ("enrollment", "completion", "payment")
 )
+LOG = logging.getLogger("baseline")
+T = TypeVar("T")
+Headers = Mapping[str, Any]
+Handler = Callable[[T, Headers], Awaitable[None]]
 READY, BOOTSTRAP, POSTGRES, KEYS = "BASELINE_READY", "BASELINE_KAFKA", "BASELINE_POSTGRES", "BASELINE_KEYS"
 WORKERS, ACKNOWLEDGE = "BASELINE_WORKERS", "BASELINE_ACKNOWLEDGE"
 RELAYED_AT_ONCE, RELAY_PAUSE_SECONDS = 500, 0.01
@@ -43,7 +47,7 @@ class Service:
     pool: "asyncpg.Pool[asyncpg.Record]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.broker = KafkaBroker(os.environ[BOOTSTRAP], acks="all", enable_idempotence=True, logger=None)
+        self.broker = KafkaBroker(os.environ[BOOTSTRAP], acks="all", enable_idempotence=True, logger=LOG)
 
     def subscriber(self, topic: str) -> LogicSubscriber[Any]:
         """Acknowledged once it is handled; as many consumers as there are workers."""
@@ -61,6 +65,7 @@ class Service:
             yield connection
 
     def run(self) -> None:
+        logging.basicConfig(level=logging.WARNING)
         uvloop.run(FastStream(self.broker, logger=None, lifespan=self._lifespan, after_startup=[self._ready]).run())
 
     def _ready(self) -> None:
@@ -100,11 +105,25 @@ class Service:
         )
 
 
-async def say(connection: Any, topic: str, key: str, event: EventType[Any], data: BaseModel) -> None:
+async def say(connection: Any, topic: str, key: str, event: EventType[T], data: T) -> None:
     """Into the outbox, in the handler's own transaction."""
-    await connection.execute(SAY, topic, key, event.name, datetime.now(UTC), data.model_dump_json().encode())
+    await connection.execute(SAY, topic, key, event.name, datetime.now(UTC), event.dump(data))
 
 
-def of(event: EventType[Any]) -> Callable[[KafkaMessage], bool]:
-    """The filter for one type of event."""
-    return lambda message: message.headers.get("ce_type") == event.name
+def on(subscriber: LogicSubscriber[Any], event: EventType[T]) -> Callable[[Handler[T]], Handler[T]]:
+    """Hands each message of a type, read by its model, to the decorated function.
+
+    The filter is a coroutine though it waits for nothing: FastStream runs plain functions in threads.
+    """
+
+    async def is_one(message: KafkaMessage) -> bool:
+        return message.headers.get("ce_type") == event.name
+
+    def register(handle: Handler[T]) -> Handler[T]:
+        @subscriber(filter=is_one)
+        async def take(message: KafkaMessage) -> None:
+            await handle(event.parse(message.body), message.headers)
+
+        return handle
+
+    return register

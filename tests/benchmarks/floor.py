@@ -1,0 +1,178 @@
+"""The floor: the records of journeys that were run before through Kafka again, and their rows into Postgres, with no
+logic at all. What lies between this and the journey's rate is what deciding costs.
+
+One process for each service reads what the service read, copies the rows that the service wrote into tables like its
+own, a transaction for each fetch, and sends what the service said. A fourth sends what upstream and partners said. The
+process gets `who journeys-of-all`, prepares, says that it is ready, and begins when its input ends.
+"""
+
+import asyncio
+import io
+import os
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import asyncpg
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from deploy.local.paths import ROOT
+from deploy.local.topics import create_topics
+from deploy.simulation.sending import Letter, Packed, pack, post
+from shared.contracts.topics import (
+    COMPLETION_EVENTS,
+    ENROLLMENT_EVENTS,
+    ENROLLMENT_REQUESTS,
+    LANES,
+    PARTNERS,
+    PAYMENT_EVENTS,
+    TRAINING_EVIDENCE,
+    Topic,
+    disbursement_reports,
+    disbursements,
+)
+from tests.benchmarks.stage import Stage, say
+
+T = TypeVar("T")
+BATCH_RECORDS, CHUNKS = 3_000, 100
+REPORTS = tuple(disbursement_reports(name) for name in PARTNERS)
+INSTRUCTIONS = tuple(disbursements(name) for name in PARTNERS)
+READS: dict[str, tuple[str, ...]] = {
+    "enrollment": (ENROLLMENT_REQUESTS, COMPLETION_EVENTS),
+    "completion": (ENROLLMENT_EVENTS, TRAINING_EVIDENCE),
+    "payment": (ENROLLMENT_EVENTS, COMPLETION_EVENTS, *REPORTS),
+    "others": (),
+}
+SAYS: dict[str, tuple[str, ...]] = {
+    "enrollment": (ENROLLMENT_EVENTS,),
+    "completion": (COMPLETION_EVENTS,),
+    "payment": (PAYMENT_EVENTS, *INSTRUCTIONS),
+    "others": (ENROLLMENT_REQUESTS, TRAINING_EVIDENCE, *REPORTS),
+}
+TABLES = """
+    select relname from pg_class where relkind = 'r' and relnamespace = $1::regnamespace and reltuples >= $2"""
+FEW_ROWS = 100
+
+
+async def measure_floor(stage: Stage, journeys: int, of_all: int) -> float:
+    """Journeys a second. The services must not run; `journeys` of the `of_all` that were run are used."""
+    say("  floor")
+    await stage.connection.execute("analyze")
+    said = {topic for topics in SAYS.values() for topic in topics}
+    await create_topics(stage.installation.kafka.bootstrap, [Topic(f"floor.{t}", LANES, internal=True) for t in said])
+    workers = [await _start(stage, who, journeys / of_all) for who in READS]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            await worker.stdout.readline()
+        started = time.monotonic()
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.close()
+        codes = [await worker.wait() for worker in workers]
+        seconds = time.monotonic() - started
+    finally:
+        for worker in workers:
+            if worker.returncode is None:
+                worker.kill()
+    if any(codes):
+        raise RuntimeError(f"the floor's processes ended with {codes}")
+    return round(journeys / seconds, 1)
+
+
+async def _start(stage: Stage, who: str, share: float) -> Process:
+    bootstrap, url = stage.installation.kafka.bootstrap, stage.installation.postgres_url
+    command = (sys.executable, "-m", "tests.benchmarks.floor", who, str(share), bootstrap, url)
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=None, cwd=ROOT, env=os.environ
+    )
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process: so much of what a service read, wrote and said."""
+
+    who: str
+    share: float
+    bootstrap: str
+    url: str
+
+    async def run(self) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", max_batch_size=1 << 20)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, max_poll_records=BATCH_RECORDS)
+        connection = await asyncpg.connect(self.url)
+        await producer.start()
+        await consumer.start()
+        said = [pack(producer, letters) for letters in _chunks(await self._records(consumer, SAYS[self.who]))]
+        rows = await self._rows(connection) if READS[self.who] else {}
+        wanted = await self._seek(consumer, READS[self.who]) if READS[self.who] else 0
+        say("ready")
+        await asyncio.to_thread(sys.stdin.read)
+        done = consumed = 0
+        while consumed < wanted:
+            fetched = await consumer.getmany(timeout_ms=20)
+            consumed += sum(map(len, fetched.values()))
+            upto = min(CHUNKS, consumed * CHUNKS // wanted)
+            await self._write(connection, rows, done, upto)
+            await _send(producer, said[done:upto])
+            done = upto
+        await _send(producer, said[done:])
+        await consumer.stop()
+        await producer.stop()
+        await connection.close()
+
+    async def _seek(self, consumer: AIOKafkaConsumer, topics: Sequence[str]) -> int:
+        """To the beginning; how many records there are to be read."""
+        places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        return int(sum((await consumer.end_offsets(places)).values()) * self.share)
+
+    async def _records(self, consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[Letter]:
+        wanted, letters = await self._seek(consumer, topics), list[Letter]()
+        while len(letters) < wanted:
+            fetched = await consumer.getmany(timeout_ms=1000)
+            letters += [_letter(record) for records in fetched.values() for record in records]
+        return letters[:wanted]
+
+    async def _rows(self, connection: asyncpg.Connection) -> dict[str, list[bytes]]:
+        """Chunks of rows by table, as COPY writes them, and an empty table for each to be copied into."""
+        await connection.execute(f"create schema floor_{self.who}")
+        found = {}
+        for (table,) in await connection.fetch(TABLES, self.who, FEW_ROWS):
+            await connection.execute(f"create table floor_{self.who}.{table} (like {self.who}.{table} including all)")
+            text = io.BytesIO()
+            await connection.copy_from_query(f"table {self.who}.{table}", output=text)
+            lines = text.getvalue().splitlines(keepends=True)
+            found[table] = [b"".join(chunk) for chunk in _chunks(lines[: int(len(lines) * self.share)])]
+        return found
+
+    async def _write(self, connection: asyncpg.Connection, rows: dict[str, list[bytes]], done: int, upto: int) -> None:
+        if done == upto:
+            return
+        async with connection.transaction():
+            for table, chunks in rows.items():
+                text = io.BytesIO(b"".join(chunks[done:upto]))
+                await connection.copy_to_table(table, schema_name=f"floor_{self.who}", source=text)
+
+
+def _letter(record: "ConsumerRecord[bytes, bytes]") -> Letter:
+    return Letter(f"floor.{record.topic}", record.key, record.value, tuple(record.headers), record.partition)
+
+
+async def _send(producer: AIOKafkaProducer, portions: Sequence[Packed]) -> None:
+    for packed in portions:
+        await post(producer, packed)
+
+
+def _chunks(everything: Sequence[T]) -> list[Sequence[T]]:
+    size = len(everything) / CHUNKS
+    return [everything[int(number * size) : int((number + 1) * size)] for number in range(CHUNKS)]
+
+
+if __name__ == "__main__":
+    uvloop.run(Worker(sys.argv[1], float(sys.argv[2]), *sys.argv[3:5]).run())

@@ -1,0 +1,84 @@
+"""What sweeps and metrics cost at full load: `python -m tests.benchmarks.overhead`.
+
+Runs with a sweep every second and a scrape of every service each second, against runs with a sweep a minute and no
+scrape, in the order A B B A so that what grows meanwhile weighs on both alike. By default a service sweeps every 5 s,
+and Prometheus scrapes every 15 to 60. Processor time is what counts: it does not depend on who else is at work.
+
+The environment may set JOURNEYS (a run) and SEED.
+"""
+
+import asyncio
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext, suppress
+from statistics import mean
+
+from deploy.simulation.load import journeys
+from tests.benchmarks.course import SERVICES, Run, Track, quiet, run
+from tests.benchmarks.goals import OVERHEAD, against
+from tests.benchmarks.meter import processes_of
+from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of
+
+COUNT = number_of("JOURNEYS", 20_000)
+BUSY, QUIET, WARM_UP = "with", "without", "warm-up"
+ORDER = (WARM_UP, BUSY, QUIET, QUIET, BUSY)
+SWEEP_EVERY = {BUSY: "1", QUIET: "60", WARM_UP: "5"}
+SYSTEM = (*SERVICES, "kafka", "postgres")
+
+
+async def measure(stage: Stage) -> Result:
+    people = journeys(stage.seed, COUNT * len(ORDER))
+    await stage.open(len(people))
+    runs: dict[str, list[Run]] = {name: [] for name in ORDER}
+    for number, name in enumerate(ORDER):
+        await stage.restart_services({f"{one.upper()}_SWEEP_EVERY_SECONDS": SWEEP_EVERY[name] for one in SERVICES})
+        await quiet(stage)
+        part = people[number * COUNT : (number + 1) * COUNT]
+        async with _scraping(stage) if name == BUSY else nullcontext():
+            runs[name].append(await run(stage, Track(processes_of(stage.installation)), part, name))
+    breaches = [*await stage.verify(), *differences(stage.ledgers(), people)]
+    with_both, without = _cpu(runs[BUSY]), _cpu(runs[QUIET])
+    result = {
+        "with_sweeps_and_scrapes_every_second": [one.figures() for one in runs[BUSY]],
+        "without": [one.figures() for one in runs[QUIET]],
+        "cpu_us_per_journey_with": with_both,
+        "cpu_us_per_journey_without": without,
+        "more_cpu_percent": round((sum(with_both.values()) / sum(without.values()) - 1) * 100, 1),
+        **await stage.surroundings(),
+    }
+    result["invariants_hold"], result["breaches"] = not breaches, breaches
+    result["goals"] = against(OVERHEAD, result)
+    return result
+
+
+def _cpu(runs: list[Run]) -> dict[str, float]:
+    return {name: round(mean(one.cpu_us[name] for one in runs), 1) for name in SYSTEM}
+
+
+@asynccontextmanager
+async def _scraping(stage: Stage) -> AsyncIterator[None]:
+    task = asyncio.create_task(_scrape([f"{one.url}/metrics" for one in stage.installation.services.values()]))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _scrape(urls: list[str]) -> None:
+    while True:
+        for url in urls:
+            await asyncio.to_thread(_read, url)
+        await asyncio.sleep(1)
+
+
+def _read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+        found: bytes = answer.read()
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(benchmark("overhead", measure))

@@ -1,0 +1,111 @@
+"""Which plans the database really chose: what was read one row after another, and what `auto_explain` wrote down."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from asyncpg import Connection
+
+from deploy.local.paths import ROOT
+from shared.postgres.queries import blocks
+from tests.benchmarks.stage import Result
+
+LARGE_ROWS = 10_000
+SERVICES = ("enrollment", "completion", "payment")
+SEQUENTIAL = "Seq Scan"
+EXPLAINED = re.compile(r"(\w+)@salur LOG:  duration: ([\d.]+) ms  plan:\n((?:\t.*\n)+)")
+CONSTANT = re.compile(r"\$\d+|'[^']*'|\b\d+\b")
+SWITCH = (
+    "alter system set auto_explain.log_format = 'json'",
+    "alter system set auto_explain.log_min_duration = {0}",
+    "select pg_reload_conf()",
+)
+SCANNED = """
+    select schemaname || '.' || relname as place, seq_tup_read as rows from pg_stat_user_tables
+    where schemaname = any($1)"""
+LARGE = """
+    select n.nspname || '.' || c.relname as place from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and n.nspname = any($1) and c.reltuples >= $2"""
+
+
+async def large_tables(connection: Connection) -> set[str]:
+    """schema.table of those with many rows, as of the last analysis."""
+    return {row["place"] for row in await connection.fetch(LARGE, SERVICES, LARGE_ROWS)}
+
+
+async def rows_scanned(connection: Connection) -> dict[str, int]:
+    """schema.table -> how many rows sequential scans have read of it so far."""
+    return {row["place"]: row["rows"] for row in await connection.fetch(SCANNED, SERVICES)}
+
+
+async def load_explaining(connection: Connection) -> None:
+    """Sessions that the services open from now on can explain themselves, and do not until `explain`."""
+    for service in SERVICES:
+        await connection.execute(f"alter role {service} set session_preload_libraries = 'auto_explain'")
+    await connection.execute("load 'auto_explain'")
+
+
+async def explain(connection: Connection, *, wanted: bool) -> None:
+    """Whether each statement's plan is written into the server's log."""
+    for statement in SWITCH:
+        await connection.execute(statement.format(0 if wanted else -1))
+
+
+def read_plans(log: str, large: set[str]) -> dict[str, Result]:
+    """By named query that touches a large table: how often it ran, milliseconds on average, what it reads and how."""
+    name_of = named()
+    found: dict[str, Result] = {}
+    for service, milliseconds, text in EXPLAINED.findall(log):
+        explained = json.loads(text)
+        reads = {(f"{service}.{table}", how) for table, how in _reads(explained["Plan"])}
+        if not any(table in large for table, _ in reads):
+            continue
+        name = f"{service}.{name_of(explained['Query Text'])}"
+        entry = found.setdefault(name, {"times": 0, "ms": 0.0, "reads": set()})
+        entry["times"] += 1
+        entry["ms"] += float(milliseconds)
+        entry["reads"] |= reads
+    return {name: _tidied(entry) for name, entry in sorted(found.items())}
+
+
+def sequential(plans: dict[str, Result], large: set[str]) -> list[str]:
+    """What reads a large table from one end to the other."""
+    return [
+        f"{name} reads {read}"
+        for name, entry in plans.items()
+        for read in entry["reads"]
+        if read.endswith(SEQUENTIAL) and read.partition(":")[0] in large
+    ]
+
+
+def named() -> Callable[[str], str]:
+    """What a statement is called in the `.sql` files; the beginning of one that stands in none."""
+    names = dict(_queries())
+    return lambda statement: names.get(_squeezed(statement), " ".join(statement.split())[:60])
+
+
+def _tidied(entry: Result) -> Result:
+    reads = [f"{table}: {how}" for table, how in sorted(entry["reads"])]
+    return {"times": entry["times"], "ms": round(entry["ms"] / entry["times"], 3), "reads": reads}
+
+
+def _reads(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(table, how) of each part of a plan that reads a table."""
+    if "Relation Name" in plan and plan["Node Type"] != "ModifyTable":
+        yield plan["Relation Name"], f"{plan['Node Type']} {plan.get('Index Name', '')}".strip()
+    for part in plan.get("Plans", ()):
+        yield from _reads(part)
+
+
+def _queries() -> Iterator[tuple[str, str]]:
+    """(statement, name) of every named query."""
+    for folder in ("services", "shared"):
+        for path in sorted((ROOT / folder).rglob("sql/*.sql")):
+            for name, statement in blocks(path.read_text(), path.name):
+                yield _squeezed(statement), name
+
+
+def _squeezed(statement: str) -> str:
+    """One line, whatever stands in place of constants and parameters."""
+    return " ".join(CONSTANT.sub("?", statement).split())

@@ -1,0 +1,59 @@
+"""The benchmarks' own arithmetic: a wrong percentile would be believed."""
+
+import json
+
+import pytest
+
+from services.payment.store import QUERIES
+from tests.benchmarks.goals import Goal, against
+from tests.benchmarks.latency import percentiles
+from tests.benchmarks.plans import read_plans, sequential
+from tests.benchmarks.spending import shares
+
+LARGE = {"payment.transfer"}
+
+
+def explained(statement: str, plan: dict[str, object]) -> str:
+    """As auto_explain writes it into the log: continued lines begin with a tab."""
+    text = json.dumps({"Query Text": statement, "Plan": plan}, indent=2).replace("\n", "\n\t")
+    return f"2026-01-01 00:00:00.000 UTC payment@salur LOG:  duration: 0.250 ms  plan:\n\t{text}\n2026-01-01 next\n"
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    found = percentiles([number / 1000 for number in range(1, 101)])
+    assert found == {"p50_ms": 50, "p95_ms": 95, "p99_ms": 99, "max_ms": 100}
+
+
+def test_a_plan_stands_under_the_name_of_its_query() -> None:
+    plan = {"Node Type": "Index Scan", "Relation Name": "transfer", "Index Name": "transfer_pkey"}
+    found = read_plans(explained(QUERIES["load_transfers"], {"Node Type": "Limit", "Plans": [plan]}) * 2, LARGE)
+    reads = ["payment.transfer: Index Scan transfer_pkey"]
+    assert found == {"payment.load_transfers": {"times": 2, "ms": 0.25, "reads": reads}}
+    assert sequential(found, LARGE) == []
+
+
+def test_reading_a_large_table_from_end_to_end_is_named() -> None:
+    found = read_plans(explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "transfer"}), LARGE)
+    assert sequential(found, LARGE) == ["payment.select 1 reads payment.transfer: Seq Scan"]
+
+
+def test_reading_a_small_table_is_nobodys_concern() -> None:
+    assert read_plans(explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "purse"}), LARGE) == {}
+
+
+@pytest.mark.parametrize(("figure", "reached"), [(9.9, False), (10, True)])
+def test_a_goal_is_reached_at_its_bar(figure: float, reached: bool) -> None:
+    goal = Goal("times", 10, lambda found: found["times"])
+    assert against([goal], {"times": figure})[0]["reached"] is reached
+
+
+def test_a_goal_that_was_not_measured_is_left_out() -> None:
+    assert against([Goal("times", 10, lambda found: found.get("times"))], {}) == []
+
+
+def test_a_sample_belongs_to_the_innermost_area() -> None:
+    stacks = [
+        "pay (services/payment/handlers/paying.py:1);fetch (asyncpg/connection.py:1) 3",
+        "run (shared/messaging/engine.py:1);seal (shared/contracts/sealed.py:1);encode (base64.py:1) 1",
+    ]
+    assert shares(stacks, 400) == {"Postgres: client": 300, "seals": 100}
