@@ -19,6 +19,11 @@ async def once_per_nik(connection: Connection) -> list[str]:
     return [f"{person} was admitted under a NIK that is not theirs alone" for person in people]
 
 
+async def refusals_use_nothing_up(connection: Connection) -> list[str]:
+    people = await invariant.niks_used_up(connection)
+    return [f"{person} has used up a NIK without having been admitted under it" for person in people]
+
+
 async def balance_suffices(connection: Connection) -> list[str]:
     return [
         f"{row['participant_id']} has spent {row['spent']} of {row['granted']} rupiah"
@@ -41,6 +46,7 @@ async def tally_agrees(connection: Connection) -> list[str]:
 INVARIANTS = (
     Invariant("I8", "no wave admits more than its quota, and its counters say what was decided", quota_holds),
     Invariant("I2", "a NIK is admitted once", once_per_nik),
+    Invariant("I3", "a refusal uses no NIK up", refusals_use_nothing_up),
     Invariant("I1", "what was granted covers what was spent", balance_suffices),
     Invariant("I7", "a redeem code is one participant's", once_per_redeem_code),
     Invariant("I3", "the tally of enrollments agrees with the enrollments", tally_agrees),

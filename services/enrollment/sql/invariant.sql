@@ -15,6 +15,12 @@ where a.state = 'admitted' and c.key is null
 union
 select min(participant_id) from admission where state = 'admitted' group by identity_index having count(*) > 1;
 
+-- name: niks_used_up
+-- A refusal uses nothing up. What was adopted after a restore is admitted again once its lane has caught up.
+select c.owner from claim c
+left join admission a on a.participant_id = c.owner and a.state = 'admitted' and encode(a.identity_index, 'hex') = c.key
+where c.kind = 'nik' and a.participant_id is null and not exists (select from lane where catching_up_since is not null);
+
 -- name: balances_overdrawn
 -- Spent more than was granted, or without having been admitted.
 select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance), 0) as granted

@@ -13,6 +13,10 @@ async def niks_admitted_twice(connection: Connection) -> list[str]:
     return [row["participant_id"] for row in await connection.fetch(QUERIES["niks_admitted_twice"])]
 
 
+async def niks_used_up(connection: Connection) -> list[str]:
+    return [row["owner"] for row in await connection.fetch(QUERIES["niks_used_up"])]
+
+
 async def balances_overdrawn(connection: Connection) -> list[Record]:
     return await connection.fetch(QUERIES["balances_overdrawn"])
 

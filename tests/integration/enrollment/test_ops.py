@@ -64,6 +64,7 @@ async def test_every_invariant_finds_what_breaks_it(bench: Bench, database: Data
     await superuser.execute("set session_replication_role = replica")
     await superuser.execute("update enrollment set price = 3500001")
     await superuser.execute("delete from claim")
+    await superuser.execute("insert into claim values ('nik', 'ff', 'somebody refused')")
     await superuser.execute("update wave set refused = 7")
     await superuser.execute("update tally set enrollments = 9")
     await superuser.close()
