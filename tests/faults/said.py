@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -16,6 +17,7 @@ ERA = re.compile(rb"(\d+)\.(\d+)")
 Place = tuple[str, int]
 Number = tuple[int, int]
 Content = tuple[bytes | None, bytes | None, frozenset[tuple[str, bytes]]]
+Pages = dict[Number, Content]
 
 
 async def breaches_of_topics(installation: Installation) -> list[str]:
@@ -23,15 +25,42 @@ async def breaches_of_topics(installation: Installation) -> list[str]:
 
     The caller has seen to it that everything said is published.
     """
-    found = await _topics(installation.kafka.bootstrap)
-    said = await _pages(installation)
-    return [
-        breach for place in sorted(found.keys() | said.keys()) for breach in _compare(place, found[place], said[place])
-    ]
+    said: dict[Place, Pages] = {}
+    for service in installation.services:
+        connection = await asyncpg.connect(installation.service_postgres_url(service))
+        said |= await pages_of(connection, service)
+        await connection.close()
+    return await breaches_between(installation.kafka.bootstrap, OURS, said)
 
 
-def _compare(place: Place, records: "list[ConsumerRecord[bytes, bytes]]", pages: dict[Number, Content]) -> list[str]:
-    breaches, content = [], dict[Number, Content]()
+async def breaches_between(
+    bootstrap: str, topics: Sequence[str], said: Mapping[Place, Pages], *, in_order: bool = False
+) -> list[str]:
+    """What stands in these topics, compared with the pages of those who write them.
+
+    `in_order`: nothing was lost on purpose, so that no number may come before the one it follows on.
+    """
+    found = await _records(bootstrap, topics)
+    breaches = []
+    for place in sorted(found.keys() | said.keys()):
+        gaps, of_place = _compare(place, found.get(place, []), said.get(place, {}))
+        breaches += [*of_place, *(gaps if in_order else ())]
+    return breaches
+
+
+async def pages_of(connection: asyncpg.Connection, service: str) -> dict[Place, Pages]:
+    """All that a service has ever said, number by number, as it must stand in Kafka."""
+    said: dict[Place, Pages] = defaultdict(dict)
+    for row in await connection.fetch("select * from page"):
+        page = page_of(row)
+        for sequence, key, value, headers in page.records(f"/salur/{service}"):
+            said[(page.topic, page.lane)][(page.era, sequence)] = (key, value, frozenset(headers))
+    return said
+
+
+def _compare(place: Place, records: "list[ConsumerRecord[bytes, bytes]]", pages: Pages) -> tuple[list[str], list[str]]:
+    """(gaps that a reader meets, all else that is wrong)"""
+    gaps, breaches, content = [], [], dict[Number, Content]()
     era = last = 0
     for record in records:
         headers = dict(record.headers)
@@ -45,6 +74,8 @@ def _compare(place: Place, records: "list[ConsumerRecord[bytes, bytes]]", pages:
             era, last = of_era, first - 1
         if of_era == era and sequence == last + 1:
             last = sequence
+        elif of_era > era or (of_era == era and sequence > last):
+            gaps.append(f"{place}: offset {record.offset} leaves a gap: {of_era}.{first}/{sequence} after {era}/{last}")
     # At a gap a reader reads on without effect: a topic that was emptied is whole once it has been said again.
     if pages and (era, last) != max(pages):
         breaches.append(f"{place}: a reader comes to {era}/{last} and no further, of {max(pages)}")
@@ -52,34 +83,22 @@ def _compare(place: Place, records: "list[ConsumerRecord[bytes, bytes]]", pages:
     breaches += [f"{place}: {number} stands in Kafka and on no page" for number in content.keys() - pages.keys()]
     both = pages.keys() & content.keys()
     breaches += [f"{place}: {number} is not what its page says" for number in both if pages[number] != content[number]]
-    return breaches
+    return gaps, breaches
 
 
-async def _topics(bootstrap: str) -> "dict[Place, list[ConsumerRecord[bytes, bytes]]]":
+async def _records(bootstrap: str, topics: Sequence[str]) -> "dict[Place, list[ConsumerRecord[bytes, bytes]]]":
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
     await consumer.start()
     found: dict[Place, list[ConsumerRecord[bytes, bytes]]] = defaultdict(list)
     try:
-        places = [TopicPartition(topic, lane) for topic in OURS for lane in range(LANES)]
+        places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
         ends = await consumer.end_offsets(places)
         consumer.assign([place for place in places if ends[place]])
-        await consumer.seek_to_beginning()
         for place in consumer.assignment():
+            await consumer.seek_to_beginning(place)
             while await consumer.position(place) < ends[place]:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
                     found[(records[0].topic, records[0].partition)] += records
     finally:
         await consumer.stop()
     return found
-
-
-async def _pages(installation: Installation) -> dict[Place, dict[Number, Content]]:
-    said: dict[Place, dict[Number, Content]] = defaultdict(dict)
-    for service in installation.services:
-        connection = await asyncpg.connect(installation.service_postgres_url(service))
-        for row in await connection.fetch("select * from page"):
-            page = page_of(row)
-            for sequence, key, value, headers in page.records(f"/salur/{service}"):
-                said[(page.topic, page.lane)][(page.era, sequence)] = (key, value, frozenset(headers))
-        await connection.close()
-    return said

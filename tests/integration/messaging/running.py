@@ -104,9 +104,13 @@ class World:
             self.database.url_of(schema), server_settings={"search_path": schema, "application_name": name}
         )
 
+    def connection(self, service: str) -> asyncpg.Connection:
+        """A session in one of the toy's schemas that belongs to the test."""
+        return self._connections[service]
+
     async def fetch(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Asks one of the toy's databases, as a test may and a service may not."""
-        return await self._connections[service].fetch(query, *arguments)
+        return await self.connection(service).fetch(query, *arguments)
 
     def plan(self, service: str, *, replica: str = "1") -> Plan:
         board = service == self.league.board_service

@@ -1,0 +1,275 @@
+"""Bugs that somebody might write, each a small change of the product, and the story in which it shows."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import TopicPartition
+
+from services.payment.domain.reference import reference_of
+from services.payment.handlers import planning
+from shared.contracts.events import EventType
+from shared.messaging import position, saving, session
+from shared.messaging.backlog import Backlog
+from shared.messaging.consumer import ContiguousConsumer
+from shared.messaging.holding import Holding
+from shared.messaging.lane import QUERIES
+from shared.messaging.page import Page
+from shared.messaging.plan import Plan
+from shared.messaging.position import Cursor, Position, Standing
+from shared.messaging.publisher import Publisher
+from shared.messaging.reader import Reader
+from shared.messaging.session import Session
+from shared.messaging.transaction import Transaction
+from tests.faults.planted import engine_stories, service_stories
+from tests.faults.planted.ground import Ground, say
+from tests.infrastructure import Database
+from tests.integration.enrollment import bench as of_enrollment
+from tests.integration.messaging import running
+from tests.integration.messaging.toy import TABLES
+
+Story = Callable[[Ground], Awaitable[list[str]]]
+Product = pytest.MonkeyPatch
+PLAN: ContextVar[Plan] = ContextVar("plan")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`shows`: words of a breach that the story must end with when the bug is planted."""
+
+    plant: Callable[[Product], None]
+    story: Story
+    shows: str
+
+    @property
+    def name(self) -> str:
+        return self.plant.__name__.replace("_", " ")
+
+
+def it_acknowledges_before_commit(product: Product) -> None:
+    """Positions move in a session of their own, which commits before the effects do."""
+    advance = position.advance
+
+    async def ahead(_: asyncpg.Connection, moves: Sequence[tuple[Position, Position]]) -> None:
+        connection = await PLAN.get().connect("ahead")
+        await advance(connection, moves)
+        await connection.close()
+
+    _tell_the_plan(product)
+    product.setattr(position, "advance", ahead)
+
+
+def it_publishes_before_commit(product: Product) -> None:
+    """Pages go out as soon as they are written, whether or not the transaction will be committed."""
+    save = saving.save
+
+    async def say_at_once(*arguments: Any) -> list[Page]:
+        pages = await save(*arguments)
+        if pages:
+            await say(PLAN.get().bootstrap, PLAN.get().service, pages)
+        return pages
+
+    _tell_the_plan(product)
+    product.setattr(session, "save", say_at_once)
+
+
+def it_skips_the_compare_and_set(product: Product) -> None:
+    """Positions are written wherever they stand now."""
+    _shorten(product, "advance_positions", " and p.next_offset = n.seen_offset")
+
+
+def it_locks_no_lane_and_skips_the_compare_and_set(product: Product) -> None:
+    """Two writers of a lane know nothing of each other. Either guard alone would have been enough."""
+    _shorten(product, "lock_lanes", " for update")
+    it_skips_the_compare_and_set(product)
+
+
+def it_trusts_kafkas_offset(product: Product) -> None:
+    """What the group has committed is where reading goes on, whatever the position says."""
+    open_session = Holding._open_session
+
+    async def believe(holding: Holding) -> Session:
+        opened = await open_session(holding)
+        assert holding.consumer is not None
+        for place in holding.consumer.assignment():
+            offset = await holding.consumer.committed(place)
+            query = "update position set next_offset = coalesce($3, next_offset) where topic = $1 and partition = $2"
+            await opened.connection.execute(query, place.topic, place.partition, offset)
+        return opened
+
+    product.setattr(Holding, "_open_session", believe)
+
+
+def it_skips_the_contiguity_check(product: Product) -> None:
+    """A batch is taken as it comes, though it begins beyond the position."""
+    getmany = ContiguousConsumer.getmany
+
+    async def anywhere(consumer: ContiguousConsumer, *partitions: Any, **options: Any) -> Mapping[Any, Any]:
+        fetched = await getmany(consumer, *partitions, **options)
+        consumer.began = dict.fromkeys(consumer.began, 0)
+        return fetched
+
+    product.setattr(ContiguousConsumer, "getmany", anywhere)
+
+
+def it_ignores_the_era(product: Product) -> None:
+    """Only the number counts, whichever self has said it."""
+    standing = Cursor.standing
+
+    def of_one_era(cursor: Cursor, _era: int, era_first: int, sequence: int) -> Standing:
+        return standing(cursor, cursor.era, era_first, sequence)
+
+    product.setattr(Cursor, "standing", of_one_era)
+
+
+def it_ignores_a_gap(product: Product) -> None:
+    """What comes after a missing number takes effect."""
+    _take(product, Standing.AHEAD)
+
+
+def it_takes_repeats_for_news(product: Product) -> None:
+    """What has been seen takes effect again."""
+    _take(product, Standing.REPEAT)
+
+
+def it_sends_pages_out_of_order(product: Product) -> None:
+    """The newest of the pages that wait goes first."""
+    send = Publisher._send
+
+    async def backwards(publisher: Publisher, producer: Any, pages: Sequence[Page], from_sequence: int) -> Any:
+        sent = await send(publisher, producer, pages[::-1], from_sequence)
+        return sent and replace(sent, sequence=pages[-1].last_sequence)
+
+    product.setattr(Publisher, "_send", backwards)
+
+
+def it_drops_the_business_key(product: Product) -> None:
+    """A goal may be there more than once."""
+    product.setattr(running, "TABLES", TABLES.replace("goal text primary key", "goal text not null"))
+
+
+def it_drops_the_unique_key_of_claims(product: Product) -> None:
+    """What is unique across lanes may be claimed by many."""
+    prepare = of_enrollment.a_bench
+
+    async def without_key(database: Database) -> of_enrollment.Bench:
+        bench = await prepare(database)
+        await bench.connection.execute("alter table claim drop constraint claim_pkey")
+        return bench
+
+    product.setattr(of_enrollment, "a_bench", without_key)
+
+
+def it_sends_again_under_a_new_reference(product: Product) -> None:
+    """References are drawn from the clock, not derived from the right and the attempt."""
+
+    def drawn(key: bytes, lane: int, *, programme: str, **of: Any) -> str:
+        return reference_of(key, lane, programme=f"{programme} {datetime.now()}", **of)  # noqa: DTZ005
+
+    product.setattr(planning, "reference_of", drawn)
+
+
+def it_keeps_unused_claims(product: Product) -> None:
+    """A refusal uses its NIK up."""
+
+    async def keep(*_: object) -> None:
+        return None
+
+    product.setattr(Transaction, "release", keep)
+
+
+def a_deadline_does_not_wait_for_the_backlog(product: Product) -> None:
+    """What is due acts at once, whatever is still to be read."""
+
+    def at_once(backlog: Backlog, _: Mapping[TopicPartition, int]) -> None:
+        backlog.read_through, backlog._ends = backlog._asked_at, None
+
+    product.setattr(Backlog, "note_positions", at_once)
+
+
+def it_takes_amounts_for_floats(product: Product) -> None:
+    """A fraction of a rupiah is cut off, as the database driver does when nobody refuses it first."""
+    parse = EventType.parse
+
+    def cut(event: EventType[Any], data: bytes) -> Any:
+        return parse(event, re.sub(rb'("value":\d+)\.\d+', rb"\1", data))
+
+    product.setattr(EventType, "parse", cut)
+
+
+def _tell_the_plan(product: Product) -> None:
+    commit = Reader._commit
+
+    async def with_plan(reader: Reader, *arguments: Any, **options: Any) -> None:
+        PLAN.set(reader._plan)
+        await commit(reader, *arguments, **options)
+
+    product.setattr(Reader, "_commit", with_plan)
+
+
+def _shorten(product: Product, query: str, words: str) -> None:
+    assert words in QUERIES[query]
+    product.setitem(QUERIES._statements, query, QUERIES[query].replace(words, ""))
+
+
+def _take(product: Product, wrongly: Standing) -> None:
+    standing = Cursor.standing
+
+    def lenient(cursor: Cursor, era: int, era_first: int, sequence: int) -> Standing:
+        found = standing(cursor, era, era_first, sequence)
+        return Standing.NEXT if found is wrongly else found
+
+    product.setattr(Cursor, "standing", lenient)
+
+
+BUGS = (
+    Bug(it_acknowledges_before_commit, engine_stories.a_session_is_cut_before_its_commit, "lost: g2"),
+    Bug(it_publishes_before_commit, engine_stories.a_session_is_cut_before_its_commit, "one too many: g2"),
+    Bug(
+        it_skips_the_compare_and_set,
+        engine_stories.an_operator_moves_a_position_in_the_middle_of_a_batch,
+        "one too many: g2",
+    ),
+    Bug(
+        it_locks_no_lane_and_skips_the_compare_and_set,
+        engine_stories.two_processes_have_fetched_the_same_batch,
+        "one too many: g2",
+    ),
+    Bug(it_trusts_kafkas_offset, engine_stories.offsets_are_reset_to_the_end, "lost: g2"),
+    Bug(
+        it_skips_the_contiguity_check,
+        engine_stories.the_database_goes_back_while_a_batch_is_on_its_way,
+        "lost: g1",
+    ),
+    Bug(it_ignores_the_era, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "lost: g5"),
+    Bug(it_ignores_a_gap, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "nobody is told of the gap"),
+    Bug(it_takes_repeats_for_news, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "one too many: g3"),
+    Bug(
+        it_sends_pages_out_of_order,
+        engine_stories.everything_comes_three_times_while_nothing_can_be_published,
+        "leaves a gap",
+    ),
+    Bug(
+        it_drops_the_business_key,
+        engine_stories.everything_comes_three_times_while_nothing_can_be_published,
+        "one too many: g1",
+    ),
+    Bug(
+        it_drops_the_unique_key_of_claims,
+        service_stories.a_nik_is_refused_and_comes_twice,
+        "was admitted under a NIK that is not theirs alone",
+    ),
+    Bug(
+        it_sends_again_under_a_new_reference,
+        service_stories.a_restore_forgets_what_partners_were_told,
+        "fee is asked for twice",
+    ),
+    Bug(it_keeps_unused_claims, service_stories.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
+    Bug(a_deadline_does_not_wait_for_the_backlog, engine_stories.a_deadline_falls_due_during_an_outage, "lost: g1"),
+    Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
+)

@@ -1,0 +1,47 @@
+"""Short stories about the real services on a real Postgres. A story returns the breaches that the proofs find."""
+
+from collections import defaultdict
+
+from shared.contracts.fields import write_time
+from tests.builders import NOON, a_nik, a_wave, an_admission, funds
+from tests.faults.planted.ground import Ground
+from tests.integration.payment.facts import journey
+
+
+async def a_restore_forgets_what_partners_were_told(ground: Ground) -> list[str]:
+    """What had been said is adopted, and all that led to it is read again."""
+    async with ground.payment() as before, ground.payment() as after:
+        await before.prepare()
+        await before.receive(*journey())
+        await after.adopt(before.pages)
+        await after.prepare()
+        await after.receive(*journey())
+        references = defaultdict(set)
+        for told in (*before.instructions, *after.instructions):
+            references[told.benefit].add(told.reference)
+        twice = [f"{benefit} is asked for twice" for benefit, found in references.items() if len(found) > 1]
+        return [*twice, *await after.breaches()]
+
+
+async def money_comes_with_a_fraction(ground: Ground) -> list[str]:
+    async with ground.payment() as bench:
+        await bench.receive(funds("48", "incentive", amount={"value": 599999.99, "currency": "IDR"}))
+        booked = await bench.connection.fetch("select amount from appropriation")
+        parked = [] if await bench.parked() == ["invalid_field"] else ["599999.99 rupiah are not parked"]
+        return [
+            *(f"{row['amount']} rupiah of 599999.99 are booked" for row in booked),
+            *parked,
+            *await bench.breaches(),
+        ]
+
+
+async def a_nik_is_refused_and_comes_twice(ground: Ground) -> list[str]:
+    """A refusal uses nothing up: the first who is not too early is admitted, and nobody after."""
+    async with ground.enrollment() as bench:
+        nik = a_nik()
+        await bench.receive(a_wave())
+        await bench.receive(an_admission(nik=nik, admitted_at=write_time(NOON.replace(hour=11))))
+        await bench.receive(an_admission(nik=nik))
+        admitted = len(bench.of("participant_admitted"))
+        await bench.receive(an_admission(nik=nik))
+        return [*([] if admitted else ["nobody is admitted"]), *await bench.breaches()]
