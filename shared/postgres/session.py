@@ -11,6 +11,14 @@ CONNECT_SECONDS = 10.0
 # Longer than any statement may take at the server: it only ends a wait for a server that is no longer there.
 ANSWER_SECONDS = 40.0
 TRANSACTION_TIMEOUT = "60s"
+# A plan is made once for each statement of a session, not for each batch. Made while tables were empty it would read
+# all of them, and go on so as they grow: what the work asks for has an index, and is found through it.
+PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 PATIENCE = {"statement_timeout": "0"}
 SETTINGS = {
     "statement_timeout": "30s",
@@ -19,8 +27,6 @@ SETTINGS = {
     "client_connection_check_interval": "5s",
     "synchronous_commit": "on",
     "jit": "off",
-    # A plan made while a table was empty reads all of it, and a prepared statement would keep that plan as it grows.
-    "plan_cache_mode": "force_custom_plan",
     "timezone": "UTC",
 }
 
@@ -29,14 +35,15 @@ async def connect(url: str, application_name: str, *, patient: bool = False) -> 
     """Opens a session as the role that `url` names; its search_path is the role's own.
 
     A session frozen inside a transaction is ended by the server within 10 s, a transaction after 60 s where the
-    server can (17 and later). `patient`: a statement, and the transaction around it, may take as long as it takes.
+    server can (17 and later). `patient`: a statement, and the transaction around it, may take as long as it takes,
+    and is planned for whole tables.
     Raises what `failures.is_infrastructure` knows when Postgres cannot be reached.
     """
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
         command_timeout=None if patient else ANSWER_SECONDS,
-        server_settings=SETTINGS | {"application_name": application_name} | (PATIENCE if patient else {}),
+        server_settings=SETTINGS | {"application_name": application_name} | (PATIENCE if patient else PLANS),
     )
     if not patient:
         await connection.execute(QUERIES["change_known_setting"], "transaction_timeout", TRANSACTION_TIMEOUT)

@@ -1,0 +1,55 @@
+"""What a service asks in the course of its work goes by an index, however empty the tables were when it was planned."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asyncpg import Connection
+
+from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.queries import Queries
+from shared.postgres.session import connect
+from tests.infrastructure import Database
+
+# Tables that grow with every journey. The others hold a row per lane, topic, wave, provider or partner.
+GROWING = {
+    "enrollment": {"admission", "account", "enrollment", "claim", "waiting", "page"},
+    "completion": {"enrollment", "evidence", "waiting", "page"},
+    "payment": {"account", "enrollment", "disbursement", "attempt", "transfer", "waiting", "page"},
+}
+# What checks and operators ask of whole tables.
+OF_WHOLE_TABLES: dict[str, set[str]] = {"enrollment": set(), "completion": set(), "payment": set()}
+
+
+@pytest.mark.parametrize("service", GROWING)
+async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: Database, service: str) -> None:
+    url, package = database.url_of(service), f"services.{service}"
+    await migrate(url, migrations_of(package))
+    connection = await connect(url, "planning")
+    reading = set()
+    for name, statement in {**Queries.load("shared.messaging"), **Queries.load(package)}.items():
+        if not statement.startswith("lock ") and GROWING[service] & set(read_whole(await plan(connection, statement))):
+            reading.add(name)
+    await connection.close()
+    assert reading == OF_WHOLE_TABLES[service]
+
+
+async def plan(connection: Connection, statement: str) -> dict[str, Any]:
+    """As it is kept by the session, whatever its parameters are."""
+    parameters = len(set(re.findall(r"\$\d+", statement)))
+    await connection.execute(f"prepare asked as {statement}")
+    values = f"({', '.join(['null'] * parameters)})" if parameters else ""
+    explained = await connection.fetchval(f"explain (format json) execute asked{values}")
+    await connection.execute("deallocate asked")
+    found: dict[str, Any] = json.loads(explained)[0]["Plan"]
+    return found
+
+
+def read_whole(part: dict[str, Any]) -> Iterator[str]:
+    """The tables that a plan reads from end to end."""
+    if part["Node Type"] == "Seq Scan":
+        yield part["Relation Name"]
+    for below in part.get("Plans", ()):
+        yield from read_whole(below)
