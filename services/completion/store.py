@@ -15,6 +15,18 @@ from shared.postgres.queries import Queries
 
 QUERIES = Queries.load("services.completion")
 
+ENROLLMENT = (
+    "redeem_code",
+    "participant_id",
+    "lane",
+    "state",
+    "known_at",
+    "decided_at",
+    "provider_id",
+    "scheme",
+    "scheme_version",
+    "rule",
+)
 DEADLINE = ("due_at", "lane", "redeem_codes")
 EVIDENCE = ("redeem_code", "kind", "part", "happened_at", "seen_at", "source", "id")
 
@@ -63,19 +75,8 @@ async def take_deadlines(connection: Connection, lanes: Sequence[int], due_by: d
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment], known_at: datetime) -> None:
     """Adds enrollments that are not yet known, and when the open ones are to be given up."""
-    terms = [enrollment.terms for enrollment in enrollments]
-    await connection.execute(
-        QUERIES["insert_enrollments"],
-        known_at,
-        [e.redeem_code for e in enrollments],
-        [e.participant_id for e in enrollments],
-        [e.lane for e in enrollments],
-        [e.state for e in enrollments],
-        [t and t.provider_id for t in terms],
-        [t and t.scheme for t in terms],
-        [t and t.scheme_version for t in terms],
-        [t and _rule_text(t.rule) for t in terms],
-    )
+    records = [_record(enrollment, known_at) for enrollment in enrollments]
+    await connection.copy_records_to_table("enrollment", columns=ENROLLMENT, records=records)
     codes: dict[tuple[datetime, int], list[str]] = {}
     for enrollment in enrollments:
         if enrollment.terms is not None:
@@ -196,6 +197,14 @@ def _enrollment(row: Record) -> Enrollment:
         completed_at=row["completed_at"],
         digest=row["digest"],
     )
+
+
+def _record(e: Enrollment, known_at: datetime) -> tuple[object, ...]:
+    terms = e.terms
+    known = (e.redeem_code, e.participant_id, e.lane, e.state, known_at, None if e.state is State.OPEN else known_at)
+    if terms is None:
+        return (*known, None, None, None, None)
+    return (*known, terms.provider_id, terms.scheme, terms.scheme_version, _rule_text(terms.rule))
 
 
 @lru_cache(maxsize=10_000)

@@ -5,7 +5,7 @@ from functools import partial
 from services.enrollment.handlers import Context
 from services.enrollment.handlers.account import link_accounts
 from services.enrollment.handlers.admission import admit_participants
-from services.enrollment.handlers.completion import note_completions, note_ratings
+from services.enrollment.handlers.completion import note_milestones
 from services.enrollment.handlers.purchase import buy_trainings
 from services.enrollment.handlers.wave import open_waves
 from shared.contracts import completion, upstream
@@ -15,6 +15,7 @@ from shared.messaging.subscription import Source, Subscription
 
 def sources(context: Context) -> tuple[Source, ...]:
     """Causes before effects. What registration says of providers is payment's concern."""
+    noted = partial(note_milestones, context)
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -44,8 +45,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, partial(note_completions, context)),
-                Subscription(completion.TRAINING_RATED, partial(note_ratings, context)),
+                Subscription(completion.COMPLETION_CONFIRMED, noted),
+                Subscription(completion.TRAINING_RATED, noted),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             internal=True,

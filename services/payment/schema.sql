@@ -16,7 +16,7 @@ create table account (
     linked_at      timestamp with time zone not null,
     constraint account_pkey PRIMARY KEY (participant_id)
 );
-comment on table account is 'The account a participant linked last, by the time of linking.';
+comment on table account is 'The account a participant linked last, by the time of linking. Sealed as it came in, the header shortened.';
 
 create table appropriation (
     document        text                     not null,
@@ -53,7 +53,7 @@ CREATE TRIGGER a_final_word_never_changes BEFORE UPDATE ON attempt FOR EACH ROW 
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
-comment on column attempt.account is 'The account sealed for the partner, as it was said.';
+comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name.';
 
 create table book (
     lane   smallint not null,
@@ -74,15 +74,16 @@ comment on table claim is 'Keys that are unique across lanes, for ever.';
 create table disbursement (
     amount            bigint                   not null,
     due_at            timestamp with time zone not null,
-    changed_at        timestamp with time zone not null,
     tried_version     bigint                   not null,
-    ask_at            timestamp with time zone,
     retry_at          timestamp with time zone,
+    changed_at        timestamp with time zone not null,
+    ask_at            timestamp with time zone,
     accepted_at       timestamp with time zone,
     settled_at        timestamp with time zone,
+    state             state                    not null,
+    partner_reference text,
     payee             payee                    not null,
     component         component                not null,
-    state             state                    not null,
     reason            hold_reason,
     lane              smallint                 not null,
     attempt           smallint                 not null,
@@ -94,7 +95,6 @@ create table disbursement (
     wave              text                     not null,
     partner           text,
     reference         text,
-    partner_reference text,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
     constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
@@ -112,8 +112,8 @@ CREATE TRIGGER a_final_disbursement_never_changes BEFORE UPDATE ON disbursement 
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
-comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
 comment on column disbursement.retry_at is 'When the clock tries again what only wants time.';
+comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
 comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 
 create table enrollment (

@@ -11,6 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
+from pydantic_core import to_json
 
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json, parse_json
@@ -119,7 +121,7 @@ class KeyRing:
         return tuple(self._ciphers)
 
     def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:
-        return self.seal_bytes(json.dumps(claims, separators=(",", ":")).encode(), kid)
+        return self.seal_bytes(to_json(claims), kid)
 
     def open(self, token: str) -> dict[str, object]:
         """Raises Parked(bad_seal) unless it opens under one of the keys and holds a JSON object."""
@@ -164,6 +166,32 @@ class KeyRing:
         return cipher
 
 
+def shorten(token: str) -> str:
+    """The token without its header where that says nothing but the name of a key; `lengthen` gives it back."""
+    header, dots, rest = token.partition("..")
+    if dots and (kid := _kid_alone(header)):
+        return f".{kid}..{rest}"
+    return f"...{token}" if token.startswith(".") else token
+
+
+def lengthen(shortened: str) -> str:
+    """What `shorten` was given."""
+    if not shortened.startswith("."):
+        return shortened
+    kid, _, rest = shortened[1:].partition("..")
+    return f"{_header(kid)}..{rest}" if kid else rest
+
+
+@lru_cache
+def _kid_alone(header: str) -> str | None:
+    try:
+        kid = json.loads(_decode(header))["kid"]
+        return str(kid) if _header(kid) == header and "." not in kid else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+@lru_cache
 def _header(kid: str) -> str:
     return _encode(json.dumps({"alg": "dir", "enc": "A256GCM", "kid": kid}, separators=(",", ":")).encode())
 

@@ -5,17 +5,18 @@ create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rej
 create type evidence_kind as enum
     ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated');
 
--- What is decided about an open one changes no indexed column, and finds room on the same page.
+-- What is decided about an open one changes no indexed column, and finds room on the same page; the columns that it
+-- changes stand together, so that the log need not repeat the others.
 create table enrollment (
     redeem_code     text        primary key,
     participant_id  text        not null,
     lane            smallint    not null,
-    state           enrollment_state not null,
     provider_id     text,
     scheme          text,
     scheme_version  integer,
     rule            json,
     known_at        timestamptz not null,
+    state           enrollment_state not null,
     decided_at      timestamptz,
     completed_at    timestamptz,
     digest          bytea,
@@ -25,7 +26,7 @@ create table enrollment (
     constraint only_the_open_are_undecided check ((state = 'open') = (decided_at is null)),
     constraint only_the_completed_are_completed check
         (num_nulls(completed_at, digest) = case state when 'completed' then 0 else 2 end)
-) with (fillfactor = 55);
+) with (fillfactor = 50);
 create index enrollment_by_participant on enrollment (participant_id);
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';

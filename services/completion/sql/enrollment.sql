@@ -8,14 +8,6 @@ from enrollment where redeem_code = any($1::text[]);
 select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest
 from enrollment where participant_id = $1 order by known_at, redeem_code;
 
--- name: insert_enrollments
--- Plainly inserted: the handler has looked, and the lane is locked, so one that exists is a broken invariant.
-insert into enrollment (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, known_at, decided_at)
-select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, $1::timestamptz,
-       case state when 'open' then null else $1::timestamptz end
-from unnest($2::text[], $3::text[], $4::smallint[], $5::enrollment_state[], $6::text[], $7::text[], $8::int[], $9::json[])
-     as n (redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule);
-
 -- name: decide_enrollments
 -- From open to what is final; fewer rows than asked for mean that one was decided twice.
 update enrollment set state = n.state, decided_at = $1, completed_at = n.completed_at, digest = n.digest

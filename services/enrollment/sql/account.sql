@@ -3,13 +3,15 @@
 select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
 from account where participant_id = any($1::text[]);
 
--- name: save_accounts
+-- name: load_known_accounts
+-- Who has linked one before.
+select participant_id from account where participant_id = any($1::text[]);
+
+-- name: update_accounts
 -- Only what was linked later replaces.
-insert into account (participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
-select * from unnest($1::text[], $2::smallint[], $3::text[], $4::bool[], $5::timestamptz[], $6::bytea[], $7::bool[],
-                     $8::text[], $9::bytea[])
-on conflict (participant_id) do update
-set partner = excluded.partner, verified = excluded.verified, linked_at = excluded.linked_at,
-    content_digest = excluded.content_digest, same_identity = excluded.same_identity, sealed = excluded.sealed,
-    identity_index = excluded.identity_index
-where excluded.linked_at >= account.linked_at;
+update account a
+set partner = n.partner, verified = n.verified, linked_at = n.linked_at, content_digest = n.content_digest,
+    same_identity = n.same_identity, sealed = n.sealed, identity_index = n.identity_index
+from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], $6::bool[], $7::text[], $8::bytea[])
+     as n (participant_id, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
+where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;

@@ -4,33 +4,25 @@ select redeem_code, participant_id, lane, state, reason, scheme, scheme_version,
        ends_at, content_digest, due_at, purchase, trace, completed_at, rated_at
 from enrollment where participant_id = any($1::text[]);
 
--- name: save_enrollments
--- A new one, or an undecided one that goes on; what is final the trigger keeps.
-insert into enrollment (redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code,
-                        price, purchased_at, ends_at, decided_at, content_digest, due_at, purchase, trace)
-select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code,
-       price, purchased_at, ends_at, $1, content_digest, due_at, purchase, trace
-from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[],
-            $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::bytea[], $15::timestamptz[], $16::bytea[], $17::text[])
-     as n (redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code,
-           price, purchased_at, ends_at, content_digest, due_at, purchase, trace)
-on conflict (redeem_code) do update
-set state = excluded.state, reason = excluded.reason, scheme = excluded.scheme, scheme_version = excluded.scheme_version,
-    decided_at = excluded.decided_at, due_at = excluded.due_at, purchase = excluded.purchase, trace = excluded.trace;
+-- name: load_known_enrollments
+-- Which of these are there already.
+select redeem_code from enrollment where redeem_code = any($1::text[]);
 
--- name: mark_completed
--- The first word counts. Answers which of these enrollments are known, and whose they are.
-update enrollment set completed_at = coalesce(completed_at, n.at)
-from unnest($1::text[], $2::text[], $3::timestamptz[]) as n (redeem_code, participant_id, at)
-where enrollment.redeem_code = n.redeem_code and enrollment.participant_id = n.participant_id and state = 'confirmed'
-returning enrollment.redeem_code;
+-- name: update_enrollments
+-- An undecided one goes on; what is final the trigger keeps.
+update enrollment e
+set state = n.state, reason = n.reason, scheme = n.scheme, scheme_version = n.scheme_version, decided_at = $1,
+    due_at = n.due_at, purchase = n.purchase, trace = n.trace
+from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::bytea[], $9::text[])
+     as n (redeem_code, state, reason, scheme, scheme_version, due_at, purchase, trace)
+where e.redeem_code = n.redeem_code;
 
--- name: mark_rated
--- As above; the rating may come first.
-update enrollment set rated_at = coalesce(rated_at, n.at)
-from unnest($1::text[], $2::text[], $3::timestamptz[]) as n (redeem_code, participant_id, at)
-where enrollment.redeem_code = n.redeem_code and enrollment.participant_id = n.participant_id and state = 'confirmed'
-returning enrollment.redeem_code;
+-- name: mark_milestones
+-- The first word counts; the rating may come first. Answers which of these enrollments are known, and whose they are.
+update enrollment e set completed_at = coalesce(e.completed_at, n.completed_at), rated_at = coalesce(e.rated_at, n.rated_at)
+from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (redeem_code, participant_id, completed_at, rated_at)
+where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state = 'confirmed'
+returning e.redeem_code;
 
 -- name: undecided_participants
 -- Who among these has bought something that is not decided yet.

@@ -33,15 +33,20 @@ async def load_accounts(connection: Connection, people: Collection[str]) -> dict
 
 
 async def save_accounts(connection: Connection, accounts: Collection[Account]) -> None:
-    await connection.execute(
-        QUERIES["save_accounts"],
-        [a.participant_id for a in accounts],
-        [a.lane for a in accounts],
-        [a.partner for a in accounts],
-        [a.verified for a in accounts],
-        [a.linked_at for a in accounts],
-        [a.content_digest for a in accounts],
-        [a.same_identity for a in accounts],
-        [a.sealed for a in accounts],
-        [a.identity_index for a in accounts],
-    )
+    """Only what was linked later replaces; nobody may be listed twice."""
+    rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
+    known = {row["participant_id"] for row in rows}
+    new = [a for a in accounts if a.participant_id not in known]
+    await connection.copy_records_to_table("account", columns=Account._fields, records=new)
+    if again := [a for a in accounts if a.participant_id in known]:
+        await connection.execute(
+            QUERIES["update_accounts"],
+            [a.participant_id for a in again],
+            [a.partner for a in again],
+            [a.verified for a in again],
+            [a.linked_at for a in again],
+            [a.content_digest for a in again],
+            [a.same_identity for a in again],
+            [a.sealed for a in again],
+            [a.identity_index for a in again],
+        )

@@ -34,6 +34,9 @@ class Admission(NamedTuple):
         return self.reason is None
 
 
+COLUMNS = (*Admission._fields, "state", "decided_at")
+
+
 async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
     """By participant; whoever nothing was decided about is missing."""
     found: defaultdict[str, list[Admission]] = defaultdict(list)
@@ -44,19 +47,6 @@ async def load_admissions(connection: Connection, people: Collection[str]) -> di
 
 
 async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
-    await connection.execute(
-        QUERIES["insert_admissions"],
-        now,
-        [a.participant_id for a in admissions],
-        [a.wave for a in admissions],
-        [a.lane for a in admissions],
-        ["admitted" if a.admitted else "refused" for a in admissions],
-        [a.reason for a in admissions],
-        [a.scheme for a in admissions],
-        [a.scheme_version for a in admissions],
-        [a.balance for a in admissions],
-        [a.regency for a in admissions],
-        [a.admitted_at for a in admissions],
-        [a.identity_index for a in admissions],
-        [a.content_digest for a in admissions],
-    )
+    """Adds decisions; one that exists already is a broken invariant."""
+    records = [(*a, "admitted" if a.admitted else "refused", now) for a in admissions]
+    await connection.copy_records_to_table("admission", columns=COLUMNS, records=records)

@@ -45,6 +45,11 @@ class Enrollment(NamedTuple):
         return Training(self.price, self.purchased_at, self.ends_at, self.completed_at, self.rated_at)
 
 
+# What stands in a row when it is made; `completed_at` and the like come later.
+PURCHASED = Enrollment._fields.index("completed_at")
+COLUMNS = (*Enrollment._fields[:PURCHASED], "decided_at")
+
+
 async def load_enrollments(connection: Connection, people: Collection[str]) -> dict[str, list[Enrollment]]:
     """By participant; whoever has bought nothing is missing."""
     found: defaultdict[str, list[Enrollment]] = defaultdict(list)
@@ -56,45 +61,43 @@ async def load_enrollments(connection: Connection, people: Collection[str]) -> d
 
 async def save_enrollments(connection: Connection, enrollments: Sequence[Enrollment], now: datetime) -> None:
     """Saves new and undecided ones in the state they are in, and counts those that are decided now."""
-    await connection.execute(
-        QUERIES["save_enrollments"],
-        now,
-        [e.redeem_code for e in enrollments],
-        [e.participant_id for e in enrollments],
-        [e.lane for e in enrollments],
-        [e.state for e in enrollments],
-        [e.reason for e in enrollments],
-        [e.scheme for e in enrollments],
-        [e.scheme_version for e in enrollments],
-        [e.provider_id for e in enrollments],
-        [e.course_code for e in enrollments],
-        [e.price for e in enrollments],
-        [e.purchased_at for e in enrollments],
-        [e.ends_at for e in enrollments],
-        [e.content_digest for e in enrollments],
-        [e.due_at for e in enrollments],
-        [e.purchase for e in enrollments],
-        [e.trace for e in enrollments],
-    )
+    rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
+    known = {row["redeem_code"] for row in rows}
+    new = [(*e[:PURCHASED], now) for e in enrollments if e.redeem_code not in known]
+    await connection.copy_records_to_table("enrollment", columns=COLUMNS, records=new)
+    if again := [e for e in enrollments if e.redeem_code in known]:
+        await connection.execute(
+            QUERIES["update_enrollments"],
+            now,
+            [e.redeem_code for e in again],
+            [e.state for e in again],
+            [e.reason for e in again],
+            [e.scheme for e in again],
+            [e.scheme_version for e in again],
+            [e.due_at for e in again],
+            [e.purchase for e in again],
+            [e.trace for e in again],
+        )
     decided = Counter((e.lane, e.state) for e in enrollments if e.state is not State.UNDECIDED)
     if decided:
         lanes, states = zip(*decided, strict=True)
         await connection.execute(QUERIES["count_up"], list(lanes), list(states), list(decided.values()))
 
 
-async def mark_completed(connection: Connection, completed: Mapping[tuple[str, str], datetime]) -> set[str]:
-    """(redeem code, participant) -> when; answers the redeem codes that are confirmed enrollments of theirs."""
-    return await _mark(connection, "mark_completed", completed)
+Marks = Mapping[tuple[str, str], datetime]
+"""(redeem code, participant) -> when."""
 
 
-async def mark_rated(connection: Connection, rated: Mapping[tuple[str, str], datetime]) -> set[str]:
-    """As `mark_completed`."""
-    return await _mark(connection, "mark_rated", rated)
-
-
-async def _mark(connection: Connection, query: str, marks: Mapping[tuple[str, str], datetime]) -> set[str]:
-    codes, people = [code for code, _ in marks], [participant for _, participant in marks]
-    rows = await connection.fetch(QUERIES[query], codes, people, list(marks.values()))
+async def mark_milestones(connection: Connection, completed: Marks, rated: Marks) -> set[str]:
+    """Answers the redeem codes that are confirmed enrollments of theirs."""
+    keys = list({**completed, **rated})
+    rows = await connection.fetch(
+        QUERIES["mark_milestones"],
+        [code for code, _ in keys],
+        [participant for _, participant in keys],
+        [completed.get(key) for key in keys],
+        [rated.get(key) for key in keys],
+    )
     return {row["redeem_code"] for row in rows}
 
 

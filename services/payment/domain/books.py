@@ -98,9 +98,11 @@ def reject(disbursement: Disbursement) -> Posting:
 def post(postings: Iterable[Posting], head: Head, at: datetime) -> list[Transfer]:
     """Numbers and seals postings of one book behind its last row."""
     transfers = []
+    number, last = head
     for posting in postings:
-        head = Head(head.number + 1, seal(head.hash, head.number + 1, posting, at))
-        transfers.append(Transfer(head.number, posting, at, head.hash))
+        number += 1
+        last = seal(last, number, posting, at)
+        transfers.append(Transfer(number, posting, at, last))
     return transfers
 
 

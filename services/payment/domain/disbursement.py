@@ -1,13 +1,13 @@
 """A disbursement: one payment of one benefit, its states and the legal ways between them."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from services.payment.domain.right import Component, Enrollment, Entitlement, Payee, component_of
+from services.payment.domain.words import Word
 
 
-class State(StrEnum):
+class State(Word):
     """Where a disbursement stands. `due` and `rejected` are passed through within one transaction, never stored."""
 
     DUE = "due"
@@ -19,7 +19,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class HoldReason(StrEnum):
+class HoldReason(Word):
     """What must be put right before a held disbursement can go."""
 
     NO_ACCOUNT = "no_account"

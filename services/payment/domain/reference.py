@@ -2,9 +2,12 @@
 
 import hashlib
 import hmac
+from itertools import product
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16
+# Three digits at a time.
+_DIGITS = ["".join(digits) for digits in product(CROCKFORD, repeat=3)]
 
 
 def reference_of(
@@ -13,8 +16,7 @@ def reference_of(
     """16 Crockford digits: the lane, then 75 bits of a keyed hash of the right and the number of the attempt."""
     text = f"{programme}|{participant_id}|{redeem_code}|{benefit}|{attempt}"
     bits = int.from_bytes(hmac.digest(key, text.encode(), hashlib.sha256)[:10], "big") >> 5
-    digits = [CROCKFORD[bits >> shift & 31] for shift in range(70, -1, -5)]
-    return CROCKFORD[lane] + "".join(digits)
+    return CROCKFORD[lane] + "".join([_DIGITS[bits >> shift & 0x7FFF] for shift in (60, 45, 30, 15, 0)])
 
 
 def lane_in(reference: str, lanes: int) -> int:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from typing import Literal, NamedTuple
 
+from services.payment.domain.words import Word
 
-class Component(StrEnum):
+
+class Component(Word):
     """The part of a wave's money that a benefit is paid from."""
 
     TRAINING = "training"
@@ -15,14 +16,14 @@ class Component(StrEnum):
     SURVEY = "survey"
 
 
-class Payee(StrEnum):
+class Payee(Word):
     """Who is paid."""
 
     PROVIDER = "provider"
     PARTICIPANT = "participant"
 
 
-class Milestone(StrEnum):
+class Milestone(Word):
     """What must have been reached before a benefit falls due."""
 
     COMPLETED = "completed"

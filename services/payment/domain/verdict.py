@@ -42,6 +42,8 @@ _EITHER = Verdict(Action.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED
 _OPERATOR = Verdict(Action.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)
 _STOP = Verdict(Action.STOP_THE_PARTNER, HoldReason.HALTED)
 _FINAL = Verdict(Action.FINAL)
+_SETTLED = Verdict(Action.SETTLED)
+_WAIT = Verdict(Action.WAIT)
 
 REASONS: dict[str, Verdict] = {
     "AC01": _INVALID,  # incorrect account number
@@ -83,9 +85,9 @@ REASONS: dict[str, Verdict] = {
 def verdict_of(status: str, reason: str | None) -> Verdict:
     """What a report of `accepted`, `settled` or `rejected` means."""
     if status == "settled":
-        return Verdict(Action.SETTLED)
+        return _SETTLED
     if status == "accepted":
-        return Verdict(Action.WAIT)
+        return _WAIT
     return REASONS.get(reason or "", _EITHER)
 
 

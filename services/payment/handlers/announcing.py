@@ -19,14 +19,14 @@ from shared.messaging.transaction import Transaction
 Traces = Mapping[tuple[str, str], str | None]
 """By right: the trace of the message that causes what is said about it. What the clock causes has none."""
 
-EVENT_OF = {
-    State.DUE: payment.DISBURSEMENT_SCHEDULED,
-    State.HELD: payment.DISBURSEMENT_HELD,
-    State.INSTRUCTED: payment.DISBURSEMENT_INSTRUCTED,
-    State.ACCEPTED: payment.DISBURSEMENT_ACCEPTED,
-    State.SETTLED: payment.DISBURSEMENT_SETTLED,
-    State.REJECTED: payment.DISBURSEMENT_REJECTED,
-    State.FAILED: payment.DISBURSEMENT_FAILED,
+NAME_OF = {
+    State.DUE: payment.DISBURSEMENT_SCHEDULED.name,
+    State.HELD: payment.DISBURSEMENT_HELD.name,
+    State.INSTRUCTED: payment.DISBURSEMENT_INSTRUCTED.name,
+    State.ACCEPTED: payment.DISBURSEMENT_ACCEPTED.name,
+    State.SETTLED: payment.DISBURSEMENT_SETTLED.name,
+    State.REJECTED: payment.DISBURSEMENT_REJECTED.name,
+    State.FAILED: payment.DISBURSEMENT_FAILED.name,
 }
 
 
@@ -43,8 +43,8 @@ def announce(tx: Transaction, disbursement: Disbursement, traces: Traces, reason
         "attempt": disbursement.attempt,
         "reason": reason or disbursement.reason,
     }
-    name, trace = EVENT_OF[disbursement.state].name, traces.get(disbursement.right)
-    said = Said(name, disbursement.participant_id, to_json(data), _headers(trace))
+    headers = _headers(traces.get(disbursement.right))
+    said = Said(NAME_OF[disbursement.state], disbursement.participant_id, to_json(data), headers)
     tx.say(PAYMENT_EVENTS, disbursement.lane, said)
 
 

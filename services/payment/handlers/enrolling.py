@@ -63,7 +63,7 @@ def _account(message: Message[AccountLinked]) -> LinkedAccount:
         participant_id=data.participant_id,
         lane=lane_of(message),
         partner=data.partner,
-        sealed=data.account,
+        account=data.account,
         verified=data.verified,
         same_identity=data.same_identity,
         linked_at=data.linked_at,

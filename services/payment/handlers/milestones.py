@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.payment.domain.disbursement import fall_due
+from services.payment.domain.disbursement import Disbursement, fall_due
 from services.payment.domain.right import complete, newly_due, rate
 from services.payment.handlers import Context
 from services.payment.handlers.paying import pay
@@ -22,8 +22,8 @@ async def note_milestones(
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
     completed = {e.participant_id for e in before.values() if e.completed_at is not None}
-    # By right: the trace of the message that made it due.
-    causes: dict[tuple[str, str], str | None] = {}
+    due: list[Disbursement] = []
+    traces: dict[tuple[str, str], str | None] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
         if known is None:
@@ -37,9 +37,9 @@ async def note_milestones(
             reached = rate(known, message.data.rated_at)
         if reached is not known:
             after[known.redeem_code] = reached
-            causes |= {(known.redeem_code, right.benefit): message.trace for right in newly_due(known, reached)}
-    changed = [enrollment for code, enrollment in after.items() if enrollment is not before[code]]
-    if changed:
+            for entitlement in newly_due(known, reached):
+                due.append(fall_due(reached, entitlement, tx.now))
+                traces[due[-1].right] = message.trace
+    if changed := [enrollment for code, enrollment in after.items() if enrollment is not before[code]]:
         await save_milestones(tx.connection, changed)
-        due = [fall_due(e, right, tx.now) for e in changed for right in newly_due(before[e.redeem_code], e)]
-        await pay(context, tx, due, causes)
+        await pay(context, tx, due, traces)

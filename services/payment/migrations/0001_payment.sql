@@ -33,7 +33,7 @@ create table account (
     same_identity       boolean     not null,
     linked_at           timestamptz not null
 );
-comment on table account is 'The account a participant linked last, by the time of linking.';
+comment on table account is 'The account a participant linked last, by the time of linking. Sealed as it came in, the header shortened.';
 
 create table enrollment (
     redeem_code         text        primary key,
@@ -48,24 +48,26 @@ create table enrollment (
     rated_at            timestamptz,
     constraint a_completion_is_noted check ((completed_at is null) = (completion_noted_at is null)),
     constraint only_a_completed_training_is_first check (completed_at is not null or not is_first)
-) with (fillfactor = 55);
+) with (fillfactor = 50);
 create index enrollment_by_participant on enrollment (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
 comment on column enrollment.benefits is 'Of each: benefit, amount in rupiah, payee, milestone, whether for the first training only.';
 
--- What a partner says of the latest attempt changes no indexed column, and finds room on the same page.
+-- What a partner says of the latest attempt changes no indexed column, and finds room on the same page; the columns
+-- that it changes stand together, so that the log need not repeat the others.
 create table disbursement (
     amount              bigint      not null check (amount > 0),
     due_at              timestamptz not null,
-    changed_at          timestamptz not null,
     tried_version       bigint      not null,
-    ask_at              timestamptz,
     retry_at            timestamptz,
+    changed_at          timestamptz not null,
+    ask_at              timestamptz,
     accepted_at         timestamptz,
     settled_at          timestamptz,
+    state               state       not null,
+    partner_reference   text,
     payee               payee       not null,
     component           component   not null,
-    state               state       not null,
     reason              hold_reason,
     lane                smallint    not null,
     attempt             smallint    not null check (attempt >= 0),
@@ -77,7 +79,6 @@ create table disbursement (
     wave                text        not null,
     partner             text,
     reference           text,
-    partner_reference   text,
     primary key (redeem_code, benefit),
     constraint held_for_a_reason check ((state = 'held') = (reason is not null)),
     constraint an_attempt_has_a_reference check ((attempt = 0) = (reference is null)),
@@ -85,7 +86,7 @@ create table disbursement (
     constraint settled_at_a_time check ((state = 'settled') = (settled_at is not null)),
     constraint asked_at_a_partner check ((state in ('instructed', 'accepted')) = (ask_at is not null)),
     constraint retried_when_held check (retry_at is null or state = 'held')
-) with (fillfactor = 50);
+) with (fillfactor = 45);
 create unique index one_first_incentive_per_participant on disbursement (participant_id) where benefit = 'incentive_1';
 create index disbursement_held on disbursement (lane, payee, reason, due_at) where reason is not null;
 create index disbursement_retry on disbursement (lane, retry_at) where retry_at is not null;
@@ -115,7 +116,7 @@ create table attempt (
 create index attempt_only_adopted on attempt (lane) where redeem_code is null;
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
-comment on column attempt.account is 'The account sealed for the partner, as it was said.';
+comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name.';
 
 create table reminder (
     look_at             timestamptz not null,

@@ -1,11 +1,14 @@
--- name: save_accounts
+-- name: load_known_accounts
+-- Who has linked one before.
+select participant_id from account where participant_id = any($1::text[]);
+
+-- name: update_accounts
 -- The latest time of linking counts, whenever it arrives.
-insert into account (participant_id, lane, partner, account, verified, same_identity, linked_at)
-select * from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::boolean[], $6::boolean[], $7::timestamptz[])
-on conflict (participant_id) do update
-set partner = excluded.partner, account = excluded.account, verified = excluded.verified,
-    same_identity = excluded.same_identity, linked_at = excluded.linked_at
-where account.linked_at < excluded.linked_at;
+update account a
+set partner = new.partner, account = new.account, verified = new.verified, same_identity = new.same_identity, linked_at = new.linked_at
+from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::timestamptz[])
+    as new (participant_id, partner, account, verified, same_identity, linked_at)
+where a.participant_id = new.participant_id and a.linked_at < new.linked_at;
 
 -- name: load_accounts
 -- Where these participants want to be paid.

@@ -1,10 +1,6 @@
--- name: insert_enrollments
+-- name: load_known_enrollments
 -- An enrollment is confirmed once; a repeat changes nothing.
-insert into enrollment (redeem_code, participant_id, lane, wave, provider_id, benefits)
-select redeem_code, participant_id, lane, wave, provider_id, benefits::json
-from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[])
-    as new (redeem_code, participant_id, lane, wave, provider_id, benefits)
-on conflict do nothing;
+select redeem_code from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_enrollments
 -- All trainings of these participants, since only the first completed one earns some benefits.

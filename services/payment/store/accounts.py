@@ -1,42 +1,46 @@
 """The accounts that participants linked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
 from services.payment.domain.fitness import Account
 from services.payment.store import QUERIES
+from shared.contracts.sealed import lengthen, shorten
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedAccount:
-    """An account as it was linked; `sealed` as upstream sealed it."""
+class LinkedAccount(NamedTuple):
+    """An account as it was linked; `account` as upstream sealed it."""
 
     participant_id: str
     lane: int
     partner: str
-    sealed: str
+    account: str
     verified: bool
     same_identity: bool
     linked_at: datetime
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
-    """Keeps the latest of each participant; nobody may be listed twice."""
-    await connection.execute(
-        QUERIES["save_accounts"],
-        [a.participant_id for a in accounts],
-        [a.lane for a in accounts],
-        [a.partner for a in accounts],
-        [a.sealed for a in accounts],
-        [a.verified for a in accounts],
-        [a.same_identity for a in accounts],
-        [a.linked_at for a in accounts],
-    )
+    """Keeps the latest of each participant, whenever it arrives; nobody may be listed twice."""
+    rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
+    known = {row["participant_id"] for row in rows}
+    new = [a._replace(account=shorten(a.account)) for a in accounts if a.participant_id not in known]
+    await connection.copy_records_to_table("account", columns=LinkedAccount._fields, records=new)
+    if again := [a for a in accounts if a.participant_id in known]:
+        await connection.execute(
+            QUERIES["update_accounts"],
+            [a.participant_id for a in again],
+            [a.partner for a in again],
+            [shorten(a.account) for a in again],
+            [a.verified for a in again],
+            [a.same_identity for a in again],
+            [a.linked_at for a in again],
+        )
 
 
 async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, Account]:
@@ -50,7 +54,7 @@ async def load_accounts(connection: Connection, participant_ids: Collection[str]
 def _account(row: Record) -> Account:
     return Account(
         partner=row["partner"],
-        sealed=row["account"],
+        sealed=lengthen(row["account"]),
         version=(row["linked_at"] - EPOCH) // timedelta(microseconds=1),
         verified=row["verified"],
         same_identity=row["same_identity"],

@@ -9,6 +9,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
 from services.payment.store import QUERIES
 from services.payment.store.disbursements import disbursement_of
+from shared.contracts.sealed import lengthen, shorten
 
 # What is known of an attempt when it is made.
 SAID = (
@@ -54,7 +55,7 @@ async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -
             a.number,
             a.partner,
             a.amount,
-            a.account,
+            shorten(a.account),
             a.instructed_at,
             a.answer_by,
         )
@@ -71,7 +72,7 @@ async def insert_adopted_attempts(connection: Connection, attempts: Sequence[Att
         [a.lane for a in attempts],
         [a.partner for a in attempts],
         [a.amount for a in attempts],
-        [a.account for a in attempts],
+        [shorten(a.account) for a in attempts],
         [a.instructed_at for a in attempts],
         [a.answer_by for a in attempts],
     )
@@ -109,7 +110,7 @@ def _attempt(row: Record) -> Attempt:
         lane=row["told_lane"],
         partner=row["told_partner"],
         amount=row["told_amount"],
-        account=row["account"],
+        account=lengthen(row["account"]),
         instructed_at=row["instructed_at"],
         answer_by=row["answer_by"],
         redeem_code=row["told_redeem_code"],

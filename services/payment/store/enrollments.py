@@ -10,18 +10,19 @@ from pydantic_core import to_json
 from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store import QUERIES
 
+CONFIRMED = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "benefits")
+
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Adds those not yet known."""
-    await connection.execute(
-        QUERIES["insert_enrollments"],
-        [e.redeem_code for e in enrollments],
-        [e.participant_id for e in enrollments],
-        [e.lane for e in enrollments],
-        [e.wave for e in enrollments],
-        [e.provider_id for e in enrollments],
-        [_benefits_text(tuple(e.entitlements)) for e in enrollments],
-    )
+    """Adds those not yet known; none may be listed twice."""
+    rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
+    known = {row["redeem_code"] for row in rows}
+    records = [
+        (e.redeem_code, e.participant_id, e.lane, e.wave, e.provider_id, _benefits_text(tuple(e.entitlements)))
+        for e in enrollments
+        if e.redeem_code not in known
+    ]
+    await connection.copy_records_to_table("enrollment", columns=CONFIRMED, records=records)
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from services.payment.handlers.halting import approve, resume
+from services.payment.handlers.reminding import FIRST_LOOK_AFTER
 from tests.builders import LATER, a_provider
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, journey, linked, reported
@@ -192,6 +193,23 @@ async def test_a_partner_that_does_not_answer_is_asked_once_per_interval_and_nev
     told.now += ANSWER_WITHIN
     await told.sweep("ask")
     assert told.questions[-1] == told.told("incentive")[0].reference
+
+
+async def test_nobody_is_reminded_of_what_a_partner_has_answered(told: Bench) -> None:
+    async def remembered() -> int:
+        found = await told.connection.fetchval("select coalesce(sum(cardinality(redeem_codes)), 0) from reminder")
+        return int(found)
+
+    fee, incentive = told.told("fee")[0].reference, told.told("incentive")[0].reference
+    await told.report(fee, "settled")
+    await told.report(incentive, "accepted")
+    told.now = LATER + FIRST_LOOK_AFTER
+    await told.sweep("ask")
+    assert (await remembered(), told.questions) == (1, [])
+    await told.report(incentive, "settled")
+    told.now = LATER + 2 * ANSWER_WITHIN
+    await told.sweep("ask")
+    assert (await remembered(), told.questions) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,11 @@ from shared.contracts.sealed import (
     BlindIndex,
     KeyRing,
     Secret,
+    lengthen,
     open_identity,
     open_participant_account,
     open_provider_account,
+    shorten,
 )
 from tests.builders import keys_folder, programme_keys
 
@@ -167,6 +169,16 @@ TOKENS = {
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 def test_a_token_that_is_not_exactly_as_agreed_does_not_open(token: str) -> None:
     assert_bad_seal(lambda: programme_keys().open(token))
+
+
+@pytest.mark.parametrize("token", [*TOKENS.values(), in_earnest({**AGREED, "kid": "a..b"}), "", WHOLE])
+def test_a_token_that_was_shortened_is_given_back_as_it_was(token: str) -> None:
+    assert lengthen(shorten(token)) == token
+
+
+def test_of_an_ordinary_header_only_the_name_of_the_key_is_kept() -> None:
+    empty = programme_keys().seal_bytes(b"")
+    assert (lengthen(shorten(empty)), shorten(WHOLE)) == (empty, ".registration." + WHOLE.partition(".")[2])
 
 
 def test_a_token_made_by_hand_opens_when_it_is_as_agreed() -> None:
