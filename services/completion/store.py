@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
@@ -34,8 +34,7 @@ Key = tuple[str, str, int]
 """(redeem_code, kind, part): the business key of a piece of evidence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of an open enrollment."""
 
     redeem_code: str

@@ -3,16 +3,17 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment
 from services.completion.domain.evidence import Evidence, Kind
 from services.completion.domain.rule import Rule
 
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+
+class Requirement(NamedTuple):
     """A kind of evidence that is needed; `part` None: any part of that kind will do."""
 
     kind: Kind
@@ -25,16 +26,14 @@ class Requirement:
         return self.kind if self.part is None else f"{self.kind}/{self.part}"
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """The evidence needed, one for each requirement; `completed_at` is the latest time among it."""
 
     completed_at: datetime
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Incomplete:
+class Incomplete(NamedTuple):
     """What is missing, in the words of `Requirement`."""
 
     missing: tuple[str, ...]
@@ -84,7 +83,7 @@ def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
         "scheme": terms.scheme,
         "scheme_version": terms.scheme_version,
     }
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return CANONICAL.encode(said)
 
 
 def _named(fact: Evidence) -> dict[str, str]:

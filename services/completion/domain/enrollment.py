@@ -1,8 +1,8 @@
 """An enrollment as far as its completion goes."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.completion.domain.rule import Rule
 
@@ -16,8 +16,7 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What was confirmed: who trains, under which version of which scheme, and what completes it."""
 
     provider_id: str
@@ -26,8 +25,7 @@ class Terms:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Enrollment:
+class Enrollment(NamedTuple):
     """One place in one training. A rejected one has no terms; `completed_at` and `digest` come with completion."""
 
     redeem_code: str

@@ -1,8 +1,8 @@
 """Evidence: a fact about one enrollment, first as somebody states it, then as it was accepted."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -15,8 +15,7 @@ class Kind(StrEnum):
     TRAINING_RATED = "training_rated"
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """What a producer says happened. The last four are None where the kind of fact does not have them."""
 
     kind: Kind
@@ -31,8 +30,7 @@ class Statement:
     provider_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """An accepted fact that counts.
 
     With the redeem code, (kind, part) is its business key: part is the number of the session, the time of a test or

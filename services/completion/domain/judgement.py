@@ -1,8 +1,8 @@
 """May a statement be believed, and does it count?"""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment, State, Terms
 from services.completion.domain.evidence import Kind, Statement
@@ -20,8 +20,7 @@ class Wrong(StrEnum):
     OUT_OF_WINDOW = "out_of_window"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What is wrong, and in which field of the statement."""
 
     reason: Wrong

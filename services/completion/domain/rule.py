@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.completion.domain.calendar import end_of_day
 
@@ -11,8 +11,7 @@ Proof = Literal["face", "venue_qr"]
 PostTest = Literal["passed", "taken"]
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """One meeting, and how attendance of it is proved."""
 
     sequence: int
@@ -21,8 +20,7 @@ class Session:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """The times that follow from the sessions: first start and last end, and the two midnights after which evidence
     happens too late, and what is missing is missing for ever.
     """

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.completion.domain.completion import Completion, Incomplete, digest_of
 from services.completion.domain.enrollment import Enrollment, State
@@ -19,8 +19,7 @@ from shared.messaging.transaction import Transaction
 NOT_COMPLETED_IN_TIME = "not_completed_in_time"
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(NamedTuple):
     """What is to be said about an open enrollment."""
 
     enrollment: Enrollment

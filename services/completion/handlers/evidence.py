@@ -1,8 +1,7 @@
 """Evidence comes in any order and any number of times; what completes a training says so once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.completion.domain.completion import Completion, decide_completion
 from services.completion.domain.enrollment import Enrollment, State
@@ -21,8 +20,7 @@ from shared.messaging.transaction import Transaction
 TIME_FIELDS = {event.name: event.happened for event in EVENTS}
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A message whose statement has become evidence for this enrollment: the first of its business key."""
 
     message: Message[Any]

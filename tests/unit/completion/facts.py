@@ -1,7 +1,7 @@
 """A training with all its evidence, to be bent by each test in the one way it is about."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.completion.domain.enrollment import Enrollment, State, Terms
 from services.completion.domain.evidence import Evidence, Kind, Statement
@@ -49,11 +49,11 @@ def an_enrollment(rule: Rule | None = None, state: State = State.OPEN) -> Enroll
 
 
 def a_rejected_enrollment() -> Enrollment:
-    return replace(an_enrollment(), state=State.REJECTED, terms=None)
+    return an_enrollment()._replace(state=State.REJECTED, terms=None)
 
 
-def a_statement(kind: Kind, at: datetime, **changes: object) -> Statement:
-    return replace(Statement(kind, CODE, PARTICIPANT, "/lms/pintar", f"{kind}-{at}", at), **changes)  # type: ignore[arg-type]
+def a_statement(kind: Kind, at: datetime, **changes: Any) -> Statement:
+    return Statement(kind, CODE, PARTICIPANT, "/lms/pintar", f"{kind}-{at}", at)._replace(**changes)
 
 
 def attended(sequence: int = 1, proof: Proof = "face", *, at: datetime | None = None) -> Statement:

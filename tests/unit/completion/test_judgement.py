@@ -1,7 +1,6 @@
 """Which statements are believed, and which of them count."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -39,7 +38,7 @@ def test_a_true_statement_is_not_refused(statement: Statement) -> None:
 
 @pytest.mark.parametrize("statement", ALL, ids=lambda one: one.kind)
 def test_a_redeem_code_of_somebody_else_is_not_yours(statement: Statement) -> None:
-    theirs = replace(statement, participant_id="4810000000000025")
+    theirs = statement._replace(participant_id="4810000000000025")
     assert refuse(an_enrollment(), theirs) == Refusal(Wrong.NOT_YOURS, "participant_id")
     assert refuse(a_rejected_enrollment(), theirs) == Refusal(Wrong.NOT_YOURS, "participant_id")
 
