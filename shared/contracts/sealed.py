@@ -22,7 +22,7 @@ from joserfc.jwk import OctKey
 from pydantic_core import to_json
 
 from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.strict_json import check_json, parse_json
+from shared.contracts.strict_json import check_json
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -127,8 +127,7 @@ class KeyRing:
         """Raises Parked(bad_seal) unless it opens under one of the keys and holds a JSON object."""
         opened = self.open_bytes(token)
         try:
-            check_json(opened)
-            return parse_json(opened)
+            return check_json(opened)
         except Parked:
             raise Parked(ParkReason.BAD_SEAL) from None
 

@@ -20,8 +20,8 @@ _NOT_A_BRACKET = bytes(set(range(256)) - set(b"[{]}"))
 _STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
 
 
-def check_json(data: bytes) -> None:
-    """Raises Parked with too_deep, invalid_json or duplicate_key, in this order of precedence.
+def check_json(data: bytes) -> dict[str, Any]:
+    """A JSON object in UTF-8. Raises Parked with too_deep, invalid_json or duplicate_key, in this order of precedence.
 
     Depth is the number of brackets outside strings that are open at once, whatever else is wrong with the text.
     """
@@ -33,6 +33,7 @@ def check_json(data: bytes) -> None:
     # Each colon outside a string is a member; a parser keeps fewer members when a key stands there twice.
     if _members(parsed) != bare.count(b":"):
         raise Parked(ParkReason.DUPLICATE_KEY)
+    return parsed
 
 
 def count_members(data: bytes) -> int:
