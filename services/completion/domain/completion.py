@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment
@@ -96,5 +97,7 @@ def _named(fact: Evidence) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _time(moment: datetime) -> str:
+    """Remembered, since all that a batch brings was seen at the same moment, and a class ends for everybody at once."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

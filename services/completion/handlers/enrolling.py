@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from services.completion.domain.enrollment import Enrollment, State, Terms
 from services.completion.domain.rule import Rule, Session
@@ -34,6 +35,10 @@ async def note_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]
         tx.wake(ENROLLMENT, redeem_code)
 
 
+# Everybody in a class has the same rule, so it is worked out once.
+_rule = lru_cache(maxsize=10_000)(Rule)
+
+
 def _enrollment(message: Message[Decided]) -> Enrollment:
     if message.lane is None:
         raise ValueError(f"{message.type} came in no lane")
@@ -53,7 +58,7 @@ def _terms(data: EnrollmentConfirmed) -> Terms:
         provider_id=data.provider_id,
         scheme=data.scheme,
         scheme_version=data.scheme_version,
-        rule=Rule(
+        rule=_rule(
             sessions=tuple(Session(s.sequence, s.proof, s.starts_at, s.ends_at) for s in data.sessions),
             post_test=data.requires.post_test,
             graded=data.requires.graded,
