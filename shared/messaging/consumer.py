@@ -70,9 +70,9 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             self._coordinator._group_instance_id = None  # noqa: SLF001
         await super().stop()
 
-    def reached(self, place: TopicPartition) -> int | None:
-        """The offset after the last record that was handed out; None when nothing was sought or read yet."""
-        return self._reached.get(place)
+    def reached(self, place: TopicPartition) -> int:
+        """The offset after the last record that was handed out, or the one that was sought since."""
+        return self._reached[place]
 
 
 class ClosedDoor(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -154,7 +154,9 @@ class Engine:
         for place, read_to in list(self._holding.read_to.items()):
             if consumer is None or place not in consumer.assignment() or place in self._holding.held_back:
                 continue
-            if consumer.reached(place) == read_to and (now_at := await consumer.position(place)) > read_to:
+            now_at = await consumer.position(place)
+            # Asked last: what has been handed out meanwhile is on its way, and not to be passed over.
+            if consumer.reached(place) <= read_to < now_at:
                 moves.append((place.topic, place.partition, read_to, now_at))
         if moves and consumer is not None:
             async with session.alone() as connection:
