@@ -43,7 +43,9 @@ class Seen:
 
 
 class Watcher:
-    """Reads the services' topics from their beginnings; repeats are told by era and sequence, as the contract says."""
+    """Reads the services' topics from their beginnings, as the contract says: repeats are told by era and sequence, and
+    where a number is missing what follows is not believed until it has turned up.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self.seen = Seen()
@@ -71,10 +73,13 @@ class Watcher:
     def _take(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> None:
         for record in records:
             headers = {name: value.decode() for name, value in record.headers}
-            number = (int(headers["ce_era"].partition(".")[0]), int(headers["ce_sequence"]))
-            if number <= self._last.get((record.topic, record.partition), (0, 0)):
+            era, first = map(int, headers["ce_era"].split("."))
+            sequence = int(headers["ce_sequence"])
+            known, last = self._last.get((record.topic, record.partition), (0, 0))
+            begins = era > known and sequence == first and sequence <= last + 1
+            if not begins and (era, sequence) != (known, last + 1):
                 continue
-            self._last[(record.topic, record.partition)] = number
+            self._last[(record.topic, record.partition)] = (era, sequence)
             self.seen.news += 1
             note(self.seen, headers["ce_type"], json.loads(record.value or b"{}"))
 

