@@ -58,20 +58,19 @@ def _cpu(found: Result) -> Iterator[str]:
 def _latency(found: Result) -> Iterator[str]:
     yield f"{_surroundings(found)} {found['seconds']} s at each rate, after {found['warm_up_seconds']:g} s of warm-up."
     yield ""
-    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "written_late_p99_ms", "cores_busy", "journeys")
+    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "cores_busy", "journeys")
     rows = [(offered, *(_number(one[name]) for name in names)) for offered, one in found["offered"].items()]
+    yield from _table(("journeys/s offered", "p50 ms", "p95 ms", "p99 ms", "longest", "cores busy", "journeys"), rows)
+    yield ""
+    yield "On the way, p50 and p99 in ms, each from the time at which what causes it had to be written:"
+    yield ""
+    legs = {name.split(".")[2]: name for name in next(iter(found["offered"].values()))["until"]}
     yield from _table(
-        (
-            "journeys/s offered",
-            "p50 ms",
-            "p95 ms",
-            "p99 ms",
-            "longest",
-            "of it p99 until written",
-            "cores busy",
-            "journeys",
-        ),
-        rows,
+        ("journeys/s offered", *legs),
+        [
+            (offered, *(f"{one['until'][leg]['p50_ms']:g}, {one['until'][leg]['p99_ms']:g}" for leg in legs.values()))
+            for offered, one in found["offered"].items()
+        ],
     )
 
 

@@ -13,10 +13,11 @@ from tests.benchmarks.spending import shares
 LARGE = {"payment.transfer"}
 
 
-def explained(statement: str, plan: dict[str, object]) -> str:
+def explained(statement: str, plan: dict[str, object], session: str = "payment-1") -> str:
     """As auto_explain writes it into the log: continued lines begin with a tab."""
     text = json.dumps({"Query Text": statement, "Plan": plan}, indent=2).replace("\n", "\n\t")
-    return f"2026-01-01 00:00:00.000 UTC payment@salur LOG:  duration: 0.250 ms  plan:\n\t{text}\n2026-01-01 next\n"
+    head = f"2026-01-01 00:00:00.000 UTC payment@salur [{session}] LOG:  duration: 0.250 ms  plan:"
+    return f"{head}\n\t{text}\n2026-01-01 next\n"
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -39,6 +40,11 @@ def test_reading_a_large_table_from_end_to_end_is_named() -> None:
 
 def test_reading_a_small_table_is_nobodys_concern() -> None:
     assert read_plans(explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "purse"}), LARGE) == {}
+
+
+def test_checks_of_the_invariants_may_read_everything() -> None:
+    scan = explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "transfer"}, "payment-1 invariants")
+    assert read_plans(scan, LARGE) == {}
 
 
 @pytest.mark.parametrize(("figure", "reached"), [(9.9, False), (10, True)])
