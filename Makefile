@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(wildcard $(shell command -v python3.11)) $(wildcard $(sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MINUTES ?= 10
+SEED ?= 7
 CODE := services shared deploy tests
 
 .PHONY: help
@@ -43,6 +45,10 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
 	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+
+.PHONY: storm
+storm: $(STAMP) ## Random faults under load, MINUTES=10 SEED=7; what came of it goes to var/storm/<seed>.json
+	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/python -m tests.storm
 
 .PHONY: check
 check: $(STAMP) ## Lint, types and the layers of the architecture

@@ -1,9 +1,12 @@
 """A whole installation with simulated upstreams and partners, to which faults happen; in the end the judge speaks."""
 
+import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -12,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.audit import Judgement, finished, judge
 from deploy.demo.watch import Watcher
+from deploy.local.installation import Installation
 from deploy.simulation.partner import Payment, read_ledger
-from deploy.simulation.people import OUT_OF, WEIGHTS, Fate, Person, cohort
+from deploy.simulation.people import OUT_OF, STORY_ENDS_AT, WEIGHTS, Fate, Person, cohort
 from deploy.simulation.sending import Letter, letter, repeated_and_shuffled, send
 from deploy.simulation.story import Sent, story, the_money, the_providers, the_wave
 from services.completion.invariants import INVARIANTS as COMPLETION
@@ -28,6 +32,41 @@ from tests.faults.said import breaches_of_topics
 INVARIANTS = {"enrollment": ENROLLMENT, "completion": COMPLETION, "payment": PAYMENT}
 # The order among people decides who keeps a NIK, and a refund of trust needs an operator: not what is tried here.
 LEFT_OUT = (Fate.SAME_NIK,)
+
+SERVICES = ("ENROLLMENT", "COMPLETION", "PAYMENT")
+QUICK = {f"{service}_{name}": "0.5" for service in SERVICES for name in ("SWEEP_EVERY_SECONDS", "LOOK_EVERY_SECONDS")}
+PARTNERS_TROUBLE = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
+# A producer of the world outside is patient: what it could not deliver is not lost, only late.
+PATIENCE_MS = 120_000
+
+
+@asynccontextmanager
+async def a_world(folder: Path) -> "AsyncIterator[World]":
+    """Everything runs, the programme is open, and somebody watches; in the end nothing is left running."""
+    installation = Installation(folder, settings=QUICK | PARTNERS_TROUBLE)
+    installation.set_clock(STORY_ENDS_AT)
+    try:
+        await asyncio.to_thread(installation.start)
+        await asyncio.to_thread(installation.start_partners)
+        watcher = Watcher(installation.kafka.bootstrap)
+        watching = asyncio.create_task(watcher.run())
+        producer = AIOKafkaProducer(
+            bootstrap_servers=installation.kafka.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=1 << 20,
+            request_timeout_ms=PATIENCE_MS,
+        )
+        await producer.start()
+        world = World(installation, watcher, producer)
+        await world.open_the_programme()
+        yield world
+        await producer.stop()
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    finally:
+        await asyncio.to_thread(installation.stop)
 
 
 @dataclass
@@ -100,9 +139,7 @@ class World(Damage):
         self.hostile.update(one.parked for one in letters if one.parked)
         await send(self.producer, letters)
 
-    async def in_order(self) -> None:
-        """Everything that must come has come, nothing else has, and every invariant holds."""
-
+    async def until_everybody_has_what_is_due(self) -> None:
         async def all_there() -> bool:
             return finished(self.people, self.watcher.seen) and not self.hostile - self.watcher.seen.parked
 
@@ -110,6 +147,10 @@ class World(Damage):
             await self.until(all_there, "everybody has what is due")
         except AssertionError as error:
             raise AssertionError(f"{error}: {list(self._judge().wrongs)[:8]}") from None
+
+    async def in_order(self) -> None:
+        """Everything that must come has come, nothing else has, and every invariant holds."""
+        await self.until_everybody_has_what_is_due()
         judgement = self._judge()
         verdict = (judgement.doubles, judgement.losses, list(judgement.wrongs)[:8])
         assert verdict == (0, 0, []), verdict

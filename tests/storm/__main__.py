@@ -1,0 +1,103 @@
+"""`make storm`: exits 0 only if everything drained and every invariant holds. MINUTES and SEED can be set."""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from deploy.local.alone import AlreadyRunning, alone
+from deploy.local.jars import kafka_jars
+from deploy.local.paths import VAR
+from tests.faults.world import a_world
+from tests.storm.schedule import schedule
+from tests.storm.storm import Storm
+
+INTERRUPTED = 130
+# A storm leaves a backlog; what stands still for so long after everything was healed does not drain any more.
+DRAIN_SECONDS = 300.0
+
+
+async def weather(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
+    """One storm and what came of it."""
+    strikes = schedule(seed, minutes * 60)
+    console.print(f"{len(strikes)} faults in {minutes:g} minutes; the logs are in {folder}", highlight=False)
+    async with a_world(folder) as world:
+        world.patience_seconds = DRAIN_SECONDS
+        with console.status("") as status:
+            storm = Storm(world, seed, status.update)
+            await storm.blow(strikes, minutes * 60)
+            status.update("everything is healed; draining")
+            healed = time.monotonic()
+            try:
+                await world.until_everybody_has_what_is_due()
+                await world.until_read_to_the_end()
+                drained = round(time.monotonic() - healed, 1)
+                await world.in_order()
+            except AssertionError as broken:
+                storm.trouble.append(str(broken))
+                drained = round(time.monotonic() - healed, 1)
+        return {
+            "seed": seed,
+            "minutes": minutes,
+            "faults": dict(sorted(storm.faults.items())),
+            "faults_total": storm.faults.total(),
+            "journeys": len(world.people),
+            "payments_settled": sum(payment.reason is None for payment in world.payments()),
+            "invariants_hold": not storm.trouble,
+            "trouble": storm.trouble,
+            "seconds_to_drain": drained,
+        }
+
+
+def main() -> int:
+    # Everything goes away on purpose; what the clients say about that is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    console = Console()
+    minutes, seed = float(os.environ.get("MINUTES", "10")), int(os.environ.get("SEED", "7"))
+    folder = Path(tempfile.mkdtemp(prefix="salur-storm-"))
+    try:
+        with alone(VAR / "storm.lock"):
+            kafka_jars()
+            result = asyncio.run(_interruptible(minutes, seed, console, folder))
+    except AlreadyRunning as refusal:
+        console.print(f"make storm: {refusal}", highlight=False)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; nothing is left running")
+        shutil.rmtree(folder, ignore_errors=True)
+        return INTERRUPTED
+    written = VAR / "storm" / f"{seed}.json"
+    written.parent.mkdir(parents=True, exist_ok=True)
+    written.write_text(json.dumps(result, indent=2) + "\n")
+    console.print_json(data=result)
+    if result["invariants_hold"]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if result["invariants_hold"] else 1
+
+
+async def _interruptible(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
+    """The first signal ends the storm in good order; further ones change nothing about that."""
+    running = asyncio.create_task(weather(minutes, seed, console, folder))
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if not running.cancelling():
+            console.print("stopping ...")
+            running.cancel()
+
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, interrupt)
+    return await running
+
+
+if __name__ == "__main__":
+    sys.exit(main())

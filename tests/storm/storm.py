@@ -1,0 +1,191 @@
+"""Load on a real installation, to which a schedule of faults happens; then everything is healed and has to drain."""
+
+import asyncio
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.processes import Process
+from deploy.local.services import Service
+from deploy.simulation.people import cohort
+from deploy.simulation.sending import Letter, repeated_and_shuffled, send
+from deploy.simulation.story import story
+from shared.contracts.topics import TOPICS
+from tests.faults.world import PATIENCE_MS, World
+from tests.storm.schedule import Kind, Strike
+
+PEOPLE_A_SECOND = 8
+LETTERS_KEPT = 2000
+LETTERS_REPEATED = 100
+STRANGERS = 900_000
+STRANGERS_A_TIME = 5
+CUT = "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1"
+READ_BY = {
+    "enrollment": ["programme.registry", "enrollment.requests", "completion.events"],
+    "completion": ["enrollment.events", "training.evidence"],
+    "payment": ["enrollment.events", "completion.events", "treasury.funding", "programme.registry"]
+    + [topic.name for topic in TOPICS if topic.name.startswith("disbursement-reports.")],
+}
+
+
+@dataclass
+class Storm:
+    """One storm over one world. `faults` counts what has happened; `trouble` is what must not happen."""
+
+    world: World
+    seed: int
+    say: Callable[[str], None]
+    faults: Counter[str] = field(default_factory=Counter)
+    trouble: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._luck = random.Random(f"load-{self.seed}")
+        self._old: list[Letter] = []
+        self._strangers = 0
+        self._extra: dict[str, Service] = {}
+        self._deeds: dict[Kind, Callable[[Strike], Awaitable[None]]] = {
+            Kind.KILL: self._restart,
+            Kind.STOP: self._restart,
+            Kind.FREEZE: self._freeze_service,
+            Kind.ZOMBIE: self._zombie,
+            Kind.CUT_SESSIONS: self._cut_sessions,
+            Kind.JOIN: self._join,
+            Kind.LEAVE: self._leave,
+            Kind.RESET_OFFSETS: self._reset_offsets,
+            Kind.KILL_BROKER: self._kill_broker,
+            Kind.FREEZE_BROKER: self._freeze_broker,
+            Kind.KILL_DATABASE: self._restart_database,
+            Kind.STOP_DATABASE: self._restart_database,
+            Kind.REPEATS: self._repeat,
+            Kind.POISON: self._poison,
+            Kind.TAKEN_BACK: self._take_back,
+        }
+        # Whatever hits one target waits for its turn: what is being healed cannot be hurt.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def blow(self, strikes: list[Strike], seconds: float) -> None:
+        """Until the schedule is through and everything that was hit is healed."""
+        loading = asyncio.create_task(self._load(seconds))
+        started, hits = time.monotonic(), []
+        for strike in strikes:
+            await asyncio.sleep(max(0.0, strike.at - (time.monotonic() - started)))
+            hits.append(asyncio.create_task(self._hit(strike)))
+        await loading
+        await asyncio.gather(*hits)
+        await asyncio.gather(*(asyncio.to_thread(one.stop) for one in self._extra.values()))
+        for one in self.world.installation.services.values():
+            await asyncio.to_thread(one.wait_ready)
+
+    async def _load(self, seconds: float) -> None:
+        started = time.monotonic()
+        while (passed := time.monotonic() - started) < seconds:
+            letters = self.world.newcomers(PEOPLE_A_SECOND)
+            self._old = (self._old + letters)[-LETTERS_KEPT:]
+            await self.world.send(letters)
+            self.say(f"{passed:5.0f} s  {len(self.world.people):,} people  {self.faults.total()} faults")
+            await asyncio.sleep(1.0)
+
+    async def _hit(self, strike: Strike) -> None:
+        async with self._turns[strike.target]:
+            try:
+                await self._deeds[strike.kind](strike)
+                self.faults[strike.kind] += 1
+            except Exception as error:  # noqa: BLE001 - the storm goes on, and says in the end what went wrong
+                self.trouble.append(f"{strike.kind} of {strike.target}: {error!r}")
+
+    def _service(self, strike: Strike) -> Service:
+        return self.world.installation.services[strike.target.removesuffix("-1")]
+
+    async def _restart(self, strike: Strike) -> None:
+        one = self._service(strike)
+        await asyncio.to_thread(one.kill if strike.kind is Kind.KILL else one.stop)
+        await asyncio.sleep(strike.seconds / 2)
+        await asyncio.to_thread(one.launch)
+
+    async def _freeze_service(self, strike: Strike) -> None:
+        await self._freeze(self._service(strike).process, strike.seconds)
+
+    async def _freeze_broker(self, strike: Strike) -> None:
+        await self._freeze(self.world.installation.kafka.process, strike.seconds)
+
+    async def _kill_broker(self, _: Strike) -> None:
+        await asyncio.to_thread(self.world.installation.kafka.kill)
+        await asyncio.to_thread(self.world.installation.kafka.start)
+
+    async def _restart_database(self, strike: Strike) -> None:
+        postgres = self.world.installation.postgres
+        await asyncio.to_thread(postgres.kill if strike.kind is Kind.KILL_DATABASE else postgres.stop)
+        await asyncio.to_thread(postgres.start)
+
+    async def _freeze(self, process: Process | None, seconds: float) -> None:
+        assert process is not None
+        process.freeze()
+        await asyncio.sleep(seconds)
+        process.thaw()
+
+    async def _zombie(self, strike: Strike) -> None:
+        """It is started anew while the old one is frozen; the old one wakes up, finds out, and ends itself."""
+        old = self._service(strike)
+        assert old.process is not None
+        old.process.freeze()
+        heir = self.world.installation.replica(old.name, 1)
+        await asyncio.to_thread(heir.launch)
+        self.world.installation.services[old.name] = heir
+        await asyncio.to_thread(heir.wait_ready)
+        old.process.thaw()
+        try:
+            await self.world.until_ended(old.process)
+        finally:
+            old.process.kill()
+
+    async def _cut_sessions(self, strike: Strike) -> None:
+        # A database that is away has no sessions to cut.
+        with suppress(OSError, asyncpg.PostgresError):
+            connection = await asyncpg.connect(self.world.installation.postgres_url)
+            await connection.execute(CUT, self._service(strike).name)
+            await connection.close()
+
+    async def _join(self, strike: Strike) -> None:
+        name, _, number = strike.target.partition("-")
+        self._extra[strike.target] = one = self.world.installation.replica(name, int(number))
+        await asyncio.to_thread(one.launch)
+
+    async def _leave(self, strike: Strike) -> None:
+        await asyncio.to_thread(self._extra.pop(strike.target).stop)
+
+    async def _reset_offsets(self, strike: Strike) -> None:
+        one = self._service(strike)
+        await asyncio.to_thread(one.kill)
+        where = "beginning" if strike.seconds < 3 else "end"
+        try:
+            await self.world.reset_offsets(one.name, READ_BY[one.name], where)
+        finally:
+            await asyncio.to_thread(one.launch)
+
+    async def _repeat(self, _: Strike) -> None:
+        await self.world.send(self._luck.sample(self._old, min(LETTERS_REPEATED, len(self._old))))
+
+    async def _poison(self, _: Strike) -> None:
+        await self.world.poison()
+
+    async def _take_back(self, _: Strike) -> None:
+        self._strangers += STRANGERS_A_TIME
+        people = cohort(self.seed, STRANGERS_A_TIME, first_number=STRANGERS + self._strangers)
+        letters = repeated_and_shuffled([event for one in people for event in story(one, self.world.keys)], self.seed)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.world.installation.kafka.bootstrap,
+            transactional_id="upstream",
+            max_batch_size=1 << 20,
+            request_timeout_ms=PATIENCE_MS,
+        )
+        await producer.start()
+        await producer.begin_transaction()
+        await send(producer, letters)
+        await producer.abort_transaction()
+        await producer.stop()
