@@ -26,7 +26,7 @@ create table enrollment (
     constraint only_the_open_are_undecided check ((state = 'open') = (decided_at is null)),
     constraint only_the_completed_are_completed check
         (num_nulls(completed_at, digest) = case state when 'completed' then 0 else 2 end)
-) with (fillfactor = 50);
+) with (fillfactor = 47);
 create index enrollment_by_participant on enrollment (participant_id);
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';

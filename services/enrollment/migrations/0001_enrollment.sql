@@ -81,7 +81,7 @@ create table enrollment (
     constraint only_the_undecided_are_kept_whole check ((state = 'undecided') = (purchase is not null)),
     constraint only_the_confirmed_are_completed check
         (state = 'confirmed' or (completed_at is null and rated_at is null))
-) with (fillfactor = 55);
+) with (fillfactor = 48);
 create index enrollment_by_participant on enrollment (participant_id);
 create index enrollment_due on enrollment (lane, due_at) where state = 'undecided';
 comment on table enrollment is 'One purchased place in one training. Undecided: will be rejected when due, for the reason given, unless what is still to be read says otherwise.';
