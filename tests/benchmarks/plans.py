@@ -77,7 +77,7 @@ def sequential(plans: dict[str, Result], large: set[str]) -> list[str]:
 def named() -> Callable[[str], str]:
     """What a statement is called in the `.sql` files; the beginning of one that stands in none."""
     names = dict(_queries())
-    return lambda statement: names.get(_squeezed(statement), " ".join(statement.split())[:60])
+    return lambda statement: names.get(_squeezed(statement), " ".join(statement.partition("(")[0].split())[:60])
 
 
 def _tidied(entry: Result) -> Result:

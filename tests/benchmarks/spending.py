@@ -38,8 +38,11 @@ AREAS = (
     ("pages", ("shared/messaging/page.py", "shared/messaging/saving.py")),
     ("engine", ("shared/messaging/",)),
     ("rules", ("/domain/",)),
-    ("handlers and store", ("services/",)),
-    ("metrics and HTTP", ("shared/runtime/", "prometheus_client/", "uvicorn/")),
+    ("handlers and store", ("/handlers/", "/store.py", "/store/", "/timers.py")),
+    (
+        "metrics and checks",
+        ("shared/runtime/m", "/invariants.py", "prometheus_client/"),
+    ),
     ("FastStream", ("faststream/", "fast_depends/")),
 )
 SLOWEST = """

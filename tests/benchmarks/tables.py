@@ -108,6 +108,10 @@ def _areas(found: Result) -> Iterator[str]:
     areas = sorted({area for one in spent.values() for area in one}, key=lambda area: -_sum(spent, area))
     rows = [(area, *(_number(one.get(area)) for one in spent.values()), _number(_sum(spent, area))) for area in areas]
     yield from _table(("µs a journey", *spent, "together"), rows)
+    yield ""
+    largest = sorted((-us, area, name) for name, one in spent.items() for area, us in one.items())[:3]
+    named = ", ".join(f"{area} in {name} ({_number(-us)} µs)" for us, area, name in largest)
+    yield f"The three largest: {named}."
 
 
 def _sum(spent: Result, area: str) -> float:

@@ -29,7 +29,7 @@ Headers = Mapping[str, Any]
 Handler = Callable[[T, Headers], Awaitable[None]]
 READY, BOOTSTRAP, POSTGRES, KEYS = "BASELINE_READY", "BASELINE_KAFKA", "BASELINE_POSTGRES", "BASELINE_KEYS"
 WORKERS, ACKNOWLEDGE = "BASELINE_WORKERS", "BASELINE_ACKNOWLEDGE"
-RELAYED_AT_ONCE, RELAY_PAUSE_SECONDS = 500, 0.01
+RELAYED_AT_ONCE, RELAY_PAUSE_SECONDS = 500, 0.05
 OUTBOX = """create table outbox (
     id bigint generated always as identity primary key, topic text not null, key text not null,
     type text not null, happened_at timestamptz not null, data bytea not null)"""
