@@ -39,7 +39,7 @@ create table enrollment (
     constraint terms_come_whole CHECK ((num_nulls(provider_id, scheme, scheme_version, rule) = ANY (ARRAY[0, 4])))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
-CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::enrollment_state)) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::enrollment_state)) EXECUTE FUNCTION keep_final();
 CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';

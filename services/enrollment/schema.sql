@@ -83,7 +83,7 @@ create table enrollment (
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'undecided'::text);
-CREATE TRIGGER enrollment_is_final BEFORE UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND (((((old.state IS DISTINCT FROM new.state) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND (((((old.state IS DISTINCT FROM new.state) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One purchased place in one training. Undecided: will be rejected when due, for the reason given, unless what is still to be read says otherwise.';
 comment on column enrollment.decided_at is 'When it came to be in this state.';
 comment on column enrollment.purchase is 'The event as it came, until it is decided; it holds no personal data.';

@@ -49,7 +49,7 @@ create table attempt (
     constraint attempt_amount_check CHECK ((amount > 0))
 );
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
-CREATE TRIGGER a_final_word_never_changes BEFORE UPDATE ON attempt FOR EACH ROW WHEN (((old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN (((old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
@@ -108,7 +108,7 @@ create table disbursement (
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_first_incentive_per_participant ON disbursement USING btree (participant_id) WHERE (benefit = 'incentive_1'::text);
-CREATE TRIGGER a_final_disbursement_never_changes BEFORE UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::state, 'failed'::state]))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::state, 'failed'::state]))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';

@@ -72,7 +72,7 @@ comment on table said is 'What this service had said before its database was res
 
 create function keep_final() returns trigger language plpgsql as
     $$ begin raise exception 'what % holds is final', tg_table_name using errcode = 'restrict_violation'; end $$;
-create trigger enrollment_is_final before update on enrollment
+create trigger enrollment_is_final after update on enrollment
     for each row when (old.state <> 'open') execute function keep_final();
 create trigger enrollment_is_kept before delete on enrollment
     for each row execute function keep_final();

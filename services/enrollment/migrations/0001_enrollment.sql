@@ -100,6 +100,6 @@ create function keep_final() returns trigger language plpgsql as
     $$ begin raise exception 'a decision of % is final', tg_table_name using errcode = 'restrict_violation'; end $$;
 create trigger admission_is_final before update or delete on admission
     for each row execute function keep_final();
-create trigger enrollment_is_final before update on enrollment
+create trigger enrollment_is_final after update on enrollment
     for each row when (old.state <> 'undecided' and (old.state, old.reason, old.price, old.participant_id, old.content_digest)
         is distinct from (new.state, new.reason, new.price, new.participant_id, new.content_digest)) execute function keep_final();

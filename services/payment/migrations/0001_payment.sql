@@ -204,9 +204,10 @@ comment on table halt is 'The operator''s switch: a partner, or all. What is due
 create function refuse_change_of_final() returns trigger language plpgsql as
     $$ begin raise exception '% is final', tg_table_name using errcode = 'restrict_violation'; end $$;
 
-create trigger a_final_disbursement_never_changes before update on disbursement
+-- After the update, which is undone then: a row trigger before it would lock, and log, every row first.
+create trigger a_final_disbursement_never_changes after update on disbursement
     for each row when (old.state in ('settled', 'failed')) execute function refuse_change_of_final();
-create trigger a_final_word_never_changes before update on attempt
+create trigger a_final_word_never_changes after update on attempt
     for each row when (old.rejected_at is not null
         or (old.reference, old.lane, old.partner, old.amount, old.account)
             is distinct from (new.reference, new.lane, new.partner, new.amount, new.account))

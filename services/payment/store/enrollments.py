@@ -43,12 +43,13 @@ async def save_milestones(connection: Connection, enrollments: Sequence[Enrollme
     )
 
 
-@lru_cache(1024)
+# A training promises what others of its price do.
+@lru_cache(4096)
 def _benefits_text(entitlements: tuple[Entitlement, ...]) -> str:
     return to_json(entitlements).decode()
 
 
-@lru_cache(1024)
+@lru_cache(4096)
 def _entitlements(text: str) -> tuple[Entitlement, ...]:
     return tuple(
         Entitlement(benefit, amount, Payee(payee), Milestone(milestone), first_training_only)
