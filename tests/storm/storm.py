@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -21,6 +22,8 @@ from tests.faults.world import PATIENCE_MS, World
 from tests.storm.schedule import Kind, Strike
 
 PEOPLE_A_SECOND = 8
+# A fault that is not over by then has gone wrong itself.
+DEED_SECONDS = 150.0
 LETTERS_KEPT = 2000
 LETTERS_REPEATED = 100
 STRANGERS = 900_000
@@ -88,16 +91,26 @@ class Storm:
             letters = self.world.newcomers(PEOPLE_A_SECOND)
             self._old = (self._old + letters)[-LETTERS_KEPT:]
             await self.world.send(letters)
+            self._note(f"{len(self.world.people)} people")
             self.say(f"{passed:5.0f} s  {len(self.world.people):,} people  {self.faults.total()} faults")
             await asyncio.sleep(1.0)
 
     async def _hit(self, strike: Strike) -> None:
         async with self._turns[strike.target]:
+            self._note(f"{strike.kind} {strike.target} begins")
             try:
-                await self._deeds[strike.kind](strike)
+                async with asyncio.timeout(DEED_SECONDS):
+                    await self._deeds[strike.kind](strike)
                 self.faults[strike.kind] += 1
+                self._note(f"{strike.kind} {strike.target} is over")
             except Exception as error:  # noqa: BLE001 - the storm goes on, and says in the end what went wrong
                 self.trouble.append(f"{strike.kind} of {strike.target}: {error!r}")
+                self._note(self.trouble[-1])
+
+    def _note(self, what: str) -> None:
+        """The storm's own log, beside those of the processes."""
+        with (self.world.installation.folder / "log" / "storm.log").open("a") as log:
+            log.write(f"{datetime.now(UTC).isoformat()} {what}\n")
 
     def _service(self, strike: Strike) -> Service:
         return self.world.installation.services[strike.target.removesuffix("-1")]
@@ -133,6 +146,8 @@ class Storm:
         """It is started anew while the old one is frozen; the old one wakes up, finds out, and ends itself."""
         old = self._service(strike)
         assert old.process is not None
+        # One that has not entered its name yet would come last, and be the heir itself.
+        await asyncio.to_thread(old.wait_ready)
         old.process.freeze()
         heir = self.world.installation.replica(old.name, 1)
         await asyncio.to_thread(heir.launch)
@@ -185,7 +200,9 @@ class Storm:
             request_timeout_ms=PATIENCE_MS,
         )
         await producer.start()
-        await producer.begin_transaction()
-        await send(producer, letters)
-        await producer.abort_transaction()
-        await producer.stop()
+        try:
+            await producer.begin_transaction()
+            await send(producer, letters)
+            await producer.abort_transaction()
+        finally:
+            await producer.stop()
