@@ -38,7 +38,7 @@ from tests.benchmarks.stage import Result, Stage, differences, number_of
 SERVICES = ("enrollment", "completion", "payment")
 SETTLED = "select count(*) from baseline_payment.disbursement where state = 'settled'"
 PORTION, IN_FLIGHT = 100, 1_000
-DEFAULT_WORKERS = 4
+DEFAULT_WORKERS = 2
 # What stands there before the baseline begins was Salur's own load.
 ALREADY_READ = (
     ("baseline_enrollment", ENROLLMENT_REQUESTS),
