@@ -52,9 +52,8 @@ class Course:
 
     async def run(self) -> None:
         """Until all is as it must be, or nothing more comes."""
-        showing = asyncio.create_task(self._show())
+        showing, sending = asyncio.create_task(self._show()), asyncio.create_task(self._send_first())
         try:
-            sending = asyncio.create_task(self._send_first())
             await self._make_trouble()
             await sending
             await self._send_later()
@@ -64,6 +63,9 @@ class Course:
             await asyncio.sleep(2)
         finally:
             showing.cancel()
+            sending.cancel()
+            # An interrupted demo closes the producer next, and nobody else would hear what becomes of the sending.
+            await asyncio.gather(showing, sending, return_exceptions=True)
             self.stage.show(self._numbers())
             self.faults.extend(STANDING_FAULTS)
 
