@@ -73,15 +73,18 @@ class Storm:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def blow(self, strikes: list[Strike], seconds: float) -> None:
-        """Until the schedule is through and everything that was hit is healed."""
+        """Until the schedule is through and everything that was hit is healed; so also when it is interrupted."""
         loading = asyncio.create_task(self._load(seconds))
-        started, hits = time.monotonic(), []
-        for strike in strikes:
-            await asyncio.sleep(max(0.0, strike.at - (time.monotonic() - started)))
-            hits.append(asyncio.create_task(self._hit(strike)))
-        await loading
-        await asyncio.gather(*hits)
-        await asyncio.gather(*(asyncio.to_thread(one.stop) for one in self._extra.values()))
+        started, hits = time.monotonic(), list[asyncio.Task[None]]()
+        try:
+            for strike in strikes:
+                await asyncio.sleep(max(0.0, strike.at - (time.monotonic() - started)))
+                hits.append(asyncio.create_task(self._hit(strike)))
+            await loading
+        finally:
+            loading.cancel()
+            await asyncio.gather(*hits)
+            await asyncio.gather(*(asyncio.to_thread(one.stop) for one in self._extra.values()))
         for one in self.world.installation.services.values():
             await asyncio.to_thread(one.wait_ready)
 
@@ -149,10 +152,8 @@ class Storm:
         # One that has not entered its name yet would come last, and be the heir itself.
         await asyncio.to_thread(old.wait_ready)
         old.process.freeze()
-        heir = self.world.installation.replica(old.name, 1)
-        await asyncio.to_thread(heir.launch)
-        self.world.installation.services[old.name] = heir
-        await asyncio.to_thread(heir.wait_ready)
+        self.world.installation.services[old.name] = heir = self.world.installation.replica(old.name, 1)
+        await asyncio.to_thread(heir.start)
         old.process.thaw()
         try:
             await self.world.until_ended(old.process)
