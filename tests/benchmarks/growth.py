@@ -11,13 +11,14 @@ The environment may set JOURNEYS (a run), STORED and SEED.
 import sys
 import time
 
+from deploy.local.postgres import SETTINGS
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
 from tests.benchmarks.course import Run, Track, quiet, run
 from tests.benchmarks.filling import fill
 from tests.benchmarks.goals import GROWTH, against
 from tests.benchmarks.meter import processes_of
-from tests.benchmarks.plans import explain, large_tables, load_explaining, read_plans, sequential
+from tests.benchmarks.plans import LINE_PREFIX, explain, large_tables, load_explaining, read_plans, sequential
 from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
 
 COUNT, STORED = number_of("JOURNEYS", 20_000), number_of("STORED", 1_000_000)
@@ -92,4 +93,6 @@ async def _plans(stage: Stage, people: list[Person], large: set[str]) -> dict[st
 
 
 if __name__ == "__main__":
+    # What the server is told when it starts cannot be changed later.
+    SETTINGS["log_line_prefix"] = LINE_PREFIX
     sys.exit(benchmark("growth", measure))

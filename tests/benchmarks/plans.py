@@ -15,11 +15,11 @@ LARGE_ROWS = 10_000
 SERVICES = ("enrollment", "completion", "payment")
 SEQUENTIAL = "Seq Scan"
 EXPLAINED = re.compile(r"(\w+)@salur \[(.*)\] LOG:  duration: ([\d.]+) ms  plan:\n((?:\t.*\n)+)")
-# Checks of the invariants read whole tables; their sessions are named for it.
+# What the log's lines must begin with: it tells the checks of the invariants, which read whole tables, from the rest.
+LINE_PREFIX = "%m %u@%d [%a] "
 CHECKS = "invariants"
 CONSTANT = re.compile(r"\$\d+|'[^']*'|\b\d+\b")
 SWITCH = (
-    "alter system set log_line_prefix = '%m %u@%d [%a] '",
     "alter system set auto_explain.log_format = 'json'",
     "alter system set auto_explain.log_min_duration = {0}",
     "select pg_reload_conf()",
@@ -65,7 +65,9 @@ def read_plans(log: str, large: set[str]) -> dict[str, Result]:
 
 
 def sequential(plans: dict[str, Result], large: set[str]) -> list[str]:
-    """What reads a large table from one end to the other."""
+    """What reads a large table from one end to the other; that no plan was written down is as bad."""
+    if not plans:
+        return ["no plan was written down"]
     return [
         f"{name} reads {read}"
         for name, entry in plans.items()

@@ -38,6 +38,10 @@ def test_reading_a_large_table_from_end_to_end_is_named() -> None:
     assert sequential(found, LARGE) == ["payment.select 1 reads payment.transfer: Seq Scan"]
 
 
+def test_no_plan_at_all_is_no_proof() -> None:
+    assert sequential({}, LARGE) == ["no plan was written down"]
+
+
 def test_reading_a_small_table_is_nobodys_concern() -> None:
     assert read_plans(explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "purse"}), LARGE) == {}
 
