@@ -180,7 +180,9 @@ class Storm:
         await asyncio.to_thread(one.kill)
         where = "beginning" if strike.seconds < 3 else "end"
         try:
-            await self.world.reset_offsets(one.name, READ_BY[one.name], where)
+            # A careless hand needs a broker too.
+            async with self._turns["kafka"]:
+                await self.world.reset_offsets(one.name, READ_BY[one.name], where)
         finally:
             await asyncio.to_thread(one.launch)
 
