@@ -44,7 +44,7 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 .PHONY: test
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
 	$(BIN)/python -m deploy.local.jars
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --numprocesses=2 --dist=loadfile
 
 .PHONY: storm
 storm: $(STAMP) ## Random faults under load, MINUTES=10 SEED=7; what came of it goes to var/storm/<seed>.json
