@@ -16,6 +16,8 @@ from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE
 
 NOT_NEEDED = "certificate_issued.v1"
 PORTION = 500
+DEAREST = 3_500_000
+PEOPLE_A_DOCUMENT = 100_000
 # People learn something before they show it: evidence follows the requests of later portions.
 EVIDENCE_LAGS_PORTIONS = 6
 LOOK_EVERY_SECONDS = 0.01
@@ -48,8 +50,13 @@ def prepare(
 
 
 async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:
-    """The wave, the providers, and money enough for all."""
-    money = [the_money(component, people * 3_500_000, f"SP2D-{seed}") for component in ("training", "incentive")]
+    """The wave, the providers, and money enough for all, in documents none of which is larger than may be."""
+    documents = [(n, min(PEOPLE_A_DOCUMENT, people - n)) for n in range(0, people, PEOPLE_A_DOCUMENT)]
+    money = [
+        the_money(component, count * DEAREST, f"SP2D-{seed}-{first}")
+        for component in ("training", "incentive")
+        for first, count in documents
+    ]
     await send(producer, map(letter, [the_wave(people), *the_providers(keys), *money]))
 
 
