@@ -6,13 +6,13 @@ PEOPLE and SEED can be set.
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 from rich.console import Console
 
 from deploy.demo.run import Demo
 from deploy.local.alone import AlreadyRunning, alone
+from deploy.local.interruptible import interruptible
 from deploy.local.jars import kafka_jars
 from deploy.local.paths import VAR
 
@@ -28,28 +28,15 @@ def main() -> int:
     try:
         with alone(VAR / "demo.lock"):
             kafka_jars()
-            return 0 if asyncio.run(_interruptible(Demo(VAR / "demo", people, seed, console))) else 1
+            return (
+                0 if asyncio.run(interruptible(Demo(VAR / "demo", people, seed, console).run(), console.print)) else 1
+            )
     except AlreadyRunning as refusal:
         console.print(f"make demo: {refusal}", highlight=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; nothing is left running")
         return INTERRUPTED
-
-
-async def _interruptible(demo: Demo) -> bool:
-    """The first signal ends the demo in good order; further ones change nothing about that."""
-    running = asyncio.create_task(demo.run())
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if not running.cancelling():
-            demo.console.print("stopping ...")
-            running.cancel()
-
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, interrupt)
-    return await running
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from deploy.local.alone import AlreadyRunning, alone
+from deploy.local.interruptible import interruptible
 from deploy.local.jars import kafka_jars
 from deploy.local.paths import VAR
 from tests.faults.world import a_world
@@ -67,7 +67,7 @@ def main() -> int:
     try:
         with alone(VAR / "storm.lock"):
             kafka_jars()
-            result = asyncio.run(_interruptible(minutes, seed, console, folder))
+            result = asyncio.run(interruptible(weather(minutes, seed, console, folder), console.print))
     except AlreadyRunning as refusal:
         console.print(f"make storm: {refusal}", highlight=False)
         return 1
@@ -82,21 +82,6 @@ def main() -> int:
     if result["invariants_hold"]:
         shutil.rmtree(folder, ignore_errors=True)
     return 0 if result["invariants_hold"] else 1
-
-
-async def _interruptible(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
-    """The first signal ends the storm in good order; further ones change nothing about that."""
-    running = asyncio.create_task(weather(minutes, seed, console, folder))
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if not running.cancelling():
-            console.print("stopping ...")
-            running.cancel()
-
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, interrupt)
-    return await running
 
 
 if __name__ == "__main__":
