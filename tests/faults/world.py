@@ -59,12 +59,14 @@ async def a_world(folder: Path) -> "AsyncIterator[World]":
         )
         await producer.start()
         world = World(installation, watcher, producer)
-        await world.open_the_programme()
-        yield world
-        await producer.stop()
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        try:
+            await world.open_the_programme()
+            yield world
+        finally:
+            await producer.stop()
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
     finally:
         await asyncio.to_thread(installation.stop)
 
