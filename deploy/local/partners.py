@@ -64,7 +64,10 @@ class Partners:
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
         )
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=1 << 20)
+        # A report sent once more because the broker went away under it would be two records, each parked if wrong.
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_batch_size=1 << 20
+        )
         try:
             await consumer.start()
             await producer.start()
