@@ -6,4 +6,4 @@ returning redeem_codes;
 
 -- name: load_without_deadline
 -- Whatever is open is given up one day; there are none that are not.
-select redeem_code from enrollment where state = 'open' and redeem_code not in (select unnest(redeem_codes) from deadline);
+select redeem_code from enrollment where state = 'open' except select unnest(redeem_codes) from deadline;

@@ -1,8 +1,8 @@
 """Sees to it that whom a partner owes a word is looked at again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.store.reminders import Reminder, insert_reminders
@@ -12,15 +12,28 @@ from shared.messaging.transaction import Transaction
 FIRST_LOOK_AFTER = timedelta(seconds=10)
 
 
+# Who is to be asked at about the same time is remembered together, not too many in a row: a sweep takes whole rows.
+TOGETHER = timedelta(seconds=10)
+CODES_A_REMINDER = 100
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 async def remind(tx: Transaction, under_way: Iterable[Disbursement], *, by: datetime) -> None:
-    """They are looked at when the first of a lane is to be asked about, and not later than `by`."""
-    codes: dict[int, set[str]] = defaultdict(set)
-    look_at: dict[int, datetime] = defaultdict(lambda: by)
+    """They are looked at when they are to be asked about, or a little earlier, and not later than `by`."""
+    codes: dict[tuple[datetime, int], set[str]] = defaultdict(set)
     for disbursement in under_way:
-        lane, ask_at = disbursement.lane, disbursement.look_again_at
-        codes[lane].add(disbursement.redeem_code)
-        if ask_at is not None and ask_at < look_at[lane]:
-            look_at[lane] = ask_at
-    if codes:
-        reminders = [Reminder(look_at[lane], lane, list(of_lane)) for lane, of_lane in codes.items()]
+        ask_at = disbursement.look_again_at
+        look_at = by if ask_at is None or ask_at >= by else ask_at - (ask_at - _BEGINNING) % TOGETHER
+        codes[look_at, disbursement.lane].add(disbursement.redeem_code)
+    reminders = [
+        Reminder(look_at, lane, portion)
+        for (look_at, lane), together in codes.items()
+        for portion in _portions(sorted(together))
+    ]
+    if reminders:
         await insert_reminders(tx.connection, reminders)
+
+
+def _portions(codes: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(codes), CODES_A_REMINDER):
+        yield codes[first : first + CODES_A_REMINDER]

@@ -54,8 +54,10 @@ where not case
 
 -- name: nobody_reminded
 -- I7: whom a partner owes a word is looked at again.
-select redeem_code, benefit from disbursement
-where state in ('instructed', 'accepted') and redeem_code not in (select unnest(redeem_codes) from reminder);
+select redeem_code, d.benefit from disbursement d
+join (select redeem_code from disbursement where state in ('instructed', 'accepted')
+      except select unnest(redeem_codes) from reminder) as forgotten using (redeem_code)
+where d.state in ('instructed', 'accepted');
 
 -- name: attempts_without_verdict
 -- I7: another attempt follows only a verdict of failure, and no number is left out.
