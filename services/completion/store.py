@@ -206,7 +206,7 @@ def _record(e: Enrollment, known_at: datetime) -> tuple[object, ...]:
     return (*known, terms.provider_id, terms.scheme, terms.scheme_version, _rule_text(terms.rule))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=500)
 def _rule_text(rule: Rule) -> str:
     """Everybody in a class has the same rule, so it is remembered, here and when it is read."""
     sessions = [[s.sequence, s.proof, _time(s.starts_at), _time(s.ends_at)] for s in rule.sessions]
@@ -217,7 +217,7 @@ def _rule_text(rule: Rule) -> str:
     )
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=500)
 def _rule(text: str) -> Rule:
     sessions, *terms = json.loads(text)
     return Rule(

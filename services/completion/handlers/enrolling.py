@@ -36,7 +36,7 @@ async def note_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]
 
 
 # Everybody in a class has the same rule, so it is worked out once.
-_rule = lru_cache(maxsize=10_000)(Rule)
+_rule = lru_cache(maxsize=500)(Rule)
 
 
 def _enrollment(message: Message[Decided]) -> Enrollment:
