@@ -28,9 +28,8 @@ def main() -> int:
     try:
         with alone(VAR / "demo.lock"):
             kafka_jars()
-            return (
-                0 if asyncio.run(interruptible(Demo(VAR / "demo", people, seed, console).run(), console.print)) else 1
-            )
+            demo = Demo(VAR / "demo", people, seed, console)
+            return 0 if asyncio.run(interruptible(demo.run(), console.print)) else 1
     except AlreadyRunning as refusal:
         console.print(f"make demo: {refusal}", highlight=False)
         return 1
