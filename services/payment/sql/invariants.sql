@@ -16,14 +16,15 @@ where kind = 'enrollment' and since < (select max(said_at) from page) - $1::inte
 
 -- name: disbursements_without_right
 -- I4: nothing is paid that was not promised, in another amount, or before its milestone.
+with promised as (
+    select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, e.is_first, p ->> 0 as benefit,
+           (p ->> 1)::bigint as amount, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
+    from enrollment e cross join lateral json_array_elements(e.benefits) as p)
 select d.redeem_code, d.benefit
-from disbursement d join enrollment e using (redeem_code)
-left join lateral (
-    select p ->> 0 as benefit, (p ->> 1)::bigint as amount, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
-    from json_array_elements(e.benefits) as p where p ->> 0 = d.benefit) as b on true
-where b.benefit is null or b.amount <> d.amount or e.completed_at is null
-   or (d.participant_id, d.provider_id) <> (e.participant_id, e.provider_id)
-   or (b.milestone = 'rated' and e.rated_at is null) or (b.first_training_only and not e.is_first);
+from disbursement d left join promised p using (redeem_code, benefit)
+where p.amount is null or p.amount <> d.amount or p.completed_at is null
+   or (d.participant_id, d.provider_id) <> (p.participant_id, p.provider_id)
+   or (p.milestone = 'rated' and p.rated_at is null) or (p.first_training_only and not p.is_first);
 
 -- name: paid_before_completion
 -- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.

@@ -37,6 +37,48 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: D
     assert reading - CHECKS == set()
 
 
+@pytest.mark.parametrize("service", GROWING)
+async def test_no_check_compares_each_row_of_a_table_that_grows_with_each_row_of_another(
+    database: Database, service: str
+) -> None:
+    url, package = database.url_of(service), f"services.{service}"
+    await migrate(url, migrations_of(package))
+    connection = await connect(url, "checking", patient=True)
+    for table in GROWING[service]:
+        # From now on it is known to be empty, as a table is that was counted last when the service began.
+        await connection.execute(f"analyze {table}")
+    comparing = set()
+    for name, statement in [*checks("shared.runtime"), *checks(package)]:
+        if any(compared_whole(await plan(connection, statement), GROWING[service])):
+            comparing.add(name)
+    await connection.close()
+    assert comparing == set()
+
+
+def checks(package: str) -> Iterator[tuple[str, str]]:
+    """The statements that verify asks."""
+    for file in files(package).joinpath("sql").iterdir():
+        named = blocks(file.read_text("utf-8"), file.name)
+        yield from ((n, statement) for n, statement in named if file.name.startswith("invariant") or n in CHECKS)
+
+
+def compared_whole(part: dict[str, Any], growing: set[str]) -> Iterator[bool]:
+    """Whether a plan reads a growing table from end to end for each row of another that grows."""
+    below = part.get("Plans", ())
+    if part["Node Type"] == "Nested Loop":
+        outer, inner = below[0], below[1]
+        yield bool(growing & set(read_at_all(outer)) and growing & set(read_whole(inner)))
+    for one in below:
+        yield from compared_whole(one, growing)
+
+
+def read_at_all(part: dict[str, Any]) -> Iterator[str]:
+    if "Relation Name" in part:
+        yield part["Relation Name"]
+    for below in part.get("Plans", ()):
+        yield from read_at_all(below)
+
+
 def asked(package: str) -> Iterator[tuple[str, str]]:
     """The statements that work asks, and those that answer an operator."""
     for file in files(package).joinpath("sql").iterdir():
