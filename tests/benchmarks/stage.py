@@ -21,7 +21,7 @@ from asyncpg import Connection
 from deploy.local.installation import Installation
 from deploy.local.paths import ROOT, VAR
 from deploy.simulation.load import open_the_programme
-from deploy.simulation.partner import Payment, read_ledger
+from deploy.simulation.partner import Manners, Payment, read_ledger
 from deploy.simulation.people import STORY_ENDS_AT, Person
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
@@ -30,6 +30,15 @@ from tests.benchmarks.meter import versions
 INCENTIVE = 600_000
 STOPPED = 130
 Result = dict[str, Any]
+
+
+def number_of(name: str, default: int) -> int:
+    """A number that the environment may set."""
+    return int(os.environ.get(name, default))
+
+
+# A journey needs one word of a partner for each payment: settled.
+ACCEPTED = bool(number_of("ACCEPTED", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Stage:
             "fsync": await self.connection.fetchval("show fsync"),
             "synchronous_commit": await self.connection.fetchval("show synchronous_commit"),
             "seed": self.seed,
+            "partners_accept_first": ACCEPTED,
         }
 
     async def restart_services(self, settings: Mapping[str, str] | None = None) -> None:
@@ -97,7 +107,10 @@ def benchmark(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with tempfile.TemporaryDirectory(prefix="salur-bench-") as folder:
-            installation = Installation(Path(folder), settings=settings, progress=say)
+            manners = Manners(accepts=ACCEPTED)
+            installation = Installation(
+                Path(folder), settings=manners.environment() | dict(settings or {}), progress=say
+            )
             installation.set_clock(STORY_ENDS_AT)
             with installation:
                 installation.start_partners()
@@ -114,11 +127,6 @@ def write_result(name: str, result: Result) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(result, indent=2) + "\n")
     say(f"figures: {target}")
-
-
-def number_of(name: str, default: int) -> int:
-    """A number that the environment may set."""
-    return int(os.environ.get(name, default))
 
 
 def say(line: str, end: str = "\n") -> None:
