@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from asyncpg import Connection
+from asyncpg import Connection, UniqueViolationError
 
 from shared.contracts.events import EventType
 from shared.contracts.reasons import ParkReason
@@ -19,6 +19,7 @@ from shared.messaging.page import Said
 T = TypeVar("T")
 
 GENESIS = bytes(32)
+CLAIM = ("kind", "key", "owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,17 @@ class Transaction:
         """Claims keys that are unique across lanes for ever: key -> owner wanted; returns key -> owner that stands."""
         if not wanted:
             return {}
-        keys, owners = list(wanted), list(wanted.values())
-        mine = await self.connection.fetch(QUERIES["insert_claims"], kind, keys, owners)
-        self._claimed.setdefault(kind, set()).update(row["key"] for row in mine)
+        keys = sorted(wanted)
+        owners = [wanted[key] for key in keys]
+        try:
+            # Nearly always nobody has claimed any of them, and then rows are copied for a third of the log.
+            async with self.connection.transaction():
+                records = [(kind, key, owner) for key, owner in zip(keys, owners, strict=True)]
+                await self.connection.copy_records_to_table("claim", columns=CLAIM, records=records)
+            mine = keys
+        except UniqueViolationError:
+            mine = [row["key"] for row in await self.connection.fetch(QUERIES["insert_claims"], kind, keys, owners)]
+        self._claimed.setdefault(kind, set()).update(mine)
         if len(mine) == len(keys):
             return dict(wanted)
         rows = await self.connection.fetch(QUERIES["load_claims"], kind, keys)

@@ -1,9 +1,15 @@
 -- name: move_tally
--- Counted as they move, so that nobody ever has to count them all.
+-- Counted as they move, so that nobody ever has to count them all. A place that is there already is not inserted first.
+with moves as (
+    select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
+        as m (lane, state, partner, benefit, reason, disbursements, rupiah)),
+known as (
+    update tally t set disbursements = t.disbursements + m.disbursements, rupiah = t.rupiah + m.rupiah from moves m
+    where (t.lane, t.state, t.partner, t.benefit, t.reason) = (m.lane, m.state, m.partner, m.benefit, m.reason)
+    returning t.lane, t.state, t.partner, t.benefit, t.reason)
 insert into tally (lane, state, partner, benefit, reason, disbursements, rupiah)
-select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
-on conflict (lane, state, partner, benefit, reason) do update
-set disbursements = tally.disbursements + excluded.disbursements, rupiah = tally.rupiah + excluded.rupiah;
+select * from moves m
+where (m.lane, m.state, m.partner, m.benefit, m.reason) not in (select * from known);
 
 -- name: load_tally
 -- What operators see of all disbursements.

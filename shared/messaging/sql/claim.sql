@@ -1,7 +1,8 @@
 -- name: insert_claims
--- Sorted, so that two batches cannot wait for each other in a ring; the loser waits for the winner's commit.
+-- Sorted, as copied rows are, so that two batches cannot wait for each other in a ring; the loser waits for the winner's
+-- commit.
 insert into claim (kind, key, owner)
-select $1, key, owner from unnest($2::text[], $3::text[]) as wanted (key, owner) order by key
+select $1, key, owner from unnest($2::text[], $3::text[]) as wanted (key, owner) order by key collate "C"
 on conflict do nothing returning key;
 
 -- name: load_claims
