@@ -107,7 +107,7 @@ def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Fa
 
     `weights`: how many of `OUT_OF` have which fate; all others are ordinary.
     """
-    luck = random.Random(f"cohort-{seed}")
+    luck = random.Random(f"cohort-{seed}-{first_number}")
     born: list[Person] = []
     for number in range(first_number, first_number + people):
         fate = _fate(luck, number, weights)

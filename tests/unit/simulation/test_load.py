@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.simulation.load import journeys, prepare
@@ -29,6 +30,7 @@ async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None
     assert records == {ENROLLMENT_REQUESTS: 1500, TRAINING_EVIDENCE: 2000}
 
 
-def test_people_of_later_runs_are_others() -> None:
-    ids = [person.participant_id for run in range(3) for person in journeys(7, 100, first_number=run * 100)]
-    assert len(set(ids)) == len(ids)
+@pytest.mark.parametrize("of", ["participant_id", "nik", "account", "redeem_code"])
+def test_people_of_later_runs_are_others(of: str) -> None:
+    people = [person for run in range(3) for person in journeys(7, 500, first_number=run * 10_000)]
+    assert len({getattr(person, of) for person in people}) == len(people)
