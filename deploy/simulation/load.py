@@ -18,8 +18,8 @@ NOT_NEEDED = "certificate_issued.v1"
 PORTION = 500
 DEAREST = 3_500_000
 PEOPLE_A_DOCUMENT = 100_000
-# People learn something before they show it: evidence follows the requests of later portions.
-EVIDENCE_LAGS_PORTIONS = 6
+# People learn something before they show it: so many of those under way have not shown anything yet.
+SHARE_LEARNING = 0.75
 LOOK_EVERY_SECONDS = 0.01
 
 
@@ -65,14 +65,15 @@ async def pour(
 ) -> None:
     """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`."""
     begun = 0
-    for number in range(len(portions) + EVIDENCE_LAGS_PORTIONS):
+    lag = int(in_flight * SHARE_LEARNING) // len(portions[0].people)
+    for number in range(len(portions) + lag):
         while begun - done() >= in_flight:  # noqa: ASYNC110 - what is done is not known in this process
             await asyncio.sleep(LOOK_EVERY_SECONDS)
         if number < len(portions):
             begun += len(portions[number].people)
             await post(producer, portions[number].requests)
-        if number >= EVIDENCE_LAGS_PORTIONS:
-            await post(producer, portions[number - EVIDENCE_LAGS_PORTIONS].evidence)
+        if number >= lag:
+            await post(producer, portions[number - lag].evidence)
 
 
 def _letters(person: Person, keys: Sealer) -> Iterator[Letter]:
