@@ -63,7 +63,10 @@ async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: i
 async def pour(
     producer: AIOKafkaProducer, portions: Sequence[Portion], *, done: Callable[[], int], in_flight: int
 ) -> None:
-    """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`."""
+    """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`.
+
+    The evidence of a portion follows the requests of later ones, so that SHARE_LEARNING of those under way have none.
+    """
     begun = 0
     lag = int(in_flight * SHARE_LEARNING) // len(portions[0].people)
     for number in range(len(portions) + lag):

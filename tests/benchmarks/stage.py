@@ -98,9 +98,7 @@ def differences(paid: Sequence[Payment], people: Sequence[Person]) -> list[str]:
     return found
 
 
-def benchmark(
-    name: str, measure: Callable[[Stage], Awaitable[Result]], settings: Mapping[str, str] | None = None
-) -> int:
+def benchmark(name: str, measure: Callable[[Stage], Awaitable[Result]]) -> int:
     """Runs it in an installation of its own, and answers the exit code: whether the invariants hold. A goal that was
     missed is said, and fails nothing. Ctrl-C and SIGTERM end everything that was started.
     """
@@ -108,9 +106,7 @@ def benchmark(
     try:
         with tempfile.TemporaryDirectory(prefix="salur-bench-") as folder:
             manners = Manners(accepts=ACCEPTED)
-            installation = Installation(
-                Path(folder), settings=manners.environment() | dict(settings or {}), progress=say
-            )
+            installation = Installation(Path(folder), settings=manners.environment(), progress=say)
             installation.set_clock(STORY_ENDS_AT)
             with installation:
                 installation.start_partners()
