@@ -33,7 +33,7 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
     "max_request_size": 2 << 20,
     "linger_ms": 0,
 }
-BATCH_WAIT_MS = 20
+LOOK_AGAIN_MS = 100
 
 
 class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
@@ -50,8 +50,11 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         super().seek(partition, offset)
 
     async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
+        """Returns what has come as soon as something has: told that nothing came, the shell would sleep over it."""
+        fetched: dict[Any, list[Any]] = {}
         try:
-            fetched: dict[Any, list[Any]] = await super().getmany(*partitions, **options)
+            while not fetched:
+                fetched = await super().getmany(*partitions, **options)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             self._on_lost()
             return {}
@@ -111,6 +114,8 @@ class ConsumingBroker(KafkaBroker):
             client_id=f"salur.{service}",
             allow_auto_create_topics=False,
             consumer_only=True,
+            # What it would look for in a handler's signature, it would look for in another thread.
+            apply_types=False,
             logger=None,
         )
         self._on_consumer = on_consumer
@@ -140,26 +145,21 @@ def subscribe(
     batch_records: int,
     listener: ClosedDoor,
     receive: "Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]",
-) -> Any:
-    """One batch subscriber for all topics of a service; returns FastStream's subscriber, which holds the consumer."""
+) -> None:
+    """One batch subscriber for all topics of a service."""
     subscriber = broker.subscriber(
         *topics,
         group_id=group,
         group_instance_id=replica,
         batch=True,
         max_records=batch_records,
-        batch_timeout_ms=BATCH_WAIT_MS,
+        batch_timeout_ms=LOOK_AGAIN_MS,
         ack_policy=AckPolicy.MANUAL,
         listener=listener,
         parser=_raw_parser,
         decoder=_raw_decoder,
     )
-
-    @subscriber
-    async def receive_batch(message: KafkaMessage) -> None:
-        await receive(message.raw_message)
-
-    return subscriber
+    subscriber(receive)
 
 
 async def _raw_parser(raw: Any) -> KafkaMessage:
@@ -167,5 +167,5 @@ async def _raw_parser(raw: Any) -> KafkaMessage:
     return KafkaMessage(body=b"", raw_message=raw, headers={}, consumer=None)  # type: ignore[arg-type]
 
 
-async def _raw_decoder(message: Any) -> bytes:  # noqa: ARG001 - the values are read from the raw records
-    return b""
+async def _raw_decoder(message: KafkaMessage) -> Any:
+    return message.raw_message

@@ -49,7 +49,7 @@ class Engine:
         self.broker = ConsumingBroker(
             plan.bootstrap, plan.service, on_consumer=self._take_consumer, on_lost=self._holding.lose_place
         )
-        self._subscriber = subscribe(
+        subscribe(
             self.broker,
             [source.topic for source in plan.sources],
             group=f"salur.{plan.service}",
