@@ -1,7 +1,5 @@
 """Composition: the only place where the parts of the completion service meet."""
 
-from faststream.asgi import AsgiFastStream
-
 from services.completion.handlers.adopting import adopt
 from services.completion.invariants import INVARIANTS
 from services.completion.ops import gauges, trail
@@ -9,7 +7,6 @@ from services.completion.settings import CompletionSettings
 from services.completion.subscriptions import sources
 from services.completion.timers import timers
 from shared.contracts.topics import COMPLETION_EVENTS, dead_letters
-from shared.runtime import service
 from shared.runtime.parts import ServiceParts
 
 NAME = "completion"
@@ -28,8 +25,3 @@ def parts(settings: CompletionSettings) -> ServiceParts:
         gauges=gauges,
         invariants=INVARIANTS,
     )
-
-
-def build_app(settings: CompletionSettings) -> AsgiFastStream:
-    """The service as an ASGI application."""
-    return service.build_app(parts(settings))

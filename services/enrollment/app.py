@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from faststream.asgi import AsgiFastStream
-
 from services.enrollment.handlers import Context
 from services.enrollment.handlers.adoption import adopt
 from services.enrollment.invariants import INVARIANTS
@@ -14,7 +12,6 @@ from services.enrollment.subscriptions import sources
 from services.enrollment.timers import timers
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import ENROLLMENT_EVENTS, dead_letters
-from shared.runtime import service
 from shared.runtime.parts import ServiceParts
 
 NAME = "enrollment"
@@ -39,8 +36,3 @@ def parts(settings: EnrollmentSettings) -> ServiceParts:
         gauges=gauges,
         invariants=INVARIANTS,
     )
-
-
-def build_app(settings: EnrollmentSettings) -> AsgiFastStream:
-    """The service as an ASGI application."""
-    return service.build_app(parts(settings))

@@ -5,8 +5,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from faststream.asgi import AsgiFastStream
-
 from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
 from services.payment.handlers.measuring import AnswerTimes
@@ -18,7 +16,6 @@ from services.payment.timers import timers
 from shared.clock import Clock
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
-from shared.runtime import service
 from shared.runtime.parts import ServiceParts
 
 NAME = "payment"
@@ -57,11 +54,6 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         invariants=INVARIANTS,
         measures=(context.answers,),
     )
-
-
-def build_app(settings: PaymentSettings) -> AsgiFastStream:
-    """The service as an ASGI application."""
-    return service.build_app(parts(settings))
 
 
 def _reference_key(path: Path) -> bytes:

@@ -20,24 +20,20 @@ class Unreachable(Exception):
 
 
 class Database:
-    """One session, opened when somebody asks and opened anew after trouble. Questions take turns.
+    """One session, opened when somebody asks and opened anew after trouble. Questions take turns."""
 
-    `patient`: without the bounds on time, for questions over whole tables.
-    """
-
-    def __init__(self, url: str, application_name: str, *, patient: bool = False) -> None:
+    def __init__(self, url: str, application_name: str) -> None:
         self._url = url
         self._name = application_name
-        self._patient = patient
         self._connection: Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
     @asynccontextmanager
-    async def session(self, seconds: float | None = ANSWER_SECONDS) -> AsyncIterator[Connection]:
-        """The session for one caller, for at most so long; raises Unreachable."""
+    async def session(self) -> AsyncIterator[Connection]:
+        """The session for one caller, for at most ANSWER_SECONDS; raises Unreachable."""
         async with self._one_at_a_time:
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(ANSWER_SECONDS):
                     yield await self._open()
             except Exception as error:
                 self._drop()
@@ -53,7 +49,7 @@ class Database:
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url, self._name, patient=self._patient)
+            self._connection = await connect(self._url, self._name)
         return self._connection
 
     def _drop(self) -> None:

@@ -1,4 +1,4 @@
-"""Brings the gauges together when metrics are asked for, and checks the invariants in the background."""
+"""Brings the gauges together when metrics are asked for."""
 
 import asyncio
 import time
@@ -14,36 +14,29 @@ from shared.contracts.topics import TOPICS
 from shared.messaging.topics import Topics
 from shared.runtime import status
 from shared.runtime.database import QUERIES, Database, Unreachable
-from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from shared.runtime.lag import LagReader, kafka_trouble, lag_gauges
 from shared.runtime.metrics import Metrics
 from shared.runtime.parts import Gauge, ServiceParts
+from shared.runtime.watch import Watch
 
 LOG = structlog.get_logger()
 FRESH_SECONDS = 5.0
 KAFKA_ANSWER_SECONDS = 3.0
-# A round of checks is followed by a pause of so many times its own length: they cost at most a hundredth of a core.
-PAUSE_FACTOR = 100
-SHORTEST_PAUSE_SECONDS = 60.0
 
 
 class Monitor:
     """Gauges are read at most every 5 s. What cannot be asked is left out, so that `absent()` tells."""
 
-    def __init__(
-        self, parts: ServiceParts, clock: Clock, database: Database, books: Database, metrics: Metrics
-    ) -> None:
+    def __init__(self, parts: ServiceParts, clock: Clock, database: Database, watch: Watch, metrics: Metrics) -> None:
         self._parts = parts
         self._clock = clock
         self._database = database
-        self._books = books
+        self._watch = watch
         self._metrics = metrics
         self._lags = LagReader(parts.settings.kafka_bootstrap)
         self._pulse = Topics(parts.settings.kafka_bootstrap)
         self._read_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
-        self._breaches: dict[str, int] = {}
-        self._watching: asyncio.Task[None] | None = None
 
     async def scrape(self) -> bytes:
         """The metrics as text."""
@@ -54,7 +47,8 @@ class Monitor:
             return self._metrics.render()
 
     async def _gauges(self) -> Sequence[Gauge]:
-        found = [Gauge("salur_invariant_breaches", count, {"invariant": i}) for i, count in self._breaches.items()]
+        breaches = self._watch.breaches
+        found = [Gauge("salur_invariant_breaches", number, {"invariant": name}) for name, number in breaches.items()]
         try:
             async with self._database.session() as connection:
                 found += await status.gauges(connection, self._parts.name, self._clock.now())
@@ -79,22 +73,6 @@ class Monitor:
         rows = await connection.fetch(QUERIES["positions"])
         return never | {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
-    async def watch_invariants(self) -> None:
-        """Checks the invariants over and over, until cancelled."""
-        while True:
-            started = time.monotonic()
-            for invariant in (*ENGINE_INVARIANTS, *self._parts.invariants):
-                try:
-                    async with self._books.session(seconds=None) as connection:
-                        breaches = await breaches_of(connection, invariant)
-                except Exception as error:  # noqa: BLE001 - what could not be checked is checked again later
-                    LOG.warning("outage", part="invariants", invariant=invariant.id, error=repr(error))
-                    continue
-                self._breaches[invariant.id] = len(breaches)
-                if breaches:
-                    LOG.error("invariant_broken", invariant=invariant.id, name=invariant.name, breaches=len(breaches))
-            await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, PAUSE_FACTOR * (time.monotonic() - started)))
-
     async def kafka_answers(self) -> bool:
         """Whether Kafka can be asked now."""
         topic = TopicPartition(self._parts.sources[0].topic, 0)
@@ -107,13 +85,6 @@ class Monitor:
             return False
         return True
 
-    async def start(self) -> None:
-        """Begins to check the invariants; returns at once."""
-        self._watching = asyncio.create_task(self.watch_invariants())
-
     async def stop(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
         await self._lags.close()
         await self._pulse.close()

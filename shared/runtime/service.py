@@ -21,9 +21,8 @@ from shared.runtime.database import Database
 from shared.runtime.http import Pages
 from shared.runtime.metrics import Metrics
 from shared.runtime.monitor import Monitor
-from shared.runtime.parts import Gauge, Invariant, ServiceParts
-
-__all__ = ["Gauge", "Invariant", "ServiceParts", "build_app"]
+from shared.runtime.parts import ServiceParts
+from shared.runtime.watch import Watch
 
 LOG = structlog.get_logger()
 BROKER_PAUSE_SECONDS = 1.0
@@ -74,20 +73,19 @@ class ServiceApp(AsgiFastStream):
                 await asyncio.sleep(BROKER_PAUSE_SECONDS)
 
 
-def build_app(parts: ServiceParts) -> AsgiFastStream:
+def build_app(parts: ServiceParts, watch: Watch) -> AsgiFastStream:
     """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
     settings, clock = parts.settings, Clock.from_environment()
     metrics = Metrics(parts.name, parts.measures)
     engine = Engine(_plan(parts, clock, metrics))
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages")
-    books = Database(url, f"{settings.replica} invariants", patient=True)
-    monitor = Monitor(parts, clock, database, books, metrics)
+    monitor = Monitor(parts, clock, database, watch, metrics)
     return ServiceApp(
         engine,
         Pages(parts, database, monitor, engine.status),
-        enter=in_turn(engine.start, monitor.start),
-        leave=(monitor.stop, database.close, books.close),
+        enter=in_turn(engine.start, watch.start),
+        leave=(watch.stop, monitor.stop, database.close),
     )
 
 

@@ -1,13 +1,17 @@
 """What operators type, on a real Postgres and a real Kafka."""
 
+import sys
 from datetime import UTC, datetime
+
+import pytest
 
 from deploy.local.ports import free_port
 from shared.contracts.sealed import KeyRing
 from shared.messaging.message import Record, pack
 from shared.messaging.page import Said, encode
+from shared.runtime.watch import Watch
 from tests.integration.messaging.running import producer
-from tests.integration.runtime.conftest import Toy
+from tests.integration.runtime.conftest import MODULE, Toy
 
 BY = ("--who", "an operator", "--why", "a drill")
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
@@ -150,6 +154,17 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     assert "BROKEN T1 nobody wears thirteen: player b wears 13" in broken
     assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
     assert "OK E2 nothing unsaid is published" in broken
+
+
+async def test_the_check_in_the_background_counts_the_breaches_that_verify_names(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await toy.connection.execute("insert into player values ('a', '7'), ('b', '13'), ('c', '13')")
+    for name, value in toy.environment.items():
+        monkeypatch.setenv(name, value)
+    watch = Watch((sys.executable, "-m", MODULE, "verify", "--gently"))
+    await watch.check()
+    assert watch.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "T1": 2}
 
 
 async def test_a_log_of_operations_that_was_tampered_with_is_found(toy: Toy) -> None:

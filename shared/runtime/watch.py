@@ -1,0 +1,68 @@
+"""Checks the invariants in the background: the service's own `verify`, in a process that gives way to all others."""
+
+import asyncio
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+LOG = structlog.get_logger()
+# After a start there is more urgent work. A round is followed by a pause of so many times its own length, so that it
+# takes a twentieth of a core at most, and of that only what others leave.
+FIRST_AFTER_SECONDS = 60.0
+SHORTEST_PAUSE_SECONDS = 300.0
+PAUSE_FACTOR = 20
+CHECKED = (0, 1)
+
+
+class Watch:
+    """Runs `command`, a `verify`, again and again. `breaches` by invariant, as the last round found them."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.breaches: Mapping[str, int] = {}
+        self._command = command
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns at once."""
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    async def check(self) -> None:
+        """One round. When it cannot be carried through, what was found last stands."""
+        process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=PIPE)
+        try:
+            said, trouble = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode not in CHECKED:
+            LOG.warning("outage", part="invariants", error=trouble.decode(errors="replace").strip())
+            return
+        self.breaches = _breaches(said.decode().splitlines())
+        for invariant, number in self.breaches.items():
+            if number:
+                LOG.error("invariant_broken", invariant=invariant, breaches=number)
+
+    async def _watch(self) -> None:
+        pause = FIRST_AFTER_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            started = time.monotonic()
+            await self.check()
+            pause = max(SHORTEST_PAUSE_SECONDS, PAUSE_FACTOR * (time.monotonic() - started))
+
+
+def _breaches(lines: Sequence[str]) -> Mapping[str, int]:
+    """By invariant, of what `verify` prints: `OK <id> ...` once, or `BROKEN <id> ...` for each breach."""
+    found: dict[str, int] = {}
+    for line in lines:
+        verdict, invariant, *_ = line.split(" ", 2)
+        found[invariant] = found.get(invariant, 0) + (verdict == "BROKEN")
+    return found
