@@ -27,8 +27,7 @@ async def rests_on_evidence(connection: Connection) -> list[str]:
     """Behind each confirmed completion stands all that its rule demands, under the digest that was said."""
     return [
         breach
-        async for enrollment, evidence, adopted in _all(connection)
-        if enrollment.state is State.COMPLETED
+        async for enrollment, evidence, adopted in _all(connection, State.COMPLETED)
         for breach in _unfounded(enrollment, evidence, adopted)
     ]
 
@@ -37,8 +36,8 @@ async def none_forgotten(connection: Connection) -> list[str]:
     """What has all its evidence is completed."""
     return [
         f"{enrollment.redeem_code} has all its evidence and is {enrollment.state}"
-        async for enrollment, evidence, adopted in _all(connection)
-        if enrollment.state in (State.OPEN, State.NOT_COMPLETED) and not adopted and _outcome(enrollment, evidence)
+        async for enrollment, evidence, adopted in _all(connection, State.OPEN, State.NOT_COMPLETED)
+        if not adopted and _outcome(enrollment, evidence)
     ]
 
 
@@ -73,16 +72,17 @@ INVARIANTS = (
 )
 
 
-async def _all(connection: Connection) -> AsyncIterator[tuple[Enrollment, list[Evidence], bool]]:
-    """Each enrollment, its evidence, and whether its outcome was said before a restore."""
+async def _all(connection: Connection, *states: State) -> AsyncIterator[tuple[Enrollment, list[Evidence], bool]]:
+    """Each enrollment in one of these states, its evidence, and whether its outcome was said before a restore."""
     after = ""
-    while enrollments := await load_next_enrollments(connection, after, PORTION):
+    while portion := await load_next_enrollments(connection, after, PORTION):
+        after = portion[-1].redeem_code
+        enrollments = [enrollment for enrollment in portion if enrollment.state in states]
         codes = [enrollment.redeem_code for enrollment in enrollments]
         evidence, said = await load_evidence(connection, codes), await load_said(connection, codes)
         for enrollment in enrollments:
             code = enrollment.redeem_code
             yield enrollment, evidence[code], any((code, word) in said for word in WORDS)
-        after = codes[-1]
 
 
 def _outcome(enrollment: Enrollment, evidence: list[Evidence]) -> Completion | None:

@@ -2,8 +2,8 @@
 queries that read the large tables: `python -m tests.benchmarks.growth`.
 
 The stored journeys are copies of real ones (filling.py). Each rate is measured after a restart of the services. These
-check their invariants when they have started, and after that seldom; so the rate with much stored is measured twice:
-while they check, and at rest. That a query reads a large table from one end to the other is a breach.
+check their invariants a while after their start, and then seldom; so the rate with much stored is measured twice: while
+they check, and at rest. That a query reads a large table from one end to the other is a breach.
 
 The environment may set JOURNEYS (a run), STORED and SEED.
 """
@@ -14,7 +14,7 @@ import time
 from deploy.local.postgres import SETTINGS
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
-from tests.benchmarks.course import Run, Track, quiet, run
+from tests.benchmarks.course import Run, Track, quiet, run, until_checking
 from tests.benchmarks.filling import fill
 from tests.benchmarks.goals import GROWTH, against
 from tests.benchmarks.meter import processes_of
@@ -34,6 +34,7 @@ async def measure(stage: Stage) -> Result:
     await quiet(stage)
     empty = await run(stage, _track(stage), parts[1], "nearly empty")
     filled = await _fill(stage)
+    await until_checking(stage)
     checking = await run(stage, _track(stage), parts[2], "full, while the invariants are checked")
     checked = await quiet(stage)
     full = await run(stage, _track(stage), parts[3], "full")
