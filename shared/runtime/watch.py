@@ -34,7 +34,7 @@ class Watch:
             await asyncio.gather(self._watching, return_exceptions=True)
 
     async def check(self) -> None:
-        """One round. When it cannot be carried through, what was found last stands."""
+        """One round. What could not be checked stands as it was found last."""
         process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=PIPE)
         try:
             said, trouble = await process.communicate()
@@ -42,27 +42,33 @@ class Watch:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        if process.returncode not in CHECKED:
-            LOG.warning("outage", part="invariants", error=trouble.decode(errors="replace").strip())
-            return
-        self.breaches = _breaches(said.decode().splitlines())
-        for invariant, number in self.breaches.items():
+        found = _breaches(said.decode(errors="replace"))
+        self.breaches = {**self.breaches, **found}
+        for invariant, number in found.items():
             if number:
                 LOG.error("invariant_broken", invariant=invariant, breaches=number)
+        # A program that fails ends with the same status as one that has found a breach, but not without a word.
+        if trouble or process.returncode not in CHECKED:
+            last = trouble.decode(errors="replace").strip().rpartition("\n")[2]
+            LOG.warning("outage", part="invariants", status=process.returncode, error=last)
 
     async def _watch(self) -> None:
         pause = FIRST_AFTER_SECONDS
         while True:
             await asyncio.sleep(pause)
             started = time.monotonic()
-            await self.check()
+            try:
+                await self.check()
+            except Exception as error:  # noqa: BLE001 - what could not be checked is checked again later
+                LOG.warning("outage", part="invariants", error=repr(error))
             pause = max(SHORTEST_PAUSE_SECONDS, PAUSE_FACTOR * (time.monotonic() - started))
 
 
-def _breaches(lines: Sequence[str]) -> Mapping[str, int]:
+def _breaches(said: str) -> Mapping[str, int]:
     """By invariant, of what `verify` prints: `OK <id> ...` once, or `BROKEN <id> ...` for each breach."""
     found: dict[str, int] = {}
-    for line in lines:
-        verdict, invariant, *_ = line.split(" ", 2)
-        found[invariant] = found.get(invariant, 0) + (verdict == "BROKEN")
+    for line in said.split("\n"):
+        verdict, invariant, *_ = f"{line}  ".split(" ", 2)
+        if verdict in ("OK", "BROKEN"):
+            found[invariant] = found.get(invariant, 0) + (verdict == "BROKEN")
     return found

@@ -17,7 +17,7 @@ SEQUENTIAL = "Seq Scan"
 EXPLAINED = re.compile(r"(\w+)@salur \[(.*)\] LOG:  duration: ([\d.]+) ms  plan:\n((?:\t.*\n)+)")
 # What the log's lines must begin with: it tells the checks of the invariants, which read whole tables, from the rest.
 LINE_PREFIX = "%m %u@%d [%a] "
-CHECKS = "invariants"
+CHECKS = "command"
 CONSTANT = re.compile(r"\$\d+|'[^']*'|\b\d+\b")
 SWITCH = (
     "alter system set auto_explain.log_format = 'json'",

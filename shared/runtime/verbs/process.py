@@ -19,7 +19,7 @@ from shared.runtime.verbs.options import Gently
 from shared.runtime.watch import Watch
 
 OPEN_REQUESTS_SECONDS = 5
-# A tenth of the share of others: with less, a check would sit idle in its snapshot until the server ends it.
+# A tenth of the share of others: with less, a check would hold its snapshot for very long.
 GENTLY = 10
 # A batch makes some hundred thousand objects, nearly none in a cycle; looking through them cost a tenth of its time.
 COLLECT_EVERY_OBJECTS = 200_000

@@ -47,7 +47,7 @@ def test_reading_a_small_table_is_nobodys_concern() -> None:
 
 
 def test_checks_of_the_invariants_may_read_everything() -> None:
-    scan = explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "transfer"}, "payment-1 invariants")
+    scan = explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "transfer"}, "payment command")
     assert read_plans(scan, LARGE) == {}
 
 

@@ -20,10 +20,36 @@ async def test_breaches_of_all_checks_of_an_invariant_are_counted_together() -> 
     assert watch.breaches == {"I3": 2, "I1": 0}
 
 
-async def test_what_could_not_be_checked_is_as_it_was_found_last() -> None:
-    watch = saying("OK I1 all is well", 2)
+@pytest.mark.parametrize("status", [1, 2])
+async def test_what_could_not_be_checked_is_as_it_was_found_last(status: int) -> None:
+    watch = saying("OK I1 all is well", status)
+    watch.breaches = {"I1": 3, "I2": 1}
     await watch.check()
-    assert watch.breaches == {}
+    assert watch.breaches == {"I1": 0, "I2": 1}
+
+
+async def test_a_breach_of_several_lines_is_one_breach() -> None:
+    watch = saying("BROKEN I1 all is well: a\nb c\n\nd", 1)
+    await watch.check()
+    assert watch.breaches == {"I1": 1}
+
+
+async def test_a_check_that_cannot_even_begin_does_not_end_the_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.runtime.watch.FIRST_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("shared.runtime.watch.SHORTEST_PAUSE_SECONDS", 0.0)
+    program = tmp_path / "verify"
+    watch = Watch((str(program),))
+    await watch.start()
+    await asyncio.sleep(0)
+    program.write_text("#!/bin/sh\necho OK I1 all is well\n")
+    program.chmod(0o700)
+    async with asyncio.timeout(20):
+        while not watch.breaches:
+            await asyncio.sleep(0.01)
+    await watch.stop()
+    assert watch.breaches == {"I1": 0}
 
 
 async def test_a_check_that_is_not_waited_for_any_more_does_not_go_on(tmp_path: Path) -> None:
