@@ -20,7 +20,8 @@ PLANS = {
     "enable_mergejoin": "off",
 }
 # A check joins whole tables. Planned as if they were as small as they were counted last, it may compare each row of one
-# with each row of another: a minute for what takes a second. One that gives way to others thinks long between two.
+# with each row of another: a minute for what takes a second. A check that gives way to others may take long between two
+# questions.
 PATIENCE = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "10min", "enable_nestloop": "off"}
 SETTINGS = {
     "statement_timeout": "30s",

@@ -68,7 +68,8 @@ def _breaches(said: str) -> Mapping[str, int]:
     """By invariant, of what `verify` prints: `OK <id> ...` once, or `BROKEN <id> ...` for each breach."""
     found: dict[str, int] = {}
     for line in said.split("\n"):
-        verdict, invariant, *_ = f"{line}  ".split(" ", 2)
+        verdict, _, rest = line.partition(" ")
         if verdict in ("OK", "BROKEN"):
+            invariant = rest.partition(" ")[0]
             found[invariant] = found.get(invariant, 0) + (verdict == "BROKEN")
     return found

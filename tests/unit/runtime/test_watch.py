@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.runtime.watch import Watch
 
@@ -26,6 +27,12 @@ async def test_what_could_not_be_checked_is_as_it_was_found_last(status: int) ->
     watch.breaches = {"I1": 3, "I2": 1}
     await watch.check()
     assert watch.breaches == {"I1": 0, "I2": 1}
+
+
+async def test_a_check_that_fails_is_said_though_it_ends_as_one_that_found_a_breach() -> None:
+    with capture_logs() as logs:
+        await Watch((sys.executable, "-c", "raise KeyError")).check()
+    assert [(entry["event"], entry["status"], entry["error"]) for entry in logs] == [("outage", 1, "KeyError")]
 
 
 async def test_a_breach_of_several_lines_is_one_breach() -> None:
