@@ -14,6 +14,7 @@ STAMP := $(VENV)/.installed
 MINUTES ?= 10
 SEED ?= 7
 CODE := services shared deploy tests
+QUICK := $(addprefix tests/,unit properties contracts architecture model)
 
 .PHONY: help
 help: ## Print this list
@@ -48,6 +49,10 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
 	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --numprocesses=2 --dist=loadfile
+
+.PHONY: quick
+quick: check ## Everything that needs no server: lint, types, layers, rules, properties, contracts, models
+	$(BIN)/python -m pytest $(wildcard $(QUICK)) -m "not server" --numprocesses=2 --dist=loadfile
 
 .PHONY: storm
 storm: $(STAMP) ## Random faults under load, MINUTES=10 SEED=7; what came of it goes to var/storm/<seed>.json

@@ -1,0 +1,59 @@
+"""Breadth-first search over every interleaving of a small protocol."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+State = TypeVar("State", bound=Hashable)
+AT_MOST = 2_000_000
+
+
+class TooLarge(Exception):
+    """The protocol has more states than a search may visit; make its bounds smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[State]):
+    """`breach` names the first failure found, `steps` the shortest way to it; None and empty after a clean search."""
+
+    states: int
+    breach: str | None
+    steps: tuple[str, ...]
+    end: State | None
+
+
+def search(
+    initial: State,
+    successors: Callable[[State], Iterable[tuple[str, State]]],
+    breach: Callable[[State, bool], str | None],
+) -> Outcome[State]:
+    """Visit every state that `successors` (name of the step, next state) reaches from `initial`.
+
+    `breach(state, ended)` names what is wrong with a state, None if nothing is; `ended` tells that no step leads on.
+    The search stops at the first breach. Raises TooLarge beyond two million states.
+    """
+    reached: dict[State, tuple[State, str] | None] = {initial: None}
+    queue = deque([initial])
+    while queue:
+        state = queue.popleft()
+        following = list(successors(state))
+        if wrong := breach(state, not following):
+            return Outcome(len(reached), wrong, _way_to(state, reached), state)
+        for step, after in following:
+            if after not in reached:
+                reached[after] = (state, step)
+                queue.append(after)
+        if len(reached) > AT_MOST:
+            raise TooLarge(f"more than {AT_MOST} states")
+    return Outcome(len(reached), None, (), None)
+
+
+def _way_to(state: State, reached: dict[State, tuple[State, str] | None]) -> tuple[str, ...]:
+    steps: list[str] = []
+    while (came_from := reached[state]) is not None:
+        state, step = came_from
+        steps.append(step)
+    return tuple(reversed(steps))
