@@ -72,6 +72,10 @@ class Event:
         """The same content, sent once more."""
         return replace(self, id=_id())
 
+    def on(self, topic: str) -> "Event":
+        """The same on another topic than its own."""
+        return replace(self, type=replace(self.type, topic=topic))
+
     @property
     def value(self) -> bytes:
         return json.dumps(self.data, separators=(",", ":")).encode()

@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaProducer
 from deploy.simulation.people import Person, cohort
 from deploy.simulation.sending import Letter, Packed, letter, pack, post, send
 from deploy.simulation.story import Sealer, story, the_money, the_providers, the_wave
-from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE
+from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, TRAINING_PURCHASES
 
+REQUESTS, EVIDENCE = (ENROLLMENT_REQUESTS, TRAINING_PURCHASES), (TRAINING_ATTENDANCE, TRAINING_EVIDENCE)
 NOT_NEEDED = "certificate_issued.v1"
 PORTION = 500
 DEAREST = 3_500_000
@@ -45,8 +46,8 @@ def prepare(
     for first in range(0, len(people), portion):
         part = people[first : first + portion]
         letters = [one for person in part for one in _letters(person, keys)]
-        requests = pack(producer, (one for one in letters if one.topic == ENROLLMENT_REQUESTS))
-        yield Portion(part, requests, pack(producer, (one for one in letters if one.topic == TRAINING_EVIDENCE)))
+        requests = pack(producer, (one for one in letters if one.topic in REQUESTS))
+        yield Portion(part, requests, pack(producer, (one for one in letters if one.topic in EVIDENCE)))
 
 
 async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:

@@ -106,9 +106,10 @@ def told_first(person: Person, keys: Sealer) -> Iterator[Sent]:
         yield from _evidence(person, sessions)
 
 
-def _request(person: Person, kind: str, source: str, data: Mapping[str, object], at: datetime) -> Sent:
+def _request(person: Person, name: str, data: Mapping[str, object], at: datetime) -> Sent:
     body = {"participant_id": person.participant_id, **data}
-    return Sent("enrollment.requests", source, kind, person.participant_id, body, at)
+    kind = f"salur.registration.{name}.v1"
+    return Sent("enrollment.requests", "/registration", kind, person.participant_id, body, at)
 
 
 def _admission(person: Person, keys: Sealer) -> Sent:
@@ -122,8 +123,7 @@ def _admission(person: Person, keys: Sealer) -> Sent:
         "disability": person.disability,
         "admitted_at": write_time(person.admitted_at),
     }
-    kind = "salur.registration.participant_admitted.v1"
-    return _request(person, kind, "/registration", data, person.admitted_at)
+    return _request(person, "participant_admitted", data, person.admitted_at)
 
 
 def _first_account(person: Person, keys: Sealer) -> Sent:
@@ -145,7 +145,7 @@ def cures(person: Person, keys: Sealer) -> Iterator[Sent]:
 def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: datetime) -> Sent:
     sealed = keys.seal({"sub": person.participant_id, "number": number, "nik": nik}, "registration")
     data = {"account": {"partner": person.partner, "sealed": sealed}, "kyc": kyc, "linked_at": write_time(at)}
-    return _request(person, "salur.registration.account_linked.v1", "/registration", data, at)
+    return _request(person, "account_linked", data, at)
 
 
 def _purchase(person: Person) -> tuple[Sent, list[dict[str, object]]]:
@@ -161,6 +161,7 @@ def _purchase(person: Person) -> tuple[Sent, list[dict[str, object]]]:
         for number in range(1, person.sessions + 1)
     ]
     data = {
+        "participant_id": person.participant_id,
         "redeem_code": person.redeem_code,
         "invoice_code": f"INV-2023-{person.number:06d}",
         "platform": person.platform,
@@ -175,7 +176,7 @@ def _purchase(person: Person) -> tuple[Sent, list[dict[str, object]]]:
         "purchased_at": write_time(at),
     }
     kind, source = "salur.platform.training_purchased.v1", f"/platforms/{person.platform}"
-    return _request(person, kind, source, data, at), sessions
+    return Sent("training.purchases", source, kind, person.participant_id, data, at), sessions
 
 
 def _session_mode(mode: str, number: int) -> str:
@@ -216,4 +217,5 @@ def _test(score: int, at: datetime) -> dict[str, object]:
 
 def _fact(person: Person, source: str, kind: str, data: Mapping[str, object], at: datetime) -> Sent:
     body = {"participant_id": person.participant_id, "redeem_code": person.redeem_code, **data}
-    return Sent("training.evidence", source, f"salur.training.{kind}.v1", person.participant_id, body, at)
+    topic = "training.attendance" if kind == "session_attended" else "training.evidence"
+    return Sent(topic, source, f"salur.training.{kind}.v1", person.participant_id, body, at)

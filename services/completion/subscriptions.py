@@ -1,16 +1,17 @@
 """Which event goes to which handler."""
 
 from functools import partial
+from typing import Any
 
 from services.completion.handlers.enrolling import note_enrollments
 from services.completion.handlers.evidence import take_evidence
 from services.completion.settings import CompletionSettings
 from shared.contracts import enrollment, upstream
-from shared.contracts.topics import ENROLLMENT_EVENTS, TRAINING_EVIDENCE, lane_of
+from shared.contracts.events import EventType
+from shared.contracts.topics import ENROLLMENT_EVENTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, lane_of
 from shared.messaging.subscription import Source, Subscription
 
-EVIDENCE = (
-    upstream.SESSION_ATTENDED,
+EVIDENCE: tuple[EventType[Any], ...] = (
     upstream.POST_TEST_TAKEN,
     upstream.WORK_GRADED,
     upstream.CERTIFICATE_ISSUED,
@@ -21,6 +22,10 @@ EVIDENCE = (
 def sources(settings: CompletionSettings) -> tuple[Source, ...]:
     """Causes before effects: enrollments, then their evidence."""
     take = partial(take_evidence, settings.attendance_source)
+
+    def taken(event: EventType[Any]) -> Subscription[Any]:
+        return Subscription(event, take, lambda data: lane_of(data.participant_id))
+
     return (
         Source(
             ENROLLMENT_EVENTS,
@@ -30,8 +35,6 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
             ),
             internal=True,
         ),
-        Source(
-            TRAINING_EVIDENCE,
-            tuple(Subscription(event, take, lambda data: lane_of(data.participant_id)) for event in EVIDENCE),
-        ),
+        Source(TRAINING_ATTENDANCE, (taken(upstream.SESSION_ATTENDED),), formerly=TRAINING_EVIDENCE),
+        Source(TRAINING_EVIDENCE, tuple(taken(event) for event in EVIDENCE)),
     )

@@ -9,7 +9,13 @@ from services.enrollment.handlers.completion import note_milestones
 from services.enrollment.handlers.purchase import buy_trainings
 from services.enrollment.handlers.wave import open_waves
 from shared.contracts import completion, upstream
-from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, lane_of
+from shared.contracts.topics import (
+    COMPLETION_EVENTS,
+    ENROLLMENT_REQUESTS,
+    PROGRAMME_REGISTRY,
+    TRAINING_PURCHASES,
+    lane_of,
+)
 from shared.messaging.subscription import Source, Subscription
 
 
@@ -35,12 +41,18 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(
                     upstream.ACCOUNT_LINKED, partial(link_accounts, context), lambda data: lane_of(data.participant_id)
                 ),
+            ),
+        ),
+        Source(
+            TRAINING_PURCHASES,
+            (
                 Subscription(
                     upstream.TRAINING_PURCHASED,
                     partial(buy_trainings, context),
                     lambda data: lane_of(data.participant_id),
                 ),
             ),
+            formerly=ENROLLMENT_REQUESTS,
         ),
         Source(
             COMPLETION_EVENTS,

@@ -10,6 +10,8 @@ PARTNERS = ("bni", "bca", "ovo", "gopay", "linkaja", "dana")
 
 PROGRAMME_REGISTRY = "programme.registry"
 ENROLLMENT_REQUESTS = "enrollment.requests"
+TRAINING_PURCHASES = "training.purchases"
+TRAINING_ATTENDANCE = "training.attendance"
 TRAINING_EVIDENCE = "training.evidence"
 TREASURY_FUNDING = "treasury.funding"
 ENROLLMENT_EVENTS = "enrollment.events"
@@ -41,6 +43,8 @@ class Topic:
 TOPICS = (
     Topic(PROGRAMME_REGISTRY, 1, internal=False),
     Topic(ENROLLMENT_REQUESTS, LANES, internal=False),
+    Topic(TRAINING_PURCHASES, LANES, internal=False),
+    Topic(TRAINING_ATTENDANCE, LANES, internal=False),
     Topic(TRAINING_EVIDENCE, LANES, internal=False),
     Topic(TREASURY_FUNDING, 1, internal=False),
     Topic(ENROLLMENT_EVENTS, LANES, internal=True),

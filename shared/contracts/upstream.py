@@ -19,7 +19,14 @@ from shared.contracts.fields import (
     Seal,
     Time,
 )
-from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_EVIDENCE, TREASURY_FUNDING
+from shared.contracts.topics import (
+    ENROLLMENT_REQUESTS,
+    PROGRAMME_REGISTRY,
+    TRAINING_ATTENDANCE,
+    TRAINING_EVIDENCE,
+    TRAINING_PURCHASES,
+    TREASURY_FUNDING,
+)
 
 LAST_SESSION = 998
 
@@ -163,9 +170,9 @@ PARTICIPANT_ADMITTED = EventType(
 )
 ACCOUNT_LINKED = EventType("salur.registration.account_linked.v1", ENROLLMENT_REQUESTS, AccountLinked, "linked_at")
 TRAINING_PURCHASED = EventType(
-    "salur.platform.training_purchased.v1", ENROLLMENT_REQUESTS, TrainingPurchased, "purchased_at"
+    "salur.platform.training_purchased.v1", TRAINING_PURCHASES, TrainingPurchased, "purchased_at"
 )
-SESSION_ATTENDED = EventType("salur.training.session_attended.v1", TRAINING_EVIDENCE, SessionAttended, "attended_at")
+SESSION_ATTENDED = EventType("salur.training.session_attended.v1", TRAINING_ATTENDANCE, SessionAttended, "attended_at")
 POST_TEST_TAKEN = EventType("salur.training.post_test_taken.v1", TRAINING_EVIDENCE, PostTestTaken, "taken_at")
 WORK_GRADED = EventType("salur.training.work_graded.v1", TRAINING_EVIDENCE, WorkGraded, "graded_at")
 CERTIFICATE_ISSUED = EventType(

@@ -40,7 +40,7 @@ async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand
         await tx.connection.execute(QUERIES["hand_over_waiting"], kinds, keys)
         rows.sort(key=lambda row: row["id"])
         records = [unpack(row["record"]) for row in rows] + _woken_at_once(tx, set(woken), hand_over=hand_over)
-        await dispatch(tx, intake, [intake.understand(record, now) for record in records])
+        await dispatch(tx, intake, [intake.understand_again(record, now) for record in records])
 
 
 def _woken_at_once(tx: Transaction, woken: set[tuple[str, str]], *, hand_over: bool) -> list[Record]:

@@ -176,7 +176,7 @@ class Engine:
                 return
             taken = ids
             now = self._plan.clock.now()
-            items = [self._intake.understand(unpack(row["record"]), now, row["id"]) for row in rows]
+            items = [self._intake.understand_again(unpack(row["record"]), now, row["id"]) for row in rows]
             items.sort(key=lambda item: self._intake.order[item.record.topic])
             await self._reader.complete(Batch(items, {}))
 

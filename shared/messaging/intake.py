@@ -33,10 +33,11 @@ class Intake:
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources: Mapping[str, Source] = {source.topic: source for source in sources}
         self.order: Mapping[str, int] = {topic: place for place, topic in enumerate(self.sources)}
-        self._subscriptions: Mapping[str, Mapping[str, Subscription[Any]]] = {
-            topic: {subscription.event.name: subscription for subscription in source.subscriptions}
-            for topic, source in self.sources.items()
-        }
+        self._subscriptions = {topic: _by_type(source) for topic, source in self.sources.items()}
+        self._taken_in = {topic: dict(by_type) for topic, by_type in self._subscriptions.items()}
+        for source in self.sources.values():
+            if source.formerly is not None:
+                self._taken_in[source.formerly].update(_by_type(source))
         subscriptions = (one for of_topic in self._subscriptions.values() for one in of_topic.values())
         self.handlers = tuple(dict.fromkeys(one.handle for one in subscriptions if one.handle is not None))
 
@@ -44,18 +45,28 @@ class Intake:
         return self.sources[topic].internal
 
     def handler(self, message: Message[Any]) -> Handler[Any]:
-        handle = self._subscriptions[message.record.topic][message.type].handle
+        handle = self._taken_in[message.record.topic][message.type].handle
         assert handle is not None
         return handle
 
-    def understand(self, record: Record, now: datetime, waiting_id: int | None = None) -> Item:
-        """Never raises: every outcome is an Item."""
+    def understand(self, record: Record, now: datetime) -> Item:
+        """Understand a record that Kafka hands out. Never raises: every outcome is an Item."""
+        return self._understand(record, now, self._subscriptions[record.topic], None)
+
+    def understand_again(self, record: Record, now: datetime, waiting_id: int | None = None) -> Item:
+        """Understand a record that was set aside, or is replayed by a person, also if its type has moved since."""
+        return self._understand(record, now, self._taken_in[record.topic], waiting_id)
+
+    def _understand(
+        self, record: Record, now: datetime, subscriptions: Mapping[str, Subscription[Any]], waiting_id: int | None
+    ) -> Item:
         source = self.sources[record.topic]
         numbered = message = refusal = None
         try:
-            envelope = open_envelope(record.value, record.headers, self._known(source))
+            known = _ANYTHING if source.internal else subscriptions
+            envelope = open_envelope(record.value, record.headers, known)
             numbered = _numbered(envelope) if source.internal else None
-            subscription = self._subscriptions[record.topic].get(envelope.type)
+            subscription = subscriptions.get(envelope.type)
             if subscription is not None and subscription.handle is not None:
                 message = _message(record, envelope, subscription, source.internal, now)
             elif subscription is not None and not source.internal:
@@ -64,8 +75,9 @@ class Intake:
             refusal = parked if _ours(source, parked) else None
         return Item(record, message, refusal, numbered, waiting_id)
 
-    def _known(self, source: Source) -> "Mapping[str, Subscription[Any]] | _Anything":
-        return _ANYTHING if source.internal else self._subscriptions[source.topic]
+
+def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
+    return {subscription.event.name: subscription for subscription in source.subscriptions}
 
 
 def _ours(source: Source, parked: Parked) -> bool:

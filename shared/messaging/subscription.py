@@ -32,12 +32,15 @@ class Source:
     """One topic a service reads. The order of sources is the order in which a batch is handled: causes before effects.
 
     `parks_malformed` False: another reader of the topic parks bytes, envelopes and types that nobody understands.
+    `formerly` names the topic on which these types stood before: what was taken in there, or is replayed from there by
+    a person, is handled as if it had come here. What is read there anew is not.
     """
 
     topic: str
     subscriptions: tuple[Subscription[Any], ...]
     internal: bool = False
     parks_malformed: bool = True
+    formerly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def engine_timers(intake: Intake, retention: Retention) -> tuple[Timer, ...]:
         if len(taken) != len(rows):
             raise PositionMoved
         for row in rows:
-            item = intake.understand(unpack(row["record"]), tx.now)
+            item = intake.understand_again(unpack(row["record"]), tx.now)
             lane = item.message.lane if item.message else None
             tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
         return len(rows)

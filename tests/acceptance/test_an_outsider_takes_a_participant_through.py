@@ -100,7 +100,7 @@ def _admit(outside: Outsider) -> None:
 
 def _enroll(outside: Outsider) -> None:
     outside.send(
-        "enrollment.requests",
+        "training.purchases",
         "/platforms/pintar",
         "salur.platform.training_purchased.v1",
         PERSON,
@@ -142,7 +142,8 @@ def _enroll(outside: Outsider) -> None:
 
 def _evidence(outside: Outsider, source: str, kind: str, **data: object) -> None:
     body = {"participant_id": PERSON, "redeem_code": CODE, **data}
-    outside.send("training.evidence", source, f"salur.training.{kind}.v1", PERSON, body)
+    topic = "training.attendance" if kind == "session_attended" else "training.evidence"
+    outside.send(topic, source, f"salur.training.{kind}.v1", PERSON, body)
 
 
 def _attend(outside: Outsider) -> None:

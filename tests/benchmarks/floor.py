@@ -30,7 +30,9 @@ from shared.contracts.topics import (
     LANES,
     PARTNERS,
     PAYMENT_EVENTS,
+    TRAINING_ATTENDANCE,
     TRAINING_EVIDENCE,
+    TRAINING_PURCHASES,
     Topic,
     disbursement_reports,
     disbursements,
@@ -42,8 +44,8 @@ BATCH_RECORDS, CHUNKS = 3_000, 100
 REPORTS = tuple(disbursement_reports(name) for name in PARTNERS)
 INSTRUCTIONS = tuple(disbursements(name) for name in PARTNERS)
 READS: dict[str, tuple[str, ...]] = {
-    "enrollment": (ENROLLMENT_REQUESTS, COMPLETION_EVENTS),
-    "completion": (ENROLLMENT_EVENTS, TRAINING_EVIDENCE),
+    "enrollment": (ENROLLMENT_REQUESTS, TRAINING_PURCHASES, COMPLETION_EVENTS),
+    "completion": (ENROLLMENT_EVENTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE),
     "payment": (ENROLLMENT_EVENTS, COMPLETION_EVENTS, *REPORTS),
     "others": (),
 }
@@ -51,7 +53,7 @@ SAYS: dict[str, tuple[str, ...]] = {
     "enrollment": (ENROLLMENT_EVENTS,),
     "completion": (COMPLETION_EVENTS,),
     "payment": (PAYMENT_EVENTS, *INSTRUCTIONS),
-    "others": (ENROLLMENT_REQUESTS, TRAINING_EVIDENCE, *REPORTS),
+    "others": (ENROLLMENT_REQUESTS, TRAINING_PURCHASES, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, *REPORTS),
 }
 TABLES = """
     select relname from pg_class where relkind = 'r' and relnamespace = $1::regnamespace and reltuples >= $2"""

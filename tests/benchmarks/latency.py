@@ -27,10 +27,10 @@ from shared.contracts import completion, enrollment, payment, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
     ENROLLMENT_EVENTS,
-    ENROLLMENT_REQUESTS,
     LANES,
     PARTNERS,
     TRAINING_EVIDENCE,
+    TRAINING_PURCHASES,
     disbursements,
 )
 from tests.benchmarks.goals import LATENCY, against
@@ -62,7 +62,7 @@ ON_THE_WAY = (
     *(upstream.WORK_GRADED.name, completion.COMPLETION_CONFIRMED.name, INSTRUCTED),
 )
 TOPICS = (
-    *(ENROLLMENT_REQUESTS, ENROLLMENT_EVENTS, TRAINING_EVIDENCE, COMPLETION_EVENTS),
+    *(TRAINING_PURCHASES, ENROLLMENT_EVENTS, TRAINING_EVIDENCE, COMPLETION_EVENTS),
     *(disbursements(name) for name in PARTNERS),
 )
 FEES = "select reference, redeem_code from payment.attempt where benefit = 'fee'"

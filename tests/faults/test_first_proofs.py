@@ -12,8 +12,8 @@ from shared.messaging.probe import POINTS
 from tests.faults.world import World
 
 TOPICS = {
-    "enrollment": ["programme.registry", "enrollment.requests", "completion.events"],
-    "completion": ["enrollment.events", "training.evidence"],
+    "enrollment": ["programme.registry", "enrollment.requests", "training.purchases", "completion.events"],
+    "completion": ["enrollment.events", "training.attendance", "training.evidence"],
 }
 
 

@@ -30,8 +30,8 @@ STRANGERS = 900_000
 STRANGERS_A_TIME = 5
 CUT = "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1"
 READ_BY = {
-    "enrollment": ["programme.registry", "enrollment.requests", "completion.events"],
-    "completion": ["enrollment.events", "training.evidence"],
+    "enrollment": ["programme.registry", "enrollment.requests", "training.purchases", "completion.events"],
+    "completion": ["enrollment.events", "training.attendance", "training.evidence"],
     "payment": ["enrollment.events", "completion.events", "treasury.funding", "programme.registry"]
     + [topic.name for topic in TOPICS if topic.name.startswith("disbursement-reports.")],
 }

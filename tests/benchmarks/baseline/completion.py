@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.contracts import completion, enrollment, upstream
-from shared.contracts.topics import TRAINING_EVIDENCE
+from shared.contracts.topics import TRAINING_ATTENDANCE, TRAINING_EVIDENCE
 from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
 
 Rule = enrollment.EnrollmentConfirmed
 HOUR, EVIDENCE_DAYS = timedelta(hours=1), timedelta(days=30)
 service = Service("baseline_completion")
 enrollments = service.subscriber(ENROLLMENT_EVENTS)
+attendance = service.subscriber(TRAINING_ATTENDANCE)
 evidence = service.subscriber(TRAINING_EVIDENCE)
 
 KEEP_TRAINING = "insert into training values ($1, $2, $3, $4, $5, $6) on conflict do nothing"
@@ -36,7 +37,7 @@ async def others() -> None:
     """Admissions and accounts are not this service's concern."""
 
 
-@on(evidence, upstream.SESSION_ATTENDED)
+@on(attendance, upstream.SESSION_ATTENDED)
 async def attended(data: upstream.SessionAttended, headers: Headers) -> None:
     if str(headers["ce_source"]).startswith("/attendance/"):
         await _take("session_attended", data, data.sequence, data.attended_at, headers)

@@ -11,7 +11,7 @@ from services.enrollment.schemes import load_schemes
 from shared.contracts import completion, enrollment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.sealed import BlindIndex, KeyRing, open_identity, open_participant_account
-from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY
+from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_PURCHASES
 from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
 
 service = Service("baseline_enrollment")
@@ -22,6 +22,7 @@ waves: dict[str, Wave] = {}
 
 registry = service.subscriber(PROGRAMME_REGISTRY)
 requests = service.subscriber(ENROLLMENT_REQUESTS)
+purchases = service.subscriber(TRAINING_PURCHASES)
 completions = service.subscriber(COMPLETION_EVENTS)
 
 KEEP_NIK = "insert into nik values ($1, $2) on conflict do nothing returning identity_index"
@@ -95,7 +96,7 @@ async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
             await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ACCOUNT_LINKED, linked)
 
 
-@on(requests, upstream.TRAINING_PURCHASED)
+@on(purchases, upstream.TRAINING_PURCHASED)
 async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
     ends_at = max(session.ends_at for session in data.sessions)
     purchase = Purchase(data.mode, data.price.value, data.hours, data.class_size, data.purchased_at, ends_at)

@@ -16,7 +16,9 @@ from shared.contracts.topics import (
     ENROLLMENT_REQUESTS,
     LANES,
     PARTNERS,
+    TRAINING_ATTENDANCE,
     TRAINING_EVIDENCE,
+    TRAINING_PURCHASES,
     Topic,
     disbursement_reports,
 )
@@ -42,6 +44,8 @@ DEFAULT_WORKERS = 2
 # What stands there before the baseline begins was Salur's own load.
 ALREADY_READ = (
     ("baseline_enrollment", ENROLLMENT_REQUESTS),
+    ("baseline_enrollment", TRAINING_PURCHASES),
+    ("baseline_completion", TRAINING_ATTENDANCE),
     ("baseline_completion", TRAINING_EVIDENCE),
     *(("baseline_payment", disbursement_reports(name)) for name in PARTNERS),
 )

@@ -16,11 +16,13 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
+from shared.messaging import operations
 from shared.messaging.backlog import NEVER
 from shared.messaging.dispatch import dispatch
 from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
-from shared.messaging.message import Record
+from shared.messaging.message import Record, unpack
+from shared.messaging.operations import Operator
 from shared.messaging.page import Said
 from shared.messaging.plan import Retention
 from shared.messaging.session import Session
@@ -63,6 +65,16 @@ class Bench:
         items = [self.intake.understand(_record(event), self.now) for event in events]
         lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
         await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), NEVER)
+
+    async def replay_parked(self) -> None:
+        """Everything that is parked, as an operator would, taken up as the engine does."""
+        operator = Operator("an operator", "it is known now", self.now)
+        numbers = [row["id"] for row in await self.connection.fetch("select id from parked")]
+        async with self.connection.transaction():
+            await operations.replay_parked(self.connection, operator, numbers, vault())
+        rows = await self.connection.fetch("delete from waiting where kind = 'replay' returning record")
+        items = [self.intake.understand_again(unpack(row["record"]), self.now) for row in rows]
+        await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.intake, items), NEVER)
 
     async def sweep(self, read_through: datetime | None = None) -> None:
         """All timers, the engine's included, until nothing is due."""
@@ -168,6 +180,10 @@ def _record(event: Event) -> Record:
     )
 
 
+def vault() -> KeyRing:
+    return KeyRing.load(keys_folder() / "enrollment.jwks.json")
+
+
 async def a_bench(database: Database) -> Bench:
     """The service's schema, made by its migrations, and a session in it."""
     url = database.url_of("enrollment")
@@ -178,7 +194,7 @@ async def a_bench(database: Database) -> Bench:
     intake = Intake(service.sources)
     terms = Terms(
         service="enrollment",
-        vault=KeyRing.load(keys_folder() / "enrollment.jwks.json"),
+        vault=vault(),
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=WAIT_AT_MOST,
         waiting_per_key=WAITING_PER_KEY,

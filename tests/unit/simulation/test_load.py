@@ -8,8 +8,15 @@ from aiokafka import AIOKafkaProducer
 from deploy.simulation.load import journeys, prepare
 from deploy.simulation.people import Fate
 from deploy.simulation.seals import Seals
-from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_EVIDENCE, lane_of
+from shared.contracts.topics import (
+    ENROLLMENT_REQUESTS,
+    TRAINING_ATTENDANCE,
+    TRAINING_EVIDENCE,
+    TRAINING_PURCHASES,
+    lane_of,
+)
 
+RECORDS = {ENROLLMENT_REQUESTS: 2, TRAINING_PURCHASES: 1, TRAINING_ATTENDANCE: 1, TRAINING_EVIDENCE: 3}
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
 
 
@@ -25,9 +32,9 @@ async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None
         lanes = Counter(lane_of(person.participant_id) for person in portion.people)
         for (topic, partition), batches in [*portion.requests.items(), *portion.evidence.items()]:
             count = sum(batch.record_count() for batch in batches)
-            assert count == lanes[partition] * {ENROLLMENT_REQUESTS: 3, TRAINING_EVIDENCE: 4}[topic]
+            assert count == lanes[partition] * RECORDS[topic]
             records[topic] += count
-    assert records == {ENROLLMENT_REQUESTS: 1500, TRAINING_EVIDENCE: 2000}
+    assert records == {topic: 500 * count for topic, count in RECORDS.items()}
 
 
 @pytest.mark.parametrize("of", ["participant_id", "nik", "account", "redeem_code"])
