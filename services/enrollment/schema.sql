@@ -51,6 +51,16 @@ create table claim (
 );
 comment on table claim is 'Keys that are unique across lanes, for ever.';
 
+create table consent (
+    verb    text                     not null,
+    subject text                     not null,
+    content text                     not null,
+    who     text                     not null,
+    at      timestamp with time zone not null,
+    constraint consent_pkey PRIMARY KEY (verb, subject)
+);
+comment on table consent is 'The word of a first person, for verbs that need two. It holds for exactly this content, and goes when the second one acts.';
+
 create table enrollment (
     redeem_code    text                     not null,
     participant_id text                     not null,

@@ -15,7 +15,7 @@ Partner = Annotated[str | None, typer.Option(help="Only this partner; all when l
 
 
 def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
-    """`halt`, `resume` and `approve`; each is idempotent and kept in the log of operations."""
+    """`halt`, `resume` and `approve`, each kept in the log of operations."""
 
     @verbs.command("halt")
     def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:

@@ -1,9 +1,11 @@
-"""What operators do to the engine. Each is idempotent, and written to the log of operations.
+"""What operators do to the engine, each written to the log of operations; refused where there is nothing to do it to.
 
 Each function runs inside the caller's transaction and does it; whoever only wants a preview rolls back.
 """
 
-from collections.abc import Sequence
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,19 +22,51 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who does something, why, and when."""
+    """Who does something, why, and when. Raises Refused when either text says nothing."""
 
     who: str
     why: str
     now: datetime
 
+    def __post_init__(self) -> None:
+        for name, text in (("who", self.who), ("why", self.why)):
+            if not _plain(text):
+                raise Refused(f"--{name} says nothing")
+
+    @property
+    def person(self) -> str:
+        """Identity: the name without regard to case, spaces at its ends and what cannot be seen."""
+        return _plain(self.who)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done, in a sentence. `changed` False: there was nothing (more) to do, and nothing was written."""
+    """What was done, in a sentence. `changed` False: all is so already, and nothing was written."""
 
     changed: bool
     sentence: str
+
+
+async def second_person(
+    connection: Connection, operator: Operator, verb: str, subject: str, content: Mapping[str, object]
+) -> str | None:
+    """Return the first person's name when this operator is the second; else keep the operator's word and return None.
+
+    A word is about one subject and holds for exactly this content: once that has changed, the next person is the first
+    again. Call it with the rows locked that the content describes. Raises Refused when the first person comes again.
+    """
+    await connection.execute(QUERIES["lock_operations"])
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    kept = await connection.fetchrow(QUERIES["load_consent"], verb, subject)
+    if kept is None or kept["content"] != text:
+        await connection.execute(QUERIES["keep_consent"], verb, subject, text, operator.who, operator.now)
+        await _note(connection, operator, verb, awaits="a second person", **content)
+        return None
+    first = str(kept["who"])
+    if _plain(first) == operator.person:
+        raise Refused(f"{first} has said so already, and {subject} takes two different persons")
+    await connection.execute(QUERIES["delete_consent"], verb, subject)
+    return first
 
 
 async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
@@ -45,7 +79,7 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
         if gaps:
             topics = ", ".join(sorted(gap["topic"] for gap in gaps))
             raise Refused(f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again")
-        return Outcome(changed=False, sentence=f"lane {lane} is not stopped")
+        raise Refused(f"lane {lane} is not stopped")
     await connection.execute(QUERIES["resume_lane"], lane)
     await _note(connection, operator, "lanes resume", lane=lane, reason=row["stopped_reason"])
     return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {row['stopped_reason']}")
@@ -100,7 +134,7 @@ async def replay_parked(connection: Connection, operator: Operator, numbers: Seq
     """Puts parked records back through the intake; those replayed or closed already are left alone."""
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
-        return Outcome(changed=False, sentence="none of these is open")
+        raise Refused("none of these is open")
     await connection.execute(
         QUERIES["insert_replayed"],
         operator.now,
@@ -121,11 +155,16 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
     """Marks parked records as looked at, with nothing to be done; those settled already are left alone."""
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
-        return Outcome(changed=False, sentence="none of these is open")
+        raise Refused("none of these is open")
     settled = [row["id"] for row in rows]
     await connection.execute(QUERIES["mark_closed"], settled, operator.now)
     await _note(connection, operator, "parked close", numbers=settled)
     return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
+
+
+def _plain(text: str) -> str:
+    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isprintable() or c.isspace())
+    return " ".join(visible.casefold().split())
 
 
 def _count(rows: Sequence[Record]) -> str:

@@ -115,9 +115,9 @@ class Desk:
         self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
     ) -> None:
         """Does something in one transaction and says what; `do` False: only says what it would be."""
-        operator = Operator(who, why, Clock.from_environment().now())
 
         async def in_transaction(connection: Connection) -> Outcome:
+            operator = Operator(who, why, Clock.from_environment().now())
             # Whatever goes wrong on the way, the session ends and takes the transaction with it.
             transaction = connection.transaction()
             await transaction.start()

@@ -23,16 +23,16 @@ async def resume(connection: Connection, operator: Operator, partner: str | None
     """Ends a halt; what it held goes with the lanes' next sweeps. Raises Refused."""
     scope = _scope(partner)
     if not await delete_halt(connection, scope):
-        return Outcome(changed=False, sentence=f"{scope} is not halted")
+        raise Refused(f"{scope} is not halted")
     await _note(connection, operator, "resume", scope=scope)
     return Outcome(changed=True, sentence=f"{scope}: what was held goes out with the next sweep, the oldest first")
 
 
 async def approve(connection: Connection, operator: Operator, redeem_code: str, benefit: str) -> Outcome:
-    """Lets the next attempt of a disbursement go that waits for an operator, with its lane's next sweep."""
+    """Lets the next attempt of a disbursement go that waits for an operator, with its lane's sweep. Raises Refused."""
     amount = await approve_disbursement(connection, redeem_code, benefit)
     if amount is None:
-        return Outcome(changed=False, sentence=f"{redeem_code} {benefit} does not wait for an operator")
+        raise Refused(f"{redeem_code} {benefit} does not wait for an operator")
     await _note(connection, operator, "approve", redeem_code=redeem_code, benefit=benefit, amount=amount)
     return Outcome(changed=True, sentence=f"{redeem_code} {benefit}: {amount} rupiah may go")
 

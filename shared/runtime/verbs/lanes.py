@@ -25,7 +25,7 @@ def lane_verbs(desk: Desk) -> typer.Typer:
 
     @verbs.command()
     def resume(lane: int, who: Who, why: Why) -> None:
-        """Let a stopped lane go on. What stopped it is tried again first; resuming twice changes nothing more."""
+        """Let a stopped lane go on. What stopped it is tried again first."""
         desk.operate(lambda connection, operator: resume_lane(connection, operator, lane), who, why)
 
     return verbs

@@ -30,7 +30,7 @@ def page_verbs(desk: Desk) -> typer.Typer:
         """Show the pages of a topic and lane from a sequence number on, each event by type and key."""
         pages = desk.ask(lambda connection: _pages(connection, topic, lane, from_))
         if not pages:
-            desk.out.print(f"{topic}, lane {lane}: no page from {from_} on")
+            desk.give_up(f"{topic}, lane {lane}: no page from {from_} on")
         for page in pages:
             desk.out.print(_table(page, from_))
 

@@ -42,13 +42,13 @@ def parked_verbs(desk: Desk) -> typer.Typer:
 
     @verbs.command()
     def replay(who: Who, why: Why, numbers: Numbers = None, reason: Reason = None, yes: Yes = False) -> None:
-        """Put records back through the intake, as if they had just come. Replaying twice changes nothing more."""
+        """Put records back through the intake, as if they had just come. Only what is open is replayed."""
         vault = desk.vault()
         settle(lambda c, operator, found: replay_parked(c, operator, found, vault), numbers, reason, who, why, do=yes)
 
     @verbs.command()
     def close(who: Who, why: Why, numbers: Numbers = None, reason: Reason = None, yes: Yes = False) -> None:
-        """Mark records as looked at, with nothing to be done. Closing twice changes nothing more."""
+        """Mark records as looked at, with nothing to be done. Only what is open is closed."""
         settle(close_parked, numbers, reason, who, why, do=yes)
 
     def settle(

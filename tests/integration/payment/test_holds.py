@@ -151,7 +151,8 @@ async def test_a_halt_holds_what_falls_due_and_resume_lets_it_go(bench: Bench) -
     assert await bench.sweep() == 0
 
     assert await bench.operate(resume, None)
-    assert not await bench.operate(resume, None)
+    with pytest.raises(Refused, match="all is not halted"):
+        await bench.operate(resume, None)
     await bench.sweep()
     assert len(bench.instructions) == 2
     verbs = [row["verb"] for row in await bench.connection.fetch("select verb from operation order by number")]
@@ -191,7 +192,8 @@ async def test_what_is_above_the_limit_waits_for_an_approval(database: Database)
     assert (await bench.state("fee"), await bench.state("incentive_1")) == ("held(needs_approval)", "instructed")
     assert await bench.sweep() == 0
     assert await bench.operate(approve, CODE, "fee")
-    assert not await bench.operate(approve, CODE, "fee")
+    with pytest.raises(Refused, match="does not wait for an operator"):
+        await bench.operate(approve, CODE, "fee")
     await bench.sweep()
     assert await bench.state("fee") == "instructed"
     assert await bench.breaches() == []

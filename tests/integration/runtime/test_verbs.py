@@ -45,7 +45,7 @@ async def say(toy: Toy, lane: int, count: int) -> None:
     )
 
 
-async def test_a_stopped_lane_says_why_and_resuming_it_twice_writes_one_operation(toy: Toy) -> None:
+async def test_a_stopped_lane_says_why_and_is_resumed_once(toy: Toy) -> None:
     await toy.connection.execute(
         "update lane set stopped_reason = 'invariant', stopped_detail = 'two sides differ', stopped_at = $1"
         " where lane = 4", NOW,
@@ -54,7 +54,7 @@ async def test_a_stopped_lane_says_why_and_resuming_it_twice_writes_one_operatio
     assert "stopped: invariant" in shown
     assert "two sides differ" in shown
     assert "it had stopped for invariant" in await toy.says("lanes", "resume", "4", *BY)
-    assert "lane 4 is not stopped" in await toy.says("lanes", "resume", "4", *BY)
+    assert "lane 4 is not stopped" in await toy.says("lanes", "resume", "4", *BY, status=2)
     assert "stopped" not in await toy.says("lanes")
     assert await toy.operations() == [("lanes resume", "an operator")]
 
@@ -91,14 +91,14 @@ async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_hol
     assert await toy.operations() == [("positions set", "an operator")]
 
 
-async def test_replaying_a_parked_record_is_previewed_and_twice_changes_nothing_more(toy: Toy) -> None:
+async def test_replaying_a_parked_record_is_previewed_and_is_refused_the_second_time(toy: Toy) -> None:
     number = await park(toy)
     waiting = "select count(*) from waiting where kind = 'replay'"
     assert "add --yes" in await toy.says("parked", "replay", str(number), *BY)
     assert await toy.connection.fetchval(waiting) == 0
     assert f"1 record replayed: {number} (conflict)" in await toy.says("parked", "replay", str(number), *BY, "--yes")
-    assert "none of these is open" in await toy.says("parked", "replay", str(number), *BY, "--yes")
-    assert "none of these is open" in await toy.says("parked", "close", str(number), *BY, "--yes")
+    for verb in ("replay", "close"):
+        assert "none of these is open" in await toy.says("parked", verb, str(number), *BY, "--yes", status=2)
     assert await toy.connection.fetchval(waiting) == 1
     assert await toy.operations() == [("parked replay", "an operator")]
 
@@ -107,7 +107,7 @@ async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
     await park(toy, 1)
     await park(toy, 2)
     assert "say which" in await toy.says("parked", "close", *BY, "--yes", status=2)
-    assert "none of these" in await toy.says("parked", "close", "--reason", "bad_seal", *BY, "--yes")
+    assert "none of these" in await toy.says("parked", "close", "--reason", "bad_seal", *BY, "--yes", status=2)
     assert "2 records closed" in await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
     assert "conflict" not in await toy.says("parked", "list")
     assert "closed 2" in await toy.says("parked", "list", "--all")
@@ -134,6 +134,20 @@ async def test_what_was_said_is_shown_and_said_again_from_a_number_on(toy: Toy) 
     assert await toy.operations() == [("pages say-again", "an operator")]
 
 
+async def test_a_verb_that_finds_nothing_to_do_is_refused_and_writes_no_operation(toy: Toy) -> None:
+    for verb, sentence in {
+        ("lanes", "resume", "4"): "lane 4 is not stopped",
+        ("lanes", "resume", "99"): "there is no lane 99",
+        ("parked", "replay", "7", "--yes"): "none of these is open",
+        ("parked", "close", "--reason", "conflict", "--yes"): "none of these is open",
+    }.items():
+        assert sentence in await toy.says(*verb, *BY, status=2)
+    assert "no page from 9 on" in await toy.says("pages", "show", toy.league.totals, "5", "--from", "9", status=2)
+    nobody = ("--who", " ", "--why", "a drill")
+    assert "--who says nothing" in await toy.says("lanes", "resume", "4", *nobody, status=2)
+    assert await toy.operations() == []
+
+
 async def test_pages_that_are_no_longer_kept_are_not_promised(toy: Toy) -> None:
     await say(toy, 5, 3)
     await toy.connection.execute("delete from page where first_sequence = 1")
@@ -143,7 +157,6 @@ async def test_pages_that_are_no_longer_kept_are_not_promised(toy: Toy) -> None:
 
 async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy: Toy) -> None:
     await say(toy, 5, 3)
-    await toy.says("lanes", "resume", "0", *BY)
     await toy.connection.execute("insert into player values ('a', '7')")
     whole = await toy.says("verify")
     assert [line[:5] for line in whole.splitlines()] == ["OK E1", "OK E2", "OK E3", "OK E4", "OK E5", "OK E6", "OK T1"]
