@@ -80,7 +80,7 @@ async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -
         await toy.says("parked", "replay", str(number), *by)
         here = "select true from player where player = 'b'"
         await until(lambda: toy.connection.fetchval(here), "the replayed record is handled")
-        await toy.says("parked", "replay", str(number), *by)
+        await toy.says("parked", "replay", str(number), *by, status=2)
     assert await toy.connection.fetchval("select count(*) from parked") == 1
 
 
