@@ -7,37 +7,59 @@ from pathlib import Path
 
 VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READ_EVERY_SECONDS = 0.1
-FARTHEST = timedelta(days=36_525)
+# Events bear times of the years 2000 to 2099. A deadline is at most a year ahead, and a process may run on for another.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2098, 1, 1, tzinfo=UTC)
+_OFFSET_BYTES = 32
+
+
+class BadOffset(ValueError):
+    """The file that is to move the clock does not say by how much; the message names the setting, not what it holds."""
 
 
 class Clock:
     """Real time plus the whole seconds that a file holds; without a file, real time.
 
     The file is read again ten times a second, so that processes which share it hardly ever disagree. One that is
-    missing, holds no number or would move the clock by more than a century counts as the last good offset.
+    missing, holds no number or would move the clock out of EARLIEST to LATEST counts as the last good offset.
     """
 
-    def __init__(self, offset_file: Path | None = None) -> None:
+    def __init__(self, offset_file: Path | None = None, offset: timedelta = timedelta()) -> None:
         self._file = offset_file
-        self._offset = timedelta()
+        self._offset = offset
         self._read_at = float("-inf")
 
     @classmethod
     def from_environment(cls) -> "Clock":
+        """Return the clock of this process.
+
+        Raises BadOffset where the file says nothing at the start: real time in its place would be a leap.
+        """
         named = os.environ.get(VARIABLE)
-        return cls(Path(named) if named else None)
+        if not named:
+            return cls()
+        offset = _offset_in(Path(named))
+        if offset is None:
+            raise BadOffset(
+                f"{VARIABLE} must name a file with whole seconds that move the clock no farther than from "
+                f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
+            )
+        return cls(Path(named), offset)
 
     def now(self) -> datetime:
         """The time in UTC."""
         if self._file is not None and time.monotonic() - self._read_at >= READ_EVERY_SECONDS:
             self._read_at = time.monotonic()
-            self._offset = _offset_in(self._file, self._offset)
+            if (offset := _offset_in(self._file)) is not None:
+                self._offset = offset
         return datetime.now(UTC) + self._offset
 
 
-def _offset_in(file: Path, last: timedelta) -> timedelta:
+def _offset_in(file: Path) -> timedelta | None:
+    """Read the offset; None where the file has none that the clock can follow."""
     try:
-        offset = timedelta(seconds=int(file.read_text()))
+        with file.open("rb") as opened:
+            offset = timedelta(seconds=int(opened.read(_OFFSET_BYTES)))
+        return offset if EARLIEST <= datetime.now(UTC) + offset <= LATEST else None
     except (OSError, OverflowError, ValueError):
-        return last
-    return offset if abs(offset) <= FARTHEST else last
+        return None

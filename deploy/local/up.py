@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 from deploy.local.installation import Installation, Ports
@@ -18,6 +17,7 @@ from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
 from deploy.local.processes import DidNotStart
 from deploy.local.running import ORDER, forget, still_running, write_down
+from deploy.local.wishes import Refused, clock_wished, number_wished
 
 # Each port: the setting that moves it, and where it is unless moved.
 PORT_SETTINGS = {
@@ -27,10 +27,6 @@ PORT_SETTINGS = {
     "completion": ("COMPLETION_HTTP_PORT", 8082),
     "payment": ("PAYMENT_HTTP_PORT", 8083),
 }
-
-
-class Refused(Exception):
-    """Nothing was started; says why and what to do."""
 
 
 def main() -> None:
@@ -51,7 +47,7 @@ def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
     clock = clock_wished(wishes)
     partners = wishes.get("PARTNERS") or "simulated"
     if partners not in ("simulated", "none"):
-        raise Refused(f"PARTNERS is {partners!r}; it can be 'none' or left out")
+        raise Refused("PARTNERS must be 'none' or left out")
     began = time.monotonic()
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
     installation.set_clock(clock)
@@ -76,28 +72,12 @@ def ports_wished(wishes: Mapping[str, str]) -> Ports:
     return Ports(**chosen)
 
 
-def clock_wished(wishes: Mapping[str, str]) -> datetime | None:
-    """The time CLOCK asks for; None = real time."""
-    text = wishes.get("CLOCK")
-    if not text:
-        return None
-    try:
-        clock = datetime.fromisoformat(text)
-    except ValueError:
-        clock = None
-    if clock is None or clock.tzinfo is None:
-        raise Refused(f"CLOCK is {text!r}; it must look like 2023-02-18T03:00:00Z")
-    return clock
-
-
 def _port(name: str, wishes: Mapping[str, str]) -> int:
     setting, default = PORT_SETTINGS[name]
-    text = wishes.get(setting) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise Refused(f"{setting} is {text!r}, which is no port")
-    if is_taken(int(text)):
-        raise Refused(f"port {text} for {name} is taken; move it with {setting}=<port> make up")
-    return int(text)
+    port = number_wished(wishes, setting, default, 1, 65535)
+    if is_taken(port):
+        raise Refused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
+    return port
 
 
 def _refuse_if_running(run: Path) -> None:

@@ -1,9 +1,13 @@
 """What the completion service can be told."""
 
-from pydantic import Field
+from typing import Annotated
+
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.bounds import Form
+from shared.runtime.settings import Port, ServiceSettings
+
+UriReference = Annotated[str, Form("1 to 128 characters of a URI reference", r"[!-~]+", 128)]
 
 
 class CompletionSettings(ServiceSettings):
@@ -11,5 +15,5 @@ class CompletionSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="COMPLETION_")
 
-    http_port: int = Field(default=8082, ge=1, le=65535)
-    attendance_source: str = Field(default="/attendance/", min_length=1)
+    http_port: Port = 8082
+    attendance_source: UriReference = "/attendance/"

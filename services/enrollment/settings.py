@@ -1,9 +1,8 @@
 """What the enrollment service can be told."""
 
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import Port, ServiceSettings
 
 
 class EnrollmentSettings(ServiceSettings):
@@ -11,4 +10,4 @@ class EnrollmentSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="ENROLLMENT_")
 
-    http_port: int = Field(default=8081, ge=1, le=65535)
+    http_port: Port = 8081

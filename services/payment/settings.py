@@ -1,9 +1,15 @@
 """What the payment service can be told."""
 
+from typing import Annotated
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings
+from shared.contracts.fields import RUPIAH_AT_MOST
+from shared.runtime.bounds import LONGEST_SECONDS, Form
+from shared.runtime.settings import Port, ServiceSettings
+
+Programme = Annotated[str, Form("1 to 64 small letters, digits or hyphens", r"[a-z0-9-]+", 64)]
 
 
 class PaymentSettings(ServiceSettings):
@@ -11,9 +17,9 @@ class PaymentSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="PAYMENT_")
 
-    http_port: int = Field(default=8083, ge=1, le=65535)
-    programme: str = Field(default="prakerja", min_length=1, pattern=r"^[a-z0-9-]+$")
-    answer_within_seconds: int = Field(default=900, ge=1)
-    retry_after_seconds: int = Field(default=3600, ge=1)
-    approval_above_rupiah: int | None = Field(default=None, ge=1)
-    draw_rupiah: int = Field(default=100_000_000, ge=1)
+    http_port: Port = 8083
+    programme: Programme = "prakerja"
+    answer_within_seconds: int = Field(default=900, ge=1, le=LONGEST_SECONDS)
+    retry_after_seconds: int = Field(default=3600, ge=1, le=LONGEST_SECONDS)
+    approval_above_rupiah: int | None = Field(default=None, ge=1, le=RUPIAH_AT_MOST)
+    draw_rupiah: int = Field(default=100_000_000, ge=1, le=RUPIAH_AT_MOST)

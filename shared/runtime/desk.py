@@ -12,7 +12,7 @@ from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
 from rich.console import Console
 
-from shared.clock import Clock
+from shared.clock import BadOffset, Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
@@ -20,7 +20,7 @@ from shared.postgres.migrate import CannotMigrate
 from shared.postgres.session import connect
 from shared.runtime.database import why_unreachable
 from shared.runtime.parts import ServiceParts
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings, complaints
 
 T = TypeVar("T")
 
@@ -43,12 +43,19 @@ class Desk:
         try:
             return self._settings_class()
         except ValidationError as error:
-            prefix = str(self._settings_class.model_config.get("env_prefix", ""))
-            self.give_up("; ".join(complaints(error, prefix)))
+            self.give_up("; ".join(complaints(error, self._settings_class)))
+
+    def clock(self) -> Clock:
+        """The clock of this process, or a line that says why there is none."""
+        try:
+            return Clock.from_environment()
+        except BadOffset as error:
+            self.give_up(str(error))
 
     def parts(self) -> ServiceParts:
         """The service, taken apart; its keys are read."""
         settings = self.settings()
+        self.clock()
         try:
             return self._parts()
         except (OSError, ValueError) as error:
@@ -115,9 +122,10 @@ class Desk:
         self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
     ) -> None:
         """Does something in one transaction and says what; `do` False: only says what it would be."""
+        clock = self.clock()
 
         async def in_transaction(connection: Connection) -> Outcome:
-            operator = Operator(who, why, Clock.from_environment().now())
+            operator = Operator(who, why, clock.now())
             # Whatever goes wrong on the way, the session ends and takes the transaction with it.
             transaction = connection.transaction()
             await transaction.start()
@@ -129,13 +137,3 @@ class Desk:
         self.out.print(outcome.sentence, markup=False)
         if outcome.changed and not do:
             self.out.print("This is a preview and nothing was changed; add --yes to do it.")
-
-
-def complaints(error: ValidationError, prefix: str) -> list[str]:
-    """One sentence for each setting that is wrong, without the value that was given."""
-    sentences = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        name = "".join(str(part) for part in problem["loc"])
-        said = problem["msg"].removeprefix("Value error, ")
-        sentences.append(f"{prefix}{name.upper()}: {said}" if name else said)
-    return sentences

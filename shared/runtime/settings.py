@@ -4,36 +4,47 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime.bounds import LONGEST_DAYS, LONGEST_SECONDS, Folder, Host, Name, PostgresUrl, Servers, bounds_of
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class ServiceSettings(BaseSettings):
     """What all services can be told. A service derives its own class with `env_prefix`, its port and its knobs.
 
-    An environment variable with the service's prefix that names no setting is refused, and a message about a bad
-    value never shows the value. Raises pydantic's ValidationError; `complaints` turns that into sentences.
+    An environment variable with the service's prefix that names no setting is refused, each setting has bounds, and a
+    message about a bad value never shows the value. Raises pydantic's ValidationError; `complaints` turns that into
+    sentences.
     """
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, env_prefix="SERVICE_"
     )
 
-    postgres_url: SecretStr
-    kafka_bootstrap: str = "127.0.0.1:19092"
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8080, ge=1, le=65535)
-    keys_folder: Path = Path("var/keys")
-    replica: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")
+    postgres_url: PostgresUrl
+    kafka_bootstrap: Servers = "127.0.0.1:19092"
+    http_host: Host = "127.0.0.1"
+    http_port: Port = 8080
+    keys_folder: Folder = Path("var/keys")
+    replica: Name
     batch_records: int = Field(default=3000, ge=1, le=10_000)
-    sweep_every_seconds: float = Field(default=5.0, gt=0, le=60)
-    look_every_seconds: float = Field(default=60.0, gt=0, le=3600)
-    wait_at_most_seconds: int = Field(default=86_400, ge=1)
+    sweep_every_seconds: float = Field(default=5.0, ge=0.01, le=60)
+    look_every_seconds: float = Field(default=60.0, ge=0.01, le=3600)
+    wait_at_most_seconds: int = Field(default=86_400, ge=1, le=LONGEST_SECONDS)
     waiting_per_key: int = Field(default=1000, ge=1, le=100_000)
-    page_retention_days: int = Field(default=42, ge=1)
-    parked_retention_days: int = Field(default=365, ge=1)
+    page_retention_days: int = Field(default=42, ge=1, le=LONGEST_DAYS)
+    parked_retention_days: int = Field(default=365, ge=1, le=LONGEST_DAYS)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Refuse a class with a setting that has no bounds."""
+        for field in cls.model_fields.values():
+            bounds_of(field)
 
     @classmethod
     def service(cls) -> str:
@@ -61,4 +72,17 @@ def unknown_names(settings: type[ServiceSettings], names: Iterable[str]) -> list
         near = get_close_matches(name.upper(), known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         sentences.append(f"{name} is not a setting of {settings.service()}{meant}")
+    return sentences
+
+
+def complaints(error: ValidationError, settings: type[ServiceSettings]) -> list[str]:
+    """One sentence for each setting that is wrong: its name and what it must be, without the value that was given."""
+    prefix = str(settings.model_config.get("env_prefix", "")).upper()
+    sentences = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if field := settings.model_fields.get(name):
+            sentences.append(f"{prefix}{name.upper()} must be {bounds_of(field)}")
+        else:
+            sentences.append(problem["msg"].removeprefix("Value error, "))
     return sentences

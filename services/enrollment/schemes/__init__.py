@@ -1,15 +1,36 @@
 """Scheme files: `<scheme>.toml`, read and validated when the service starts."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from services.enrollment.domain.scheme import Scheme
+from shared.contracts.fields import RUPIAH_AT_MOST
 
 FOLDER = Path(__file__).parent
+# What the events that carry a number, and the dates counted from it, can bear.
+_DAYS, _RUPIAH, _AGE = range(366), range(1, RUPIAH_AT_MOST + 1), range(151)
+BOUNDS = {
+    "version": range(1, 2**31),
+    "training_balance": _RUPIAH,
+    "amount": _RUPIAH,
+    "times": range(1, 13),
+    "age_at_least": _AGE,
+    "age_at_most": _AGE,
+    "days": _DAYS,
+    "first_within_days": _DAYS,
+    "next_within_days": _DAYS,
+    "evidence_days": _DAYS,
+    "complete_within_days": _DAYS,
+    "minimum_hours": range(10_001),
+    "class_at_most": range(1, 1_000_001),
+}
+FORMS = {"scheme": r"[A-Za-z0-9._/-]{1,64}", "offline_regions": r"[0-9]{1,4}"}
 
 
 class _File(BaseModel):
@@ -31,4 +52,19 @@ def load_schemes(folder: Path = FOLDER) -> Mapping[str, Scheme]:
 
 def load_scheme(path: Path) -> Scheme:
     """One file; by way of JSON, whose arrays are what a strict tuple is made of."""
-    return _File.model_validate_json(json.dumps({"scheme": tomllib.loads(path.read_text("utf-8"))})).scheme
+    scheme = _File.model_validate_json(json.dumps({"scheme": tomllib.loads(path.read_text("utf-8"))})).scheme
+    _check(asdict(scheme))
+    return scheme
+
+
+def _check(part: Mapping[str, object]) -> None:
+    """Raises ValueError for a number out of its bounds, or a text that is not of its form."""
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            _check(value)
+        elif isinstance(value, int) and not isinstance(value, bool) and value not in (bounds := BOUNDS[name]):
+            raise ValueError(f"{name} must be a whole number from {bounds[0]} to {bounds[-1]}")
+        elif form := FORMS.get(name):
+            texts = value if isinstance(value, tuple) else () if value is None else (value,)
+            if not all(re.fullmatch(form, str(text)) for text in texts):
+                raise ValueError(f"{name} must match {form}")

@@ -19,7 +19,8 @@ from deploy.local.down import clean, down
 from deploy.local.installation import Installation
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.running import still_running
-from deploy.local.up import PORT_SETTINGS, Refused, up
+from deploy.local.up import PORT_SETTINGS, up
+from deploy.local.wishes import Refused
 from shared.contracts.topics import TOPICS
 
 CLOCK = datetime(2023, 2, 18, 3, tzinfo=UTC)

@@ -3,8 +3,14 @@
 import asyncio
 import os
 import signal
+from datetime import UTC, datetime
+
+import pytest
+from annotated_types import Ge, Le
 
 from deploy.local.ports import free_port
+from shared.clock import EARLIEST, LATEST
+from shared.runtime.settings import ServiceSettings
 from tests.integration.messaging.running import Event, a_goal, a_player, producer, until
 from tests.integration.runtime.conftest import Toy
 
@@ -125,3 +131,33 @@ async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misse
         assert metrics.status_code == 200
         assert "salur_parked_records" not in metrics.text
         assert await asyncio.to_thread(process.stop)
+
+
+@pytest.mark.parametrize("end", [Ge, Le])
+@pytest.mark.parametrize("moment", [EARLIEST, LATEST])
+async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_the_clock(
+    toy: Toy, end: type[Ge | Le], moment: datetime
+) -> None:
+    offset = toy.folder / "offset"
+    offset.write_text(str(int((moment - datetime.now(UTC)).total_seconds()) + (5 if moment is EARLIEST else -5)))
+    name = "r" * 128
+    settings = {"TOY_REPLICA": name, "SALUR_CLOCK_OFFSET_FILE": str(offset)}
+    for setting, field in ServiceSettings.model_fields.items():
+        for bound in (part for part in field.metadata if isinstance(part, end) and setting != "http_port"):
+            settings[f"TOY_{setting.upper()}"] = str(bound.ge if isinstance(bound, Ge) else bound.le)
+    waits_or_parked = "select true from waiting union select true from parked"
+    async with toy.running(**settings):
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await send(toy, a_player(PLAYER), a_goal("nobody", "g1"))
+        await until(lambda: toy.connection.fetchval("select true from player"), "the player is known")
+        await until(lambda: toy.connection.fetchval(waits_or_parked), "the goal of nobody waits, or has waited")
+        assert (await toy.get("/health/ready")).json()["outage"] is None
+        assert all(lane["reason"] is None for lane in (await toy.get("/lanes")).json()["lanes"])
+
+
+@pytest.mark.parametrize("said", ["", "soon", "9" * 30])
+async def test_a_process_does_not_start_under_a_clock_that_nobody_set(toy: Toy, said: str) -> None:
+    (toy.folder / "offset").write_text(said)
+    output = await toy.says("run", status=2, SALUR_CLOCK_OFFSET_FILE=str(toy.folder / "offset"))
+    assert "SALUR_CLOCK_OFFSET_FILE must name a file" in output
+    assert "keys" not in output

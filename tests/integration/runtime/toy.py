@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from pydantic_settings import SettingsConfigDict
 
 from shared.messaging.plan import BatchReport
+from shared.runtime.bounds import Name
 from shared.runtime.cli import main
 from shared.runtime.parts import Gauge, Invariant, ServiceParts
 from shared.runtime.settings import ServiceSettings
@@ -19,7 +20,7 @@ class ToySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="TOY_")
 
-    suffix: str = "none"
+    suffix: Name = "none"
 
 
 async def trail(connection: Connection, player: str) -> dict[str, object] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared import clock as module
-from shared.clock import VARIABLE, Clock
+from shared.clock import EARLIEST, LATEST, VARIABLE, BadOffset, Clock
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=5)
@@ -31,6 +31,7 @@ def test_without_a_file_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_moves_it_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "offset"
+    file.write_text("0")
     monkeypatch.setenv(VARIABLE, str(file))
     clock = Clock.from_environment()
     for text, moved in (("86400\n", DAY), ("-86400", -DAY), ("0", timedelta())):
@@ -38,7 +39,10 @@ def test_a_file_moves_it_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path
         assert abs(off(clock) - moved) < A_MOMENT
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1.5", "9" * 30, "9" * 5000, "99999999999", "-99999999999", "\xff"])
+NOWHERE = ["", "soon", "1.5", "nan", "9" * 30, "9" * 5000, "99999999999", "-99999999999", "\xff"]
+
+
+@pytest.mark.parametrize("text", NOWHERE)
 def test_a_file_that_moves_it_nowhere_leaves_it_where_it_was(tmp_path: Path, text: str) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
@@ -60,3 +64,37 @@ def test_the_file_is_read_at_most_every_so_often(monkeypatch: pytest.MonkeyPatch
     assert abs(off(clock) - DAY) < A_MOMENT
     monkeypatch.setattr(module, "READ_EVERY_SECONDS", 0.0)
     assert abs(off(clock)) < A_MOMENT
+
+
+@pytest.mark.parametrize("end", [EARLIEST, LATEST])
+def test_it_shows_every_year_that_events_can_bear_but_the_last_and_none_besides(tmp_path: Path, end: datetime) -> None:
+    file = tmp_path / "offset"
+    file.write_text("86400")
+    clock = Clock(file)
+    inwards = DAY if end is EARLIEST else -DAY
+    for moved, shown in ((inwards, end + inwards), (-inwards, end + inwards)):
+        file.write_text(str(int((end + moved - datetime.now(UTC)).total_seconds())))
+        assert abs(clock.now() - shown) < A_MOMENT
+
+
+@pytest.mark.parametrize("text", [*NOWHERE, None])
+def test_a_file_that_says_nothing_at_the_start_is_refused_instead_of_a_leap_to_real_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "offset"))
+    if text is not None:
+        (tmp_path / "offset").write_text(text)
+    with pytest.raises(BadOffset, match=f"^{VARIABLE} must name a file .* from 2000-01-01 to 2098-01-01$") as refused:
+        Clock.from_environment()
+    assert not text or text not in str(refused.value)
+
+
+def test_what_the_file_said_at_the_start_counts_until_it_says_something_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "offset"
+    file.write_text("86400")
+    monkeypatch.setenv(VARIABLE, str(file))
+    clock = Clock.from_environment()
+    file.unlink()
+    assert abs(off(clock) - DAY) < A_MOMENT

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.up import PORT_SETTINGS, Refused, clock_wished, ports_wished
+from deploy.local.up import PORT_SETTINGS, ports_wished
+from deploy.local.wishes import Refused, clock_wished, number_wished
+from shared.clock import EARLIEST, LATEST
 
 
 @pytest.fixture
@@ -36,10 +38,18 @@ def test_a_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishe
         ports_wished(wishes | {setting: str(taken)})
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "-1", "kafka", "9092.5"])
-def test_what_is_no_port_is_refused(port: str, wishes: dict[str, str]) -> None:
-    with pytest.raises(Refused, match="is no port"):
-        ports_wished(wishes | {"SALUR_KAFKA_PORT": port})
+@pytest.mark.parametrize("name", PORT_SETTINGS)
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "kafka", "9092.5", "9" * 5000, "٩٠٩٢", " 9092", "9_092"])
+def test_what_is_no_port_is_refused_with_its_bounds_and_without_its_value(
+    name: str, port: str, wishes: dict[str, str]
+) -> None:
+    setting, _ = PORT_SETTINGS[name]
+    with pytest.raises(Refused, match=f"^{setting} must be a whole number from 1 to 65535$"):
+        ports_wished(wishes | {setting: port})
+
+
+def test_a_number_may_be_either_of_its_bounds() -> None:
+    assert [number_wished({"PEOPLE": text}, "PEOPLE", 3, 1, 9) for text in ("1", "9", "")] == [1, 9, 3]
 
 
 def test_two_servers_on_one_port_are_refused(wishes: dict[str, str]) -> None:
@@ -56,7 +66,23 @@ def test_without_a_clock_it_is_now(wishes: dict[str, str]) -> None:
     assert clock_wished(wishes) is None
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2023-02-18T03:00:00", "2023-02-30T03:00:00Z"])
+@pytest.mark.parametrize("moment", [EARLIEST, LATEST])
+def test_a_clock_may_be_set_to_either_end_of_what_it_can_show(moment: datetime) -> None:
+    assert clock_wished({"CLOCK": moment.isoformat()}) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2023-02-18T03:00:00",
+        "2023-02-30T03:00:00Z",
+        "1999-12-31T23:59:59Z",
+        "2098-01-01T00:00:01Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
 def test_a_clock_that_names_no_moment_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="must look like"):
         clock_wished({"CLOCK": text})

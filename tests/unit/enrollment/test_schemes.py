@@ -1,10 +1,13 @@
 """Schemes are data, and checked when they are read."""
 
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from services.enrollment.schemes import FOLDER, load_scheme, load_schemes
+from services.enrollment.schemes import BOUNDS, FOLDER, load_scheme, load_schemes
 
 NORMAL = (FOLDER / "normal-2023.toml").read_text("utf-8")
 
@@ -35,6 +38,40 @@ def test_a_file_that_is_no_scheme_is_refused(tmp_path: Path, old: str, new: str)
     (tmp_path / "normal-2023.toml").write_text(NORMAL.replace(old, new, 1))
     with pytest.raises(ValueError):
         load_schemes(tmp_path)
+
+
+def numbers(part: Mapping[str, object]) -> Iterator[str]:
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            yield from numbers(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield name
+
+
+def test_every_number_of_a_scheme_has_bounds() -> None:
+    assert set(numbers(asdict(load_schemes()["normal-2023"]))) == BOUNDS.keys()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(tmp_path: Path, name: str) -> None:
+    file, bounds = tmp_path / "normal-2023.toml", BOUNDS[name]
+    other_kind = NORMAL.replace('kind = "normal"', 'kind = "semi-bansos"')
+    for value in (bounds[0], bounds[-1], bounds[0] - 1, bounds[-1] + 1, 10**30):
+        file.write_text(re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", other_kind, count=1))
+        if value in bounds:
+            load_scheme(file)
+        else:
+            with pytest.raises(ValueError):
+                load_scheme(file)
+
+
+@pytest.mark.parametrize("line", ['scheme = "normal 2023"', 'offline_regions = ["32", "Bandung"]', 'scheme = ""'])
+def test_a_text_has_its_form(tmp_path: Path, line: str) -> None:
+    name = line.partition(" ")[0]
+    file = tmp_path / "normal-2023.toml"
+    file.write_text(re.sub(rf"(?m)^(# )?{name}[ :].*$", line, NORMAL, count=1))
+    with pytest.raises(ValueError, match=f"{name} must match"):
+        load_scheme(file)
 
 
 def test_the_normal_scheme_gives_more_to_training_than_as_cash(tmp_path: Path) -> None:

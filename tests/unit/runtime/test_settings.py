@@ -6,18 +6,17 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.desk import complaints
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings, complaints
 
 
 class ToySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="TOY_")
 
-    answer_within_seconds: int = Field(default=900, ge=1)
+    answer_within_seconds: int = Field(default=900, ge=1, le=3600)
 
 
 def complaints_of(error: ValidationError) -> list[str]:
-    return complaints(error, "TOY_")
+    return complaints(error, ToySettings)
 
 
 def test_nothing_needs_to_be_said() -> None:
@@ -42,26 +41,6 @@ def test_an_unknown_name_is_refused_and_the_one_meant_is_named(monkeypatch: pyte
     assert complaints_of(refused.value) == [
         "TOY_ANSWER_WITHIN_SECOND is not a setting of toy; did you mean TOY_ANSWER_WITHIN_SECONDS?"
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TOY_HTTP_PORT", "70000"),
-        ("TOY_BATCH_RECORDS", "many"),
-        ("TOY_SWEEP_EVERY_SECONDS", "0"),
-        ("TOY_REPLICA", "toy 1"),
-    ],
-)
-def test_a_bad_value_is_named_by_its_setting_and_never_shown(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError) as refused:
-        ToySettings()
-    (sentence,) = complaints_of(refused.value)
-    assert sentence.startswith(f"{name}: ")
-    assert f"'{value}'" not in str(refused.value)
 
 
 def test_the_way_into_the_database_is_never_printed() -> None:
