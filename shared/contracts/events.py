@@ -30,13 +30,17 @@ class EventType(Generic[T]):
         object.__setattr__(self, "_serializer", model.__pydantic_serializer__)
 
     def parse(self, data: bytes) -> T:
-        """Raises Parked: invalid_field with the JSON Pointer of the first field that is wrong, or invalid_json."""
+        """Raises Parked: invalid_field with the JSON Pointer of the first field that is wrong, or invalid_json.
+
+        An unknown field points to its holder: its name is the sender's choice, and may be anything.
+        """
         try:
             return cast("T", self._validator.validate_json(data))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             if first["type"] != "json_invalid":
-                raise Parked(ParkReason.INVALID_FIELD, pointer(first["loc"])) from None
+                location = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+                raise Parked(ParkReason.INVALID_FIELD, pointer(location)) from None
         shortened = shorten_numbers(data)
         if shortened == data:
             raise Parked(ParkReason.INVALID_JSON)
@@ -79,7 +83,5 @@ def _fields_with_models(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def pointer(location: "tuple[Any, ...]") -> str:
-    """A JSON Pointer (RFC 6901), short enough for a header, without what a terminal or Postgres would choke on."""
-    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    text = "".join(f"/{part}" for part in parts)[:140]
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    """A JSON Pointer (RFC 6901) of names that a schema has and places in a list; the root is `/`."""
+    return "".join(f"/{part}" for part in location) or "/"

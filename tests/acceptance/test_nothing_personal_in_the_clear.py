@@ -61,8 +61,8 @@ def _plant(outside: Outsider) -> None:
     kind = "salur.registration.participant_admitted.v1"
     outside.send("enrollment.requests", "/registration", kind, PERSON, admission)
     outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, linked)
-    # A producer that does it wrong: the secret stands open in a field and in a key. It is parked, sealed.
-    wrong = {**linked, "number": NUMBER}
+    # A producer that does it wrong: secrets stand open in a field and as the name of one. It is parked, sealed.
+    wrong = {**linked, "number": NUMBER, NIK: "x"}
     outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, wrong)
     outside.await_event(
         "enrollment.events",

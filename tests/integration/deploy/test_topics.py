@@ -3,6 +3,9 @@
 import uuid
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource as AlteredResource
+from aiokafka.admin.config_resource import ConfigResourceType
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 
@@ -22,20 +25,30 @@ def settings_of(kafka: KafkaServer, name: str) -> dict[str, str]:
     return {setting: str(entry.value) for setting, entry in answer.result(timeout=30).items()}
 
 
+async def alter(kafka: KafkaServer, name: str, settings: dict[str, str]) -> None:
+    """As an operator would; what is not listed is reset."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.alter_configs([AlteredResource(ConfigResourceType.TOPIC, name, settings)])
+    finally:
+        await admin.close()
+
+
 def partitions_of(kafka: KafkaServer, name: str) -> int:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     return len(admin.list_topics(name, timeout=30).topics[name].partitions)
 
 
-@pytest.mark.parametrize(("internal", "kibibytes"), [(False, 512), (True, 2048)])
+@pytest.mark.parametrize(("internal", "largest"), [(False, 1_048_588), (True, 2_097_152)])
 async def test_a_topic_has_the_brokers_clock_its_partitions_and_room_for_its_records(
-    kafka: KafkaServer, name: str, internal: bool, kibibytes: int
+    kafka: KafkaServer, name: str, internal: bool, largest: int
 ) -> None:
     await create_topics(kafka.bootstrap, [Topic(name, 12, internal)])
 
     settings = settings_of(kafka, name)
     assert settings["message.timestamp.type"] == "LogAppendTime"
-    assert settings["max.message.bytes"] == str(kibibytes * 1024)
+    assert settings["max.message.bytes"] == str(largest)
     assert partitions_of(kafka, name) == 12
 
 
@@ -43,6 +56,23 @@ async def test_a_topic_that_is_there_stays_as_it_is(kafka: KafkaServer, name: st
     await create_topics(kafka.bootstrap, [Topic(name, 3, False)])
     await create_topics(kafka.bootstrap, [Topic(name, 3, False)])
     assert partitions_of(kafka, name) == 3
+
+
+async def test_topic_that_takes_less_is_raised_and_keeps_what_else_was_set(kafka: KafkaServer, name: str) -> None:
+    topic = Topic(name, 3, False)
+    await create_topics(kafka.bootstrap, [topic])
+    await alter(kafka, name, {"max.message.bytes": str(512 * 1024), "retention.ms": "86400000"})
+    await create_topics(kafka.bootstrap, [topic])
+    settings = settings_of(kafka, name)
+    assert (settings["max.message.bytes"], settings["retention.ms"]) == ("1048588", "86400000")
+
+
+async def test_topic_that_takes_more_is_left_alone(kafka: KafkaServer, name: str) -> None:
+    topic = Topic(name, 3, False)
+    await create_topics(kafka.bootstrap, [topic])
+    await alter(kafka, name, {"max.message.bytes": "5000000"})
+    await create_topics(kafka.bootstrap, [topic])
+    assert settings_of(kafka, name)["max.message.bytes"] == "5000000"
 
 
 async def test_another_number_of_partitions_is_refused_since_lanes_are_for_life(kafka: KafkaServer, name: str) -> None:

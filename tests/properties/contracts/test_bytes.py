@@ -35,6 +35,7 @@ STRUCTURED = {
     "data": PURCHASE.data,
     "data_base64": "e30=",
 }
+PLANTED = "3273015204960001 0812"
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
 
 
@@ -134,6 +135,28 @@ def test_an_event_with_a_field_of_any_kind_is_an_event_or_parked(data: st.DataOb
     value = json.dumps(fields).encode()
     with suppress(Parked):
         PURCHASE.type.parse(value)
+
+
+@pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
+@given(st.data())
+def test_detail_of_a_refusal_holds_no_text_of_the_sender(event: EventType[Any], data: st.DataObject) -> None:
+    """A name or a text that is put anywhere into an event never comes out again."""
+    written = json.loads(sample(event))
+    holder = written
+    while inner := [v for v in (holder.values() if isinstance(holder, dict) else holder) if isinstance(v, dict | list)]:
+        if not data.draw(st.booleans()):
+            break
+        holder = data.draw(st.sampled_from(inner))
+    if isinstance(holder, list):
+        holder.append({PLANTED: PLANTED})
+    elif data.draw(st.booleans()):
+        holder[PLANTED] = data.draw(st.sampled_from([None, 1, PLANTED, {}, []]))
+    else:
+        holder[data.draw(st.sampled_from(sorted(holder)))] = data.draw(st.sampled_from([[PLANTED], {PLANTED: 1}]))
+    with pytest.raises(Parked) as refused:
+        event.parse_foreign(json.dumps(written).encode())
+    assert PLANTED not in refused.value.detail
+    assert re.fullmatch(r"/|(/[a-z_0-9]+)+", refused.value.detail)
 
 
 @THOROUGH

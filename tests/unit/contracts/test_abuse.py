@@ -83,9 +83,14 @@ def test_bytes_that_are_no_event_are_parked_under_their_code(value: bytes, code:
 
 
 FIELDS: Mapping[str, tuple[bytes, str]] = {
-    "A5 an unknown field": (PURCHASE.value[:-1] + b',"tip":1}', "/tip"),
-    "A5 an unknown field, deep inside": (amount('1,"tip":2'), "/price/tip"),
-    "A5 an unknown name that hurts": (PURCHASE.value[:-1] + b',"a/\\u0000~":1}', "/a~1?~0"),
+    "A5 an unknown field": (PURCHASE.value[:-1] + b',"tip":1}', "/"),
+    "A5 an unknown field, deep inside": (amount('1,"tip":2'), "/price"),
+    "A5 an unknown field of a list": (
+        PURCHASE.value.replace(b'"sequence":2', b'"3273015204960001":1,"sequence":2'),
+        "/sessions/1",
+    ),
+    "A5 an unknown name that hurts": (PURCHASE.value[:-1] + b',"a/\\u0000~":1}', "/"),
+    "A5 a NIK for a name": (PURCHASE.value[:-1] + b',"3273015204960001":1}', "/"),
     "a field left out": (PURCHASE.value.replace(b'"hours":18,', b""), "/hours"),
     **{
         f"A6-A10 amount {text[:20]}, {len(text)}": (amount(text), "/price/value")

