@@ -2,7 +2,7 @@
 
 from asyncpg import Connection
 
-from services.completion.domain.completion import Incomplete, decide_completion
+from services.completion.domain.completion import Completion, Incomplete, decide_completion
 from services.completion.domain.enrollment import Enrollment, State
 from services.completion.domain.evidence import Evidence
 from services.completion.store import load_enrollments_of_participant, load_evidence, load_tally
@@ -11,7 +11,10 @@ from shared.runtime.parts import Gauge
 
 
 async def trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
-    """Each enrollment of a participant with its evidence and what is missing; None if there is none."""
+    """Return each enrollment of a participant with its evidence and what is missing; None if there is none.
+
+    `rests_on` is the evidence of a completion, whole and in the order over which its digest was made.
+    """
     enrollments = await load_enrollments_of_participant(connection, participant_id)
     if not enrollments:
         return None
@@ -39,6 +42,7 @@ def _described(enrollment: Enrollment, evidence: list[Evidence]) -> dict[str, ob
         "missing": list(outcome.missing) if isinstance(outcome, Incomplete) else [],
         "completed_at": enrollment.completed_at and write_time(enrollment.completed_at),
         "digest": enrollment.digest and enrollment.digest.hex(),
+        "rests_on": [_fact(fact) for fact in outcome.evidence] if isinstance(outcome, Completion) else [],
         "evidence": [_fact(fact) for fact in sorted(evidence, key=lambda fact: fact.happened_at)],
     }
 

@@ -8,6 +8,8 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import Code, Internal, ParticipantId, RedeemCode, Time
 from shared.contracts.topics import COMPLETION_EVENTS
 
+NAMED_AT_MOST = 64
+
 
 class EvidenceNamed(Internal):
     """One fact a completion rests on: its type, where it came from, when it happened and when it was seen."""
@@ -20,7 +22,11 @@ class EvidenceNamed(Internal):
 
 
 class CompletionConfirmed(Internal):
-    """`completed_at` is the time of the evidence that completed it; `digest` is SHA-256 over the evidence, hex."""
+    """`completed_at` is the time of the evidence that completed it; `digest` is SHA-256 over all of it, hex.
+
+    `evidence` names the first 64 pieces, `evidence_count` says how many there are, and completion answers all of them
+    over HTTP. What was said before the bound was made names all and has no count.
+    """
 
     participant_id: ParticipantId
     redeem_code: RedeemCode
@@ -29,6 +35,7 @@ class CompletionConfirmed(Internal):
     digest: str
     scheme: Code
     scheme_version: int
+    evidence_count: int | None = None
 
 
 class CompletionRejected(Internal):

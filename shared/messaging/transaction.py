@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from asyncpg import Connection, UniqueViolationError
 
+from shared.contracts.envelope import LARGEST_BYTES
 from shared.contracts.events import EventType
 from shared.contracts.reasons import ParkReason
 from shared.contracts.sealed import KeyRing
@@ -20,6 +21,10 @@ T = TypeVar("T")
 
 GENESIS = bytes(32)
 CLAIM = ("kind", "key", "owner")
+
+
+class EventTooLarge(Exception):
+    """An event exceeds what its readers accept: the code does not bound it as its contract says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,9 @@ class Transaction:
         self.say(topic or event.topic, lane, Said(event.name, key, event.dump(data), headers))
 
     def say(self, topic: str, lane: int, said: Said) -> None:
+        """Say an event; raise EventTooLarge when its readers would refuse it, which stops the lane."""
+        if len(said.data) > LARGEST_BYTES:
+            raise EventTooLarge(f"{said.type} of {said.key} has {len(said.data)} bytes")
         self.announced.setdefault((topic, lane), []).append(said)
 
     def park(self, message: Message[Any], reason: ParkReason, detail: str = "") -> None:

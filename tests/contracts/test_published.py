@@ -34,7 +34,10 @@ def test_every_type_has_a_sample() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_is_understood_and_nothing_of_it_is_lost(sample: Path) -> None:
     event = type_of(sample)
-    assert json.loads(event.dump(event.parse(sample.read_bytes()))) == json.loads(sample.read_bytes())
+    written = json.loads(sample.read_bytes())
+    dumped = json.loads(event.dump(event.parse(sample.read_bytes())))
+    # What a later version has added is null.
+    assert {name: value for name, value in dumped.items() if name in written or value is not None} == written
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)

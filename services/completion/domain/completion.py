@@ -69,12 +69,12 @@ def decide_completion(rule: Rule, evidence: Iterable[Evidence]) -> Completion | 
 
 
 def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
-    """SHA-256 over `canonical_form`: whoever holds the event can compute it again."""
+    """SHA-256 over `canonical_form`: whoever holds the event and all evidence can compute it again."""
     return hashlib.sha256(canonical_form(enrollment, completion).encode()).digest()
 
 
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
-    """The data of `completion_confirmed` but for the digest: JSON with sorted keys, no spaces, times in UTC."""
+    """Return what `completion_confirmed` says, all evidence named: JSON with sorted keys, no spaces, times in UTC."""
     terms = enrollment.confirmed_terms
     said = {
         "participant_id": enrollment.participant_id,

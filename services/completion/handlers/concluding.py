@@ -10,6 +10,7 @@ from services.completion.store import Decision, add_to_tally, decide_enrollments
 from shared.contracts.completion import (
     COMPLETION_CONFIRMED,
     COMPLETION_REJECTED,
+    NAMED_AT_MOST,
     CompletionConfirmed,
     CompletionRejected,
     EvidenceNamed,
@@ -44,7 +45,7 @@ async def conclude(tx: Transaction, conclusions: Sequence[Conclusion]) -> None:
 
 
 def confirmed(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
-    """The word that names the evidence, the rule's version, and the time each fact was seen."""
+    """Return the event that names the first pieces of evidence, how many there are, and the digest of all."""
     terms = enrollment.confirmed_terms
     return CompletionConfirmed(
         participant_id=enrollment.participant_id,
@@ -54,11 +55,12 @@ def confirmed(enrollment: Enrollment, completion: Completion) -> CompletionConfi
             EvidenceNamed(
                 type=fact.kind, source=fact.source, id=fact.id, happened_at=fact.happened_at, seen_at=fact.seen_at
             )
-            for fact in completion.evidence
+            for fact in completion.evidence[:NAMED_AT_MOST]
         ),
         digest=digest_of(enrollment, completion).hex(),
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
+        evidence_count=len(completion.evidence),
     )
 
 

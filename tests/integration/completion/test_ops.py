@@ -1,11 +1,17 @@
 """What operators see, and what the checks find when somebody has tampered with the rows."""
 
+import hashlib
+import json
+from typing import Any, cast
+
 import pytest
 
 from services.completion.ops import gauges, trail
+from shared.contracts.enrollment import Session
+from shared.contracts.fields import write_time
 from shared.runtime.parts import Gauge
-from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, rejected
-from tests.unit.completion.facts import CODE, DAY, PARTICIPANT
+from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, examined, graded, rejected
+from tests.unit.completion.facts import CODE, DAY, HOUR, PARTICIPANT, SEEN
 
 REOPENED = "update enrollment set state = 'open', decided_at = null, completed_at = null, digest = null"
 
@@ -25,6 +31,7 @@ async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> 
                 "missing": ["session_attended/1", "post_test_taken", "work_graded"],
                 "completed_at": None,
                 "digest": None,
+                "rests_on": [],
                 "evidence": [
                     {
                         "type": "session_attended",
@@ -37,6 +44,26 @@ async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> 
             }
         ]
     }
+
+
+async def test_the_trail_answers_all_evidence_of_a_completion_that_names_its_first(bench: Bench) -> None:
+    sessions = tuple(Session(sequence=n, proof="face", starts_at=SEEN, ends_at=SEEN + HOUR) for n in range(1, 81))
+    await bench.receive(confirmed(sessions=sessions, whole_span=True, purchased_at=SEEN))
+    bench.now += DAY
+    happened = write_time(SEEN + HOUR / 2)
+    for sent in [*(attended(n) for n in range(1, 81)), examined(), graded()]:
+        time = next(name for name in sent.data if name.endswith("_at"))
+        await bench.receive(sent.with_data(**{time: happened}))
+    ((word, said),) = bench.said
+    found = await trail(bench.connection, PARTICIPANT)
+    assert found is not None
+    (enrollment,) = cast("list[dict[str, Any]]", found["enrollments"])
+    assert (word, len(said["evidence"]), said["evidence_count"]) == ("completion_confirmed", 64, 82)
+    assert enrollment["rests_on"][:64] == said["evidence"]
+    canonical = {**said, "evidence": enrollment["rests_on"]}
+    canonical = {name: canonical[name] for name in canonical if name not in ("digest", "evidence_count")}
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == said["digest"] == enrollment["digest"]
 
 
 async def test_the_trail_shows_a_rejected_enrollment_too(bench: Bench) -> None:

@@ -75,8 +75,11 @@ def test_what_is_written_is_read_again(event: EventType[Any], data: st.DataObjec
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 @given(st.data())
-def test_no_field_of_an_event_may_be_left_out(sample: Any, data: st.DataObject) -> None:
+def test_no_field_of_an_event_may_be_left_out_but_one_that_its_first_version_lacked(
+    sample: Any, data: st.DataObject
+) -> None:
     event, said = type_of(sample), json.loads(sample.read_text())
-    del said[data.draw(st.sampled_from(sorted(said)))]
+    needed = [name for name, field in event.model.model_fields.items() if field.is_required()]
+    del said[data.draw(st.sampled_from(sorted(needed)))]
     with pytest.raises(Parked):
         event.parse(json.dumps(said).encode())
