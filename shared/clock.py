@@ -36,15 +36,18 @@ class Clock:
         Raises BadOffset where the file says nothing at the start: real time in its place would be a leap.
         """
         named = os.environ.get(VARIABLE)
-        if not named:
-            return cls()
-        offset = _offset_in(Path(named))
+        return cls.of(Path(named)) if named else cls()
+
+    @classmethod
+    def of(cls, offset_file: Path) -> "Clock":
+        """Return the clock that a file moves; raises BadOffset where it says nothing."""
+        offset = _offset_in(offset_file)
         if offset is None:
             raise BadOffset(
                 f"{VARIABLE} must name a file with whole seconds that move the clock no farther than from "
                 f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
             )
-        return cls(Path(named), offset)
+        return cls(offset_file, offset)
 
     def now(self) -> datetime:
         """The time in UTC."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.paths import VAR
-from deploy.local.running import forget, still_running
+from deploy.local.running import end, forget, still_running
 
 KEPT_FOLDERS = ("kafka", "keys", "ledgers", "log", "postgres", "run")
 KEPT_FILES = ("clock-offset", "salur.env")
@@ -16,7 +16,7 @@ KEPT_FILES = ("clock-offset", "salur.env")
 def down(folder: Path) -> None:
     """Stop the noted processes one after another, readers first."""
     for process in still_running(folder / "run"):
-        went = process.stop()
+        went = end(process)
         print(f"  {process.name} stopped" if went else f"  {process.name} had to be killed", flush=True)
     forget(folder / "run")
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,9 +110,9 @@ class Installation:
         path.touch(mode=0o600)
         path.write_text("".join(lines))
 
-    def set_clock(self, now: datetime | None) -> None:
-        """Let the programme's clock show `now` and run on from there; None = real time."""
-        self.move_clock(int((now - datetime.now(UTC)).total_seconds()) if now else 0)
+    def set_clock(self, now: datetime) -> None:
+        """Let the programme's clock show `now` and run on from there."""
+        self.move_clock(int((now - datetime.now(UTC)).total_seconds()))
 
     def move_clock(self, offset_seconds: int) -> None:
         """Set what is added to real time, in whole seconds; everything that runs follows within a second."""
@@ -120,6 +120,15 @@ class Installation:
         making.parent.mkdir(parents=True, exist_ok=True)
         making.write_text(f"{offset_seconds}\n")
         making.replace(self.clock_file)
+
+    def recall(self, running: Iterable[Process]) -> None:
+        """Take over processes that an earlier command left running; they are not started again."""
+        found = {process.name: process for process in running}
+        self.kafka.process = found.get("kafka")
+        self.postgres.process = found.get("postgres")
+        self.partners = found.get("partners")
+        for service in self.services.values():
+            service.process = found.get(service.replica)
 
     def start(self) -> None:
         """Everything but the partner simulator, in order; what a failed start left running is ended."""
@@ -134,7 +143,7 @@ class Installation:
     def start_infrastructure(self) -> None:
         """Kafka and PostgreSQL, side by side."""
         self._progress(f"Kafka on port {self.kafka.port}, PostgreSQL on port {self.postgres.port}")
-        _together(self.kafka.start, self.postgres.start)
+        _together(*(server.start for server in (self.kafka, self.postgres) if not _runs(server)))
 
     def prepare(self) -> None:
         """Keys, clock, topics, database, roles and schemas; what is there already stays."""
@@ -147,10 +156,11 @@ class Installation:
 
     def start_services(self) -> None:
         """The three services, side by side; returns when all are ready."""
-        for service in self.services.values():
+        missing = [service for service in self.services.values() if not _runs(service)]
+        for service in missing:
             self._progress(f"{service.name} on port {service.port}")
             service.launch()
-        _together(*(service.wait_ready for service in self.services.values()))
+        _together(*(service.wait_ready for service in missing))
 
     def start_partners(self, seconds: float = 60.0) -> None:
         """The simulator of all payment partners; it makes the file `SALUR_READY_FILE` when it listens."""
@@ -214,8 +224,12 @@ class Installation:
         }
 
 
+def _runs(server: Service | Kafka | Postgres) -> bool:
+    return server.process is not None and server.process.alive
+
+
 def _together(*actions: Callable[[], object]) -> None:
     """Run actions side by side, wait for all of them, and raise the first failure."""
-    with ThreadPoolExecutor(max_workers=len(actions)) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, len(actions))) as pool:
         for running in [pool.submit(action) for action in actions]:
             running.result()

@@ -1,22 +1,27 @@
-"""`make up`: a local installation, left running.
+"""`make up`: a local installation, left running. What runs already stays, what is missing is started.
 
-`CLOCK=2023-02-18T03:00:00Z` sets its clock, `PARTNERS=none` leaves the partner simulator out.
+`CLOCK=2023-02-18T03:00:00Z` sets its clock, which else goes on where the data left it; `LEAP=1` lets it pass open
+deadlines. `PARTNERS=none` leaves the partner simulator out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 from deploy.local.installation import Installation, Ports
+from deploy.local.leap import Leap, refuse_leap, time_shown
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
-from deploy.local.processes import DidNotStart
-from deploy.local.running import ORDER, forget, still_running, write_down
+from deploy.local.processes import DidNotStart, Process
+from deploy.local.running import ORDER, end, forget, ports_of, save, still_running
 from deploy.local.wishes import Refused, clock_wished, number_wished
 
 # Each port: the setting that moves it, and where it is unless moved.
@@ -34,61 +39,107 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
-    except (Refused, DidNotStart) as refusal:
+    except (Refused, DidNotStart, Leap) as refusal:
         sys.exit(f"make up: {refusal}")
     except KeyboardInterrupt:
         sys.exit("make up: interrupted; what had started was stopped")
 
 
 def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
-    """Start an installation in `folder` and leave it running; raises Refused before anything is started."""
-    _refuse_if_running(folder / "run")
-    ports = ports_wished(wishes)
-    clock = clock_wished(wishes)
-    partners = wishes.get("PARTNERS") or "simulated"
-    if partners not in ("simulated", "none"):
-        raise Refused("PARTNERS must be 'none' or left out")
-    began = time.monotonic()
+    """Start what is missing of an installation in `folder`, and leave it running.
+
+    Raises Refused before anything is started; Leap or DidNotStart when what was started has been stopped again.
+    """
+    running = still_running(folder / "run")
+    names = {process.name for process in running}
+    ports = ports_wished(wishes, _known_ports(folder / "run", running), names)
+    clock, missing = clock_wished(wishes), _missing(wishes, names)
+    if clock is not None and names - {"kafka", "postgres"}:
+        raise Refused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
-    installation.set_clock(clock)
+    installation.recall(running)
+    if not missing:
+        print(f"Salur is up already. Addresses: {folder / 'salur.env'}")
+        return installation
+    began = time.monotonic()
     try:
-        installation.start()
-        if partners == "simulated":
+        _start(installation, clock, leap=wishes.get("LEAP") == "1")
+        if "partners" in missing:
             installation.start_partners()
-        write_down(installation.processes(), folder / "run")
+        save(installation.processes(), asdict(ports), folder / "run")
     except BaseException:
-        installation.stop()
+        for process in installation.processes():
+            if process.name in missing:
+                end(process)
         raise
     installation.write_environment(folder / "salur.env")
     print(f"Salur is up after {time.monotonic() - began:.0f} s. Addresses: {folder / 'salur.env'}")
     return installation
 
 
-def ports_wished(wishes: Mapping[str, str]) -> Ports:
-    """The ports as set or by default; raises Refused if one is taken or is no port."""
-    chosen = {name: _port(name, wishes) for name in PORT_SETTINGS}
+def _missing(wishes: Mapping[str, str], running: Collection[str]) -> list[str]:
+    partners = wishes.get("PARTNERS") or "simulated"
+    if partners not in ("simulated", "none"):
+        raise Refused("PARTNERS must be 'none' or left out")
+    wanted = [name for name in ORDER if name != "partners" or partners == "simulated"]
+    return [name for name in wanted if name not in running]
+
+
+def _start(installation: Installation, clock: datetime | None, *, leap: bool) -> None:
+    before = _time_before(installation, clock, leap=leap)
+    installation.start_infrastructure()
+    installation.prepare()
+    if clock is not None:
+        if before is not None:
+            asyncio.run(refuse_leap(installation.postgres_url, before, clock))
+        installation.set_clock(clock)
+    installation.start_services()
+
+
+def _time_before(installation: Installation, clock: datetime | None, *, leap: bool) -> datetime | None:
+    """Return what the clock of existing data shows; None with new data, and where a leap was asked for."""
+    has_data = (installation.postgres.folder / "data" / "PG_VERSION").exists()
+    if not has_data or (clock is not None and leap):
+        return None
+    return time_shown(installation.clock_file)
+
+
+def ports_wished(
+    wishes: Mapping[str, str], known: Mapping[str, int] | None = None, running: Collection[str] = ()
+) -> Ports:
+    """Return the ports as set, as they were saved (`known`), or by default.
+
+    Raises Refused if one is no port, is taken, or is not the one at which a process in `running` listens.
+    """
+    known = known or {}
+    chosen = {name: _port(name, wishes, known.get(name), is_up=_process_of(name) in running) for name in PORT_SETTINGS}
     if len(set(chosen.values())) < len(chosen):
         raise Refused(f"two of the ports are the same: {chosen}")
     return Ports(**chosen)
 
 
-def _port(name: str, wishes: Mapping[str, str]) -> int:
+def _port(name: str, wishes: Mapping[str, str], known: int | None, *, is_up: bool) -> int:
     setting, default = PORT_SETTINGS[name]
-    port = number_wished(wishes, setting, default, 1, 65535)
-    if is_taken(port):
+    port = number_wished(wishes, setting, known or default, 1, 65535)
+    if is_up and port != known:
+        raise Refused(f"{name} is up on port {known}; run make down, then make up with {setting}={port}")
+    if not is_up and is_taken(port):
         raise Refused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
     return port
 
 
-def _refuse_if_running(run: Path) -> None:
-    alive = [process.name for process in still_running(run)]
-    if not alive:
+def _process_of(name: str) -> str:
+    return name if name in ORDER else f"{name}-1"
+
+
+def _known_ports(run: Path, running: Collection[Process]) -> Mapping[str, int] | None:
+    if not running:
         forget(run)
-        return
-    gone = [name for name in ORDER if name not in alive and (run / f"{name}.json").exists()]
-    if gone:
-        raise Refused(f"only partly up ({', '.join(gone)} ended); run make down, then make up")
-    raise Refused("already up; make down stops it")
+        return None
+    known = ports_of(run)
+    if known is None:
+        raise Refused("what is up was started by an earlier version; run make down, then make up")
+    return known
 
 
 if __name__ == "__main__":

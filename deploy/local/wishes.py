@@ -22,7 +22,7 @@ def number_wished(wishes: Mapping[str, str], name: str, default: int, least: int
 
 
 def clock_wished(wishes: Mapping[str, str]) -> datetime | None:
-    """Return the time that CLOCK asks for; None = real time. Raises Refused for what the clock cannot show."""
+    """Return the time that CLOCK asks for, None for none. Raises Refused for what the clock cannot show."""
     text = wishes.get("CLOCK")
     if not text:
         return None

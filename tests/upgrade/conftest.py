@@ -1,4 +1,4 @@
-"""The kept installation, upgraded once for all tests of the module."""
+"""The kept installation, upgraded by `make up` once for all tests of the module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.installation import Installation
+from deploy.local.down import down
+from deploy.local.leap import Leap
+from deploy.local.ports import free_port
+from deploy.local.up import PORT_SETTINGS, up
 from tests.acceptance.outsider import Outsider
 from tests.upgrade.kept import lay_out
 from tests.upgrade.upgraded import QUICK, Upgraded
@@ -20,9 +23,16 @@ def upgraded() -> Iterator[Upgraded]:
     folder = Path(tempfile.mkdtemp(prefix="salur-upgrade-"))
     try:
         kept = lay_out(folder)
-        with Installation(folder, settings={**kept.settings, **QUICK}) as installation:
+        wishes = {setting: str(free_port()) for setting, _ in PORT_SETTINGS.values()} | {"PARTNERS": "none"}
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {**kept.settings, **QUICK}.items():
+                environment.setenv(name, value)
+            with pytest.raises(Leap, match="2 waiting records of enrollment"):
+                up(folder, wishes | {"CLOCK": "2024-01-01T00:00:00Z"})
+            installation = up(folder, wishes)
             outside = Outsider(installation.kafka.bootstrap, installation.keys)
             yield Upgraded(installation, outside, kept)
             outside.close()
     finally:
+        down(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from deploy.local.up import PORT_SETTINGS, up
 from deploy.local.wishes import Refused
 from shared.contracts.topics import TOPICS
 
+# At SIGTERM it would wait for sessions that nobody ends, until it is killed.
+PATIENCE_OF_POSTGRES_SECONDS = 30
 CLOCK = datetime(2023, 2, 18, 3, tzinfo=UTC)
 LINE = re.compile(r"^export ([A-Z_]+)='?([^']*)'?$")
 
@@ -83,11 +86,21 @@ def test_the_clock_shows_the_time_that_was_asked_for(addresses: dict[str, str]) 
     assert timedelta(0) <= now - CLOCK < timedelta(minutes=5)
 
 
-def test_a_second_up_changes_nothing_and_says_so(installation: Installation, wishes: dict[str, str]) -> None:
-    before = [process.pid for process in still_running(installation.folder / "run")]
-    with pytest.raises(Refused, match="already up"):
+def test_second_up_changes_nothing(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    before = _running(installation)
+    up(installation.folder, {"PARTNERS": "none"})
+    assert "up already" in capsys.readouterr().out
+    assert _running(installation) == before
+
+
+def test_clock_of_what_is_up_is_not_moved(installation: Installation, wishes: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="make down"):
         up(installation.folder, wishes)
-    assert [process.pid for process in still_running(installation.folder / "run")] == before
+
+
+def test_port_of_what_is_up_is_not_moved(installation: Installation) -> None:
+    with pytest.raises(Refused, match=r"payment is up on port \d+; run make down"):
+        up(installation.folder, {"PARTNERS": "none", "PAYMENT_HTTP_PORT": str(free_port())})
 
 
 def test_a_service_is_not_told_how_the_superuser_connects(installation: Installation) -> None:
@@ -98,11 +111,27 @@ def test_a_service_is_not_told_how_the_superuser_connects(installation: Installa
     assert installation.service_postgres_url("enrollment") not in environment
 
 
+def test_up_starts_what_is_missing_and_leaves_the_rest(installation: Installation) -> None:
+    before = _running(installation)
+    killed = installation.services["payment"]
+    killed.kill()
+
+    again = up(installation.folder, {"PARTNERS": "none"})
+
+    after = _running(installation)
+    assert after.pop("payment-1") != before.pop("payment-1")
+    assert after == before
+    assert again.services["payment"].port == killed.port
+    assert again.services["payment"].ready()
+
+
 def test_down_ends_everything_and_keeps_the_data_and_clean_throws_it_away(
     installation: Installation, wishes: dict[str, str]
 ) -> None:
     folder = installation.folder
+    began = time.monotonic()
     down(folder)
+    assert time.monotonic() - began < PATIENCE_OF_POSTGRES_SECONDS
 
     assert still_running(folder / "run") == []
     assert not any(process.alive for process in installation.processes())
@@ -112,6 +141,10 @@ def test_down_ends_everything_and_keeps_the_data_and_clean_throws_it_away(
     clean(folder)
     assert [path.name for path in folder.iterdir()] == ["demo"]
     assert not any(_listens(int(wishes[setting])) for setting, _ in PORT_SETTINGS.values())
+
+
+def _running(installation: Installation) -> dict[str, int]:
+    return {process.name: process.pid for process in still_running(installation.folder / "run")}
 
 
 def _listens(port: int) -> bool:
