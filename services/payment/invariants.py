@@ -92,10 +92,14 @@ INVARIANTS = (
     Invariant("I2", "no right is paid twice", _none("settled_twice", f"{_RIGHT} was settled more than once")),
     Invariant(
         "I2",
-        "one first incentive per participant",
-        _none("first_incentives_twice", "participant {participant_id} has more than one incentive_1"),
+        "an incentive is granted once",
+        _none("incentives_twice", "participant {participant_id} has more than one {benefit}"),
     ),
-    Invariant("I3", "no right is lost", _none("rights_without_disbursement", f"{_RIGHT} is due and not there")),
+    Invariant(
+        "I3",
+        "no right is lost",
+        _none("rights_without_disbursement", f"participant {{participant_id}}: {_RIGHT} is earned and not there"),
+    ),
     Invariant("I3", "no completion waits for its enrollment", _no_completion_waits_long),
     Invariant(
         "I4", "nothing is paid without a right", _none("disbursements_without_right", f"{_RIGHT} is not owed like this")

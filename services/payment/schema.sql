@@ -105,26 +105,29 @@ create table disbursement (
     wave              text                     not null,
     partner           text,
     reference         text,
+    cancelled_at      timestamp with time zone,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
     constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
     constraint disbursement_amount_check CHECK ((amount > 0)),
     constraint disbursement_attempt_check CHECK ((attempt >= 0)),
     constraint held_for_a_reason CHECK (((state = 'held'::state) = (reason IS NOT NULL))),
-    constraint only_held_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state))),
+    constraint only_held_or_cancelled_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state) OR (cancelled_at IS NOT NULL))),
     constraint retried_when_held CHECK (((retry_at IS NULL) OR (state = 'held'::state))),
-    constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL)))
+    constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL))),
+    constraint what_is_cancelled_goes_nowhere CHECK (((cancelled_at IS NULL) OR (state <> ALL (ARRAY['held'::state, 'instructed'::state, 'accepted'::state, 'settled'::state, 'failed'::state]))))
 );
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
-CREATE UNIQUE INDEX one_first_incentive_per_participant ON disbursement USING btree (participant_id) WHERE (benefit = 'incentive_1'::text);
-CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = ANY (ARRAY['settled'::state, 'failed'::state]))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE UNIQUE INDEX one_incentive_per_participant ON disbursement USING btree (participant_id) WHERE ((benefit = 'incentive_1'::text) AND ((attempt > 0) OR (cancelled_at IS NULL)));
+CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
 comment on column disbursement.retry_at is 'When the clock tries again what only wants time.';
 comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
 comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
+comment on column disbursement.cancelled_at is 'If no partner had been told by then, the participant''s next training may earn the benefit.';
 
 create table enrollment (
     redeem_code         text                     not null,
@@ -135,11 +138,9 @@ create table enrollment (
     benefits            json                     not null,
     completed_at        timestamp with time zone,
     completion_noted_at timestamp with time zone,
-    is_first            boolean                  not null default false,
     rated_at            timestamp with time zone,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
-    constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL))),
-    constraint only_a_completed_training_is_first CHECK (((completed_at IS NOT NULL) OR (NOT is_first)))
+    constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL)))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';

@@ -51,7 +51,7 @@ def _requirements(rule: ModeRule) -> enrollment.Requirements:
 
 @lru_cache(maxsize=10_000)
 def _benefits(price: int, incentive: int) -> tuple[enrollment.Benefit, ...]:
-    """All of the fee once the training is completed; cash for the first training, once it is rated."""
+    """All of the fee once the training is completed; cash with the first one that is completed and rated."""
     return (
         enrollment.Benefit(
             benefit="fee",

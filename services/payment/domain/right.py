@@ -1,6 +1,6 @@
 """Rights to money: what an enrollment promises, and when a promise falls due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Literal, NamedTuple
@@ -31,7 +31,10 @@ class Milestone(Word):
 
 
 class Entitlement(NamedTuple):
-    """One benefit that the scheme promises for an enrollment. `amount` in rupiah."""
+    """One benefit that the scheme promises for an enrollment. `amount` in rupiah.
+
+    `first_training_only`: the participant has it once, with the first training that reaches the milestone.
+    """
 
     benefit: str
     amount: int
@@ -41,10 +44,7 @@ class Entitlement(NamedTuple):
 
 
 class Enrollment(NamedTuple):
-    """One training of one participant, as far as money goes.
-
-    `is_first`: this was the participant's first training to be completed; decided once, when its completion is noted.
-    """
+    """One training of one participant, as far as money goes."""
 
     redeem_code: str
     participant_id: str
@@ -54,9 +54,22 @@ class Enrollment(NamedTuple):
     entitlements: Sequence[Entitlement]
     completed_at: datetime | None = None
     completion_noted_at: datetime | None = None
-    is_first: bool = False
     rated_at: datetime | None = None
 
+
+class Grant(NamedTuple):
+    """A disbursement to a participant, as far as others may follow it.
+
+    `stands` is False once it was cancelled before any partner was told to pay it: then the benefit may fall due with
+    another training.
+    """
+
+    redeem_code: str
+    benefit: str
+    stands: bool
+
+
+Right = tuple[Enrollment, Entitlement]
 
 Kind = Literal["fee", "incentive", "survey"]
 KINDS: Mapping[str, Kind] = {"fee": "fee", "incentive": "incentive", "survey": "survey"}
@@ -75,11 +88,11 @@ def component_of(benefit: str) -> Component:
     return Component.TRAINING if kind == "fee" else Component(kind)
 
 
-def complete(enrollment: Enrollment, at: datetime, *, noted_at: datetime, is_first: bool) -> Enrollment:
+def complete(enrollment: Enrollment, at: datetime, *, noted_at: datetime) -> Enrollment:
     """The enrollment with its completion noted; the first confirmation counts."""
     if enrollment.completed_at is not None:
         return enrollment
-    return enrollment._replace(completed_at=at, completion_noted_at=noted_at, is_first=is_first)
+    return enrollment._replace(completed_at=at, completion_noted_at=noted_at)
 
 
 def rate(enrollment: Enrollment, at: datetime) -> Enrollment:
@@ -87,20 +100,41 @@ def rate(enrollment: Enrollment, at: datetime) -> Enrollment:
     return enrollment if enrollment.rated_at is not None else enrollment._replace(rated_at=at)
 
 
-def rights_due(enrollment: Enrollment) -> list[Entitlement]:
-    """What is owed now."""
-    return [entitlement for entitlement in enrollment.entitlements if _is_due(entitlement, enrollment)]
+def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
+    """Return the benefits whose milestone was reached between two moments of the same enrollment."""
+    return [
+        entitlement
+        for entitlement in after.entitlements
+        if reached_at(after, entitlement) is not None and reached_at(before, entitlement) is None
+    ]
 
 
-def newly_due(before: Enrollment, after: Enrollment) -> list[Entitlement]:
-    """What has become owed between two moments of the same enrollment."""
-    return [entitlement for entitlement in rights_due(after) if not _is_due(entitlement, before)]
+def due_once(trainings: Iterable[Enrollment], grants: Collection[Grant]) -> list[Right]:
+    """Return what falls due of the benefits that a participant has once, each with the training that earns it.
+
+    `trainings` and `grants` are all of one participant. What was granted stands, whichever training comes to be known
+    later. Of several trainings the first to reach the milestone earns it, by the times of the events, then by the
+    redeem code. One whose own grant was cancelled earns nothing more.
+    """
+    standing = {grant.benefit for grant in grants if grant.stands}
+    granted = {(grant.redeem_code, grant.benefit) for grant in grants}
+    earned = [
+        (at, training.redeem_code, (training, entitlement))
+        for training in trainings
+        for entitlement in training.entitlements
+        if entitlement.first_training_only and (at := reached_at(training, entitlement)) is not None
+    ]
+    first: dict[str, Right] = {}
+    for _, redeem_code, right in sorted(earned, key=lambda one: one[:2]):
+        benefit = right[1].benefit
+        if benefit not in standing and (redeem_code, benefit) not in granted:
+            first.setdefault(benefit, right)
+    return list(first.values())
 
 
-def _is_due(entitlement: Entitlement, enrollment: Enrollment) -> bool:
-    """Nothing is owed before the completion is confirmed, whatever else has been reached."""
-    if enrollment.completed_at is None:
-        return False
-    if entitlement.first_training_only and not enrollment.is_first:
-        return False
-    return entitlement.milestone is Milestone.COMPLETED or enrollment.rated_at is not None
+def reached_at(enrollment: Enrollment, entitlement: Entitlement) -> datetime | None:
+    """Return when the milestone was reached; None before the completion is confirmed, whatever else has come."""
+    completed_at, rated_at = enrollment.completed_at, enrollment.rated_at
+    if completed_at is None or entitlement.milestone is Milestone.COMPLETED:
+        return completed_at
+    return None if rated_at is None else max(completed_at, rated_at)

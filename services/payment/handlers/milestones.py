@@ -1,11 +1,13 @@
 """What completion decided: trainings completed and rated. Here rights to money fall due."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 
-from services.payment.domain.disbursement import Disbursement, fall_due
-from services.payment.domain.right import complete, newly_due, rate
+from services.payment.domain.disbursement import fall_due
+from services.payment.domain.right import Enrollment, Right, complete, due_once, newly_earned, rate
 from services.payment.handlers import Context
 from services.payment.handlers.paying import pay
+from services.payment.store.disbursements import load_grants
 from services.payment.store.enrollments import load_enrollments, save_milestones
 from shared.contracts.completion import CompletionConfirmed, TrainingRated
 from shared.messaging.message import Message
@@ -15,14 +17,13 @@ from shared.messaging.transaction import Transaction
 async def note_milestones(
     context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
 ) -> None:
-    """What a completed training earns falls due, some of it once it is rated too.
+    """Note what was reached; what a training earns falls due, some of it with a participant's first training only.
 
-    Only the first training that a participant completes earns everything.
+    A batch counts as one moment: the order of its messages decides nothing.
     """
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
-    completed = {e.participant_id for e in before.values() if e.completed_at is not None}
-    due: list[Disbursement] = []
+    earned: list[Right] = []
     traces: dict[tuple[str, str], str | None] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
@@ -30,16 +31,29 @@ async def note_milestones(
             tx.wait(message, "enrollment", message.data.redeem_code)
             continue
         if isinstance(message.data, CompletionConfirmed):
-            is_first = known.participant_id not in completed
-            completed.add(known.participant_id)
-            reached = complete(known, message.data.completed_at, noted_at=tx.now, is_first=is_first)
+            reached = complete(known, message.data.completed_at, noted_at=tx.now)
         else:
             reached = rate(known, message.data.rated_at)
         if reached is not known:
             after[known.redeem_code] = reached
-            for entitlement in newly_due(known, reached):
-                due.append(fall_due(reached, entitlement, tx.now))
-                traces[due[-1].right] = message.trace
+            for entitlement in newly_earned(known, reached):
+                earned.append((reached, entitlement))
+                traces[reached.redeem_code, entitlement.benefit] = message.trace
     if changed := [enrollment for code, enrollment in after.items() if enrollment is not before[code]]:
         await save_milestones(tx.connection, changed)
-        await pay(context, tx, due, traces)
+        due = [right for right in earned if not right[1].first_training_only]
+        earners = {enrollment.participant_id for enrollment, entitlement in earned if entitlement.first_training_only}
+        due += await _due_once(tx, earners, after.values())
+        await pay(context, tx, [fall_due(*right, tx.now) for right in due], traces)
+
+
+async def _due_once(tx: Transaction, participants: Collection[str], enrollments: Iterable[Enrollment]) -> list[Right]:
+    """What falls due of the benefits that these participants have once; `enrollments` are all of theirs."""
+    trainings: defaultdict[str, list[Enrollment]] = defaultdict(list)
+    for enrollment in enrollments:
+        if enrollment.participant_id in participants:
+            trainings[enrollment.participant_id].append(enrollment)
+    # Whoever has but one training was granted nothing with another.
+    others = [one.redeem_code for of_one in trainings.values() if len(of_one) > 1 for one in of_one]
+    grants = await load_grants(tx.connection, others)
+    return [right for person, of_one in trainings.items() for right in due_once(of_one, grants.get(person, ()))]

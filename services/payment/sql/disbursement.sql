@@ -24,6 +24,11 @@ update disbursement d set ask_at = $3, changed_at = $4
 from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit)
 where d.redeem_code = asked.redeem_code and d.benefit = asked.benefit;
 
+-- name: load_grants
+-- What participants were granted with these trainings; cancelled before a partner was told, it stands in nobody's way.
+select participant_id, redeem_code, benefit, attempt > 0 or cancelled_at is null as stands
+from disbursement where redeem_code = any($1::text[]) and payee = 'participant';
+
 -- name: load_held_of_participants
 -- An account that was just linked may cure these. What waits for money keeps its turn.
 select d.*

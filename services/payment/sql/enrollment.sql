@@ -3,15 +3,14 @@
 select redeem_code from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_enrollments
--- All trainings of these participants, since only the first completed one earns some benefits.
-select redeem_code, participant_id, lane, wave, provider_id, benefits, completed_at, completion_noted_at, is_first, rated_at
+-- All trainings of these participants, since some benefits fall due with one of them only.
+select redeem_code, participant_id, lane, wave, provider_id, benefits, completed_at, completion_noted_at, rated_at
 from enrollment where participant_id = any($1::text[]);
 
 -- name: save_milestones
 -- What has been reached.
 update enrollment e
-set completed_at = new.completed_at, completion_noted_at = new.completion_noted_at,
-    is_first = new.is_first, rated_at = new.rated_at
-from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[])
-    as new (redeem_code, completed_at, completion_noted_at, is_first, rated_at)
+set completed_at = new.completed_at, completion_noted_at = new.completion_noted_at, rated_at = new.rated_at
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
+    as new (redeem_code, completed_at, completion_noted_at, rated_at)
 where e.redeem_code = new.redeem_code;

@@ -1,13 +1,18 @@
 -- name: rights_without_disbursement
--- I3: what has fallen due is a disbursement from the same moment on.
-select e.redeem_code, b.benefit
-from enrollment e
-cross join lateral (select p ->> 0 as benefit, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
-                    from json_array_elements(e.benefits) as p) as b
-where e.completed_at is not null
-  and (b.milestone = 'completed' or e.rated_at is not null)
-  and (e.is_first or not b.first_training_only)
-  and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = b.benefit);
+-- I3: what has been earned is a disbursement from the same moment on. What a participant has once may have fallen due with
+-- another training, and does so again if it was cancelled before a partner was told.
+with missing as (
+    select e.participant_id, e.redeem_code, p ->> 0 as benefit, (p ->> 4)::boolean as once
+    from enrollment e cross join lateral json_array_elements(e.benefits) as p
+    where e.completed_at is not null and (p ->> 3 = 'completed' or e.rated_at is not null)
+      and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 0))
+select participant_id, redeem_code, benefit from missing where not once
+union all
+select participant_id, min(redeem_code), benefit from missing m
+where once and not exists (
+    select from disbursement d
+    where d.participant_id = m.participant_id and d.benefit = m.benefit and (d.attempt > 0 or d.cancelled_at is null))
+group by participant_id, benefit;
 
 -- name: completions_that_wait
 -- I3: a completion whose enrollment does not come. Measured by the time of what was said last, whatever clock that was.
@@ -17,14 +22,14 @@ where kind = 'enrollment' and since < (select max(said_at) from page) - $1::inte
 -- name: disbursements_without_right
 -- I4: nothing is paid that was not promised, in another amount, or before its milestone.
 with promised as (
-    select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, e.is_first, p ->> 0 as benefit,
-           (p ->> 1)::bigint as amount, p ->> 3 as milestone, (p ->> 4)::boolean as first_training_only
+    select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, p ->> 0 as benefit,
+           (p ->> 1)::bigint as amount, p ->> 3 as milestone
     from enrollment e cross join lateral json_array_elements(e.benefits) as p)
 select d.redeem_code, d.benefit
 from disbursement d left join promised p using (redeem_code, benefit)
 where p.amount is null or p.amount <> d.amount or p.completed_at is null
    or (d.participant_id, d.provider_id) <> (p.participant_id, p.provider_id)
-   or (p.milestone = 'rated' and p.rated_at is null) or (p.first_training_only and not p.is_first);
+   or (p.milestone = 'rated' and p.rated_at is null);
 
 -- name: paid_before_completion
 -- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.
@@ -37,9 +42,11 @@ where a.redeem_code is not null and e.completion_noted_at is null;
 select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
 where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
 
--- name: first_incentives_twice
--- I2: one first incentive per participant for ever.
-select participant_id from disbursement where benefit = 'incentive_1' group by participant_id having count(*) > 1;
+-- name: incentives_twice
+-- I2: an incentive is the participant's, once, with whatever training. One cancelled before a partner was told is none.
+select participant_id, benefit from disbursement
+where benefit ^@ 'incentive' and (attempt > 0 or cancelled_at is null)
+group by participant_id, benefit having count(*) > 1;
 
 -- name: states_without_reason
 -- I7: a disbursement stands where its latest attempt has brought it.

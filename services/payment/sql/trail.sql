@@ -4,7 +4,7 @@ select partner, verified, same_identity, linked_at from account where participan
 
 -- name: load_enrollment_views
 -- What a participant has been promised, and what was reached.
-select redeem_code, wave, provider_id, completed_at, completion_noted_at, is_first, rated_at
+select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at
 from enrollment where participant_id = $1 order by redeem_code;
 
 -- name: load_disbursement_views

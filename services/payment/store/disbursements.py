@@ -1,5 +1,6 @@
 """Disbursements."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason, State
-from services.payment.domain.right import Payee
+from services.payment.domain.right import Grant, Payee
 from services.payment.store import QUERIES
 
 COLUMNS = (
@@ -116,6 +117,15 @@ async def postpone_questions(
     """Their partners were asked, and are asked again at `ask_at`."""
     codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
     await connection.execute(QUERIES["postpone_questions"], codes, benefits, ask_at, now)
+
+
+async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
+    """participant_id -> what has ever fallen due to the participant with these trainings."""
+    grants: defaultdict[str, list[Grant]] = defaultdict(list)
+    rows = await connection.fetch(QUERIES["load_grants"], list(redeem_codes)) if redeem_codes else []
+    for row in rows:
+        grants[row["participant_id"]].append(Grant(row["redeem_code"], row["benefit"], row["stands"]))
+    return grants
 
 
 async def load_held_of_participants(connection: Connection, participant_ids: Collection[str]) -> list[Disbursement]:

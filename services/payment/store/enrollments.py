@@ -38,7 +38,6 @@ async def save_milestones(connection: Connection, enrollments: Sequence[Enrollme
         [e.redeem_code for e in enrollments],
         [e.completed_at for e in enrollments],
         [e.completion_noted_at for e in enrollments],
-        [e.is_first for e in enrollments],
         [e.rated_at for e in enrollments],
     )
 
@@ -67,6 +66,5 @@ def _enrollment(row: Record) -> Enrollment:
         entitlements=_entitlements(row["benefits"]),
         completed_at=row["completed_at"],
         completion_noted_at=row["completion_noted_at"],
-        is_first=row["is_first"],
         rated_at=row["rated_at"],
     )

@@ -39,7 +39,7 @@ KEEP_ACCOUNT = """
 KEEP_ENROLLMENT = "insert into enrollment values ($1, $2, $3, $4, $5) on conflict do nothing"
 COMPLETED = "update enrollment set completed_at = coalesce(completed_at, $2) where redeem_code = $1 returning *"
 RATED = "update enrollment set rated_at = coalesce(rated_at, $2) where redeem_code = $1 returning *"
-EARLIER = "select exists (select from enrollment where participant_id = $1 and completed_at < $2)"
+GRANTED = "select exists (select from disbursement where participant_id = $1 and benefit = $2)"
 PROVIDER = "select partner, account from provider where provider_id = $1"
 ACCOUNT = "select partner, account from account where participant_id = $1 and payable"
 KEEP_DISBURSEMENT = """
@@ -108,8 +108,8 @@ async def _pay_what_is_due(connection: Any, training: Any) -> None:
     for benefit in enrollment.ENROLLMENT_CONFIRMED.parse(training["terms"]).benefits:
         if benefit.milestone == "rated" and training["rated_at"] is None:
             continue
-        first = (training["participant_id"], training["completed_at"])
-        if benefit.first_training_only and await connection.fetchval(EARLIER, *first):
+        once = (training["participant_id"], benefit.benefit)
+        if benefit.first_training_only and await connection.fetchval(GRANTED, *once):
             continue
         await _instruct(connection, training, benefit)
 

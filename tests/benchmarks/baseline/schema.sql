@@ -84,6 +84,7 @@ create table baseline_payment.disbursement (
     changed_at     timestamptz not null,
     primary key (redeem_code, benefit)
 );
+create unique index on baseline_payment.disbursement (participant_id) where benefit = 'incentive_1';
 create table baseline_payment.attempt (
     reference         text primary key,
     redeem_code       text not null,

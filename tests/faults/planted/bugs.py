@@ -12,7 +12,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.payment.domain.reference import reference_of
-from services.payment.handlers import planning
+from services.payment.domain.right import Enrollment, Entitlement, Grant, Right, due_once, newly_earned
+from services.payment.handlers import milestones, planning
 from shared.contracts.events import EventType
 from shared.messaging import position, saving, session
 from shared.messaging.backlog import Backlog
@@ -32,6 +33,7 @@ from tests.infrastructure import Database
 from tests.integration.enrollment import bench as of_enrollment
 from tests.integration.messaging import running
 from tests.integration.messaging.toy import TABLES
+from tests.integration.payment import bench as of_payment
 
 Story = Callable[[Ground], Awaitable[list[str]]]
 Product = pytest.MonkeyPatch
@@ -202,6 +204,46 @@ def it_takes_amounts_for_floats(product: Product) -> None:
     product.setattr(EventType, "parse", cut)
 
 
+def it_gives_the_incentive_to_the_first_completion(product: Product) -> None:
+    """Whichever training is heard of first as completed earns it, or nobody does."""
+    heard: dict[str, str] = {}
+
+    def of_the_first(before: Enrollment, after: Enrollment) -> list[Entitlement]:
+        first = heard.setdefault(after.participant_id, after.redeem_code)
+        return [one for one in newly_earned(before, after) if not one.first_training_only or first == after.redeem_code]
+
+    product.setattr(milestones, "newly_earned", of_the_first)
+
+
+def it_pays_the_incentive_before_the_rating(product: Product) -> None:
+    """A completed training is taken for a rated one."""
+
+    def of_completed(trainings: Sequence[Enrollment], grants: Any) -> list[Right]:
+        return due_once([one._replace(rated_at=one.completed_at) for one in trainings], grants)
+
+    def earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
+        return list(after.entitlements) if after.completed_at != before.completed_at else []
+
+    product.setattr(milestones, "due_once", of_completed)
+    product.setattr(milestones, "newly_earned", earned)
+
+
+def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: Product) -> None:
+    """Each training that is completed and rated earns one. The database alone would have refused the second."""
+    prepare = of_payment.a_bench
+
+    async def without_key(database: Database) -> of_payment.Bench:
+        bench = await prepare(database)
+        await bench.connection.execute("drop index one_incentive_per_participant")
+        return bench
+
+    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant]) -> list[Right]:
+        return due_once(trainings, [grant._replace(stands=False) for grant in grants])
+
+    product.setattr(of_payment, "a_bench", without_key)
+    product.setattr(milestones, "due_once", with_each)
+
+
 def _tell_the_plan(product: Product) -> None:
     commit = Reader._commit
 
@@ -271,5 +313,20 @@ BUGS = (
     ),
     Bug(it_keeps_unused_claims, service_stories.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
     Bug(a_deadline_does_not_wait_for_the_backlog, engine_stories.a_deadline_falls_due_during_an_outage, "lost: g1"),
+    Bug(
+        it_gives_the_incentive_to_the_first_completion,
+        service_stories.the_training_heard_of_first_is_never_rated,
+        "PRAT00000001 incentive_1 is earned and not there",
+    ),
+    Bug(
+        it_pays_the_incentive_before_the_rating,
+        service_stories.the_training_heard_of_first_is_never_rated,
+        "PRAT00000002 incentive_1 is not owed like this",
+    ),
+    Bug(
+        it_forgets_what_was_granted_and_drops_the_key_of_incentives,
+        service_stories.two_trainings_are_completed_and_rated,
+        "has more than one incentive_1",
+    ),
     Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
 )

@@ -5,7 +5,9 @@ from collections import defaultdict
 from shared.contracts.fields import write_time
 from tests.builders import NOON, a_nik, a_wave, an_admission, funds
 from tests.faults.planted.ground import Ground
-from tests.integration.payment.facts import journey
+from tests.integration.payment.facts import PARTICIPANT, completed, confirmed, journey, linked, rated
+
+FIRST, SECOND = "PRAT00000001", "PRAT00000002"
 
 
 async def a_restore_forgets_what_partners_were_told(ground: Ground) -> list[str]:
@@ -33,6 +35,27 @@ async def money_comes_with_a_fraction(ground: Ground) -> list[str]:
             *parked,
             *await bench.breaches(),
         ]
+
+
+async def the_training_heard_of_first_is_never_rated(ground: Ground) -> list[str]:
+    """The other one, completed and rated, has earned the incentive."""
+    async with ground.payment() as bench:
+        await bench.prepare()
+        await bench.receive(linked(), confirmed(code=FIRST), confirmed(code=SECOND))
+        await bench.receive(completed(code=SECOND))
+        await bench.receive(completed(code=FIRST), rated(code=FIRST))
+        return await bench.breaches()
+
+
+async def two_trainings_are_completed_and_rated(ground: Ground) -> list[str]:
+    """One after the other, and the second one's partner settles before the first one's."""
+    async with ground.payment() as bench:
+        await bench.prepare()
+        await bench.receive(*journey(PARTICIPANT, FIRST))
+        await bench.receive(*journey(PARTICIPANT, SECOND))
+        for told in bench.told("incentive")[::-1]:
+            await bench.report(told.reference, "settled")
+        return await bench.breaches()
 
 
 async def a_nik_is_refused_and_comes_twice(ground: Ground) -> list[str]:

@@ -15,6 +15,7 @@ CODE = "PRAT0AB12CD3"
 FEE, INCENTIVE = 1_500_000, 600_000
 BOUGHT_AT = ADMITTED_AT + timedelta(days=1)
 COMPLETED_AT = BOUGHT_AT + timedelta(days=3)
+RATED_AT = COMPLETED_AT + timedelta(hours=1)
 
 
 def a_number(participant: str) -> str:
@@ -105,10 +106,8 @@ def completed(participant: str = PARTICIPANT, code: str = CODE, at: datetime = C
     return _internal(completion.COMPLETION_CONFIRMED, data)
 
 
-def rated(participant: str = PARTICIPANT, code: str = CODE) -> Event:
-    data = completion.TrainingRated(
-        participant_id=participant, redeem_code=code, stars=5, rated_at=COMPLETED_AT + timedelta(hours=1)
-    )
+def rated(participant: str = PARTICIPANT, code: str = CODE, at: datetime = RATED_AT) -> Event:
+    data = completion.TrainingRated(participant_id=participant, redeem_code=code, stars=5, rated_at=at)
     return _internal(completion.TRAINING_RATED, data)
 
 

@@ -7,7 +7,6 @@ import pytest
 from tests.builders import PROVIDER, a_provider, funds
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import (
-    CODE,
     FEE,
     INCENTIVE,
     PARTICIPANT,
@@ -19,8 +18,6 @@ from tests.integration.payment.facts import (
     linked,
     rated,
 )
-
-SECOND = "PRAT0AB12CD4"
 
 
 async def test_a_completed_and_rated_training_pays_the_provider_and_the_participant(bench: Bench) -> None:
@@ -85,20 +82,6 @@ async def test_a_clock_that_is_set_back_in_between_changes_nothing(bench: Bench)
     await bench.receive(rated())
     assert (await bench.state("fee"), await bench.state("incentive_1")) == ("instructed", "instructed")
     assert await bench.breaches() == []
-
-
-async def test_only_the_first_completed_training_earns_the_incentive(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(*journey())
-    await bench.receive(*journey(PARTICIPANT, SECOND))
-    assert [told.benefit for told in bench.instructions] == ["fee", "incentive", "fee"]
-
-
-async def test_two_trainings_completed_in_one_batch_earn_one_incentive(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(*journey(), *journey(PARTICIPANT, SECOND))
-    assert sorted(told.benefit for told in bench.instructions) == ["fee", "fee", "incentive"]
-    assert await bench.state("incentive_1", CODE) == "instructed"
 
 
 async def test_more_participants_cost_no_more_queries(bench: Bench) -> None:

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import LATER, Event, a_provider, funds
-from tests.infrastructure import PostgresServer
-from tests.integration.payment.bench import Bench, a_bench
+from tests.builders import Event, a_provider, funds
+from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import (
     FEE,
     INCENTIVE,
@@ -24,18 +21,15 @@ from tests.integration.payment.facts import (
     linked,
     rated,
 )
+from tests.properties.payment.emptying import empty
 
 PEOPLE = [*in_one_lane(2), in_another_lane(in_one_lane(1)[0])]
 CODES = {person: (f"PRAT{n}0000001", f"PRAT{n}0000002") for n, person in enumerate(PEOPLE)}
 MONEY = {"training": 4 * FEE, "incentive": 2 * INCENTIVE}
-TABLES = (
-    "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting page operation"
-)
 
 
 def facts() -> list[Event]:
-    """All that upstream says: two trainings each, of which only the first completed earns an incentive."""
+    """All that upstream says: two trainings each, of which only one earns the incentive."""
     said = [a_provider(number="8800123"), a_provider(number="8800124", version=2)]
     said += [funds("48", component, rupiah=amount // 2) for component, amount in MONEY.items() for _ in range(2)]
     for person in PEOPLE:
@@ -67,23 +61,6 @@ def stories(draw: st.DrawFn) -> Story:
     batches = [sequence[start : start + size] for start in range(0, len(sequence), size)]
     answers = draw(st.lists(st.tuples(st.integers(0, 30), ANSWERS), max_size=40))
     return Story(batches, answers)
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Hypothesis calls its examples from synchronous code."""
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture(scope="module")
-def bench(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterator[Bench]:
-    database = loop.run_until_complete(postgres.fresh_database())
-    bench = loop.run_until_complete(a_bench(database))
-    yield bench
-    loop.run_until_complete(bench.connection.close())
-    loop.run_until_complete(postgres.drop(database))
 
 
 @given(story=stories())
@@ -130,17 +107,3 @@ async def assert_each_right_once(bench: Bench) -> None:
             r["amount"] for r in rows if r["benefit"].startswith(kind) and r["state"] not in ("held", "failed")
         ]
         assert sum(under_way) <= MONEY[component]
-
-
-async def empty(bench: Bench) -> None:
-    """As it was at the start, for the next example."""
-    guarded = ("disbursement", "attempt", "transfer", "operation")
-    for table in guarded:
-        await bench.connection.execute(f"alter table {table} disable trigger user")
-    await bench.connection.execute(f"truncate {', '.join(TABLES.split())}")
-    for table in guarded:
-        await bench.connection.execute(f"alter table {table} enable trigger user")
-    await bench.connection.execute("update sequence set next_sequence = 1, era_first = 1")
-    fresh: dict[str, Any] = {"said": [], "instructions": [], "questions": [], "pages": [], "now": LATER}
-    for name, value in fresh.items():
-        setattr(bench, name, value)

@@ -1,0 +1,129 @@
+"""However the milestones of several trainings arrive: one incentive, with the first that was completed and rated."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.builders import Event
+from tests.integration.payment.bench import Bench
+from tests.integration.payment.facts import COMPLETED_AT, completed, confirmed, in_one_lane, linked, rated
+from tests.properties.payment.emptying import empty
+
+PEOPLE = in_one_lane(2)
+TRAININGS = 3
+AMOUNTS = (600_000, 700_000, 800_000)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something said about a training: `confirmed`, `completed` or `rated`, and on which day it happened."""
+
+    person: str
+    code: str
+    what: str
+    day: int = 0
+
+    @property
+    def event(self) -> Event:
+        at = COMPLETED_AT + timedelta(days=self.day)
+        if self.what == "confirmed":
+            return confirmed(self.person, self.code, incentive=amount_of(self.code))
+        return completed(self.person, self.code, at) if self.what == "completed" else rated(self.person, self.code, at)
+
+
+def code_of(person: str, number: int) -> str:
+    return f"PRAT{person[-4:]}000{number}"
+
+
+def amount_of(code: str) -> int:
+    return AMOUNTS[int(code[-1])]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[list[Told]]:
+    """Batches. Of each training everything may be missing, repeated, or told again with another day."""
+    days, told = st.integers(0, 3), list[Told]()
+    for person in PEOPLE:
+        for number in range(TRAININGS):
+            code = code_of(person, number)
+            told += [Told(person, code, "confirmed")] * draw(st.sampled_from([0, 1, 1, 1, 2]))
+            for what in ("completed", "rated"):
+                of_this = draw(st.lists(days, max_size=2))
+                told += [Told(person, code, what, day) for day in of_this]
+    order = draw(st.permutations(told))
+    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=8)))
+    return [list(order[a:b]) for a, b in zip([0, *cuts], [*cuts, len(order)], strict=True) if a < b]
+
+
+@dataclass
+class Ledger:
+    """What the rule says, told anew and by hand: who has which incentive, and which trainings owe their fee."""
+
+    enrolled: set[str] = field(default_factory=set)
+    days: dict[tuple[str, str], int] = field(default_factory=dict)
+    too_early: list[Told] = field(default_factory=list)
+    incentives: dict[str, str] = field(default_factory=dict)
+
+    def hear(self, batch: Sequence[Told]) -> None:
+        """What is heard of an enrollment comes first; what came too early for it comes last."""
+        new = {told.code for told in batch if told.what == "confirmed"} - self.enrolled
+        self.enrolled |= new
+        self._note([told for told in batch if told.what != "confirmed"])
+        early, self.too_early = self.too_early, []
+        self._note(early)
+
+    def _note(self, milestones: Sequence[Told]) -> None:
+        for told in milestones:
+            if told.code in self.enrolled:
+                self.days.setdefault((told.code, told.what), told.day)
+            else:
+                self.too_early.append(told)
+        for person in PEOPLE:
+            earned = [
+                (max(self.days[code, "completed"], self.days[code, "rated"]), code)
+                for code in (code_of(person, number) for number in range(TRAININGS))
+                if {(code, "completed"), (code, "rated")} <= self.days.keys()
+            ]
+            if earned:
+                self.incentives.setdefault(person, min(earned)[1])
+
+
+@given(story=stories(), accounts=st.sampled_from(["before", "after"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_who_has_completed_and_rated_a_training_has_one_incentive_from_then_on(
+    bench: Bench, loop: asyncio.AbstractEventLoop, story: list[list[Told]], accounts: str
+) -> None:
+    loop.run_until_complete(live_through(bench, story, accounts))
+
+
+async def live_through(bench: Bench, story: list[list[Told]], accounts: str) -> None:
+    await empty(bench)
+    await bench.prepare()
+    links = [linked(person) for person in PEOPLE]
+    if accounts == "before":
+        await bench.receive(*links)
+    ledger = Ledger()
+    for batch in story:
+        ledger.hear(batch)
+        await bench.receive(*(told.event for told in batch))
+        await bench.sweep()
+        assert await granted(bench) == {p: (code, amount_of(code)) for p, code in ledger.incentives.items()}
+        assert await bench.breaches() == []
+    await bench.receive(*links)
+    assert sorted(told.amount for told in bench.told("incentive")) == sorted(map(amount_of, ledger.incentives.values()))
+    fees = await bench.connection.fetch("select redeem_code from disbursement where benefit = 'fee'")
+    assert {row["redeem_code"] for row in fees} == {code for code, what in ledger.days if what == "completed"}
+
+
+async def granted(bench: Bench) -> dict[str, tuple[str, int]]:
+    """participant -> (redeem code, amount); whoever has two is not what the rule says."""
+    rows = await bench.connection.fetch(
+        "select participant_id, redeem_code, amount from disbursement where benefit = 'incentive_1'"
+    )
+    found = {row["participant_id"]: (row["redeem_code"], row["amount"]) for row in rows}
+    assert len(found) == len(rows)
+    return found
