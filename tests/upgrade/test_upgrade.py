@@ -19,6 +19,14 @@ def test_unpublished_instruction_is_published(upgraded: Upgraded) -> None:
     )
 
 
+def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: Upgraded) -> None:
+    def told() -> bool:
+        return upgraded.right("lost_incentive", "incentive_1", "_a").get("state") == "instructed"
+
+    upgraded.until(told, "a partner is told to pay what was lost")
+    assert upgraded.right("lost_incentive", "incentive_1", "_b") == {}
+
+
 async def test_topics_hold_what_was_said_and_nothing_else(upgraded: Upgraded) -> None:
     assert await breaches_of_topics(upgraded.installation) == []
 
