@@ -9,7 +9,7 @@ from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
 from services.payment.handlers.measuring import AnswerTimes
 from services.payment.invariants import INVARIANTS
-from services.payment.ops import gauges, trail
+from services.payment.ops import degraded, gauges, halts, trail
 from services.payment.settings import PaymentSettings
 from services.payment.subscriptions import sources
 from services.payment.timers import timers
@@ -53,6 +53,8 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
         measures=(context.answers,),
+        views={"/halts": halts},
+        degraded=degraded,
     )
 
 

@@ -5,8 +5,11 @@ from datetime import datetime
 
 from asyncpg import Connection, Record
 
+from services.payment.domain.fitness import ALL_PARTNERS
 from services.payment.domain.reference import reference_of
 from services.payment.handlers import Context
+from services.payment.handlers.halting import ITSELF
+from services.payment.store.halts import view_halts
 from services.payment.store.views import (
     view_account,
     view_attempts,
@@ -18,6 +21,7 @@ from services.payment.store.views import (
 )
 from shared.clock import Clock
 from shared.contracts.fields import write_time
+from shared.contracts.topics import PARTNERS
 from shared.runtime.parts import Gauge
 
 View = dict[str, object]
@@ -52,15 +56,45 @@ async def trail(context: Context, connection: Connection, participant_id: str) -
     }
 
 
+async def halts(connection: Connection) -> list[View]:
+    """Return each halt: its scope, by whom and why, since when, and what waits for it, in people and rupiah."""
+    return [{"scope": row["scope"], "by": _by(row)} | _view(row) for row in await view_halts(connection)]
+
+
+async def degraded(connection: Connection) -> list[str]:
+    """Say of each halt what waits for it."""
+    return [
+        f"{row['scope']} is halted since {write_time(row['since'])} by {row['who']}: {row['why']}; "
+        f"{row['participants']} people wait for {row['rupiah']} rupiah; `resume` ends it"
+        for row in await view_halts(connection)
+    ]
+
+
 async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
-    """Disbursements, their rupiah, and the age of the oldest unsettled. Read from the tally, never counted."""
-    found = []
+    """Disbursements, their rupiah, the age of the oldest unsettled, and halts. Read from the tally, never counted."""
+    found = await _halt_gauges(connection, clock.now())
     for row in await view_tally(connection):
         labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
         found.append(Gauge("salur_disbursements", float(row["disbursements"]), labels))
         found.append(Gauge("salur_disbursements_rupiah", float(row["rupiah"]), labels))
     now = clock.now()
     return found + [_age(row, now) for row in await view_oldest(connection)]
+
+
+async def _halt_gauges(connection: Connection, now: datetime) -> list[Gauge]:
+    """A scope that is not halted is there too, as 0."""
+    rows = {row["scope"]: row for row in await view_halts(connection)}
+    found = []
+    for scope in (ALL_PARTNERS, *PARTNERS):
+        row = rows.get(scope)
+        labels = {"scope": scope, "by": _by(row) if row else ""}
+        found.append(Gauge("salur_halted", float(row is not None), labels))
+        found.append(Gauge("salur_halt_age_seconds", (now - row["since"]).total_seconds() if row else 0.0, labels))
+    return found
+
+
+def _by(halt: Record) -> str:
+    return ITSELF if halt["who"] == ITSELF else "operator"
 
 
 def _age(row: Record, now: datetime) -> Gauge:

@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 import typer
 from aiokafka.errors import KafkaError
 from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
+from pydantic_core import to_json
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from shared.clock import BadOffset, Clock
 from shared.contracts.sealed import KeyRing
@@ -118,6 +121,16 @@ class Desk:
 
         return self.run(in_session())
 
+    def show(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
+        """Print rows as a table of these columns, or whole as JSON."""
+        if as_json:
+            self.out.print(to_json(rows, indent=2).decode(), markup=False)
+            return
+        table = Table(*columns, box=None)
+        for row in rows:
+            table.add_row(*("" if row[name] is None else escape(str(row[name])) for name in columns))
+        self.out.print(table if rows else "none")
+
     def operate(
         self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
     ) -> None:
@@ -126,6 +139,8 @@ class Desk:
 
         async def in_transaction(connection: Connection) -> Outcome:
             operator = Operator(who, why, clock.now())
+            if operator.person == self.service:
+                raise Refused(f"--who names a person, and {self.service} is the service itself")
             # Whatever goes wrong on the way, the session ends and takes the transaction with it.
             transaction = connection.transaction()
             await transaction.start()

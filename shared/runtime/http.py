@@ -52,23 +52,35 @@ class Pages:
                 return await self._participant(participant[1])
             if path in self._routes:
                 return await self._routes[path]()
+            if path in self._parts.views:
+                return await self._view(path)
         except Unreachable as error:
             return _json({"error": str(error)}, 503)
         except Exception as error:
-            page = path if path in self._routes else "/participants"
+            page = path if path in self._pages else "/participants"
             LOG.exception("http_failed", page=page, error=type(error).__name__)
             return _json({"error": "this question could not be answered; the log says why"}, 500)
-        return _json({"error": "there is no such page", "pages": [*self._routes, "/participants/<16 digits>"]}, 404)
+        return _json({"error": "there is no such page", "pages": [*self._pages, "/participants/<16 digits>"]}, 404)
+
+    @property
+    def _pages(self) -> list[str]:
+        return [*self._routes, *self._parts.views]
+
+    async def _view(self, path: str) -> AsgiResponse:
+        async with self._database.session() as connection:
+            shown = await self._parts.views[path](connection)
+        return _json({"service": self._parts.name, path.removeprefix("/"): shown})
 
     async def _live(self) -> AsgiResponse:
         return _json({"service": self._parts.name, "live": True})
 
     async def _ready(self) -> AsgiResponse:
         state = self._engine()
-        reasons = obstacles(state)
+        reasons, degraded = obstacles(state), list[str]()
         try:
             async with self._database.session() as connection:
                 await connection.fetchval(QUERIES["answers"])
+                degraded = [*await status.degraded(connection), *await self._parts.degraded(connection)]
         except Unreachable as error:
             reasons.insert(0, str(error))
         if not await self._monitor.kafka_answers():
@@ -78,6 +90,7 @@ class Pages:
             "replica": self._parts.settings.replica,
             "ready": not reasons,
             "reasons": reasons,
+            "degraded": degraded,
             "partitions": len(state.assigned),
             "outage": state.outage,
             "last_batch_at": state.last_batch_at,

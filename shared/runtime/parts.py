@@ -41,7 +41,13 @@ class Measure(Protocol):
 
 
 Trail = Callable[[Connection, str], Awaitable[dict[str, object] | None]]
+View = Callable[[Connection], Awaitable[object]]
+Sentences = Callable[[Connection], Awaitable[list[str]]]
 Gauges = Callable[[Connection], Awaitable[Sequence[Gauge]]]
+
+
+async def _nothing(_: Connection) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class ServiceParts:
 
     `own_topics` are those it writes, its dead letters included. `trail` tells what is known of one participant,
     None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
-    in the process.
+    in the process. `views` are its own pages, path -> what is shown; `degraded` says what stands still for a reason of
+    the service's own, one sentence each.
     """
 
     name: str
@@ -63,3 +70,5 @@ class ServiceParts:
     gauges: Gauges
     invariants: tuple[Invariant, ...]
     measures: tuple[Measure, ...] = ()
+    views: Mapping[str, View] = field(default_factory=dict)
+    degraded: Sentences = _nothing

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from asyncpg import Connection
 
+from shared.contracts.fields import write_time
 from shared.contracts.reasons import ParkReason
 from shared.messaging.lane import QUERIES as ENGINE
 from shared.runtime.database import QUERIES
@@ -61,6 +62,20 @@ async def stopped_partitions(connection: Connection) -> list[dict[str, object]]:
     return [{name: row[name] for name in wanted} for row in rows if row["stopped_reason"] is not None]
 
 
+async def degraded(connection: Connection) -> list[str]:
+    """Say of each lane and partition that stands still since when, why, and where the cure is found."""
+    sentences = [
+        f"lane {state.lane} stands still since {write_time(state.since)}: {state.reason}, {state.detail or 'no detail'}"
+        for state in await lanes(connection)
+        if state.reason is not None and state.since is not None
+    ]
+    return sentences + [
+        f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: {stop['stopped_reason']}; "
+        "`positions set` says where to go on"
+        for stop in await stopped_partitions(connection)
+    ]
+
+
 async def parked(connection: Connection) -> dict[str, object]:
     """How many are open per reason, and the oldest of them, without their bytes."""
     counts = await connection.fetch(QUERIES["parked_counts"])
@@ -85,12 +100,9 @@ async def gauges(connection: Connection, service: str, now: datetime) -> Sequenc
         found.append(Gauge("salur_pages_unpublished", state.unpublished, labels))
         found.append(Gauge("salur_page_oldest_unpublished_seconds", age, labels))
     for stop in await stopped_partitions(connection):
-        labels = {
-            "service": service,
-            "lane": f"{stop['topic']}/{stop['partition']}",
-            "reason": str(stop["stopped_reason"]),
-        }
-        found.append(Gauge("salur_stopped_lanes", 1, labels))
+        place = {"topic": str(stop["topic"]), "partition": str(stop["partition"])}
+        labels = {"service": service, **place, "reason": str(stop["stopped_reason"])}
+        found.append(Gauge("salur_stopped_partitions", 1, labels))
     counts = {row["reason"]: row["records"] for row in await connection.fetch(QUERIES["parked_counts"])}
     found += [
         Gauge("salur_parked_records", counts.get(reason.value, 0), {"service": service, "reason": reason.value})

@@ -1,5 +1,6 @@
 """The operator's switch, which payment also throws itself: intake goes on, what is due is held."""
 
+import structlog
 from asyncpg import Connection
 
 from services.payment.domain.fitness import ALL_PARTNERS
@@ -8,6 +9,9 @@ from services.payment.store.halts import delete_halt, insert_halt
 from shared.contracts.topics import PARTNERS
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.transaction import Transaction, record_operation
+
+LOG = structlog.get_logger()
+ITSELF = "payment"
 
 
 async def halt(connection: Connection, operator: Operator, partner: str | None) -> Outcome:
@@ -39,7 +43,9 @@ async def approve(connection: Connection, operator: Operator, redeem_code: str, 
 
 async def halt_partner(tx: Transaction, partner: str, why: str) -> None:
     """Payment throws the switch itself."""
-    await halt(tx.connection, Operator("payment", why, tx.now), partner)
+    outcome = await halt(tx.connection, Operator(ITSELF, why, tx.now), partner)
+    if outcome.changed:
+        LOG.error("halt", scope=partner, reason=why)
 
 
 def _scope(partner: str | None) -> str:

@@ -7,4 +7,5 @@ import typer
 Who = Annotated[str, typer.Option(help="Who does this; kept in the log of operations.", metavar="NAME")]
 Why = Annotated[str, typer.Option(help="Why; kept in the log of operations.", metavar="TEXT")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this only a preview is printed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
 Gently = Annotated[bool, typer.Option("--gently", help="Give way to all other processes of this machine.")]

@@ -11,6 +11,7 @@ from asyncpg import Connection
 
 from shared.postgres.migrate import migrate, migrations_of
 from shared.runtime import logs
+from shared.runtime.connections import BoundedProtocol
 from shared.runtime.desk import Desk
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from shared.runtime.parts import Invariant
@@ -47,6 +48,7 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
             port=settings.http_port,
             loop="uvloop",
             lifespan="on",
+            http=BoundedProtocol,
             ws="none",
             log_config=None,
             access_log=False,

@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from deploy.local.paths import ROOT
+from services.payment.ops import degraded, halts
 from shared.postgres.picture import draw, schema_file
 from shared.postgres.session import connect
 from tests.builders import LATER
 from tests.infrastructure import Database
 from tests.integration.payment.bench import Bench, a_bench
-from tests.integration.payment.facts import CODE, FEE, PARTICIPANT, a_number, journey, linked
+from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
 
 
 @pytest.fixture
@@ -61,6 +62,22 @@ async def test_money_is_counted_by_state(told: Bench) -> None:
     assert at("salur_disbursements", **held) == 1
     assert at("salur_disbursement_oldest_seconds", **held) > 0
     assert at("salur_disbursement_oldest_seconds", state="instructed", partner="gopay", benefit="incentive_1") > 0
+
+
+async def test_halt_shows_who_waits_and_why(told: Bench) -> None:
+    at = ("salur_halted", {"scope": "gopay", "by": "payment"})
+    await told.receive(reported("gopay", "0" * 16, "settled", INCENTIVE, None))
+    await told.receive(*journey("4810000000000018", "PRAT00000002"), linked("4810000000000018"))
+    (halted,) = await halts(told.connection)
+    waits = {name: halted[name] for name in ("scope", "by", "participants", "disbursements", "rupiah")}
+    assert waits == {"scope": "gopay", "by": "payment", "participants": 1, "disbursements": 1, "rupiah": INCENTIVE}
+    (sentence,) = await degraded(told.connection)
+    assert sentence.startswith("gopay is halted since ")
+    assert f"1 people wait for {INCENTIVE} rupiah" in sentence
+    gauges = {(g.name, tuple(g.labels.values())): g.value for g in await told.parts.gauges(told.connection)}
+    assert gauges[at[0], ("gopay", "payment")] == 1
+    assert gauges[at[0], ("dana", "")] == 0
+    assert gauges["salur_halt_age_seconds", ("all", "")] == 0
 
 
 BOOKED = "lane, number, wave, component, debit, credit, amount, reference, at, hash"
@@ -134,8 +151,10 @@ VERBS = [
 async def test_operators_throw_the_switch_from_the_command_line(database: Database) -> None:
     bench = await a_bench(database)
     environment = {**os.environ, "PAYMENT_POSTGRES_URL": database.url_of("payment"), "NO_COLOR": "1"}
-    for verb, status, said in VERBS:
-        command = [sys.executable, "-m", "services.payment", *verb, "--who", "night shift", "--why", "a call"]
+    by = ("--who", "night shift", "--why", "a call")
+    shown = [(["halts"], 0, "operator  night shift"), (["halts", "--json"], 0, '"who": "night shift"')]
+    for verb, status, said in [*VERBS, *shown, (["halt", "--why", "a call", "--who", "Payment"], 2, "names a person")]:
+        command = [sys.executable, "-m", "services.payment", *verb, *(by if (verb, status, said) in VERBS else ())]
         done = await asyncio.to_thread(
             subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
         )

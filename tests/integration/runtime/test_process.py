@@ -112,6 +112,13 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
             return found["kafka_consumergroup_group_lag"] == 3.0 and found["kafka_consumergroup_group_lag_seconds"] > 0
 
         await until(behind, "three records behind, and their age")
+        ready = (await toy.get("/health/ready")).json()
+        place = f"{toy.league.requests}/3"
+        assert ready["ready"]
+        assert [sentence.split(":")[0] for sentence in ready["degraded"]] == [f"{place} is not read from 0 on"]
+        metrics = (await toy.get("/metrics")).text
+        stopped = f'salur_stopped_partitions{{partition="3",reason="invariant",service="{toy.league.service}",topic='
+        assert stopped in metrics
 
 
 async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misses(toy: Toy) -> None:

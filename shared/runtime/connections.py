@@ -1,0 +1,57 @@
+"""HTTP connections: how many are open, and how long one may take over a request."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MOST = 200
+REQUEST_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+
+
+class BoundedProtocol(H11Protocol):
+    """Ends a connection whose request does not come whole in 10 s, or whose answer is not taken within a minute.
+
+    Where more than 200 are open, the oldest without a whole request gives way, so that half requests, however many,
+    keep nobody out.
+    """
+
+    opened_at: float
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection, and make room for it."""
+        super().connection_made(transport)
+        self.opened_at = self.loop.time()
+        self._wait(REQUEST_SECONDS)
+        if len(self.connections) > MOST:
+            idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.answers]
+            min(idle, key=lambda one: one.opened_at, default=self).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._wait(REQUEST_SECONDS)
+        super().on_response_complete()
+
+    @property
+    def answers(self) -> bool:
+        """Tell whether a whole request has come that is not answered yet."""
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None if seconds is None else self.loop.call_later(seconds, self._lose_patience, seconds)
+
+    def _lose_patience(self, waited: float) -> None:
+        if self.answers and waited < ANSWER_SECONDS:
+            self._wait(ANSWER_SECONDS)
+        else:
+            self.transport.abort()
