@@ -79,10 +79,10 @@ async def _all(connection: Connection, *states: State) -> AsyncIterator[tuple[En
         after = portion[-1].redeem_code
         enrollments = [enrollment for enrollment in portion if enrollment.state in states]
         codes = [enrollment.redeem_code for enrollment in enrollments]
-        evidence, said = await load_evidence(connection, codes), await load_said(connection, codes)
+        evidence, said = await load_evidence(connection, codes), await load_said(connection, WORDS, codes)
         for enrollment in enrollments:
             code = enrollment.redeem_code
-            yield enrollment, evidence[code], any((code, word) in said for word in WORDS)
+            yield enrollment, evidence[code], code in said
 
 
 def _outcome(enrollment: Enrollment, evidence: list[Evidence]) -> Completion | None:

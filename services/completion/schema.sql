@@ -79,12 +79,14 @@ create table lane (
     stopped_at        timestamp with time zone,
     set_aside         boolean                  not null default false,
     catching_up_since timestamp with time zone,
+    remembers         boolean                  not null default false,
     constraint lane_pkey PRIMARY KEY (lane),
     constraint a_stop_has_its_time CHECK (((stopped_reason IS NULL) = (stopped_at IS NULL)))
 );
 comment on table lane is 'One row per lane: its writer holds the row lock. era grows with every writing session.';
 comment on column lane.set_aside is 'Records of this lane from external topics wait under (lane, n) and come first.';
 comment on column lane.catching_up_since is 'Something was adopted from our own topics after a restore; null again when the inputs are read through.';
+comment on column lane.remembers is 'Something said in this lane before a restore may still be kept in `remembered`.';
 
 create table migration (
     component  text                     not null,
@@ -177,20 +179,24 @@ create table publication (
 );
 comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
 
+create table remembered (
+    type  text not null,
+    key   text not null,
+    owner text not null,
+    data  json not null,
+    constraint remembered_pkey PRIMARY KEY (type, key)
+);
+CREATE INDEX remembered_by_owner ON remembered USING btree (owner);
+comment on table remembered is 'What this service had said before its database was restored, and what caused it has not been read again.';
+comment on column remembered.key is 'What it is about: one decision has one key.';
+comment on column remembered.owner is 'Whom it is about, as in the key of the event.';
+
 create table replica (
     name  text   not null,
     since bigint not null,
     constraint replica_pkey PRIMARY KEY (name)
 );
 comment on table replica is 'Which process runs under a name: the one that came last. An earlier one that wakes up ends itself.';
-
-create table said (
-    redeem_code text  not null,
-    type        text  not null,
-    data        bytea not null,
-    constraint said_pkey PRIMARY KEY (redeem_code, type)
-);
-comment on table said is 'What this service had said before its database was restored, as it was said. Empty until then.';
 
 create table sequence (
     topic         text     not null,

@@ -158,16 +158,10 @@ async def count_stray_evidence(connection: Connection) -> int:
     return int(await connection.fetchval(QUERIES["count_stray_evidence"]))
 
 
-async def insert_said(connection: Connection, said: Sequence[tuple[str, str, bytes]]) -> None:
-    """Keeps (redeem_code, type, data) of what had been said."""
-    codes, types, data = zip(*said, strict=True)
-    await connection.execute(QUERIES["insert_said"], codes, types, data)
-
-
-async def load_said(connection: Connection, redeem_codes: Collection[str]) -> dict[tuple[str, str], bytes]:
-    """(redeem_code, type) -> data, of what had been said before a restore."""
-    rows = await connection.fetch(QUERIES["load_said"], list(redeem_codes))
-    return {(row["redeem_code"], row["type"]): row["data"] for row in rows}
+async def load_said(connection: Connection, types: Collection[str], redeem_codes: Collection[str]) -> set[str]:
+    """The redeem codes of which an event of one of these types had been published before a restore."""
+    rows = await connection.fetch(QUERIES["load_said"], list(types), list(redeem_codes))
+    return {row["redeem_code"] for row in rows}
 
 
 def _evidence(rows: Iterable[Record]) -> dict[str, list[Evidence]]:

@@ -1,49 +1,96 @@
-"""What was said binds: what our own topics hold beyond our pages was said by a self that a restore has forgotten."""
+"""Recover after a restore: events in our own topics that are on none of our pages were published before it.
 
-from collections.abc import Collection, Iterable, Sequence
+They stay binding. They become pages again and are handed to the service, in portions, before anything is decided.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from shared.contracts.topics import LANES
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import Record
 from shared.messaging.page import Page, Said
+from shared.messaging.plan import Plan
 from shared.messaging.saving import insert_pages
-from shared.messaging.subscription import Adopt
+from shared.messaging.session import Session
+from shared.messaging.subscription import Tail
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Transaction
 
+LOG = structlog.get_logger()
+ERA_AHEAD_AT_MOST = timedelta(days=1) // timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True)
-class Tail:
-    """Events of one of our topics and lanes that are no pages of ours. `whole`: none between them is missing."""
+class Stretch:
+    """Offsets of one of our topics and lanes that may hold what is on no page of ours."""
 
-    topic: str
-    lane: int
-    pages: Sequence[Page]
-    whole: bool
+    place: TopicPartition
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Numbered:
     record: Record
+    value: bytes
     era: int
     era_first: int
     sequence: int
+    said_at: datetime
 
 
-async def find_tails(connection: Connection, topics: Topics, lanes: Collection[int]) -> list[Tail]:
-    """Reads our own topics from the last record noted as published to their ends.
+async def adopt_tails(session: Session, topics: Topics, plan: Plan, read_through: datetime, latest_era: int) -> None:
+    """Adopts what our own topics hold beyond our pages, in all lanes, held or not; normally there is nothing.
+
+    Each portion is one transaction that moves the mark as well, so an adoption that is cut goes on where it was.
+    """
+    async with session.alone() as connection:
+        stretches = await _unnoted(connection, topics, plan.own_topics)
+    for stretch in stretches:
+        async with session.alone() as connection:
+            numbers = await _numbers(connection, stretch.place)
+        adopted, start = 0, stretch.start
+        while start < stretch.end:
+            records, start = await topics.read_portion(stretch.place, start, stretch.end)
+            portion = _Portion(
+                f"/salur/{plan.service}", stretch.place, records, numbers, latest_era + ERA_AHEAD_AT_MOST
+            )
+            async with session.alone() as connection:
+                forgotten = await portion.forgotten(connection)
+            if forgotten:
+                adopted += len(forgotten)
+                await _adopt(session, plan, portion, read_through)
+        if adopted:
+            LOG.warning("takeover", topic=stretch.place.topic, lane=stretch.place.partition, adopted=adopted)
+
+
+async def _adopt(session: Session, plan: Plan, portion: "_Portion", read_through: datetime) -> None:
+    async def body(tx: Transaction) -> None:
+        tail = await portion.take_over(tx)
+        if tail.pages and plan.adopt is not None:
+            await plan.adopt(tx, tail)
+
+    # All lanes: what a service set aside for one lane may have to go to another, and nobody decides meanwhile.
+    await session.transact(range(LANES), body, now=plan.clock.now(), read_through=read_through)
+
+
+async def _unnoted(connection: Connection, topics: Topics, own_topics: Sequence[str]) -> list[Stretch]:
+    """What stands behind the last record noted as published, topic by topic in the order in which they are listed.
 
     Where that record is gone the topic was emptied or recreated: everything kept is asked to be said again.
     """
-    rows = await connection.fetch(QUERIES["load_publications"], sorted(lanes))
-    places = {TopicPartition(row["topic"], row["lane"]): row for row in rows}
+    rows = await connection.fetch(QUERIES["load_publications"], list(range(LANES)))
+    places = {TopicPartition(row["topic"], row["lane"]): row for row in rows if row["topic"] in own_topics}
     ends, beginnings = await topics.ends(places), await topics.beginnings(places)
-    gone = await lost_marks(topics, rows)
-    tails = []
+    gone = await lost_marks(topics, places.values())
+    stretches = []
     for place, row in places.items():
         start = beginnings[place]
         if place in gone:
@@ -51,49 +98,97 @@ async def find_tails(connection: Connection, topics: Topics, lanes: Collection[i
         elif row["mark_offset"] is not None:
             start = max(start, row["mark_offset"] + 1)
         if start < ends[place]:
-            records = await topics.read(place, start, ends[place])
-            if tail := await _tail(connection, place, records):
-                tails.append(tail)
-    return tails
+            stretches.append(Stretch(place, start, ends[place]))
+    return sorted(stretches, key=lambda one: (own_topics.index(one.place.topic), one.place.partition))
 
 
-async def lost_marks(topics: Topics, publications: Iterable[object]) -> set[TopicPartition]:
+async def lost_marks(topics: Topics, publications: Iterable[Any]) -> set[TopicPartition]:
     """The topics and lanes whose last acknowledged record no longer stands where it stood."""
-    marks = {TopicPartition(row["topic"], row["lane"]): row for row in publications if row["mark_offset"] is not None}  # type: ignore[index]
-    found = await topics.records_at({place: row["mark_offset"] for place, row in marks.items()})  # type: ignore[index]
+    marks = {TopicPartition(row["topic"], row["lane"]): row for row in publications if row["mark_offset"] is not None}
+    found = await topics.records_at({place: row["mark_offset"] for place, row in marks.items()})
     return {
-        place
-        for place, row in marks.items()
-        if place not in found or found[place].header("ce_id") != row["mark_id"]  # type: ignore[index]
+        place for place, row in marks.items() if place not in found or found[place].header("ce_id") != row["mark_id"]
     }
 
 
-async def _tail(connection: Connection, place: TopicPartition, records: Sequence[Record]) -> Tail | None:
-    numbered = [n for n in map(_numbered, records) if n is not None]
-    if not numbered:
-        return None
-    lowest = min(n.sequence for n in numbered)
-    ranges = await connection.fetch(QUERIES["load_page_ranges"], place.topic, place.partition, lowest)
-    forgotten: dict[tuple[int, int], _Numbered] = {}
-    for n in numbered:
-        if not any(r["era"] == n.era and r["first_sequence"] <= n.sequence <= r["last_sequence"] for r in ranges):
-            forgotten.setdefault((n.era, n.sequence), n)
-    if not forgotten:
-        return None
-    pages = [_page(place, n) for _, n in sorted(forgotten.items())]
-    next_sequence = await connection.fetchval(QUERIES["next_sequence"], place.topic, place.partition)
-    sequences = sorted({n.sequence for n in forgotten.values()})
-    whole = sequences == list(range(sequences[0], sequences[-1] + 1)) and sequences[0] <= next_sequence
-    return Tail(place.topic, place.partition, pages, whole)
+async def _numbers(connection: Connection, place: TopicPartition) -> "_Numbers":
+    """Where our own pages end in a topic and lane, for what follows on them."""
+    (row,) = await connection.fetch(QUERIES["end_of_pages"], place.topic, place.partition)
+    return _Numbers(row["era"], row["last_sequence"])
 
 
-def _numbered(record: Record) -> _Numbered | None:
-    """None for a record that somebody else has put into our topic."""
+class _Numbers:
+    """Tells whether a number is missing. Each era has to be whole by itself: a later one says other things under it."""
+
+    def __init__(self, era: int, last_sequence: int) -> None:
+        self._last = {era: last_sequence}
+        self._seen = {era: last_sequence}
+
+    def read(self, n: _Numbered) -> None:
+        last = self._last.get(n.era)
+        begins = last is None and n.sequence == n.era_first <= max(self._last.values()) + 1
+        if begins or n.sequence - 1 == last:
+            self._last[n.era] = n.sequence
+        self._seen[n.era] = max(n.sequence, self._seen.get(n.era, 0))
+
+    @property
+    def whole(self) -> bool:
+        return self._last == self._seen
+
+
+class _Portion:
+    """Some records of a stretch, the last number of which is known to `numbers`."""
+
+    def __init__(
+        self, source: str, place: TopicPartition, records: Sequence[Record], numbers: _Numbers, latest_era: int
+    ) -> None:
+        self._place = place
+        found = (_numbered(source, record) for record in records)
+        self._numbered = [n for n in found if n is not None and n.era <= latest_era + ERA_AHEAD_AT_MOST]
+        for n in self._numbered:
+            numbers.read(n)
+        self._whole = numbers.whole
+
+    async def forgotten(self, connection: Connection) -> list[_Numbered]:
+        """Those that are on no page of ours, each once, in the order in which they were said."""
+        if not self._numbered:
+            return []
+        numbers = [n.sequence for n in self._numbered]
+        place = (self._place.topic, self._place.partition)
+        ranges = await connection.fetch(QUERIES["load_page_ranges"], *place, min(numbers), max(numbers))
+        found: dict[tuple[int, int], _Numbered] = {}
+        for n in self._numbered:
+            if not any(r["era"] == n.era and r["first_sequence"] <= n.sequence <= r["last_sequence"] for r in ranges):
+                found.setdefault((n.era, n.sequence), n)
+        return [n for _, n in sorted(found.items())]
+
+    async def take_over(self, tx: Transaction) -> Tail:
+        """Makes pages of what is still on none, now that nobody else can, and moves the mark to the end."""
+        topic, lane = self._place.topic, self._place.partition
+        pages = [_page(self._place, n) for n in await self.forgotten(tx.connection)]
+        if pages:
+            await insert_pages(tx, pages)
+            last = self._numbered[-1].record
+            await tx.connection.execute(QUERIES["move_mark"], topic, lane, last.offset, last.header("ce_id"))
+            era = max(page.era for page in pages)
+            await tx.connection.execute(QUERIES["raise_era_to"], lane, era, tx.now)
+        return Tail(topic, lane, pages, self._whole)
+
+
+def _numbered(source: str, record: Record) -> _Numbered | None:
+    """None for a record that somebody else has put into our topic: its numbers must be those of its place."""
     try:
-        era, first = record.header("ce_era").split(".")
-        return _Numbered(record, int(era), int(first), int(record.header("ce_sequence")))
+        era, first = map(int, record.header("ce_era").split("."))
+        sequence = int(record.header("ce_sequence"))
+        said_at = datetime.fromisoformat(record.header("ce_time"))
     except ValueError:
         return None
+    identity = f"{record.topic}/{record.partition}/{era}/{sequence}"
+    ours = record.header("ce_source") == source and record.header("ce_id") == identity and 0 < first <= sequence
+    # We write compact JSON, one line an event.
+    if not ours or record.value is None or b"\n" in record.value:
+        return None
+    return _Numbered(record, record.value, era, first, sequence, said_at)
 
 
 def _page(place: TopicPartition, n: _Numbered) -> Page:
@@ -102,16 +197,5 @@ def _page(place: TopicPartition, n: _Numbered) -> Page:
         for name, value in n.record.headers
         if value is not None and (name.startswith("salur_") or name == "traceparent")
     }
-    said = Said(n.record.header("ce_type"), (n.record.key or b"").decode(), n.record.value or b"", extra)
-    said_at = datetime.fromisoformat(n.record.header("ce_time"))
-    return Page(place.topic, place.partition, n.era, n.era_first, n.sequence, said_at, [said], adopted=True)
-
-
-async def adopt(tx: Transaction, tails: Sequence[Tail], handler: Adopt | None) -> None:
-    """Takes the tails of one lane over as pages and hands them to the service, in the order in which they were said."""
-    for tail in tails:
-        await insert_pages(tx, tail.pages)
-        era = max(page.era for page in tail.pages)
-        await tx.connection.execute(QUERIES["raise_era_to"], tail.lane, era, tx.now)
-        if handler is not None:
-            await handler(tx, tail.lane, tail.topic, [said for page in tail.pages for said in page.events], tail.whole)
+    said = Said(n.record.header("ce_type"), (n.record.key or b"").decode(), n.value, extra)
+    return Page(place.topic, place.partition, n.era, n.era_first, n.sequence, n.said_at, [said], adopted=True)

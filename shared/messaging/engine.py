@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from asyncpg import Connection
 
-from shared.messaging import adoption, anchor
+from shared.messaging import anchor
 from shared.messaging import position as positions_of
 from shared.messaging.batch import Batch
 from shared.messaging.consumer import PRODUCER_SETTINGS, ClosedDoor, ConsumingBroker, subscribe
@@ -181,15 +181,14 @@ class Engine:
             await self._reader.complete(Batch(items, {}))
 
     async def _look(self) -> None:
-        """Is what we read and what we said still there? If not, everything is found anew."""
+        """Is what we said still there, and nothing beside it? Is what we read? If not, everything is found anew."""
         session = self._holding.session
         if session is None or not self._holding.anchored:
             return
+        await self._holding.adopt(session)
         async with session.alone() as connection:
-            publications = await connection.fetch(QUERIES["load_publications"], sorted(self._holding.lanes))
             positions = await positions_of.load(connection, list(self._holding.read_to))
-        lost = await adoption.lost_marks(self._topics, publications)
-        if lost or await anchor.changed_topics(self._topics, list(positions.values())):
+        if await anchor.changed_topics(self._topics, list(positions.values())):
             self._holding.seek_again()
 
     async def _commit_offsets(self) -> None:

@@ -18,7 +18,7 @@ from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
 from shared.messaging.topics import Topics
-from shared.messaging.transaction import Terms, Transaction
+from shared.messaging.transaction import Terms
 
 LOG = structlog.get_logger()
 
@@ -97,7 +97,7 @@ class Holding:
             return
         places = frozenset(place for place in consumer.assignment())
         lanes = frozenset(place.partition for place in places if place.topic == self._plan.lane_topic)
-        await self._adopt(session, lanes)
+        await self.adopt(session)
         async with session.alone() as connection:
             found = await anchor.find(connection, self._topics, self._intake, places)
         # From here to the end nothing is awaited: what was found is what is sought.
@@ -149,18 +149,10 @@ class Holding:
                 LOG.error("superseded", replica=self._plan.replica)
                 raise Superseded
 
-    async def _adopt(self, session: Session, lanes: frozenset[int]) -> None:
-        async with session.alone() as connection:
-            tails = await adoption.find_tails(connection, self._topics, lanes)
-        for lane in sorted({tail.lane for tail in tails}):
-            of_lane = [tail for tail in tails if tail.lane == lane]
-
-            async def body(tx: Transaction, of_lane: list[adoption.Tail] = of_lane) -> None:
-                await adoption.adopt(tx, of_lane, self._plan.adopt)
-
-            now = self._plan.clock.now()
-            await session.transact([lane], body, now=now, read_through=self.backlog.read_through)
-            LOG.warning("takeover", lane=lane, adopted=sum(len(tail.pages) for tail in of_lane))
+    async def adopt(self, session: Session) -> None:
+        """What our own topics hold beyond our pages binds, in whatever lane it was said."""
+        read_through, now = self.backlog.read_through, real_microseconds()
+        await adoption.adopt_tails(session, self._topics, self._plan, read_through, now)
 
     def hold_back(self, places: dict[TopicPartition, int]) -> None:
         """Their lane stands still: read again from here when it goes on."""

@@ -14,13 +14,18 @@ QUERIES = Queries.load("shared.messaging")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A locked lane as its row says. `catching_up`: after a restore, until its inputs have been read through."""
+    """A locked lane as its row says.
+
+    `catching_up`: after a restore, until its inputs have been read through. `remembers`: what was said before a restore
+    may still wait for its cause.
+    """
 
     number: int
     era: int
     stopped_reason: str | None
     set_aside: bool
     catching_up: bool
+    remembers: bool
 
     @property
     def open(self) -> bool:
@@ -50,6 +55,7 @@ async def lock(connection: Connection, lanes: Collection[int]) -> dict[int, Lane
             stopped_reason=row["stopped_reason"] or ("gap" if row["lane"] in gaps else None),
             set_aside=row["set_aside"],
             catching_up=row["catching_up"],
+            remembers=row["remembers"],
         )
         for row in rows
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 
 from asyncpg import Connection
@@ -10,6 +10,7 @@ from asyncpg import Connection
 from shared.messaging import lane as lanes_of
 from shared.messaging.dispatch import dispatch_woken
 from shared.messaging.intake import Intake
+from shared.messaging.lane import Lane
 from shared.messaging.page import Page
 from shared.messaging.probe import reach
 from shared.messaging.saving import save
@@ -53,6 +54,7 @@ class Session:
         async with self._one_at_a_time:
             async with self.connection.transaction():
                 locked = await lanes_of.lock(self.connection, lanes)
+                self._refuse_if_gone_back(locked)
                 tx = Transaction(self.connection, self._terms, now=now, read_through=read_through, lanes=locked)
                 await body(tx)
                 await dispatch_woken(tx, self.intake, now, hand_over=hand_over)
@@ -63,3 +65,12 @@ class Session:
                 reach("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
             return pages
+
+    def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:
+        """Eras only grow: a smaller one than this session wrote means that an older copy was put in place under it.
+
+        Raises ConnectionResetError and ends the session; the next one adopts first what was said since.
+        """
+        if any(lane.era < self._eras.get(number, 0) for number, lane in lanes.items()):
+            self.connection.terminate()
+            raise ConnectionResetError("the database has gone back")

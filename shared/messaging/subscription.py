@@ -1,12 +1,13 @@
 """What a service tells the engine: the topics it reads, who handles which type, and what is due by the clock."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from shared.contracts.events import EventType
 from shared.messaging.message import Message
-from shared.messaging.page import Said
+from shared.messaging.page import Page, Said
 from shared.messaging.transaction import Transaction
 
 T = TypeVar("T")
@@ -54,6 +55,24 @@ class Timer:
     sweep: Callable[[Transaction, Sequence[int]], Awaitable[int]]
 
 
-# Takes over what this service said and a restore has forgotten:
-# (tx, lane, topic, its events in the order in which they were said, whether none between them is missing).
-Adopt = Callable[[Transaction, int, str, Sequence[Said], bool], Awaitable[None]]
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Events of one of our topics and lanes that were said before a restore, in the order in which they were said.
+
+    `whole`: no number is missing before the last of them.
+    """
+
+    topic: str
+    lane: int
+    pages: Sequence[Page]
+    whole: bool
+
+    def events(self) -> Iterator[tuple[datetime, Said]]:
+        """Each with the time at which it was said."""
+        for page in self.pages:
+            for said in page.events:
+                yield page.said_at, said
+
+
+# Takes over what this service said and a restore has forgotten, before anything is decided.
+Adopt = Callable[[Transaction, Tail], Awaitable[None]]

@@ -40,6 +40,7 @@ def engine_timers(intake: Intake, retention: Retention) -> tuple[Timer, ...]:
     async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
         await tx.connection.execute(QUERIES["clear_set_aside"], list(lanes))
         await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.read_through)
+        await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
         return 0
 
     async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:

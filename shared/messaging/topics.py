@@ -13,6 +13,10 @@ DEADLINE_SECONDS = 15.0
 STOP_SECONDS = 5.0
 # A question has to wait until the fetch before it on the same connection is answered.
 FETCH_MAX_WAIT_MS = 10
+PORTION_BYTES = 4 << 20
+PORTION_RECORDS = 100
+# What a record weighs besides its value.
+RECORD_BYTES = 1000
 
 
 def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
@@ -99,17 +103,19 @@ class Topics:
             consumer.pause(*consumer.assignment())
         return found
 
-    async def read(self, place: TopicPartition, start: int, end: int) -> list[Record]:
-        """All records of a partition in [start, end)."""
+    async def read_portion(self, place: TopicPartition, start: int, end: int) -> tuple[list[Record], int]:
+        """Records of a partition in [start, end), as many as memory has room for, and the offset to go on at."""
         records: list[Record] = []
+        size = 0
         async with self._one_at_a_time:
             consumer = await self._assign({place: start})
-            while await consumer.position(place) < end:
+            while (reached := await consumer.position(place)) < end and size < PORTION_BYTES:
                 async with asyncio.timeout(DEADLINE_SECONDS):
-                    came = await consumer.getmany(timeout_ms=100)
+                    came = await consumer.getmany(timeout_ms=100, max_records=PORTION_RECORDS)
                 records += [record_of(raw) for raws in came.values() for raw in raws if raw.offset < end]
+                size = sum(len(record.value or b"") + RECORD_BYTES for record in records)
             consumer.pause(*consumer.assignment())
-        return records
+        return records, reached
 
     async def _assign(self, starts: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:
         consumer = await self._ready()

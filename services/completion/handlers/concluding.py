@@ -1,12 +1,13 @@
 """The one place where an open enrollment becomes final, and where that is said."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.completion.domain.completion import Completion, Incomplete, digest_of
 from services.completion.domain.enrollment import Enrollment, State
-from services.completion.store import Decision, add_to_tally, decide_enrollments, load_said
+from services.completion.handlers.adopting import outcomes_said
+from services.completion.store import Decision, add_to_tally, decide_enrollments
 from shared.contracts.completion import (
     COMPLETION_CONFIRMED,
     COMPLETION_REJECTED,
@@ -32,8 +33,8 @@ async def conclude(tx: Transaction, conclusions: Sequence[Conclusion]) -> None:
     """Makes them final and says so. What had been said before a restore is taken over, and not said again."""
     if not conclusions:
         return
-    said = await load_said(tx.connection, [conclusion.enrollment.redeem_code for conclusion in conclusions])
-    words = [(conclusion, _word_said(said, conclusion.enrollment.redeem_code)) for conclusion in conclusions]
+    said = await outcomes_said(tx, {conclusion.enrollment.participant_id for conclusion in conclusions})
+    words = [(conclusion, said.get(conclusion.enrollment.redeem_code)) for conclusion in conclusions]
     decisions = [_decision(before or conclusion.word) for conclusion, before in words]
     await decide_enrollments(tx.connection, decisions, tx.now)
     lanes = [conclusion.enrollment.lane for conclusion in conclusions]
@@ -72,16 +73,6 @@ def rejected(enrollment: Enrollment, incomplete: Incomplete) -> CompletionReject
         reason=NOT_COMPLETED_IN_TIME,
         missing=incomplete.missing,
     )
-
-
-def _word_said(
-    said: Mapping[tuple[str, str], bytes], redeem_code: str
-) -> CompletionConfirmed | CompletionRejected | None:
-    if data := said.get((redeem_code, COMPLETION_CONFIRMED.name)):
-        return COMPLETION_CONFIRMED.parse(data)
-    if data := said.get((redeem_code, COMPLETION_REJECTED.name)):
-        return COMPLETION_REJECTED.parse(data)
-    return None
 
 
 def _decision(word: CompletionConfirmed | CompletionRejected) -> Decision:

@@ -8,9 +8,10 @@ from services.completion.domain.enrollment import Enrollment, State
 from services.completion.domain.evidence import Evidence, Kind, Statement
 from services.completion.domain.judgement import Refusal, part_that_counts, refuse
 from services.completion.handlers import ENROLLMENT
+from services.completion.handlers.adopting import ratings_said
 from services.completion.handlers.concluding import Conclusion, conclude, confirmed
 from services.completion.handlers.statements import statement_of
-from services.completion.store import insert_evidence, load_enrollments, load_evidence_that_may_suffice, load_said
+from services.completion.store import insert_evidence, load_enrollments, load_evidence_that_may_suffice
 from shared.contracts import completion
 from shared.contracts.reasons import ParkReason
 from shared.contracts.upstream import EVENTS
@@ -60,9 +61,9 @@ async def _announce_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> Non
     """A rating is announced when it is first accepted, before the completion or after it."""
     if not ratings:
         return
-    said = await load_said(tx.connection, [one.enrollment.redeem_code for one in ratings])
+    said = await ratings_said(tx, {one.enrollment.participant_id for one in ratings})
     for message, enrollment in ((one.message, one.enrollment) for one in ratings):
-        if (enrollment.redeem_code, completion.TRAINING_RATED.name) in said:
+        if enrollment.redeem_code in said:
             continue
         rated = completion.TrainingRated(
             participant_id=enrollment.participant_id,

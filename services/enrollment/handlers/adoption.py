@@ -1,21 +1,20 @@
 """After a restore: what was said of a NIK or a redeem code binds, so it is claimed before anything is read."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 from services.enrollment.handlers import NIK, REDEEM_CODE
 from shared.contracts import enrollment
-from shared.messaging.page import Said
+from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
 
 
-async def adopt(tx: Transaction, lane: int, topic: str, said: Sequence[Said], whole: bool) -> None:  # noqa: ARG001
+async def adopt(tx: Transaction, tail: Tail) -> None:
     """Takes the claims again. A hole does no harm: what is missing is decided anew from what upstream sent.
 
     Raises RuntimeError when somebody else holds what was said to be theirs.
     """
     wanted: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for event in said:
+    for _, event in tail.events():
         match event.type:
             case enrollment.PARTICIPANT_ADMITTED.name:
                 admitted = enrollment.PARTICIPANT_ADMITTED.parse(event.data)

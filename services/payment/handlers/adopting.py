@@ -1,34 +1,32 @@
 """After a restore: what our own topics say that we said binds us."""
 
-from collections.abc import Sequence
-
 from services.payment.domain.attempt import Attempt
 from services.payment.handlers.halting import halt_partner
 from services.payment.store.attempts import insert_adopted_attempts
 from shared.contracts.payment import INSTRUCTION, Instruction
 from shared.contracts.topics import PARTNERS, disbursements
-from shared.messaging.page import Said
+from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
 
 PARTNER_OF = {disbursements(partner): partner for partner in PARTNERS}
 
 
-async def adopt(tx: Transaction, lane: int, topic: str, said: Sequence[Said], whole: bool) -> None:
+async def adopt(tx: Transaction, tail: Tail) -> None:
     """Takes over instructions: when their rights are read again, the same partner is asked for the same payment.
 
     Where the topic has a hole, somebody may have been paid of whom nothing is known any more: the partner is halted
     until its statement has been compared.
     """
-    partner = PARTNER_OF.get(topic)
+    partner = PARTNER_OF.get(tail.topic)
     if partner is None:
         return
     attempts = {}
-    for event in said:
+    for _, event in tail.events():
         if event.type == INSTRUCTION.name:
             instruction = INSTRUCTION.parse(event.data)
-            attempts[instruction.reference] = _attempt(instruction, lane, partner)
+            attempts[instruction.reference] = _attempt(instruction, tail.lane, partner)
     await insert_adopted_attempts(tx.connection, list(attempts.values()))
-    if not whole:
+    if not tail.whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
 
 

@@ -4,7 +4,7 @@ insert into lane (lane) select generate_series(0, $1::int - 1) on conflict do no
 
 -- name: lock_lanes
 -- Single writer: sorted, so that two processes cannot wait for each other in a ring.
-select lane, era, stopped_reason, set_aside, catching_up_since is not null as catching_up
+select lane, era, stopped_reason, set_aside, catching_up_since is not null as catching_up, remembers
 from lane where lane = any($1::smallint[]) order by lane for update;
 
 -- name: raise_eras

@@ -44,8 +44,27 @@ where topic = $1 and lane = $2 and last_sequence >= $3 and (adopted or first_seq
 order by era, first_sequence limit $7;
 
 -- name: load_page_ranges
--- Which numbers of which eras are pages of ours: what else stands in the topic was said by a self that a restore has forgotten.
-select era, first_sequence, last_sequence from page where topic = $1 and lane = $2 and last_sequence >= $3;
+-- Which numbers of which eras are on pages of ours: what else stands in the topic was said by a self that a restore has
+-- forgotten. Our own pages follow one another; an adopted one holds a single number.
+select era, first_sequence, last_sequence from page
+where topic = $1 and lane = $2 and first_sequence <= $4 and last_sequence >= $3
+  and first_sequence >= coalesce((select max(p.first_sequence) from page p
+                                  where p.topic = $1 and p.lane = $2 and p.first_sequence <= $3 and not p.adopted), 0);
+
+-- name: end_of_pages
+-- The last number of the latest era that is on a page; where retention has left none, what the lane remembers.
+select coalesce(p.era, l.era) as era, coalesce(p.last_sequence, s.next_sequence - 1) as last_sequence
+from sequence s join lane l using (lane) left join lateral (
+    select era, last_sequence from page
+    where topic = s.topic and lane = s.lane
+      and first_sequence >= coalesce((select max(o.first_sequence) from page o
+                                      where o.topic = s.topic and o.lane = s.lane and not o.adopted), 0)
+    order by era desc, last_sequence desc limit 1) p on true
+where s.topic = $1 and s.lane = $2;
+
+-- name: move_mark
+-- What was adopted is noted as published, so that the next session looks behind it.
+update publication set mark_offset = $3, mark_id = $4 where topic = $1 and lane = $2;
 
 -- name: note_published
 -- Never backwards: two publishers for a moment mean repeats, not doubts.
@@ -66,7 +85,3 @@ update publication set say_again_from = null, mark_offset = $4, mark_id = $5 whe
 delete from page where ctid in (
     select p.ctid from page p join publication b using (topic, lane)
     where p.said_at < $1 and p.last_sequence <= b.published and p.lane = any($2::smallint[]) limit 1000);
-
--- name: next_sequence
--- The number that the next event of this topic and lane will carry.
-select next_sequence from sequence where topic = $1 and lane = $2;

@@ -24,6 +24,7 @@ from shared.messaging.lane import insert_rows
 from shared.messaging.message import Record
 from shared.messaging.page import Page, Said
 from shared.messaging.session import Session
+from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
@@ -189,11 +190,12 @@ class Bench:
 
     async def adopt(self, *said: tuple[str, bytes]) -> None:
         """What stands in our own topic beyond our pages after a restore."""
-        words = [Said(kind, PARTICIPANT, data) for kind, data in said]
+        lane, words = lane_of(PARTICIPANT), [Said(kind, PARTICIPANT, data) for kind, data in said]
+        page = Page("completion.events", lane, 1, 1, 1, self.now, words, adopted=True)
 
         async def body(tx: Transaction) -> None:
             assert PARTS.adopt is not None
-            await PARTS.adopt(tx, lane_of(PARTICIPANT), "completion.events", words, True)
+            await PARTS.adopt(tx, Tail(page.topic, lane, [page], whole=True))
 
         await self._run({lane_of(PARTICIPANT)}, body, self.now)
 
@@ -223,7 +225,7 @@ class Bench:
     async def empty(self) -> None:
         """As it was at the start, for the next example."""
         await self.connection.execute(
-            "truncate enrollment, deadline, evidence, tally, said, parked, waiting, page;"
+            "truncate enrollment, deadline, evidence, tally, remembered, parked, waiting, page;"
             "update sequence set next_sequence = 1"
         )
         self.said.clear()

@@ -23,10 +23,10 @@ from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
 from shared.messaging.message import Record, unpack
 from shared.messaging.operations import Operator
-from shared.messaging.page import Said
+from shared.messaging.page import Page, Said
 from shared.messaging.plan import Retention
 from shared.messaging.session import Session
-from shared.messaging.subscription import Timer
+from shared.messaging.subscription import Tail, Timer
 from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
@@ -99,11 +99,12 @@ class Bench:
         for name, data in said:
             lane = lane_of(data["participant_id"])
             word = Said(f"salur.enrollment.{name}.v1", data["participant_id"], json.dumps(data).encode())
+            page = Page("enrollment.events", lane, 1, 1, 1, self.now, [word], adopted=True)
 
-            async def body(tx: Transaction, lane: int = lane, word: Said = word) -> None:
-                await self.parts.adopt(tx, lane, "enrollment.events", [word], True)
+            async def body(tx: Transaction, page: Page = page) -> None:
+                await self.parts.adopt(tx, Tail(page.topic, page.lane, [page], whole=True))
 
-            await self._run({lane}, body, self.now)
+            await self._run(EVERY_LANE, body, self.now)
 
     async def _run(self, lanes: Any, body: Any, read_through: datetime) -> None:
         pages = await self.session.transact(lanes, body, now=self.now, read_through=read_through)

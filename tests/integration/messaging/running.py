@@ -14,7 +14,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from joserfc.jwk import OctKey
 
 from shared.clock import Clock
@@ -26,7 +26,7 @@ from shared.messaging.subscription import Timer
 from tests.infrastructure import Database
 from tests.integration.messaging.toy import TABLES, League, adopt_totals
 
-MIGRATION = Path(__file__).parents[3] / "shared/messaging/migrations/0001_engine.sql"
+MIGRATIONS = sorted((Path(__file__).parents[3] / "shared/messaging/migrations").glob("*.sql"))
 DEADLINE_SECONDS = 40.0
 
 
@@ -78,15 +78,18 @@ class World:
         )
         for service in self.schemas:
             connection = await self.open(service, "prepare")
-            await connection.execute(MIGRATION.read_text() + TABLES)
+            await connection.execute("".join(one.read_text() for one in MIGRATIONS) + TABLES)
             self._connections[service] = connection
 
     async def create_topics(self, *names: str) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         settings = {"message.timestamp.type": "LogAppendTime"}
-        await admin.create_topics([NewTopic(name, LANES, 1, topic_configs=settings) for name in names])
+        made = await admin.create_topics([NewTopic(name, LANES, 1, topic_configs=settings) for name in names])
         await admin.close()
+        for name, code, *_ in made.topic_errors:
+            if code:
+                raise for_code(code)(name)
 
     async def delete_topics(self, *names: str) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -198,9 +201,13 @@ class World:
                 await self.create_topics(topic)
             except KafkaError:
                 return False
+            return True
+
+        async def known() -> bool:
             return bool(await self.partitions(topic) == LANES)
 
         await until(made, f"{topic} is made anew")
+        await until(known, f"{topic} is known")
         async with producer(self.bootstrap) as kafka:
             for record in records:
                 await kafka.send_and_wait(

@@ -15,8 +15,7 @@ from shared.contracts.events import EventType
 from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import lane_of
 from shared.messaging.message import Message
-from shared.messaging.page import Said
-from shared.messaging.subscription import Source, Subscription, Timer
+from shared.messaging.subscription import Source, Subscription, Tail, Timer
 from shared.messaging.transaction import Transaction
 
 
@@ -150,10 +149,11 @@ async def note_totals(tx: Transaction, messages: Sequence[Message[TotalReached]]
     )
 
 
-async def adopt_totals(tx: Transaction, lane: int, topic: str, said: Sequence[Said], whole: bool) -> None:
-    for event in said:
-        reached = TotalReached.model_validate_json(event.data)
-        await tx.connection.execute("insert into adopted values ($1, $2, $3, $4)", topic, lane, reached.goal, whole)
+async def adopt_totals(tx: Transaction, tail: Tail) -> None:
+    for _, said in tail.events():
+        reached = TotalReached.model_validate_json(said.data)
+        row = (tail.topic, tail.lane, reached.goal, tail.whole)
+        await tx.connection.execute("insert into adopted values ($1, $2, $3, $4)", *row)
 
 
 def closing_timer(closes_at: datetime) -> Timer:

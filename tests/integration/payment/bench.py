@@ -24,6 +24,7 @@ from shared.messaging.operations import Operator, Outcome
 from shared.messaging.page import Page, Said
 from shared.messaging.plan import BatchReport
 from shared.messaging.session import Body, Session
+from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
@@ -122,12 +123,11 @@ class Bench:
         adopt = self.parts.adopt
         assert adopt is not None
         for page in pages:
-            events: Sequence[Said] = page.events
 
-            async def body(tx: Transaction, page: Page = page, events: Sequence[Said] = events) -> None:
-                await adopt(tx, page.lane, page.topic, events, whole)
+            async def body(tx: Transaction, page: Page = page) -> None:
+                await adopt(tx, Tail(page.topic, page.lane, [page], whole))
 
-            await self._run({page.lane}, body)
+            await self._run(set(ALL_LANES), body)
 
     async def _run(self, lanes: set[int], body: Body) -> None:
         pages = await self.session.transact(lanes, body, now=self.now, read_through=self.now)
