@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from deploy.demo.watch import Right, Seen
 from deploy.simulation.partner import Payment
@@ -48,7 +49,7 @@ class Judgement:
 def expected_rights(cohort: Iterable[Person]) -> dict[Right, Expected]:
     """Every right to money that the cohort's story gives, and how it must end."""
     rights: dict[Right, Expected] = {}
-    for person in cohort:
+    for person in chain.from_iterable(person.trainings for person in cohort):
         if person.completes:
             rights[(person.redeem_code, "fee")] = Expected("settled", "", person.price)
         if person.rates:
@@ -120,7 +121,8 @@ def _doubles(cohort: Sequence[Person], seen: Seen, settled: Sequence[Payment]) -
     incentives = Counter(payment.account for payment in settled if payment.benefit == "incentive")
     by_person = [incentives[person.account] + incentives[person.second_account] for person in cohort]
     fees = Counter(payment.amount for payment in settled if payment.benefit == "fee")
-    too_many_fees = fees - Counter(person.price for person in cohort if person.completes)
+    trainings = chain.from_iterable(person.trainings for person in cohort)
+    too_many_fees = fees - Counter(training.price for training in trainings if training.completes)
     return max(
         sum(1 for count in by_reference.values() if count > 1),
         sum(1 for count in by_person if count > 1) + too_many_fees.total(),
@@ -131,10 +133,12 @@ def _people(cohort: Sequence[Person], seen: Seen) -> Iterable[str]:
     for person in cohort:
         if seen.refused.get(person.participant_id) != REFUSED_FOR.get(person.fate):
             yield f"{person.participant_id} ({person.fate}) was refused for {seen.refused.get(person.participant_id)}"
-        if seen.rejected.get(person.redeem_code) != REJECTED_FOR.get(person.fate):
-            yield f"{person.redeem_code} ({person.fate}) was rejected for {seen.rejected.get(person.redeem_code)}"
-        if (person.redeem_code in seen.completed) != person.completes:
-            yield f"{person.redeem_code} ({person.fate}): completed is {person.redeem_code in seen.completed}"
+        for training in person.trainings:
+            code = training.redeem_code
+            if seen.rejected.get(code) != REJECTED_FOR.get(person.fate):
+                yield f"{code} ({person.fate}) was rejected for {seen.rejected.get(code)}"
+            if (code in seen.completed) != training.completes:
+                yield f"{code} ({person.fate}): completed is {code in seen.completed}"
 
 
 def _time(cohort: Sequence[Person], seen: Seen, *, time_is_up: bool) -> Iterable[str]:

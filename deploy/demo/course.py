@@ -76,8 +76,8 @@ class Course:
         return {
             "events sent": len(self.script.first) + len(self.script.later),
             "admitted": sum(person.fate not in REFUSED for person in people),
-            "enrolled": sum(person.fate not in REFUSED | REJECTED for person in people),
-            "completed": sum(person.completes for person in people),
+            "enrolled": sum(len(person.trainings) for person in people if person.fate not in REFUSED | REJECTED),
+            "completed": sum(training.completes for person in people for training in person.trainings),
             "fees settled": settled["fee"],
             "incentives settled": settled["incentive_1"],
         }

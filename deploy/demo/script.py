@@ -41,7 +41,8 @@ def write_script(seed: int, people: int, keys: Sealer) -> Script:
     first_people = [person for person in everybody if person.fate is not Fate.SAME_NIK]
     random.Random(f"script-{seed}").shuffle(first_people)
     funds = {
-        "training": sum(person.price for person in everybody if person.completes) + SPARE_RUPIAH,
+        "training": sum(one.price for person in everybody if person.completes for one in person.trainings)
+        + SPARE_RUPIAH,
         "incentive": sum(INCENTIVE for person in everybody if person.rates) + SPARE_RUPIAH,
     }
     causes = [the_wave(people), *_providers(keys, late=False), *_instalments(funds, FIRST_INSTALMENT_PERCENT, "1")]

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
@@ -41,6 +41,7 @@ class Fate(StrEnum):
     TOO_SHORT = "training too short"
     WRONG_AMOUNT_FIRST = "partner reports a wrong amount first"
     REJECTED_AFTERWARDS = "partner rejects what it has settled"
+    SECOND_TRAINING = "completes a second training and never rates it"
 
 
 WEIGHTS = {
@@ -61,12 +62,17 @@ WEIGHTS = {
     Fate.TOO_SHORT: 6,
     Fate.WRONG_AMOUNT_FIRST: 3,
     Fate.REJECTED_AFTERWARDS: 3,
+    Fate.SECOND_TRAINING: 30,
 }
 OUT_OF = 1000
 
 REFUSED = frozenset({Fate.TOO_YOUNG, Fate.WRONG_BIRTH_DATE, Fate.SAME_NIK})
 REJECTED = frozenset({Fate.TOO_DEAR, Fate.TOO_SHORT})
 UNFINISHED = frozenset({Fate.NEVER_FINISHES, Fate.TOO_EARLY})
+
+BALANCE = 3_500_000
+# When a first training of three sessions has long been completed and rated, and the next may still be bought.
+SECOND_AFTER = timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,20 @@ class Person:
     @property
     def rates(self) -> bool:
         return self.completes and self.fate is not Fate.NEVER_RATES
+
+    @property
+    def trainings(self) -> "tuple[Person, ...]":
+        """The person as a learner in each training, the first one first; a second one takes what is left to spend."""
+        if self.fate is not Fate.SECOND_TRAINING:
+            return (self,)
+        second = replace(
+            self,
+            fate=Fate.NEVER_RATES,
+            redeem_code=f"NEXT{self.redeem_code[4:]}",
+            price=BALANCE - self.price,
+            admitted_at=self.admitted_at + SECOND_AFTER,
+        )
+        return (self, second)
 
 
 def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Fate, int] = WEIGHTS) -> list[Person]:
@@ -150,10 +170,17 @@ def _person(luck: random.Random, number: int, fate: Fate, born: list[Person]) ->
         mode=MODES[number % len(MODES)],
         platform=PLATFORMS[number % len(PLATFORMS)],
         provider_id=luck.choice(PROVIDERS),
-        price=4_000_000 if fate is Fate.TOO_DEAR else luck.randrange(400, 3500) * 1000,
+        price=_price(luck, fate),
         sessions=1 if fate is Fate.TOO_EARLY else luck.randrange(1, 4),
         admitted_at=OPENS_AT + timedelta(hours=80, seconds=luck.randrange(86_400)),
     )
+
+
+def _price(luck: random.Random, fate: Fate) -> int:
+    if fate is Fate.TOO_DEAR:
+        return 4_000_000
+    price = luck.randrange(400, 3500) * 1000
+    return price // 2 if fate is Fate.SECOND_TRAINING else price
 
 
 def _nik(district: str, born: date, gender: str, number: int) -> str:

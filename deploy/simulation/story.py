@@ -96,14 +96,15 @@ def story(person: Person, keys: Sealer) -> Iterator[Sent]:
 
 
 def told_first(person: Person, keys: Sealer) -> Iterator[Sent]:
-    """Admission, account, purchase, evidence, rating."""
+    """Admission, account, and of each training purchase, evidence, rating."""
     yield _admission(person, keys)
     if person.fate is not Fate.NO_ACCOUNT:
         yield _first_account(person, keys)
-    purchase, sessions = _purchase(person)
-    yield purchase
-    if person.fate not in REFUSED | REJECTED:
-        yield from _evidence(person, sessions)
+    for training in person.trainings:
+        purchase, sessions = _purchase(training)
+        yield purchase
+        if person.fate not in REFUSED | REJECTED:
+            yield from _evidence(training, sessions)
 
 
 def _request(person: Person, name: str, data: Mapping[str, object], at: datetime) -> Sent:

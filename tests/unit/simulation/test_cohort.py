@@ -103,6 +103,17 @@ def test_the_unfinished_lack_an_attendance_that_counts() -> None:
         assert len([event for event in attended if not event.parked]) < person.sessions
 
 
+def test_a_second_training_is_bought_with_what_is_left_once_the_first_is_completed_and_rated() -> None:
+    for person in (person for person in COHORT if person.fate is Fate.SECOND_TRAINING):
+        first, second = person.trainings
+        events = told(person)
+        bought = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_purchased.v1")}
+        rated = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_rated.v1")}
+        assert list(rated) == [first.redeem_code]
+        assert rated[first.redeem_code] < bought[second.redeem_code] <= person.admitted_at + timedelta(days=15)
+        assert (first.price + second.price, min(first.price, second.price) > 0) == (3_500_000, True)
+
+
 def test_whoever_attends_too_early_is_told_apart_in_every_mode() -> None:
     for mode in MODES:
         events = told(replace(one_with(Fate.TOO_EARLY), mode=mode))

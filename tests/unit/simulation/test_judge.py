@@ -40,7 +40,8 @@ class World:
         return judge(COHORT, self.seen, self.paid, PARKED, time_is_up=True)
 
     def pay(self, right: Right, reference: str, **changes: object) -> None:
-        person = next(person for person in COHORT if person.redeem_code == right[0])
+        trainings = (training for person in COHORT for training in person.trainings)
+        person = next(training for training in trainings if training.redeem_code == right[0])
         kind = right[1].partition("_")[0]
         account = person.account if kind == "incentive" else "990000001000"
         amount = person.price if kind == "fee" else 600_000
@@ -60,8 +61,7 @@ def world() -> World:
             seen.rejected[person.redeem_code] = reason
         if reason := GIVEN_UP_FOR.get(person.fate):
             seen.given_up[person.redeem_code] = reason
-        if person.completes:
-            seen.completed.add(person.redeem_code)
+        seen.completed.update(training.redeem_code for training in person.trainings if training.completes)
     for number, (right, must) in enumerate(expected_rights(COHORT).items()):
         seen.states[right], seen.reasons[right], seen.amounts[right] = must.state, must.reason, must.amount
         if must.state == "settled":
@@ -88,6 +88,23 @@ def test_a_double_of_which_salur_says_nothing_is_seen_in_the_accounts(world: Wor
     judged = world.judged()
     assert judged.doubles == 1
     assert judged.wrongs == ["ZZZZZZZZZZZZZZZZ: paid, and never said"]
+
+
+def test_an_incentive_paid_with_a_second_training_too_is_a_double(world: World) -> None:
+    _, second = a_person(Fate.SECOND_TRAINING).trainings
+    world.pay((second.redeem_code, "incentive_1"), "ZZZZZZZZZZZZZZZZ")
+    judged = world.judged()
+    assert judged.doubles == 1
+    assert any("paid by a partner, and not said to be settled" in wrong for wrong in judged.wrongs)
+
+
+def test_an_incentive_lost_to_a_second_training_is_a_loss(world: World) -> None:
+    first, second = a_person(Fate.SECOND_TRAINING).trainings
+    world.seen.states[second.redeem_code, "incentive_1"] = world.seen.states.pop((first.redeem_code, "incentive_1"))
+    world.seen.amounts[second.redeem_code, "incentive_1"] = 600_000
+    judged = world.judged()
+    assert judged.losses == 1
+    assert f"{(second.redeem_code, 'incentive_1')}: a right that the story does not give" in judged.wrongs
 
 
 def test_a_double_paid_into_the_second_account_is_one(world: World) -> None:
