@@ -23,6 +23,7 @@ from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.probe import reach
 from shared.messaging.publisher import Publisher
 from shared.messaging.reader import Reader
+from shared.messaging.session import Session
 from shared.messaging.sweep import engine_timers, sweep
 from shared.messaging.topics import Topics
 
@@ -117,6 +118,7 @@ class Engine:
         session = self._holding.session
         if session is None or not self._holding.anchored:
             return
+        await self._confirm_schema(session)
         await self._read_through()
         lanes, still = sorted(self._holding.lanes), set[int]()
         for timer in self._timers:
@@ -126,6 +128,15 @@ class Engine:
             still |= set(await sweep(session, timer, lanes, now, read_through, self._publisher.offer))
         await self._take_up_ready(lanes, still)
         self._holding.release()
+
+    async def _confirm_schema(self, session: Session) -> None:
+        """Let go of a session whose schema has become another program's; nothing is read until it is ours again."""
+        try:
+            async with session.alone() as connection:
+                await self._plan.confirm(connection)
+        except Exception:
+            session.connection.terminate()
+            raise
 
     async def _read_through(self) -> None:
         session, backlog = self._holding.session, self._holding.backlog

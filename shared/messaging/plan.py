@@ -36,12 +36,17 @@ def _nobody(_: BatchReport) -> None:
     """Nobody measures."""
 
 
+async def _whatever(_: Connection) -> None:
+    """Any schema will do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that the engine knows of a service.
 
     `lane_topic` is the topic whose partitions decide which lanes a process publishes and sweeps. `connect` opens a
-    Postgres session under the given application name, with the service's role and schema.
+    Postgres session under the given application name, with the service's role and schema; `confirm` raises when that
+    has become another program's meanwhile.
     """
 
     service: str
@@ -62,6 +67,7 @@ class Plan:
     waiting_per_key: int = 1000
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
     observe: Callable[[BatchReport], None] = _nobody
+    confirm: Callable[[Connection], Awaitable[None]] = _whatever
 
 
 @dataclass(slots=True)

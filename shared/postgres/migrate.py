@@ -16,8 +16,8 @@ LOCK_TIMEOUT = "10s"
 FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
-class CannotMigrate(Exception):
-    """The migrations and the schema do not go together; the message says how."""
+class WrongSchema(Exception):
+    """The schema is not the one that this program was made for; the message says how they differ and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Migration:
 
 
 def migrations_of(service_package: str) -> list[Migration]:
-    """What makes the schema of a service: the engine's migrations, then its own; raises CannotMigrate."""
+    """What makes the schema of a service: the engine's migrations, then its own; raises WrongSchema."""
     return [*load(ENGINE), *load(service_package)]
 
 
@@ -52,12 +52,12 @@ def load(package: str) -> list[Migration]:
         if (match := FILE.fullmatch(file.name))
     ]
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise CannotMigrate(f"the migrations of {package} are not numbered 0001, 0002, ... without a gap")
+        raise WrongSchema(f"the migrations of {package} are not numbered 0001, 0002, ... without a gap")
     return found
 
 
 async def migrate(url: str, migrations: Iterable[Migration]) -> list[Migration]:
-    """Brings the schema of the URL's role up to date and returns what was applied; raises CannotMigrate."""
+    """Brings the schema of the URL's role up to date and returns what was applied; raises WrongSchema."""
     # Not as a service's session is bounded: a migration may take as long as it takes.
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": "migrate"})
     try:
@@ -75,6 +75,8 @@ async def apply(connection: Connection, migrations: Sequence[Migration]) -> list
     missing = await pending(connection, migrations)
     for migration in missing:
         async with connection.transaction():
+            # Whoever would compare the schema with another program's migrations waits, and finds it changed.
+            await connection.execute(QUERIES["lock_migration"])
             await connection.execute(migration.statements)
             await connection.execute(
                 QUERIES["insert_migration"],
@@ -83,21 +85,35 @@ async def apply(connection: Connection, migrations: Sequence[Migration]) -> list
                 migration.name,
                 migration.checksum,
             )
+            # A program made for the schema as it was must not write into this one: it comes back, and compares.
+            await connection.execute(QUERIES["end_other_sessions"])
     return missing
 
 
 async def pending(connection: Connection, migrations: Iterable[Migration]) -> list[Migration]:
-    """Those that have not been applied; raises CannotMigrate when the schema was made by something else."""
+    """Those that have not been applied; raises WrongSchema when the schema was made by something else."""
     rows = await connection.fetch(QUERIES["load_migrations"])
     applied: Mapping[tuple[str, int], str] = {(row["component"], row["number"]): row["checksum"] for row in rows}
     wanted = {(migration.component, migration.number): migration for migration in migrations}
     if unknown := sorted(applied.keys() - wanted.keys()):
         newest = ", ".join(f"{component}/{number:04}" for component, number in unknown)
-        raise CannotMigrate(f"the schema is newer than this program: it has {newest}")
+        raise WrongSchema(
+            f"the schema is newer than this program: it has {newest}; start the program that made it, or a newer one"
+        )
     for place, checksum in applied.items():
         if wanted[place].checksum != checksum:
-            raise CannotMigrate(f"{wanted[place]} was changed after it had been applied; add a new one instead")
+            raise WrongSchema(f"{wanted[place]} was changed after it had been applied; add a new one instead")
     return [migration for place, migration in wanted.items() if place not in applied]
+
+
+async def confirm(connection: Connection, migrations: Iterable[Migration]) -> None:
+    """Compare the session's schema with what this program was made for; raises WrongSchema."""
+    try:
+        missing = await pending(connection, migrations)
+    except asyncpg.UndefinedTableError:
+        raise WrongSchema("the schema has not been made; run `migrate`") from None
+    if missing:
+        raise WrongSchema(f"the schema is older than this program: it lacks {missing[0]}; run `migrate`")
 
 
 async def _enter_schema(connection: Connection) -> str:

@@ -1,10 +1,11 @@
 """The command line that every service has: `python -m services.<name> <verb>`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import typer
 
+from shared.postgres.migrate import Migration, migrations_of
 from shared.runtime.desk import Desk
 from shared.runtime.parts import ServiceParts
 from shared.runtime.settings import ServiceSettings
@@ -19,10 +20,14 @@ AddVerbs = Callable[[typer.Typer, Desk], None]
 
 
 def command_line(
-    settings: type[S], parts: Callable[[S], ServiceParts], add_verbs: AddVerbs | None = None
+    settings: type[S],
+    parts: Callable[[S], ServiceParts],
+    add_verbs: AddVerbs | None = None,
+    migrations: Sequence[Migration] | None = None,
 ) -> typer.Typer:
-    """The verbs of a service; `add_verbs` adds those that only this one has."""
-    desk = Desk(settings, lambda: parts(settings()))
+    """The verbs of a service; `add_verbs` adds those that only this one has. `migrations`: those of its package."""
+    made_of = migrations_of(f"services.{settings.service()}") if migrations is None else migrations
+    desk = Desk(settings, lambda: parts(settings()), made_of)
     verbs = typer.Typer(
         help=f"The {desk.service} service.",
         no_args_is_help=True,
@@ -39,6 +44,11 @@ def command_line(
     return verbs
 
 
-def main(settings: type[S], parts: Callable[[S], ServiceParts], add_verbs: AddVerbs | None = None) -> None:
+def main(
+    settings: type[S],
+    parts: Callable[[S], ServiceParts],
+    add_verbs: AddVerbs | None = None,
+    migrations: Sequence[Migration] | None = None,
+) -> None:
     """Runs the verb that the command line names."""
-    command_line(settings, parts, add_verbs)(prog_name=f"python -m services.{settings.service()}")
+    command_line(settings, parts, add_verbs, migrations)(prog_name=f"python -m services.{settings.service()}")

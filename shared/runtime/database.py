@@ -1,13 +1,13 @@
 """The runtime's own way into the database, apart from the engine's: for what operators and monitors ask."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import asyncpg
 from asyncpg import Connection
 
 from shared.postgres.failures import is_infrastructure
+from shared.postgres.migrate import Migration, WrongSchema, confirm
 from shared.postgres.queries import Queries
 from shared.postgres.session import connect
 
@@ -16,15 +16,29 @@ ANSWER_SECONDS = 5.0
 
 
 class Unreachable(Exception):
-    """The database does not answer, or has not been migrated; the message says which, in one sentence."""
+    """The database does not answer, or its schema is another program's; the message says which, in one sentence."""
+
+
+async def open_session(
+    url: str, application_name: str, migrations: Sequence[Migration], *, patient: bool = False
+) -> Connection:
+    """Open a session in the schema that this program was made for; raises WrongSchema where it is another one."""
+    connection = await connect(url, application_name, patient=patient)
+    try:
+        await confirm(connection, migrations)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 class Database:
     """One session, opened when somebody asks and opened anew after trouble. Questions take turns."""
 
-    def __init__(self, url: str, application_name: str) -> None:
+    def __init__(self, url: str, application_name: str, migrations: Sequence[Migration]) -> None:
         self._url = url
         self._name = application_name
+        self._migrations = migrations
         self._connection: Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -44,12 +58,17 @@ class Database:
                 self._drop()
                 raise
 
+    async def confirm(self) -> None:
+        """Ask whether it answers, and in the schema that this program was made for; raises Unreachable."""
+        async with self.session() as connection:
+            await confirm(connection, self._migrations)
+
     async def close(self) -> None:
         self._drop()
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url, self._name)
+            self._connection = await open_session(self._url, self._name, self._migrations)
         return self._connection
 
     def _drop(self) -> None:
@@ -59,9 +78,9 @@ class Database:
 
 
 def why_unreachable(error: Exception) -> str | None:
-    """One sentence about a database that does not answer; None when the error is about something else."""
-    if isinstance(error, asyncpg.UndefinedTableError):
-        return "the schema is missing or older than this program; run `migrate`"
+    """One sentence about a database that cannot be worked with; None when the error is about something else."""
+    if isinstance(error, WrongSchema):
+        return str(error)
     if isinstance(error, TimeoutError):
         return "Postgres does not answer in time"
     if is_infrastructure(error):

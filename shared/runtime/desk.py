@@ -19,23 +19,26 @@ from shared.clock import BadOffset, Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
-from shared.postgres.migrate import CannotMigrate
-from shared.postgres.session import connect
-from shared.runtime.database import why_unreachable
+from shared.postgres.migrate import Migration, WrongSchema
+from shared.runtime.database import open_session, why_unreachable
 from shared.runtime.parts import ServiceParts
 from shared.runtime.settings import ServiceSettings, complaints
 
 T = TypeVar("T")
 
 FAILED = 2
+CONFIRM_SECONDS = 5.0
 WIDE = 240
 
 
 class Desk:
     """One command of one service. Whatever cannot be done ends the process with status 2 and one line that says why."""
 
-    def __init__(self, settings: type[ServiceSettings], parts: Callable[[], ServiceParts]) -> None:
+    def __init__(
+        self, settings: type[ServiceSettings], parts: Callable[[], ServiceParts], migrations: Sequence[Migration]
+    ) -> None:
         self.service = settings.service()
+        self.migrations = migrations
         # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
         self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
         self._settings_class = settings
@@ -87,7 +90,7 @@ class Desk:
 
         try:
             return asyncio.run(all_of_it())
-        except (Refused, CannotMigrate) as refusal:
+        except Refused as refusal:
             self.give_up(str(refusal))
         except KafkaError as error:
             self.give_up(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
@@ -99,12 +102,28 @@ class Desk:
                 self.give_up(f"the database refused it: {type(error).__name__}, SQLSTATE {error.sqlstate}")
             raise
 
+    def confirm_schema(self) -> None:
+        """End here if the schema is another program's. A database that does not answer now may do so later."""
+
+        async def open_and_close() -> None:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                url = self.settings().postgres_url.get_secret_value()
+                await (await open_session(url, f"{self.service} start", self.migrations)).close()
+
+        try:
+            asyncio.run(open_and_close())
+        except WrongSchema as error:
+            self.give_up(str(error))
+        except Exception as error:
+            if why_unreachable(error) is None:
+                raise
+
     def ask(self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False) -> T:
         """Runs a question in a session of its own."""
 
         async def in_session() -> T:
             url = self.settings().postgres_url.get_secret_value()
-            connection = await connect(url, f"{self.service} command", patient=patient)
+            connection = await open_session(url, f"{self.service} command", self.migrations, patient=patient)
             try:
                 return await question(connection)
             finally:

@@ -9,7 +9,7 @@ from faststream.asgi import AsgiResponse
 from pydantic_core import to_json
 
 from shared.runtime import status
-from shared.runtime.database import QUERIES, Database, Unreachable
+from shared.runtime.database import Database, Unreachable
 from shared.runtime.monitor import Monitor
 from shared.runtime.parts import ServiceParts
 from shared.runtime.readiness import EngineState, obstacles
@@ -78,8 +78,8 @@ class Pages:
         state = self._engine()
         reasons, degraded = obstacles(state), list[str]()
         try:
+            await self._database.confirm()
             async with self._database.session() as connection:
-                await connection.fetchval(QUERIES["answers"])
                 degraded = [*await status.degraded(connection), *await self._parts.degraded(connection)]
         except Unreachable as error:
             reasons.insert(0, str(error))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,8 +17,8 @@ from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan, Retention
-from shared.postgres.session import connect
-from shared.runtime.database import Database
+from shared.postgres.migrate import Migration, confirm
+from shared.runtime.database import Database, open_session
 from shared.runtime.http import Pages
 from shared.runtime.metrics import Metrics
 from shared.runtime.monitor import Monitor
@@ -73,13 +74,13 @@ class ServiceApp(AsgiFastStream):
                 await asyncio.sleep(BROKER_PAUSE_SECONDS)
 
 
-def build_app(parts: ServiceParts, watch: Watch) -> AsgiFastStream:
+def build_app(parts: ServiceParts, watch: Watch, migrations: Sequence[Migration]) -> AsgiFastStream:
     """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
     settings, clock = parts.settings, Clock.from_environment()
     metrics = Metrics(parts.name, parts.measures)
-    engine = Engine(_plan(parts, clock, metrics))
+    engine = Engine(_plan(parts, clock, metrics, migrations))
     url = settings.postgres_url.get_secret_value()
-    database = Database(url, f"{settings.replica} pages")
+    database = Database(url, f"{settings.replica} pages", migrations)
     monitor = Monitor(parts, clock, database, watch, metrics)
     return ServiceApp(
         engine,
@@ -99,12 +100,12 @@ def in_turn(*steps: Step) -> Step:
     return all_of_them
 
 
-def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics) -> Plan:
+def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, migrations: Sequence[Migration]) -> Plan:
     settings = parts.settings
     url = settings.postgres_url.get_secret_value()
 
-    async def open_session(name: str) -> Connection:
-        return await connect(url, f"{settings.replica} {name}")
+    async def connect(name: str) -> Connection:
+        return await open_session(url, f"{settings.replica} {name}", migrations)
 
     return Plan(
         service=parts.name,
@@ -115,7 +116,8 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics) -> Plan:
         own_topics=parts.own_topics,
         lane_topic=lane_topic(parts),
         adopt=parts.adopt,
-        connect=open_session,
+        connect=connect,
+        confirm=partial(confirm, migrations=migrations),
         clock=clock,
         vault=KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json"),
         batch_records=settings.batch_records,

@@ -20,3 +20,12 @@ select component, number, checksum from migration order by component, number;
 -- name: insert_migration
 -- In the transaction of the migration itself.
 insert into migration (component, number, name, checksum, applied_at) values ($1, $2, $3, $4, clock_timestamp());
+
+-- name: lock_migration
+-- Nobody reads the list while it is being added to.
+lock table migration in access exclusive mode;
+
+-- name: end_other_sessions
+-- Of the service to which the schema belongs, in this database; other migrations wait for their turn.
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and usename = current_schema() and application_name <> 'migrate';

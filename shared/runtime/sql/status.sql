@@ -28,7 +28,3 @@ where replayed_at is null and closed_at is null group by reason order by reason;
 -- name: waiting_counts
 -- What waits for something not yet known.
 select kind, count(*)::int as records, min(since) as oldest from waiting group by kind order by kind;
-
--- name: answers
--- The cheapest question that only a migrated schema can answer.
-select count(*) from lane;

@@ -9,7 +9,7 @@ import typer
 import uvicorn
 from asyncpg import Connection
 
-from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.migrate import migrate
 from shared.runtime import logs
 from shared.runtime.connections import BoundedProtocol
 from shared.runtime.desk import Desk
@@ -32,8 +32,9 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
         """Run the service until it is told to end (SIGTERM or SIGINT); then it finishes its batch and leaves."""
         parts = desk.parts()
         settings = parts.settings
+        desk.confirm_schema()
         try:
-            app = build_app(parts, Watch(_again("verify", "--gently")))
+            app = build_app(parts, Watch(_again("verify", "--gently")), desk.migrations)
         except (OSError, ValueError) as error:
             desk.give_up(f"cannot start: {error}")
         logs.configure(parts.name, settings.replica)
@@ -60,7 +61,7 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
     def migrate_() -> None:
         """Bring the schema up to date. Forward only; what is applied already stays as it is."""
         url = desk.settings().postgres_url.get_secret_value()
-        applied = desk.run(migrate(url, migrations_of(f"services.{desk.service}")))
+        applied = desk.run(migrate(url, desk.migrations))
         for migration in applied:
             desk.out.print(f"applied {migration}")
         if not applied:

@@ -18,6 +18,7 @@ from shared.contracts.events import EventType
 from shared.messaging import position, saving, session
 from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
+from shared.messaging.engine import Engine
 from shared.messaging.holding import Holding
 from shared.messaging.lane import QUERIES
 from shared.messaging.page import Page
@@ -27,7 +28,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.reader import Reader
 from shared.messaging.session import Session
 from shared.messaging.transaction import Transaction
-from tests.faults.planted import engine_stories, service_stories
+from tests.faults.planted import engine_stories, service_stories, session_stories
 from tests.faults.planted.ground import Ground, say
 from tests.infrastructure import Database
 from tests.integration.enrollment import bench as of_enrollment
@@ -269,6 +270,13 @@ def _take(product: Product, wrongly: Standing) -> None:
     product.setattr(Cursor, "standing", lenient)
 
 
+def it_works_in_whatever_schema_there_is(product: Product) -> None:
+    async def never(_: Engine, __: Session) -> None:
+        """Compare nothing."""
+
+    product.setattr(Engine, "_confirm_schema", never)
+
+
 BUGS = (
     Bug(it_acknowledges_before_commit, engine_stories.a_session_is_cut_before_its_commit, "lost: g2"),
     Bug(it_publishes_before_commit, engine_stories.a_session_is_cut_before_its_commit, "one too many: g2"),
@@ -329,4 +337,5 @@ BUGS = (
         "has more than one incentive_1",
     ),
     Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
+    Bug(it_works_in_whatever_schema_there_is, session_stories.the_schema_becomes_a_newer_programs, "one too many: g2"),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from shared.postgres.migrate import CannotMigrate, Migration, migrate, migrations_of, pending
+from shared.postgres.migrate import Migration, WrongSchema, migrate, migrations_of, pending
 from shared.postgres.session import connect
 from tests.infrastructure import Database
 
@@ -33,14 +33,14 @@ async def test_what_is_missing_is_applied_once_in_order(database: Database) -> N
 async def test_a_migration_that_was_changed_afterwards_is_refused(database: Database) -> None:
     url = database.url_of("payment")
     await migrate(url, [FIRST])
-    with pytest.raises(CannotMigrate, match="toy/0001_first was changed"):
+    with pytest.raises(WrongSchema, match="toy/0001_first was changed"):
         await migrate(url, [replace(FIRST, statements=FIRST.statements + " ")])
 
 
 async def test_an_older_program_refuses_a_newer_schema(database: Database) -> None:
     url = database.url_of("payment")
     await migrate(url, [FIRST, SECOND])
-    with pytest.raises(CannotMigrate, match="newer than this program: it has toy/0002"):
+    with pytest.raises(WrongSchema, match="newer than this program: it has toy/0002"):
         await migrate(url, [FIRST])
 
 

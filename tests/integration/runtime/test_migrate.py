@@ -57,7 +57,10 @@ async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one
     connection = await connect(url, "test")
     await connection.execute("insert into migration values ('payment', 9999, 'of_tomorrow', '', now())")
     await connection.close()
-    newer = "payment: the schema is newer than this program: it has payment/9999"
+    newer = (
+        "payment: the schema is newer than this program: it has payment/9999; "
+        "start the program that made it, or a newer one"
+    )
     assert await migrate("payment", url) == Said(2, [newer])
 
 

@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from pydantic_settings import SettingsConfigDict
 
 from shared.messaging.plan import BatchReport
+from shared.postgres.migrate import load
 from shared.runtime.bounds import Name
 from shared.runtime.cli import main
 from shared.runtime.parts import Gauge, Invariant, ServiceParts
@@ -67,4 +68,4 @@ def parts(settings: ToySettings) -> ServiceParts:
 
 
 if __name__ == "__main__":
-    main(ToySettings, parts)
+    main(ToySettings, parts, migrations=load("shared.messaging"))

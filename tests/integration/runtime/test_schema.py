@@ -1,0 +1,96 @@
+"""A program works only in the schema it was made for, when it starts and while it runs, and says what to do."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from shared.postgres.migrate import Migration, load, migrate
+from tests.infrastructure import Database
+from tests.integration.messaging.running import a_player, until
+from tests.integration.runtime.conftest import Toy
+from tests.integration.runtime.test_process import PLAYER, send
+
+NEWER = "insert into migration values ('messaging', 9999, 'of_tomorrow', '', now())"
+OLDER = "delete from migration where number = (select max(number) from migration)"
+OTHER = "update migration set checksum = 'another' where number = 1"
+NONE = "drop table migration"
+
+SENTENCES = {
+    NEWER: "it has messaging/9999; start the program that made it, or a newer one",
+    OLDER: "the schema is older than this program: it lacks messaging/",
+    OTHER: "messaging/0001_engine was changed after it had been applied",
+    NONE: "the schema has not been made; run `migrate`",
+}
+TOMORROW = Migration("messaging", 9999, "of_tomorrow", "alter table player add column number integer not null")
+
+
+@pytest.mark.parametrize("change", SENTENCES)
+async def test_another_programs_schema_is_refused_at_the_start_and_by_every_verb(toy: Toy, change: str) -> None:
+    await toy.connection.execute(change)
+    for verb in (
+        ("run",),
+        ("lanes",),
+        ("verify",),
+        ("parked", "list"),
+        ("lanes", "resume", "1", "--who", "w", "--why", "w"),
+    ):
+        said = await toy.says(*verb, status=2)
+        assert SENTENCES[change] in said
+        assert len(said.strip().splitlines()) == 1
+        assert ("run `migrate`" in said) == (change in (OLDER, NONE))
+
+
+@pytest.mark.parametrize("change", [NEWER, OLDER])
+async def test_a_schema_that_changes_under_a_running_process_stops_it_until_it_is_its_own_again(
+    toy: Toy, change: str
+) -> None:
+    async with toy.running():
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await toy.connection.execute(f"create table kept as table migration; {change}")
+
+        async def refused() -> bool:
+            answer = await toy.get("/health/ready")
+            return answer.status_code == 503 and SENTENCES[change] in " ".join(answer.json()["reasons"])
+
+        async def not_anchored() -> bool:
+            return "have not been found" in " ".join((await toy.get("/health/ready")).json()["reasons"])
+
+        await until(refused, "it says so")
+        await until(not_anchored, "it reads nothing any more")
+        await send(toy, a_player(PLAYER))
+        assert (await toy.get("/lanes")).status_code == 503
+        assert not await toy.connection.fetchval("select true from player")
+        await toy.connection.execute("truncate migration; insert into migration table kept; drop table kept")
+        await until(lambda: toy.answers("/health/ready"), "it is ready again")
+        await until(lambda: toy.connection.fetchval("select true from player"), "what came meanwhile is handled")
+        assert all(lane["reason"] is None for lane in (await toy.get("/lanes")).json()["lanes"])
+
+
+async def test_a_migration_ends_the_sessions_of_the_program_before_it_so_that_nothing_goes_into_what_is_newer(
+    toy: Toy, database: Database
+) -> None:
+    """A batch waits behind the migration. It would write into the new schema, which it does not know."""
+    writer = f"{toy.league.service}-1 writer"
+    waits = "select true from pg_stat_activity where wait_event_type = 'Lock' and application_name = $1"
+    holder, observer = [await asyncpg.connect(database.url) for _ in range(2)]
+    async with toy.running(TOY_SWEEP_EVERY_SECONDS="60"):
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await holder.execute("begin; lock table enrollment.player in access share mode")
+        migrating = asyncio.create_task(
+            migrate(toy.environment["TOY_POSTGRES_URL"], [*load("shared.messaging"), TOMORROW])
+        )
+        await until(lambda: observer.fetchval(waits, "migrate"), "the migration waits")
+        await send(toy, a_player(PLAYER))
+        await until(lambda: observer.fetchval(waits, writer), "the batch waits behind it")
+        await holder.execute("commit")
+        assert await migrating == [TOMORROW]
+
+        async def refused() -> bool:
+            return SENTENCES[NEWER] in (await toy.get("/health/ready")).text
+
+        await until(refused, "it says so")
+        for query in ("player", "parked", "lane where stopped_reason is not null"):
+            assert await observer.fetch(f"select * from enrollment.{query}") == []
+    await holder.close()
+    await observer.close()
