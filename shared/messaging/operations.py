@@ -5,6 +5,7 @@ Each function runs inside the caller's transaction and does it; whoever only wan
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,9 @@ from asyncpg import Connection, Record
 from shared.contracts.sealed import KeyRing
 from shared.messaging.lane import QUERIES
 from shared.messaging.transaction import record_operation
+
+# So many are named one by one.
+FEW = 20
 
 
 class Refused(Exception):
@@ -172,7 +176,9 @@ def _count(rows: Sequence[Record]) -> str:
 
 
 def _listed(rows: Sequence[Record]) -> str:
-    return ", ".join(f"{row['id']} ({row['reason']})" for row in rows)
+    if len(rows) <= FEW:
+        return ", ".join(f"{row['id']} ({row['reason']})" for row in rows)
+    return ", ".join(f"{count} x {reason}" for reason, count in Counter(row["reason"] for row in rows).most_common())
 
 
 async def _note(connection: Connection, operator: Operator, verb: str, **detail: object) -> None:

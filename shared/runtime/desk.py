@@ -29,6 +29,7 @@ T = TypeVar("T")
 FAILED = 2
 CONFIRM_SECONDS = 5.0
 WIDE = 240
+PREVIEW = "This is a preview and nothing was changed; add --yes to do it."
 
 
 class Desk:
@@ -41,6 +42,7 @@ class Desk:
         self.migrations = migrations
         # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
         self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._settings_class = settings
         self._parts = parts
 
@@ -76,7 +78,7 @@ class Desk:
             self.give_up(f"{path} cannot be read: {error}")
 
     def give_up(self, sentence: str) -> NoReturn:
-        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"{self.service}: {sentence}")
+        self.err.print(f"{self.service}: {sentence}", markup=False)
         raise typer.Exit(FAILED)
 
     def run(self, work: Awaitable[T]) -> T:
@@ -154,6 +156,15 @@ class Desk:
         self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
     ) -> None:
         """Does something in one transaction and says what; `do` False: only says what it would be."""
+        outcome = self.carry_out(deed, who, why, do=do)
+        self.out.print(outcome.sentence, markup=False)
+        if outcome.changed and not do:
+            self.out.print(PREVIEW)
+
+    def carry_out(
+        self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
+    ) -> Outcome:
+        """Do something in one transaction and return what came of it; `do` False: it is rolled back."""
         clock = self.clock()
 
         async def in_transaction(connection: Connection) -> Outcome:
@@ -167,7 +178,4 @@ class Desk:
             await (transaction.commit() if do else transaction.rollback())
             return outcome
 
-        outcome = self.ask(in_transaction)
-        self.out.print(outcome.sentence, markup=False)
-        if outcome.changed and not do:
-            self.out.print("This is a preview and nothing was changed; add --yes to do it.")
+        return self.ask(in_transaction)

@@ -8,7 +8,7 @@ from asyncpg import Connection
 
 from shared.contracts.fields import write_time
 from shared.contracts.reasons import ParkReason
-from shared.messaging.lane import QUERIES as ENGINE
+from shared.runtime import parked as parked_records
 from shared.runtime.database import QUERIES
 from shared.runtime.parts import Gauge
 
@@ -77,14 +77,18 @@ async def degraded(connection: Connection) -> list[str]:
 
 
 async def parked(connection: Connection) -> dict[str, object]:
-    """How many are open per reason, and the oldest of them, without their bytes."""
+    """Return how many are open, per reason and per group of cause and source, and the first hundred without bytes."""
     counts = await connection.fetch(QUERIES["parked_counts"])
-    rows = await connection.fetch(ENGINE["load_parked"], None, False, RECORDS_SHOWN)
+    rows = await parked_records.load(
+        connection, parked_records.EVERYTHING, resolved=False, after=0, at_most=RECORDS_SHOWN
+    )
     hidden = {"sha256", "replayed_at", "closed_at"}
     return {
         "open": sum(row["records"] for row in counts),
         "by_reason": {row["reason"]: row["records"] for row in counts},
+        "groups": await parked_records.groups(connection),
         "oldest": min((row["oldest"] for row in counts), default=None),
+        "shown": len(rows),
         "records": [{name: value for name, value in row.items() if name not in hidden} for row in rows],
     }
 

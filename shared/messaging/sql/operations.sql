@@ -22,12 +22,33 @@ from publication b left join page p on p.topic = b.topic and p.lane = b.lane and
 where b.topic = $1 and b.lane = $2 group by b.published, b.say_again_from;
 
 -- name: load_parked
--- Open ones first, the oldest first: that is the order in which a person works.
+-- In the order in which they were parked, from a number on.
 select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, ce_type, size, sha256, parked_at,
        replayed_at, closed_at
 from parked
-where ($1::text is null or reason = $1) and ($2::boolean or (replayed_at is null and closed_at is null))
-order by (replayed_at is null and closed_at is null) desc, id limit $3;
+where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2) and ($3::text is null or ce_type = $3)
+  and ($4::boolean or (replayed_at is null and closed_at is null)) and id > $5
+order by id limit $6;
+
+-- name: count_parked
+-- How many there are in truth, whatever is shown of them; the last tells where a portion-wise resolution ends.
+select count(*)::int as records, max(id) as last from parked
+where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2) and ($3::text is null or ce_type = $3)
+  and ($4::boolean or (replayed_at is null and closed_at is null));
+
+-- name: group_parked
+-- Open ones by cause and source, the largest group first: one mistake of one producer is one line.
+select reason, ce_source, ce_type, topic, count(*)::int as records, min(parked_at) as oldest from parked
+where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2) and ($3::text is null or ce_type = $3)
+  and replayed_at is null and closed_at is null
+group by reason, ce_source, ce_type, topic order by records desc, oldest limit $4;
+
+-- name: open_parked_numbers
+-- The next portion of open ones, in order.
+select id from parked
+where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2) and ($3::text is null or ce_type = $3)
+  and replayed_at is null and closed_at is null and id > $4 and id <= $5
+order by id limit $6;
 
 -- name: load_parked_record
 -- One with its sealed bytes.

@@ -1,35 +1,63 @@
 """`parked`: records that broke a rule, and what becomes of them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
-from asyncpg import Connection, Record
+from asyncpg import Record
 from rich.table import Table
 
 from shared.contracts.reasons import ParkReason
 from shared.messaging.lane import QUERIES
-from shared.messaging.operations import Operator, Outcome, close_parked, replay_parked
+from shared.messaging.operations import close_parked, replay_parked
+from shared.runtime import parked
 from shared.runtime.desk import Desk
-from shared.runtime.verbs.options import Who, Why, Yes
-
-AT_MOST = 1000
+from shared.runtime.parked import Selection
+from shared.runtime.verbs.options import Json, Who, Why, Yes
+from shared.runtime.verbs.resolution import GROUP_COLUMNS, Resolution
 
 Numbers = Annotated[list[int] | None, typer.Argument(help="Their numbers, as `parked list` shows them.")]
 Reason = Annotated[ParkReason | None, typer.Option(help="Only those parked for this reason.")]
-Settle = Callable[[Connection, Operator, Sequence[int]], Awaitable[Outcome]]
+Source = Annotated[str | None, typer.Option(help="Only those of this ce_source.", metavar="TEXT")]
+Type = Annotated[str | None, typer.Option("--type", help="Only those of this ce_type.", metavar="TEXT")]
+All = Annotated[bool, typer.Option("--all", help="Those replayed or closed too.")]
+After = Annotated[int, typer.Option(help="Begin behind this number.", min=0)]
+Limit = Annotated[int, typer.Option(help="Show so many at most.", min=1, max=10_000)]
 
 
 def parked_verbs(desk: Desk) -> typer.Typer:
     verbs = typer.Typer(help="Show parked records, replay or close them.", no_args_is_help=True)
+    _add_views(verbs, desk)
+    _add_resolutions(verbs, desk)
+    return verbs
 
+
+def _add_views(verbs: typer.Typer, desk: Desk) -> None:
     @verbs.command("list")
     def list_(
         reason: Reason = None,
-        settled: Annotated[bool, typer.Option("--all", help="Those replayed or closed too.")] = False,
+        source: Source = None,
+        type_: Type = None,
+        resolved: All = False,
+        after: After = 0,
+        limit: Limit = 1000,
     ) -> None:
-        """Show what is parked, the oldest first."""
-        desk.out.print(_table(desk.ask(lambda connection: _parked(connection, reason, settled=settled))))
+        """Show what is parked in the order in which it was parked, and how much there is in all."""
+        chosen = Selection(reason, source, type_)
+        rows = desk.ask(lambda c: parked.load(c, chosen, resolved=resolved, after=after, at_most=limit))
+        total = desk.ask(lambda c: parked.count(c, chosen, resolved=resolved))
+        desk.out.print(_table(rows))
+        if rows and rows[-1]["id"] != total.last:
+            desk.out.print(
+                f"{len(rows):,} of {total.records:,} records are shown; --after {rows[-1]['id']} goes on, "
+                "and `parked groups` sums up"
+            )
+
+    @verbs.command("groups")
+    def groups_(as_json: Json = False) -> None:
+        """Show what is open by cause and source, the largest group first."""
+        desk.show(desk.ask(parked.groups), GROUP_COLUMNS, as_json=as_json)
 
     @verbs.command()
     def show(number: int) -> None:
@@ -40,34 +68,35 @@ def parked_verbs(desk: Desk) -> typer.Typer:
         for name, value in _described(row).items():
             desk.out.print(f"{name:12} {value}", markup=False)
 
+
+def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
     @verbs.command()
-    def replay(who: Who, why: Why, numbers: Numbers = None, reason: Reason = None, yes: Yes = False) -> None:
+    def replay(
+        who: Who,
+        why: Why,
+        numbers: Numbers = None,
+        reason: Reason = None,
+        source: Source = None,
+        type_: Type = None,
+        yes: Yes = False,
+    ) -> None:
         """Put records back through the intake, as if they had just come. Only what is open is replayed."""
         vault = desk.vault()
-        settle(lambda c, operator, found: replay_parked(c, operator, found, vault), numbers, reason, who, why, do=yes)
+        action = partial(replay_parked, vault=vault)
+        Resolution(desk, action, who, why, yes)(numbers, Selection(reason, source, type_))
 
     @verbs.command()
-    def close(who: Who, why: Why, numbers: Numbers = None, reason: Reason = None, yes: Yes = False) -> None:
-        """Mark records as looked at, with nothing to be done. Only what is open is closed."""
-        settle(close_parked, numbers, reason, who, why, do=yes)
-
-    def settle(
-        deed: Settle, numbers: list[int] | None, reason: ParkReason | None, who: str, why: str, *, do: bool
+    def close(
+        who: Who,
+        why: Why,
+        numbers: Numbers = None,
+        reason: Reason = None,
+        source: Source = None,
+        type_: Type = None,
+        yes: Yes = False,
     ) -> None:
-        if not numbers and reason is None:
-            desk.give_up("say which: numbers, or --reason")
-
-        async def settle_chosen(connection: Connection, operator: Operator) -> Outcome:
-            chosen = numbers or [row["id"] for row in await _parked(connection, reason, settled=False)]
-            return await deed(connection, operator, chosen)
-
-        desk.operate(settle_chosen, who, why, do=do)
-
-    return verbs
-
-
-async def _parked(connection: Connection, reason: ParkReason | None, *, settled: bool) -> Sequence[Record]:
-    return list(await connection.fetch(QUERIES["load_parked"], reason and reason.value, settled, AT_MOST))
+        """Mark records as looked at, with nothing to be done. Only what is open is closed."""
+        Resolution(desk, close_parked, who, why, yes)(numbers, Selection(reason, source, type_))
 
 
 def _table(rows: Sequence[Record]) -> Table:

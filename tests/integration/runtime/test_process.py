@@ -56,7 +56,9 @@ async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: To
             return (await toy.get("/parked")).json()["by_reason"] == {"conflict": 1}
 
         await until(parked, "the second wearer of a shirt is parked")
-        (record,) = (await toy.get("/parked")).json()["records"]
+        shown = (await toy.get("/parked")).json()
+        (record,), (group,) = shown["records"], shown["groups"]
+        assert (shown["open"], shown["shown"], group["records"], group["reason"]) == (1, 1, 1, "conflict")
         assert (record["topic"], record["detail"]) == (toy.league.requests, "/shirt")
         assert "sealed" not in record
         lanes = (await toy.get("/lanes")).json()["lanes"]

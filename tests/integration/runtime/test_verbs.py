@@ -1,5 +1,6 @@
 """What operators type, on a real Postgres and a real Kafka."""
 
+import json
 import sys
 from datetime import UTC, datetime
 
@@ -111,6 +112,35 @@ async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
     assert "2 records closed" in await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
     assert "conflict" not in await toy.says("parked", "list")
     assert "closed 2" in await toy.says("parked", "list", "--all")
+
+
+async def test_list_tells_the_true_total_and_where_it_goes_on(toy: Toy) -> None:
+    numbers = [await park(toy, offset) for offset in range(3)]
+    shown = await toy.says("parked", "list", "--limit", "2")
+    assert f"2 of 3 records are shown; --after {numbers[1]} goes on" in shown
+    assert "are shown" not in await toy.says("parked", "list", "--after", str(numbers[1]))
+
+
+async def test_groups_name_cause_and_source(toy: Toy) -> None:
+    for offset in range(3):
+        await park(toy, offset)
+    await toy.connection.execute("update parked set ce_source = '/b', ce_type = 't' where \"offset\" < 2")
+    first, second = json.loads(await toy.says("parked", "groups", "--json"))
+    assert (first["records"], first["reason"], first["ce_source"], first["ce_type"]) == (2, "conflict", "/b", "t")
+    assert (second["records"], second["ce_source"]) == (1, None)
+    preview = await toy.says("parked", "replay", "--source", "/b", *BY)
+    assert "2 records. This is a preview" in preview
+
+
+async def test_all_that_is_selected_is_resolved_in_portions(toy: Toy) -> None:
+    await toy.connection.execute(
+        "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
+        " select 'conflict', '/shirt', 'requests', 0, n, 1, '', '', $1 from generate_series(1, 1200) as n", NOW,
+    )  # fmt: skip
+    said = await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
+    assert [line.split(" closed")[0] for line in said.splitlines()] == ["500 records", "500 records", "200 records"]
+    assert await toy.connection.fetchval("select count(*) from parked where closed_at is null") == 0
+    assert await toy.operations() == [("parked close", "an operator")] * 3
 
 
 async def test_a_parked_record_is_shown_without_its_content(toy: Toy) -> None:

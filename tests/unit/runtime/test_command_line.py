@@ -15,7 +15,8 @@ from shared.runtime.cli import command_line
 
 VERBS = {
     "run", "migrate", "verify", "lanes", "lanes resume", "positions", "positions set", "pages", "pages show",
-    "pages say-again", "parked", "parked list", "parked show", "parked replay", "parked close",
+    "pages say-again", "parked", "parked groups",
+    "parked list", "parked show", "parked replay", "parked close",
 }  # fmt: skip
 
 
