@@ -109,12 +109,13 @@ def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
     ]
 
 
-def due_once(trainings: Iterable[Enrollment], grants: Collection[Grant]) -> list[Right]:
+def due_once(trainings: Iterable[Enrollment], grants: Collection[Grant], announced: Mapping[str, str]) -> list[Right]:
     """Return what falls due of the benefits that a participant has once, each with the training that earns it.
 
     `trainings` and `grants` are all of one participant. What was granted stands, whichever training comes to be known
     later. Of several trainings the first to reach the milestone earns it, by the times of the events, then by the
-    redeem code. One whose own grant was cancelled earns nothing more.
+    redeem code. One whose own grant was cancelled earns nothing more. `announced` (benefit, redeem code): before a
+    restore it had fallen due with that training, and does so again with no other.
     """
     standing = {grant.benefit for grant in grants if grant.stands}
     granted = {(grant.redeem_code, grant.benefit) for grant in grants}
@@ -127,7 +128,8 @@ def due_once(trainings: Iterable[Enrollment], grants: Collection[Grant]) -> list
     first: dict[str, Right] = {}
     for _, redeem_code, right in sorted(earned, key=lambda one: one[:2]):
         benefit = right[1].benefit
-        if benefit not in standing and (redeem_code, benefit) not in granted:
+        may_earn = benefit not in standing and announced.get(benefit, redeem_code) == redeem_code
+        if may_earn and (redeem_code, benefit) not in granted:
             first.setdefault(benefit, right)
     return list(first.values())
 

@@ -1,22 +1,35 @@
 """After a restore: what our own topics say that we said binds us."""
 
+from collections import defaultdict
+from collections.abc import Collection
+
 from services.payment.domain.attempt import Attempt
+from services.payment.domain.right import Right, kind_of
 from services.payment.handlers.halting import halt_partner
 from services.payment.store.attempts import insert_adopted_attempts
-from shared.contracts.payment import INSTRUCTION, Instruction
-from shared.contracts.topics import PARTNERS, disbursements
+from services.payment.store.disbursements import load_grants
+from shared.contracts import payment
+from shared.contracts.payment import DISBURSEMENT_SCHEDULED, INSTRUCTION, Instruction
+from shared.contracts.reasons import Parked
+from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, disbursements
+from shared.messaging.memory import Word, forget, recall, remember
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
 
 PARTNER_OF = {disbursements(partner): partner for partner in PARTNERS}
+EVENTS = {event.name: event for event in payment.EVENTS}
+GRANT = "grant"
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Takes over instructions: when their rights are read again, the same partner is asked for the same payment.
+    """Takes over instructions: when their rights are read again, the same partner is asked for the same payment. And
+    takes over grants: an incentive falls due again with the training it had fallen due with.
 
     Where the topic has a hole, somebody may have been paid of whom nothing is known any more: the partner is halted
     until its statement has been compared.
     """
+    if tail.topic == PAYMENT_EVENTS:
+        await _remember_grants(tx, tail)
     partner = PARTNER_OF.get(tail.topic)
     if partner is None:
         return
@@ -28,6 +41,40 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     await insert_adopted_attempts(tx.connection, list(attempts.values()))
     if not tail.whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
+
+
+async def grants_announced(tx: Transaction, participant_ids: Collection[str]) -> dict[str, dict[str, str]]:
+    """Return participant -> benefit -> redeem code of the training with which it had fallen due before a restore."""
+    announced: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for word in await recall(tx, participant_ids, GRANT):
+        said = DISBURSEMENT_SCHEDULED.parse(word.data)
+        announced[word.owner][said.benefit] = said.redeem_code
+    return announced
+
+
+async def forget_grants(tx: Transaction, rights: Collection[Right]) -> None:
+    """Forget what was announced of these: from now on their rows say it."""
+    await forget(tx, GRANT, [_key(enrollment.participant_id, right.benefit) for enrollment, right in rights])
+
+
+async def _remember_grants(tx: Transaction, tail: Tail) -> None:
+    """Remember with which training each incentive had fallen due, unless its row is still there."""
+    words: dict[tuple[str, str], Word] = {}
+    for _, said in tail.events():
+        try:
+            data = EVENTS[said.type].parse(said.data)
+        except (KeyError, Parked):
+            continue
+        if kind_of(data.benefit) == "incentive":
+            key = _key(data.participant_id, data.benefit)
+            words[data.redeem_code, data.benefit] = Word(GRANT, key, data.participant_id, said.data)
+    known = await load_grants(tx.connection, {redeem_code for redeem_code, _ in words})
+    there = {(grant.redeem_code, grant.benefit) for of_one in known.values() for grant in of_one}
+    await remember(tx, tail.lane, [word for right, word in words.items() if right not in there])
+
+
+def _key(participant_id: str, benefit: str) -> str:
+    return f"{participant_id}/{benefit}"
 
 
 def _attempt(instruction: Instruction, lane: int, partner: str) -> Attempt:

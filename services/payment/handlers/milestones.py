@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from services.payment.domain.disbursement import fall_due
 from services.payment.domain.right import Enrollment, Right, complete, due_once, newly_earned, rate
 from services.payment.handlers import Context
+from services.payment.handlers.adopting import forget_grants, grants_announced
 from services.payment.handlers.paying import pay
 from services.payment.store.disbursements import load_grants
 from services.payment.store.enrollments import load_enrollments, save_milestones
@@ -56,4 +57,12 @@ async def _due_once(tx: Transaction, participants: Collection[str], enrollments:
     # Whoever has but one training was granted nothing with another.
     others = [one.redeem_code for of_one in trainings.values() if len(of_one) > 1 for one in of_one]
     grants = await load_grants(tx.connection, others)
-    return [right for person, of_one in trainings.items() for right in due_once(of_one, grants.get(person, ()))]
+    announced = await grants_announced(tx, participants)
+    due = [
+        right
+        for person, of_one in trainings.items()
+        for right in due_once(of_one, grants.get(person, ()), announced.get(person, {}))
+    ]
+    if announced:
+        await forget_grants(tx, due)
+    return due

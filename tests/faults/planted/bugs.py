@@ -219,8 +219,8 @@ def it_gives_the_incentive_to_the_first_completion(product: Product) -> None:
 def it_pays_the_incentive_before_the_rating(product: Product) -> None:
     """A completed training is taken for a rated one."""
 
-    def of_completed(trainings: Sequence[Enrollment], grants: Any) -> list[Right]:
-        return due_once([one._replace(rated_at=one.completed_at) for one in trainings], grants)
+    def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[Right]:
+        return due_once([one._replace(rated_at=one.completed_at) for one in trainings], *known)
 
     def earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
         return list(after.entitlements) if after.completed_at != before.completed_at else []
@@ -238,11 +238,20 @@ def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: Product
         await bench.connection.execute("drop index one_incentive_per_participant")
         return bench
 
-    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant]) -> list[Right]:
-        return due_once(trainings, [grant._replace(stands=False) for grant in grants])
+    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[Right]:
+        return due_once(trainings, [grant._replace(stands=False) for grant in grants], announced)
 
     product.setattr(of_payment, "a_bench", without_key)
     product.setattr(milestones, "due_once", with_each)
+
+
+def it_forgets_what_it_had_granted_before_a_restore(product: Product) -> None:
+    """Whatever was announced of it, an incentive falls due with the training that seems to be the first."""
+
+    def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[Right]:
+        return due_once(trainings, grants, {})
+
+    product.setattr(milestones, "due_once", afresh)
 
 
 def _tell_the_plan(product: Product) -> None:
@@ -335,6 +344,11 @@ BUGS = (
         it_forgets_what_was_granted_and_drops_the_key_of_incentives,
         service_stories.two_trainings_are_completed_and_rated,
         "has more than one incentive_1",
+    ),
+    Bug(
+        it_forgets_what_it_had_granted_before_a_restore,
+        service_stories.a_restore_forgets_which_training_came_first,
+        "incentive is asked for twice",
     ),
     Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
     Bug(it_works_in_whatever_schema_there_is, session_stories.the_schema_becomes_a_newer_programs, "one too many: g2"),

@@ -1,11 +1,13 @@
 """Short stories about the real services on a real Postgres. A story returns the breaches that the proofs find."""
 
 from collections import defaultdict
+from datetime import timedelta
 
 from shared.contracts.fields import write_time
 from tests.builders import NOON, a_nik, a_wave, an_admission, funds
 from tests.faults.planted.ground import Ground
-from tests.integration.payment.facts import PARTICIPANT, completed, confirmed, journey, linked, rated
+from tests.integration.payment.bench import Bench
+from tests.integration.payment.facts import PARTICIPANT, RATED_AT, completed, confirmed, journey, linked, rated
 
 FIRST, SECOND = "PRAT00000001", "PRAT00000002"
 
@@ -18,11 +20,30 @@ async def a_restore_forgets_what_partners_were_told(ground: Ground) -> list[str]
         await after.adopt(before.pages)
         await after.prepare()
         await after.receive(*journey())
-        references = defaultdict(set)
-        for told in (*before.instructions, *after.instructions):
-            references[told.benefit].add(told.reference)
-        twice = [f"{benefit} is asked for twice" for benefit, found in references.items() if len(found) > 1]
+        return [*_asked_for_twice(before, after), *await after.breaches()]
+
+
+async def a_restore_forgets_which_training_came_first(ground: Ground) -> list[str]:
+    """It was the later one, of which all had been heard; now both are read again in one batch."""
+    earlier = [completed(code=FIRST), rated(code=FIRST)]
+    later = [completed(code=SECOND, at=RATED_AT), rated(code=SECOND, at=RATED_AT + timedelta(days=1))]
+    async with ground.payment() as before, ground.payment() as after:
+        for bench in (before, after):
+            await bench.adopt(before.pages)
+            await bench.prepare()
+            await bench.receive(linked(), confirmed(code=FIRST, fee=1), confirmed(code=SECOND, fee=1))
+            if bench is before:
+                await bench.receive(*later)
+            await bench.receive(*earlier, *later)
+        twice = [breach for breach in _asked_for_twice(before, after) if breach.startswith("incentive")]
         return [*twice, *await after.breaches()]
+
+
+def _asked_for_twice(before: Bench, after: Bench) -> list[str]:
+    references = defaultdict(set)
+    for told in (*before.instructions, *after.instructions):
+        references[told.benefit].add(told.reference)
+    return [f"{benefit} is asked for twice" for benefit, found in references.items() if len(found) > 1]
 
 
 async def money_comes_with_a_fraction(ground: Ground) -> list[str]:

@@ -2,13 +2,26 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from shared.contracts.topics import lane_of
+from tests.builders import Event
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.bench import Bench, a_bench
-from tests.integration.payment.facts import INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
+from tests.integration.payment.facts import (
+    INCENTIVE,
+    PARTICIPANT,
+    RATED_AT,
+    a_number,
+    completed,
+    confirmed,
+    journey,
+    linked,
+    rated,
+    reported,
+)
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
 
@@ -126,3 +139,49 @@ async def test_an_instruction_whose_right_never_comes_again_is_a_breach(restored
     assert [breach.partition(" ")[2] for breach in breaches] == [
         "was told before a restore, and nothing read since says why"
     ] * 2
+
+
+FIRST, SECOND = "PRAT000000AA", "PRAT000000BB"
+EARLIER = [completed(code=FIRST), rated(code=FIRST)]
+LATER_ONE = [completed(code=SECOND, at=RATED_AT), rated(code=SECOND, at=RATED_AT + timedelta(days=1))]
+
+
+@pytest.fixture(params=["instructed", "held"])
+async def second_first(
+    bench: Bench, postgres: PostgresServer, request: pytest.FixtureRequest
+) -> AsyncIterator[Restored]:
+    """Of the later training all was heard of first, so the incentive fell due with it."""
+    empty: Database = await postgres.fresh_database()
+    account = [linked()] if request.param == "instructed" else []
+    for batch in ([*account, confirmed(code=FIRST), confirmed(code=SECOND)], LATER_ONE, EARLIER):
+        await bench.receive(*batch)
+    await bench.prepare()
+    await bench.sweep()
+    after = await a_bench(empty)
+    yield Restored(bench, after)
+    await after.connection.close()
+    await postgres.drop(empty)
+
+
+@pytest.mark.parametrize("batches", [[[*EARLIER, *LATER_ONE]], [LATER_ONE, EARLIER], [EARLIER, LATER_ONE]])
+async def test_an_incentive_falls_due_again_with_the_training_it_was_announced_with(
+    second_first: Restored, batches: list[list[Event]]
+) -> None:
+    await second_first.adopt()
+    after = second_first.after
+    await after.prepare()
+    await after.receive(linked(), confirmed(code=FIRST), confirmed(code=SECOND))
+    for batch in batches:
+        await after.receive(*batch)
+    rows = await after.connection.fetch("select redeem_code from disbursement where benefit = 'incentive_1'")
+    assert [row["redeem_code"] for row in rows] == [SECOND]
+    assert after.told("incentive")[: len(second_first.before.told("incentive"))] == second_first.before.told(
+        "incentive"
+    )
+    assert await after.breaches() == []
+    assert await after.connection.fetch("select from remembered") == []
+
+
+async def test_what_the_database_still_knows_of_a_grant_is_not_kept_twice(second_first: Restored) -> None:
+    await second_first.before.adopt(second_first.before.pages)
+    assert await second_first.before.connection.fetch("select from remembered") == []

@@ -39,7 +39,7 @@ OPEN = Terms(NOW, frozenset(), None)
 def test_nothing_is_earned_before_completion() -> None:
     early = rate(an_enrollment(), NOW)
     assert newly_earned(an_enrollment(), early) == []
-    assert due_once([early], []) == []
+    assert due_once([early], [], {}) == []
 
 
 def test_a_completed_training_earns_the_fee_and_a_rated_one_the_incentive_too() -> None:
@@ -69,7 +69,7 @@ def a_training(code: str, completed: int | None, rated: int | None, **changes: A
 
 def earner(trainings: Sequence[Enrollment], *grants: Grant) -> str | None:
     """The training that the incentive falls due with."""
-    due = due_once(trainings, grants)
+    due = due_once(trainings, grants, {})
     assert {entitlement for _, entitlement in due} <= {INCENTIVE}
     return due[0][0].redeem_code if due else None
 
@@ -109,6 +109,12 @@ def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_t
     assert earner([a_training("A", 1, 1), a_training("B", 5, 5), a_training("C", 2, 2)], cancelled, again) is None
 
 
+def test_what_was_announced_before_a_restore_falls_due_with_no_other_training() -> None:
+    first, second = a_training("A", 1, 1), a_training("B", 5, 5)
+    assert due_once([first, second], [], {"incentive_1": "B"}) == [(second, INCENTIVE)]
+    assert due_once([first], [], {"incentive_1": "B"}) == []
+
+
 def test_what_else_was_granted_keeps_nobody_from_the_incentive() -> None:
     assert earner([a_training("A", 1, 1)], Grant("A", "survey_1", stands=True)) == "A"
 
@@ -120,13 +126,13 @@ def test_a_training_that_promises_no_incentive_leaves_it_to_the_next() -> None:
 def test_the_amount_is_that_of_the_training_that_earns_it() -> None:
     dearer = INCENTIVE._replace(amount=700_000)
     trainings = [a_training("A", 5, 5), a_training("B", 1, 1, entitlements=(FEE, dearer))]
-    assert [entitlement for _, entitlement in due_once(trainings, [])] == [dearer]
+    assert [entitlement for _, entitlement in due_once(trainings, [], {})] == [dearer]
 
 
 def test_each_benefit_had_once_is_counted_for_itself() -> None:
     at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, Milestone.COMPLETED, first_training_only=True)
     trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
-    assert due_once(trainings, []) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
+    assert due_once(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
 
 
 def reference(**changes: Any) -> str:
