@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 import typer
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
 from shared.postgres.migrate import Migration, WrongSchema
 from shared.runtime.database import open_session, why_unreachable
+from shared.runtime.group import ConsumerGroup
+from shared.runtime.lag import kafka_trouble
 from shared.runtime.parts import ServiceParts
 from shared.runtime.settings import ServiceSettings, complaints
 
@@ -141,6 +144,21 @@ class Desk:
                 return await question(topics)
 
         return self.run(in_session())
+
+    def served(self) -> frozenset[TopicPartition] | None:
+        """Return the partitions that some process of the service holds; None, and a line, if Kafka does not answer."""
+
+        async def in_session() -> frozenset[TopicPartition]:
+            async with ConsumerGroup(self.settings().kafka_bootstrap, f"salur.{self.service}") as group:
+                return await group.served()
+
+        try:
+            return asyncio.run(in_session())
+        except Exception as error:
+            if not kafka_trouble(error):
+                raise
+            self.err.print("Kafka does not answer: who serves what is not known", markup=False)
+            return None
 
     def show(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
         """Print rows as a table of these columns, or whole as JSON."""

@@ -85,6 +85,7 @@ class Pages:
             reasons.insert(0, str(error))
         if not await self._monitor.kafka_answers():
             reasons.insert(0, "Kafka does not answer")
+        degraded += status.unserved(await self._monitor.lanes_served())
         said = {
             "service": self._parts.name,
             "replica": self._parts.settings.replica,
@@ -105,9 +106,18 @@ class Pages:
 
     async def _lanes(self) -> AsgiResponse:
         held = {place.partition for place in self._engine().assigned}
+        served = await self._monitor.lanes_served()
         async with self._database.session() as connection:
-            lanes = [{"held_here": lane.lane in held, **_fields(lane)} for lane in await status.lanes(connection)]
+            states = await status.lanes(connection)
             stopped = await status.stopped_partitions(connection)
+        lanes = [
+            {
+                "state": status.word(lane.reason, served=None if served is None else lane.lane in served),
+                "held_here": lane.lane in held,
+                **_fields(lane),
+            }
+            for lane in states
+        ]
         return _json({"service": self._parts.name, "lanes": lanes, "stopped_partitions": stopped})
 
     async def _parked(self) -> AsgiResponse:

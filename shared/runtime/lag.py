@@ -1,7 +1,7 @@
 """Consumer lag from the positions in Postgres and the ends in Kafka, whoever consumes, and if nobody does."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +56,15 @@ class LagReader(Topics):
                     missing -= {place for place in missing if await consumer.position(place) >= ends[place]}
             consumer.unsubscribe()
         return found
+
+
+def with_set_aside(lags: Sequence[Lag], aside: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
+    """Add what was read but set aside with its lane: partition -> (records, seconds of the oldest)."""
+    found = []
+    for lag in lags:
+        records, seconds = aside.get(lag.place, (0, 0.0))
+        found.append(Lag(lag.place, lag.records + records, max(lag.seconds, seconds)))
+    return found
 
 
 def kafka_trouble(error: BaseException) -> bool:

@@ -11,10 +11,12 @@ from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.topics import TOPICS
+from shared.messaging.anchor import TOPIC_CHANGED
 from shared.messaging.topics import Topics
 from shared.runtime import status
 from shared.runtime.database import QUERIES, Database, Unreachable
-from shared.runtime.lag import LagReader, kafka_trouble, lag_gauges
+from shared.runtime.group import ConsumerGroup
+from shared.runtime.lag import LagReader, kafka_trouble, lag_gauges, with_set_aside
 from shared.runtime.metrics import Metrics
 from shared.runtime.parts import Gauge, ServiceParts
 from shared.runtime.watch import Watch
@@ -35,6 +37,7 @@ class Monitor:
         self._metrics = metrics
         self._lags = LagReader(parts.settings.kafka_bootstrap)
         self._pulse = Topics(parts.settings.kafka_bootstrap)
+        self._group = ConsumerGroup(parts.settings.kafka_bootstrap, f"salur.{parts.name}")
         self._read_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
 
@@ -54,11 +57,13 @@ class Monitor:
                 found += await status.gauges(connection, self._parts.name, self._clock.now())
                 found += await self._parts.gauges(connection)
                 positions = await self._positions(connection)
+                aside = await self._set_aside(connection)
         except Unreachable as error:
             LOG.warning("outage", part="metrics", error=str(error))
             return found
         try:
-            found += lag_gauges(f"salur.{self._parts.name}", await self._lags.lags(positions, datetime.now(UTC)))
+            lags = with_set_aside(await self._lags.lags(positions, datetime.now(UTC)), aside)
+            found += lag_gauges(f"salur.{self._parts.name}", lags)
         except Exception as error:
             if not kafka_trouble(error):
                 raise
@@ -67,11 +72,21 @@ class Monitor:
         return found
 
     async def _positions(self, connection: Connection) -> dict[TopicPartition, int]:
-        """Where reading stopped; a partition of our sources that was never read is at its beginning."""
+        """Where reading stopped; one of our sources that was never read, or is another topic now, is unread."""
         read = {source.topic for source in self._parts.sources}
         never = {TopicPartition(t.name, p): 0 for t in TOPICS if t.name in read for p in range(t.partitions)}
         rows = await connection.fetch(QUERIES["positions"])
-        return never | {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        changed = {TopicPartition(r["topic"], r["partition"]) for r in rows if r["stopped_reason"] == TOPIC_CHANGED}
+        read_to = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return never | read_to | dict.fromkeys(changed, 0)
+
+    async def _set_aside(self, connection: Connection) -> dict[TopicPartition, tuple[int, float]]:
+        now = self._clock.now()
+        rows = await connection.fetch(QUERIES["set_aside_counts"])
+        return {
+            TopicPartition(row["topic"], row["partition"]): (row["records"], (now - row["oldest"]).total_seconds())
+            for row in rows
+        }
 
     async def kafka_answers(self) -> bool:
         """Whether Kafka can be asked now."""
@@ -85,6 +100,17 @@ class Monitor:
             return False
         return True
 
+    async def lanes_served(self) -> frozenset[int] | None:
+        """Return the lanes that some process holds; None if Kafka does not answer."""
+        try:
+            served = await self._group.served()
+        except Exception as error:
+            if not kafka_trouble(error):
+                raise
+            return None
+        return frozenset(place.partition for place in served if place.topic == self._parts.lane_topic)
+
     async def stop(self) -> None:
         await self._lags.close()
         await self._pulse.close()
+        await self._group.close()

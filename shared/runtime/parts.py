@@ -7,6 +7,7 @@ from typing import Protocol
 from asyncpg import Connection
 from prometheus_client.core import Metric
 
+from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.plan import BatchReport
 from shared.messaging.subscription import Adopt, Source, Timer
 from shared.runtime.settings import ServiceSettings
@@ -72,3 +73,9 @@ class ServiceParts:
     measures: tuple[Measure, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     degraded: Sentences = _nothing
+
+    @property
+    def lane_topic(self) -> str:
+        """The first topic with one partition per lane: who holds its partition L, holds lane L."""
+        partitions = {topic.name: topic.partitions for topic in TOPICS}
+        return next(source.topic for source in self.sources if partitions.get(source.topic, LANES) == LANES)

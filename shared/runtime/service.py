@@ -14,7 +14,6 @@ from faststream.asgi import AsgiFastStream
 
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
-from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan, Retention
 from shared.postgres.migrate import Migration, confirm
@@ -114,7 +113,7 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, migrations: Seque
         sources=parts.sources,
         timers=parts.timers,
         own_topics=parts.own_topics,
-        lane_topic=lane_topic(parts),
+        lane_topic=parts.lane_topic,
         adopt=parts.adopt,
         connect=connect,
         confirm=partial(confirm, migrations=migrations),
@@ -130,9 +129,3 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, migrations: Seque
         ),
         observe=metrics.observe,
     )
-
-
-def lane_topic(parts: ServiceParts) -> str:
-    """The first topic with one partition per lane: who holds its partition L, holds lane L."""
-    partitions = {topic.name: topic.partitions for topic in TOPICS}
-    return next(source.topic for source in parts.sources if partitions.get(source.topic, LANES) == LANES)

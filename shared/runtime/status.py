@@ -1,6 +1,6 @@
 """The state of a service as its tables tell it: lanes, positions, what is parked, what waits, what is unpublished."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from asyncpg import Connection
 
 from shared.contracts.fields import write_time
 from shared.contracts.reasons import ParkReason
+from shared.contracts.topics import LANES
 from shared.runtime import parked as parked_records
 from shared.runtime.database import QUERIES
 from shared.runtime.parts import Gauge
@@ -30,6 +31,13 @@ class LaneState:
     catching_up_since: datetime | None
     unpublished: int
     oldest: datetime | None
+
+
+def word(reason: str | None, *, served: bool | None) -> str:
+    """Return how a lane or partition stands, in one of three words; `served` None: Kafka could not be asked."""
+    if reason is not None:
+        return "stands still"
+    return "nobody serves it" if served is False else "goes on"
 
 
 async def lanes(connection: Connection) -> list[LaneState]:
@@ -74,6 +82,12 @@ async def degraded(connection: Connection) -> list[str]:
         "`positions set` says where to go on"
         for stop in await stopped_partitions(connection)
     ]
+
+
+def unserved(served: Collection[int] | None) -> list[str]:
+    """Say which lanes nobody serves; nothing where that is not known."""
+    missing = [] if served is None else [str(lane) for lane in range(LANES) if lane not in served]
+    return [f"nobody serves lanes {', '.join(missing)}: start a process of the service"] if missing else []
 
 
 async def parked(connection: Connection) -> dict[str, object]:

@@ -25,6 +25,10 @@ order by topic, partition;
 select reason, count(*)::int as records, min(parked_at) as oldest from parked
 where replayed_at is null and closed_at is null group by reason order by reason;
 
+-- name: set_aside_counts
+-- Read while their lane stood still, and without effect until it goes on: they still lag.
+select topic, partition, count(*)::int as records, min(since) as oldest from waiting where kind = 'lane' group by topic, partition;
+
 -- name: waiting_counts
 -- What waits for something not yet known.
 select kind, count(*)::int as records, min(since) as oldest from waiting group by kind order by kind;

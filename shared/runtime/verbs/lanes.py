@@ -1,5 +1,7 @@
 """`lanes`: which stand still, and letting one go on."""
 
+from collections.abc import Collection
+
 import typer
 from rich.table import Table
 
@@ -16,7 +18,9 @@ def lane_verbs(desk: Desk) -> typer.Typer:
     def show(context: typer.Context) -> None:
         """Show all lanes: whether they go on, why not, and what is not yet in Kafka."""
         if context.invoked_subcommand is None:
-            desk.out.print(_table(desk.ask(status.lanes)))
+            held, lane_topic = desk.served(), desk.parts().lane_topic
+            served = None if held is None else {place.partition for place in held if place.topic == lane_topic}
+            desk.out.print(_table(desk.ask(status.lanes), served))
             for stop in desk.ask(status.stopped_partitions):
                 desk.out.print(
                     f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: "
@@ -31,10 +35,11 @@ def lane_verbs(desk: Desk) -> typer.Typer:
     return verbs
 
 
-def _table(lanes: list[status.LaneState]) -> Table:
+def _table(lanes: list[status.LaneState], served: Collection[int] | None) -> Table:
     table = Table("lane", "state", "since", "unpublished pages", "detail", box=None)
     for lane in lanes:
-        state = f"stopped: {lane.reason}" if lane.reason else "catching up" if lane.catching_up_since else "goes on"
+        state = status.word(lane.reason, served=None if served is None else lane.lane in served)
+        state += f": {lane.reason}" if lane.reason else ", catching up" if lane.catching_up_since else ""
         since = lane.since or lane.catching_up_since
         table.add_row(
             str(lane.lane),

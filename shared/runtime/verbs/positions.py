@@ -9,6 +9,7 @@ from rich.table import Table
 
 from shared.messaging.operations import set_position
 from shared.messaging.topics import Topics
+from shared.runtime import status
 from shared.runtime.database import QUERIES
 from shared.runtime.desk import Desk
 from shared.runtime.verbs.options import Who, Why, Yes
@@ -23,7 +24,7 @@ def position_verbs(desk: Desk) -> typer.Typer:
         if context.invoked_subcommand is None:
             rows = desk.ask(_positions)
             places = [TopicPartition(row["topic"], row["partition"]) for row in rows]
-            desk.out.print(_table(rows, desk.ask_kafka(lambda topics: topics.ends(places))))
+            desk.out.print(_table(rows, desk.ask_kafka(lambda topics: topics.ends(places)), desk.served()))
 
     @verbs.command("set")
     def set_(topic: str, partition: int, offset: int, who: Who, why: Why, yes: Yes = False) -> None:
@@ -51,11 +52,15 @@ async def _kept(topics: Topics, place: TopicPartition) -> tuple[int, int]:
     return (await topics.beginnings([place]))[place], (await topics.ends([place]))[place]
 
 
-def _table(rows: Sequence[Record], ends: Mapping[TopicPartition, int]) -> Table:
+def _table(
+    rows: Sequence[Record], ends: Mapping[TopicPartition, int], served: frozenset[TopicPartition] | None
+) -> Table:
     table = Table("topic", "partition", "position", "end", "behind", "last number", "state", box=None)
     for row in rows:
-        end = ends[TopicPartition(row["topic"], row["partition"])]
-        gap = "number missing" if row["gap_since"] else ""
+        place = TopicPartition(row["topic"], row["partition"])
+        end = ends[place]
+        reason = row["stopped_reason"] or ("a number is missing" if row["gap_since"] else None)
+        state = status.word(reason, served=None if served is None else place in served)
         table.add_row(
             row["topic"],
             str(row["partition"]),
@@ -63,6 +68,6 @@ def _table(rows: Sequence[Record], ends: Mapping[TopicPartition, int]) -> Table:
             str(end),
             str(max(0, end - row["next_offset"])),
             f"{row['era']}.{row['last_sequence']}" if row["era"] else "",
-            f"stopped: {row['stopped_reason']}" if row["stopped_reason"] else gap,
+            f"{state}: {reason}" if reason else state,
         )
     return table

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 
 from deploy.local.ports import free_port
 from shared.clock import EARLIEST, LATEST
+from shared.contracts.topics import lane_of
 from shared.runtime.settings import ServiceSettings
 from tests.integration.messaging.running import Event, a_goal, a_player, producer, until
 from tests.integration.runtime.conftest import Toy
@@ -121,6 +122,26 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
         metrics = (await toy.get("/metrics")).text
         stopped = f'salur_stopped_partitions{{partition="3",reason="invariant",service="{toy.league.service}",topic='
         assert stopped in metrics
+
+
+async def test_lag_of_a_lane_that_stands_still_is_what_has_no_effect_yet(toy: Toy) -> None:
+    async with toy.running():
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await toy.connection.execute(
+            "update lane set stopped_reason = 'invariant', stopped_detail = 'd', stopped_at = now() where lane = $1",
+            lane_of(PLAYER),
+        )
+        await send(toy, *(a_goal(PLAYER, f"g{n}") for n in range(3)))
+
+        async def behind() -> bool:
+            return (await lag(toy))["kafka_consumergroup_group_lag"] == 3.0
+
+        await until(behind, "three records without effect")
+        lanes = (await toy.get("/lanes")).json()["lanes"]
+        words = {"stands still" if lane["lane"] == lane_of(PLAYER) else "goes on" for lane in lanes}
+        assert {lane["state"] for lane in lanes} == words
+        (sentence,) = (await toy.get("/health/ready")).json()["degraded"]
+        assert sentence.startswith(f"lane {lane_of(PLAYER)} stands still since ")
 
 
 async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misses(toy: Toy) -> None:

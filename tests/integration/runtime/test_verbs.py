@@ -52,17 +52,18 @@ async def test_a_stopped_lane_says_why_and_is_resumed_once(toy: Toy) -> None:
         " where lane = 4", NOW,
     )  # fmt: skip
     shown = await toy.says("lanes")
-    assert "stopped: invariant" in shown
+    assert "stands still: invariant" in shown
+    assert "nobody serves it" in shown
     assert "two sides differ" in shown
     assert "it had stopped for invariant" in await toy.says("lanes", "resume", "4", *BY)
     assert "lane 4 is not stopped" in await toy.says("lanes", "resume", "4", *BY, status=2)
-    assert "stopped" not in await toy.says("lanes")
+    assert "stands still" not in await toy.says("lanes")
     assert await toy.operations() == [("lanes resume", "an operator")]
 
 
 async def test_a_lane_with_a_gap_is_not_resumed_but_says_what_is_missing(toy: Toy) -> None:
     await toy.connection.execute("insert into position (topic, partition, gap_since) values ('totals', 4, $1)", NOW)
-    assert "stopped: gap" in await toy.says("lanes")
+    assert "stands still: gap" in await toy.says("lanes")
     refused = await toy.says("lanes", "resume", "4", *BY, status=2)
     assert "numbers missing in totals" in refused
     assert await toy.operations() == []
@@ -77,7 +78,7 @@ async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_hol
         "insert into position (topic, partition, next_offset, last_offset, stopped_reason)"
         " values ($1, 2, 1, 0, 'retention')", topic,
     )  # fmt: skip
-    assert "stopped: retention" in await toy.says("positions")
+    assert "stands still: retention" in await toy.says("positions")
     verb = ("positions", "set", topic, "2")
     assert "holds offsets 0 to 3, not 9" in await toy.says(*verb, "9", *BY, status=2)
     preview = await toy.says(*verb, "3", *BY)

@@ -1,0 +1,67 @@
+"""Who serves what: the partitions that Kafka has given to live members of a consumer group."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+
+GROUP_SECONDS = 3.0
+
+
+class ConsumerGroup:
+    """Asks Kafka; raises what `kafka_trouble` knows when it does not answer in three seconds."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._admin: AIOKafkaAdminClient | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __aenter__(self) -> "ConsumerGroup":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def served(self) -> frozenset[TopicPartition]:
+        """Return every partition that some member is assigned; a member that died counts until its session ends."""
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(GROUP_SECONDS):
+                    return await self._ask()
+            except BaseException:
+                await self._let_go()
+                raise
+
+    async def close(self) -> None:
+        """Let go of Kafka."""
+        async with self._one_at_a_time:
+            await self._let_go()
+
+    async def _ask(self) -> frozenset[TopicPartition]:
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+            await admin.start()
+            self._admin = admin
+        answers = await self._admin.describe_consumer_groups([self._group])
+        members = [
+            member for answer in answers for group in answer.to_object()["groups"] for member in group["members"]
+        ]
+        assigned = [ConsumerProtocolMemberAssignment.decode(member["member_assignment"]) for member in members]
+        return frozenset(
+            TopicPartition(topic, partition)
+            for one in assigned
+            for topic, partitions in one.assignment
+            for partition in partitions
+        )
+
+    async def _let_go(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with contextlib.suppress(Exception):
+                await admin.close()
