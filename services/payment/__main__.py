@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from services.payment.app import parts
-from services.payment.handlers.halting import approve, halt, resume
+from services.payment.handlers.approving import approve, confirm_payment
+from services.payment.handlers.halting import halt, resume
 from services.payment.ops import halts
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import main
 from shared.runtime.desk import Desk
-from shared.runtime.verbs.options import Json, Who, Why
+from shared.runtime.verbs.options import Json, Who, Why, Yes
 
 Partner = Annotated[str | None, typer.Option(help="Only this partner; all when left out.", metavar="NAME")]
 
@@ -18,7 +19,7 @@ HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements",
 
 
 def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
-    """`halt`, `resume` and `approve`, each kept in the log of operations."""
+    """`halt`, `resume`, `approve` and `confirm`, each kept in the log of operations."""
 
     @verbs.command("halt")
     def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:
@@ -37,8 +38,17 @@ def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
-        """Let the next attempt go of what waits for an operator: above the limit, or rejected by its partner."""
-        desk.operate(lambda connection, operator: approve(connection, operator, redeem_code, benefit), who, why)
+        """Let the next attempt go of what waits for an operator. Above the limit, or frozen, it takes two persons."""
+        limit = PaymentSettings.model_validate(desk.settings()).approval_above_rupiah
+        desk.operate(lambda connection, operator: approve(connection, operator, limit, redeem_code, benefit), who, why)
+
+    @verbs.command("confirm")
+    def confirm_verb(reference: str, who: Who, why: Why, yes: Yes = False) -> None:
+        """Book that the money of a frozen right did go out under REFERENCE. It takes two persons."""
+        terms = desk.terms()
+        desk.operate(
+            lambda connection, operator: confirm_payment(connection, operator, terms, reference), who, why, do=yes
+        )
 
 
 if __name__ == "__main__":

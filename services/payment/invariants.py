@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from asyncpg import Connection, Record
 
-from services.payment.domain.books import TREASURY, Head, seal
+from services.payment.domain.books import APPROPRIATION, TREASURY, Head, seal
+from services.payment.domain.verdict import NEEDS_A_LOOK
 from services.payment.store import QUERIES
 from services.payment.store.books import load_books, load_transfers
 from shared.runtime.parts import Invariant
@@ -37,12 +38,23 @@ async def _money_is_conserved(connection: Connection) -> list[str]:
     ]
 
 
+def _none_after_doubt(query: str, sentence: str) -> Check:
+    """The same for a query that takes the reasons upon which a person must look."""
+
+    async def check(connection: Connection) -> list[str]:
+        rows = await connection.fetch(QUERIES[query], sorted(NEEDS_A_LOOK))
+        return [sentence.format_map(dict(row)) for row in rows]
+
+    return check
+
+
 async def _no_balance_is_negative(connection: Connection) -> list[str]:
+    """The appropriation is negative where a wave is overdrawn, which is a breach of its own."""
     books = _balances(await connection.fetch(QUERIES["balances"]))
     return [
         f"wave {wave}, {component}, {account} holds {balance}"
         for (wave, component, account), balance in sorted(books.items())
-        if balance < 0 and account != TREASURY
+        if balance < 0 and account not in (TREASURY, APPROPRIATION)
     ]
 
 
@@ -92,6 +104,11 @@ INVARIANTS = (
     Invariant("I2", "no right is paid twice", _none("settled_twice", f"{_RIGHT} was settled more than once")),
     Invariant(
         "I2",
+        "no right is paid twice, say the partners",
+        _none("said_settled_twice", f"{_RIGHT} was paid more than once, say the partners: {{payments}}"),
+    ),
+    Invariant(
+        "I2",
         "an incentive is granted once",
         _none("incentives_twice", "participant {participant_id} has more than one {benefit}"),
     ),
@@ -124,6 +141,11 @@ INVARIANTS = (
         "I7", "the tally counts what is there", _none("tally_astray", "lane {lane}: {state} {benefit} is counted wrong")
     ),
     Invariant("I8", "no balance is negative", _no_balance_is_negative),
+    Invariant(
+        "I8",
+        "no wave is overdrawn",
+        _none("overdrawn_funds", "wave {wave}, {component}: {overdrawn} rupiah went out and were not appropriated"),
+    ),
     Invariant("I8", "money is where it was drawn", _none("funds_astray", "wave {wave}, {component}: funds are astray")),
     Invariant(
         "I8",
@@ -140,6 +162,28 @@ INVARIANTS = (
         "I10",
         "every instruction has its right",
         _none("instructions_without_right", "{reference} was told before a restore, and nothing read since says why"),
+    ),
+    Invariant(
+        "I10",
+        "what a partner paid is not written off",
+        _none("said_settled_of_failed", f"{_RIGHT} has failed, and its partner says that {{reference}} is settled"),
+    ),
+    Invariant(
+        "I10",
+        "what a partner contradicts waits for a person",
+        _none("contradicted_and_free", f"{_RIGHT} is not frozen, and {{reference}} was said to be {{status}}"),
+    ),
+    Invariant(
+        "I10",
+        "what a person must look at waits for one",
+        _none_after_doubt("doubted_and_free", f"{_RIGHT} is not frozen, and came back with {{reason}}"),
+    ),
+    Invariant(
+        "I10",
+        "nothing goes again after doubts unless a person let it",
+        _none_after_doubt(
+            "attempts_nobody_approved", "{reference} was instructed after doubts, and nobody approved it"
+        ),
     ),
     Invariant("I11", "the books are a chain", _transfers_are_a_chain),
     Invariant(

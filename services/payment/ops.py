@@ -12,7 +12,9 @@ from services.payment.handlers.halting import ITSELF
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
     view_account,
+    view_approvals,
     view_attempts,
+    view_contradictions,
     view_disbursements,
     view_enrollments,
     view_oldest,
@@ -41,6 +43,8 @@ async def trail(context: Context, connection: Connection, participant_id: str) -
     every = [reference for of_one in references.values() for reference in of_one]
     attempts = await view_attempts(connection, every)
     transfers = await _transfers(connection, every, disbursements)
+    codes = {d["redeem_code"] for d in disbursements}
+    contradictions, approvals = await view_contradictions(connection, codes), await view_approvals(connection, codes)
     shown = []
     for disbursement in disbursements:
         own = references[(disbursement["redeem_code"], disbursement["benefit"])]
@@ -48,6 +52,8 @@ async def trail(context: Context, connection: Connection, participant_id: str) -
             _view(disbursement)
             | {"attempts": [_view(a) for a in attempts if a["reference"] in own]}
             | {"transfers": [_view(t) for t in transfers if t["reference"] in own]}
+            | {"contradictions": _of_right(contradictions, disbursement)}
+            | {"approvals": _of_right(approvals, disbursement)}
         )
     return {
         "account": _view(account) if account else None,
@@ -125,6 +131,12 @@ async def _transfers(
         return []
     since = min(d["due_at"] for d in disbursements)
     return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
+
+
+def _of_right(rows: Sequence[Record], right: Record) -> list[View]:
+    """Those of one right, without its names."""
+    own = [r for r in rows if (r["redeem_code"], r["benefit"]) == (right["redeem_code"], right["benefit"])]
+    return [{name: value for name, value in _view(r).items() if name not in ("redeem_code", "benefit")} for r in own]
 
 
 def _view(row: Record) -> View:

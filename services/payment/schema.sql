@@ -29,6 +29,20 @@ create table appropriation (
 );
 comment on table appropriation is 'Money the treasury gave to a wave, by document.';
 
+create table approval (
+    redeem_code     text                     not null,
+    benefit         text                     not null,
+    attempt         smallint                 not null,
+    amount          bigint                   not null,
+    partner         text                     not null,
+    account_version bigint                   not null,
+    who             text                     not null,
+    at              timestamp with time zone not null,
+    constraint approval_pkey PRIMARY KEY (redeem_code, benefit, attempt),
+    constraint approval_attempt_check CHECK ((attempt > 0))
+);
+comment on table approval is 'What operators let go: this attempt, with exactly this content. Void, and gone, when the content changes before the attempt is made.';
+
 create table attempt (
     amount            bigint                   not null,
     instructed_at     timestamp with time zone not null,
@@ -44,6 +58,7 @@ create table attempt (
     reason            text,
     partner_reference text,
     account           text                     not null,
+    adopted           boolean                  not null default false,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
     constraint attempt_amount_check CHECK ((amount > 0))
@@ -54,6 +69,7 @@ CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATE
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
 comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name.';
+comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
 
 create table book (
     lane   smallint not null,
@@ -71,6 +87,18 @@ create table claim (
 );
 comment on table claim is 'Keys that are unique across lanes, for ever.';
 
+create table confirmation (
+    reference   text                     not null,
+    redeem_code text                     not null,
+    benefit     text                     not null,
+    who         text                     not null,
+    at          timestamp with time zone not null,
+    constraint confirmation_pkey PRIMARY KEY (reference),
+    constraint confirmation_redeem_code_benefit_key UNIQUE (redeem_code, benefit)
+);
+CREATE TRIGGER confirmations_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON confirmation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table confirmation is 'Two persons know that the money did go out under this reference, which its partner had rejected.';
+
 create table consent (
     verb    text                     not null,
     subject text                     not null,
@@ -80,6 +108,25 @@ create table consent (
     constraint consent_pkey PRIMARY KEY (verb, subject)
 );
 comment on table consent is 'The word of a first person, for verbs that need two. It holds for exactly this content, and goes when the second one acts.';
+
+create table contradiction (
+    reference         text                     not null,
+    partner           text                     not null,
+    status            text                     not null,
+    amount            bigint                   not null,
+    reason            text                     not null,
+    redeem_code       text                     not null,
+    benefit           text                     not null,
+    attempt           smallint                 not null,
+    partner_reference text,
+    reported_at       timestamp with time zone not null,
+    noted_at          timestamp with time zone not null,
+    constraint contradiction_pkey PRIMARY KEY (reference, partner, status, amount, reason)
+);
+CREATE INDEX contradiction_by_right ON contradiction USING btree (redeem_code, benefit);
+CREATE TRIGGER contradictions_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON contradiction FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table contradiction is 'What a partner said that does not go together with what was known of a reference; its record is parked. An empty reason for none.';
+comment on column contradiction.attempt is 'The latest attempt of the right at that time.';
 
 create table disbursement (
     amount            bigint                   not null,
@@ -97,7 +144,6 @@ create table disbursement (
     reason            hold_reason,
     lane              smallint                 not null,
     attempt           smallint                 not null,
-    approved          boolean                  not null default false,
     redeem_code       text                     not null,
     benefit           text                     not null,
     participant_id    text                     not null,
@@ -106,12 +152,14 @@ create table disbursement (
     partner           text,
     reference         text,
     cancelled_at      timestamp with time zone,
+    frozen            boolean                  not null default false,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
     constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
     constraint disbursement_amount_check CHECK ((amount > 0)),
     constraint disbursement_attempt_check CHECK ((attempt >= 0)),
     constraint held_for_a_reason CHECK (((state = 'held'::state) = (reason IS NOT NULL))),
+    constraint nothing_final_is_frozen CHECK (((NOT frozen) OR (state <> ALL (ARRAY['settled'::state, 'failed'::state])))),
     constraint only_held_or_cancelled_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state) OR (cancelled_at IS NOT NULL))),
     constraint retried_when_held CHECK (((retry_at IS NULL) OR (state = 'held'::state))),
     constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL))),
@@ -121,6 +169,8 @@ CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason,
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_incentive_per_participant ON disbursement USING btree (participant_id) WHERE ((benefit = 'incentive_1'::text) AND ((attempt > 0) OR (cancelled_at IS NULL)));
 CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_frozen_right_goes_only_approved AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.frozen AND (new.state <> 'settled'::state) AND ((NOT new.frozen) OR (new.attempt <> old.attempt)))) EXECUTE FUNCTION refuse_unless_approved();
+CREATE TRIGGER a_held_right_is_settled_only_confirmed AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = 'held'::state) AND (new.state = 'settled'::state))) EXECUTE FUNCTION refuse_unless_confirmed();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
@@ -128,6 +178,7 @@ comment on column disbursement.retry_at is 'When the clock tries again what only
 comment on column disbursement.ask_at is 'When the partner is asked, if its final word has not come.';
 comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 comment on column disbursement.cancelled_at is 'If no partner had been told by then, the participant''s next training may earn the benefit.';
+comment on column disbursement.frozen is 'A person must look before another attempt: only an approval, a final word or a confirmation ends it.';
 
 create table enrollment (
     redeem_code         text                     not null,
@@ -151,10 +202,13 @@ create table funds (
     component    component not null,
     appropriated bigint    not null,
     drawn        bigint    not null default 0,
+    overdrawn    bigint    not null default 0,
     constraint funds_pkey PRIMARY KEY (wave, component),
-    constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (drawn <= appropriated)))
+    constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (overdrawn = GREATEST((drawn - appropriated), (0)::bigint))))
 );
+CREATE TRIGGER only_what_was_confirmed_is_overdrawn AFTER UPDATE ON funds FOR EACH ROW WHEN ((new.overdrawn > old.overdrawn)) EXECUTE FUNCTION refuse_unless_confirmed_so_much();
 comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
+comment on column funds.overdrawn is 'What was confirmed and is not covered: it shrinks when money comes or is given back, and grows by confirmations alone.';
 
 create table halt (
     scope text                     not null,
@@ -395,3 +449,44 @@ CREATE OR REPLACE FUNCTION refuse_change_of_final()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin raise exception '% is final', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_unless_approved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if new.state = 'instructed' and new.attempt = old.attempt + 1 and (
+        new.frozen and exists (select from attempt a where a.reference = new.reference and a.adopted)
+        or exists (select from approval a
+                   where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt)
+                     and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version))) then
+        return null;
+    end if;
+    raise exception 'nobody approved %', new.reference using errcode = 'restrict_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_unless_confirmed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.frozen and exists (
+        select from confirmation c join attempt a using (reference, redeem_code, benefit)
+        where (c.reference, c.redeem_code, c.benefit) = (new.reference, new.redeem_code, new.benefit)
+          and (a.amount, a.partner) = (new.amount, new.partner) and a.rejected_at is not null) then
+        return null;
+    end if;
+    raise exception 'nobody confirmed %', new.reference using errcode = 'restrict_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_unless_confirmed_so_much()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if new.overdrawn <= (select coalesce(sum(d.amount), 0) from confirmation c join disbursement d using (redeem_code, benefit)
+                         where d.wave = new.wave and d.component = new.component) then
+        return null;
+    end if;
+    raise exception 'nobody confirmed so much of wave %', new.wave using errcode = 'restrict_violation';
+end $function$;

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import time
 
 import structlog
 from aiokafka import TopicPartition
@@ -13,7 +12,7 @@ from shared.messaging import adoption, anchor
 from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.intake import Intake
-from shared.messaging.lane import QUERIES, insert_rows
+from shared.messaging.lane import QUERIES, insert_rows, real_microseconds
 from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
@@ -170,8 +169,3 @@ class Holding:
             assigned = self.consumer.assignment()
             self.consumer.resume(*(place for place in self.held_back if place in assigned))
         self.held_back.clear()
-
-
-def real_microseconds() -> int:
-    """Real time, whatever the programme's clock says: eras and names only have to grow."""
-    return time.time_ns() // 1000

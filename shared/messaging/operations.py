@@ -6,15 +6,16 @@ Each function runs inside the caller's transaction and does it; whoever only wan
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from asyncpg import Connection, Record
 
 from shared.contracts.sealed import KeyRing
-from shared.messaging.lane import QUERIES
-from shared.messaging.transaction import record_operation
+from shared.messaging.lane import QUERIES, lock, real_microseconds
+from shared.messaging.saving import save
+from shared.messaging.transaction import Terms, Transaction, record_operation
 
 # So many are named one by one.
 FEW = 20
@@ -71,6 +72,21 @@ async def second_person(
         raise Refused(f"{first} has said so already, and {subject} takes two different persons")
     await connection.execute(QUERIES["delete_consent"], verb, subject)
     return first
+
+
+async def in_lane(
+    connection: Connection,
+    operator: Operator,
+    terms: Terms,
+    lane: int,
+    deed: Callable[[Transaction], Awaitable[Outcome]],
+) -> Outcome:
+    """Do what concerns one lane with its row locked, as its writer; what the deed announces becomes pages."""
+    locked = await lock(connection, [lane])
+    tx = Transaction(connection, terms, now=operator.now, read_through=operator.now, lanes=locked)
+    outcome = await deed(tx)
+    await save(tx, terms, {}, real_microseconds())
+    return outcome
 
 
 async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:

@@ -20,6 +20,7 @@ from shared.clock import BadOffset, Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
+from shared.messaging.transaction import Terms
 from shared.postgres.migrate import Migration, WrongSchema
 from shared.runtime.database import open_session, why_unreachable
 from shared.runtime.group import ConsumerGroup
@@ -79,6 +80,10 @@ class Desk:
             return KeyRing.load(path)
         except (OSError, ValueError) as error:
             self.give_up(f"{path} cannot be read: {error}")
+
+    def terms(self) -> Terms:
+        """What a deed needs that is said in a lane."""
+        return self.parts().terms(self.vault())
 
     def give_up(self, sentence: str) -> NoReturn:
         self.err.print(f"{self.service}: {sentence}", markup=False)

@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from asyncpg import Connection
 from prometheus_client.core import Metric
 
+from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.plan import BatchReport
 from shared.messaging.subscription import Adopt, Source, Timer
+from shared.messaging.transaction import Terms
 from shared.runtime.settings import ServiceSettings
 
 
@@ -79,3 +82,13 @@ class ServiceParts:
         """The first topic with one partition per lane: who holds its partition L, holds lane L."""
         partitions = {topic.name: topic.partitions for topic in TOPICS}
         return next(source.topic for source in self.sources if partitions.get(source.topic, LANES) == LANES)
+
+    def terms(self, vault: KeyRing) -> Terms:
+        """Return what is the same for all transactions of this service; `vault` seals what is parked."""
+        return Terms(
+            service=self.name,
+            vault=vault,
+            internal_topics=frozenset(source.topic for source in self.sources if source.internal),
+            wait_at_most=timedelta(seconds=self.settings.wait_at_most_seconds),
+            waiting_per_key=self.settings.waiting_per_key,
+        )

@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.payment.domain.verdict import FORBIDS_ANOTHER
+
 
 class Attempt(NamedTuple):
     """What one partner was told under one reference, and what it answered.
@@ -53,8 +55,28 @@ class Judgement(StrEnum):
     CONTRADICTS_FINAL = "contradicts_final"
 
 
+class Contradiction(NamedTuple):
+    """What a partner said that does not go together with what was known of a reference, parked with its record.
+
+    `attempt` is the latest attempt of the right at that time, `reason` empty for none.
+    """
+
+    report: Report
+    partner: str
+    redeem_code: str
+    benefit: str
+    attempt: int
+
+    @property
+    def right(self) -> tuple[str, str]:
+        return (self.redeem_code, self.benefit)
+
+
 def judge(attempt: Attempt, report: Report) -> Judgement:
-    """The first final word holds for ever. An `accepted` that comes after it is only late."""
+    """The first final word holds for ever. An `accepted` that comes after it is only late.
+
+    A rejection said again is a repeat, unless it now gives a reason that forbids another attempt.
+    """
     if report.amount != attempt.amount:
         return Judgement.AMOUNT_MISMATCH
     settled, rejected = attempt.settled_at is not None, attempt.rejected_at is not None
@@ -64,6 +86,8 @@ def judge(attempt: Attempt, report: Report) -> Judgement:
         known = settled
     else:
         known = rejected
+        if rejected and not settled and report.reason != attempt.reason and report.reason in FORBIDS_ANOTHER:
+            return Judgement.CONTRADICTS_FINAL
     if known:
         return Judgement.REPEAT
     return Judgement.CONTRADICTS_FINAL if settled or rejected else Judgement.NEWS

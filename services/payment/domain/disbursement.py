@@ -42,6 +42,7 @@ TRANSITIONS = frozenset(
         (State.DUE, State.INSTRUCTED),
         (State.HELD, State.HELD),
         (State.HELD, State.INSTRUCTED),
+        (State.HELD, State.SETTLED),
         (State.INSTRUCTED, State.ACCEPTED),
         (State.INSTRUCTED, State.SETTLED),
         (State.INSTRUCTED, State.REJECTED),
@@ -78,8 +79,8 @@ class Disbursement(NamedTuple):
     """One payment of one benefit. `amount` in rupiah.
 
     `attempt` counts from 1; 0 before the first. `reference` and `partner` are those of the latest attempt, and
-    `tried_version` the version of the account that it went to (0: none, or not known any more). `approved`: an
-    operator has let the next attempt go.
+    `tried_version` the version of the account that it went to (0: none, or not known any more). `frozen`: a person must
+    look before another attempt, whatever it is held for.
     `look_again_at`: when the clock next looks at it, to ask the partner or to try again.
     """
 
@@ -98,7 +99,7 @@ class Disbursement(NamedTuple):
     reference: str | None = None
     partner: str | None = None
     tried_version: int = 0
-    approved: bool = False
+    frozen: bool = False
     look_again_at: datetime | None = None
 
     @property
@@ -143,10 +144,28 @@ def hold(
     return _go(disbursement, State.HELD, reason=reason, partner=partner, look_again_at=look_again_at)
 
 
+def freeze(disbursement: Disbursement) -> Disbursement:
+    """Keep it from another attempt until a person has looked; one that is held says so. What is final stays."""
+    if disbursement.state in FINAL:
+        return disbursement
+    if disbursement.state in AT_THE_PARTNER:
+        return disbursement._replace(frozen=True)
+    return hold(disbursement._replace(frozen=True), HoldReason.NEEDS_APPROVAL)
+
+
 def instruct(
-    disbursement: Disbursement, reference: str, partner: str, account_version: int, ask_at: datetime
+    disbursement: Disbursement,
+    reference: str,
+    partner: str,
+    account_version: int,
+    ask_at: datetime,
+    *,
+    adopted: bool = False,
 ) -> Disbursement:
-    """The next attempt is on its way to the partner; if no word comes, the partner is asked at `ask_at`."""
+    """The next attempt is on its way to the partner; if no word comes, the partner is asked at `ask_at`.
+
+    What froze the right has been approved then, unless the attempt is `adopted`: it had been made already.
+    """
     return _go(
         disbursement,
         State.INSTRUCTED,
@@ -155,7 +174,7 @@ def instruct(
         reference=reference,
         partner=partner,
         tried_version=account_version,
-        approved=False,
+        frozen=disbursement.frozen and adopted,
         look_again_at=ask_at,
     )
 
@@ -166,8 +185,18 @@ def accept(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
 
 
 def settle(disbursement: Disbursement) -> Disbursement:
-    """Paid, for ever."""
-    return _go(disbursement, State.SETTLED, look_again_at=None)
+    """Paid, for ever. Raises IllegalTransition for one that is held, which takes a confirmation."""
+    if disbursement.state is State.HELD:
+        raise IllegalTransition(f"{disbursement.right} is held and was not confirmed")
+    return _go(disbursement, State.SETTLED, frozen=False, look_again_at=None)
+
+
+def confirm(disbursement: Disbursement, reference: str, partner: str) -> Disbursement:
+    """Paid, under a reference that its partner had rejected. Raises IllegalTransition for one that is not frozen."""
+    if not disbursement.frozen:
+        raise IllegalTransition(f"{disbursement.right} is not frozen")
+    changes = {"reason": None, "reference": reference, "partner": partner, "frozen": False, "look_again_at": None}
+    return _go(disbursement, State.SETTLED, **changes)
 
 
 def reject(disbursement: Disbursement) -> Disbursement:

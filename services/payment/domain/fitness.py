@@ -24,6 +24,15 @@ class Account(NamedTuple):
     same_identity: bool = True
 
 
+class Approval(NamedTuple):
+    """What an operator lets go: an attempt of a right with exactly this content. Any change voids it."""
+
+    attempt: int
+    amount: int
+    partner: str
+    account_version: int
+
+
 class Terms(NamedTuple):
     """What holds for all disbursements at one moment. `halts`: partners, or `all`; the limit in rupiah."""
 
@@ -37,20 +46,37 @@ def missing(payee: Payee) -> HoldReason:
     return HoldReason.NO_PROVIDER_ACCOUNT if payee is Payee.PROVIDER else HoldReason.NO_ACCOUNT
 
 
-def obstacle(disbursement: Disbursement, account: Account, terms: Terms) -> HoldReason | None:
-    """The first thing that stands in the way, money apart. None: it may go.
+def next_attempt(disbursement: Disbursement, account: Account) -> Approval:
+    """Return what is to be approved before the next attempt goes to this account."""
+    return Approval(disbursement.attempt + 1, disbursement.amount, account.partner, account.version)
+
+
+def takes_approval(disbursement: Disbursement, limit: int | None) -> bool:
+    """Tell whether the next attempt takes an approval by two persons: above the limit, or frozen."""
+    return disbursement.frozen or (limit is not None and disbursement.amount > limit)
+
+
+def obstacle(
+    disbursement: Disbursement, account: Account, terms: Terms, *, approved: bool = False
+) -> HoldReason | None:
+    """The first thing that stands in the way, money apart. None: it may go. `approved`: exactly this attempt.
 
     The account comes first, since only the payee can put it right; money is taken for nothing that could not go.
     """
-    return _of_the_account(disbursement, account) or _of_the_moment(disbursement, account, terms)
+    if wrong := unfit(disbursement, account, approved=approved):
+        return wrong
+    if takes_approval(disbursement, terms.approval_above) and not approved:
+        return HoldReason.NEEDS_APPROVAL
+    return _of_the_moment(disbursement, account, terms)
 
 
-def _of_the_account(disbursement: Disbursement, account: Account) -> HoldReason | None:
+def unfit(disbursement: Disbursement, account: Account, *, approved: bool) -> HoldReason | None:
+    """Return what is wrong with the account, or with trying it again."""
     if not account.same_identity:
         return HoldReason.ACCOUNT_OTHER_NIK
     if not account.verified:
         return HoldReason.ACCOUNT_UNVERIFIED
-    if disbursement.reason is HoldReason.PARTNER_REJECTED and disbursement.approved:
+    if disbursement.reason is HoldReason.PARTNER_REJECTED and approved:
         return None
     if disbursement.reason in CURED_BY_ACCOUNT and account.version <= disbursement.tried_version:
         return disbursement.reason
@@ -58,18 +84,9 @@ def _of_the_account(disbursement: Disbursement, account: Account) -> HoldReason 
 
 
 def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -> HoldReason | None:
-    if _is_for_an_operator(disbursement, terms) and not disbursement.approved:
-        return HoldReason.NEEDS_APPROVAL
     if ALL_PARTNERS in terms.halts or account.partner in terms.halts:
         return HoldReason.HALTED
     paused_until = disbursement.look_again_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > terms.now:
         return HoldReason.PARTNER_PAUSED
     return None
-
-
-def _is_for_an_operator(disbursement: Disbursement, terms: Terms) -> bool:
-    """Above the limit, or sent back by the partner for a person to look at."""
-    sent_back = disbursement.reason is HoldReason.NEEDS_APPROVAL and disbursement.attempt > 0
-    limit = terms.approval_above
-    return sent_back or (limit is not None and disbursement.amount > limit)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.payment.domain.disbursement import Disbursement, HoldReason, fail, hold, reject
+from services.payment.domain.disbursement import Disbursement, HoldReason, fail, freeze, hold, reject
 
 MOST_ATTEMPTS_BY_THE_CLOCK = 5
 
@@ -91,12 +91,19 @@ def verdict_of(status: str, reason: str | None) -> Verdict:
     return REASONS.get(reason or "", _EITHER)
 
 
+NEEDS_A_LOOK = frozenset(code for code, verdict in REASONS.items() if verdict.action is Action.HOLD_FOR_OPERATOR)
+"""Reasons upon which a person must look before another attempt is made."""
+FORBIDS_ANOTHER = NEEDS_A_LOOK | {code for code, verdict in REASONS.items() if verdict.action is Action.FINAL}
+
+
 def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
     """Where a disbursement goes once its attempt was rejected. Never to a new attempt: that takes a cure as well.
 
-    What only wants time is tried again at `retry_at`, but not for ever.
+    What only wants time is tried again at `retry_at`, but not for ever. What is frozen stays so, whatever the verdict.
     """
     rejected = reject(disbursement)
+    if disbursement.frozen or verdict.action is Action.HOLD_FOR_OPERATOR:
+        return freeze(rejected)
     if verdict.action is Action.FINAL:
         return fail(rejected)
     if verdict.action is not Action.RETRY_LATER:

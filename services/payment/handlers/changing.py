@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, State
 from services.payment.store.disbursements import (
     Place,
+    freeze_disbursements,
     insert_disbursements,
     move_tally,
     save_answers,
+    save_confirmed,
     update_disbursements,
 )
 from shared.messaging.transaction import Transaction
@@ -32,6 +35,20 @@ async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attemp
     if answered:
         await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
         await _count(tx, [change for change, _ in answered])
+
+
+async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Writes down that a person must look at these, which were known before."""
+    await freeze_disbursements(tx.connection, [after for _, after in changes], tx.now)
+    await _count(tx, changes)
+
+
+async def save_confirmation(
+    tx: Transaction, change: Change, settled_at: datetime, partner_reference: str | None
+) -> None:
+    """Writes down that a held right was paid after all."""
+    await save_confirmed(tx.connection, change[1], settled_at, partner_reference, tx.now)
+    await _count(tx, [change])
 
 
 async def _count(tx: Transaction, changes: Sequence[Change]) -> None:

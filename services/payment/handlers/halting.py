@@ -4,7 +4,6 @@ import structlog
 from asyncpg import Connection
 
 from services.payment.domain.fitness import ALL_PARTNERS
-from services.payment.store.disbursements import approve_disbursement
 from services.payment.store.halts import delete_halt, insert_halt
 from shared.contracts.topics import PARTNERS
 from shared.messaging.operations import Operator, Outcome, Refused
@@ -30,15 +29,6 @@ async def resume(connection: Connection, operator: Operator, partner: str | None
         raise Refused(f"{scope} is not halted")
     await _note(connection, operator, "resume", scope=scope)
     return Outcome(changed=True, sentence=f"{scope}: what was held goes out with the next sweep, the oldest first")
-
-
-async def approve(connection: Connection, operator: Operator, redeem_code: str, benefit: str) -> Outcome:
-    """Lets the next attempt of a disbursement go that waits for an operator, with its lane's sweep. Raises Refused."""
-    amount = await approve_disbursement(connection, redeem_code, benefit)
-    if amount is None:
-        raise Refused(f"{redeem_code} {benefit} does not wait for an operator")
-    await _note(connection, operator, "approve", redeem_code=redeem_code, benefit=benefit, amount=amount)
-    return Outcome(changed=True, sentence=f"{redeem_code} {benefit}: {amount} rupiah may go")
 
 
 async def halt_partner(tx: Transaction, partner: str, why: str) -> None:

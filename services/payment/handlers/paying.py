@@ -70,7 +70,8 @@ def _instruct(context: Context, tx: Transaction, p: Plan) -> Instructed:
         account, version = seal_for(context.partners[way.partner], way.number, p.reference), way.account_version
     else:
         account, version = way.account, 0
-    disbursement = instruct(p.disbursement, p.reference, way.partner, version, answer_by)
+    adopted = isinstance(way, Attempt)
+    disbursement = instruct(p.disbursement, p.reference, way.partner, version, answer_by, adopted=adopted)
     return disbursement, Attempt(
         reference=p.reference,
         lane=disbursement.lane,

@@ -1,21 +1,26 @@
 """What stands in the way of each disbursement, money apart, and to which account it would go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from asyncpg import Connection
+
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, HoldReason
-from services.payment.domain.fitness import Account, Terms, missing, obstacle
+from services.payment.domain.disbursement import Disbursement, HoldReason, State
+from services.payment.domain.fitness import Account, Terms, missing, next_attempt, obstacle, takes_approval
 from services.payment.domain.reference import reference_of
 from services.payment.domain.right import Payee
 from services.payment.handlers import Context
 from services.payment.handlers.sealing import Accounts
 from services.payment.store.accounts import load_accounts
+from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
 from services.payment.store.halts import load_halts
 from services.payment.store.providers import load_provider_accounts
 from shared.contracts.sealed import Secret
 from shared.messaging.transaction import Transaction
+
+PayeeKey = tuple[Payee, str]
 
 
 class Obstacle(NamedTuple):
@@ -50,17 +55,41 @@ async def plan(context: Context, tx: Transaction, disbursements: Sequence[Disbur
     """One plan for each, in the same order."""
     references = [_next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
-    accounts = await _load_accounts(tx, disbursements)
+    accounts = await load_payees(tx.connection, disbursements)
     opened = Accounts(context.upstream)
     terms = Terms(tx.now, await load_halts(tx.connection), context.approval_above)
+    approved = await _approved(tx, disbursements, accounts, terms)
     plans = []
     for disbursement, reference in zip(disbursements, references, strict=True):
         if reference in adopted:
             plans.append(_as_it_was_said(disbursement, adopted[reference]))
         else:
-            way = _afresh(accounts.get(_payee(disbursement)), disbursement, terms, opened)
-            plans.append(Plan(disbursement, reference, way))
+            account, let_go = accounts.get(payee_of(disbursement)), disbursement.right in approved
+            plans.append(Plan(disbursement, reference, _afresh(account, disbursement, terms, opened, let_go)))
     return plans
+
+
+async def _approved(
+    tx: Transaction, disbursements: Sequence[Disbursement], accounts: Mapping[PayeeKey, Account], terms: Terms
+) -> set[tuple[str, str]]:
+    """Return the rights whose next attempt was approved as it would be made now; of others the approval is void."""
+    limit = terms.approval_above
+    waiting = {d.right: d for d in disbursements if d.state is State.HELD and _is_an_operators(d, limit)}
+    if not waiting:
+        return set()
+    approved = await load_approvals(tx.connection, waiting.values())
+    wanted = {
+        right: next_attempt(waiting[right], account)
+        for right in approved
+        if (account := accounts.get(payee_of(waiting[right])))
+    }
+    void = [right for right, approval in approved.items() if wanted.get(right) != approval]
+    await void_approvals(tx.connection, [waiting[right] for right in void])
+    return approved.keys() - set(void)
+
+
+def _is_an_operators(disbursement: Disbursement, limit: int | None) -> bool:
+    return disbursement.reason is HoldReason.PARTNER_REJECTED or takes_approval(disbursement, limit)
 
 
 def _next_reference(context: Context, disbursement: Disbursement) -> str:
@@ -75,16 +104,18 @@ def _next_reference(context: Context, disbursement: Disbursement) -> str:
     )
 
 
-def _payee(disbursement: Disbursement) -> tuple[Payee, str]:
+def payee_of(disbursement: Disbursement) -> PayeeKey:
+    """Return whose account pays it in."""
     if disbursement.payee is Payee.PROVIDER:
         return (Payee.PROVIDER, disbursement.provider_id)
     return (Payee.PARTICIPANT, disbursement.participant_id)
 
 
-async def _load_accounts(tx: Transaction, disbursements: Sequence[Disbursement]) -> dict[tuple[Payee, str], Account]:
-    wanted = {_payee(d) for d in disbursements}
-    of_providers = await load_provider_accounts(tx.connection, [i for payee, i in wanted if payee is Payee.PROVIDER])
-    of_participants = await load_accounts(tx.connection, [i for payee, i in wanted if payee is Payee.PARTICIPANT])
+async def load_payees(connection: Connection, disbursements: Sequence[Disbursement]) -> dict[PayeeKey, Account]:
+    """Return the accounts of the payees who have one."""
+    wanted = {payee_of(d) for d in disbursements}
+    of_providers = await load_provider_accounts(connection, [i for payee, i in wanted if payee is Payee.PROVIDER])
+    of_participants = await load_accounts(connection, [i for payee, i in wanted if payee is Payee.PARTICIPANT])
     return {(Payee.PROVIDER, i): account for i, account in of_providers.items()} | {
         (Payee.PARTICIPANT, i): account for i, account in of_participants.items()
     }
@@ -96,12 +127,14 @@ def _as_it_was_said(disbursement: Disbursement, attempt: Attempt) -> Plan:
     return Plan(disbursement, attempt.reference, attempt)
 
 
-def _afresh(account: Account | None, disbursement: Disbursement, terms: Terms, opened: Accounts) -> Obstacle | Route:
+def _afresh(
+    account: Account | None, disbursement: Disbursement, terms: Terms, opened: Accounts, approved: bool
+) -> Obstacle | Route:
     if account is None:
         return Obstacle(missing(disbursement.payee))
-    if reason := obstacle(disbursement, account, terms):
+    if reason := obstacle(disbursement, account, terms, approved=approved):
         return Obstacle(reason, account.partner)
-    number = opened.number(account, *_payee(disbursement))
+    number = opened.number(account, *payee_of(disbursement))
     if number is None:
         return Obstacle(HoldReason.ACCOUNT_INVALID, account.partner)
     return Route(account.partner, account.version, number)

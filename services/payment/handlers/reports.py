@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.payment.domain import books
-from services.payment.domain.attempt import Attempt, Judgement, Report, answered, judge
+from services.payment.domain.attempt import Attempt, Contradiction, Judgement, Report, answered, judge
 from services.payment.domain.books import Posting
 from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, State, accept, reject, settle
 from services.payment.domain.funds import Purse
@@ -14,6 +14,7 @@ from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce
 from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.changing import Change, save_answered, save_changes
+from services.payment.handlers.contradicting import note_contradictions
 from services.payment.handlers.halting import halt_partner
 from services.payment.handlers.paying import pay
 from services.payment.handlers.spending import return_money
@@ -25,12 +26,13 @@ from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
 
 WAITS_FOR_REFERENCE = "reference"
+MONEY_MAY_HAVE_MOVED = ("accepted", "settled")
 PARTNER_OF = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
 class News:
-    """What the reports of a batch change."""
+    """What the reports of a batch change. `known` are the rights that they speak of, as loaded."""
 
     attempts: dict[str, Attempt] = field(default_factory=dict)
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class News:
     stopped_for: dict[str, set[str]] = field(default_factory=dict)
     answers: list[tuple[str, str, float]] = field(default_factory=list)
     traces: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    known: dict[tuple[str, str], Disbursement] = field(default_factory=dict)
+    contradictions: list[Contradiction] = field(default_factory=list)
 
 
 async def take_reports(context: Context, tx: Transaction, messages: Sequence[Message[DisbursementReported]]) -> None:
@@ -47,16 +51,21 @@ async def take_reports(context: Context, tx: Transaction, messages: Sequence[Mes
     news, strangers = News(), []
     for message in messages:
         attempt, disbursement = told.get(message.data.reference, (None, None))
-        if attempt is None or attempt.partner != _partner(message):
+        if attempt is None:
             strangers.append(message)
             continue
         attempt = news.attempts.get(attempt.reference, attempt)
         if attempt.is_only_adopted:
             tx.wait(message, WAITS_FOR_REFERENCE, attempt.reference)
-        elif _believed(tx, message, attempt, report := _report(message.data)):
-            if disbursement is None:
-                raise LookupError(f"{attempt.reference} pays no right")
-            right = disbursement.right
+            continue
+        if disbursement is None:
+            raise LookupError(f"{attempt.reference} pays no right")
+        right, report = disbursement.right, _report(message.data)
+        if attempt.partner != _partner(message):
+            strangers.append(message)
+            if report.status in MONEY_MAY_HAVE_MOVED:
+                _doubt(news, message, disbursement, report)
+        elif _believed(tx, news, message, attempt, disbursement, report):
             news.traces[right] = message.trace
             news.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
             news.attempts[attempt.reference] = answered(attempt, report)
@@ -65,21 +74,41 @@ async def take_reports(context: Context, tx: Transaction, messages: Sequence[Mes
     context.answers.note(tx, news.answers)
     await _meet_strangers(tx, strangers)
     await _save(tx, news)
+    now = {right: after for right, (_, after) in news.changes.items()}
+    frozen = await note_contradictions(tx, news.contradictions, {**news.known, **now}, news.traces)
+    now |= {d.right: d for d in frozen if d.right in now}
     # A cure may have come while the attempt was under way.
-    await pay(context, tx, [after for _, after in news.changes.values() if after.state is State.HELD], news.traces)
+    await pay(context, tx, [d for d in now.values() if d.state is State.HELD], news.traces)
 
 
-def _believed(tx: Transaction, message: Message[DisbursementReported], attempt: Attempt, report: Report) -> bool:
+def _believed(
+    tx: Transaction,
+    news: News,
+    message: Message[DisbursementReported],
+    attempt: Attempt,
+    disbursement: Disbursement,
+    report: Report,
+) -> bool:
     match judge(attempt, report):
         case Judgement.NEWS:
             return True
         case Judgement.AMOUNT_MISMATCH:
             tx.park(message, ParkReason.AMOUNT_MISMATCH, "/amount")
+            if report.status in MONEY_MAY_HAVE_MOVED:
+                _doubt(news, message, disbursement, report)
         case Judgement.CONTRADICTS_FINAL:
             tx.park(message, ParkReason.CONTRADICTS_FINAL, "/status")
+            _doubt(news, message, disbursement, report)
         case Judgement.REPEAT:
             pass
     return False
+
+
+def _doubt(news: News, message: Message[DisbursementReported], disbursement: Disbursement, report: Report) -> None:
+    right = disbursement.right
+    news.known[right] = disbursement
+    news.traces.setdefault(right, message.trace)
+    news.contradictions.append(Contradiction(report, _partner(message), *right, disbursement.attempt))
 
 
 def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:

@@ -14,6 +14,7 @@ from services.payment.store.funds import (
     move_funds,
     move_purses,
     open_purses,
+    overdraw_funds,
 )
 from shared.messaging.transaction import Transaction
 
@@ -50,6 +51,21 @@ async def spend(
 async def return_money(tx: Transaction, spent: Mapping[Purse, int]) -> None:
     """What was spent on attempts that partners rejected is back in its purse."""
     await move_purses(tx.connection, {purse: Movement(0, -amount) for purse, amount in spent.items()})
+
+
+async def spend_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[list[Posting], int]:
+    """Take the money of a payment that did go out, whether the wave has it or not.
+
+    Returns the postings of what was drawn, and by how much the wave is overdrawn then.
+    """
+    purse = Purse(disbursement.lane, disbursement.wave, disbursement.component)
+    free = (await load_purses(tx.connection, [purse]))[purse].free
+    short, overdrawn = max(0, disbursement.amount - free), 0
+    if short:
+        overdrawn = await overdraw_funds(tx.connection, purse.pot, short)
+        await open_purses(tx.connection, [purse])
+    await move_purses(tx.connection, {purse: Movement(short, disbursement.amount)})
+    return [reserve(*purse, short)] if short else [], overdrawn
 
 
 async def return_purses(tx: Transaction, idle: Mapping[Purse, int]) -> list[Posting]:

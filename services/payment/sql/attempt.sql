@@ -8,8 +8,8 @@ where a.reference = any($1::text[]);
 
 -- name: insert_adopted_attempts
 -- What our own topics say was said; what is known already stands.
-insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by)
-select * from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by, adopted)
+select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
 on conflict do nothing;
 
 -- name: own_adopted_attempts

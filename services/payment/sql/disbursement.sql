@@ -2,18 +2,18 @@
 -- Where each stands now; nothing is known yet of the latest attempt.
 update disbursement d
 set state = new.state, reason = new.reason, attempt = new.attempt, reference = new.reference, partner = new.partner,
-    tried_version = new.tried_version, approved = new.approved, ask_at = new.ask_at, retry_at = new.retry_at,
+    tried_version = new.tried_version, frozen = new.frozen, ask_at = new.ask_at, retry_at = new.retry_at,
     accepted_at = null, partner_reference = null, changed_at = $12
 from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::boolean[],
     $10::timestamptz[], $11::timestamptz[])
-    as new (redeem_code, benefit, state, reason, attempt, reference, partner, tried_version, approved, ask_at, retry_at)
+    as new (redeem_code, benefit, state, reason, attempt, reference, partner, tried_version, frozen, ask_at, retry_at)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: save_answers
 -- The partner has it, or has paid it.
 update disbursement d
 set state = new.state, ask_at = new.ask_at, accepted_at = new.accepted_at, settled_at = new.settled_at,
-    partner_reference = new.partner_reference, changed_at = $8
+    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8
 from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[])
     as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
@@ -72,7 +72,9 @@ from (
      order by h.due_at limit $3)
     union all
     (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected') and h.approved
+     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
+       and exists (select from approval a
+                   where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1)
      order by h.due_at limit $3)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
@@ -81,8 +83,20 @@ order by d.due_at, d.redeem_code, d.benefit;
 -- Of these trainings, what has been told to partners and has no final word.
 select * from disbursement where redeem_code = any($1::text[]) and state in ('instructed', 'accepted');
 
--- name: approve_disbursement
--- An operator's word on one that waits for it; it goes with the lane's next sweep.
-update disbursement set approved = true
-where redeem_code = $1 and benefit = $2 and reason in ('needs_approval', 'partner_rejected') and not approved
-returning amount;
+-- name: load_disbursement
+-- One right, for whoever decides about it; its lane is known from it, and locked before it is believed.
+select * from disbursement where redeem_code = $1 and benefit = $2;
+
+-- name: freeze_disbursements
+-- Whatever they were held for: a person must look first. One under way goes on, and is held if it comes back.
+update disbursement d
+set frozen = true, reason = case when d.state = 'held' then 'needs_approval'::hold_reason end, retry_at = null, changed_at = $3
+from unnest($1::text[], $2::text[]) as doubted (redeem_code, benefit)
+where d.redeem_code = doubted.redeem_code and d.benefit = doubted.benefit;
+
+-- name: confirm_disbursement
+-- It did go out under this reference, which its partner had rejected.
+update disbursement
+set state = 'settled', reason = null, frozen = false, retry_at = null, reference = $3, partner = $4,
+    settled_at = $5, partner_reference = $6, changed_at = $7
+where redeem_code = $1 and benefit = $2;

@@ -14,7 +14,9 @@ from appropriation join unnest($1::text[], $2::component[]) as asked (document, 
 -- The treasury's money is there for every lane to draw.
 insert into funds (wave, component, appropriated)
 select * from unnest($1::text[], $2::component[], $3::bigint[])
-on conflict (wave, component) do update set appropriated = funds.appropriated + excluded.appropriated;
+on conflict (wave, component) do update
+set appropriated = funds.appropriated + excluded.appropriated,
+    overdrawn = greatest(funds.overdrawn - excluded.appropriated, 0);
 
 -- name: lock_funds
 -- Locked only when a lane runs short or gives back, always in this order.
@@ -24,17 +26,23 @@ order by f.component desc, f.wave
 for update of f;
 
 -- name: move_funds
--- Drawn by lanes, or given back (negative); the row refuses to be overdrawn.
-update funds f set drawn = f.drawn + moved.amount
+-- Drawn by lanes, or given back (negative), which covers first what is overdrawn; the row refuses to be overdrawn further.
+update funds f set drawn = f.drawn + moved.amount, overdrawn = greatest(least(f.overdrawn, f.overdrawn + moved.amount), 0)
 from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
 where f.wave = moved.wave and f.component = moved.component;
 
+-- name: overdraw_funds
+-- The money has gone out already: two persons have confirmed it.
+update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 - appropriated, 0)
+where wave = $1 and component = $2::component returning overdrawn;
+
 -- name: load_purses
--- What lanes may spend at once, and whether older disbursements already wait for money there.
+-- What lanes may spend at once, and whether older disbursements, or an overdrawn wave, already wait for money there.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
     exists (select from disbursement d
             where d.lane = p.lane and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
-              and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component) as queued
+              and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component)
+    or exists (select from funds f where f.wave = p.wave and f.component = p.component and f.overdrawn > 0) as queued
 from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
 left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component;
 
@@ -51,14 +59,14 @@ from unnest($1::smallint[], $2::text[], $3::component[], $4::bigint[], $5::bigin
 where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.component;
 
 -- name: load_idle_purses
--- Money that lies unused in these lanes while disbursements of other lanes wait for it.
+-- Money that lies unused in these lanes while disbursements of other lanes, or an overdrawn wave, wait for it.
 select p.lane, p.wave, p.component, p.drawn - p.spent as free
 from purse p
 where p.lane = any($1::smallint[]) and p.drawn > p.spent
-  and exists (select from unnest($2::smallint[]) as other (lane)
+  and (exists (select from funds f where f.wave = p.wave and f.component = p.component and f.overdrawn > 0) or exists (select from unnest($2::smallint[]) as other (lane)
               where other.lane <> p.lane and exists (
                   select from disbursement d
                   where d.lane = other.lane
                     and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
-                    and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component))
+                    and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component)))
 order by p.component desc, p.wave, p.lane;

@@ -42,6 +42,48 @@ where a.redeem_code is not null and e.completion_noted_at is null;
 select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
 where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
 
+-- name: said_settled_twice
+-- I2, I10: at most one payment of each right, say the partners, in whatever records of theirs are parked. What two persons
+-- have looked at and let go since did not go out, by their word.
+with parked as (
+    select c.redeem_code, c.benefit, c.reference, c.partner from contradiction c
+    where c.status = 'settled'
+      and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt))
+select redeem_code, benefit, string_agg(reference || ' by ' || partner, ', ' order by reference, partner) as payments
+from (select redeem_code, benefit, reference, partner from parked
+      union
+      select redeem_code, benefit, d.reference, d.partner from disbursement d join parked using (redeem_code, benefit)
+      where d.state = 'settled') as said
+group by redeem_code, benefit having count(*) > 1;
+
+-- name: said_settled_of_failed
+-- I10: what a partner says it has paid is not written off.
+select c.redeem_code, c.benefit, c.reference
+from contradiction c join disbursement d using (redeem_code, benefit) where d.state = 'failed' and c.status = 'settled';
+
+-- name: contradicted_and_free
+-- I10: what a partner has contradicted itself about waits for a person, or is final.
+select c.redeem_code, c.benefit, c.reference, c.status
+from contradiction c join disbursement d using (redeem_code, benefit)
+where d.state not in ('settled', 'failed') and not d.frozen
+  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
+
+-- name: doubted_and_free
+-- I10: so does what came back with a reason upon which a person must look.
+select d.redeem_code, d.benefit, a.reason from disbursement d join attempt a on a.reference = d.reference
+where d.reason is not null and a.reason = any($1::text[]) and not d.frozen;
+
+-- name: attempts_nobody_approved
+-- I10: after either, the next attempt goes on a person's word; one that was said before a restore binds by itself.
+with doubt as (
+    select redeem_code, benefit, number as attempt from attempt where reason = any($1::text[])
+    union select redeem_code, benefit, attempt from contradiction)
+select distinct a.reference
+from doubt join attempt a using (redeem_code, benefit)
+where a.number > doubt.attempt and not a.adopted
+  and not exists (select from approval p where (p.redeem_code, p.benefit) = (a.redeem_code, a.benefit)
+                    and p.attempt > doubt.attempt and p.attempt <= a.number);
+
 -- name: incentives_twice
 -- I2: an incentive is the participant's, once, with whatever training. One cancelled before a partner was told is none.
 select participant_id, benefit from disbursement
@@ -51,9 +93,11 @@ group by participant_id, benefit having count(*) > 1;
 -- name: states_without_reason
 -- I7: a disbursement stands where its latest attempt has brought it.
 select d.redeem_code, d.benefit, d.state
-from disbursement d left join attempt a on a.reference = d.reference
+from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
 where not case
     when d.attempt = 0 then d.state = 'held'
+    when c.reference is not null and d.state = 'settled'
+        then (a.redeem_code, a.benefit) = (d.redeem_code, d.benefit) and a.rejected_at is not null
     when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
     when a.rejected_at is not null then d.state in ('held', 'failed')
     when d.settled_at is not null then d.state = 'settled'
@@ -99,8 +143,12 @@ select f.wave, f.component
 from funds f
 where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f.wave and p.component = f.component)
    or f.appropriated <> (select coalesce(sum(a.amount), 0) from appropriation a where a.wave = f.wave and a.component = f.component)
-   or f.appropriated < (select coalesce(sum(d.amount), 0) from disbursement d
+   or f.appropriated + f.overdrawn < (select coalesce(sum(d.amount), 0) from disbursement d
                         where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled'));
+
+-- name: overdrawn_funds
+-- I8: a payment that was confirmed though the wave had no money left stands here until money comes.
+select wave, component, overdrawn from funds where overdrawn > 0;
 
 -- name: money_without_funds
 -- I8: nothing is instructed of a wave that was given nothing.

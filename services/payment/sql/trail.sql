@@ -10,7 +10,7 @@ from enrollment where participant_id = $1 order by redeem_code;
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
-    d.partner, d.approved, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
+    d.partner, d.frozen, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 
@@ -21,6 +21,15 @@ select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.i
     coalesce(d.partner_reference, a.partner_reference) as partner_reference
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
 where a.reference = any($1::text[]) order by a.number;
+
+-- name: load_contradiction_views
+-- What partners said against what is known, of all these trainings.
+select redeem_code, benefit, reference, partner, status, amount, nullif(reason, '') as reason, partner_reference, reported_at, noted_at
+from contradiction where redeem_code = any($1::text[]) order by noted_at, reference;
+
+-- name: load_approval_views
+-- Which attempts were let go, of all these trainings, and by whom.
+select redeem_code, benefit, attempt, amount, partner, who, at from approval where redeem_code = any($1::text[]) order by attempt;
 
 -- name: load_transfer_views
 -- The time narrows the search to a few blocks of the books.

@@ -89,7 +89,7 @@ async def update_disbursements(connection: Connection, disbursements: Sequence[D
         [d.reference for d in disbursements],
         [d.partner for d in disbursements],
         [d.tried_version for d in disbursements],
-        [d.approved for d in disbursements],
+        [d.frozen for d in disbursements],
         [_ask_at(d) for d in disbursements],
         [_retry_at(d) for d in disbursements],
         now,
@@ -161,10 +161,24 @@ async def move_tally(connection: Connection, moved: Mapping[Place, tuple[int, in
     )
 
 
-async def approve_disbursement(connection: Connection, redeem_code: str, benefit: str) -> int | None:
-    """Its amount in rupiah; None if it does not wait for an approval."""
-    amount: int | None = await connection.fetchval(QUERIES["approve_disbursement"], redeem_code, benefit)
-    return amount
+async def load_disbursement(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
+    """Return one right; None if it has not fallen due."""
+    row = await connection.fetchrow(QUERIES["load_disbursement"], redeem_code, benefit)
+    return None if row is None else disbursement_of(row)
+
+
+async def freeze_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
+    """Keep these from another attempt until a person has looked; none may be final."""
+    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
+    await connection.execute(QUERIES["freeze_disbursements"], codes, benefits, now)
+
+
+async def save_confirmed(
+    connection: Connection, d: Disbursement, settled_at: datetime, partner_reference: str | None, now: datetime
+) -> None:
+    """Save a right that was paid under a reference which its partner had rejected."""
+    settled = (d.reference, d.partner, settled_at, partner_reference)
+    await connection.execute(QUERIES["confirm_disbursement"], d.redeem_code, d.benefit, *settled, now)
 
 
 def _ask_at(d: Disbursement) -> datetime | None:
@@ -197,6 +211,6 @@ def disbursement_of(row: Record) -> Disbursement:
         reference=row["reference"],
         partner=row["partner"],
         tried_version=row["tried_version"],
-        approved=row["approved"],
+        frozen=row["frozen"],
         look_again_at=row["ask_at"] or row["retry_at"],
     )

@@ -87,6 +87,11 @@ async def move_funds(connection: Connection, drawn: Mapping[Pot, int]) -> None:
     await connection.execute(QUERIES["move_funds"], *_pots(drawn), list(drawn.values()))
 
 
+async def overdraw_funds(connection: Connection, pot: Pot, amount: int) -> int:
+    """Draw from this whether it lasts or not; return by how much it is overdrawn then."""
+    return int(await connection.fetchval(QUERIES["overdraw_funds"], *pot, amount))
+
+
 async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Contents]:
     """What each holds; a purse never opened is empty."""
     rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))

@@ -24,6 +24,14 @@ async def view_attempts(connection: Connection, references: Collection[str]) -> 
     return await connection.fetch(QUERIES["load_attempt_views"], list(references))
 
 
+async def view_contradictions(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_contradiction_views"], list(redeem_codes))
+
+
+async def view_approvals(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_approval_views"], list(redeem_codes))
+
+
 async def view_transfers(
     connection: Connection, references: Collection[str], since: datetime, until: datetime
 ) -> Sequence[Record]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.payment import timers
-from services.payment.handlers.halting import approve, halt, resume
+from services.payment.handlers.halting import halt, resume
 from shared.messaging.operations import Refused
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
@@ -191,10 +191,10 @@ async def test_what_is_above_the_limit_waits_for_an_approval(database: Database)
     await bench.receive(*journey())
     assert (await bench.state("fee"), await bench.state("incentive_1")) == ("held(needs_approval)", "instructed")
     assert await bench.sweep() == 0
-    assert await bench.operate(approve, CODE, "fee")
-    with pytest.raises(Refused, match="does not wait for an operator"):
-        await bench.operate(approve, CODE, "fee")
+    await bench.approve(CODE, "fee")
     await bench.sweep()
+    with pytest.raises(Refused, match="does not wait for an operator"):
+        await bench.approve(CODE, "fee")
     assert await bench.state("fee") == "instructed"
     assert await bench.breaches() == []
     await bench.connection.close()

@@ -7,13 +7,13 @@ from tests.integration.payment.bench import Bench
 
 TABLES = (
     "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting page operation"
+    "parked waiting page operation consent contradiction approval confirmation"
 )
 
 
 async def empty(bench: Bench) -> None:
     """As it was at the start, for the next example."""
-    guarded = ("disbursement", "attempt", "transfer", "operation")
+    guarded = ("disbursement", "attempt", "transfer", "operation", "contradiction", "confirmation")
     for table in guarded:
         await bench.connection.execute(f"alter table {table} disable trigger user")
     await bench.connection.execute(f"truncate {', '.join(TABLES.split())}")

@@ -41,15 +41,22 @@ def facts() -> list[Event]:
 
 FACTS = facts()
 RETRY_AFTER = timedelta(hours=1)
-ANSWERS = st.sampled_from([("settled", None), ("accepted", None), ("rejected", "AC04"), ("rejected", "ED05")])
+OF_PARTNERS = ("was paid more than once, say the partners", "went out and were not appropriated")
+ANSWERS = st.sampled_from(
+    [("settled", None), ("accepted", None), ("rejected", "AC04"), ("rejected", "ED05"), ("rejected", "AM05")]
+)
 
 
 @dataclass(frozen=True)
 class Story:
-    """Batches of facts, as indices; after each batch partners answer some references, and the clock goes on."""
+    """Batches of facts, as indices; after each batch partners answer some references, and the clock goes on.
+
+    `decisions` of two persons about what is frozen: True lets another attempt go, False says that the last did go out.
+    """
 
     batches: list[list[int]]
     answers: list[tuple[int, tuple[str, str | None]]]
+    decisions: list[bool]
 
 
 @st.composite
@@ -60,7 +67,7 @@ def stories(draw: st.DrawFn) -> Story:
     size = draw(st.integers(min_value=1, max_value=12))
     batches = [sequence[start : start + size] for start in range(0, len(sequence), size)]
     answers = draw(st.lists(st.tuples(st.integers(0, 30), ANSWERS), max_size=40))
-    return Story(batches, answers)
+    return Story(batches, answers, draw(st.lists(st.booleans(), max_size=10)))
 
 
 @given(story=stories())
@@ -78,15 +85,34 @@ async def live_through(bench: Bench, story: Story) -> None:
         await bench.receive(*(FACTS[index] for index in batch))
         await answer(bench, answers[:3])
         del answers[:3]
-        assert await bench.breaches() == []
-    while answers:
+        assert await wrongs(bench) == []
+    decisions = list(story.decisions)
+    while answers or decisions:
         await answer(bench, answers[:3])
-        del answers[:3]
+        await decide(bench, decisions[:1])
+        del answers[:3], decisions[:1]
         bench.now += RETRY_AFTER
         await bench.sweep()
+        assert await wrongs(bench) == []
     await bench.sweep()
-    assert await bench.breaches() == []
+    assert await wrongs(bench) == []
     await assert_each_right_once(bench)
+
+
+async def wrongs(bench: Bench) -> list[str]:
+    """Return the breaches, but for what partners did themselves: they paid twice, or without money behind it."""
+    return [breach for breach in await bench.breaches() if not any(fault in breach for fault in OF_PARTNERS)]
+
+
+async def decide(bench: Bench, decisions: Sequence[bool]) -> None:
+    for goes_again in decisions:
+        row = await bench.connection.fetchrow(
+            "select * from disbursement where frozen and reason = 'needs_approval' order by redeem_code limit 1"
+        )
+        if row and goes_again:
+            await bench.approve(row["redeem_code"], row["benefit"])
+        elif row:
+            await bench.confirm(row["reference"])
 
 
 async def answer(bench: Bench, answers: Sequence[tuple[int, tuple[str, str | None]]]) -> None:
@@ -106,4 +132,5 @@ async def assert_each_right_once(bench: Bench) -> None:
         under_way = [
             r["amount"] for r in rows if r["benefit"].startswith(kind) and r["state"] not in ("held", "failed")
         ]
-        assert sum(under_way) <= MONEY[component]
+        overdrawn = await bench.connection.fetchval("select overdrawn from funds where component = $1", component)
+        assert sum(under_way) <= MONEY[component] + overdrawn

@@ -16,7 +16,9 @@ from services.payment.domain.disbursement import (
     IllegalTransition,
     State,
     accept,
+    confirm,
     fail,
+    freeze,
     hold,
     instruct,
     reject,
@@ -30,7 +32,7 @@ STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
     State.HELD: lambda d: hold(d, HoldReason.NO_FUNDS),
     State.INSTRUCTED: lambda d: instruct(d, "0ABCDEFGHJKMNPQR", "bni", 1, NOW),
     State.ACCEPTED: lambda d: accept(d, NOW),
-    State.SETTLED: settle,
+    State.SETTLED: lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni") if d.state is State.HELD else settle(d),
     State.REJECTED: reject,
     State.FAILED: fail,
 }
@@ -38,12 +40,47 @@ STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
 
 @pytest.mark.parametrize(("before", "after"), list(product(State, STEPS)))
 def test_only_the_transitions_of_the_table_are_possible(before: State, after: State) -> None:
-    disbursement = a_disbursement(state=before, attempt=1)
+    disbursement = a_disbursement(state=before, attempt=1, frozen=before is State.HELD)
     if (before, after) in TRANSITIONS:
         assert STEPS[after](disbursement).state is after
     else:
         with pytest.raises(IllegalTransition):
             STEPS[after](disbursement)
+
+
+def test_a_held_right_is_settled_by_a_confirmation_alone_and_only_when_it_is_frozen() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=2)
+    with pytest.raises(IllegalTransition):
+        settle(held._replace(frozen=True))
+    with pytest.raises(IllegalTransition):
+        confirm(held, "0ABCDEFGHJKMNPQR", "bni")
+    paid = confirm(held._replace(frozen=True), "0ABCDEFGHJKMNPQR", "bni")
+    assert (paid.state, paid.reason, paid.reference, paid.partner) == (State.SETTLED, None, "0ABCDEFGHJKMNPQR", "bni")
+
+
+@pytest.mark.parametrize("reason", sorted(HoldReason))
+def test_what_is_frozen_stays_so_whatever_else_holds_it(reason: HoldReason) -> None:
+    frozen = freeze(a_disbursement(state=State.HELD, reason=reason, attempt=1))
+    assert (frozen.reason, frozen.frozen) == (HoldReason.NEEDS_APPROVAL, True)
+    assert hold(frozen, reason).frozen
+
+
+def test_the_next_attempt_thaws_what_was_approved_but_one_that_was_made_before_a_restore_does_not() -> None:
+    frozen = freeze(a_disbursement(state=State.HELD, reason=HoldReason.HALTED, attempt=1))
+    assert not instruct(frozen, "0ABCDEFGHJKMNPQR", "bni", 1, NOW).frozen
+    assert instruct(frozen, "0ABCDEFGHJKMNPQR", "bni", 0, NOW, adopted=True).frozen
+
+
+@pytest.mark.parametrize("state", [State.INSTRUCTED, State.ACCEPTED])
+def test_what_is_frozen_under_way_goes_on_and_is_free_when_it_is_settled(state: State) -> None:
+    frozen = freeze(a_disbursement(state=state, attempt=1))
+    assert (frozen.state, frozen.frozen, settle(frozen).frozen) == (state, True, False)
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_what_is_final_is_never_frozen(state: State) -> None:
+    final = a_disbursement(state=state, attempt=1)
+    assert freeze(final) is final
 
 
 def test_nothing_leaves_a_final_state() -> None:

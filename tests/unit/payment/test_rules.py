@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.payment.domain.attempt import Judgement, Report, answered, judge
-from services.payment.domain.disbursement import HoldReason, State
-from services.payment.domain.fitness import Account, Terms, missing, obstacle
+from services.payment.domain.disbursement import HoldReason, State, freeze
+from services.payment.domain.fitness import Account, Terms, missing, next_attempt, obstacle
 from services.payment.domain.reference import CROCKFORD, lane_in, reference_of
 from services.payment.domain.right import (
     Enrollment,
@@ -203,7 +203,20 @@ def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | N
 @pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
 def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
     assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit)) is reason
-    assert obstacle(a_disbursement(approved=True), GOOD, Terms(NOW, frozenset(), limit)) is None
+    assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit), approved=True) is None
+
+
+@pytest.mark.parametrize("shown", [*(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED})])
+def test_what_is_frozen_needs_approval_whatever_it_was_held_for(shown: HoldReason) -> None:
+    frozen = a_disbursement(state=State.HELD, reason=shown, attempt=1, frozen=True, tried_version=4)
+    assert obstacle(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
+    assert obstacle(frozen, GOOD, OPEN, approved=True) is None
+
+
+def test_what_an_operator_lets_go_is_an_attempt_with_all_that_decides_where_the_money_goes() -> None:
+    approval = next_attempt(a_disbursement(attempt=2), GOOD)
+    assert approval == (3, 600_000, "gopay", 5)
+    assert approval != next_attempt(a_disbursement(attempt=2), GOOD._replace(version=6))
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
@@ -266,6 +279,31 @@ def a_report(status: str, amount: int = 600_000) -> Report:
 def test_the_first_final_word_holds_for_ever(known: str | None, status: str, judgement: Judgement) -> None:
     attempt = answered(an_attempt(), a_report(known)) if known else an_attempt()
     assert judge(attempt, a_report(status)) is judgement
+
+
+@pytest.mark.parametrize(
+    ("reason", "judgement"),
+    [
+        ("AC04", Judgement.REPEAT),
+        ("ED05", Judgement.REPEAT),
+        ("AM05", Judgement.CONTRADICTS_FINAL),
+        ("LEGL", Judgement.CONTRADICTS_FINAL),
+    ],
+)
+def test_a_rejection_said_again_contradicts_only_when_it_now_forbids_another_attempt(
+    reason: str, judgement: Judgement
+) -> None:
+    rejected = answered(an_attempt(), a_report("rejected"))
+    assert judge(rejected, a_report("rejected")._replace(reason=reason)) is judgement
+    paid_after_all = rejected._replace(settled_at=NOW)
+    assert judge(paid_after_all, a_report("rejected")._replace(reason=reason)) is Judgement.REPEAT
+
+
+@pytest.mark.parametrize("reason", ["ED05", "AC04", "MS03", "AM04", "MD07"])
+def test_what_is_frozen_under_way_comes_back_frozen_whatever_the_verdict(reason: str) -> None:
+    doubted = freeze(a_disbursement(state=State.INSTRUCTED, attempt=2))
+    after = after_rejection(doubted, verdict_of("rejected", reason), NOW)
+    assert (after.state, after.reason, after.frozen) == (State.HELD, HoldReason.NEEDS_APPROVAL, True)
 
 
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])

@@ -33,10 +33,10 @@ def test_a_service_has_the_verbs_that_all_have() -> None:
 
 def test_a_service_may_have_verbs_of_its_own() -> None:
     command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
-    assert {name for name, _ in verbs(command)} == VERBS | {"halt", "halts", "resume", "approve"}
+    assert {name for name, _ in verbs(command)} == VERBS | {"halt", "halts", "resume", "approve", "confirm"}
 
 
-@pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve"}))
+@pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve", "confirm"}))
 def test_every_verb_says_what_it_does(place: str) -> None:
     command = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))[place]
     assert command.help

@@ -1,0 +1,120 @@
+"""What persons decide about a right that waits for them: another attempt may go, or the money did go out."""
+
+from asyncpg import Connection
+
+from services.payment.domain import books
+from services.payment.domain.attempt import Attempt, Contradiction
+from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
+from services.payment.domain.fitness import missing, next_attempt, takes_approval, unfit
+from services.payment.handlers.announcing import announce
+from services.payment.handlers.bookkeeping import write_down
+from services.payment.handlers.changing import save_confirmation
+from services.payment.handlers.planning import load_payees, payee_of
+from services.payment.handlers.spending import spend_confirmed
+from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
+from services.payment.store.attempts import load_told
+from services.payment.store.contradictions import load_contradictions
+from services.payment.store.disbursements import load_disbursement
+from shared.messaging.lane import lock
+from shared.messaging.operations import Operator, Outcome, Refused, in_lane, second_person
+from shared.messaging.transaction import Terms, Transaction, record_operation
+
+APPROVABLE = (HoldReason.NEEDS_APPROVAL, HoldReason.PARTNER_REJECTED)
+
+
+async def approve(
+    connection: Connection, operator: Operator, limit: int | None, redeem_code: str, benefit: str
+) -> Outcome:
+    """Let the next attempt of a right go, exactly as it would be made now; it goes with its lane's next sweep.
+
+    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raises Refused.
+    """
+    subject = f"{redeem_code} {benefit}"
+    known = await _load_locked(connection, redeem_code, benefit)
+    if known is None or known.reason not in APPROVABLE:
+        raise Refused(f"{subject} does not wait for an operator")
+    account = (await load_payees(connection, [known])).get(payee_of(known))
+    wrong = unfit(known, account, approved=True) if account else missing(known.payee)
+    if account is None or wrong:
+        raise Refused(f"{subject} has no account that it could go to: {wrong}")
+    approval = next_attempt(known, account)
+    what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
+    if (await load_approvals(connection, [known])).get(known.right) == approval:
+        return Outcome(changed=False, sentence=f"{what}: approved already")
+    who = operator.who
+    content = approval._asdict() | {"redeem_code": redeem_code, "benefit": benefit}
+    if takes_approval(known, limit):
+        said = len(await load_contradictions(connection, redeem_code, benefit))
+        first = await second_person(connection, operator, "approve", subject, content | {"contradictions": said})
+        if first is None:
+            return _first(what, operator)
+        who = f"{first}, {operator.who}"
+    await save_approval(connection, known.right, approval, who, operator.now)
+    await record_operation(connection, operator.now, "approve", operator.who, operator.why, content | {"by": who})
+    return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
+
+
+async def confirm_payment(connection: Connection, operator: Operator, terms: Terms, reference: str) -> Outcome:
+    """Book that a frozen right was paid under a reference that its partner had rejected. It takes two persons.
+
+    Where the wave has no money left it is booked all the same, and the wave is overdrawn. Raises Refused.
+    """
+    told = (await load_told(connection, [reference])).get(reference)
+    if told is None:
+        raise Refused(f"{reference} was never instructed")
+    return await in_lane(connection, operator, terms, told.attempt.lane, lambda tx: _confirm(tx, operator, reference))
+
+
+async def _confirm(tx: Transaction, operator: Operator, reference: str) -> Outcome:
+    attempt, known = (await load_told(tx.connection, [reference]))[reference]
+    if known is None or known.state is not State.HELD or not known.frozen:
+        raise Refused(f"{reference} is no attempt of a frozen right")
+    said = await load_contradictions(tx.connection, *known.right)
+    what = f"{reference}: {known.amount} rupiah of {' '.join(known.right)} did go out through {attempt.partner}"
+    content = {
+        "redeem_code": known.redeem_code,
+        "benefit": known.benefit,
+        "reference": reference,
+        "amount": known.amount,
+        "partner": attempt.partner,
+        "attempt": known.attempt,
+        "contradictions": len(said),
+    }
+    first = await second_person(tx.connection, operator, "confirm", reference, content)
+    if first is None:
+        return _first(what, operator)
+    who = f"{first}, {operator.who}"
+    await insert_confirmation(tx.connection, attempt, who, tx.now)
+    overdrawn = await _book(tx, known, attempt, said)
+    await tx.operation("confirm", operator.who, operator.why, content | {"by": who, "overdrawn": overdrawn})
+    short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
+    return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
+
+
+async def _book(tx: Transaction, known: Disbursement, attempt: Attempt, said: list[Contradiction]) -> int:
+    """Move the money as if it had been instructed again and settled; return by how much the wave is overdrawn."""
+    drawn, overdrawn = await spend_confirmed(tx, known)
+    paid = confirm(known, attempt.reference, attempt.partner)
+    words = [c.report for c in said if (c.report.reference, c.report.status) == (attempt.reference, "settled")]
+    word = next((report for report in words if report.amount == known.amount), None)
+    settled_at = word.reported_at if word else tx.now
+    await save_confirmation(
+        tx, (known, paid), settled_at, word.partner_reference if word else attempt.partner_reference
+    )
+    await void_approvals(tx.connection, [known])
+    await write_down(tx, [*drawn, books.instruct(paid), books.settle(paid)])
+    announce(tx, paid._replace(attempt=attempt.number or known.attempt), {})
+    return overdrawn
+
+
+async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
+    """Return a right with its lane locked, so that nobody else is just deciding about it."""
+    found = await load_disbursement(connection, redeem_code, benefit)
+    if found is None:
+        return None
+    await lock(connection, [found.lane])
+    return await load_disbursement(connection, redeem_code, benefit)
+
+
+def _first(what: str, operator: Operator) -> Outcome:
+    return Outcome(changed=True, sentence=f"{what}: {operator.who} is the first to say so, and it takes two persons")

@@ -1,0 +1,22 @@
+-- name: load_approvals
+-- What operators have let go of these attempts, which are still to be made.
+select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version
+from approval a join unnest($1::text[], $2::text[], $3::smallint[]) as asked (redeem_code, benefit, attempt)
+    using (redeem_code, benefit, attempt);
+
+-- name: save_approval
+-- The lane is locked, so nobody is just planning this attempt.
+insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, who, at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (redeem_code, benefit, attempt) do update
+set amount = excluded.amount, partner = excluded.partner, account_version = excluded.account_version,
+    who = excluded.who, at = excluded.at;
+
+-- name: void_approvals
+-- What was approved has changed before the attempt was made.
+delete from approval a using unnest($1::text[], $2::text[], $3::smallint[]) as void (redeem_code, benefit, attempt)
+where a.redeem_code = void.redeem_code and a.benefit = void.benefit and a.attempt = void.attempt;
+
+-- name: insert_confirmation
+-- Once for a reference, and once for a right.
+insert into confirmation (reference, redeem_code, benefit, who, at) values ($1, $2, $3, $4, $5);

@@ -1,0 +1,49 @@
+"""What persons have decided: attempts approved, and payments confirmed that a partner had rejected."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.fitness import Approval
+from services.payment.store import QUERIES
+
+
+async def load_approvals(
+    connection: Connection, disbursements: Iterable[Disbursement]
+) -> dict[tuple[str, str], Approval]:
+    """Return what was approved for the next attempt of these, by right."""
+    rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
+    return {
+        (row["redeem_code"], row["benefit"]): Approval(
+            row["attempt"], row["amount"], row["partner"], row["account_version"]
+        )
+        for row in rows
+    }
+
+
+async def save_approval(
+    connection: Connection, right: tuple[str, str], approval: Approval, who: str, now: datetime
+) -> None:
+    """Keep what was approved, in place of what was approved for the same attempt before."""
+    await connection.execute(QUERIES["save_approval"], *right, *approval, who, now)
+
+
+async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
+    """Take back what was approved for the next attempt of these."""
+    codes, benefits, attempts = _next_attempts(disbursements)
+    if codes:
+        await connection.execute(QUERIES["void_approvals"], codes, benefits, attempts)
+
+
+async def insert_confirmation(connection: Connection, attempt: Attempt, who: str, now: datetime) -> None:
+    """Keep that money went out under this attempt; a right is confirmed once."""
+    right = (attempt.redeem_code, attempt.benefit)
+    await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *right, who, now)
+
+
+def _next_attempts(disbursements: Iterable[Disbursement]) -> tuple[list[str], list[str], list[int]]:
+    known = list(disbursements)
+    return [d.redeem_code for d in known], [d.benefit for d in known], [d.attempt + 1 for d in known]

@@ -1,0 +1,47 @@
+"""What partners said against what was known of a reference."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.attempt import Contradiction, Report
+from services.payment.store import QUERIES
+
+
+async def insert_contradictions(
+    connection: Connection, contradictions: Sequence[Contradiction], now: datetime
+) -> set[tuple[str, str]]:
+    """Keep these, and return the rights of those that had not been said before."""
+    rows = await connection.fetch(
+        QUERIES["insert_contradictions"],
+        [c.report.reference for c in contradictions],
+        [c.partner for c in contradictions],
+        [c.report.status for c in contradictions],
+        [c.report.amount for c in contradictions],
+        [c.report.reason or "" for c in contradictions],
+        [c.redeem_code for c in contradictions],
+        [c.benefit for c in contradictions],
+        [c.attempt for c in contradictions],
+        [c.report.partner_reference for c in contradictions],
+        [c.report.reported_at for c in contradictions],
+        now,
+    )
+    return {(row["redeem_code"], row["benefit"]) for row in rows}
+
+
+async def load_contradictions(connection: Connection, redeem_code: str, benefit: str) -> list[Contradiction]:
+    """Return what was said against what is known of one right, the latest word last."""
+    return [_contradiction(row) for row in await connection.fetch(QUERIES["load_contradictions"], redeem_code, benefit)]
+
+
+def _contradiction(row: Record) -> Contradiction:
+    report = Report(
+        reference=row["reference"],
+        status=row["status"],
+        amount=row["amount"],
+        reason=row["reason"] or None,
+        partner_reference=row["partner_reference"],
+        reported_at=row["reported_at"],
+    )
+    return Contradiction(report, row["partner"], row["redeem_code"], row["benefit"], row["attempt"])
