@@ -37,11 +37,14 @@ create table approval (
     partner         text                     not null,
     account_version bigint                   not null,
     who             text                     not null,
+    second          text,
     at              timestamp with time zone not null,
     constraint approval_pkey PRIMARY KEY (redeem_code, benefit, attempt),
-    constraint approval_attempt_check CHECK ((attempt > 0))
+    constraint approval_attempt_check CHECK ((attempt > 0)),
+    constraint approval_check CHECK ((lower(TRIM(BOTH FROM second)) <> lower(TRIM(BOTH FROM who))))
 );
 comment on table approval is 'What operators let go: this attempt, with exactly this content. Void, and gone, when the content changes before the attempt is made.';
+comment on column approval.second is 'The second person, where it took two.';
 
 create table attempt (
     amount            bigint                   not null,
@@ -92,9 +95,11 @@ create table confirmation (
     redeem_code text                     not null,
     benefit     text                     not null,
     who         text                     not null,
+    second      text                     not null,
     at          timestamp with time zone not null,
     constraint confirmation_pkey PRIMARY KEY (reference),
-    constraint confirmation_redeem_code_benefit_key UNIQUE (redeem_code, benefit)
+    constraint confirmation_redeem_code_benefit_key UNIQUE (redeem_code, benefit),
+    constraint confirmation_check CHECK ((lower(TRIM(BOTH FROM second)) <> lower(TRIM(BOTH FROM who))))
 );
 CREATE TRIGGER confirmations_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON confirmation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table confirmation is 'Two persons know that the money did go out under this reference, which its partner had rejected.';
@@ -459,7 +464,8 @@ begin
         new.frozen and exists (select from attempt a where a.reference = new.reference and a.adopted)
         or exists (select from approval a
                    where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt)
-                     and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version))) then
+                     and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version)
+                     and a.second is not null)) then
         return null;
     end if;
     raise exception 'nobody approved %', new.reference using errcode = 'restrict_violation';

@@ -39,18 +39,22 @@ async def approve(
         raise Refused(f"{subject} has no account that it could go to: {wrong}")
     approval = next_attempt(known, account)
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
-    if (await load_approvals(connection, [known])).get(known.right) == approval:
+    by_two = known.reason is HoldReason.NEEDS_APPROVAL or takes_approval(known, limit)
+    before = (await load_approvals(connection, [known])).get(known.right)
+    if before and before.approval == approval and (before.by_two or not by_two):
         return Outcome(changed=False, sentence=f"{what}: approved already")
-    who = operator.who
     content = approval._asdict() | {"redeem_code": redeem_code, "benefit": benefit}
-    if takes_approval(known, limit):
+    people: tuple[str, str | None] = (operator.who, None)
+    if by_two:
         said = len(await load_contradictions(connection, redeem_code, benefit))
         first = await second_person(connection, operator, "approve", subject, content | {"contradictions": said})
         if first is None:
             return _first(what, operator)
-        who = f"{first}, {operator.who}"
-    await save_approval(connection, known.right, approval, who, operator.now)
-    await record_operation(connection, operator.now, "approve", operator.who, operator.why, content | {"by": who})
+        people = (first, operator.who)
+    await save_approval(connection, known.right, approval, *people, operator.now)
+    await record_operation(
+        connection, operator.now, "approve", operator.who, operator.why, content | {"first": people[0]}
+    )
     return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
 
 
@@ -83,10 +87,9 @@ async def _confirm(tx: Transaction, operator: Operator, reference: str) -> Outco
     first = await second_person(tx.connection, operator, "confirm", reference, content)
     if first is None:
         return _first(what, operator)
-    who = f"{first}, {operator.who}"
-    await insert_confirmation(tx.connection, attempt, who, tx.now)
+    await insert_confirmation(tx.connection, attempt, first, operator.who, tx.now)
     overdrawn = await _book(tx, known, attempt, said)
-    await tx.operation("confirm", operator.who, operator.why, content | {"by": who, "overdrawn": overdrawn})
+    await tx.operation("confirm", operator.who, operator.why, content | {"first": first, "overdrawn": overdrawn})
     short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
     return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
 

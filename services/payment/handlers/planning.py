@@ -83,9 +83,10 @@ async def _approved(
         for right in approved
         if (account := accounts.get(payee_of(waiting[right])))
     }
-    void = [right for right, approval in approved.items() if wanted.get(right) != approval]
+    void = {right for right, known in approved.items() if wanted.get(right) != known.approval}
     await void_approvals(tx.connection, [waiting[right] for right in void])
-    return approved.keys() - set(void)
+    by_too_few = {r for r, known in approved.items() if takes_approval(waiting[r], limit) and not known.by_two}
+    return approved.keys() - void - by_too_few
 
 
 def _is_an_operators(disbursement: Disbursement, limit: int | None) -> bool:

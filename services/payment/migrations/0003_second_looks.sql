@@ -28,9 +28,11 @@ create table approval (
     partner             text        not null,
     account_version     bigint      not null,
     who                 text        not null,
+    second              text        check (lower(trim(second)) <> lower(trim(who))),
     at                  timestamptz not null,
     primary key (redeem_code, benefit, attempt)
 );
+comment on column approval.second is 'The second person, where it took two.';
 comment on table approval is 'What operators let go: this attempt, with exactly this content. Void, and gone, when the content changes before the attempt is made.';
 
 create table confirmation (
@@ -38,6 +40,7 @@ create table confirmation (
     redeem_code         text        not null,
     benefit             text        not null,
     who                 text        not null,
+    second              text        not null check (lower(trim(second)) <> lower(trim(who))),
     at                  timestamptz not null,
     unique (redeem_code, benefit)
 );
@@ -76,7 +79,8 @@ begin
         new.frozen and exists (select from attempt a where a.reference = new.reference and a.adopted)
         or exists (select from approval a
                    where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt)
-                     and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version))) then
+                     and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version)
+                     and a.second is not null)) then
         return null;
     end if;
     raise exception 'nobody approved %', new.reference using errcode = 'restrict_violation';

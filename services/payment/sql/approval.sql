@@ -1,16 +1,16 @@
 -- name: load_approvals
 -- What operators have let go of these attempts, which are still to be made.
-select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version
+select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version, a.second is not null as by_two
 from approval a join unnest($1::text[], $2::text[], $3::smallint[]) as asked (redeem_code, benefit, attempt)
     using (redeem_code, benefit, attempt);
 
 -- name: save_approval
 -- The lane is locked, so nobody is just planning this attempt.
-insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, who, at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, who, second, at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (redeem_code, benefit, attempt) do update
 set amount = excluded.amount, partner = excluded.partner, account_version = excluded.account_version,
-    who = excluded.who, at = excluded.at;
+    who = excluded.who, second = excluded.second, at = excluded.at;
 
 -- name: void_approvals
 -- What was approved has changed before the attempt was made.
@@ -19,4 +19,4 @@ where a.redeem_code = void.redeem_code and a.benefit = void.benefit and a.attemp
 
 -- name: insert_confirmation
 -- Once for a reference, and once for a right.
-insert into confirmation (reference, redeem_code, benefit, who, at) values ($1, $2, $3, $4, $5);
+insert into confirmation (reference, redeem_code, benefit, who, second, at) values ($1, $2, $3, $4, $5, $6);

@@ -79,10 +79,15 @@ with doubt as (
     select redeem_code, benefit, number as attempt from attempt where reason = any($1::text[])
     union select redeem_code, benefit, attempt from contradiction)
 select distinct a.reference
-from doubt join attempt a using (redeem_code, benefit)
+from doubt join attempt a using (redeem_code, benefit) join disbursement d using (redeem_code, benefit)
 where a.number > doubt.attempt and not a.adopted
-  and not exists (select from approval p where (p.redeem_code, p.benefit) = (a.redeem_code, a.benefit)
-                    and p.attempt > doubt.attempt and p.attempt <= a.number);
+  and not exists (select from approval p
+                  where (p.redeem_code, p.benefit) = (a.redeem_code, a.benefit)
+                    and p.attempt > doubt.attempt and p.attempt <= a.number
+                    and (p.attempt < a.number
+                         or (p.amount, p.partner) = (a.amount, a.partner)
+                            and (a.number < d.attempt or p.account_version in (0, d.tried_version)))
+                    and (p.second is not null or p.account_version = 0));
 
 -- name: incentives_twice
 -- I2: an incentive is the participant's, once, with whatever training. One cancelled before a partner was told is none.

@@ -29,7 +29,7 @@ from contradiction where redeem_code = any($1::text[]) order by noted_at, refere
 
 -- name: load_approval_views
 -- Which attempts were let go, of all these trainings, and by whom.
-select redeem_code, benefit, attempt, amount, partner, who, at from approval where redeem_code = any($1::text[]) order by attempt;
+select redeem_code, benefit, attempt, amount, partner, who, second, at from approval where redeem_code = any($1::text[]) order by attempt;
 
 -- name: load_transfer_views
 -- The time narrows the search to a few blocks of the books.

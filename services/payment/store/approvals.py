@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
@@ -11,24 +12,26 @@ from services.payment.domain.fitness import Approval
 from services.payment.store import QUERIES
 
 
+class Approved(NamedTuple):
+    """What was approved, and whether two persons did it."""
+
+    approval: Approval
+    by_two: bool
+
+
 async def load_approvals(
     connection: Connection, disbursements: Iterable[Disbursement]
-) -> dict[tuple[str, str], Approval]:
+) -> dict[tuple[str, str], Approved]:
     """Return what was approved for the next attempt of these, by right."""
     rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
-    return {
-        (row["redeem_code"], row["benefit"]): Approval(
-            row["attempt"], row["amount"], row["partner"], row["account_version"]
-        )
-        for row in rows
-    }
+    return {(row["redeem_code"], row["benefit"]): _approved(row) for row in rows}
 
 
 async def save_approval(
-    connection: Connection, right: tuple[str, str], approval: Approval, who: str, now: datetime
+    connection: Connection, right: tuple[str, str], approval: Approval, who: str, second: str | None, now: datetime
 ) -> None:
     """Keep what was approved, in place of what was approved for the same attempt before."""
-    await connection.execute(QUERIES["save_approval"], *right, *approval, who, now)
+    await connection.execute(QUERIES["save_approval"], *right, *approval, who, second, now)
 
 
 async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
@@ -38,10 +41,15 @@ async def void_approvals(connection: Connection, disbursements: Iterable[Disburs
         await connection.execute(QUERIES["void_approvals"], codes, benefits, attempts)
 
 
-async def insert_confirmation(connection: Connection, attempt: Attempt, who: str, now: datetime) -> None:
+async def insert_confirmation(connection: Connection, attempt: Attempt, who: str, second: str, now: datetime) -> None:
     """Keep that money went out under this attempt; a right is confirmed once."""
     right = (attempt.redeem_code, attempt.benefit)
-    await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *right, who, now)
+    await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *right, who, second, now)
+
+
+def _approved(row: Record) -> Approved:
+    approval = Approval(row["attempt"], row["amount"], row["partner"], row["account_version"])
+    return Approved(approval, row["by_two"])
 
 
 def _next_attempts(disbursements: Iterable[Disbursement]) -> tuple[list[str], list[str], list[int]]:

@@ -112,11 +112,15 @@ class Bench:
         """Does what an operator does, in a transaction; returns whether anything changed."""
         async with self.connection.transaction():
             outcome = await deed(self.connection, Operator(who, "a call", self.now), *arguments)
+        await self.note_pages()
+        return outcome.changed
+
+    async def note_pages(self) -> None:
+        """Takes note of what was announced by somebody else than the engine."""
         known = {(page.topic, page.lane, page.first_sequence) for page in self.pages}
         for row in await self.connection.fetch("select * from page where not adopted order by topic, first_sequence"):
             if (row["topic"], row["lane"], row["first_sequence"]) not in known:
                 self._note(page_of(row))
-        return outcome.changed
 
     async def approve(self, code: str, benefit: str, *people: str) -> None:
         """Each of these people, one after the other, lets the next attempt go."""

@@ -12,7 +12,8 @@ from deploy.local.paths import ROOT
 from services.payment.ops import degraded, halts
 from shared.postgres.picture import draw, schema_file
 from shared.postgres.session import connect
-from tests.builders import LATER
+from shared.runtime.invariants import ENGINE_INVARIANTS
+from tests.builders import LATER, keys_folder
 from tests.infrastructure import Database
 from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
@@ -134,6 +135,41 @@ async def test_the_picture_of_the_schema_is_true(database: Database) -> None:
     drawn = await draw(connection, "services.payment")
     await connection.close()
     assert drawn == schema_file("services.payment").read_text()
+
+
+async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(database: Database) -> None:
+    bench = await a_bench(database)
+    await bench.prepare()
+    await bench.receive(*journey())
+    reference = bench.told("fee")[0].reference
+    await bench.report(reference, "rejected", "AM05")
+    environment = {
+        **os.environ,
+        "PAYMENT_POSTGRES_URL": database.url_of("payment"),
+        "PAYMENT_KEYS_FOLDER": str(keys_folder()),
+        "NO_COLOR": "1",
+    }
+    for who, yes, status, said in (
+        ("ani", (), 0, "add --yes"),
+        ("ani", ("--yes",), 0, "ani is the first to say so, and it takes two persons"),
+        ("Ani ", ("--yes",), 2, "two different persons"),
+        ("budi", (), 0, "add --yes"),
+        ("budi", ("--yes",), 0, f"{reference}: {FEE} rupiah of {CODE} fee did go out through bni: it is settled"),
+        ("budi", ("--yes",), 2, "no attempt of a frozen right"),
+    ):
+        verb = ["confirm", reference, "--who", who, "--why", "its statement says so", *yes]
+        command = [sys.executable, "-m", "services.payment", *verb]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert (said in done.stdout + done.stderr, done.returncode) == (True, status), done.stdout + done.stderr
+    assert await bench.state("fee") == "settled"
+    await bench.note_pages()
+    assert bench.words("fee")[-1] == "settled"
+    await bench.report(bench.told("incentive")[0].reference, "settled")
+    assert [i for invariant in ENGINE_INVARIANTS for i in await invariant.check(bench.connection)] == []
+    assert await bench.breaches() == []
+    await bench.connection.close()
 
 
 VERBS = [

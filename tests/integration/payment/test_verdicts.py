@@ -1,13 +1,21 @@
 """A right that a person must look at is frozen, whatever else holds it and whatever cure comes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import pytest
 
+from services.payment.handlers import enrolling
+from services.payment.handlers.approving import approve
 from services.payment.handlers.halting import halt, resume
-from shared.messaging.operations import Refused
+from services.payment.handlers.paying import pay
+from shared.messaging.operations import Operator, Refused
+from shared.postgres.session import connect
 from tests.builders import a_provider, funds
+from tests.infrastructure import Database
+from tests.integration.messaging.running import until
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, in_one_lane, journey, linked
 from tests.integration.payment.test_reports import RETRY_AFTER
@@ -228,6 +236,32 @@ async def test_nothing_is_approved_that_has_no_account_to_go_to(told: Bench) -> 
     with pytest.raises(Refused, match="account_unverified"):
         await told.approve(CODE, "incentive_1")
     await told.connection.execute("update account set verified = true")
+
+
+async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved(
+    told: Bench, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is approved is what the handler leaves behind; and what is approved, no handler writes back."""
+    await told.report(told.told("incentive")[0].reference, "rejected", "FR01")
+    loaded, waits = asyncio.Event(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    desk, watch = [await connect(database.url_of("payment"), name) for name in ("desk", "watch")]
+
+    async def pay_slowly(*arguments: Any) -> int:
+        loaded.set()
+        await until(lambda: watch.fetchval(f"{waits} and application_name = 'desk'"), "the approval waits")
+        return await pay(*arguments)
+
+    monkeypatch.setattr(enrolling, "pay", pay_slowly)
+    linking = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
+    await loaded.wait()
+    for who in ("Ani", "Budi"):
+        async with desk.transaction():
+            await approve(desk, Operator(who, "a call", told.now), None, CODE, "incentive_1")
+    await linking
+    await desk.close()
+    await watch.close()
+    await told.sweep()
+    assert [i.partner for i in told.told("incentive")] == ["gopay", "dana"]
 
 
 @pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])

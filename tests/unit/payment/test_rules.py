@@ -206,7 +206,7 @@ def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldRea
     assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit), approved=True) is None
 
 
-@pytest.mark.parametrize("shown", [*(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED})])
+@pytest.mark.parametrize("shown", sorted(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED}))
 def test_what_is_frozen_needs_approval_whatever_it_was_held_for(shown: HoldReason) -> None:
     frozen = a_disbursement(state=State.HELD, reason=shown, attempt=1, frozen=True, tried_version=4)
     assert obstacle(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
