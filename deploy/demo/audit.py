@@ -14,6 +14,7 @@ HELD_FOR_EVER = {
     Fate.NO_ACCOUNT: "no_account",
     Fate.OTHER_NIK: "account_other_nik",
     Fate.CLOSED: "account_closed",
+    Fate.CONTRADICTED: "needs_approval",
 }
 REFUSED_FOR = {
     Fate.TOO_YOUNG: "age_out_of_range",

@@ -88,5 +88,6 @@ def _reports_parked(people: Sequence[Person]) -> Counter[str]:
     """What the simulated partners will say that must not be believed."""
     paid = [person.fate for person in people if person.rates]
     return Counter(
-        amount_mismatch=paid.count(Fate.WRONG_AMOUNT_FIRST), contradicts_final=paid.count(Fate.REJECTED_AFTERWARDS)
+        amount_mismatch=paid.count(Fate.WRONG_AMOUNT_FIRST),
+        contradicts_final=paid.count(Fate.REJECTED_AFTERWARDS) + paid.count(Fate.CONTRADICTED),
     )

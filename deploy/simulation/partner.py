@@ -2,7 +2,8 @@
 
     0401  rejected, AC01: no such account            0404  rejected, AC04: account closed
     0000  never answered                             0777  a wrong amount is reported first, then the right one
-    0778  settled, and later rejected all the same   else  accepted, then settled
+    0778  settled, and later rejected all the same   0779  rejected for now (AB05), and later settled all the same
+    else  accepted, then settled
 
 It pays a reference once, whatever arrives, and its first final answer holds for ever.
 """
@@ -18,10 +19,10 @@ from pydantic_core import to_json
 
 from deploy.simulation.seals import Seals
 
-REJECTIONS = {"0401": "AC01", "0404": "AC04"}
-SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS = "0000", "0777", "0778"
+REJECTIONS = {"0401": "AC01", "0404": "AC04", "0779": "AB05"}
+SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS, SETTLED_AFTERWARDS = "0000", "0777", "0778", "0779"
 SECOND_THOUGHTS = 2.0
-"""Seconds after which a partner that rejects what it has settled does so."""
+"""Seconds after which a partner that contradicts itself does so."""
 
 
 class Payment(NamedTuple):
@@ -131,6 +132,8 @@ class Partner:
         yield from self._repeated(payment, delay * 2, final, payment.reason)
         if ending == REJECTED_AFTERWARDS and first_time:
             yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "rejected", payment.amount, "MS03")
+        if ending == SETTLED_AFTERWARDS and first_time:
+            yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "settled", payment.amount, None)
 
     def _repeated(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[Report]:
         most = self._manners.repeats_at_most

@@ -41,6 +41,7 @@ class Fate(StrEnum):
     TOO_SHORT = "training too short"
     WRONG_AMOUNT_FIRST = "partner reports a wrong amount first"
     REJECTED_AFTERWARDS = "partner rejects what it has settled"
+    CONTRADICTED = "partner reports as settled what it has rejected"
     SECOND_TRAINING = "completes a second training and never rates it"
 
 
@@ -63,6 +64,7 @@ WEIGHTS = {
     Fate.WRONG_AMOUNT_FIRST: 3,
     Fate.REJECTED_AFTERWARDS: 3,
     Fate.SECOND_TRAINING: 30,
+    Fate.CONTRADICTED: 3,
 }
 OUT_OF = 1000
 
@@ -195,6 +197,7 @@ def _account(number: int, fate: Fate) -> str:
         Fate.CLOSED_THEN_ANOTHER: "0404",
         Fate.WRONG_AMOUNT_FIRST: "0777",
         Fate.REJECTED_AFTERWARDS: "0778",
+        Fate.CONTRADICTED: "0779",
     }.get(fate, "1000")
     return f"08{number:08d}{ending}"
 

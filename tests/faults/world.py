@@ -38,6 +38,8 @@ QUICK = {f"{service}_{name}": "0.5" for service in SERVICES for name in ("SWEEP_
 PARTNERS_TROUBLE = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 # A producer of the world outside is patient: what it could not deliver is not lost, only late.
 PATIENCE_MS = 120_000
+# A record batch may unpack to 32 MiB.
+BOMB_BYTES = 40 << 20
 
 
 @asynccontextmanager
@@ -129,7 +131,8 @@ class World(Damage):
         self.people += people
         paid = [person for person in people if person.rates]
         self.hostile["amount_mismatch"] += sum(person.fate is Fate.WRONG_AMOUNT_FIRST for person in paid)
-        self.hostile["contradicts_final"] += sum(person.fate is Fate.REJECTED_AFTERWARDS for person in paid)
+        contradicted = (Fate.REJECTED_AFTERWARDS, Fate.CONTRADICTED)
+        self.hostile["contradicts_final"] += sum(person.fate in contradicted for person in paid)
 
     async def three_times(self, count: int = 40) -> list[Letter]:
         """As `newcomers`, but every record exactly three times."""
@@ -225,6 +228,23 @@ class World(Damage):
         )
         await connection.close()
         return int(count)
+
+    async def bomb(self) -> None:
+        """A record batch of a few kilobytes that unpacks to more than any service takes."""
+        self._seed += 1
+        letter_ = letter(next(story(self.people[0], self.keys)), identity=f"bomb-{self._seed}")
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.installation.kafka.bootstrap,
+            compression_type="gzip",
+            max_batch_size=2 * BOMB_BYTES,
+            max_request_size=2 * BOMB_BYTES,
+        )
+        await producer.start()
+        try:
+            await producer.send_and_wait(letter_.topic, bytes(BOMB_BYTES), key=letter_.key, headers=letter_.headers)
+        finally:
+            await producer.stop()
+        self.hostile["too_large"] += 1
 
     async def poison(self) -> None:
         """Records that break something, among the good ones."""

@@ -24,6 +24,9 @@ class Kind(StrEnum):
     REPEATS = "repeats"
     POISON = "poison"
     TAKEN_BACK = "taken_back"
+    RESTORE_SCHEMA = "restore_schema"
+    CONTRADICTION = "contradiction"
+    BOMB = "bomb"
 
 
 SERVICES = ("enrollment", "completion", "payment")
@@ -44,6 +47,9 @@ WEIGHTS = {
     Kind.REPEATS: 4,
     Kind.POISON: 3,
     Kind.TAKEN_BACK: 2,
+    Kind.RESTORE_SCHEMA: 2,
+    Kind.CONTRADICTION: 2,
+    Kind.BOMB: 1,
 }
 TARGETS = {
     Kind.KILL_BROKER: "kafka",
@@ -53,6 +59,8 @@ TARGETS = {
     Kind.REPEATS: "upstream",
     Kind.POISON: "upstream",
     Kind.TAKEN_BACK: "upstream",
+    Kind.CONTRADICTION: "upstream",
+    Kind.BOMB: "upstream",
 }
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 3.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 6.0

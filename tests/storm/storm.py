@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,12 +14,12 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local.processes import Process
 from deploy.local.services import Service
-from deploy.simulation.people import cohort
+from deploy.simulation.people import Fate, cohort
 from deploy.simulation.sending import Letter, repeated_and_shuffled, send
 from deploy.simulation.story import story
 from shared.contracts.topics import TOPICS
 from tests.faults.world import PATIENCE_MS, World
-from tests.storm.schedule import Kind, Strike
+from tests.storm.schedule import EXTRA_REPLICAS, Kind, Strike
 
 PEOPLE_A_SECOND = 8
 # A fault that is not over by then has gone wrong itself.
@@ -68,6 +68,9 @@ class Storm:
             Kind.REPEATS: self._repeat,
             Kind.POISON: self._poison,
             Kind.TAKEN_BACK: self._take_back,
+            Kind.RESTORE_SCHEMA: self._restore_schema,
+            Kind.CONTRADICTION: self._contradict,
+            Kind.BOMB: self._bomb,
         }
         # Whatever hits one target waits for its turn: what is being healed cannot be hurt.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -191,6 +194,28 @@ class Storm:
 
     async def _poison(self, _: Strike) -> None:
         await self.world.poison()
+
+    async def _restore_schema(self, strike: Strike) -> None:
+        """One service is again as it was a moment ago, all of its replicas; the others and Kafka went on."""
+        name = strike.target.removesuffix("-1")
+        others = [f"{name}-{number}" for number in EXTRA_REPLICAS]
+        async with AsyncExitStack() as turns:
+            # As with every other fault, in one order: a service, its replicas, the servers.
+            for target in (*others, "kafka", "postgres"):
+                await turns.enter_async_context(self._turns[target])
+            copy = await self.world.copy_of_the_schema(name)
+            await asyncio.sleep(strike.seconds / 2)
+            replicas = [self._extra[other] for other in others if other in self._extra]
+            await asyncio.gather(*(asyncio.to_thread(one.kill) for one in replicas))
+            await self.world.restore_schema(name, copy)
+            await asyncio.gather(*(asyncio.to_thread(one.launch) for one in replicas))
+
+    async def _contradict(self, _: Strike) -> None:
+        people = self.world.people_of(Fate.CONTRADICTED, 2)
+        await self.world.send(self.world.letters(event for one in people for event in story(one, self.world.keys)))
+
+    async def _bomb(self, _: Strike) -> None:
+        await self.world.bomb()
 
     async def _take_back(self, _: Strike) -> None:
         self._strangers += STRANGERS_A_TIME
