@@ -23,6 +23,7 @@ from shared.contracts.fields import write_time
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import LANES, PARTNERS, lane_of
 from shared.messaging.message import Message, Record
+from shared.messaging.number import identity_of, source_of
 
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 ADMITTED_AT = NOON + timedelta(days=4)
@@ -111,6 +112,18 @@ class Event:
         return Message(
             self.record(offset), self.lane, self.source, self.id, self.type.name, self.time, self.trace, data
         )
+
+
+def as_said(record: Record, service: str, sequence: int = 1, era: int = 1) -> Record:
+    """The same record as one of our own services writes it: its source, and a number that its id names."""
+    own = {
+        "ce_id": identity_of(record.topic, record.partition, era, sequence),
+        "ce_source": source_of(service),
+        "ce_era": f"{era}.1",
+        "ce_sequence": str(sequence),
+    }
+    others = tuple((name, value) for name, value in record.headers if name not in own)
+    return record._replace(headers=others + tuple((name, value.encode()) for name, value in own.items()))
 
 
 def a_participant_id() -> str:

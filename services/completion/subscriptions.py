@@ -30,10 +30,13 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
         Source(
             ENROLLMENT_EVENTS,
             (
+                Subscription(enrollment.PARTICIPANT_ADMITTED, None),
+                Subscription(enrollment.PARTICIPANT_REFUSED, None),
+                Subscription(enrollment.ACCOUNT_LINKED, None),
                 Subscription(enrollment.ENROLLMENT_CONFIRMED, note_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, note_enrollments),
             ),
-            internal=True,
+            producer="enrollment",
         ),
         Source(TRAINING_ATTENDANCE, (taken(upstream.SESSION_ATTENDED),), formerly=TRAINING_EVIDENCE),
         Source(TRAINING_EVIDENCE, tuple(taken(event) for event in EVIDENCE)),

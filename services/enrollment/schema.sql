@@ -180,20 +180,27 @@ CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS N
 comment on table parked is 'Records that broke a rule, with their bytes sealed.';
 
 create table "position" (
-    topic          text                     not null,
-    partition      smallint                 not null,
-    next_offset    bigint                   not null default 0,
-    era            bigint                   not null default 0,
-    last_sequence  bigint                   not null default 0,
-    last_offset    bigint,
-    last_digest    bytea,
-    gap_since      timestamp with time zone,
-    stopped_reason text,
+    topic             text                     not null,
+    partition         smallint                 not null,
+    next_offset       bigint                   not null default 0,
+    era               bigint                   not null default 0,
+    last_sequence     bigint                   not null default 0,
+    last_offset       bigint,
+    last_digest       bytea,
+    gap_since         timestamp with time zone,
+    stopped_reason    text,
+    unreadable_offset bigint,
+    unreadable_why    text,
+    pass_offset       bigint,
     constraint position_pkey PRIMARY KEY (topic, partition),
-    constraint position_next_offset_check CHECK ((next_offset >= 0))
+    constraint only_unreadable_passes CHECK (((pass_offset IS NULL) OR (pass_offset = unreadable_offset))),
+    constraint position_next_offset_check CHECK ((next_offset >= 0)),
+    constraint unreadable_says_why CHECK (((unreadable_offset IS NULL) = (unreadable_why IS NULL)))
 );
 comment on table "position" is 'Where this service stopped reading; moves only with the effect, by compare-and-set.';
 comment on column "position".last_digest is 'Short hash of the record at last_offset: is it still our topic?';
+comment on column "position".unreadable_offset is 'Where a record lies that has the next number and cannot be read: reading goes back to it when the lane is resumed.';
+comment on column "position".pass_offset is 'Two persons have let the record there pass: it is parked, and its number taken.';
 
 create table publication (
     topic          text     not null,

@@ -61,6 +61,6 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.TRAINING_RATED, noted),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
-            internal=True,
+            producer="completion",
         ),
     )

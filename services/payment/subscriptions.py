@@ -45,7 +45,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(enrollment.ENROLLMENT_CONFIRMED, note_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
             ),
-            internal=True,
+            producer="enrollment",
         ),
         Source(
             COMPLETION_EVENTS,
@@ -54,7 +54,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.TRAINING_RATED, noted),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
-            internal=True,
+            producer="completion",
         ),
         *(Source(disbursement_reports(name), (reported,)) for name in PARTNERS),
     )

@@ -21,8 +21,6 @@ LONGEST_SOURCE = 256
 LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
 
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++", re.ASCII)
-_ERA = re.compile(rb"(\d{1,19})\.(\d{1,19})")
-_SEQUENCE = re.compile(rb"\d{1,19}")
 _TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type", "time")
@@ -33,7 +31,7 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class Envelope(NamedTuple):
-    """`data` is the JSON of the event's data; `era` and `sequence` stand on what Salur itself wrote."""
+    """`data` is the JSON of the event's data."""
 
     id: str
     source: str
@@ -41,19 +39,20 @@ class Envelope(NamedTuple):
     time: datetime
     subject: str | None
     traceparent: str | None
-    era: tuple[int, int] | None
-    sequence: int | None
     data: bytes
 
 
 def open_envelope(
-    value: bytes | None, headers: Sequence[tuple[str, bytes | None]], known_types: Container[str]
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes | None]],
+    known_types: Container[str],
+    largest: int = LARGEST_BYTES,
 ) -> Envelope:
     """Raises Parked: too_large, null_value, bad_envelope, unknown_type, in this order of precedence.
 
     In structured mode the envelope stands inside the JSON, so the checks of the JSON come before those of the envelope.
     """
-    if value is not None and len(value) > LARGEST_BYTES:
+    if value is not None and len(value) > largest:
         raise Parked(ParkReason.TOO_LARGE)
     if value is None:
         raise Parked(ParkReason.NULL_VALUE)
@@ -123,10 +122,9 @@ def _envelope(headers: Mapping[str, bytes | None], data: bytes, known_types: Con
     identity, source, kind = _id(get("ce_id")), _source(get("ce_source")), _type(get("ce_type"))
     time = _time(get("ce_time"))
     others = _others(headers) if len(headers) > len(_REQUIRED_HEADERS) else _NOTHING
-    numbers = _numbers(get("ce_era"), get("ce_sequence"))
     if kind not in known_types:
         raise Parked(ParkReason.UNKNOWN_TYPE)
-    return Envelope(identity, source, kind, time, others.get("ce_subject"), others.get("traceparent"), *numbers, data)
+    return Envelope(identity, source, kind, time, others.get("ce_subject"), others.get("traceparent"), data)
 
 
 # What many records have in common is looked at once: a source, a type, an era, and the time of a whole page.
@@ -164,19 +162,6 @@ def _time(value: bytes | None) -> datetime:
         return parse_time(_text("ce_time", value))
     except ValueError:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_time") from None
-
-
-def _numbers(era: bytes | None, sequence: bytes | None) -> tuple[tuple[int, int] | None, int | None]:
-    """Both or neither, or the record was not written by Salur; whoever needs them refuses it."""
-    if era is None or sequence is None or not _SEQUENCE.fullmatch(sequence) or (found := _era(era)) is None:
-        return None, None
-    return found, int(sequence)
-
-
-@lru_cache(1024)
-def _era(value: bytes) -> tuple[int, int] | None:
-    found = _ERA.fullmatch(value)
-    return (int(found[1]), int(found[2])) if found else None
 
 
 def _text(name: str, value: bytes | None) -> str:

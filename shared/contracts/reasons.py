@@ -32,3 +32,6 @@ class Parked(Exception):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason.value} {self.detail}".rstrip()

@@ -3,18 +3,21 @@
 They stay binding. They become pages again and are handed to the service, in portions, before anything is decided.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from shared.contracts.reasons import Parked
 from shared.contracts.topics import LANES
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import Record
+from shared.messaging.number import ERA_AHEAD_AT_MOST, number_of, source_of
 from shared.messaging.page import Page, Said
 from shared.messaging.plan import Plan
 from shared.messaging.saving import insert_pages
@@ -24,7 +27,6 @@ from shared.messaging.topics import Topics
 from shared.messaging.transaction import Transaction
 
 LOG = structlog.get_logger()
-ERA_AHEAD_AT_MOST = timedelta(days=1) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,8 @@ async def adopt_tails(session: Session, topics: Topics, plan: Plan, read_through
         adopted, start = 0, stretch.start
         while start < stretch.end:
             records, start = await topics.read_portion(stretch.place, start, stretch.end)
-            portion = _Portion(
-                f"/salur/{plan.service}", stretch.place, records, numbers, latest_era + ERA_AHEAD_AT_MOST
-            )
+            found = _numbered(records, source_of(plan.service).encode(), latest_era + ERA_AHEAD_AT_MOST)
+            portion = _Portion(stretch.place, found, numbers)
             async with session.alone() as connection:
                 forgotten = await portion.forgotten(connection)
             if forgotten:
@@ -139,13 +140,10 @@ class _Numbers:
 class _Portion:
     """Some records of a stretch, the last number of which is known to `numbers`."""
 
-    def __init__(
-        self, source: str, place: TopicPartition, records: Sequence[Record], numbers: _Numbers, latest_era: int
-    ) -> None:
+    def __init__(self, place: TopicPartition, numbered: Sequence[_Numbered], numbers: _Numbers) -> None:
         self._place = place
-        found = (_numbered(source, record) for record in records)
-        self._numbered = [n for n in found if n is not None and n.era <= latest_era + ERA_AHEAD_AT_MOST]
-        for n in self._numbered:
+        self._numbered = numbered
+        for n in numbered:
             numbers.read(n)
         self._whole = numbers.whole
 
@@ -175,20 +173,17 @@ class _Portion:
         return Tail(topic, lane, pages, self._whole)
 
 
-def _numbered(source: str, record: Record) -> _Numbered | None:
-    """None for a record that somebody else has put into our topic: its numbers must be those of its place."""
-    try:
-        era, first = map(int, record.header("ce_era").split("."))
-        sequence = int(record.header("ce_sequence"))
-        said_at = datetime.fromisoformat(record.header("ce_time"))
-    except ValueError:
-        return None
-    identity = f"{record.topic}/{record.partition}/{era}/{sequence}"
-    ours = record.header("ce_source") == source and record.header("ce_id") == identity and 0 < first <= sequence
-    # We write compact JSON, one line an event.
-    if not ours or record.value is None or b"\n" in record.value:
-        return None
-    return _Numbered(record, record.value, era, first, sequence, said_at)
+def _numbered(records: Iterable[Record], source: bytes, newest_era: int) -> list[_Numbered]:
+    """Return what is ours; what somebody else has put into our topic has no number that fits."""
+    found = []
+    for record in records:
+        with contextlib.suppress(Parked, ValueError):
+            number = number_of(record, source, newest_era)
+            said_at = datetime.fromisoformat(record.header("ce_time"))
+            # We write compact JSON, one line an event.
+            if record.value is not None and b"\n" not in record.value:
+                found.append(_Numbered(record, record.value, *number, said_at))
+    return found
 
 
 def _page(place: TopicPartition, n: _Numbered) -> Page:

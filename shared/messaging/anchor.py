@@ -50,7 +50,8 @@ def _judge(position: Position, beginning: int, end: int, changed: bool, internal
     if changed or position.next_offset > end:
         return beginning if internal else TOPIC_CHANGED
     if position.next_offset < beginning:
-        return RETENTION
+        # At a gap nothing has an effect before the missing number comes, so nothing is lost by what is gone.
+        return beginning if position.gap_since is not None else RETENTION
     return position.next_offset
 
 

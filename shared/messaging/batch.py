@@ -34,13 +34,21 @@ class Batch:
 
 @dataclass(slots=True)
 class Sifted:
-    """What of a batch is to have an effect now. `held_back`: partitions that stand still, and where they go on."""
+    """What of a batch is to have an effect now. `held_back`: partitions that stand still, and where they go on.
+
+    `gaps` are the partitions in which a number is missing since this batch: their lanes stand still from there on.
+    """
 
     effective: list[Item] = field(default_factory=list)
     aside: list[WaitingRecord] = field(default_factory=list)
     moves: list[tuple[Position, Position]] = field(default_factory=list)
     held_back: dict[TopicPartition, int] = field(default_factory=dict)
+    gaps: set[TopicPartition] = field(default_factory=set)
     gaps_closed: bool = False
+
+    def stops(self, lane: int, but: TopicPartition | None = None) -> bool:
+        """Whether this batch has found a gap in the lane, in another partition than this one."""
+        return bool(self.gaps) and any(gap.partition == lane and gap != but for gap in self.gaps)
 
 
 async def handle(tx: Transaction, intake: Intake, batch: Batch) -> Sifted:
@@ -88,11 +96,14 @@ def sift(
             raise PositionMoved
         if item.record.offset < cursor.next_offset or place in sifted.held_back:
             continue
-        if _stands_still(cursor, lanes.get(place.partition) if intake.internal(place.topic) else None):
+        internal = intake.internal(place.topic)
+        if _stands_still(cursor, lanes.get(place.partition) if internal else None) or (
+            internal and sifted.stops(place.partition, but=place)
+        ):
             sifted.held_back[place] = cursor.next_offset
             continue
         cursor.read(item.record)
-        if item.numbered is not None:
+        if item.number is not None:
             _sift_internal(sifted, item, cursor, now)
         else:
             _sift_external(sifted, item, lanes)
@@ -112,21 +123,28 @@ def _stands_still(cursor: Cursor, lane: Lane | None) -> bool:
 
 
 def _sift_internal(sifted: Sifted, item: Item, cursor: Cursor, now: datetime) -> None:
-    assert item.numbered is not None
-    era, era_first, sequence = item.numbered
-    match cursor.standing(era, era_first, sequence):
-        case Standing.NEXT:
+    """What has a number and cannot be read is a gap, until it can be, or an operator lets it pass."""
+    assert item.number is not None
+    era, _, sequence = item.number
+    match cursor.standing(*item.number):
+        case Standing.NEXT if item.refusal is None or cursor.pass_offset == item.record.offset:
             cursor.accept(era, sequence)
             sifted.effective.append(item)
+        case Standing.NEXT:
+            cursor.miss_unreadable(item.record, str(item.refusal), now)
         case Standing.AHEAD:
-            cursor.gap_since = cursor.gap_since or now
+            cursor.miss(now)
         case Standing.REPEAT:
-            pass
+            return
+    if cursor.gap_since is None:
+        sifted.gaps.discard(item.record.place)
+    elif cursor.began_at.gap_since is None:
+        sifted.gaps.add(item.record.place)
 
 
 def _sift_external(sifted: Sifted, item: Item, lanes: Mapping[int, Lane]) -> None:
     lane = item.message.lane if item.message else None
-    if lane is None or lanes[lane].open:
+    if lane is None or (lanes[lane].open and not sifted.stops(lane)):
         sifted.effective.append(item)
     else:
         sifted.aside.append(WaitingRecord(item.record, "lane", str(lane), lane, due=None))

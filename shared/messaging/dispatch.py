@@ -17,8 +17,7 @@ async def dispatch(tx: Transaction, intake: Intake, items: Sequence[Item]) -> No
     by_handler: dict[Handler[Any], list[Message[Any]]] = {}
     for item in items:
         if item.refusal is not None:
-            lane = item.message.lane if item.message else None
-            tx.parked.append(ParkedRecord(item.record, item.refusal.reason, item.refusal.detail, lane))
+            tx.parked.append(ParkedRecord(item.record, item.refusal.reason, item.refusal.detail, item.lane))
         elif item.message is not None:
             by_handler.setdefault(intake.handler(item.message), []).append(item.message)
     for handle in intake.handlers:

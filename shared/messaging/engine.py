@@ -19,6 +19,7 @@ from shared.messaging.holding import Holding
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import unpack
+from shared.messaging.number import source_of
 from shared.messaging.plan import EngineStatus, Plan
 from shared.messaging.probe import reach
 from shared.messaging.publisher import Publisher
@@ -40,7 +41,7 @@ class Engine:
         self._status = EngineStatus()
         self._intake = Intake(plan.sources)
         self._topics = Topics(plan.bootstrap)
-        self._publisher = Publisher(f"/salur/{plan.service}", self._connect_publisher, self._make_producer)
+        self._publisher = Publisher(source_of(plan.service), self._connect_publisher, self._make_producer)
         self._holding = Holding(plan, self._intake, self._topics, self._publisher, self._status)
         self._reader = Reader(plan, self._intake, self._holding, self._publisher, self._status)
         self._timers = (*engine_timers(self._intake, plan.retention), *plan.timers)

@@ -1,39 +1,56 @@
 """From bytes to messages. What cannot be understood is answered with the reason it is parked under."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from shared.contracts.envelope import Envelope, check_json, open_envelope
+from shared.contracts.envelope import LARGEST_BYTES, Envelope, check_json, open_envelope
 from shared.contracts.reasons import Parked, ParkReason
+from shared.messaging.lane import real_microseconds
 from shared.messaging.message import Message, Record
+from shared.messaging.number import ERA_AHEAD_AT_MOST, Number, number_of, source_of
 from shared.messaging.subscription import Handler, Source, Subscription
 
 AHEAD_AT_MOST = timedelta(minutes=5)
+# Before what is said was bounded, a lawful event could be nearly as large as a batch; it stays readable for ever.
+LARGEST_INTERNAL_BYTES = 4 * LARGEST_BYTES
 
 
 class Item(NamedTuple):
     """One record on its way through a batch.
 
     Either `message` or `refusal` is set, or neither: then the record is of no concern to this service.
-    `numbered` is (era, first sequence of the era, sequence) on internal topics. `waiting_id` is the row of `waiting`
-    from which the record was taken up, None when it comes straight from Kafka.
+    `number` is set on internal topics, also with a refusal: then the record is our own and cannot be read. Without a
+    number it is not our own. `waiting_id` is the row of `waiting` from which it was taken up, None when it comes
+    straight from Kafka.
     """
 
     record: Record
     message: Message[Any] | None = None
     refusal: Parked | None = None
-    numbered: tuple[int, int, int] | None = None
+    number: Number | None = None
     waiting_id: int | None = None
+
+    @property
+    def lane(self) -> int | None:
+        """The lane it is known to belong to; None for a shared cause, and for what was not understood."""
+        if self.message is not None:
+            return self.message.lane
+        return self.record.partition if self.number is not None else None
 
 
 class Intake:
     """Understands the records of a service's sources. `handlers` stand in the order in which a batch is handled."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
+    def __init__(self, sources: Iterable[Source], real_time: Callable[[], int] = real_microseconds) -> None:
         self.sources: Mapping[str, Source] = {source.topic: source for source in sources}
         self.order: Mapping[str, int] = {topic: place for place, topic in enumerate(self.sources)}
         self._subscriptions = {topic: _by_type(source) for topic, source in self.sources.items()}
+        self._producers = {
+            topic: source_of(source.producer).encode() for topic, source in self.sources.items() if source.producer
+        }
+        self._real_time = real_time
+        self._newest_era = 0
         self._taken_in = {topic: dict(by_type) for topic, by_type in self._subscriptions.items()}
         for source in self.sources.values():
             if source.formerly is not None:
@@ -60,20 +77,30 @@ class Intake:
     def _understand(
         self, record: Record, now: datetime, subscriptions: Mapping[str, Subscription[Any]], waiting_id: int | None
     ) -> Item:
-        source = self.sources[record.topic]
-        numbered = message = refusal = None
+        producer = self._producers.get(record.topic)
+        number = message = refusal = None
         try:
-            known = _ANYTHING if source.internal else subscriptions
-            envelope = open_envelope(record.value, record.headers, known)
-            numbered = _numbered(envelope) if source.internal else None
-            subscription = subscriptions.get(envelope.type)
-            if subscription is not None and subscription.handle is not None:
-                message = _message(record, envelope, subscription, source.internal, now)
-            elif subscription is not None and not source.internal:
+            if producer is not None:
+                number = self._number(record, producer)
+            largest = LARGEST_BYTES if producer is None else LARGEST_INTERNAL_BYTES
+            envelope = open_envelope(record.value, record.headers, subscriptions, largest)
+            subscription = subscriptions[envelope.type]
+            if subscription.handle is not None:
+                message = _message(record, envelope, subscription, now, internal=producer is not None)
+            elif producer is None:
                 check_json(envelope.data)
         except Parked as parked:
-            refusal = parked if _ours(source, parked) else None
-        return Item(record, message, refusal, numbered, waiting_id)
+            refusal = parked if _ours(self.sources[record.topic], parked) else None
+        return Item(record, message, refusal, number, waiting_id)
+
+    def _number(self, record: Record, producer: bytes) -> Number:
+        """Raise Parked for what its topic's producer did not write, and cannot have written yet."""
+        try:
+            return number_of(record, producer, self._newest_era)
+        except Parked:
+            # Perhaps only by an earlier look at the clock, which is not asked for every record.
+            self._newest_era = self._real_time() + ERA_AHEAD_AT_MOST
+            return number_of(record, producer, self._newest_era)
 
 
 def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
@@ -85,24 +112,8 @@ def _ours(source: Source, parked: Parked) -> bool:
     return source.parks_malformed or parked.reason in (ParkReason.INVALID_FIELD, ParkReason.OUT_OF_WINDOW)
 
 
-class _Anything:
-    """Our own services may say what this one has never heard of: known to somebody, of no concern here."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-_ANYTHING = _Anything()
-
-
-def _numbered(envelope: Envelope) -> tuple[int, int, int]:
-    if envelope.era is None or envelope.sequence is None:
-        raise Parked(ParkReason.BAD_ENVELOPE, "ce_sequence")
-    return (*envelope.era, envelope.sequence)
-
-
 def _message(
-    record: Record, envelope: Envelope, subscription: Subscription[Any], internal: bool, now: datetime
+    record: Record, envelope: Envelope, subscription: Subscription[Any], now: datetime, *, internal: bool
 ) -> Message[Any]:
     event = subscription.event
     lane: int | None = record.partition

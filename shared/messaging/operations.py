@@ -90,19 +90,45 @@ async def in_lane(
 
 
 async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
-    """Lets a stopped lane go on; the record that stopped it is tried again first."""
+    """Let a stopped lane go on; the record that stopped it, or could not be read, is tried again first."""
     row = await connection.fetchrow(QUERIES["lane_to_resume"], lane)
     if row is None:
         raise Refused(f"there is no lane {lane}")
-    if row["stopped_reason"] is None:
+    unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
+    if row["stopped_reason"] is None and not unreadable:
         gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
         if gaps:
             topics = ", ".join(sorted(gap["topic"] for gap in gaps))
             raise Refused(f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again")
         raise Refused(f"lane {lane} is not stopped")
     await connection.execute(QUERIES["resume_lane"], lane)
-    await _note(connection, operator, "lanes resume", lane=lane, reason=row["stopped_reason"])
-    return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {row['stopped_reason']}")
+    await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
+    reasons = [row["stopped_reason"]] if row["stopped_reason"] else []
+    reasons += [f"{_unreadable(place)}, which is read again" for place in unreadable]
+    await _note(connection, operator, "lanes resume", lane=lane, reason="; ".join(reasons))
+    return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {'; '.join(reasons)}")
+
+
+async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
+    """Let a lane go on without a record that cannot be read: it is parked, and its number taken. Takes two persons."""
+    unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
+    if not unreadable:
+        raise Refused(f"lane {lane} does not stand still at a record that cannot be read")
+    if all(place["pass_offset"] is not None for place in unreadable):
+        return Outcome(changed=False, sentence=f"lane {lane} is passing its record already")
+    records = [f"{_unreadable(place)}, number {place['last_sequence'] + 1}" for place in unreadable]
+    subject, listed = f"lane {lane}", "; ".join(records)
+    first = await second_person(connection, operator, "lanes pass", subject, {"lane": lane, "records": records})
+    if first is None:
+        return Outcome(changed=True, sentence=f"{subject} passes {listed} when a second person says so too")
+    await connection.execute(QUERIES["go_back_to_unreadable"], lane, True)
+    await _note(connection, operator, "lanes pass", lane=lane, records=records, first=first)
+    sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} was the first person"
+    return Outcome(changed=True, sentence=sentence)
+
+
+def _unreadable(place: Record) -> str:
+    return f"{place['topic']}/{place['partition']} at {place['unreadable_offset']} ({place['unreadable_why']})"
 
 
 async def set_position(

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import cramjam
 
+from shared.messaging.number import identity_of
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -42,8 +44,8 @@ class Page:
         return self.first_sequence + len(self.events) - 1
 
     def identity(self, sequence: int) -> str:
-        """The event's id, derived from its place, so that saying it again is saying the same."""
-        return f"{self.topic}/{self.lane}/{self.era}/{sequence}"
+        """Return the id of one of the page's events."""
+        return identity_of(self.topic, self.lane, self.era, sequence)
 
     def records(self, source: str, from_sequence: int = 0) -> Iterator[tuple[int, bytes, bytes, Headers]]:
         """(sequence, key, value, headers) of each event from a sequence on, byte for byte as it stands in Kafka."""

@@ -11,6 +11,8 @@ from asyncpg import Connection
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import Record
 
+NOTHING_UNREADABLE: tuple[int | None, str | None] = (None, None)
+
 
 class PositionMoved(Exception):
     """Another process has read here meanwhile, or the database went back: seek again."""
@@ -18,7 +20,11 @@ class PositionMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`last_digest` tells the record at `last_offset`; `gap_since` says that a number is missing."""
+    """`last_digest` tells the record at `last_offset`; `gap_since` says that a number is missing.
+
+    `unreadable_offset` is where a record with that number lies that could not be read, and `unreadable_why` the reason;
+    at `pass_offset` an operator has let it pass: it is parked, and its number taken.
+    """
 
     topic: str
     partition: int
@@ -29,6 +35,9 @@ class Position:
     last_digest: bytes | None = None
     gap_since: datetime | None = None
     stopped_reason: str | None = None
+    unreadable_offset: int | None = None
+    unreadable_why: str | None = None
+    pass_offset: int | None = None
 
     @property
     def place(self) -> TopicPartition:
@@ -46,7 +55,16 @@ class Standing(Enum):
 class Cursor:
     """A position on its way through a batch. It begins where reading stopped and is turned into the next position."""
 
-    __slots__ = ("began_at", "era", "gap_since", "last_record", "last_sequence", "next_offset")
+    __slots__ = (
+        "began_at",
+        "era",
+        "gap_since",
+        "last_record",
+        "last_sequence",
+        "next_offset",
+        "pass_offset",
+        "unreadable",
+    )
 
     def __init__(self, position: Position) -> None:
         self.began_at = position
@@ -54,6 +72,8 @@ class Cursor:
         self.era = position.era
         self.last_sequence = position.last_sequence
         self.gap_since = position.gap_since
+        self.unreadable = (position.unreadable_offset, position.unreadable_why)
+        self.pass_offset = position.pass_offset
         self.last_record: Record | None = None
 
     def read(self, record: Record) -> None:
@@ -70,7 +90,19 @@ class Cursor:
         return Standing.NEXT if begins else Standing.AHEAD
 
     def accept(self, era: int, sequence: int) -> None:
-        self.era, self.last_sequence, self.gap_since = era, sequence, None
+        """Take a number. A gap ends, and with it what is known of a record that could not be read."""
+        self.era, self.last_sequence = era, sequence
+        self.gap_since, self.unreadable, self.pass_offset = None, NOTHING_UNREADABLE, None
+
+    def miss(self, now: datetime) -> None:
+        """Note that the next number is not there."""
+        self.gap_since = self.gap_since or now
+
+    def miss_unreadable(self, record: Record, why: str, now: datetime) -> None:
+        """Note that the next number is there and cannot be read. The first such record is the one gone back to."""
+        self.miss(now)
+        if self.unreadable == NOTHING_UNREADABLE:
+            self.unreadable = (record.offset, why)
 
     def position(self) -> Position:
         """Where reading stopped now; the very position it began at when nothing was read."""
@@ -82,6 +114,9 @@ class Cursor:
             era=self.era,
             last_sequence=self.last_sequence,
             gap_since=self.gap_since,
+            unreadable_offset=self.unreadable[0],
+            unreadable_why=self.unreadable[1],
+            pass_offset=self.pass_offset,
             last_offset=self.last_record.offset,
             last_digest=self.last_record.digest(),
         )
@@ -114,6 +149,9 @@ async def advance(connection: Connection, moves: Sequence[tuple[Position, Positi
         [new.last_offset for _, new in moves],
         [new.last_digest for _, new in moves],
         [new.gap_since for _, new in moves],
+        [new.unreadable_offset for _, new in moves],
+        [new.unreadable_why for _, new in moves],
+        [new.pass_offset for _, new in moves],
     )
     if len(rows) != len(moves):
         raise PositionMoved

@@ -97,6 +97,7 @@ class Reader:
             self._holding.hold_back(sifted.held_back)
         if sifted.gaps_closed:
             self._holding.release()
+        _log_gaps(sifted)
         self._status.batches += 1
         self._status.records += len(batch.items)
         self._status.last_batch_at = now
@@ -146,3 +147,14 @@ class Reader:
 
         LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
         await session.transact([] if lane is None else [lane], body, now=now, read_through=now)
+
+
+def _log_gaps(sifted: Sifted) -> None:
+    """Say which lanes have come to stand still for want of a number, and which go on."""
+    for began, end in sifted.moves:
+        if began.gap_since and not end.gap_since:
+            LOG.info("lane_goes_on", lane=end.partition, topic=end.topic, number=end.last_sequence)
+        elif end.gap_since and (not began.gap_since or began.unreadable_offset != end.unreadable_offset):
+            reason = "gap" if end.unreadable_offset is None else "unreadable"
+            place = {"lane": end.partition, "topic": end.topic, "number": end.last_sequence + 1}
+            LOG.error("lane_stopped", reason=reason, **place, offset=end.unreadable_offset, why=end.unreadable_why)

@@ -32,6 +32,8 @@ class Subscription(Generic[T]):
 class Source:
     """One topic a service reads. The order of sources is the order in which a batch is handled: causes before effects.
 
+    `producer` is the service that alone writes the topic, None for a topic of the outside world. What it says is
+    numbered, and every type is subscribed to: one that is not cannot be read, and stops its lane.
     `parks_malformed` False: another reader of the topic parks bytes, envelopes and types that nobody understands.
     `formerly` names the topic on which these types stood before: what was taken in there, or is replayed from there by
     a person, is handled as if it had come here. What is read there anew is not.
@@ -39,9 +41,13 @@ class Source:
 
     topic: str
     subscriptions: tuple[Subscription[Any], ...]
-    internal: bool = False
+    producer: str | None = None
     parks_malformed: bool = True
     formerly: str | None = None
+
+    @property
+    def internal(self) -> bool:
+        return self.producer is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,18 +41,18 @@ def word(reason: str | None, *, served: bool | None) -> str:
 
 
 async def lanes(connection: Connection) -> list[LaneState]:
-    """All lanes in order; a gap in one of a lane's topics counts as its stop."""
+    """Return all lanes in order; a number that is missing or cannot be read in one of its topics counts as its stop."""
     pages = {row["lane"]: row for row in await connection.fetch(QUERIES["unpublished_pages"])}
     states = []
     for row in await connection.fetch(QUERIES["lanes"]):
-        gap = "gap" if row["gap_topics"] else None
+        gap = "unreadable" if row["unreadable"] else "gap" if row["gaps"] else None
         unpublished = pages.get(row["lane"])
         states.append(
             LaneState(
                 lane=row["lane"],
                 era=row["era"],
                 reason=row["stopped_reason"] or gap,
-                detail=row["stopped_detail"] or ", ".join(row["gap_topics"]) or None,
+                detail=row["stopped_detail"] or ", ".join(row["gaps"]) or None,
                 since=row["stopped_at"] or row["gap_since"],
                 set_aside=row["set_aside"],
                 catching_up_since=row["catching_up_since"],

@@ -6,6 +6,17 @@ select lane, stopped_reason, stopped_detail from lane where lane = $1 for update
 -- What was set aside meanwhile comes first; that is noted elsewhere and stands.
 update lane set stopped_reason = null, stopped_detail = null, stopped_at = null where lane = $1;
 
+-- name: unreadable_of_lane
+-- Locked, so that the reader cannot move on between preview and deed.
+select topic, partition, next_offset, last_sequence, unreadable_offset, unreadable_why, pass_offset from position
+where partition = $1 and unreadable_offset is not null order by topic for update;
+
+-- name: go_back_to_unreadable
+-- It is read once more, and what follows it, which has had no effect yet. `$2`: now it may pass.
+update position set next_offset = unreadable_offset, last_offset = null, last_digest = null,
+    pass_offset = case when $2 then unreadable_offset end
+where partition = $1 and unreadable_offset is not null;
+
 -- name: position_to_set
 -- Locked, so that the reader cannot move it between preview and deed.
 select next_offset, stopped_reason from position where topic = $1 and partition = $2 for update;

@@ -4,7 +4,8 @@ insert into position (topic, partition) select * from unnest($1::text[], $2::sma
 
 -- name: load_positions
 -- Where this service stopped reading each of these partitions.
-select p.topic, p.partition, p.next_offset, p.era, p.last_sequence, p.last_offset, p.last_digest, p.gap_since, p.stopped_reason
+select p.topic, p.partition, p.next_offset, p.era, p.last_sequence, p.last_offset, p.last_digest, p.gap_since, p.stopped_reason,
+       p.unreadable_offset, p.unreadable_why, p.pass_offset
 from position p join unnest($1::text[], $2::smallint[]) as asked (topic, partition) using (topic, partition);
 
 -- name: load_all_positions
@@ -15,9 +16,12 @@ select topic, partition, next_offset, gap_since, stopped_reason from position;
 -- Compare-and-set: a process that was overtaken matches fewer rows and rolls back.
 update position p
 set next_offset = n.next_offset, era = n.era, last_sequence = n.last_sequence, last_offset = n.last_offset,
-    last_digest = n.last_digest, gap_since = n.gap_since
-from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[])
-     as n (topic, partition, seen_offset, next_offset, era, last_sequence, last_offset, last_digest, gap_since)
+    last_digest = n.last_digest, gap_since = n.gap_since, unreadable_offset = n.unreadable_offset,
+    unreadable_why = n.unreadable_why, pass_offset = n.pass_offset
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[],
+            $10::bigint[], $11::text[], $12::bigint[])
+     as n (topic, partition, seen_offset, next_offset, era, last_sequence, last_offset, last_digest, gap_since,
+           unreadable_offset, unreadable_why, pass_offset)
 where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
 returning p.topic;
 
@@ -30,7 +34,9 @@ returning p.topic, p.partition, p.next_offset;
 
 -- name: rewind_position
 -- An internal topic that is not the one we knew is read from its beginning; era and sequence drop what is known.
-update position set next_offset = $3, last_offset = null, last_digest = null where topic = $1 and partition = $2;
+update position set next_offset = $3, last_offset = null, last_digest = null,
+    unreadable_offset = null, unreadable_why = null, pass_offset = null
+where topic = $1 and partition = $2;
 
 -- name: stop_position
 -- Nothing is read here until an operator says where to go on.

@@ -1,10 +1,13 @@
 -- name: lanes
 -- One row per lane: does it stand still, and why.
 select l.lane, l.era, l.stopped_reason, l.stopped_detail, l.stopped_at, l.set_aside, l.catching_up_since,
-       coalesce(g.topics, '{}') as gap_topics, g.since as gap_since
+       coalesce(g.places, '{}') as gaps, coalesce(g.unreadable, false) as unreadable, g.since as gap_since
 from lane l
 left join (
-    select partition, array_agg(topic order by topic) as topics, min(gap_since) as since
+    select partition, bool_or(unreadable_offset is not null) as unreadable, min(gap_since) as since,
+           array_agg(concat_ws(': ', topic || ' at ' || unreadable_offset, unreadable_why) order by topic)
+               filter (where unreadable_offset is not null)
+           || array_agg(topic order by topic) filter (where unreadable_offset is null) as places
     from position where gap_since is not null group by partition) g on g.partition = l.lane
 order by l.lane;
 

@@ -5,10 +5,10 @@ from collections.abc import Collection
 import typer
 from rich.table import Table
 
-from shared.messaging.operations import resume_lane
+from shared.messaging.operations import pass_lane, resume_lane
 from shared.runtime import status
 from shared.runtime.desk import Desk
-from shared.runtime.verbs.options import Who, Why
+from shared.runtime.verbs.options import Who, Why, Yes
 
 
 def lane_verbs(desk: Desk) -> typer.Typer:
@@ -31,6 +31,15 @@ def lane_verbs(desk: Desk) -> typer.Typer:
     def resume(lane: int, who: Who, why: Why) -> None:
         """Let a stopped lane go on. What stopped it is tried again first."""
         desk.operate(lambda connection, operator: resume_lane(connection, operator, lane), who, why)
+
+    @verbs.command("pass")
+    def pass_(lane: int, who: Who, why: Why, yes: Yes = False) -> None:
+        """Let a lane go on without a record that cannot be read: parked, its number taken. Takes two persons.
+
+        First see whether its producer can say it again (`pages say-again`), or a newer version can read it
+        (`lanes resume`): a number once taken is not taken again, whatever comes under it.
+        """
+        desk.operate(lambda connection, operator: pass_lane(connection, operator, lane), who, why, do=yes)
 
     return verbs
 

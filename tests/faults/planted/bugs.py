@@ -15,12 +15,15 @@ from services.payment.domain.reference import reference_of
 from services.payment.domain.right import Enrollment, Entitlement, Grant, Right, due_once, newly_earned
 from services.payment.handlers import milestones, planning
 from shared.contracts.events import EventType
-from shared.messaging import position, saving, session
+from shared.messaging import intake, position, saving, session
 from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.engine import Engine
 from shared.messaging.holding import Holding
+from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES
+from shared.messaging.message import Record
+from shared.messaging.number import Number
 from shared.messaging.page import Page
 from shared.messaging.plan import Plan
 from shared.messaging.position import Cursor, Position, Standing
@@ -138,6 +141,27 @@ def it_ignores_a_gap(product: Product) -> None:
 def it_takes_repeats_for_news(product: Product) -> None:
     """What has been seen takes effect again."""
     _take(product, Standing.REPEAT)
+
+
+def it_judges_a_record_before_it_reads_its_number(product: Product) -> None:
+    """What cannot be read is parked as if it were a stranger's, and reading goes on behind it."""
+    understand = Intake.understand
+
+    def judge(reader: Intake, record: Record, now: datetime) -> Item:
+        item = understand(reader, record, now)
+        return item if item.refusal is None else item._replace(number=None)
+
+    product.setattr(Intake, "understand", judge)
+
+
+def it_believes_whatever_number_a_record_states(product: Product) -> None:
+    """Source and id are not compared with the number."""
+
+    def believed(record: Record, _source: bytes, _newest_era: int) -> Number:
+        era, _, first = record.header("ce_era").partition(".")
+        return Number(int(era), int(first), int(record.header("ce_sequence")))
+
+    product.setattr(intake, "number_of", believed)
 
 
 def it_sends_pages_out_of_order(product: Product) -> None:
@@ -308,6 +332,16 @@ BUGS = (
     Bug(it_ignores_the_era, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "lost: g5"),
     Bug(it_ignores_a_gap, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "nobody is told of the gap"),
     Bug(it_takes_repeats_for_news, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "one too many: g3"),
+    Bug(
+        it_judges_a_record_before_it_reads_its_number,
+        engine_stories.a_stranger_and_a_newer_version_write_into_an_internal_topic,
+        "lost: g2",
+    ),
+    Bug(
+        it_believes_whatever_number_a_record_states,
+        engine_stories.a_stranger_and_a_newer_version_write_into_an_internal_topic,
+        "one too many: g9",
+    ),
     Bug(
         it_sends_pages_out_of_order,
         engine_stories.everything_comes_three_times_while_nothing_can_be_published,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +12,12 @@ from shared.contracts.topics import lane_of
 from shared.messaging import probe
 from shared.messaging.batch import Batch
 from shared.messaging.engine import Engine
-from shared.messaging.operations import Operator, set_position
+from shared.messaging.operations import Operator, Refused, resume_lane, set_position
 from shared.messaging.page import Page, Said
+from shared.messaging.subscription import Source, Subscription
 from tests.faults.planted.ground import Effect, Ground, breaches_of_engine, differences, say
 from tests.integration.messaging.running import World, a_goal, a_player, until
-from tests.integration.messaging.toy import TotalReached, closing_timer
+from tests.integration.messaging.toy import TotalReached, closing_timer, note_totals
 
 ANA = lane_of("ana")
 BACKLOG = 60
@@ -119,6 +120,30 @@ async def words_are_lost_repeated_and_said_by_a_zombie(ground: Ground) -> list[s
         return [*breaches, *differences(await toy.seen(), seen), *await breaches_of_engine(toy)]
 
 
+async def a_stranger_and_a_newer_version_write_into_an_internal_topic(ground: Ground) -> list[str]:
+    """The stranger guesses the next number; the second word needs a reader that knows its type, and gets one."""
+    async with ground.toy() as toy:
+        board, reached = toy.league.board_service, toy.league.reached
+        newer = replace(reached, name="toy.league.total_reached.v2")
+        word = _page(toy, 5, 1, 2)
+        async with toy.running(board):
+            await _say(toy, _page(toy, 5, 1, 1))
+            await say(toy.bootstrap, "a-stranger", [_page(toy, 5, 1, 2, "g9")])
+            await _say(toy, replace(word, events=[word.events[0]._replace(type=newer.name)]), _page(toy, 5, 1, 3))
+            await toy.until_read(board, 4)
+            breaches = differences(await toy.seen(), _of_ana("g1"))
+        both = (Subscription(reached, note_totals), Subscription(newer, note_totals))
+        async with toy.running(board, sources=(Source(toy.league.totals, both, producer=toy.league.service),)):
+            session = toy.connection(board)
+            with suppress(Refused):
+                async with session.transaction():
+                    await resume_lane(session, Operator("the night shift", "an upgrade", datetime.now(UTC)), ANA)
+            with suppress(AssertionError):
+                await until(lambda: _has_seen(toy, 3), "three goals are seen", ground.patience)
+        breaches += differences(await toy.seen(), _of_ana("g1", "g2", "g3"))
+        return breaches + [breach for breach in await breaches_of_engine(toy) if breach != "parked: bad_envelope"]
+
+
 async def everything_comes_three_times_while_nothing_can_be_published(ground: Ground) -> list[str]:
     """One record a batch, so that many pages wait for the publisher."""
     async with ground.toy() as toy, toy.running(toy.league.board_service):
@@ -144,6 +169,10 @@ async def a_deadline_falls_due_during_an_outage(ground: Ground) -> list[str]:
         closing = closing_timer(toy.clock.now() - timedelta(hours=1))
         async with toy.running(toy.league.service, timers=(closing,), batch_records=1, sweep_every_seconds=0.01):
             return await ground.breaches_of_toy(toy, *_of_ana("g1"))
+
+
+async def _has_seen(toy: World, goals: int) -> bool:
+    return len(await toy.seen()) >= goals
 
 
 def _of_ana(*goals: str) -> list[Effect]:

@@ -28,6 +28,7 @@ from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
+from tests.builders import as_said
 from tests.infrastructure import Database
 from tests.unit.completion.facts import CODE, DAY, HOUR, LAST_END, PARTICIPANT, PROVIDER, SEEN, a_rule
 
@@ -61,13 +62,13 @@ class Sent:
             "ce_type": self.type,
             "ce_time": "2023-03-02T06:00:00Z",
             "content-type": "application/json",
-            "ce_era": "1.1",
-            "ce_sequence": "1",
         }
         if self.trace:
             headers["traceparent"] = self.trace
         lane, value = lane_of(self.data["participant_id"]), json.dumps(self.data).encode()
-        return Record(self.topic, lane, next(_ids), 0, None, value, tuple((n, v.encode()) for n, v in headers.items()))
+        encoded = tuple((n, v.encode()) for n, v in headers.items())
+        record = Record(self.topic, lane, next(_ids), 0, None, value, encoded)
+        return as_said(record, "enrollment") if self.source.startswith("/salur/") else record
 
     def but(self, **changes: object) -> "Sent":
         """The same event, told in another way."""

@@ -31,7 +31,7 @@ from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
-from tests.builders import LATER, Event, keys_folder
+from tests.builders import LATER, Event, as_said, keys_folder
 from tests.infrastructure import Database
 
 WAIT_AT_MOST = timedelta(hours=24)
@@ -168,17 +168,7 @@ def _from_completion(event: EventType[Any], participant_id: str, redeem_code: st
 def _record(event: Event) -> Record:
     """With a place of its own, and with the numbers that our own services put on what they say."""
     record = event.record(offset=next(_numbers))
-    internal = event.source.startswith("/salur/")
-    numbers = ((("ce_era", b"1.1"), ("ce_sequence", b"1"))) if internal else ()
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        record.headers + numbers,
-    )
+    return as_said(record, "completion") if event.source.startswith("/salur/") else record
 
 
 def vault() -> KeyRing:

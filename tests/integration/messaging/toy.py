@@ -102,7 +102,7 @@ class League:
         )
 
     def board_sources(self) -> tuple[Source, ...]:
-        return (Source(self.totals, (Subscription(self.reached, note_totals),), internal=True),)
+        return (Source(self.totals, (Subscription(self.reached, note_totals),), producer=self.service),)
 
     async def register(self, tx: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
         """A shirt is worn by one player only, in whatever lane."""

@@ -8,7 +8,8 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
 from shared.contracts.topics import LANES, disbursement_reports, lane_of
 from shared.messaging.message import Record
-from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, seal
+from shared.messaging.number import source_of
+from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_said, seal
 
 PARTICIPANT = "4810000000000017"
 CODE = "PRAT0AB12CD3"
@@ -156,12 +157,12 @@ def in_another_lane(participant: str) -> str:
 
 
 def _internal(event: EventType[Any], data: Any) -> Event:
-    return InternalEvent(event, data.model_dump(mode="json"), "/salur/test", data.participant_id, f"i-{data!r}"[:100])
+    source = source_of(event.name.split(".")[1])
+    return InternalEvent(event, data.model_dump(mode="json"), source, data.participant_id, f"i-{data!r}"[:100])
 
 
 class InternalEvent(Event):
     """Something that another service said, with its era and sequence."""
 
-    @property
-    def headers(self) -> list[tuple[str, bytes]]:
-        return [*super().headers, ("ce_era", b"1.1"), ("ce_sequence", b"1")]
+    def record(self, offset: int = 0) -> Record:
+        return as_said(super().record(offset), self.type.name.split(".")[1])

@@ -14,8 +14,8 @@ from services.payment.settings import PaymentSettings
 from shared.runtime.cli import command_line
 
 VERBS = {
-    "run", "migrate", "verify", "lanes", "lanes resume", "positions", "positions set", "pages", "pages show",
-    "pages say-again", "parked", "parked groups",
+    "run", "migrate", "verify", "lanes", "lanes resume", "lanes pass", "positions", "positions set", "pages",
+    "pages show", "pages say-again", "parked", "parked groups",
     "parked list", "parked show", "parked replay", "parked close",
 }  # fmt: skip
 
@@ -44,7 +44,8 @@ def test_every_verb_says_what_it_does(place: str) -> None:
 
 
 def test_whatever_changes_something_asks_who_and_why() -> None:
-    changing = {"lanes resume", "positions set", "pages say-again", "parked replay", "parked close", "halt", "resume"}
+    changing = {"lanes resume", "lanes pass", "positions set", "pages say-again", "parked replay", "parked close"}
+    changing |= {"halt", "resume"}
     found = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))
     for place in changing:
         required = {option.name for option in found[place].params if option.required}
