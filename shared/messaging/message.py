@@ -69,6 +69,19 @@ def pack(record: Record) -> bytes:
     ).encode()
 
 
+def packed_forms(text: bytes) -> list[bytes]:
+    """Return the three forms of which one stands in every packed record whose key, value or header holds the text.
+
+    Base64 takes three bytes at a time, so that the form depends on where the text begins. Its last bits are left out,
+    which depend on what follows: a record that holds a form may hold a text that ends otherwise.
+    """
+    forms = []
+    for before in range(3):
+        first, end = (before * 8 + 5) // 6, (before + len(text)) * 8 // 6
+        forms.append(b64encode(bytes(before) + text)[first:end])
+    return forms
+
+
 def unpack(packed: bytes) -> Record:
     parts: Mapping[str, Any] = json.loads(packed)
     return Record(

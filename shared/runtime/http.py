@@ -127,9 +127,10 @@ class Pages:
     async def _participant(self, participant_id: str) -> AsgiResponse:
         async with self._database.session() as connection:
             trail = await self._parts.trail(connection, participant_id)
-        if trail is None:
+            waiting = await status.waiting_of(connection, participant_id)
+        if trail is None and not waiting:
             return _json({"error": f"{self._parts.name} knows nothing of this participant"}, 404)
-        return _json({"service": self._parts.name, **trail})
+        return _json({"service": self._parts.name, "waiting": waiting, **(trail or {})})
 
 
 def _fields(state: status.LaneState) -> dict[str, object]:

@@ -8,7 +8,8 @@ from asyncpg import Connection
 
 from shared.contracts.fields import write_time
 from shared.contracts.reasons import ParkReason
-from shared.contracts.topics import LANES
+from shared.contracts.topics import LANES, lane_of
+from shared.messaging.message import packed_forms, unpack
 from shared.runtime import parked as parked_records
 from shared.runtime.database import QUERIES
 from shared.runtime.parts import Gauge
@@ -105,6 +106,31 @@ async def parked(connection: Connection) -> dict[str, object]:
         "shown": len(rows),
         "records": [{name: value for name, value in row.items() if name not in hidden} for row in rows],
     }
+
+
+async def waiting_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
+    """Return the first hundred records about a participant that wait: for what, since when, and until when.
+
+    `until` None: as long as it takes. What has waited until then in vain is parked as `wait_expired`.
+    """
+    text = participant_id.encode()
+    forms = packed_forms(text)
+    rows = await connection.fetch(QUERIES["waiting_of_lane"], lane_of(participant_id), *forms, RECORDS_SHOWN)
+    found = [(row, unpack(row["record"])) for row in rows]
+    return [
+        {
+            "type": record.header("ce_type"),
+            "waits_for": row["kind"],
+            "key": row["key"],
+            "since": row["since"],
+            "until": row["due"],
+            "topic": row["topic"],
+            "partition": row["partition"],
+            "offset": row["offset"],
+        }
+        for row, record in found
+        if text in (record.key or b"") or text in (record.value or b"")
+    ]
 
 
 async def gauges(connection: Connection, service: str, now: datetime) -> Sequence[Gauge]:

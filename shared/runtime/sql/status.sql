@@ -28,6 +28,13 @@ order by topic, partition;
 select reason, count(*)::int as records, min(parked_at) as oldest from parked
 where replayed_at is null and closed_at is null group by reason order by reason;
 
+-- name: waiting_of_lane
+-- What waits in a lane, or in none, and holds one of three forms of a text; a person asks, seldom, so it may look through a lane.
+select kind, key, topic, partition, "offset", since, due, record from waiting
+where (lane = $1 or lane is null)
+  and (position($2::bytea in record) > 0 or position($3::bytea in record) > 0 or position($4::bytea in record) > 0)
+order by id limit $5;
+
 -- name: set_aside_counts
 -- Read while their lane stood still, and without effect until it goes on: they still lag.
 select topic, partition, count(*)::int as records, min(since) as oldest from waiting where kind = 'lane' group by topic, partition;

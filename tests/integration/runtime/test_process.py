@@ -47,7 +47,7 @@ async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: To
         await until(lambda: toy.answers("/health/ready"), "it is ready")
         await until(lambda: toy.answers(f"/participants/{PLAYER}"), "the goal is known")
         trail = (await toy.get(f"/participants/{PLAYER}")).json()
-        assert trail == {"service": toy.league.service, "goals": ["g1"]}
+        assert trail == {"service": toy.league.service, "waiting": [], "goals": ["g1"]}
         assert (await toy.get("/participants/4810000000000025")).status_code == 404
         assert (await toy.get("/participants/x")).status_code == 404
 
@@ -122,6 +122,16 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
         metrics = (await toy.get("/metrics")).text
         stopped = f'salur_stopped_partitions{{partition="3",reason="invariant",service="{toy.league.service}",topic='
         assert stopped in metrics
+
+
+async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_when(toy: Toy) -> None:
+    async with toy.running():
+        await send(toy, a_goal(PLAYER, "g1"))
+        await until(lambda: toy.answers(f"/participants/{PLAYER}"), "the goal waits for its player")
+        (waits,) = (await toy.get(f"/participants/{PLAYER}")).json()["waiting"]
+        assert (waits["type"], waits["waits_for"], waits["key"]) == ("toy.league.point_scored.v1", "player", PLAYER)
+        assert waits["since"] < waits["until"]
+        assert (await toy.get("/participants/4810000000000025")).status_code == 404
 
 
 async def test_lag_of_a_lane_that_stands_still_is_what_has_no_effect_yet(toy: Toy) -> None:
