@@ -7,7 +7,7 @@ import typer
 from services.payment.app import parts
 from services.payment.handlers.approving import approve, confirm_payment
 from services.payment.handlers.halting import halt, resume
-from services.payment.ops import halts
+from services.payment.ops import funds, halts
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import main
 from shared.runtime.desk import Desk
@@ -15,6 +15,7 @@ from shared.runtime.verbs.options import Json, Who, Why, Yes
 
 Partner = Annotated[str | None, typer.Option(help="Only this partner; all when left out.", metavar="NAME")]
 
+FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "free", "overdrawn", "waiting")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
 
 
@@ -35,6 +36,11 @@ def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
     def halts_verb(as_json: Json = False) -> None:
         """Show what is halted: by whom, why, since when, and how much waits for it."""
         desk.show(desk.ask(halts), HALTS_COLUMNS, as_json=as_json)
+
+    @verbs.command("funds")
+    def funds_verb(as_json: Json = False) -> None:
+        """Show the money of each wave: appropriated, spent, free, overdrawn, and what waits for it, in rupiah."""
+        desk.show(desk.ask(funds), FUNDS_COLUMNS, as_json=as_json)
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:

@@ -9,7 +9,7 @@ from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
 from services.payment.handlers.measuring import AnswerTimes
 from services.payment.invariants import INVARIANTS
-from services.payment.ops import degraded, gauges, halts, trail
+from services.payment.ops import degraded, funds, gauges, halts, trail
 from services.payment.settings import PaymentSettings
 from services.payment.subscriptions import sources
 from services.payment.timers import timers
@@ -53,7 +53,7 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
         measures=(context.answers,),
-        views={"/halts": halts},
+        views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )
 

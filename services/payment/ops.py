@@ -17,6 +17,7 @@ from services.payment.store.views import (
     view_contradictions,
     view_disbursements,
     view_enrollments,
+    view_funds,
     view_oldest,
     view_tally,
     view_transfers,
@@ -65,6 +66,11 @@ async def trail(context: Context, connection: Connection, participant_id: str) -
 async def halts(connection: Connection) -> list[View]:
     """Return each halt: its scope, by whom and why, since when, and what waits for it, in people and rupiah."""
     return [{"scope": row["scope"], "by": _by(row)} | _view(row) for row in await view_halts(connection)]
+
+
+async def funds(connection: Connection) -> list[View]:
+    """Return the money of each wave and component in rupiah: appropriated, spent, free, overdrawn, and waited for."""
+    return [_view(row) for row in await view_funds(connection)]
 
 
 async def degraded(connection: Connection) -> list[str]:

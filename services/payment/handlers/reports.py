@@ -97,7 +97,8 @@ def _believed(
             if report.status in MONEY_MAY_HAVE_MOVED:
                 _doubt(news, message, disbursement, report)
         case Judgement.CONTRADICTS_FINAL:
-            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/status")
+            again = report.status == "rejected" and attempt.rejected_at is not None
+            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/reason" if again else "/status")
             _doubt(news, message, disbursement, report)
         case Judgement.REPEAT:
             pass

@@ -36,6 +36,16 @@ where f.wave = moved.wave and f.component = moved.component;
 update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 - appropriated, 0)
 where wave = $1 and component = $2::component returning overdrawn;
 
+-- name: load_funds_views
+-- What operators see of the money of each wave: `spent` is with partners or paid, `waiting` is held for want of money.
+select f.wave, f.component::text, f.appropriated, coalesce(p.spent, 0)::bigint as spent,
+    greatest(f.appropriated - coalesce(p.spent, 0), 0)::bigint as free, f.overdrawn, coalesce(d.amount, 0)::bigint as waiting
+from funds f
+left join (select wave, component, sum(spent) as spent from purse group by wave, component) as p using (wave, component)
+left join (select wave, component, sum(amount) as amount from disbursement where reason = 'no_funds' group by wave, component) as d
+    using (wave, component)
+order by f.wave, f.component;
+
 -- name: load_purses
 -- What lanes may spend at once, and whether older disbursements, or an overdrawn wave, already wait for money there.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,

@@ -1,12 +1,13 @@
 """What partners said against what was known of a reference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Contradiction, Report
 from services.payment.store import QUERIES
+from shared.contracts.reasons import ParkReason
 
 
 async def insert_contradictions(
@@ -28,6 +29,17 @@ async def insert_contradictions(
         now,
     )
     return {(row["redeem_code"], row["benefit"]) for row in rows}
+
+
+async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[str]:
+    """Return the reports that are parked for these reasons, sealed, in the order in which they came."""
+    rows = await connection.fetch(QUERIES["load_parked_reports"], [reason.value for reason in reasons])
+    return [row["sealed"] for row in rows]
+
+
+async def count_frozen(connection: Connection) -> int:
+    """Return how many rights are frozen."""
+    return int(await connection.fetchval(QUERIES["count_frozen"]))
 
 
 async def load_contradictions(connection: Connection, redeem_code: str, benefit: str) -> list[Contradiction]:

@@ -39,6 +39,11 @@ async def view_transfers(
     return await connection.fetch(QUERIES["load_transfer_views"], list(references), since, until)
 
 
+async def view_funds(connection: Connection) -> Sequence[Record]:
+    """wave, component, and rupiah: appropriated, spent, free, overdrawn, waiting."""
+    return await connection.fetch(QUERIES["load_funds_views"])
+
+
 async def view_tally(connection: Connection) -> Sequence[Record]:
     """state, partner, benefit, reason, disbursements, rupiah; an empty text for none."""
     return await connection.fetch(QUERIES["load_tally"])

@@ -6,6 +6,7 @@ import pytest
 
 from tests.infrastructure import Database
 from tests.integration.payment.bench import Bench, a_bench
+from tests.integration.payment.facts import journey
 
 
 @pytest.fixture
@@ -15,3 +16,11 @@ async def bench(database: Database) -> AsyncIterator[Bench]:
     yield bench
     assert await bench.breaches() == []
     await bench.connection.close()
+
+
+@pytest.fixture
+async def told(bench: Bench) -> Bench:
+    """Fee and incentive have been instructed."""
+    await bench.prepare()
+    await bench.receive(*journey())
+    return bench

@@ -9,20 +9,12 @@ from services.payment.handlers.halting import resume
 from services.payment.handlers.reminding import FIRST_LOOK_AFTER
 from tests.builders import LATER, a_provider
 from tests.integration.payment.bench import Bench
-from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, journey, linked, reported
+from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, linked, reported
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
 NOWHERE = "ZQ2M9K4T1B8XW3ZA"
 ANSWER_WITHIN = timedelta(seconds=900)
 RETRY_AFTER = timedelta(seconds=3600)
-
-
-@pytest.fixture
-async def told(bench: Bench) -> Bench:
-    """Fee and incentive have been instructed."""
-    await bench.prepare()
-    await bench.receive(*journey())
-    return bench
 
 
 async def reject(bench: Bench, benefit: str, reason: str) -> None:

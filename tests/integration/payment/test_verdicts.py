@@ -1,35 +1,24 @@
 """A right that a person must look at is frozen, whatever else holds it and whatever cure comes."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
 
 import asyncpg
 import pytest
 
-from services.payment.handlers import enrolling
-from services.payment.handlers.approving import approve
+from services.payment.app import context_of
+from services.payment.domain.disbursement import Disbursement
+from services.payment.handlers import reports
 from services.payment.handlers.halting import halt, resume
-from services.payment.handlers.paying import pay
-from shared.messaging.operations import Operator, Refused
-from shared.postgres.session import connect
+from services.payment.handlers.looking_back import freeze_contradicted
+from services.payment.settings import PaymentSettings
 from tests.builders import a_provider, funds
-from tests.infrastructure import Database
-from tests.integration.messaging.running import until
 from tests.integration.payment.bench import Bench
-from tests.integration.payment.facts import CODE, FEE, INCENTIVE, in_one_lane, journey, linked
+from tests.integration.payment.facts import CODE, FEE, INCENTIVE, linked
 from tests.integration.payment.test_reports import RETRY_AFTER
 
 LOOKED_AT = ("AM05", "FR01", "FRAD", "RR04")
 Cure = Callable[[Bench], Awaitable[object]]
-
-
-@pytest.fixture
-async def told(bench: Bench) -> Bench:
-    """Fee and incentive have been instructed."""
-    await bench.prepare()
-    await bench.receive(*journey())
-    return bench
 
 
 async def every_cure(told: Bench) -> None:
@@ -97,6 +86,31 @@ async def test_a_contradiction_that_is_repeated_changes_nothing_more(told: Bench
     assert not await frozen(told, "incentive_1")
 
 
+async def test_what_was_parked_before_contradictions_were_kept_is_frozen_by_the_upgrade(
+    told: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> list[Disbursement]:
+        return []
+
+    reference = told.told("incentive")[0].reference
+    with monkeypatch.context() as then:
+        then.setattr(reports, "note_contradictions", nothing)
+        await told.report(reference, "rejected", "AB05")
+        await told.report(reference, "settled")
+        await told.report(told.told("fee")[0].reference, "settled", amount=FEE - 1)
+    assert await told.state("incentive_1") == "held(partner_paused)"
+
+    context = context_of(PaymentSettings.model_validate(told.parts.settings))
+    upgrade = partial(freeze_contradicted, context, told.terms, told.intake, told.now, told.connection)
+    assert await upgrade() == ["frozen, since their partners had contradicted themselves: 2 rights"]
+    assert await upgrade() == []
+    assert (await told.state("incentive_1"), await frozen(told, "fee")) == ("held(needs_approval)", True)
+    assert await told.parked() == ["contradicts_final", "amount_mismatch"]
+    await told.note_pages()
+    await every_cure(told)
+    assert len(told.instructions) == 2
+
+
 async def test_another_contradiction_voids_what_was_approved_before_it(told: Bench) -> None:
     reference = told.told("incentive")[0].reference
     await told.report(reference, "rejected", "AM05")
@@ -122,6 +136,15 @@ async def test_another_amount_and_then_the_right_one_is_settled(told: Bench) -> 
     await told.report(reference, "settled", amount=FEE - 1)
     await told.report(reference, "settled")
     assert (await told.state("fee"), await frozen(told, "fee")) == ("settled", False)
+
+
+@pytest.mark.parametrize("reason", ["AB05", "AC04"])
+async def test_another_amount_freezes_what_is_held(told: Bench, reason: str) -> None:
+    reference = told.told("incentive")[0].reference
+    await told.report(reference, "rejected", reason)
+    await told.report(reference, "settled", amount=INCENTIVE + 1)
+    await every_cure(told)
+    assert (await told.state("incentive_1"), len(told.told("incentive"))) == ("held(needs_approval)", 1)
 
 
 async def test_a_rejection_of_another_amount_is_parked_and_freezes_nothing(told: Bench) -> None:
@@ -185,157 +208,6 @@ async def test_verify_names_what_was_written_off_and_is_said_to_be_settled(told:
     assert await told.state("incentive_1") == "failed"
     assert await told.breaches() == [f"{CODE} incentive_1 has failed, and its partner says that {reference} is settled"]
     await told.forget_contradictions()
-
-
-async def test_an_approval_is_void_when_the_account_has_changed_since(bench: Bench) -> None:
-    """Approved while money was there; it goes for want of money, and then the provider has another account."""
-    poor, rich = in_one_lane(2)
-    await bench.prepare(training=FEE)
-    await bench.receive(*journey(poor, "PRAT00000001"))
-    await bench.report(bench.told("fee")[0].reference, "rejected", "AM05")
-    await bench.receive(*journey(rich, "PRAT00000002"))
-    await bench.approve("PRAT00000001", "fee")
-    await bench.sweep()
-    assert await bench.state("fee", "PRAT00000001") == "held(no_funds)"
-
-    await bench.receive(a_provider(number="8800555", version=2), funds("48", "training", rupiah=FEE))
-    await bench.sweep()
-    assert await bench.state("fee", "PRAT00000001") == "held(needs_approval)"
-    await bench.sweep()
-    await bench.approve("PRAT00000001", "fee")
-    await bench.sweep()
-    assert await bench.state("fee", "PRAT00000001") == "instructed"
-
-
-@pytest.mark.parametrize("people", [("Ani",), ("Ani", "ani ")])
-async def test_one_person_alone_lets_nothing_go_that_is_frozen(told: Bench, people: tuple[str, ...]) -> None:
-    await told.report(told.told("fee")[0].reference, "rejected", "FR01")
-    await told.approve(CODE, "fee", people[0])
-    for again in people[1:]:
-        with pytest.raises(Refused, match="two different persons"):
-            await told.approve(CODE, "fee", again)
-    await told.sweep()
-    assert await told.state("fee") == "held(needs_approval)"
-
-
-async def test_the_word_of_a_first_person_is_void_when_the_account_changes(told: Bench) -> None:
-    await told.report(told.told("incentive")[0].reference, "rejected", "FR01")
-    await told.approve(CODE, "incentive_1", "Ani")
-    await told.receive(linked(day=1, partner="dana"))
-    await told.approve(CODE, "incentive_1", "Budi")
-    await told.sweep()
-    assert await told.state("incentive_1") == "held(needs_approval)"
-    await told.approve(CODE, "incentive_1", "Ani")
-    await told.sweep()
-    assert [i.partner for i in told.told("incentive")] == ["gopay", "dana"]
-
-
-async def test_nothing_is_approved_that_has_no_account_to_go_to(told: Bench) -> None:
-    await told.report(told.told("incentive")[0].reference, "rejected", "MS03")
-    await told.connection.execute("update account set verified = false")
-    with pytest.raises(Refused, match="account_unverified"):
-        await told.approve(CODE, "incentive_1")
-    await told.connection.execute("update account set verified = true")
-
-
-async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved(
-    told: Bench, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is approved is what the handler leaves behind; and what is approved, no handler writes back."""
-    await told.report(told.told("incentive")[0].reference, "rejected", "FR01")
-    loaded, waits = asyncio.Event(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-    desk, watch = [await connect(database.url_of("payment"), name) for name in ("desk", "watch")]
-
-    async def pay_slowly(*arguments: Any) -> int:
-        loaded.set()
-        await until(lambda: watch.fetchval(f"{waits} and application_name = 'desk'"), "the approval waits")
-        return await pay(*arguments)
-
-    monkeypatch.setattr(enrolling, "pay", pay_slowly)
-    linking = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
-    await loaded.wait()
-    for who in ("Ani", "Budi"):
-        async with desk.transaction():
-            await approve(desk, Operator(who, "a call", told.now), None, CODE, "incentive_1")
-    await linking
-    await desk.close()
-    await watch.close()
-    await told.sweep()
-    assert [i.partner for i in told.told("incentive")] == ["gopay", "dana"]
-
-
-@pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])
-async def test_an_approval_that_matches_nothing_is_refused(told: Bench, benefit: str) -> None:
-    with pytest.raises(Refused, match="does not wait for an operator"):
-        await told.approve(CODE, benefit)
-
-
-async def test_a_payment_that_did_go_out_is_booked_as_instructed_again_and_settled(told: Bench) -> None:
-    fee = told.told("fee")[0].reference
-    await told.report(fee, "rejected", "AM05")
-    await told.confirm(fee, "Ani")
-    assert await told.state("fee") == "held(needs_approval)"
-    await told.confirm(fee, "Budi")
-    assert (await told.state("fee"), await told.balance("paid:fee"), await told.balance("clearing:bni")) == (
-        "settled",
-        FEE,
-        0,
-    )
-    assert told.words("fee")[-2:] == ["held(needs_approval)", "settled"]
-    with pytest.raises(Refused, match="no attempt of a frozen right"):
-        await told.confirm(fee)
-    for word in (("settled", None), ("rejected", "AM05")):
-        await told.report(fee, *word)
-    assert (await told.parked(), await told.state("fee")) == ([], "settled")
-
-
-async def test_what_its_partner_said_after_all_is_what_the_confirmed_payment_shows(told: Bench) -> None:
-    reference = told.told("incentive")[0].reference
-    await told.report(reference, "rejected", "AB05")
-    await told.report(reference, "settled")
-    await told.confirm(reference)
-    assert await told.connection.fetchval(
-        "select d.settled_at = c.reported_at and d.partner_reference = c.partner_reference"
-        " from disbursement d join contradiction c using (redeem_code, benefit)"
-    )
-    await told.report(reference, "settled")
-    assert await told.parked() == ["contradicts_final"]
-
-
-@pytest.mark.parametrize("answer", [("settled", None), ("rejected", "AC04"), None])
-async def test_only_a_frozen_right_is_confirmed(told: Bench, answer: tuple[str, str | None] | None) -> None:
-    reference = told.told("incentive")[0].reference
-    if answer:
-        await told.report(reference, *answer)
-    with pytest.raises(Refused, match="no attempt of a frozen right"):
-        await told.confirm(reference)
-    with pytest.raises(Refused, match="never instructed"):
-        await told.confirm("3Q2M9K4T1B8XW3ZA")
-
-
-async def test_a_wave_without_money_is_overdrawn_by_name_until_money_comes(bench: Bench) -> None:
-    """The money came back with the rejection and went to somebody else."""
-    first, second = in_one_lane(2)
-    await bench.prepare(incentive=INCENTIVE)
-    await bench.receive(*journey(first, "PRAT00000001"))
-    reference = bench.told("incentive")[0].reference
-    await bench.report(reference, "rejected", "AM05")
-    await bench.receive(*journey(second, "PRAT00000002"))
-    assert len(bench.told("incentive")) == 2
-    await bench.confirm(reference)
-    assert await bench.state("incentive_1", "PRAT00000001") == "settled"
-    overdraft = f"wave 48, incentive: {INCENTIVE} rupiah went out and were not appropriated"
-    assert await bench.breaches() == [overdraft]
-
-    await bench.receive(*journey("4810000000000094", "PRAT00000003"))
-    await bench.sweep()
-    assert await bench.state("incentive_1", "PRAT00000003") == "held(no_funds)"
-    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE - 1))
-    await bench.sweep()
-    assert await bench.breaches() == ["wave 48, incentive: 1 rupiah went out and were not appropriated"]
-    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
-    await bench.sweep()
-    assert await bench.state("incentive_1", "PRAT00000003") == "instructed"
 
 
 AGAIN = "state = 'instructed', reason = null, attempt = 2, reference = '3Q2M9K4T1B8XW3ZA', ask_at = now()"

@@ -33,7 +33,7 @@ def test_a_service_has_the_verbs_that_all_have() -> None:
 
 def test_a_service_may_have_verbs_of_its_own() -> None:
     command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
-    assert {name for name, _ in verbs(command)} == VERBS | {"halt", "halts", "resume", "approve", "confirm"}
+    assert {name for name, _ in verbs(command)} == VERBS | {"funds", "halt", "halts", "resume", "approve", "confirm"}
 
 
 @pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve", "confirm"}))

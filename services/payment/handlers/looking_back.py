@@ -1,0 +1,44 @@
+"""Freezes what partners had contradicted before that froze anything: it was parked, and nothing else came of it."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Connection
+
+from services.payment.handlers import Context
+from services.payment.handlers.reports import take_reports
+from services.payment.store.contradictions import count_frozen, load_parked_reports
+from shared.contracts.reasons import ParkReason
+from shared.messaging.intake import Intake
+from shared.messaging.message import Message, unpack
+from shared.messaging.operations import Operator, Outcome, in_lane
+from shared.messaging.transaction import Terms, Transaction
+
+CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
+
+
+async def freeze_contradicted(
+    context: Context, terms: Terms, intake: Intake, now: datetime, connection: Connection
+) -> list[str]:
+    """Judge again the reports that are parked as contradictions, leave them parked, and say what was frozen.
+
+    What is known as a contradiction changes nothing, so this may be done as often as one likes.
+    """
+    before = await count_frozen(connection)
+    by_lane: dict[int, list[Message[Any]]] = defaultdict(list)
+    for sealed in await load_parked_reports(connection, CONTRADICTIONS):
+        message = intake.understand_again(unpack(terms.vault.open_bytes(sealed)), now).message
+        if message is not None and message.lane is not None:
+            by_lane[message.lane].append(message)
+    operator = Operator("payment", "parked before contradictions were kept", now)
+    for lane, messages in sorted(by_lane.items()):
+
+        async def judge(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:
+            await take_reports(context, tx, messages)
+            return Outcome(changed=True, sentence="")
+
+        async with connection.transaction():
+            await in_lane(connection, operator, terms, lane, judge)
+    frozen = await count_frozen(connection) - before
+    return [f"frozen, since their partners had contradicted themselves: {frozen} rights"] if frozen else []
