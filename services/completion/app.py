@@ -4,7 +4,7 @@ from services.completion.handlers.adopting import adopt
 from services.completion.invariants import INVARIANTS
 from services.completion.ops import gauges, trail
 from services.completion.settings import CompletionSettings
-from services.completion.subscriptions import sources
+from services.completion.subscriptions import CAUSES, sources
 from services.completion.timers import timers
 from shared.contracts.topics import COMPLETION_EVENTS, dead_letters
 from shared.runtime.parts import ServiceParts
@@ -24,4 +24,5 @@ def parts(settings: CompletionSettings) -> ServiceParts:
         trail=trail,
         gauges=gauges,
         invariants=INVARIANTS,
+        causes=CAUSES,
     )

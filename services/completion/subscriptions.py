@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from services.completion.handlers import ENROLLMENT
 from services.completion.handlers.enrolling import note_enrollments
 from services.completion.handlers.evidence import take_evidence
 from services.completion.settings import CompletionSettings
@@ -17,6 +18,9 @@ EVIDENCE: tuple[EventType[Any], ...] = (
     upstream.CERTIFICATE_ISSUED,
     upstream.TRAINING_RATED,
 )
+
+CAUSES = {ENROLLMENT: (ENROLLMENT_EVENTS,)}
+"""By kind of what waits: the topics that can bring what it waits for."""
 
 
 def sources(settings: CompletionSettings) -> tuple[Source, ...]:

@@ -8,7 +8,7 @@ from services.enrollment.invariants import INVARIANTS
 from services.enrollment.ops import gauges, trail
 from services.enrollment.schemes import load_schemes
 from services.enrollment.settings import EnrollmentSettings
-from services.enrollment.subscriptions import sources
+from services.enrollment.subscriptions import CAUSES, sources
 from services.enrollment.timers import timers
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import ENROLLMENT_EVENTS, dead_letters
@@ -35,4 +35,5 @@ def parts(settings: EnrollmentSettings) -> ServiceParts:
         trail=trail,
         gauges=gauges,
         invariants=INVARIANTS,
+        causes=CAUSES,
     )

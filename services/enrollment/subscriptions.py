@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.enrollment.handlers import Context
+from services.enrollment.handlers import PARTICIPANT, WAVE, Context
 from services.enrollment.handlers.account import link_accounts
 from services.enrollment.handlers.admission import admit_participants
 from services.enrollment.handlers.completion import note_milestones
@@ -17,6 +17,10 @@ from shared.contracts.topics import (
     lane_of,
 )
 from shared.messaging.subscription import Source, Subscription
+
+# An admission may have to wait for its wave, and what waits for an admission with it.
+CAUSES = {WAVE: (PROGRAMME_REGISTRY,), PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS)}
+"""By kind of what waits: the topics that can bring what it waits for."""
 
 
 def sources(context: Context) -> tuple[Source, ...]:

@@ -318,6 +318,8 @@ create table "position" (
     unreadable_offset bigint,
     unreadable_why    text,
     pass_offset       bigint,
+    ahead_era         bigint                   not null default 0,
+    ahead_sequence    bigint                   not null default 0,
     constraint position_pkey PRIMARY KEY (topic, partition),
     constraint only_unreadable_passes CHECK (((pass_offset IS NULL) OR (pass_offset = unreadable_offset))),
     constraint position_next_offset_check CHECK ((next_offset >= 0)),
@@ -327,6 +329,7 @@ comment on table "position" is 'Where this service stopped reading; moves only w
 comment on column "position".last_digest is 'Short hash of the record at last_offset: is it still our topic?';
 comment on column "position".unreadable_offset is 'Where a record lies that has the next number and cannot be read: reading goes back to it when the lane is resumed.';
 comment on column "position".pass_offset is 'Two persons have let the record there pass: it is parked, and its number taken.';
+comment on column "position".ahead_sequence is 'The highest number passed by without effect since one was missing: until it has been said again, not all that was read has taken effect.';
 
 create table provider (
     provider_id text    not null,
@@ -378,10 +381,11 @@ comment on column remembered.owner is 'Whom it is about, as in the key of the ev
 create table reminder (
     look_at      timestamp with time zone not null,
     lane         smallint                 not null,
-    redeem_codes text[]                   not null
+    redeem_codes text[]                   not null,
+    partner      text                     not null
 );
-CREATE INDEX reminder_by_time ON reminder USING btree (lane, look_at);
-comment on table reminder is 'Whom to look at, and when, until every partner has said its final word: a row per lane and transaction, not one per payment.';
+CREATE INDEX reminder_by_time ON reminder USING btree (partner, lane, look_at);
+comment on table reminder is 'Whom to look at, and when, until the partner has said its final word: a row per lane, partner and transaction, not one per payment.';
 
 create table replica (
     name  text   not null,

@@ -12,10 +12,10 @@ from services.payment.handlers.reminding import remind
 from services.payment.handlers.reports import WAITS_FOR_REFERENCE
 from services.payment.handlers.spending import return_purses
 from services.payment.store.attempts import load_attempts
-from services.payment.store.disbursements import load_releasable, load_under_way, postpone_questions
+from services.payment.store.disbursements import load_releasable, load_retries, load_under_way, postpone_questions
 from services.payment.store.funds import load_idle_purses
 from services.payment.store.reminders import take_reminders
-from shared.contracts.topics import LANES
+from shared.contracts.topics import LANES, PARTNERS, disbursement_reports
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
@@ -25,23 +25,36 @@ REMINDERS_AT_ONCE = 50
 
 def timers(context: Context) -> tuple[Timer, ...]:
     """What the clock and other lanes cause."""
+    reports = tuple(map(disbursement_reports, PARTNERS))
     return (
-        Timer("release", partial(release, context)),
-        Timer("ask", partial(ask, context)),
-        Timer("return_unused", return_unused),
-        Timer("judge_again", judge_again),
+        Timer("release", partial(release, context), beaten_by=()),
+        Timer("retry", partial(retry, context), beaten_by=reports),
+        *(
+            Timer(f"ask_{partner}", partial(ask, context, partner), beaten_by=(disbursement_reports(partner),))
+            for partner in PARTNERS
+        ),
+        Timer("return_unused", return_unused, beaten_by=()),
+        Timer("judge_again", judge_again, beaten_by=()),
     )
 
 
 async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Pays held disbursements whose cure has come, the oldest first."""
-    return await pay(context, tx, await load_releasable(tx.connection, lanes, tx.now, PORTION), traces={})
+    return await pay(context, tx, await load_releasable(tx.connection, lanes, PORTION), traces={})
 
 
-async def ask(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Asks partners for the status of what they have not answered in time, once per interval. Nothing is sent anew."""
-    codes = await take_reminders(tx.connection, lanes, tx.read_through, REMINDERS_AT_ONCE)
-    under_way = await load_under_way(tx.connection, codes) if codes else []
+async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Try again what was put off until now; a report that lies unread may contradict the one that put it off."""
+    return await pay(context, tx, await load_retries(tx.connection, lanes, tx.read_through, PORTION), traces={})
+
+
+async def ask(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Ask a partner for the status of what it has not answered in time, once per interval. Nothing is sent anew.
+
+    It waits for this partner's reports alone: another's that are not read hold up no question.
+    """
+    codes = await take_reminders(tx.connection, lanes, partner, tx.read_through, REMINDERS_AT_ONCE)
+    under_way = [d for d in await load_under_way(tx.connection, codes) if d.partner == partner] if codes else []
     late = [d for d in under_way if d.look_again_at is not None and d.look_again_at <= tx.read_through]
     next_time = tx.now + context.answer_within
     if late:

@@ -48,7 +48,7 @@ class _Numbered:
     said_at: datetime
 
 
-async def adopt_tails(session: Session, topics: Topics, plan: Plan, read_through: datetime, latest_era: int) -> None:
+async def adopt_tails(session: Session, topics: Topics, plan: Plan, latest_era: int) -> None:
     """Adopts what our own topics hold beyond our pages, in all lanes, held or not; normally there is nothing.
 
     Each portion is one transaction that moves the mark as well, so an adoption that is cut goes on where it was.
@@ -67,19 +67,19 @@ async def adopt_tails(session: Session, topics: Topics, plan: Plan, read_through
                 forgotten = await portion.forgotten(connection)
             if forgotten:
                 adopted += len(forgotten)
-                await _adopt(session, plan, portion, read_through)
+                await _adopt(session, plan, portion)
         if adopted:
             LOG.warning("takeover", topic=stretch.place.topic, lane=stretch.place.partition, adopted=adopted)
 
 
-async def _adopt(session: Session, plan: Plan, portion: "_Portion", read_through: datetime) -> None:
+async def _adopt(session: Session, plan: Plan, portion: "_Portion") -> None:
     async def body(tx: Transaction) -> None:
         tail = await portion.take_over(tx)
         if tail.pages and plan.adopt is not None:
             await plan.adopt(tx, tail)
 
     # All lanes: what a service set aside for one lane may have to go to another, and nobody decides meanwhile.
-    await session.transact(range(LANES), body, now=plan.clock.now(), read_through=read_through)
+    await session.transact(range(LANES), body, now=plan.clock.now())
 
 
 async def _unnoted(connection: Connection, topics: Topics, own_topics: Sequence[str]) -> list[Stretch]:

@@ -133,7 +133,7 @@ def _sift_internal(sifted: Sifted, item: Item, cursor: Cursor, now: datetime) ->
         case Standing.NEXT:
             cursor.miss_unreadable(item.record, str(item.refusal), now)
         case Standing.AHEAD:
-            cursor.miss(now)
+            cursor.pass_by(era, sequence, now)
         case Standing.REPEAT:
             return
     if cursor.gap_since is None:

@@ -9,7 +9,6 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from shared.messaging import adoption, anchor
-from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES, insert_rows, real_microseconds
@@ -18,6 +17,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms
+from shared.messaging.watermark import Watermarks
 
 LOG = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class Holding:
         self.consumer: ContiguousConsumer | None = None
         self.session: Session | None = None
         self.lanes: frozenset[int] = frozenset()
-        self.backlog = Backlog()
+        self.watermarks = Watermarks({source.topic: source.internal for source in plan.sources})
         self.read_to: dict[TopicPartition, int] = {}
         self.held_back: set[TopicPartition] = set()
         self.stopped: dict[TopicPartition, str] = {}
@@ -135,7 +135,7 @@ class Holding:
             waiting_per_key=self._plan.waiting_per_key,
         )
         self.session = Session(connection, terms, self._intake, real_microseconds)
-        self.backlog.forget()
+        self.watermarks.forget()
         return self.session
 
     async def _keep_name(self, session: Session) -> None:
@@ -150,8 +150,7 @@ class Holding:
 
     async def adopt(self, session: Session) -> None:
         """What our own topics hold beyond our pages binds, in whatever lane it was said."""
-        read_through, now = self.backlog.read_through, real_microseconds()
-        await adoption.adopt_tails(session, self._topics, self._plan, read_through, now)
+        await adoption.adopt_tails(session, self._topics, self._plan, real_microseconds())
 
     def hold_back(self, places: dict[TopicPartition, int]) -> None:
         """Their lane stands still: read again from here when it goes on."""

@@ -11,6 +11,7 @@ from asyncpg import Connection
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.subscription import Adopt, Source, Timer
+from shared.messaging.watermark import HeldUp
 
 LOG = structlog.get_logger()
 
@@ -46,7 +47,8 @@ class Plan:
 
     `lane_topic` is the topic whose partitions decide which lanes a process publishes and sweeps. `connect` opens a
     Postgres session under the given application name, with the service's role and schema; `confirm` raises when that
-    has become another program's meanwhile.
+    has become another program's meanwhile. `causes`: by kind of what waits, the topics that can bring what it waits
+    for; a kind that is missing may be brought by any.
     """
 
     service: str
@@ -65,6 +67,7 @@ class Plan:
     look_every_seconds: float = 60.0
     wait_at_most: timedelta = timedelta(hours=24)
     waiting_per_key: int = 1000
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
     observe: Callable[[BatchReport], None] = _nobody
     confirm: Callable[[Connection], Awaitable[None]] = _whatever
@@ -78,6 +81,8 @@ class EngineStatus:
     anchored: bool = False
     publishing: bool = False
     outage: str | None = None
+    sweeps: int = 0
+    held_up: tuple[HeldUp, ...] = ()
     last_batch_at: datetime | None = None
     batches: int = 0
     records: int = 0

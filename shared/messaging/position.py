@@ -23,7 +23,8 @@ class Position:
     """`last_digest` tells the record at `last_offset`; `gap_since` says that a number is missing.
 
     `unreadable_offset` is where a record with that number lies that could not be read, and `unreadable_why` the reason;
-    at `pass_offset` an operator has let it pass: it is parked, and its number taken.
+    at `pass_offset` an operator has let it pass: it is parked, and its number taken. `ahead_era` and `ahead_sequence`:
+    the highest number that was passed by without effect since one was missing.
     """
 
     topic: str
@@ -38,6 +39,8 @@ class Position:
     unreadable_offset: int | None = None
     unreadable_why: str | None = None
     pass_offset: int | None = None
+    ahead_era: int = 0
+    ahead_sequence: int = 0
 
     @property
     def place(self) -> TopicPartition:
@@ -56,6 +59,7 @@ class Cursor:
     """A position on its way through a batch. It begins where reading stopped and is turned into the next position."""
 
     __slots__ = (
+        "ahead",
         "began_at",
         "era",
         "gap_since",
@@ -74,6 +78,7 @@ class Cursor:
         self.gap_since = position.gap_since
         self.unreadable = (position.unreadable_offset, position.unreadable_why)
         self.pass_offset = position.pass_offset
+        self.ahead = (position.ahead_era, position.ahead_sequence)
         self.last_record: Record | None = None
 
     def read(self, record: Record) -> None:
@@ -104,6 +109,11 @@ class Cursor:
         if self.unreadable == NOTHING_UNREADABLE:
             self.unreadable = (record.offset, why)
 
+    def pass_by(self, era: int, sequence: int, now: datetime) -> None:
+        """Read on without effect, since a number before this one is missing; it will have to be said again."""
+        self.miss(now)
+        self.ahead = max(self.ahead, (era, sequence))
+
     def position(self) -> Position:
         """Where reading stopped now; the very position it began at when nothing was read."""
         if self.last_record is None:
@@ -117,6 +127,8 @@ class Cursor:
             unreadable_offset=self.unreadable[0],
             unreadable_why=self.unreadable[1],
             pass_offset=self.pass_offset,
+            ahead_era=self.ahead[0],
+            ahead_sequence=self.ahead[1],
             last_offset=self.last_record.offset,
             last_digest=self.last_record.digest(),
         )
@@ -152,6 +164,8 @@ async def advance(connection: Connection, moves: Sequence[tuple[Position, Positi
         [new.unreadable_offset for _, new in moves],
         [new.unreadable_why for _, new in moves],
         [new.pass_offset for _, new in moves],
+        [new.ahead_era for _, new in moves],
+        [new.ahead_sequence for _, new in moves],
     )
     if len(rows) != len(moves):
         raise PositionMoved

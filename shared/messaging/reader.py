@@ -88,9 +88,7 @@ class Reader:
             sifted = await handle(tx, self._intake, batch)
 
         reach("before_begin")
-        pages = await session.transact(
-            batch.lanes(), body, now=now, read_through=self._holding.backlog.read_through, hand_over=hand_over
-        )
+        pages = await session.transact(batch.lanes(), body, now=now, hand_over=hand_over)
         self._publisher.offer(pages)
         self._holding.read_to.update((new.place, new.next_offset) for _, new in sifted.moves)
         if sifted.held_back:
@@ -146,7 +144,7 @@ class Reader:
                 await stop_lane(tx.connection, lane, "invariant", text, now)
 
         LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
-        await session.transact([] if lane is None else [lane], body, now=now, read_through=now)
+        await session.transact([] if lane is None else [lane], body, now=now)
 
 
 def _log_gaps(sifted: Sifted) -> None:

@@ -15,6 +15,7 @@ from shared.messaging.page import Page
 from shared.messaging.probe import reach
 from shared.messaging.saving import save
 from shared.messaging.transaction import Terms, Transaction
+from shared.messaging.watermark import NEVER
 
 Body = Callable[[Transaction], Awaitable[None]]
 
@@ -44,11 +45,12 @@ class Session:
         body: Body,
         *,
         now: datetime,
-        read_through: datetime,
+        read_through: datetime = NEVER,
         hand_over: bool = False,
     ) -> list[Page]:
         """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
 
+        Deadlines act up to `read_through`, and in sweeps alone: what a batch brings may be what beats them.
         When it returns the commit was acknowledged; when it raises, nothing is known to have happened.
         """
         async with self._one_at_a_time:

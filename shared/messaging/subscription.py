@@ -54,11 +54,14 @@ class Source:
 class Timer:
     """What is due by the clock, swept for the lanes this process holds.
 
-    `sweep` does a bounded portion and returns how much it did; as long as it did something it is called again.
+    `sweep` does a bounded portion and returns how much it did; as long as it did something it is called again. What
+    fell due at or before the transaction's `read_through` may act. `beaten_by` names the topics that can bring what
+    beats it; None: all that the service reads. With () nothing can, and what is due acts at once.
     """
 
     name: str
     sweep: Callable[[Transaction, Sequence[int]], Awaitable[int]]
+    beaten_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Sweeps: what is due by the clock in the lanes this process holds, a bounded portion per transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -23,22 +24,18 @@ PORTION = 500
 PORTIONS_AT_ONCE = 200
 
 
-def engine_timers(intake: Intake, retention: Retention) -> tuple[Timer, ...]:
-    """What the engine itself sweeps, the same in every service."""
+def engine_timers(intake: Intake, retention: Retention, causes: Mapping[str, tuple[str, ...]]) -> tuple[Timer, ...]:
+    """Return what the engine itself sweeps, the same in every service.
 
-    async def expire(tx: Transaction, lanes: Sequence[int]) -> int:
-        rows = await tx.connection.fetch(QUERIES["load_expired"], list(lanes), tx.read_through, PORTION)
-        taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
-        if len(taken) != len(rows):
-            raise PositionMoved
-        for row in rows:
-            item = intake.understand_again(unpack(row["record"]), tx.now)
-            lane = item.message.lane if item.message else None
-            tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
-        return len(rows)
+    `causes`: by kind of what waits, the topics that can bring what it waits for. Kinds that are not named there are
+    given up once all topics have been read.
+    """
 
     async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
         await tx.connection.execute(QUERIES["clear_set_aside"], list(lanes))
+        return 0
+
+    async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
         await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.read_through)
         await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
         return 0
@@ -48,7 +45,29 @@ def engine_timers(intake: Intake, retention: Retention) -> tuple[Timer, ...]:
         parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
         return _count(pages) + _count(parked)
 
-    return (Timer("expire", expire), Timer("end_queues", end_queues), Timer("forget_old", forget_old))
+    return (
+        *(
+            Timer(f"expire_{kind}", partial(_expire, intake, [kind], named=True), topics)
+            for kind, topics in causes.items()
+        ),
+        Timer("expire", partial(_expire, intake, list(causes), named=False)),
+        Timer("end_queues", end_queues, beaten_by=()),
+        Timer("end_catching_up", end_catching_up),
+        Timer("forget_old", forget_old, beaten_by=()),
+    )
+
+
+async def _expire(intake: Intake, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
+    """Park what has waited too long, of these kinds or (not `named`) of all others."""
+    rows = await tx.connection.fetch(QUERIES["load_expired"], list(lanes), tx.read_through, kinds, named, PORTION)
+    taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
+    if len(taken) != len(rows):
+        raise PositionMoved
+    for row in rows:
+        item = intake.understand_again(unpack(row["record"]), tx.now)
+        lane = item.message.lane if item.message else None
+        tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
+    return len(rows)
 
 
 def _count(status: str) -> int:
@@ -104,4 +123,4 @@ async def _stop(session: Session, lane: int, timer: Timer, error: Exception, now
         await stop_lane(tx.connection, lane, "invariant", f"{timer.name}: {error!r}"[:500], now)
 
     LOG.error("lane_stopped", lane=lane, reason="invariant", timer=timer.name, error=repr(error), exc_info=error)
-    await session.transact([lane], body, now=now, read_through=now)
+    await session.transact([lane], body, now=now)

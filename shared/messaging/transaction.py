@@ -59,8 +59,8 @@ class WaitingRecord:
 class Transaction:
     """One database transaction over a batch or a sweep.
 
-    `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since the inputs
-    have been read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the
+    `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since what could beat them
+    has been read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the
     batch's lanes locked.
     """
 

@@ -12,7 +12,7 @@ from shared.runtime import status
 from shared.runtime.database import Database, Unreachable
 from shared.runtime.monitor import Monitor
 from shared.runtime.parts import ServiceParts
-from shared.runtime.readiness import EngineState, obstacles
+from shared.runtime.readiness import EngineState, held_up, obstacles
 
 LOG = structlog.get_logger()
 PARTICIPANT = re.compile(r"/participants/([0-9]{16})")
@@ -91,7 +91,7 @@ class Pages:
             "replica": self._parts.settings.replica,
             "ready": not reasons,
             "reasons": reasons,
-            "degraded": degraded,
+            "degraded": degraded + held_up(state),
             "partitions": len(state.assigned),
             "outage": state.outage,
             "last_batch_at": state.last_batch_at,

@@ -61,7 +61,7 @@ class ServiceParts:
     `own_topics` are those it writes, its dead letters included. `trail` tells what is known of one participant,
     None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
     in the process. `views` are its own pages, path -> what is shown; `degraded` says what stands still for a reason of
-    the service's own, one sentence each.
+    the service's own, one sentence each. `causes`: by kind of what waits, the topics that can bring what it waits for.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ServiceParts:
     measures: tuple[Measure, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     degraded: Sentences = _nothing
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def lane_topic(self) -> str:

@@ -1,8 +1,13 @@
 """When a process is ready to do its work, and what stands in the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from aiokafka import TopicPartition
+
+from shared.contracts.fields import write_time
+from shared.contracts.topics import LANES
 from shared.messaging.plan import EngineStatus
+from shared.messaging.watermark import HeldUp
 
 EngineState = Callable[[], EngineStatus]
 
@@ -19,3 +24,21 @@ def obstacles(state: EngineStatus) -> list[str]:
     if state.outage:
         reasons.append(f"an outage is under way: {state.outage}")
     return reasons
+
+
+def held_up(state: EngineStatus) -> list[str]:
+    """Return what stands still while all else goes on, one sentence for each partition that holds up deadlines."""
+    by_place: dict[TopicPartition, list[HeldUp]] = {}
+    for held in state.held_up:
+        by_place.setdefault(held.place, []).append(held)
+    return [
+        f"deadlines in {_lanes({n for h in held for n in h.lanes})} wait for {place.topic}/{place.partition}"
+        f" since {write_time(min(h.since for h in held))}: {', '.join(sorted(h.timer for h in held))}"
+        for place, held in sorted(by_place.items())
+    ]
+
+
+def _lanes(numbers: Collection[int]) -> str:
+    if len(numbers) == LANES:
+        return "all lanes"
+    return f"{'lane' if len(numbers) == 1 else 'lanes'} {', '.join(map(str, sorted(numbers)))}"

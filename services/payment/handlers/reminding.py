@@ -23,15 +23,20 @@ async def remind(tx: Transaction, under_way: Iterable[Disbursement], *, by: date
 
 
 def reminders_of(under_way: Iterable[Disbursement], by: datetime) -> list[Reminder]:
-    """Rows of at most `CODES_A_REMINDER` trainings, those of a lane that are due within `TOGETHER` in the same."""
-    codes: dict[tuple[datetime, int], set[str]] = defaultdict(set)
+    """Rows of at most `CODES_A_REMINDER` trainings, those of a lane and partner that are due within `TOGETHER` in one.
+
+    Raises ValueError for a disbursement that is at no partner.
+    """
+    codes: dict[tuple[datetime, int, str], set[str]] = defaultdict(set)
     for disbursement in under_way:
         ask_at = disbursement.look_again_at
         look_at = by if ask_at is None or ask_at >= by else ask_at - (ask_at - _BEGINNING) % TOGETHER
-        codes[look_at, disbursement.lane].add(disbursement.redeem_code)
+        if disbursement.partner is None:
+            raise ValueError(f"{disbursement.right} is at no partner")
+        codes[look_at, disbursement.lane, disbursement.partner].add(disbursement.redeem_code)
     return [
-        Reminder(look_at, lane, portion)
-        for (look_at, lane), together in codes.items()
+        Reminder(look_at, lane, partner, portion)
+        for (look_at, lane, partner), together in codes.items()
         for portion in _portions(sorted(together))
     ]
 

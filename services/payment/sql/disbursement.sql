@@ -36,14 +36,14 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_releasable
--- Held, and the cure is there: a newer provider account, money, an open partner, the time, an approval. Oldest first.
+-- Held, and the cure is there: a newer provider account, money, an open partner, an approval. Oldest first.
 -- Each cure has a portion of its own, so that none waits for another; what the money does not last for is no cure.
 select d.*
 from (
     (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($4::hold_reason[])
+     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($3::hold_reason[])
        and exists (select from provider p where p.provider_id = h.provider_id and p.version > h.tried_version)
-     order by h.due_at limit $3)
+     order by h.due_at limit $2)
     union all
     (select (w.h).* from (
          select h, sum(h.amount) over (partition by h.lane, h.wave, h.component order by h.due_at, h.redeem_code, h.benefit) as needed,
@@ -54,30 +54,31 @@ from (
          where h.lane = any($1::smallint[]) and h.reason = 'no_funds'
            and f.appropriated - f.drawn + coalesce(p.drawn - p.spent, 0) > 0) w
      where w.needed <= w.there
-     order by (w.h).due_at limit $3)
+     order by (w.h).due_at limit $2)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.reason = 'halted'
        and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
-     order by h.due_at limit $3)
+     order by h.due_at limit $2)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = 'halted'
        and h.partner in (select scope from halt)
        and h.partner <> (select p.partner from provider p where p.provider_id = h.provider_id order by p.version desc limit 1)
-     order by h.due_at limit $3)
-    union all
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.retry_at <= $2::timestamptz
-     order by h.due_at limit $3)
+     order by h.due_at limit $2)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
        and exists (select from approval a
                    where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1)
-     order by h.due_at limit $3)
+     order by h.due_at limit $2)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
+
+-- name: load_retries
+-- Put off until now, the oldest first.
+select * from disbursement where lane = any($1::smallint[]) and retry_at <= $2
+order by due_at, redeem_code, benefit limit $3;
 
 -- name: load_under_way
 -- Of these trainings, what has been told to partners and has no final word.

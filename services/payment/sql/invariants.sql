@@ -112,8 +112,8 @@ where not case
 -- name: nobody_reminded
 -- I7: whom a partner owes a word is looked at again.
 select redeem_code, d.benefit from disbursement d
-join (select redeem_code from disbursement where state in ('instructed', 'accepted')
-      except select unnest(redeem_codes) from reminder) as forgotten using (redeem_code)
+join (select redeem_code, partner from disbursement where state in ('instructed', 'accepted')
+      except select unnest(redeem_codes), partner from reminder) as forgotten using (redeem_code, partner)
 where d.state in ('instructed', 'accepted');
 
 -- name: attempts_without_verdict

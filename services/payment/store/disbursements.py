@@ -133,12 +133,15 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
     return _disbursements(await connection.fetch(QUERIES["load_held_of_participants"], list(participant_ids)))
 
 
-async def load_releasable(
-    connection: Connection, lanes: Sequence[int], now: datetime, at_most: int
-) -> list[Disbursement]:
+async def load_releasable(connection: Connection, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
     """Held ones whose cure is there, oldest first; so many at most of each cure."""
     cured = list(CURED_BY_ACCOUNT)
-    return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), now, at_most, cured))
+    return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), at_most, cured))
+
+
+async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
+    """Held ones that were put off until `due` or before, oldest first."""
+    return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 
 async def load_under_way(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:

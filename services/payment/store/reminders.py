@@ -10,10 +10,11 @@ from services.payment.store import QUERIES
 
 
 class Reminder(NamedTuple):
-    """Trainings of one lane, of which something is at a partner."""
+    """Trainings of one lane, of which something is at this partner."""
 
     look_at: datetime
     lane: int
+    partner: str
     redeem_codes: Sequence[str]
 
 
@@ -22,7 +23,9 @@ async def insert_reminders(connection: Connection, reminders: Sequence[Reminder]
     await connection.copy_records_to_table("reminder", columns=Reminder._fields, records=reminders)
 
 
-async def take_reminders(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> set[str]:
-    """The redeem codes of so many reminders at most, which are gone then."""
-    rows = await connection.fetch(QUERIES["take_reminders"], list(lanes), due, at_most)
+async def take_reminders(
+    connection: Connection, lanes: Sequence[int], partner: str, due: datetime, at_most: int
+) -> set[str]:
+    """The redeem codes of so many of a partner's reminders at most, which are gone then."""
+    rows = await connection.fetch(QUERIES["take_reminders"], list(lanes), partner, due, at_most)
     return {code for row in rows for code in row["redeem_codes"]}

@@ -5,23 +5,25 @@ insert into position (topic, partition) select * from unnest($1::text[], $2::sma
 -- name: load_positions
 -- Where this service stopped reading each of these partitions.
 select p.topic, p.partition, p.next_offset, p.era, p.last_sequence, p.last_offset, p.last_digest, p.gap_since, p.stopped_reason,
-       p.unreadable_offset, p.unreadable_why, p.pass_offset
+       p.unreadable_offset, p.unreadable_why, p.pass_offset, p.ahead_era, p.ahead_sequence
 from position p join unnest($1::text[], $2::smallint[]) as asked (topic, partition) using (topic, partition);
 
 -- name: load_all_positions
--- Of all partitions, those that other replicas hold included.
-select topic, partition, next_offset, gap_since, stopped_reason from position;
+-- Of all partitions, those that other replicas hold included; `whole`: no number that was seen is still to be said again.
+select topic, partition, next_offset, stopped_reason,
+       gap_since is null and (era, last_sequence) >= (ahead_era, ahead_sequence) as whole
+from position;
 
 -- name: advance_positions
 -- Compare-and-set: a process that was overtaken matches fewer rows and rolls back.
 update position p
 set next_offset = n.next_offset, era = n.era, last_sequence = n.last_sequence, last_offset = n.last_offset,
     last_digest = n.last_digest, gap_since = n.gap_since, unreadable_offset = n.unreadable_offset,
-    unreadable_why = n.unreadable_why, pass_offset = n.pass_offset
+    unreadable_why = n.unreadable_why, pass_offset = n.pass_offset, ahead_era = n.ahead_era, ahead_sequence = n.ahead_sequence
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[],
-            $10::bigint[], $11::text[], $12::bigint[])
+            $10::bigint[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[])
      as n (topic, partition, seen_offset, next_offset, era, last_sequence, last_offset, last_digest, gap_since,
-           unreadable_offset, unreadable_why, pass_offset)
+           unreadable_offset, unreadable_why, pass_offset, ahead_era, ahead_sequence)
 where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
 returning p.topic;
 

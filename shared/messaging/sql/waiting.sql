@@ -31,6 +31,11 @@ where w.kind in ('lane', 'replay') and coalesce(w.lane, 0) = any($1::smallint[])
   and l.stopped_reason is null and not coalesce(w.lane, 0) = any($2::smallint[])
 order by w.id limit $3;
 
+-- name: lanes_with_ready
+-- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
+select lane from unnest($1::smallint[]) as asked (lane)
+where exists (select from waiting w where w.kind in ('lane', 'replay') and (w.lane = asked.lane or w.lane is null));
+
 -- name: delete_waiting
 -- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
 delete from waiting where id = any($1::bigint[]) returning id;
@@ -40,6 +45,7 @@ delete from waiting where id = any($1::bigint[]) returning id;
 select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) and ($3::text[] is null or key = any($3));
 
 -- name: load_expired
--- Waited long enough; the answer from outside did not come.
+-- Waited long enough; the answer from outside did not come. Of these kinds, or of all others.
 select id, record from waiting
-where lane = any($1::smallint[]) and due <= $2 and kind not in ('lane', 'replay') order by id limit $3;
+where lane = any($1::smallint[]) and due <= $2 and kind not in ('lane', 'replay') and (kind = any($3::text[])) = $4::boolean
+order by due, id limit $5;

@@ -4,21 +4,18 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import TopicPartition
 
 from services.payment.domain.reference import reference_of
 from services.payment.domain.right import Enrollment, Entitlement, Grant, Right, due_once, newly_earned
 from services.payment.handlers import milestones, planning
 from shared.contracts.events import EventType
 from shared.messaging import intake, position, saving, session
-from shared.messaging.backlog import Backlog
 from shared.messaging.consumer import ContiguousConsumer
-from shared.messaging.engine import Engine
 from shared.messaging.holding import Holding
 from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES
@@ -30,7 +27,9 @@ from shared.messaging.position import Cursor, Position, Standing
 from shared.messaging.publisher import Publisher
 from shared.messaging.reader import Reader
 from shared.messaging.session import Session
+from shared.messaging.sweeper import Sweeper
 from shared.messaging.transaction import Transaction
+from shared.messaging.watermark import Watermarks
 from tests.faults.planted import engine_stories, service_stories, session_stories
 from tests.faults.planted.ground import Ground, say
 from tests.infrastructure import Database
@@ -41,6 +40,7 @@ from tests.integration.payment import bench as of_payment
 
 Story = Callable[[Ground], Awaitable[list[str]]]
 Product = pytest.MonkeyPatch
+LATEST = datetime.max.replace(tzinfo=UTC)
 PLAN: ContextVar[Plan] = ContextVar("plan")
 
 
@@ -213,10 +213,7 @@ def it_keeps_unused_claims(product: Product) -> None:
 def a_deadline_does_not_wait_for_the_backlog(product: Product) -> None:
     """What is due acts at once, whatever is still to be read."""
 
-    def at_once(backlog: Backlog, _: Mapping[TopicPartition, int]) -> None:
-        backlog.read_through, backlog._ends = backlog._asked_at, None
-
-    product.setattr(Backlog, "note_positions", at_once)
+    product.setattr(Watermarks, "of", lambda *_: LATEST)
 
 
 def it_takes_amounts_for_floats(product: Product) -> None:
@@ -304,10 +301,10 @@ def _take(product: Product, wrongly: Standing) -> None:
 
 
 def it_works_in_whatever_schema_there_is(product: Product) -> None:
-    async def never(_: Engine, __: Session) -> None:
+    async def never(_: Sweeper, __: Session) -> None:
         """Compare nothing."""
 
-    product.setattr(Engine, "_confirm_schema", never)
+    product.setattr(Sweeper, "_confirm_schema", never)
 
 
 BUGS = (

@@ -15,7 +15,8 @@ from shared.messaging.engine import Engine
 from shared.messaging.operations import Operator, Refused, resume_lane, set_position
 from shared.messaging.page import Page, Said
 from shared.messaging.subscription import Source, Subscription
-from tests.faults.planted.ground import Effect, Ground, breaches_of_engine, differences, say
+from tests.faults.planted.ground import Effect, Ground, breaches_of_engine, differences
+from tests.faults.planted.ground import say as say_pages
 from tests.integration.messaging.running import World, a_goal, a_player, until
 from tests.integration.messaging.toy import TotalReached, closing_timer, note_totals
 
@@ -26,11 +27,11 @@ BACKLOG = 60
 async def a_session_is_cut_before_its_commit(ground: Ground) -> list[str]:
     async with ground.toy() as toy, toy.running(toy.league.board_service), toy.running(toy.league.service) as engine:
         await toy.send(a_player("ana"), a_goal("ana", "g1"))
-        await toy.until_seen(*_of_ana("g1"))
+        await toy.until_seen(*of_ana("g1"))
         with _cut_before_commit(engine) as cut:
             await toy.send(a_goal("ana", "g2"))
             await cut.wait()
-        return await ground.breaches_of_toy(toy, *_of_ana("g1", "g2"))
+        return await ground.breaches_of_toy(toy, *of_ana("g1", "g2"))
 
 
 async def two_processes_have_fetched_the_same_batch(ground: Ground) -> list[str]:
@@ -38,7 +39,7 @@ async def two_processes_have_fetched_the_same_batch(ground: Ground) -> list[str]
     async with ground.toy() as toy, toy.running(toy.league.service), toy.running(toy.league.board_service) as one:
         board = toy.league.board_service
         await toy.send(a_player("ana"), a_goal("ana", "g1"))
-        await toy.until_seen(*_of_ana("g1"))
+        await toy.until_seen(*of_ana("g1"))
         fetched, go_on = _stopped_before_its_next_batch(one)
         await toy.send(a_goal("ana", "g2"))
         batch = await fetched
@@ -50,7 +51,7 @@ async def two_processes_have_fetched_the_same_batch(ground: Ground) -> list[str]
                 await lock.until_waiting(2)
                 await lock.release()
                 await late
-        return await ground.breaches_of_toy(toy, *_of_ana("g1", "g2"))
+        return await ground.breaches_of_toy(toy, *of_ana("g1", "g2"))
 
 
 async def an_operator_moves_a_position_in_the_middle_of_a_batch(ground: Ground) -> list[str]:
@@ -58,7 +59,7 @@ async def an_operator_moves_a_position_in_the_middle_of_a_batch(ground: Ground) 
     async with ground.toy() as toy, toy.running(toy.league.service), toy.running(toy.league.board_service):
         league, session = toy.league.service, toy.connection(toy.league.service)
         await toy.send(a_player("ana"), a_goal("ana", "g1"))
-        await toy.until_seen(*_of_ana("g1"))
+        await toy.until_seen(*of_ana("g1"))
         async with _locked(toy, league, "goal") as lock:
             await toy.send(a_goal("ana", "g2"))
             await lock.until_waiting(1)
@@ -67,19 +68,19 @@ async def an_operator_moves_a_position_in_the_middle_of_a_batch(ground: Ground) 
                 await set_position(session, operator, toy.league.requests, 0, 3, (0, 3))
             await lock.release()
         await toy.send(a_goal("ana", "g3"))
-        return await ground.breaches_of_toy(toy, *_of_ana("g1", "g3"))
+        return await ground.breaches_of_toy(toy, *of_ana("g1", "g3"))
 
 
 async def offsets_are_reset_to_the_end(ground: Ground) -> list[str]:
     async with ground.toy() as toy, toy.running(toy.league.board_service):
         async with toy.running(toy.league.service):
             await toy.send(a_player("ana"), a_goal("ana", "g1"))
-            await toy.until_seen(*_of_ana("g1"))
+            await toy.until_seen(*of_ana("g1"))
         await toy.send(a_goal("ana", "g2"))
         await toy.reset_offsets(toy.league.service, "end")
         async with toy.running(toy.league.service):
             await toy.send(a_goal("ana", "g3"))
-            return await ground.breaches_of_toy(toy, *_of_ana("g1", "g2", "g3"))
+            return await ground.breaches_of_toy(toy, *of_ana("g1", "g2", "g3"))
 
 
 async def the_database_goes_back_while_a_batch_is_on_its_way(ground: Ground) -> list[str]:
@@ -90,7 +91,7 @@ async def the_database_goes_back_while_a_batch_is_on_its_way(ground: Ground) -> 
         await toy.until_count(league, "player", 1)
         await toy.take_copy(league)
         await toy.send(a_goal("ana", "g1"))
-        await toy.until_seen(*_of_ana("g1"))
+        await toy.until_seen(*of_ana("g1"))
         fetched, go_on = _stopped_before_its_next_batch(engine)
         await toy.send(a_goal("ana", "g2"))
         await fetched
@@ -100,23 +101,23 @@ async def the_database_goes_back_while_a_batch_is_on_its_way(ground: Ground) -> 
         await until(_anchored(engine), "positions are found anew")
         go_on.set()
         # The board has no business key: what was said before the restore has its effect again.
-        return await ground.breaches_of_toy(toy, ("ana", "g1", 1), *_of_ana("g1", "g2"))
+        return await ground.breaches_of_toy(toy, ("ana", "g1", 1), *of_ana("g1", "g2"))
 
 
 async def words_are_lost_repeated_and_said_by_a_zombie(ground: Ground) -> list[str]:
     """As a reader sees it: the second of four is lost, all is said again, a restore begins a new era."""
     async with ground.toy() as toy, toy.running(toy.league.board_service):
         board, old, new = toy.league.board_service, 5, 9
-        words = {number: _page(toy, old, 1, number) for number in (1, 2, 3, 4, 5)}
-        await _say(toy, words[1], words[3], words[4])
+        words = {number: page(toy, old, 1, number) for number in (1, 2, 3, 4, 5)}
+        await say(toy, words[1], words[3], words[4])
         await toy.until_read(board, 3)
-        breaches = differences(await toy.seen(), _of_ana("g1"))
+        breaches = differences(await toy.seen(), of_ana("g1"))
         if not await toy.fetch(board, "select from position where gap_since is not null"):
             breaches.append("nobody is told of the gap")
-        await _say(toy, words[1], words[2], words[3], words[4], words[3], words[4])
-        await _say(toy, _page(toy, new, 4, 4, "g5"), words[5], _page(toy, new, 4, 5, "g6"))
+        await say(toy, words[1], words[2], words[3], words[4], words[3], words[4])
+        await say(toy, page(toy, new, 4, 4, "g5"), words[5], page(toy, new, 4, 5, "g6"))
         await toy.until_read(board, 12)
-        seen = [*_of_ana("g1", "g2", "g3", "g4"), ("ana", "g5", 4), ("ana", "g6", 5)]
+        seen = [*of_ana("g1", "g2", "g3", "g4"), ("ana", "g5", 4), ("ana", "g6", 5)]
         return [*breaches, *differences(await toy.seen(), seen), *await breaches_of_engine(toy)]
 
 
@@ -125,13 +126,13 @@ async def a_stranger_and_a_newer_version_write_into_an_internal_topic(ground: Gr
     async with ground.toy() as toy:
         board, reached = toy.league.board_service, toy.league.reached
         newer = replace(reached, name="toy.league.total_reached.v2")
-        word = _page(toy, 5, 1, 2)
+        word = page(toy, 5, 1, 2)
         async with toy.running(board):
-            await _say(toy, _page(toy, 5, 1, 1))
-            await say(toy.bootstrap, "a-stranger", [_page(toy, 5, 1, 2, "g9")])
-            await _say(toy, replace(word, events=[word.events[0]._replace(type=newer.name)]), _page(toy, 5, 1, 3))
+            await say(toy, page(toy, 5, 1, 1))
+            await say_pages(toy.bootstrap, "a-stranger", [page(toy, 5, 1, 2, "g9")])
+            await say(toy, replace(word, events=[word.events[0]._replace(type=newer.name)]), page(toy, 5, 1, 3))
             await toy.until_read(board, 4)
-            breaches = differences(await toy.seen(), _of_ana("g1"))
+            breaches = differences(await toy.seen(), of_ana("g1"))
         both = (Subscription(reached, note_totals), Subscription(newer, note_totals))
         async with toy.running(board, sources=(Source(toy.league.totals, both, producer=toy.league.service),)):
             session = toy.connection(board)
@@ -140,7 +141,7 @@ async def a_stranger_and_a_newer_version_write_into_an_internal_topic(ground: Gr
                     await resume_lane(session, Operator("the night shift", "an upgrade", datetime.now(UTC)), ANA)
             with suppress(AssertionError):
                 await until(lambda: _has_seen(toy, 3), "three goals are seen", ground.patience)
-        breaches += differences(await toy.seen(), _of_ana("g1", "g2", "g3"))
+        breaches += differences(await toy.seen(), of_ana("g1", "g2", "g3"))
         return breaches + [breach for breach in await breaches_of_engine(toy) if breach != "parked: bad_envelope"]
 
 
@@ -155,7 +156,7 @@ async def everything_comes_three_times_while_nothing_can_be_published(ground: Gr
                 await toy.send(*[replace(event, partition=partition) for event in (a_player("ana"), *goals)])
             await toy.until_read(toy.league.service, 15)
             publisher.publish_once = publish  # type: ignore[method-assign]
-            return await ground.breaches_of_toy(toy, *_of_ana("g1", "g2", "g3", "g4"))
+            return await ground.breaches_of_toy(toy, *of_ana("g1", "g2", "g3", "g4"))
 
 
 async def a_deadline_falls_due_during_an_outage(ground: Ground) -> list[str]:
@@ -168,14 +169,15 @@ async def a_deadline_falls_due_during_an_outage(ground: Ground) -> list[str]:
         toy.clock.pass_hours(2)
         closing = closing_timer(toy.clock.now() - timedelta(hours=1))
         async with toy.running(toy.league.service, timers=(closing,), batch_records=1, sweep_every_seconds=0.01):
-            return await ground.breaches_of_toy(toy, *_of_ana("g1"))
+            return await ground.breaches_of_toy(toy, *of_ana("g1"))
 
 
 async def _has_seen(toy: World, goals: int) -> bool:
     return len(await toy.seen()) >= goals
 
 
-def _of_ana(*goals: str) -> list[Effect]:
+def of_ana(*goals: str) -> list[Effect]:
+    """Return the effects of ana's goals, one point each."""
     return [("ana", goal, total) for total, goal in enumerate(goals, 1)]
 
 
@@ -262,11 +264,13 @@ async def _publishes_nothing() -> bool:
     return False
 
 
-def _page(toy: World, era: int, era_first: int, number: int, goal: str = "") -> Page:
+def page(toy: World, era: int, era_first: int, number: int, goal: str = "") -> Page:
+    """Return a page with one total of ana's."""
     reached = TotalReached(player="ana", goal=goal or f"g{number}", total=number)
     said = Said(toy.league.reached.name, "ana", toy.league.reached.dump(reached))
     return Page(toy.league.totals, ANA, era, era_first, number, datetime.now(UTC), [said])
 
 
-async def _say(toy: World, *pages: Page) -> None:
-    await say(toy.bootstrap, toy.league.service, pages)
+async def say(toy: World, *pages: Page) -> None:
+    """Put pages of the league into their topics, in this order."""
+    await say_pages(toy.bootstrap, toy.league.service, pages)

@@ -17,7 +17,6 @@ from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging import operations
-from shared.messaging.backlog import NEVER
 from shared.messaging.dispatch import dispatch
 from shared.messaging.intake import Intake
 from shared.messaging.lane import insert_rows
@@ -29,6 +28,7 @@ from shared.messaging.session import Session
 from shared.messaging.subscription import Tail, Timer
 from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
+from shared.messaging.watermark import NEVER
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER, Event, as_said, keys_folder
@@ -79,7 +79,7 @@ class Bench:
     async def sweep(self, read_through: datetime | None = None) -> None:
         """All timers, the engine's included, until nothing is due."""
         retention = Retention(timedelta(days=42), timedelta(days=365))
-        timers = (*self.parts.timers, *engine_timers(self.intake, retention))
+        timers = (*self.parts.timers, *engine_timers(self.intake, retention, self.parts.causes))
         for timer in timers:
             while await self._sweep(timer, read_through or self.now):
                 pass

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -23,10 +22,11 @@ from shared.contracts.topics import LANES
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan
 from shared.messaging.subscription import Timer
+from shared.postgres.migrate import ENGINE, load
 from tests.infrastructure import Database
 from tests.integration.messaging.toy import TABLES, League, adopt_totals
 
-MIGRATIONS = sorted((Path(__file__).parents[3] / "shared/messaging/migrations").glob("*.sql"))
+MIGRATIONS = "".join(migration.statements for migration in load(ENGINE))
 DEADLINE_SECONDS = 40.0
 
 
@@ -56,6 +56,16 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, seconds: 
     return answer
 
 
+async def rounds(engine: Engine, count: int) -> None:
+    """Waits until so many whole rounds of sweeping have begun and ended."""
+    begun = engine.status().sweeps + 1
+
+    async def ended() -> bool:
+        return engine.status().sweeps >= begun + count
+
+    await until(ended, f"{count} rounds of sweeping have gone by")
+
+
 @dataclass
 class World:
     """Kafka, Postgres and the toy's two services."""
@@ -78,7 +88,7 @@ class World:
         )
         for service in self.schemas:
             connection = await self.open(service, "prepare")
-            await connection.execute("".join(one.read_text() for one in MIGRATIONS) + TABLES)
+            await connection.execute(MIGRATIONS + TABLES)
             self._connections[service] = connection
 
     async def create_topics(self, *names: str) -> None:

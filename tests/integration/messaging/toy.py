@@ -47,6 +47,7 @@ create table goal (
     goal text primary key, player text not null, points bigint not null, scored_at timestamptz not null);
 create table seen (
     id bigint generated always as identity, player text not null, goal text not null, total bigint not null);
+create table rung (lane smallint primary key, goals text[] not null);
 create table adopted (topic text not null, lane smallint not null, goal text not null, whole boolean not null);
 """
 
@@ -159,15 +160,32 @@ async def adopt_totals(tx: Transaction, tail: Tail) -> None:
 def closing_timer(closes_at: datetime) -> Timer:
     """Removes players without a goal at a deadline, once everything that came in time has been read."""
 
-    async def close(tx: Transaction, _: Sequence[int]) -> int:
+    async def close(tx: Transaction, lanes: Sequence[int]) -> int:
         if tx.read_through < closes_at:
             return 0
-        status = await tx.connection.execute(
-            "delete from player where not exists (select 1 from goal where goal.player = player.player)"
+        idle = await tx.connection.fetch(
+            "select player from player where not exists (select 1 from goal where goal.player = player.player)"
         )
-        return int(status.rsplit(" ", 1)[-1])
+        gone = [row["player"] for row in idle if lane_of(row["player"]) in lanes]
+        await tx.connection.execute("delete from player where player = any($1::text[])", gone)
+        return len(gone)
 
     return Timer("close", close)
+
+
+def bell_timer(rings_at: datetime, *beaten_by: str) -> Timer:
+    """Rings once in each lane, and notes which goals the board had seen by then."""
+
+    async def ring(tx: Transaction, lanes: Sequence[int]) -> int:
+        rung = {row["lane"] for row in await tx.connection.fetch("select lane from rung")}
+        due = [lane for lane in lanes if lane not in rung and tx.read_through >= rings_at]
+        seen = await tx.connection.fetch("select player, goal from seen order by id")
+        for lane in due:
+            goals = [row["goal"] for row in seen if lane_of(row["player"]) == lane]
+            await tx.connection.execute("insert into rung values ($1, $2)", lane, goals)
+        return len(due)
+
+    return Timer("ring", ring, beaten_by or None)
 
 
 async def goals(connection: Connection) -> list[tuple[str, str]]:

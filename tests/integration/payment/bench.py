@@ -86,24 +86,24 @@ class Bench:
         amounts = {"training": 10**9, "incentive": 10**9} | rupiah
         await self.receive(a_provider(), *(funds("48", name, rupiah=amount) for name, amount in amounts.items()))
 
-    async def sweep(self, *names: str, lanes: Sequence[int] = ALL_LANES) -> int:
-        """Runs the service's timers until nothing is due; returns how much was done."""
+    async def sweep(self, *names: str, lanes: Sequence[int] = ALL_LANES, read_through: datetime | None = None) -> int:
+        """Runs the service's timers, or those whose names begin so, until nothing is due; returns how much was done."""
         done = 0
         for timer in self.parts.timers:
-            if names and timer.name not in names:
+            if names and not timer.name.startswith(names):
                 continue
-            while portion := await self._portion(timer.sweep, lanes):
+            while portion := await self._portion(timer.sweep, lanes, read_through):
                 done += portion
         return done
 
-    async def _portion(self, sweep: Any, lanes: Sequence[int]) -> int:
+    async def _portion(self, sweep: Any, lanes: Sequence[int], read_through: datetime | None) -> int:
         done = 0
 
         async def body(tx: Transaction) -> None:
             nonlocal done
             done = await sweep(tx, lanes)
 
-        await self._run(set(lanes), body)
+        await self._run(set(lanes), body, read_through)
         return done
 
     async def operate(
@@ -153,8 +153,8 @@ class Bench:
 
             await self._run(set(ALL_LANES), body)
 
-    async def _run(self, lanes: set[int], body: Body) -> None:
-        pages = await self.session.transact(lanes, body, now=self.now, read_through=self.now)
+    async def _run(self, lanes: set[int], body: Body, read_through: datetime | None = None) -> None:
+        pages = await self.session.transact(lanes, body, now=self.now, read_through=read_through or self.now)
         for page in pages:
             self._note(page)
 

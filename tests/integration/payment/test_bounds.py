@@ -37,7 +37,7 @@ async def a_story(bench: Bench) -> None:
     await bench.report(bench.told("incentive")[0].reference, "accepted")
     await bench.report(bench.told("fee")[0].reference, "rejected", "TM01")
     began, bench.now = bench.now, bench.now + longest
-    await bench.sweep("release", "ask")
+    await bench.sweep("release", "retry", "ask")
     assert set(bench.questions) == {bench.told("incentive")[0].reference}
     bench.now = began
     await bench.report(bench.told("fee")[1].reference, "settled")

@@ -105,9 +105,9 @@ async def test_a_fee_that_was_rejected_goes_to_the_providers_next_account(told: 
 async def test_what_only_wants_time_is_tried_again_a_while_later_and_not_for_ever(told: Bench) -> None:
     for attempt in range(1, 6):
         await reject(told, "incentive", "ED05")
-        assert await told.sweep("release") == 0
+        assert await told.sweep("retry") == 0
         told.now = LATER + attempt * RETRY_AFTER
-        await told.sweep("release")
+        await told.sweep("retry")
     assert len(told.told("incentive")) == 5
     assert await told.state("incentive_1") == "held(partner_rejected)"
 
@@ -187,6 +187,28 @@ async def test_a_partner_that_does_not_answer_is_asked_once_per_interval_and_nev
     told.now += ANSWER_WITHIN
     await told.sweep("ask")
     assert told.questions[-1] == told.told("incentive")[0].reference
+
+
+async def test_retry_waits_until_the_reports_of_all_partners_have_been_read(told: Bench) -> None:
+    await reject(told, "incentive", "ED05")
+    told.now = LATER + RETRY_AFTER
+    assert await told.sweep("retry", read_through=told.now - timedelta(microseconds=1)) == 0
+    assert await told.sweep("retry") == 1
+
+
+async def test_question_goes_out_while_the_reports_of_another_partner_are_not_read(told: Bench) -> None:
+    told.now = LATER + ANSWER_WITHIN
+    await told.sweep("ask_gopay")
+    assert told.questions == [told.told("incentive")[0].reference]
+    await told.sweep("ask_bni")
+    assert told.questions[1:] == [told.told("fee")[0].reference]
+
+
+def test_questions_and_retries_name_the_reports_that_can_beat_them(told: Bench) -> None:
+    beaten_by = {timer.name: timer.beaten_by for timer in told.parts.timers}
+    assert beaten_by["ask_gopay"] == ("disbursement-reports.gopay",)
+    assert len(beaten_by["retry"] or ()) == 6
+    assert beaten_by["release"] == beaten_by["return_unused"] == ()
 
 
 async def test_nobody_is_reminded_of_what_a_partner_has_answered(told: Bench) -> None:

@@ -118,7 +118,7 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
         ready = (await toy.get("/health/ready")).json()
         place = f"{toy.league.requests}/3"
         assert ready["ready"]
-        assert [sentence.split(":")[0] for sentence in ready["degraded"]] == [f"{place} is not read from 0 on"]
+        assert f"{place} is not read from 0 on" in [sentence.split(":")[0] for sentence in ready["degraded"]]
         metrics = (await toy.get("/metrics")).text
         stopped = f'salur_stopped_partitions{{partition="3",reason="invariant",service="{toy.league.service}",topic='
         assert stopped in metrics

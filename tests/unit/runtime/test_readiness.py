@@ -1,9 +1,12 @@
 """A process says why it is not ready."""
 
+from datetime import UTC, datetime
+
 from aiokafka import TopicPartition
 
 from shared.messaging.plan import EngineStatus
-from shared.runtime.readiness import obstacles
+from shared.messaging.watermark import HeldUp
+from shared.runtime.readiness import held_up, obstacles
 
 READY = {"assigned": frozenset({TopicPartition("toy", 0)}), "anchored": True, "publishing": True}
 
@@ -22,3 +25,12 @@ def test_each_obstacle_is_named() -> None:
         "the positions of its partitions have not been found yet",
         "an outage is under way: refused",
     ]
+
+
+def test_partition_that_holds_up_deadlines_is_named_with_what_waits_for_it() -> None:
+    since, place = datetime(2023, 2, 17, 12, tzinfo=UTC), TopicPartition("training.evidence", 5)
+    lanes = tuple(range(12))
+    state = EngineStatus(held_up=(HeldUp("give_up", place, since, lanes), HeldUp("expire", place, since, (3,))))
+    said = "deadlines in all lanes wait for training.evidence/5 since 2023-02-17T12:00:00Z"
+    assert held_up(state) == [f"{said}: expire, give_up"]
+    assert held_up(EngineStatus()) == []

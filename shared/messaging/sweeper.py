@@ -1,0 +1,168 @@
+"""Runs the timers of the lanes this process holds, and takes up what is ready there."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka import TopicPartition
+from asyncpg import Record
+
+from shared.messaging.batch import Batch
+from shared.messaging.holding import Holding
+from shared.messaging.intake import Intake
+from shared.messaging.lane import QUERIES
+from shared.messaging.message import unpack
+from shared.messaging.plan import EngineStatus, Plan
+from shared.messaging.publisher import Publisher
+from shared.messaging.reader import Reader
+from shared.messaging.session import Session
+from shared.messaging.subscription import Timer
+from shared.messaging.sweep import engine_timers, sweep
+from shared.messaging.topics import Topics
+from shared.messaging.watermark import HeldUp, Progress
+
+LOG = structlog.get_logger()
+READY_AT_ONCE = 500
+
+
+class Sweeper:
+    """One round after the other. What fails in one part of a round keeps none of the others from being done."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        intake: Intake,
+        holding: Holding,
+        topics: Topics,
+        reader: Reader,
+        publisher: Publisher,
+        status: EngineStatus,
+    ) -> None:
+        self._plan = plan
+        self._intake = intake
+        self._holding = holding
+        self._topics = topics
+        self._reader = reader
+        self._publisher = publisher
+        self._status = status
+        self._timers = (*engine_timers(intake, plan.retention, plan.causes), *plan.timers)
+        _refuse_unread(self._timers, plan)
+
+    async def round(self) -> None:
+        """Look how far the inputs are read, run every timer to the end of what is due, take up what is ready."""
+        session = self._holding.session
+        if session is None or not self._holding.anchored:
+            return
+        await self._confirm_schema(session)
+        await self._look_up_ends()
+        await self._pass_over()
+        await self._note_progress(session)
+        lanes, still = sorted(self._holding.lanes), set[int]()
+        for timer in self._timers:
+            still |= await self._run(session, timer, lanes)
+        self._status.held_up = self._held_up([lane for lane in lanes if lane not in still])
+        await self._take_up_ready(lanes, still)
+        self._holding.release()
+        self._status.sweeps += 1
+
+    async def _confirm_schema(self, session: Session) -> None:
+        """Let go of a session whose schema has become another program's; nothing is read until it is ours again."""
+        try:
+            async with session.alone() as connection:
+                await self._plan.confirm(connection)
+        except Exception:
+            session.connection.terminate()
+            raise
+
+    async def _run(self, session: Session, timer: Timer, lanes: Sequence[int]) -> set[int]:
+        """Sweep the lanes in groups that are read equally far; return those that stand still."""
+        still = set[int]()
+        now = self._plan.clock.now()
+        for group, read_through in self._holding.watermarks.groups(lanes, timer.beaten_by, now):
+            if not self._holding.anchored:
+                break
+            try:
+                still |= set(await sweep(session, timer, group, now, read_through, self._publisher.offer))
+            except Exception as error:
+                if session.connection.is_closed():
+                    raise
+                LOG.warning("outage", part="sweep", timer=timer.name, error=repr(error))
+        return still
+
+    async def _look_up_ends(self) -> None:
+        """While Kafka does not answer, deadlines act up to the moment that was read through before."""
+        consumer, watermarks = self._holding.consumer, self._holding.watermarks
+        known = {topic: consumer.partitions_for_topic(topic) or () for topic in self._intake.sources if consumer}
+        places = watermarks.note_partitions(known)
+        now = self._plan.clock.now()
+        try:
+            watermarks.note_ends(await self._topics.ends(places), now)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next round asks again
+            LOG.warning("outage", part="ends", error=repr(error))
+            await self._topics.close()
+
+    async def _note_progress(self, session: Session) -> None:
+        async with session.alone() as connection:
+            rows = await connection.fetch(QUERIES["load_all_positions"])
+            # Asked last: what was read by then has taken effect, or lies there.
+            busy = await connection.fetch(QUERIES["lanes_with_ready"], sorted(self._holding.lanes))
+        positions = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
+        progress = {place: _progress(row) for place, row in positions.items()}
+        settled = self._holding.lanes - {row["lane"] for row in busy}
+        self._holding.watermarks.note_progress(progress, settled, time.monotonic())
+        mended = any(positions[place]["stopped_reason"] is None for place in self._holding.stopped)
+        set_back = any(positions[place]["next_offset"] < at for place, at in self._holding.read_to.items())
+        if mended or set_back:
+            self._holding.seek_again()
+
+    def _held_up(self, lanes: Sequence[int]) -> tuple[HeldUp, ...]:
+        marks, seconds = self._holding.watermarks, time.monotonic()
+        return tuple(
+            held for timer in self._timers for held in marks.held_up(timer.name, lanes, timer.beaten_by, seconds)
+        )
+
+    async def _pass_over(self) -> None:
+        """Moves positions past control records at the end of a partition, which are never handed out."""
+        session, consumer = self._holding.session, self._holding.consumer
+        assert session is not None
+        moves = []
+        for place, read_to in list(self._holding.read_to.items()):
+            if consumer is None or place not in consumer.assignment() or place in self._holding.held_back:
+                continue
+            now_at = await consumer.position(place)
+            # Asked last: what has been handed out meanwhile is on its way, and not to be passed over.
+            if consumer.reached(place) <= read_to < now_at:
+                moves.append((place.topic, place.partition, read_to, now_at))
+        if moves and consumer is not None:
+            async with session.alone() as connection:
+                columns = (list(column) for column in zip(*moves, strict=True))
+                moved = await connection.fetch(QUERIES["pass_over"], *columns)
+            for row in moved:
+                self._holding.read_to[TopicPartition(row["topic"], row["partition"])] = row["next_offset"]
+
+    async def _take_up_ready(self, lanes: list[int], still: set[int]) -> None:
+        """Records handed over, replayed, or set aside while their lane stood still: a batch like any other."""
+        session, taken = self._holding.session, list[int]()
+        while session is not None and self._holding.anchored:
+            async with session.alone() as connection:
+                rows = await connection.fetch(QUERIES["load_ready"], lanes, sorted(still), READY_AT_ONCE)
+            ids = [row["id"] for row in rows]
+            if not ids or ids == taken:
+                return
+            taken = ids
+            now = self._plan.clock.now()
+            items = [self._intake.understand_again(unpack(row["record"]), now, row["id"]) for row in rows]
+            items.sort(key=lambda item: self._intake.order[item.record.topic])
+            await self._reader.complete(Batch(items, {}))
+
+
+def _progress(row: Record) -> Progress:
+    return Progress(row["next_offset"], whole=row["whole"], stopped=row["stopped_reason"] is not None)
+
+
+def _refuse_unread(timers: Sequence[Timer], plan: Plan) -> None:
+    """Raise LookupError for a timer that waits for a topic which the service does not read."""
+    read: Mapping[str, object] = dict.fromkeys(source.topic for source in plan.sources)
+    for timer in timers:
+        if unread := set(timer.beaten_by or ()) - read.keys():
+            raise LookupError(f"{timer.name} waits for topics that nobody reads here: {sorted(unread)}")

@@ -1,0 +1,51 @@
+"""Deadlines wait for what can beat them, and for nothing else."""
+
+from datetime import timedelta
+
+from shared.contracts.topics import LANES, lane_of
+from shared.messaging.watermark import HeldUp
+from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
+from tests.integration.messaging.toy import bell_timer
+
+BOB = next(other for n in range(99) if lane_of(other := f"p{n}") != lane_of("ana"))
+
+
+async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: World) -> None:
+    league, board = world.league.service, world.league.board_service
+    await world.fetch(board, "alter table seen add check (total < 100)")
+    bell = bell_timer(world.clock.now() + timedelta(hours=1))
+    async with world.running(league), world.running(board, timers=(bell,)):
+        await world.send(a_player("ana"), a_player(BOB), a_goal("ana", "g1"), a_goal(BOB, "g2", points=100))
+        await world.until_seen(("ana", "g1", 1))
+        await world.send(a_goal(BOB, "g3"))
+        await world.until_said(world.league.totals, 3)
+        world.clock.pass_hours(2)
+        await world.until_count(board, "rung", LANES - 1)
+        rows = await world.fetch(board, "select lane from rung where lane = $1", lane_of(BOB))
+    assert rows == []
+
+
+async def test_external_partition_that_stands_still_is_named_and_holds_up_what_it_can_beat(world: World) -> None:
+    league, requests = world.league.service, world.league.requests
+    now = world.clock.now()
+    async with world.running(league):
+        await world.send(a_player("ana", partition=5))
+        await world.until_count(league, "player", 1)
+    await world.fetch(league, "update position set stopped_reason = 'topic_changed' where partition = 5")
+    await world.send(a_goal("ana", "g1", partition=5))
+    async with world.running(league, timers=(bell_timer(now),)) as engine:
+
+        async def held_up() -> tuple[HeldUp, ...]:
+            return engine.status().held_up
+
+        found = await until(held_up, "the deadlines that stand still are named")
+        await rounds(engine, 2)
+        assert {(held.timer, held.place, held.lanes) for held in found} >= {
+            ("ring", (requests, 5), tuple(range(LANES))),
+            ("expire", (requests, 5), tuple(range(LANES))),
+        }
+        assert await world.fetch(league, "select from rung") == []
+        await world.fetch(league, "update position set stopped_reason = null")
+        await world.until_count(league, "rung", LANES)
+        await rounds(engine, 1)
+        assert engine.status().held_up == ()

@@ -1,0 +1,56 @@
+"""A deadline waits for what can beat it, and for nothing else. Each rule is shown to be needed."""
+
+from functools import partial
+
+import pytest
+
+from tests.model.deadlines import REPORTS, SHARED, Rules, State, World, breach, initial, successors
+from tests.model.search import Outcome, search
+
+QUIET = World()
+LANE_STOPPED = World(standing=frozenset({1}))
+LANE_STOPPED_FOR_A_WHILE = World(standing=frozenset({0}), resumes=True)
+PARTITION_STOPPED = World(standing=frozenset({SHARED}))
+PARTITION_STOPPED_FOR_A_WHILE = World(standing=frozenset({SHARED}), resumes=True)
+OTHER_TOPIC_STOPPED = World(standing=frozenset({REPORTS}))
+RECORD_LOST = World(lost=True)
+WORLDS = {
+    "nothing stands still": QUIET,
+    "a lane stands still": LANE_STOPPED,
+    "a lane stands still for a while": LANE_STOPPED_FOR_A_WHILE,
+    "an external partition stands still": PARTITION_STOPPED,
+    "an external partition stands still for a while": PARTITION_STOPPED_FOR_A_WHILE,
+    "a topic that beats nothing stands still": OTHER_TOPIC_STOPPED,
+    "a record is lost and said again": RECORD_LOST,
+}
+
+
+def searched(rules: Rules, world: World) -> Outcome[State]:
+    return search(initial(world), partial(successors, rules=rules, world=world), breach)
+
+
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS.keys())
+def test_deadline_acts_when_nothing_can_beat_it_and_never_before(world: World) -> None:
+    outcome = searched(Rules(), world)
+    assert outcome.breach is None, outcome.steps
+    assert outcome.states > 10
+
+
+def test_deadline_that_waits_for_nothing_hits_a_timely_record_in_the_backlog() -> None:
+    assert "beaten in time" in str(searched(Rules(waits=False), QUIET).breach)
+
+
+def test_watermark_of_all_lanes_lets_a_stopped_lane_starve_the_deadlines_of_another() -> None:
+    assert "starved" in str(searched(Rules(per_lane=False), LANE_STOPPED).breach)
+
+
+def test_watermark_over_all_topics_lets_one_that_beats_nothing_starve_every_deadline() -> None:
+    assert "starved" in str(searched(Rules(named_topics=False), OTHER_TOPIC_STOPPED).breach)
+
+
+def test_deadline_that_ignores_its_lanes_own_rows_hits_a_timely_record_set_aside() -> None:
+    assert "beaten in time" in str(searched(Rules(own_rows=False), LANE_STOPPED_FOR_A_WHILE).breach)
+
+
+def test_watermark_by_offsets_alone_hits_a_timely_record_that_was_lost_and_is_said_again() -> None:
+    assert "beaten in time" in str(searched(Rules(numbers=False), RECORD_LOST).breach)
