@@ -88,6 +88,7 @@ class Engine:
 
     async def commit_now(self) -> None:
         """The last thing before the consumer leaves."""
+        await self._holding.leave()
         with contextlib.suppress(Exception):
             await self._commit_offsets()
 

@@ -44,6 +44,8 @@ class Holding:
         self._status = status
         self._wanted = asyncio.Event()
         self._since: int | None = None
+        self._one_enters = asyncio.Lock()
+        self._joining: asyncio.Task[object] | None = None
 
     @property
     def anchored(self) -> bool:
@@ -62,9 +64,24 @@ class Holding:
             self.seek_again()
 
     async def let_go(self) -> None:
-        """Kafka takes the partitions back; whoever gets them publishes their lanes."""
+        """Give the partitions back, and return when this process may join its group, for the first time or again.
+
+        Kafka gives a name to whoever joins last. One that cannot enter its name in Postgres would only take the lanes
+        from another of its name that can work.
+        """
         self._status.anchored = False
         self.lanes = self._publisher.lanes = frozenset()
+        self._joining = asyncio.current_task()
+        try:
+            await self._until_entered()
+        finally:
+            self._joining = None
+
+    async def leave(self) -> None:
+        """Join no more, since this process ends."""
+        if (joining := self._joining) is not None:
+            joining.cancel()
+            await asyncio.wait([joining])
 
     async def run(self) -> None:
         """Anchors whenever it is asked to, until cancelled; trouble is tried again.
@@ -88,9 +105,28 @@ class Holding:
                 await asyncio.sleep(0.5)
                 self._wanted.set()
 
+    async def _until_entered(self) -> None:
+        while True:
+            try:
+                await self._enter()
+            except Superseded:
+                signal.raise_signal(signal.SIGTERM)
+                await asyncio.Event().wait()
+            except Exception as error:  # noqa: BLE001 - it does not join until it succeeds
+                self._status.note_outage("joining", error)
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _enter(self) -> Session:
+        """Return a working session in which this process has the name; raises Superseded."""
+        async with self._one_enters:
+            session = await self._open_session()
+            await self._keep_name(session)
+            return session
+
     async def _anchor(self) -> None:
-        session = await self._open_session()
-        await self._keep_name(session)
+        session = await self._enter()
         consumer = self.consumer
         if consumer is None:
             return

@@ -307,6 +307,13 @@ def it_works_in_whatever_schema_there_is(product: Product) -> None:
     product.setattr(Sweeper, "_confirm_schema", never)
 
 
+def it_joins_before_it_has_its_name(product: Product) -> None:
+    async def at_once(_: Holding) -> None:
+        """Ask for nothing."""
+
+    product.setattr(Holding, "_until_entered", at_once)
+
+
 BUGS = (
     Bug(it_acknowledges_before_commit, engine_stories.a_session_is_cut_before_its_commit, "lost: g2"),
     Bug(it_publishes_before_commit, engine_stories.a_session_is_cut_before_its_commit, "one too many: g2"),
@@ -382,5 +389,10 @@ BUGS = (
         "incentive is asked for twice",
     ),
     Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
+    Bug(
+        it_joins_before_it_has_its_name,
+        session_stories.a_second_process_of_a_name_cannot_log_in,
+        "taken from whoever works",
+    ),
     Bug(it_works_in_whatever_schema_there_is, session_stories.the_schema_becomes_a_newer_programs, "one too many: g2"),
 )

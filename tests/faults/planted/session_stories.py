@@ -6,6 +6,7 @@ from asyncpg import Connection
 
 from shared.postgres.migrate import apply, confirm
 from tests.faults.planted.ground import Ground, differences
+from tests.integration.messaging.doors import Door, membership, starting, works
 from tests.integration.messaging.running import a_goal, a_player, until
 
 
@@ -34,3 +35,13 @@ async def the_schema_becomes_a_newer_programs(ground: Ground) -> list[str]:
                 await toy.send(a_goal("ana", "g2"))
                 await toy.until_seen(*ours, ("ana", "g2", 2))
             return differences(await toy.seen(), ours)
+
+
+async def a_second_process_of_a_name_cannot_log_in(ground: Ground) -> list[str]:
+    """The first goes on as if nobody had come."""
+    async with ground.toy() as toy, toy.running(toy.league.service) as first:
+        await until(works(first), "the first works")
+        door, before = Door(toy, shut=True), membership(first)
+        async with starting(toy, door):
+            await until(door.tried, "the second has tried for longer than a heartbeat")
+        return [] if membership(first) == before else ["the lanes were taken from whoever works"]

@@ -1,9 +1,5 @@
 """Nothing is read before its position has been found, and nothing of the client is left to its defaults."""
 
-import asyncio
-
-from asyncpg import Connection
-
 from tests.integration.messaging.running import World, a_goal, a_player, producer, until
 
 
@@ -13,13 +9,9 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
         await world.until_seen(("ana", "g1", 1))
     await world.send(*[a_goal("ana", f"g{n}") for n in range(2, 6)])
 
-    may_connect = asyncio.Event()
-
-    async def slowly(name: str) -> Connection:
-        await may_connect.wait()
-        return await world.open(world.league.service, name)
-
-    async with world.running(world.league.board_service), world.running(world.league.service, connect=slowly) as engine:
+    holder = await world.open(world.league.service, "holder")
+    await holder.execute("begin; lock table position")
+    async with world.running(world.league.board_service), world.running(world.league.service) as engine:
 
         async def door_is_closed() -> bool:
             consumer = engine._holding.consumer
@@ -29,7 +21,7 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
         await world.send(a_goal("ana", "g6"))
         assert engine.status().records == 0
         assert not engine.status().anchored
-        may_connect.set()
+        await holder.close()
         await world.until_seen(*[("ana", f"g{n}", n) for n in range(1, 7)])
 
 

@@ -173,6 +173,18 @@ async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misse
         assert await asyncio.to_thread(process.stop)
 
 
+async def test_a_process_that_cannot_log_in_joins_nobody_and_ends_when_told_to(toy: Toy) -> None:
+    shut = toy.environment["TOY_POSTGRES_URL"].replace("enrollment:", "enrollment:not-")
+    async with toy.running(TOY_POSTGRES_URL=shut) as process:
+
+        async def says_so() -> bool:
+            reasons = " ".join((await toy.get("/health/ready")).json()["reasons"])
+            return "joining: InvalidPasswordError" in reasons and "given no partitions" in reasons
+
+        await until(says_so, "it says what it misses")
+        assert await asyncio.to_thread(process.stop)
+
+
 @pytest.mark.parametrize("end", [Ge, Le])
 @pytest.mark.parametrize("moment", [EARLIEST, LATEST])
 async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_the_clock(

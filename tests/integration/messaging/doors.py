@@ -1,0 +1,65 @@
+"""Processes of the league whose way into Postgres is shut, and what Kafka says of them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import asyncpg
+from asyncpg import Connection
+
+from shared.messaging.engine import Engine
+from tests.integration.messaging.running import World
+
+# Half a second apart: longer than it takes a member to hear, at its next heartbeat, that another has its name.
+TRIES = 8
+LEAVES_WITHIN_SECONDS = 5.0
+
+
+class Door:
+    """The way into Postgres, which can be shut. `tries`: how often somebody has come to it in vain."""
+
+    def __init__(self, world: World, *, shut: bool = False) -> None:
+        self.shut = shut
+        self.tries = 0
+        self._world = world
+
+    async def connect(self, name: str) -> Connection:
+        if self.shut:
+            self.tries += name == "writer"
+            raise asyncpg.InvalidPasswordError("password authentication failed")
+        return await self._world.open(self._world.league.service, name)
+
+    async def tried(self) -> bool:
+        return self.tries >= TRIES
+
+
+def membership(engine: Engine) -> tuple[str, int]:
+    """How Kafka knows it: a new one for each joining."""
+    assert engine._holding.consumer is not None
+    coordinator = engine._holding.consumer._coordinator
+    return coordinator.member_id, coordinator.generation
+
+
+@contextlib.asynccontextmanager
+async def starting(world: World, door: Door) -> AsyncIterator[Engine]:
+    """An engine of the league whose broker is on its way, as long as that may take."""
+    engine = Engine(replace(world.plan(world.league.service), connect=door.connect))
+    await engine.start()
+    on_its_way = asyncio.create_task(engine.broker.start())
+    try:
+        yield engine
+    finally:
+        async with asyncio.timeout(LEAVES_WITHIN_SECONDS):
+            await engine.commit_now()
+            await engine.broker.stop()
+            on_its_way.cancel()
+            await asyncio.gather(on_its_way, return_exceptions=True)
+        await engine.stop()
+
+
+def works(engine: Engine) -> Callable[[], Awaitable[bool]]:
+    async def anchored() -> bool:
+        return engine._holding.anchored and bool(engine._holding.lanes)
+
+    return anchored
