@@ -27,6 +27,12 @@ def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: Up
     assert upgraded.right("lost_incentive", "incentive_1", "_b") == {}
 
 
+@pytest.mark.parametrize("name", ["duplicate", "duplicate_then_unverified", "contradicted"])
+def test_right_that_a_person_must_look_at_is_frozen(upgraded: Upgraded, name: str) -> None:
+    right = upgraded.right(name, "incentive_1")
+    assert (right["state"], right["frozen"], right["attempt"]) == ("held", True, 1)
+
+
 async def test_topics_hold_what_was_said_and_nothing_else(upgraded: Upgraded) -> None:
     assert await breaches_of_topics(upgraded.installation) == []
 
