@@ -58,11 +58,11 @@ class LagReader(Topics):
         return found
 
 
-def with_set_aside(lags: Sequence[Lag], aside: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
-    """Add what was read but set aside with its lane: partition -> (records, seconds of the oldest)."""
+def add_to(lags: Sequence[Lag], without_effect: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
+    """Add what was read and has had no effect yet: partition -> (records, seconds of the oldest)."""
     found = []
     for lag in lags:
-        records, seconds = aside.get(lag.place, (0, 0.0))
+        records, seconds = without_effect.get(lag.place, (0, 0.0))
         found.append(Lag(lag.place, lag.records + records, max(lag.seconds, seconds)))
     return found
 

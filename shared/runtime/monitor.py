@@ -16,7 +16,7 @@ from shared.messaging.topics import Topics
 from shared.runtime import status
 from shared.runtime.database import QUERIES, Database, Unreachable
 from shared.runtime.group import ConsumerGroup
-from shared.runtime.lag import LagReader, kafka_trouble, lag_gauges, with_set_aside
+from shared.runtime.lag import LagReader, add_to, kafka_trouble, lag_gauges
 from shared.runtime.metrics import Metrics
 from shared.runtime.parts import Gauge, ServiceParts
 from shared.runtime.watch import Watch
@@ -57,12 +57,12 @@ class Monitor:
                 found += await status.gauges(connection, self._parts.name, self._clock.now())
                 found += await self._parts.gauges(connection)
                 positions = await self._positions(connection)
-                aside = await self._set_aside(connection)
+                without_effect = await self._without_effect(connection)
         except Unreachable as error:
             LOG.warning("outage", part="metrics", error=str(error))
             return found
         try:
-            lags = with_set_aside(await self._lags.lags(positions, datetime.now(UTC)), aside)
+            lags = add_to(await self._lags.lags(positions, datetime.now(UTC)), without_effect)
             found += lag_gauges(f"salur.{self._parts.name}", lags)
         except Exception as error:
             if not kafka_trouble(error):
@@ -80,9 +80,9 @@ class Monitor:
         read_to = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return never | read_to | dict.fromkeys(changed, 0)
 
-    async def _set_aside(self, connection: Connection) -> dict[TopicPartition, tuple[int, float]]:
+    async def _without_effect(self, connection: Connection) -> dict[TopicPartition, tuple[int, float]]:
         now = self._clock.now()
-        rows = await connection.fetch(QUERIES["set_aside_counts"])
+        rows = await connection.fetch(QUERIES["without_effect_counts"])
         return {
             TopicPartition(row["topic"], row["partition"]): (row["records"], (now - row["oldest"]).total_seconds())
             for row in rows

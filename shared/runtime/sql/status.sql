@@ -35,9 +35,11 @@ where (lane = $1 or lane is null)
   and (position($2::bytea in record) > 0 or position($3::bytea in record) > 0 or position($4::bytea in record) > 0)
 order by id limit $5;
 
--- name: set_aside_counts
--- Read while their lane stood still, and without effect until it goes on: they still lag.
-select topic, partition, count(*)::int as records, min(since) as oldest from waiting where kind = 'lane' group by topic, partition;
+-- name: without_effect_counts
+-- Read without effect until a lane goes on, so that it still lags: set aside with its lane, or passed by since a number is missing.
+select topic, partition, count(*)::bigint as records, min(since) as oldest from waiting where kind = 'lane' group by topic, partition
+union all
+select topic, partition, greatest(ahead_sequence - last_sequence, 1), gap_since from position where gap_since is not null;
 
 -- name: waiting_counts
 -- What waits for something not yet known.

@@ -124,6 +124,21 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
         assert stopped in metrics
 
 
+async def test_lag_at_a_gap_is_what_was_passed_by(toy: Toy) -> None:
+    async with toy.running():
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        await toy.connection.execute(
+            "update position set gap_since = now(), era = 1, last_sequence = 4, ahead_era = 1, ahead_sequence = 9"
+            " where topic = $1 and partition = 3",
+            toy.league.requests,
+        )
+
+        async def behind() -> bool:
+            return (await lag(toy))["kafka_consumergroup_group_lag"] == 5.0
+
+        await until(behind, "five records that had no effect")
+
+
 async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_when(toy: Toy) -> None:
     async with toy.running():
         await send(toy, a_goal(PLAYER, "g1"))
