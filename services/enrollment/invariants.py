@@ -9,9 +9,15 @@ from shared.runtime.parts import Invariant
 async def quota_holds(connection: Connection) -> list[str]:
     return [
         f"wave {row['wave']}: quota {row['quota']}, admitted {row['admitted']} and counted {row['counted_admitted']}, "
-        f"refused {row['refused']} and counted {row['counted_refused']}"
+        f"refused {row['refused']} and counted {row['counted_refused']}, "
+        f"promised {row['promised']} and counted {row['counted_promised']}"
         for row in await invariant.waves_miscounted(connection)
     ]
+
+
+async def announcements_have_causes(connection: Connection) -> list[str]:
+    keys = await invariant.announced_without_cause(connection)
+    return [f"{key} was announced before a restore, and nothing read since says why" for key in keys]
 
 
 async def once_per_nik(connection: Connection) -> list[str]:
@@ -45,6 +51,7 @@ async def tally_agrees(connection: Connection) -> list[str]:
 
 INVARIANTS = (
     Invariant("I8", "no wave admits more than its quota, and its counters say what was decided", quota_holds),
+    Invariant("I3", "what was announced before a restore has been read again", announcements_have_causes),
     Invariant("I2", "a NIK is admitted once", once_per_nik),
     Invariant("I3", "a refusal uses no NIK up", refusals_use_nothing_up),
     Invariant("I1", "what was granted covers what was spent", balance_suffices),

@@ -42,7 +42,7 @@ async def recall(tx: Transaction, owners: Collection[str], *types: str) -> list[
     return [Word(row["type"], row["key"], row["owner"], row["data"].encode()) for row in rows]
 
 
-async def forget(tx: Transaction, type: str, keys: Collection[str]) -> None:  # noqa: A002 - as the word has it
+async def forget(tx: Transaction, keys: Collection[str], *types: str) -> None:
     """Lets go of words whose cause has been read again."""
     if keys:
-        await tx.connection.execute(QUERIES["forget"], type, list(keys))
+        await tx.connection.execute(QUERIES["forget"], list(types), list(keys))

@@ -148,6 +148,10 @@ class Transaction:
         rows = await self.connection.fetch(QUERIES["load_claims"], kind, keys)
         return {row["key"]: row["owner"] for row in rows}
 
+    def claimed_here(self, kind: str) -> Collection[str]:
+        """The keys that this very transaction has claimed first."""
+        return self._claimed.get(kind, frozenset())
+
     async def release(self, kind: str, keys: Iterable[str]) -> None:
         """Gives back claims made in this very transaction; older ones stand."""
         unused = [key for key in keys if key in self._claimed.get(kind, ())]

@@ -4,18 +4,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.enrollment.domain.admission import Admitted, Applicant, Refused, Wave, decide_admission
+from services.enrollment.domain.admission import (
+    AdmissionRefusal,
+    Admitted,
+    Applicant,
+    Refused,
+    Wave,
+    decide_admission,
+)
+from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers import PARTICIPANT, WAVE, Context
 from services.enrollment.handlers.account import announce_kept_accounts
+from services.enrollment.handlers.adoption import AdmissionSaid, admissions_said, forget_admissions
 from services.enrollment.handlers.content import open_identity
 from services.enrollment.handlers.niks import Niks
 from services.enrollment.store.admission import Admission, insert_admissions, load_admissions
-from services.enrollment.store.wave import count_admissions, load_waves, lock_waves
+from services.enrollment.store.wave import count_admissions, load_waves, lock_waves, overbook_waves
 from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.reasons import Parked, ParkReason
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
+
+Key = tuple[str, str]
+"""(participant, wave)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +40,30 @@ class Application:
     digest: bytes
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return self.applicant.participant_id, self.applicant.wave
 
 
 async def admit_participants(
     context: Context, tx: Transaction, messages: Sequence[Message[upstream.ParticipantAdmitted]]
 ) -> None:
+    """Decide each application once; what had been announced before a restore stands, and is not announced again."""
     applications = _open(context, tx, messages)
-    known = await load_admissions(tx.connection, {a.applicant.participant_id for a in applications})
+    people = {a.applicant.participant_id for a in applications}
+    known = await load_admissions(tx.connection, people)
     waves = await load_waves(tx.connection, {a.applicant.wave for a in applications})
-    fresh = _sift(tx, applications, known, waves)
+    said = await admissions_said(tx, people)
+    fresh = _sift(tx, applications, known, waves, said)
     if not fresh:
         return
     admitted = {person for person, admissions in known.items() if any(a.admitted for a in admissions)}
-    decided = await _decide(context, tx, fresh, waves, admitted)
-    await insert_admissions(tx.connection, list(decided.values()), tx.now)
-    await count_admissions(
-        tx.connection,
-        Counter(a.wave for a in decided.values() if a.admitted),
-        Counter(a.wave for a in decided.values() if not a.admitted),
-    )
+    admitted |= {word.participant_id for word in said.values() if isinstance(word, enrollment.ParticipantAdmitted)}
+    decided = await _decide(context, tx, fresh, waves, admitted, said)
+    await _save(tx, decided, said)
     for application in fresh:
-        _announce(tx, application, decided[application.key])
+        if application.key not in said:
+            _announce(tx, application, decided[application.key])
+        tx.wake(PARTICIPANT, application.applicant.participant_id)
     await announce_kept_accounts(tx, [a for a in decided.values() if a.admitted])
 
 
@@ -75,6 +88,7 @@ def _sift(
     applications: Sequence[Application],
     known: Mapping[str, Sequence[Admission]],
     waves: Mapping[str, Wave],
+    said: Mapping[Key, AdmissionSaid],
 ) -> list[Application]:
     """What is new: repeats change nothing, other content is parked, what comes before its wave waits."""
     digests = {(a.participant_id, a.wave): a.content_digest for of_one in known.values() for a in of_one}
@@ -83,6 +97,8 @@ def _sift(
         applicant, message = application.applicant, application.message
         if applicant.wave not in waves:
             tx.wait(message, WAVE, applicant.wave, owner=applicant.participant_id)
+        elif application.key in said and not _is_of(application, said[application.key]):
+            tx.park(message, ParkReason.CONFLICT)
         elif application.key not in digests:
             digests[application.key] = application.digest
             fresh.append(application)
@@ -91,13 +107,23 @@ def _sift(
     return fresh
 
 
+def _is_of(application: Application, said: AdmissionSaid) -> bool:
+    """Whether this is the application about which that was announced, as far as the announcement tells."""
+    data = application.message.data
+    if isinstance(said, enrollment.ParticipantRefused):
+        return data.admitted_at == said.admitted_at
+    stated = (data.gender, data.regency, data.dwelling, data.disability, data.admitted_at, application.index)
+    return stated == (said.gender, said.regency, said.dwelling, said.disability, said.admitted_at, said.identity_index)
+
+
 async def _decide(
     context: Context,
     tx: Transaction,
     fresh: Sequence[Application],
     waves: Mapping[str, Wave],
     admitted: set[str],
-) -> dict[tuple[str, str], Admission]:
+    said: Mapping[Key, AdmissionSaid],
+) -> dict[Key, Admission]:
     """In order of arrival; the last places go to those who came first."""
     niks = await Niks.claim(tx, ((a.index, a.applicant.participant_id) for a in fresh), admitted)
     places = await lock_waves(tx.connection, {a.applicant.wave for a in fresh})
@@ -106,6 +132,11 @@ async def _decide(
         applicant, index = application.applicant, application.index
         wave = waves[applicant.wave]
         scheme = context.schemes[wave.scheme]
+        if word := said.get(application.key):
+            decided[application.key] = _as_said(application, word, scheme)
+            if not decided[application.key].admitted:
+                niks.give_back(index, applicant.participant_id)
+            continue
         free = niks.is_free(index, applicant.participant_id)
         decision = decide_admission(applicant, wave, scheme, nik_is_free=free, places=places[wave.wave])
         if isinstance(decision, Admitted):
@@ -116,6 +147,23 @@ async def _decide(
         decided[application.key] = _admission(application, decision, scheme.scheme, scheme.version)
     await niks.settle(tx)
     return decided
+
+
+async def _save(tx: Transaction, decided: Mapping[Key, Admission], said: Mapping[Key, AdmissionSaid]) -> None:
+    taken_over = [said[key] for key in decided if key in said]
+    admitted = Counter(a.wave for a in decided.values() if a.admitted)
+    refused = Counter(a.wave for a in decided.values() if not a.admitted)
+    await overbook_waves(tx.connection, {word.wave: admitted[word.wave] for word in taken_over})
+    await insert_admissions(tx.connection, list(decided.values()), tx.now)
+    await count_admissions(tx.connection, admitted, refused)
+    await forget_admissions(tx, taken_over)
+
+
+def _as_said(application: Application, said: AdmissionSaid, scheme: Scheme) -> Admission:
+    if isinstance(said, enrollment.ParticipantRefused):
+        return _admission(application, Refused(AdmissionRefusal(said.reason)), scheme.scheme, scheme.version)
+    decision = Admitted(said.scheme, said.scheme_version, said.balance.value)
+    return _admission(application, decision, said.scheme, said.scheme_version)
 
 
 def _admission(application: Application, decision: Admitted | Refused, scheme: str, scheme_version: int) -> Admission:
@@ -146,7 +194,6 @@ def _announce(tx: Transaction, application: Application, decided: Admission) -> 
     else:
         event = _admitted_event(application, decided)
         tx.announce(enrollment.PARTICIPANT_ADMITTED, event, lane=decided.lane, key=person, trace=trace)
-    tx.wake(PARTICIPANT, person)
 
 
 def _admitted_event(application: Application, decided: Admission) -> enrollment.ParticipantAdmitted:

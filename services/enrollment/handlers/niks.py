@@ -1,6 +1,6 @@
 """Once per NIK, for ever; and a refusal gives the NIK back, also to the next one in the same batch."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from services.enrollment.handlers import NIK
 from shared.messaging.transaction import Transaction
@@ -9,9 +9,10 @@ from shared.messaging.transaction import Transaction
 class Niks:
     """Who holds which NIK, by its keyed index, while a batch is decided."""
 
-    def __init__(self, holders: dict[str, str], admitted: set[str]) -> None:
+    def __init__(self, holders: dict[str, str], admitted: set[str], fresh: Collection[str]) -> None:
         self._holders = holders
         self._admitted = admitted
+        self._unused = set(fresh)
         self._given_back: set[str] = set()
         self._passed_on: dict[str, str] = {}
 
@@ -21,7 +22,8 @@ class Niks:
         first: dict[str, str] = {}
         for index, participant_id in wanted:
             first.setdefault(index, participant_id)
-        return cls(await tx.claim(NIK, first), set(admitted))
+        holders = await tx.claim(NIK, first)
+        return cls(holders, set(admitted), tx.claimed_here(NIK))
 
     def is_free(self, index: str, participant_id: str) -> bool:
         """Neither the NIK nor the participant was ever admitted."""
@@ -31,11 +33,13 @@ class Niks:
     def take(self, index: str, participant_id: str) -> None:
         self._admitted.add(participant_id)
         self._given_back.discard(index)
+        self._unused.discard(index)
         if self._holders[index] != participant_id:
             self._holders[index] = self._passed_on[index] = participant_id
 
     def give_back(self, index: str, participant_id: str) -> None:
-        if self._holders[index] == participant_id and participant_id not in self._admitted:
+        """Only what was claimed just now and nobody was admitted under."""
+        if self._holders[index] == participant_id and index in self._unused:
             self._given_back.add(index)
 
     async def settle(self, tx: Transaction) -> None:

@@ -1,14 +1,15 @@
 """A training was bought: may it be?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.enrollment.domain.purchase import State
 from services.enrollment.handlers import PARTICIPANT, REDEEM_CODE, Context
+from services.enrollment.handlers.adoption import PurchaseSaid, admissions_said, is_of, purchases_said
 from services.enrollment.handlers.content import content_digest
 from services.enrollment.handlers.settling import settle
 from services.enrollment.store.admission import Admission, load_admissions
 from services.enrollment.store.enrollment import Enrollment, load_enrollments
-from shared.contracts import upstream
+from shared.contracts import enrollment, upstream
 from shared.contracts.reasons import ParkReason
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
@@ -18,15 +19,27 @@ Bought = Message[upstream.TrainingPurchased]
 
 async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Bought]) -> None:
     """Decides what is new; a purchase of somebody nothing is known of waits."""
-    known = await load_admissions(tx.connection, {message.data.participant_id for message in messages})
+    known = await _load_known(tx, {message.data.participant_id for message in messages})
     mine = await _claim_codes(tx, messages, known)
     people = {message.data.participant_id for message in mine}
     enrollments = await load_enrollments(tx.connection, people)
+    said = await purchases_said(tx, people)
     heard: dict[str, upstream.TrainingPurchased] = {}
     for message in mine:
-        if _take_in(context, tx, message, enrollments.setdefault(message.data.participant_id, [])):
-            heard[message.data.redeem_code] = message.data
-    await settle(context, tx, enrollments, known, heard)
+        person, code = message.data.participant_id, message.data.redeem_code
+        word = said.get(person, {}).get(code)
+        if _take_in(context, tx, message, enrollments.setdefault(person, []), word):
+            heard[code] = message.data
+    await settle(context, tx, enrollments, known, heard, said)
+
+
+async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, Sequence[Admission]]:
+    """What was decided about these people; of whoever had been admitted before a restore, nothing before that."""
+    known = await load_admissions(tx.connection, people)
+    for word in (await admissions_said(tx, people)).values():
+        if isinstance(word, enrollment.ParticipantAdmitted):
+            known.pop(word.participant_id, None)
+    return known
 
 
 async def _claim_codes(
@@ -50,14 +63,23 @@ async def _claim_codes(
     return mine
 
 
-def _take_in(context: Context, tx: Transaction, message: Bought, of_participant: list[Enrollment]) -> bool:
+def _take_in(
+    context: Context,
+    tx: Transaction,
+    message: Bought,
+    of_participant: list[Enrollment],
+    decided: PurchaseSaid | None,
+) -> bool:
     """A new purchase is undecided at first; a repeat changes nothing; other content under its code is parked.
 
-    Returns whether it is new.
+    `decided`: what had been announced about this code before a restore. Returns whether it is new.
     """
     said = upstream.TRAINING_PURCHASED.dump(message.data)
     digest = content_digest(context, said.decode())
     same = next((one for one in of_participant if one.redeem_code == message.data.redeem_code), None)
+    if same is None and decided is not None and not is_of(message.data, decided):
+        tx.park(message, ParkReason.CONFLICT)
+        return False
     if same is None:
         of_participant.append(_undecided(message, said, digest))
     elif same.content_digest != digest:

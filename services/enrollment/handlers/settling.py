@@ -17,6 +17,7 @@ from services.enrollment.domain.purchase import (
 )
 from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers import ENROLLMENT, Context
+from services.enrollment.handlers.adoption import PurchaseSaid, forget_purchases, purchases_said
 from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.store.admission import Admission, load_admissions
 from services.enrollment.store.enrollment import Enrollment, load_enrollments, save_enrollments
@@ -24,12 +25,15 @@ from shared.contracts import enrollment, upstream
 from shared.messaging.transaction import Transaction
 
 Outcome = Confirmed | Rejected | Undecided
+Said = Mapping[str, PurchaseSaid]
+"""By redeem code: what had been announced before a restore."""
 
 
 async def look_again(context: Context, tx: Transaction, people: Collection[str]) -> None:
     """Decides what is undecided of these participants."""
     enrollments = await load_enrollments(tx.connection, people)
-    await settle(context, tx, enrollments, await load_admissions(tx.connection, people), {})
+    admissions = await load_admissions(tx.connection, people)
+    await settle(context, tx, enrollments, admissions, {}, await purchases_said(tx, people))
 
 
 async def settle(
@@ -38,17 +42,21 @@ async def settle(
     enrollments: Mapping[str, Sequence[Enrollment]],
     admissions: Mapping[str, Sequence[Admission]],
     heard: Mapping[str, upstream.TrainingPurchased],
+    said: Mapping[str, Said],
 ) -> None:
     """Decides, saves and announces. `enrollments` are all of each participant's; `heard`: purchases by redeem code.
 
-    What was not heard just now is read from where it is kept.
+    What was not heard just now is read from where it is kept. `said`, by participant: what had been announced before a
+    restore stands, and is not announced again.
     """
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
         admission = next((admission for admission in admissions[person] if admission.admitted), None)
-        changed += _settle_participant(context, tx, of_participant, admission, heard)
+        changed += _settle_participant(context, tx, of_participant, admission, heard, said.get(person, {}))
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
+    if said:
+        await forget_purchases(tx, [one.redeem_code for one in changed if one.state is not State.UNDECIDED])
 
 
 def _settle_participant(
@@ -57,15 +65,21 @@ def _settle_participant(
     of_participant: Sequence[Enrollment],
     admission: Admission | None,
     heard: Mapping[str, upstream.TrainingPurchased],
+    said: Said,
 ) -> list[Enrollment]:
     """In the order in which trainings were bought, whatever order they were heard of in."""
     trainings = [one.training for one in of_participant if one.confirmed]
+    trainings += [_training(word) for word in said.values() if isinstance(word, enrollment.EnrollmentConfirmed)]
     undecided = [one for one in of_participant if one.state is State.UNDECIDED]
     changed = []
     for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         assert before.purchase is not None
         data = heard.get(before.redeem_code) or upstream.TRAINING_PURCHASED.parse(before.purchase)
         scheme = context.schemes[admission.scheme] if admission else None
+        if word := said.get(before.redeem_code):
+            changed.append(_as_said(before, word, scheme))
+            tx.wake(ENROLLMENT, before.redeem_code)
+            continue
         outcome = _outcome(before, data, admission, trainings, scheme)
         after = _after(context, tx, before, outcome, scheme)
         if after is None:
@@ -107,6 +121,19 @@ def _after(
             if before.due_at <= tx.read_through:
                 return _decided(before, State.REJECTED, reason, scheme)
             return None
+
+
+def _training(said: enrollment.EnrollmentConfirmed) -> Training:
+    """One that stands, though its purchase is still to be read again."""
+    ends_at = max(session.ends_at for session in said.sessions)
+    return Training(said.price.value, said.purchased_at, ends_at, completed_at=None, rated_at=None)
+
+
+def _as_said(before: Enrollment, said: PurchaseSaid, scheme: Scheme | None) -> Enrollment:
+    if isinstance(said, enrollment.EnrollmentRejected):
+        return _decided(before, State.REJECTED, PurchaseRefusal(said.reason), scheme)
+    confirmed = _decided(before, State.CONFIRMED, None, scheme)
+    return confirmed._replace(scheme=said.scheme, scheme_version=said.scheme_version)
 
 
 def _decided(before: Enrollment, state: State, reason: PurchaseRefusal | None, scheme: Scheme | None) -> Enrollment:

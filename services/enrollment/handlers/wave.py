@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.enrollment.domain.admission import Wave
 from services.enrollment.handlers import Context
-from services.enrollment.store.wave import insert_waves, load_waves
+from services.enrollment.store.wave import insert_waves, load_waves, recount_promised
 from shared.contracts import upstream
 from shared.contracts.reasons import ParkReason
 from shared.messaging.message import Message
@@ -24,3 +24,4 @@ async def open_waves(context: Context, tx: Transaction, messages: Sequence[Messa
         else:
             opened[data.wave] = wave
     await insert_waves(tx.connection, opened.values())
+    await recount_promised(tx.connection, opened)

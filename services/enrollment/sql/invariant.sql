@@ -1,11 +1,18 @@
 -- name: waves_miscounted
 -- The counters against what they count, and against the quota.
-select wave, quota, admitted, counted_admitted, refused, counted_refused
+select wave, quota, admitted, counted_admitted, refused, counted_refused, promised, coalesce(counted_promised, 0) as counted_promised
 from wave left join (
     select wave, count(*) filter (where state = 'admitted') as counted_admitted,
            count(*) filter (where state = 'refused') as counted_refused
-    from admission group by wave) as counted using (wave)
-where admitted > quota or admitted <> coalesce(counted_admitted, 0) or refused <> coalesce(counted_refused, 0);
+    from admission group by wave) as counted using (wave) left join (
+    select data ->> 'wave' as wave, count(*) as counted_promised from remembered
+    where type = 'salur.enrollment.participant_admitted.v1' group by data ->> 'wave') as announced using (wave)
+where admitted + promised > quota or admitted <> coalesce(counted_admitted, 0) or refused <> coalesce(counted_refused, 0)
+   or promised <> coalesce(counted_promised, 0);
+
+-- name: announced_without_cause
+-- What was announced before a restore, and everything read since does not say why.
+select key from remembered where not exists (select from lane where catching_up_since is not null);
 
 -- name: niks_admitted_twice
 -- Two admissions under one index, or one whose claim is not its participant's.

@@ -14,12 +14,23 @@ select wave from wave;
 
 -- name: lock_waves
 -- Sorted and last of all locks: places left are a promise until the commit.
-select wave, quota - admitted as places from wave where wave = any($1::text[]) order by wave for update;
+select wave, greatest(quota - admitted - promised, 0) as places from wave where wave = any($1::text[]) order by wave for update;
 
 -- name: count_admissions
 -- Only what was decided is counted, so nothing reserved has to be given back later.
 update wave set admitted = wave.admitted + n.admitted, refused = wave.refused + n.refused
 from unnest($1::text[], $2::bigint[], $3::bigint[]) as n (wave, admitted, refused) where wave.wave = n.wave;
+
+-- name: overbook_waves
+-- What was announced before a restore is admitted though nothing is left; so much and no more.
+update wave set overbooked = greatest(overbooked, wave.admitted + n.admitted - quota)
+from unnest($1::text[], $2::bigint[]) as n (wave, admitted) where wave.wave = n.wave;
+
+-- name: recount_promised
+-- What is remembered of these waves, whose rows are locked by this. A wave that is not known yet is counted when it is opened.
+update wave w set promised = (select count(*) from remembered r
+                              where r.type = 'salur.enrollment.participant_admitted.v1' and r.data ->> 'wave' = w.wave)
+where w.wave = any($1::text[]);
 
 -- name: count_waves
 -- Participants by wave, for the metrics.

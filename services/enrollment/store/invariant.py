@@ -9,6 +9,10 @@ async def waves_miscounted(connection: Connection) -> list[Record]:
     return await connection.fetch(QUERIES["waves_miscounted"])
 
 
+async def announced_without_cause(connection: Connection) -> list[str]:
+    return [row["key"] for row in await connection.fetch(QUERIES["announced_without_cause"])]
+
+
 async def niks_admitted_twice(connection: Connection) -> list[str]:
     return [row["participant_id"] for row in await connection.fetch(QUERIES["niks_admitted_twice"])]
 

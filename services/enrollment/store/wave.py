@@ -46,6 +46,18 @@ async def count_admissions(connection: Connection, admitted: Mapping[str, int], 
     )
 
 
+async def overbook_waves(connection: Connection, admitted: Mapping[str, int]) -> None:
+    """Makes room for admissions that had been announced, where the places that are left do not suffice."""
+    if admitted:
+        await connection.execute(QUERIES["overbook_waves"], list(admitted), list(admitted.values()))
+
+
+async def recount_promised(connection: Connection, waves: Collection[str]) -> None:
+    """Counts what was announced before a restore and is not a row again yet."""
+    if waves:
+        await connection.execute(QUERIES["recount_promised"], sorted(waves))
+
+
 async def count_waves(connection: Connection) -> list[tuple[str, int, int]]:
     """(wave, admitted, refused) of every wave."""
     return [tuple(row) for row in await connection.fetch(QUERIES["count_waves"])]

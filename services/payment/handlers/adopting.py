@@ -54,7 +54,7 @@ async def grants_announced(tx: Transaction, participant_ids: Collection[str]) ->
 
 async def forget_grants(tx: Transaction, rights: Collection[Right]) -> None:
     """Forget what was announced of these: from now on their rows say it."""
-    await forget(tx, GRANT, [_key(enrollment.participant_id, right.benefit) for enrollment, right in rights])
+    await forget(tx, [_key(enrollment.participant_id, right.benefit) for enrollment, right in rights], GRANT)
 
 
 async def _remember_grants(tx: Transaction, tail: Tail) -> None:

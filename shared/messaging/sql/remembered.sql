@@ -14,7 +14,7 @@ select type, key, owner, data from remembered where owner = any($1::text[]) and 
 
 -- name: forget
 -- Its cause has been read again: from now on the rows say what was decided.
-delete from remembered where type = $1 and key = any($2::text[]);
+delete from remembered where type = any($1::text[]) and key = any($2::text[]);
 
 -- name: end_remembering
 -- All that was said has its cause again, so nobody needs to look.

@@ -164,4 +164,5 @@ async def test_what_was_said_before_a_restore_keeps_its_nik(bench: Bench) -> Non
     await bench.adopt(said)
     await bench.receive(a_wave(), an_admission(nik=nik), an_admission(first, nik=nik))
     assert bench.reasons() == ["nik_already_admitted"]
-    assert [admitted["participant_id"] for admitted in bench.of("participant_admitted")] == [first]
+    admitted = await bench.connection.fetch("select participant_id from admission where state = 'admitted'")
+    assert [row["participant_id"] for row in admitted] == [first]

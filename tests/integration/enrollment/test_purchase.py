@@ -212,7 +212,8 @@ async def test_what_was_said_before_a_restore_keeps_its_redeem_code(bench: Bench
     other = an_admission()
     thief = a_purchase(other.data["participant_id"], purchase.data["redeem_code"])
     await bench.receive(a_wave(), other, thief, an_admission(person), purchase)
-    assert [data["participant_id"] for data in bench.of("enrollment_confirmed")] == [person]
+    confirmed = await bench.connection.fetch("select participant_id from enrollment where state = 'confirmed'")
+    assert [row["participant_id"] for row in confirmed] == [person]
     assert await bench.parked() == [("not_yours", "/redeem_code")]
 
 

@@ -1,0 +1,219 @@
+"""After a restore what had been announced stands, in whatever order its causes are read again."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from shared.contracts.fields import write_time
+from tests.builders import ADMITTED_AT, Event, a_purchase, a_redeem_code, a_wave, an_admission
+from tests.infrastructure import Database, PostgresServer
+from tests.integration.enrollment.bench import Bench, a_bench
+
+WHY = "was announced before a restore, and nothing read since says why"
+
+
+@dataclass
+class Restored:
+    """What was announced before, and the service on a database that knows nothing of it any more."""
+
+    before: Bench
+    after: Bench
+
+    async def adopt(self) -> None:
+        await self.after.adopt(*self.before.said)
+
+
+@pytest.fixture
+async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
+    empty: Database = await postgres.fresh_database()
+    after = await a_bench(empty)
+    yield Restored(bench, after)
+    await after.connection.close()
+    await postgres.drop(empty)
+
+
+def person(event: Event) -> str:
+    return str(event.data["participant_id"])
+
+
+async def admissions(bench: Bench) -> dict[str, str]:
+    """participant -> admitted, or the reason of the refusal."""
+    rows = await bench.connection.fetch("select participant_id, coalesce(reason, state) as outcome from admission")
+    return {row["participant_id"]: row["outcome"] for row in rows}
+
+
+async def purchases(bench: Bench) -> dict[str, str]:
+    """redeem code -> confirmed, or the reason of the rejection or of the doubt."""
+    rows = await bench.connection.fetch("select redeem_code, coalesce(reason, state) as outcome from enrollment")
+    return {row["redeem_code"]: row["outcome"] for row in rows}
+
+
+async def test_last_place_stays_with_whom_it_was_announced_for_whoever_is_read_first(restored: Restored) -> None:
+    wave, first, second, late = a_wave(quota=1), an_admission(), an_admission(), an_admission()
+    await restored.before.receive(wave, first, second)
+    after = restored.after
+    for order in permutations([wave, first, second, late]):
+        await after.empty()
+        await restored.adopt()
+        await after.receive(*order, at_once=False)
+        await after.sweep()
+        assert await admissions(after) == {
+            person(first): "admitted",
+            person(second): "wave_full",
+            person(late): "wave_full",
+        }
+        assert [data["participant_id"] for _, data in after.said] == [person(late)]
+        assert await after.breaches() == []
+        assert await after.rows("remembered") == 0
+
+
+async def test_place_announced_is_kept_where_the_wave_is_known_already(restored: Restored) -> None:
+    wave, first, late = a_wave(quota=1), an_admission(), an_admission()
+    await restored.before.receive(wave, first)
+    await restored.after.receive(wave)
+    await restored.adopt()
+    await restored.after.receive(late, first)
+    assert await admissions(restored.after) == {person(first): "admitted", person(late): "wave_full"}
+    assert await restored.after.breaches() == []
+
+
+async def test_refusal_announced_stands_though_there_is_a_place_now(restored: Restored) -> None:
+    """Whose place it was has not been read again, and may never be: somebody was told that there is none."""
+    wave, first, second = a_wave(quota=1), an_admission(), an_admission()
+    await restored.before.receive(wave, first, second)
+    refused = [(word, data) for word, data in restored.before.said if word == "participant_refused"]
+    await restored.after.adopt(*refused)
+    await restored.after.receive(wave, second)
+    assert await admissions(restored.after) == {person(second): "wave_full"}
+    assert restored.after.said == []
+
+
+async def test_refusal_announced_gives_the_nik_back(restored: Restored) -> None:
+    nik = "3273015204960001"
+    wave, early = a_wave(), an_admission(nik=nik, admitted_at=write_time(ADMITTED_AT - timedelta(days=30)))
+    other = an_admission(nik=nik)
+    await restored.before.receive(wave, early)
+    await restored.adopt()
+    await restored.after.receive(wave, early, other)
+    assert await admissions(restored.after) == {person(early): "wave_closed", person(other): "admitted"}
+    assert await restored.after.breaches() == []
+
+
+async def test_whoever_had_been_admitted_is_not_admitted_to_another_wave_read_first(restored: Restored) -> None:
+    first = an_admission()
+    other = an_admission(person(first), wave="49")
+    await restored.before.receive(a_wave(), first)
+    await restored.adopt()
+    await restored.after.receive(a_wave(wave="49"), a_wave(), other)
+    await restored.after.receive(first)
+    assert restored.after.reasons() == ["nik_already_admitted"]
+    assert await restored.after.breaches() == []
+
+
+async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(bench: Bench) -> None:
+    """Nor does it free the one they were admitted under, not even for the next in the same batch."""
+    nik, other_nik = "3273015204960001", "3273015204960002"
+    first = an_admission(nik=nik)
+    await bench.receive(a_wave(), a_wave(wave="49"), a_wave(wave="50"), first)
+    again = an_admission(person(first), wave="49", nik=nik)
+    with_another = an_admission(person(first), wave="50", nik=other_nik)
+    thief, owner = an_admission(nik=nik), an_admission(nik=other_nik)
+    await bench.receive(again, with_another, thief, owner)
+    assert bench.reasons() == ["nik_already_admitted"] * 3
+    assert await bench.breaches() == []
+
+
+async def test_other_content_under_a_decided_key_is_parked_whatever_is_read_first(restored: Restored) -> None:
+    wave, told = a_wave(), an_admission()
+    lie = told.but(regency="3201")
+    purchase = a_purchase(person(told))
+    dearer = purchase.but(price={"value": 2_000_000, "currency": "IDR"})
+    await restored.before.receive(wave, told, purchase)
+    await restored.adopt()
+    await restored.after.receive(wave, lie, told, dearer, purchase, at_once=False)
+    assert await restored.after.parked() == [("conflict", "")] * 2
+    assert restored.after.said == []
+    assert await restored.after.breaches() == []
+
+
+async def test_admission_announced_stands_though_its_place_was_given_away_and_verify_names_the_wave(
+    restored: Restored,
+) -> None:
+    """What a forgotten self says late cannot be helped, and is not hidden."""
+    wave, first, thief = a_wave(quota=1), an_admission(), an_admission()
+    await restored.before.receive(wave, first)
+    await restored.after.receive(wave, thief)
+    await restored.adopt()
+    await restored.after.receive(first)
+    assert await admissions(restored.after) == {person(first): "admitted", person(thief): "admitted"}
+    (breach,) = await restored.after.breaches()
+    assert breach.startswith("wave 48: quota 1, admitted 2")
+
+
+async def test_what_was_announced_and_never_comes_again_is_named(restored: Restored) -> None:
+    told = an_admission()
+    await restored.before.receive(a_wave(), told)
+    await restored.adopt()
+    assert f"{person(told)}/48 {WHY}" in await restored.after.breaches()
+
+
+async def test_training_confirmed_has_its_money_before_another_that_is_read_first(restored: Restored) -> None:
+    wave, told = a_wave(), an_admission()
+    dear = a_purchase(person(told), price={"value": 2_500_000, "currency": "IDR"})
+    other = a_purchase(person(told), purchased_at=ADMITTED_AT + timedelta(hours=2))
+    await restored.before.receive(wave, told, dear)
+    after = restored.after
+    for order in permutations([dear, other, told]):
+        await after.empty()
+        await restored.adopt()
+        await after.receive(wave, *order, at_once=False)
+        await after.sweep()
+        outcomes = await purchases(after)
+        assert outcomes == {dear.data["redeem_code"]: "confirmed", other.data["redeem_code"]: "balance_insufficient"}
+        assert after.words() == ["enrollment_rejected"]
+        assert await after.breaches() == []
+        assert await after.rows("remembered") == 0
+
+
+async def test_rejection_announced_stands_though_nothing_would_reject_it_now(restored: Restored) -> None:
+    wave, told = a_wave(), an_admission()
+    dear = a_purchase(person(told), price={"value": 2_500_000, "currency": "IDR"})
+    second = a_purchase(person(told), purchased_at=ADMITTED_AT + timedelta(days=2))
+    await restored.before.receive(wave, told, dear, second)
+    rejected = [(word, data) for word, data in restored.before.said if word == "enrollment_rejected"]
+    await restored.after.adopt(*rejected)
+    await restored.after.receive(wave, told, second)
+    assert await purchases(restored.after) == {second.data["redeem_code"]: "balance_insufficient"}
+    assert "enrollment_rejected" not in restored.after.words()
+
+
+async def test_purchase_that_was_undecided_in_the_copy_is_decided_as_it_was_announced(restored: Restored) -> None:
+    """It looks late until an earlier one is read, by which it had been confirmed."""
+    wave, told, code = a_wave(), an_admission(), a_redeem_code()
+    late = a_purchase(person(told), code, purchased_at=ADMITTED_AT + timedelta(days=20))
+    await restored.before.receive(wave, told, late)
+    await restored.before.sweep()
+    assert restored.before.reasons() == ["first_purchase_late"]
+    await restored.after.receive(wave, told, late)
+    await restored.adopt()
+    await restored.after.sweep()
+    assert await purchases(restored.after) == {code: "first_purchase_late"}
+    assert restored.after.words() == ["participant_admitted"]
+
+
+async def test_purchase_of_somebody_whose_admission_was_announced_waits_for_it(restored: Restored) -> None:
+    """An earlier wave had refused them, which the copy knows."""
+    nobody = an_admission(admitted_at=write_time(ADMITTED_AT - timedelta(days=30)))
+    told = an_admission(person(nobody), wave="49")
+    purchase = a_purchase(person(nobody))
+    await restored.before.receive(a_wave(), a_wave(wave="49"), nobody)
+    await restored.before.receive(told)
+    await restored.after.receive(a_wave(), a_wave(wave="49"), nobody)
+    await restored.adopt()
+    await restored.after.receive(purchase)
+    assert await purchases(restored.after) == {}
+    await restored.after.receive(told)
+    assert await purchases(restored.after) == {purchase.data["redeem_code"]: "confirmed"}
