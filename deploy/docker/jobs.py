@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local.keys import make_keys, make_password_file, password
+from deploy.local.keys import LostKeys, make_keys, make_password_file, password
 from deploy.local.roles import SERVICES, create_roles
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
@@ -38,4 +38,7 @@ def roles() -> None:
 JOBS = {"keys": keys, "topics": topics, "roles": roles}
 
 if __name__ == "__main__":
-    JOBS[sys.argv[1]]()
+    try:
+        JOBS[sys.argv[1]]()
+    except LostKeys as lost:
+        sys.exit(str(lost))

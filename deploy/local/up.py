@@ -17,12 +17,15 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.local.installation import Installation, Ports
+from deploy.local.keys import LostKeys, refuse_lost_keys
 from deploy.local.leap import Leap, refuse_leap, time_shown
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
 from deploy.local.processes import DidNotStart, Process
+from deploy.local.roles import SERVICES
 from deploy.local.running import ORDER, end, forget, ports_of, save, still_running
 from deploy.local.wishes import Refused, clock_wished, number_wished
+from shared.contracts.topics import PARTNERS
 
 # Each port: the setting that moves it, and where it is unless moved.
 PORT_SETTINGS = {
@@ -39,7 +42,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
-    except (Refused, DidNotStart, Leap) as refusal:
+    except (Refused, DidNotStart, Leap, LostKeys) as refusal:
         sys.exit(f"make up: {refusal}")
     except KeyboardInterrupt:
         sys.exit("make up: interrupted; what had started was stopped")
@@ -48,7 +51,7 @@ def main() -> None:
 def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
     """Start what is missing of an installation in `folder`, and leave it running.
 
-    Raises Refused before anything is started; Leap or DidNotStart when what was started has been stopped again.
+    Raises Refused or LostKeys before anything is started; Leap or DidNotStart when what was started is stopped again.
     """
     running = still_running(folder / "run")
     names = {process.name for process in running}
@@ -56,6 +59,7 @@ def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
     clock, missing = clock_wished(wishes), _missing(wishes, names)
     if clock is not None and names - {"kafka", "postgres"}:
         raise Refused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
+    refuse_lost_keys(folder / "keys", (*SERVICES, *PARTNERS), data=(folder / "postgres" / "data").exists())
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
     installation.recall(running)
     if not missing:

@@ -71,6 +71,14 @@ comment on table evidence is 'Facts that count, the first of each business key. 
 comment on column evidence.seen_at is 'When it was accepted.';
 comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
 
+create table fingerprint (
+    name  text                     not null,
+    value text                     not null,
+    since timestamp with time zone not null default clock_timestamp(),
+    constraint fingerprint_pkey PRIMARY KEY (name)
+);
+comment on table fingerprint is 'What these data were made with. A key stands here as a keyed hash that gives nothing of it away.';
+
 create table lane (
     lane              smallint                 not null,
     era               bigint                   not null default 0,

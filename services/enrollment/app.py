@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.enrollment.handlers import Context
 from services.enrollment.handlers.adoption import adopt
+from services.enrollment.handlers.identity import fixed, rings
 from services.enrollment.invariants import INVARIANTS
 from services.enrollment.ops import gauges, trail
 from services.enrollment.schemes import load_schemes
@@ -36,4 +37,6 @@ def parts(settings: EnrollmentSettings) -> ServiceParts:
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,
+        fixed=fixed(context),
+        rings=rings(context, KeyRing.load(settings.keys_folder / f"{NAME}.jwks.json")),
     )

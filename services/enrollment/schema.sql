@@ -98,6 +98,14 @@ comment on table enrollment is 'One purchased place in one training. Undecided: 
 comment on column enrollment.decided_at is 'When it came to be in this state.';
 comment on column enrollment.purchase is 'The event as it came, until it is decided; it holds no personal data.';
 
+create table fingerprint (
+    name  text                     not null,
+    value text                     not null,
+    since timestamp with time zone not null default clock_timestamp(),
+    constraint fingerprint_pkey PRIMARY KEY (name)
+);
+comment on table fingerprint is 'What these data were made with. A key stands here as a keyed hash that gives nothing of it away.';
+
 create table lane (
     lane              smallint                 not null,
     era               bigint                   not null default 0,
@@ -276,20 +284,26 @@ CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, owner);
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
 
 create table wave (
-    wave      text                     not null,
-    scheme    text                     not null,
-    quota     bigint                   not null,
-    opens_at  timestamp with time zone not null,
-    closes_at timestamp with time zone not null,
-    admitted  bigint                   not null default 0,
-    refused   bigint                   not null default 0,
+    wave       text                     not null,
+    scheme     text                     not null,
+    quota      bigint                   not null,
+    opens_at   timestamp with time zone not null,
+    closes_at  timestamp with time zone not null,
+    admitted   bigint                   not null default 0,
+    refused    bigint                   not null default 0,
+    promised   bigint                   not null default 0,
+    overbooked bigint                   not null default 0,
     constraint wave_pkey PRIMARY KEY (wave),
-    constraint quota_is_never_exceeded CHECK (((admitted >= 0) AND (admitted <= quota))),
+    constraint quota_is_never_exceeded CHECK (((admitted >= 0) AND (admitted <= (quota + overbooked)))),
     constraint wave_check CHECK ((closes_at > opens_at)),
+    constraint wave_overbooked_check CHECK ((overbooked >= 0)),
+    constraint wave_promised_check CHECK ((promised >= 0)),
     constraint wave_quota_check CHECK ((quota > 0)),
     constraint wave_refused_check CHECK ((refused >= 0))
 );
 comment on table wave is 'A selection round. Its row is the counter of its quota, locked from the decision to the commit.';
+comment on column wave.promised is 'Admissions announced before a restore that are not rows again yet: their places are nobody else''s.';
+comment on column wave.overbooked is 'Admissions announced before a restore for which no place was left; only those may exceed the quota.';
 
 CREATE OR REPLACE FUNCTION keep_final()
  RETURNS trigger

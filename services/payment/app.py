@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
+from services.payment.handlers.identity import fixed, rings
 from services.payment.handlers.measuring import AnswerTimes
 from services.payment.invariants import INVARIANTS
 from services.payment.ops import degraded, funds, gauges, halts, trail
@@ -53,6 +54,8 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
         measures=(context.answers,),
+        fixed=fixed(context),
+        rings=rings(context, KeyRing.load(settings.keys_folder / f"{NAME}.jwks.json")),
         views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )

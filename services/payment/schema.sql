@@ -202,6 +202,14 @@ CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
 comment on column enrollment.benefits is 'Of each: benefit, amount in rupiah, payee, milestone, whether for the first training only.';
 
+create table fingerprint (
+    name  text                     not null,
+    value text                     not null,
+    since timestamp with time zone not null default clock_timestamp(),
+    constraint fingerprint_pkey PRIMARY KEY (name)
+);
+comment on table fingerprint is 'What these data were made with. A key stands here as a keyed hash that gives nothing of it away.';
+
 create table funds (
     wave         text      not null,
     component    component not null,

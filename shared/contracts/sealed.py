@@ -100,6 +100,7 @@ class KeyRing:
     def __init__(self, keys: Mapping[str, OctKey]) -> None:
         self._ciphers = {kid: AESGCM(key.raw_value) for kid, key in keys.items()}
         self._headers = {kid: _header(kid) for kid in keys}
+        self.fingerprints = {kid: fingerprint(key.raw_value) for kid, key in keys.items()}
         self._by_header: dict[str, AESGCM] = {}
         self.current = next(iter(self._ciphers))
 
@@ -170,6 +171,16 @@ class KeyRing:
         return cipher
 
 
+def fingerprint(key: bytes) -> str:
+    """Tells a key from all others and gives nothing of it away: a hash of a keyed hash, used for nothing else."""
+    return hashlib.sha256(hmac.digest(key, b"salur fingerprint", "sha256")).hexdigest()
+
+
+def header_of(kid: str) -> str:
+    """How every token begins that is sealed under this key."""
+    return f"{_header(kid)}.."
+
+
 def shorten(token: str) -> str:
     """The token without its header where that says nothing but the name of a key; `lengthen` gives it back."""
     header, dots, rest = token.partition("..")
@@ -213,6 +224,7 @@ class BlindIndex:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.fingerprint = fingerprint(key)
 
     @classmethod
     def load(cls, path: Path) -> "BlindIndex":

@@ -134,6 +134,7 @@ class Holding:
         lanes = frozenset(place.partition for place in places if place.topic == self._plan.lane_topic)
         await self.adopt(session)
         async with session.alone() as connection:
+            await self._plan.note(connection)
             found = await anchor.find(connection, self._topics, self._intake, places)
         # From here to the end nothing is awaited: what was found is what is sought.
         if places != consumer.assignment() or self._wanted.is_set():

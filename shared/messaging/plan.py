@@ -38,7 +38,7 @@ def _nobody(_: BatchReport) -> None:
 
 
 async def _whatever(_: Connection) -> None:
-    """Any schema will do."""
+    """Any data will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Plan:
     """All that the engine knows of a service.
 
     `lane_topic` is the topic whose partitions decide which lanes a process publishes and sweeps. `connect` opens a
-    Postgres session under the given application name, with the service's role and schema; `confirm` raises when that
-    has become another program's meanwhile. `causes`: by kind of what waits, the topics that can bring what it waits
-    for; a kind that is missing may be brought by any.
+    Postgres session under the given application name, with the service's role and schema; `confirm` raises when its
+    data have become another program's meanwhile, `note` writes down by what they are known again. `causes`: by kind of
+    what waits, the topics that can bring what it waits for; a kind that is missing may be brought by any.
     """
 
     service: str
@@ -71,6 +71,7 @@ class Plan:
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
     observe: Callable[[BatchReport], None] = _nobody
     confirm: Callable[[Connection], Awaitable[None]] = _whatever
+    note: Callable[[Connection], Awaitable[None]] = _whatever
 
 
 @dataclass(slots=True)

@@ -1,31 +1,54 @@
 """The runtime's own way into the database, apart from the engine's: for what operators and monitors ask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from asyncpg import Connection
 
 from shared.postgres.failures import is_infrastructure
-from shared.postgres.migrate import Migration, WrongSchema, confirm
+from shared.postgres.migrate import Migration, WrongSchema
+from shared.postgres.migrate import confirm as confirm_schema
 from shared.postgres.queries import Queries
 from shared.postgres.session import connect
+from shared.runtime.identity import Identity, WrongIdentity
 
 QUERIES = Queries.load("shared.runtime")
 ANSWER_SECONDS = 5.0
 
+Confirm = Callable[[Connection], Awaitable[None]]
+"""Raises WrongSchema or WrongIdentity where the data are not those of this program and its keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the data must be for this program to work with them. `identity` None: no key is used."""
+
+    migrations: Sequence[Migration]
+    identity: Identity | None = None
+
+    async def confirm(self, connection: Connection) -> None:
+        """Compare; raises WrongSchema or WrongIdentity."""
+        await confirm_schema(connection, self.migrations)
+        if self.identity is not None:
+            await self.identity.confirm(connection)
+
+    async def note(self, connection: Connection) -> None:
+        """Write down what is used for the first time, so that it is known again."""
+        if self.identity is not None:
+            await self.identity.note(connection)
+
 
 class Unreachable(Exception):
-    """The database does not answer, or its schema is another program's; the message says which, in one sentence."""
+    """The database does not answer, or is not this program's; the message says which, in one sentence."""
 
 
-async def open_session(
-    url: str, application_name: str, migrations: Sequence[Migration], *, patient: bool = False
-) -> Connection:
-    """Open a session in the schema that this program was made for; raises WrongSchema where it is another one."""
+async def open_session(url: str, application_name: str, confirm: Confirm, *, patient: bool = False) -> Connection:
+    """Open a session in the data of this program; raises WrongSchema or WrongIdentity where they are another's."""
     connection = await connect(url, application_name, patient=patient)
     try:
-        await confirm(connection, migrations)
+        await confirm(connection)
     except BaseException:
         connection.terminate()
         raise
@@ -35,10 +58,10 @@ async def open_session(
 class Database:
     """One session, opened when somebody asks and opened anew after trouble. Questions take turns."""
 
-    def __init__(self, url: str, application_name: str, migrations: Sequence[Migration]) -> None:
+    def __init__(self, url: str, application_name: str, confirm: Confirm) -> None:
         self._url = url
         self._name = application_name
-        self._migrations = migrations
+        self._confirm = confirm
         self._connection: Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -59,16 +82,16 @@ class Database:
                 raise
 
     async def confirm(self) -> None:
-        """Ask whether it answers, and in the schema that this program was made for; raises Unreachable."""
+        """Ask whether it answers, and with the data of this program; raises Unreachable."""
         async with self.session() as connection:
-            await confirm(connection, self._migrations)
+            await self._confirm(connection)
 
     async def close(self) -> None:
         self._drop()
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await open_session(self._url, self._name, self._migrations)
+            self._connection = await open_session(self._url, self._name, self._confirm)
         return self._connection
 
     def _drop(self) -> None:
@@ -79,7 +102,7 @@ class Database:
 
 def why_unreachable(error: Exception) -> str | None:
     """One sentence about a database that cannot be worked with; None when the error is about something else."""
-    if isinstance(error, WrongSchema):
+    if isinstance(error, WrongSchema | WrongIdentity):
         return str(error)
     if isinstance(error, TimeoutError):
         return "Postgres does not answer in time"

@@ -22,8 +22,9 @@ from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms
 from shared.postgres.migrate import Migration, WrongSchema
-from shared.runtime.database import open_session, why_unreachable
+from shared.runtime.database import Expected, open_session, why_unreachable
 from shared.runtime.group import ConsumerGroup
+from shared.runtime.identity import Identity, WrongIdentity, identity_of
 from shared.runtime.lag import kafka_trouble
 from shared.runtime.parts import ServiceParts
 from shared.runtime.settings import ServiceSettings, complaints
@@ -44,6 +45,8 @@ class Desk:
     ) -> None:
         self.service = settings.service()
         self.migrations = migrations
+        # Whoever reads keys is held to those that the data were made with.
+        self._identity: Identity | None = None
         # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
         self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -69,7 +72,10 @@ class Desk:
         settings = self.settings()
         self.clock()
         try:
-            return self._parts()
+            parts = self._parts()
+            own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
+            self._identity = identity_of(parts.name, own, parts.fixed, parts.rings)
+            return parts
         except (OSError, ValueError) as error:
             self.give_up(f"its keys cannot be read from {settings.keys_folder}: {error}")
 
@@ -77,7 +83,9 @@ class Desk:
         """The key under which this service seals what it parks."""
         path = self.settings().keys_folder / f"{self.service}.jwks.json"
         try:
-            return KeyRing.load(path)
+            own = KeyRing.load(path)
+            self._identity = self._identity or identity_of(self.service, own)
+            return own
         except (OSError, ValueError) as error:
             self.give_up(f"{path} cannot be read: {error}")
 
@@ -112,28 +120,31 @@ class Desk:
                 self.give_up(f"the database refused it: {type(error).__name__}, SQLSTATE {error.sqlstate}")
             raise
 
-    def confirm_schema(self) -> None:
-        """End here if the schema is another program's. A database that does not answer now may do so later."""
+    def confirm(self) -> None:
+        """End here if the data are another program's. A database that does not answer now may do so later."""
 
         async def open_and_close() -> None:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 url = self.settings().postgres_url.get_secret_value()
-                await (await open_session(url, f"{self.service} start", self.migrations)).close()
+                await (await open_session(url, f"{self.service} start", self._expected().confirm)).close()
 
         try:
             asyncio.run(open_and_close())
-        except WrongSchema as error:
+        except (WrongSchema, WrongIdentity) as error:
             self.give_up(str(error))
         except Exception as error:
             if why_unreachable(error) is None:
                 raise
+
+    def _expected(self) -> Expected:
+        return Expected(self.migrations, self._identity)
 
     def ask(self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False) -> T:
         """Runs a question in a session of its own."""
 
         async def in_session() -> T:
             url = self.settings().postgres_url.get_secret_value()
-            connection = await open_session(url, f"{self.service} command", self.migrations, patient=patient)
+            connection = await open_session(url, f"{self.service} command", self._expected().confirm, patient=patient)
             try:
                 return await question(connection)
             finally:

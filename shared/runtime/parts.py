@@ -13,6 +13,7 @@ from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.plan import BatchReport
 from shared.messaging.subscription import Adopt, Source, Timer
 from shared.messaging.transaction import Terms
+from shared.runtime.identity import Fixed, Ring
 from shared.runtime.settings import ServiceSettings
 
 
@@ -62,6 +63,7 @@ class ServiceParts:
     None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
     in the process. `views` are its own pages, path -> what is shown; `degraded` says what stands still for a reason of
     the service's own, one sentence each. `causes`: by kind of what waits, the topics that can bring what it waits for.
+    `fixed` and `rings` must be what they were when the data were made.
     """
 
     name: str
@@ -74,6 +76,8 @@ class ServiceParts:
     gauges: Gauges
     invariants: tuple[Invariant, ...]
     measures: tuple[Measure, ...] = ()
+    fixed: tuple[Fixed, ...] = ()
+    rings: tuple[Ring, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     degraded: Sentences = _nothing
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

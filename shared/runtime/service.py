@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import structlog
@@ -16,9 +15,10 @@ from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan, Retention
-from shared.postgres.migrate import Migration, confirm
-from shared.runtime.database import Database, open_session
+from shared.postgres.migrate import Migration
+from shared.runtime.database import Database, Expected, open_session
 from shared.runtime.http import Pages
+from shared.runtime.identity import identity_of
 from shared.runtime.metrics import Metrics
 from shared.runtime.monitor import Monitor
 from shared.runtime.parts import ServiceParts
@@ -77,9 +77,11 @@ def build_app(parts: ServiceParts, watch: Watch, migrations: Sequence[Migration]
     """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
     settings, clock = parts.settings, Clock.from_environment()
     metrics = Metrics(parts.name, parts.measures)
-    engine = Engine(_plan(parts, clock, metrics, migrations))
+    own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
+    expected = Expected(migrations, identity_of(parts.name, own, parts.fixed, parts.rings))
+    engine = Engine(_plan(parts, clock, metrics, own, expected))
     url = settings.postgres_url.get_secret_value()
-    database = Database(url, f"{settings.replica} pages", migrations)
+    database = Database(url, f"{settings.replica} pages", expected.confirm)
     monitor = Monitor(parts, clock, database, watch, metrics)
     return ServiceApp(
         engine,
@@ -99,12 +101,12 @@ def in_turn(*steps: Step) -> Step:
     return all_of_them
 
 
-def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, migrations: Sequence[Migration]) -> Plan:
+def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, expected: Expected) -> Plan:
     settings = parts.settings
     url = settings.postgres_url.get_secret_value()
 
     async def connect(name: str) -> Connection:
-        return await open_session(url, f"{settings.replica} {name}", migrations)
+        return await open_session(url, f"{settings.replica} {name}", expected.confirm)
 
     return Plan(
         service=parts.name,
@@ -116,9 +118,10 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, migrations: Seque
         lane_topic=parts.lane_topic,
         adopt=parts.adopt,
         connect=connect,
-        confirm=partial(confirm, migrations=migrations),
+        confirm=expected.confirm,
+        note=expected.note,
         clock=clock,
-        vault=KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json"),
+        vault=own,
         batch_records=settings.batch_records,
         sweep_every_seconds=settings.sweep_every_seconds,
         look_every_seconds=settings.look_every_seconds,

@@ -32,7 +32,7 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
         """Run the service until it is told to end (SIGTERM or SIGINT); then it finishes its batch and leaves."""
         parts = desk.parts()
         settings = parts.settings
-        desk.confirm_schema()
+        desk.confirm()
         try:
             app = build_app(parts, Watch(_again("verify", "--gently")), desk.migrations)
         except (OSError, ValueError) as error:

@@ -11,17 +11,19 @@ from shared.messaging.plan import BatchReport
 from shared.postgres.migrate import load
 from shared.runtime.bounds import Name
 from shared.runtime.cli import main
+from shared.runtime.identity import Fixed
 from shared.runtime.parts import Gauge, Invariant, ServiceParts
 from shared.runtime.settings import ServiceSettings
 from tests.integration.messaging.toy import League
 
 
 class ToySettings(ServiceSettings):
-    """`suffix` keeps the topics of a test apart from those of others."""
+    """`suffix` keeps the topics of a test apart from those of others; `season` goes into every shirt that is unique."""
 
     model_config = SettingsConfigDict(env_prefix="TOY_")
 
     suffix: Name = "none"
+    season: Name = "spring"
 
 
 async def trail(connection: Connection, player: str) -> dict[str, object] | None:
@@ -53,6 +55,13 @@ async def nobody_wears_thirteen(connection: Connection) -> list[str]:
 
 def parts(settings: ToySettings) -> ServiceParts:
     league = League(settings.suffix)
+
+    season = f"TOY_SEASON ({settings.season})"
+
+    async def is_of_another(connection: Connection) -> str | None:
+        shirt = await connection.fetchval("select shirt from player where shirt like '%/%' limit 1")
+        return season if shirt and shirt.partition("/")[0] != settings.season else None
+
     return ServiceParts(
         name=league.service,
         settings=settings,
@@ -64,6 +73,7 @@ def parts(settings: ToySettings) -> ServiceParts:
         gauges=gauges,
         invariants=(Invariant("T1", "nobody wears thirteen", nobody_wears_thirteen),),
         measures=(Records(),),
+        fixed=(Fixed("season", season, settings.season, is_of_another),),
     )
 
 

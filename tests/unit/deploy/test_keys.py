@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.keys import KEY_BYTES, PRODUCERS, SECRETS, make_keys, make_password_file, password
+from deploy.local.keys import (
+    KEY_BYTES,
+    MADE,
+    PRODUCERS,
+    SECRETS,
+    LostKeys,
+    make_keys,
+    make_password_file,
+    password,
+    refuse_lost_keys,
+)
 
 SERVICES = ("enrollment", "completion", "payment")
 
@@ -52,15 +62,38 @@ def test_nobody_else_may_read_them(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_what_is_there_is_never_overwritten_and_what_is_missing_is_made(folder: Path) -> None:
-    before = {file.name: file.read_text() for file in folder.iterdir()}
-    (folder / "bni.jwks.json").unlink()
-
+def again(folder: Path) -> None:
     make_keys(folder, services=SERVICES, partners=("bni", "gopay"))
 
-    after = {file.name: file.read_text() for file in folder.iterdir()}
-    assert after.keys() == before.keys()
-    assert {name for name in before if before[name] != after[name]} == {"bni.jwks.json"}
+
+def test_what_is_there_is_never_overwritten(folder: Path) -> None:
+    before = {file.name: file.read_text() for file in folder.iterdir()}
+    again(folder)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "of before the list"])
+@pytest.mark.parametrize("name", ["identity-index.key", "reference.key", "payment.jwks.json", "bni.jwks.json"])
+def test_lost_key_is_never_made_anew(folder: Path, name: str, listed: bool) -> None:
+    (folder / name).unlink()
+    if not listed:
+        (folder / MADE).unlink()
+    with pytest.raises(LostKeys, match=f"{name} of .* is lost.* put it back"):
+        again(folder)
+    assert not (folder / name).exists()
+
+
+def test_folder_that_is_lost_as_a_whole_is_noticed_by_the_data(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    with pytest.raises(LostKeys, match="reference"):
+        refuse_lost_keys(folder, SERVICES, data=True)
+    again(folder)
+
+
+def test_key_of_a_newer_version_is_made_beside_those_that_are_there(folder: Path) -> None:
+    make_keys(folder, services=SERVICES, partners=("bni", "gopay", "dana"))
+    assert (folder / "dana.jwks.json").exists()
 
 
 def test_a_password_stays_the_same(folder: Path) -> None:

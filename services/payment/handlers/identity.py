@@ -1,0 +1,64 @@
+"""What must stay as it is for the life of the data: whatever decides which reference a payment has."""
+
+import json
+
+from asyncpg import Connection
+
+from services.payment.domain.reference import reference_of
+from services.payment.handlers import Context
+from services.payment.store.identity import is_sealed_under, load_a_reference, load_provider_seals
+from shared.contracts.reasons import Parked
+from shared.contracts.sealed import KeyRing, fingerprint
+from shared.runtime.identity import Fixed, Ring, nothing_needs, parked_under
+
+REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
+
+
+def fixed(context: Context) -> tuple[Fixed, ...]:
+    """The programme's name and the keys, and how stored data prove them."""
+
+    programme = f"PAYMENT_PROGRAMME ({context.programme})"
+
+    async def derives(connection: Connection) -> str | None:
+        """Derive a stored reference again."""
+        known = await load_a_reference(connection)
+        if known is None:
+            return None
+        again = reference_of(
+            context.reference_key,
+            known.lane,
+            programme=context.programme,
+            participant_id=known.participant_id,
+            redeem_code=known.redeem_code,
+            benefit=known.benefit,
+            attempt=known.attempt,
+        )
+        return None if again == known.reference else f"{REFERENCE_KEY}, or {programme},"
+
+    async def hashes(connection: Connection) -> str | None:
+        """Hash again what stands under a provider's seal; one that was sealed again here no longer tells."""
+        for seal in await load_provider_seals(connection):
+            try:
+                claims = context.upstream.open(seal.account)
+            except Parked:
+                continue
+            text = json.dumps([seal.partner, claims["number"], claims.get("name")])
+            if "name" in claims and context.index.of(text) != seal.content:
+                return INDEX_KEY
+        return None
+
+    return (
+        Fixed("programme", programme, context.programme, derives),
+        Fixed("reference", REFERENCE_KEY, fingerprint(context.reference_key), derives),
+        Fixed("account-index", INDEX_KEY, context.index.fingerprint, hashes),
+    )
+
+
+def rings(context: Context, own: KeyRing) -> tuple[Ring, ...]:
+    """The key sets: `own` and upstream's, under which accounts may rest, and partners', which only seal for others."""
+    partners = (Ring(name, keys, nothing_needs) for name, keys in context.partners.items())
+    return (Ring("payment", own, _rests_under), Ring("programme", context.upstream, is_sealed_under), *partners)
+
+
+async def _rests_under(connection: Connection, kid: str) -> bool:
+    return await parked_under(connection, kid) or await is_sealed_under(connection, kid)

@@ -1,0 +1,79 @@
+"""Another programme or another key would pay rights again under other references: payment refuses to work with them."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.local.keys import make_keys
+from services.payment.app import parts
+from services.payment.settings import PaymentSettings
+from shared.contracts.sealed import KeyRing
+from shared.runtime.identity import Identity, WrongIdentity, identity_of
+from tests.builders import keys_folder
+from tests.integration.payment.bench import Bench
+from tests.integration.payment.facts import journey
+
+REFUSALS = {
+    "programme": "PAYMENT_PROGRAMME (kartu) is not what these data were made with; put that back",
+    "reference": "reference.key is not what",
+    "account-index": "account-index.key is not what",
+}
+UNKNOWN_YET = {
+    **REFUSALS,
+    "programme": "reference.key, or PAYMENT_PROGRAMME (kartu), is not what",
+    "reference": "reference.key, or PAYMENT_PROGRAMME (prakerja), is not what",
+}
+
+
+def identity(keys: Path, programme: str = "prakerja") -> Identity:
+    service = parts(PaymentSettings(keys_folder=keys, programme=programme))
+    return identity_of("payment", KeyRing.load(keys / "payment.jwks.json"), service.fixed, service.rings)
+
+
+def changed(name: str, tmp_path: Path) -> Identity:
+    """Everything as it was, but for one thing that was made anew."""
+    keys, fresh = tmp_path / "keys", tmp_path / "fresh"
+    shutil.copytree(keys_folder(), keys)
+    if name == "programme":
+        return identity(keys, "kartu")
+    make_keys(fresh, services=(), partners=())
+    shutil.copy(fresh / f"{name}.key", keys)
+    return identity(keys)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_what_decides_references_is_known_again_by_its_fingerprint(
+    bench: Bench, tmp_path: Path, name: str
+) -> None:
+    before = identity(keys_folder())
+    await before.note(bench.connection)
+    await before.confirm(bench.connection)
+    with pytest.raises(WrongIdentity, match=re.escape(REFUSALS[name])):
+        await changed(name, tmp_path).confirm(bench.connection)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_data_without_fingerprints_prove_it_by_what_was_derived_from_it(
+    bench: Bench, tmp_path: Path, name: str
+) -> None:
+    await bench.prepare()
+    await bench.receive(*journey())
+    await identity(keys_folder()).confirm(bench.connection)
+    with pytest.raises(WrongIdentity, match=re.escape(UNKNOWN_YET[name])):
+        await changed(name, tmp_path).confirm(bench.connection)
+
+
+async def test_key_of_a_producer_may_go_when_nothing_rests_under_it_any_more(bench: Bench, tmp_path: Path) -> None:
+    await identity(keys_folder()).note(bench.connection)
+    await bench.prepare()
+    shutil.copytree(keys_folder(), keys := tmp_path / "keys")
+    programme = json.loads((keys / "programme.jwks.json").read_text())
+    programme["keys"] = [key for key in programme["keys"] if key["kid"] != "registry"]
+    (keys / "programme.jwks.json").write_text(json.dumps(programme))
+    with pytest.raises(WrongIdentity, match=r"programme\.jwks\.json lacks the key registry, which still seals"):
+        await identity(keys).confirm(bench.connection)
+    await bench.connection.execute("delete from provider")
+    await identity(keys).confirm(bench.connection)
