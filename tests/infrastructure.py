@@ -21,7 +21,9 @@ import asyncpg
 
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
-from deploy.local.roles import SERVICES, create_database, create_roles
+from deploy.local.roles import ROLES, create_database, create_roles, owner_of
+from shared.postgres.migrate import grants_of, migrate, migrations_of
+from shared.postgres.session import connect
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"
@@ -59,10 +61,23 @@ class Database:
     url: str
     """How a superuser connects."""
 
-    def url_of(self, service: str) -> str:
-        """How a service connects: as its own role."""
+    def url_of(self, role: str) -> str:
+        """How a role connects: a service's own, or the owner of its tables."""
         parts = urlsplit(self.url)
-        return parts._replace(netloc=f"{service}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
+        return parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
+
+    async def migrate(self, service: str) -> str:
+        """Make the schema of a service as its owner does; return how the service itself connects."""
+        package = f"services.{service}"
+        await migrate(self.url_of(owner_of(service)), migrations_of(package), grants_of(package))
+        return self.url_of(service)
+
+    async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
+        """Make its schema and open a session of the service's own role and one of the owner, with which it ends."""
+        writer = await connect(await self.migrate(service), "writer")
+        owner = await connect(self.url_of(owner_of(service)), "test")
+        owner.add_termination_listener(lambda _: writer.terminate())
+        return writer, owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +95,7 @@ class PostgresServer:
         else:
             await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{like.name}"')
         database = Database(name, urlsplit(self.url)._replace(path=f"/{name}").geturl())
-        await create_roles(database.url, dict.fromkeys(SERVICES, PASSWORD))
+        await create_roles(database.url, dict.fromkeys(ROLES, PASSWORD))
         return database
 
     async def drop(self, database: Database) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.keys import LostKeys, make_keys, make_password_file, password
-from deploy.local.roles import SERVICES, create_roles
+from deploy.local.roles import ROLES, SERVICES, create_roles
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
 
@@ -20,7 +20,7 @@ SUPERUSER = "postgres"
 def keys(folder: Path = KEYS) -> None:
     """Keys, passwords, and for each role the file from which PostgreSQL's clients take its password."""
     make_keys(folder, services=SERVICES, partners=PARTNERS)
-    for role in (SUPERUSER, *SERVICES):
+    for role in (SUPERUSER, *ROLES):
         make_password_file(folder, role)
 
 
@@ -30,8 +30,8 @@ def topics() -> None:
 
 
 def roles() -> None:
-    """A role and a schema for each service."""
-    passwords = {service: password(KEYS, service) for service in SERVICES}
+    """Two roles and a schema for each service."""
+    passwords = {role: password(KEYS, role) for role in ROLES}
     asyncio.run(create_roles(os.environ["SALUR_POSTGRES_URL"], passwords))
 
 

@@ -18,7 +18,7 @@ from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
 from deploy.local.processes import Process
-from deploy.local.roles import DATABASE, SERVICES, create_database, create_roles
+from deploy.local.roles import DATABASE, ROLES, SERVICES, create_database, create_roles, owner_of
 from deploy.local.services import Service
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
@@ -73,10 +73,10 @@ class Installation:
         """The superuser's way into the database of the services."""
         return self.postgres.url(DATABASE)
 
-    def service_postgres_url(self, service: str) -> str:
-        """The way a service itself connects."""
+    def role_postgres_url(self, role: str) -> str:
+        """The way a service itself connects, or the owner of its tables."""
         return self.postgres_url.replace(
-            f"{SUPERUSER}:{password(self.keys, SUPERUSER)}", f"{service}:{password(self.keys, service)}"
+            f"{SUPERUSER}:{password(self.keys, SUPERUSER)}", f"{role}:{password(self.keys, role)}"
         )
 
     def replica(self, service: str, number: int, *, port: int = 0) -> Service:
@@ -87,6 +87,7 @@ class Installation:
             replica=name,
             port=port or free_port(),
             environment=self._environment_of(service),
+            migrate_url=self.role_postgres_url(owner_of(service)),
             log=self.folder / "log" / f"{name}.log",
         )
 
@@ -101,6 +102,7 @@ class Installation:
         for name, service in self.services.items():
             found[f"SALUR_{name.upper()}_URL"] = service.url
             prefix = f"{name.upper()}_"
+            found[f"{prefix}MIGRATE_URL"] = service.migrate_url
             found |= {key: value for key, value in service.environment.items() if key.startswith(prefix)}
         return found
 
@@ -208,16 +210,19 @@ class Installation:
     async def _create_topics_and_roles(self) -> None:
         await create_topics(self.kafka.bootstrap)
         await create_database(self.postgres.url())
-        await create_roles(self.postgres_url, {service: password(self.keys, service) for service in SERVICES})
+        await create_roles(self.postgres_url, {role: password(self.keys, role) for role in ROLES})
 
     def _environment_of(self, service: str) -> dict[str, str]:
-        # A service is told its own way into the database and nobody else's, the superuser's least of all.
-        given = {name: value for name, value in os.environ.items() if not name.startswith("SALUR_")}
+        # A service is told its own settings and nobody else's, the superuser's way into the database least of all.
         prefix = service.upper()
+        strangers = ("SALUR_", "PG", *(f"{name.upper()}_" for name in SERVICES if name != service))
+        given = {
+            name: value for name, value in {**os.environ, **self._settings}.items() if not name.startswith(strangers)
+        }
+        given.pop(f"{prefix}_MIGRATE_URL", None)
         return {
             **given,
-            **self._settings,
-            f"{prefix}_POSTGRES_URL": self.service_postgres_url(service),
+            f"{prefix}_POSTGRES_URL": self.role_postgres_url(service),
             f"{prefix}_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             f"{prefix}_KEYS_FOLDER": str(self.keys),
             CLOCK_VARIABLE: str(self.clock_file),

@@ -1,4 +1,4 @@
-"""The database of an installation and the roles of the services in it."""
+"""The database of an installation and the roles in it: for each service its own, and the owner of its tables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import asyncpg
 
 from deploy.local.paths import DEPLOY
 
-ROLES = DEPLOY / "postgres" / "roles.sql"
+ROLES_FILE = DEPLOY / "postgres" / "roles.sql"
 DATABASE = "salur"
 # Each service has a role and a schema of its name.
 SERVICES = ("enrollment", "completion", "payment")
+
+
+def owner_of(service: str) -> str:
+    """The role that owns a service's tables; only migrations come as it."""
+    return f"{service}_owner"
+
+
+ROLES = (*SERVICES, *map(owner_of, SERVICES))
 
 
 async def create_database(server_url: str, name: str = DATABASE) -> None:
@@ -25,13 +33,13 @@ async def create_database(server_url: str, name: str = DATABASE) -> None:
 
 
 async def create_roles(database_url: str, passwords: Mapping[str, str]) -> None:
-    """Give each service its login role and its schema in the database that `database_url` names.
+    """Give each service its login role, its owner and its schema in the database that `database_url` names.
 
-    `database_url` is a superuser's; `passwords` holds one password per service.
+    `database_url` is a superuser's; `passwords` holds one password for each of `ROLES`.
     """
-    settings = {f"salur.{service}_password": secret for service, secret in passwords.items()}
+    settings = {f"salur.{role}_password": secret for role, secret in passwords.items()}
     connection = await asyncpg.connect(database_url, server_settings=settings)
     try:
-        await connection.execute(ROLES.read_text())
+        await connection.execute(ROLES_FILE.read_text())
     finally:
         await connection.close()

@@ -15,13 +15,19 @@ from deploy.local.processes import DidNotStart, Process, refuse_taken
 
 
 class Service:
-    """One replica; `environment` is all it gets, `port` is where it answers HTTP."""
+    """One replica; `environment` is all it gets, `port` is where it answers HTTP.
 
-    def __init__(self, name: str, *, replica: str, port: int, environment: Mapping[str, str], log: Path) -> None:
+    `migrate_url` is the way of its tables' owner, which the running service is not told.
+    """
+
+    def __init__(
+        self, name: str, *, replica: str, port: int, environment: Mapping[str, str], migrate_url: str, log: Path
+    ) -> None:
         self.name = name
         self.replica = replica
         self.port = port
         self.log = log
+        self.migrate_url = migrate_url
         self.process: Process | None = None
         self.environment = {
             **environment,
@@ -38,7 +44,7 @@ class Service:
         done = subprocess.run(
             self.command("migrate"),
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, f"{self.name.upper()}_MIGRATE_URL": self.migrate_url},
             capture_output=True,
             text=True,
             check=False,

@@ -1,6 +1,8 @@
--- The three services of Salur in one database: each owns the schema of its name and sees nothing of the others.
+-- The three services of Salur in one database: each has the schema of its name and sees nothing of the others.
+-- Two roles for each: `<service>_owner` owns schema and tables, and is the way in for migrations alone; `<service>` is the
+-- service's own and may do what `migrate` grants to it.
 -- May be run again at any time. Passwords come as settings of the session, never in the text:
---   salur.enrollment_password, salur.completion_password, salur.payment_password
+--   salur.enrollment_password, salur.enrollment_owner_password, and so on
 -- Run it as a superuser, connected to the database that the services will use.
 
 -- Roles belong to the whole server and an advisory lock to one database: two databases prepared at once take
@@ -11,23 +13,46 @@ LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
 DO $roles$
 DECLARE
     service text;
+    owner text;
+    role text;
+    name text;
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
+    -- Where everybody may enter by default, a service has nothing to look for.
+    FOR name IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
+        EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', name);
+    END LOOP;
 
     FOREACH service IN ARRAY ARRAY['enrollment', 'completion', 'payment'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = service) THEN
-            EXECUTE format('CREATE ROLE %I', service);
+        owner := service || '_owner';
+        FOREACH role IN ARRAY ARRAY[service, owner] LOOP
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+                EXECUTE format('CREATE ROLE %I', role);
+            END IF;
+            EXECUTE format(
+                'ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOREPLICATION NOBYPASSRLS PASSWORD %L',
+                role,
+                current_setting('salur.' || role || '_password')
+            );
+            EXECUTE format('ALTER ROLE %I SET search_path = %I', role, service);
+            EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET search_path', role, current_database());
+            EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+        END LOOP;
+        -- So that a migration may end the sessions of the program before it. Never the other way round.
+        EXECUTE format('GRANT %I TO %I', service, owner);
+        -- Functions are called by triggers, which need no leave.
+        EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC', owner);
+
+        EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', service, owner);
+        -- An installation in which the service owned its tables: whoever runs now goes on until `migrate` says what it may.
+        IF EXISTS (SELECT FROM pg_class WHERE relowner = service::regrole) THEN
+            EXECUTE format('REASSIGN OWNED BY %I TO %I', service, owner);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', service, service);
         END IF;
-        EXECUTE format(
-            'ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS PASSWORD %L',
-            service,
-            current_setting('salur.' || service || '_password')
-        );
-        EXECUTE format('ALTER ROLE %I SET search_path = %I', service, service);
-        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), service);
-        EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', service, service);
-        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', service);
+        EXECUTE format('ALTER SCHEMA %I OWNER TO %I', service, owner);
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, %I', service, service);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', service, service);
     END LOOP;
 END
 $roles$;

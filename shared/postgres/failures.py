@@ -23,6 +23,7 @@ INFRASTRUCTURE_CODES = frozenset(
         "25P03",  # ended because it was idle in a transaction
         "25P04",  # ended because its transaction took too long
         "3D000",  # the database is being restored
+        "42501",  # not granted (yet): `migrate` says what a service may do
         "55P03",  # a lock was not to be had in time
         "55006",  # an object is in use
     }

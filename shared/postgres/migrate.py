@@ -12,6 +12,7 @@ from asyncpg import Connection
 from shared.postgres.session import CONNECT_SECONDS, QUERIES
 
 ENGINE = "shared.messaging"
+GRANTS = "grants.sql"
 LOCK_TIMEOUT = "10s"
 FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
@@ -56,17 +57,42 @@ def load(package: str) -> list[Migration]:
     return found
 
 
-async def migrate(url: str, migrations: Iterable[Migration]) -> list[Migration]:
-    """Brings the schema of the URL's role up to date and returns what was applied; raises WrongSchema."""
+def grants_of(service_package: str) -> list[str]:
+    """Read what a service may do in its schema: in the engine's tables, and in its own."""
+    return [grants(ENGINE), grants(service_package)]
+
+
+def grants(package: str) -> str:
+    """Read the grants of one package; `:service` stands for the service's role."""
+    return files(package).joinpath(GRANTS).read_text("utf-8")
+
+
+async def migrate(url: str, migrations: Iterable[Migration], granted: Iterable[str] = ()) -> list[Migration]:
+    """Bring the schema of the URL's role up to date and return what was applied; raises WrongSchema.
+
+    The URL is the owner's. Afterwards the service's own role, which has the name of the schema, may do what the grants
+    say, and nothing else.
+    """
     # Not as a service's session is bounded: a migration may take as long as it takes.
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": "migrate"})
     try:
         await connection.execute(QUERIES["lock_migrations"], await _enter_schema(connection))
         # But while one waits for a table, everybody else waits behind it.
         await connection.execute(QUERIES["change_setting"], "lock_timeout", LOCK_TIMEOUT)
-        return await apply(connection, list(migrations))
+        applied = await apply(connection, list(migrations))
+        await _grant(connection, granted)
+        return applied
     finally:
         await connection.close()
+
+
+async def _grant(connection: Connection, granted: Iterable[str]) -> None:
+    service = await connection.fetchval(QUERIES["service_of_schema"])
+    async with connection.transaction():
+        for row in await connection.fetch(QUERIES["take_everything"]):
+            await connection.execute(row["statement"])
+        for statements in granted:
+            await connection.execute(statements.replace(":service", service))
 
 
 async def apply(connection: Connection, migrations: Sequence[Migration]) -> list[Migration]:

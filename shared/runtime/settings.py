@@ -15,7 +15,9 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class ServiceSettings(BaseSettings):
-    """What all services can be told. A service derives its own class with `env_prefix`, its port and its knobs.
+    """What all services can be told. `migrate_url` is the way of its tables' owner, for `migrate` alone.
+
+    A service derives its own class with `env_prefix`, its port and its knobs.
 
     An environment variable with the service's prefix that names no setting is refused, each setting has bounds, and a
     message about a bad value never shows the value. Raises pydantic's ValidationError; `complaints` turns that into
@@ -27,6 +29,7 @@ class ServiceSettings(BaseSettings):
     )
 
     postgres_url: PostgresUrl
+    migrate_url: PostgresUrl
     kafka_bootstrap: Servers = "127.0.0.1:19092"
     http_host: Host = "127.0.0.1"
     http_port: Port = 8080
@@ -57,8 +60,9 @@ class ServiceSettings(BaseSettings):
         if unknown := unknown_names(cls, os.environ):
             raise ValueError("; ".join(unknown))
         service = cls.service()
-        own = {"replica": f"{service}-1", "postgres_url": f"postgresql://{service}@127.0.0.1:15432/salur"}
-        return own | dict(given)
+        ways = {"postgres_url": service, "migrate_url": f"{service}_owner"}
+        own = {name: f"postgresql://{role}@127.0.0.1:15432/salur" for name, role in ways.items()}
+        return own | {"replica": f"{service}-1"} | dict(given)
 
 
 def unknown_names(settings: type[ServiceSettings], names: Iterable[str]) -> list[str]:

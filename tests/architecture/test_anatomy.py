@@ -14,6 +14,7 @@ FILES = {
     "app.py",
     "invariants.py",
     "ops.py",
+    "grants.sql",
     "schema.sql",
     "settings.py",
     "subscriptions.py",

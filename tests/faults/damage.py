@@ -173,7 +173,7 @@ class Damage:
 
     async def external_places_read(self, service: str) -> list[str]:
         """The partitions of others in which the service has read something."""
-        connection = await asyncpg.connect(self.installation.service_postgres_url(service))
+        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         rows = await connection.fetch("select topic, partition from position where next_offset > 0")
         await connection.close()
         return [f"{row['topic']}/{row['partition']}" for row in rows if row["topic"] in EXTERNAL]
@@ -181,7 +181,7 @@ class Damage:
     async def go_on_from_the_beginning(self, service: str) -> None:
         """The operator says of every partition that stands still that it is to be read from its beginning."""
         operator = Operator("the tests", "a new cluster", datetime.now(UTC))
-        connection = await asyncpg.connect(self.installation.service_postgres_url(service))
+        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         for place in await self.stopped(service):
             topic, _, partition = place.partition("/")
             async with connection.transaction():

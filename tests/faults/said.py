@@ -27,7 +27,7 @@ async def breaches_of_topics(installation: Installation) -> list[str]:
     """
     said: dict[Place, Pages] = {}
     for service in installation.services:
-        connection = await asyncpg.connect(installation.service_postgres_url(service))
+        connection = await asyncpg.connect(installation.role_postgres_url(service))
         said |= await pages_of(connection, service)
         await connection.close()
     return await breaches_between(installation.kafka.bootstrap, OURS, said)

@@ -27,7 +27,7 @@ async def test_a_lost_internal_record_stops_its_lane_until_it_is_said_again_and_
     async with world.dying("completion", "after_commit") as dying:
         await world.send(world.letters(event for person in people for event in story(person, world.keys)))
         await world.until_ended(dying)
-        connection = await asyncpg.connect(world.installation.service_postgres_url("completion"))
+        connection = await asyncpg.connect(world.installation.role_postgres_url("completion"))
         lost = await connection.fetchrow(LOSE_ONE_LANE)
         await connection.close()
     assert lost is not None

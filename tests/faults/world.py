@@ -167,7 +167,7 @@ class World(Damage):
 
     async def _broken(self, service: str) -> list[str]:
         """What the service's own `verify` would say, without three more processes after each test."""
-        connection = await asyncpg.connect(self.installation.service_postgres_url(service))
+        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         try:
             return [
                 f"{service}, {invariant.id} {invariant.name}: {breach}"
@@ -179,7 +179,7 @@ class World(Damage):
 
     async def _all_published(self) -> bool:
         for name in self.installation.services:
-            connection = await asyncpg.connect(self.installation.service_postgres_url(name))
+            connection = await asyncpg.connect(self.installation.role_postgres_url(name))
             behind = await connection.fetchval(
                 "select count(*) from publication p join sequence s using (topic, lane)"
                 " where p.published < s.next_sequence - 1 or p.say_again_from is not null"
@@ -222,7 +222,7 @@ class World(Damage):
 
     async def appropriations(self, documents: str) -> int:
         """How many are in the books whose document begins so."""
-        connection = await asyncpg.connect(self.installation.service_postgres_url("payment"))
+        connection = await asyncpg.connect(self.installation.role_postgres_url("payment"))
         count = await connection.fetchval(
             "select count(*) from appropriation where starts_with(document, $1)", documents
         )

@@ -4,7 +4,7 @@ select number, hash from operation order by number desc limit 1;
 
 -- name: lock_operations
 -- Operators are few; one at a time keeps the chain a chain.
-lock table operation in share row exclusive mode;
+select pg_advisory_xact_lock(hashtextextended('operation ' || current_schema(), 0));
 
 -- name: insert_operation
 -- Each row seals the one before.

@@ -29,3 +29,12 @@ lock table migration in access exclusive mode;
 -- Of the service to which the schema belongs, in this database; other migrations wait for their turn.
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and usename = current_schema() and application_name <> 'migrate';
+
+-- name: service_of_schema
+-- The role that works in the schema has its name.
+select quote_ident(current_schema());
+
+-- name: take_everything
+-- What the grants do not name, nobody may but the owner.
+select format('revoke all on all %1$s in schema %2$I from public, %2$I', objects, current_schema()) as statement
+from unnest(array['tables', 'sequences', 'functions']) as objects;

@@ -9,7 +9,7 @@ import typer
 import uvicorn
 from asyncpg import Connection
 
-from shared.postgres.migrate import migrate
+from shared.postgres.migrate import grants_of, migrate
 from shared.runtime import logs
 from shared.runtime.connections import BoundedProtocol
 from shared.runtime.desk import Desk
@@ -60,8 +60,8 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
     @verbs.command("migrate")
     def migrate_() -> None:
         """Bring the schema up to date. Forward only; what is applied already stays as it is."""
-        url = desk.settings().postgres_url.get_secret_value()
-        applied = desk.run(migrate(url, desk.migrations))
+        url = desk.settings().migrate_url.get_secret_value()
+        applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}")))
         for migration in applied:
             desk.out.print(f"applied {migration}")
         if not applied:

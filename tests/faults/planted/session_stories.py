@@ -4,24 +4,25 @@ from functools import partial
 
 from asyncpg import Connection
 
-from shared.postgres.migrate import apply, confirm
+from shared.postgres.migrate import confirm, load
 from tests.faults.planted.ground import Ground, differences
 from tests.integration.messaging.doors import Door, membership, starting, works
 from tests.integration.messaging.running import a_goal, a_player, until
+
+OURS = load("shared.messaging")
 
 
 async def the_schema_becomes_a_newer_programs(ground: Ground) -> list[str]:
     """While the older one runs: it reads on without effect from there."""
     async with ground.toy() as toy, toy.running(toy.league.board_service):
         league, ours = toy.league.service, [("ana", "g1", 1)]
-        await apply(toy.connection(league), [])
 
         async def connect(name: str) -> Connection:
             connection = await toy.open(league, name)
-            await confirm(connection, ())
+            await confirm(connection, OURS)
             return connection
 
-        async with toy.running(league, connect=connect, confirm=partial(confirm, migrations=())) as engine:
+        async with toy.running(league, connect=connect, confirm=partial(confirm, migrations=OURS)) as engine:
             await toy.send(a_player("ana"), a_goal("ana", "g1"))
             await toy.until_seen(*ours)
             await toy.fetch(league, "insert into migration values ('toy', 1, 'of_tomorrow', '', now())")

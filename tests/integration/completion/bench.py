@@ -26,8 +26,6 @@ from shared.messaging.page import Page, Said
 from shared.messaging.session import Session
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
-from shared.postgres.migrate import migrate, migrations_of
-from shared.postgres.session import connect
 from tests.builders import as_said
 from tests.infrastructure import Database
 from tests.unit.completion.facts import CODE, DAY, HOUR, LAST_END, PARTICIPANT, PROVIDER, SEEN, a_rule
@@ -236,10 +234,8 @@ class Bench:
 
 async def a_bench(database: Database) -> Bench:
     """The service's schema, made by its migrations, and a session in it."""
-    url = database.url_of("completion")
-    await migrate(url, migrations_of("services.completion"))
-    connection = await connect(url, "writer")
-    await insert_rows(connection, PARTS.own_topics)
+    writer, owner = await database.sessions("completion")
+    await insert_rows(writer, PARTS.own_topics)
     intake = Intake(PARTS.sources)
     terms = Terms(
         service="completion",
@@ -248,4 +244,4 @@ async def a_bench(database: Database) -> Bench:
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,
     )
-    return Bench(connection, Session(connection, terms, intake, lambda: 1), intake)
+    return Bench(owner, Session(writer, terms, intake, lambda: 1), intake)

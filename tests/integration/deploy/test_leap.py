@@ -10,7 +10,6 @@ import pytest
 
 from deploy.local.leap import Leap, refuse_leap, time_shown
 from deploy.local.roles import SERVICES
-from shared.postgres.migrate import migrate, migrations_of
 from tests.infrastructure import Database
 
 BEFORE = datetime(2023, 3, 1, tzinfo=UTC)
@@ -19,7 +18,7 @@ DUE = BEFORE + timedelta(days=1)
 
 async def _with_schemas(database: Database) -> asyncpg.Connection:
     for service in SERVICES:
-        await migrate(database.url_of(service), migrations_of(f"services.{service}"))
+        await database.migrate(service)
     return await asyncpg.connect(database.url)
 
 

@@ -108,7 +108,7 @@ def test_a_service_is_not_told_how_the_superuser_connects(installation: Installa
     assert process is not None
     environment = Path(f"/proc/{process.pid}/environ").read_text()
     assert installation.postgres_url not in environment
-    assert installation.service_postgres_url("enrollment") not in environment
+    assert installation.role_postgres_url("enrollment") not in environment
 
 
 def test_up_starts_what_is_missing_and_leaves_the_rest(installation: Installation) -> None:

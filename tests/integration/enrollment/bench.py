@@ -29,8 +29,6 @@ from shared.messaging.subscription import Tail, Timer
 from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
 from shared.messaging.watermark import NEVER
-from shared.postgres.migrate import migrate, migrations_of
-from shared.postgres.session import connect
 from tests.builders import LATER, Event, as_said, keys_folder
 from tests.infrastructure import Database
 
@@ -70,8 +68,9 @@ class Bench:
         """Everything that is parked, as an operator would, taken up as the engine does."""
         operator = Operator("an operator", "it is known now", self.now)
         numbers = [row["id"] for row in await self.connection.fetch("select id from parked")]
-        async with self.connection.transaction():
-            await operations.replay_parked(self.connection, operator, numbers, vault())
+        desk = self.session.connection
+        async with desk.transaction():
+            await operations.replay_parked(desk, operator, numbers, vault())
         rows = await self.connection.fetch("delete from waiting where kind = 'replay' returning record")
         items = [self.intake.understand_again(unpack(row["record"]), self.now) for row in rows]
         await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.intake, items), NEVER)
@@ -177,11 +176,9 @@ def vault() -> KeyRing:
 
 async def a_bench(database: Database) -> Bench:
     """The service's schema, made by its migrations, and a session in it."""
-    url = database.url_of("enrollment")
-    await migrate(url, migrations_of("services.enrollment"))
-    connection = await connect(url, "writer")
+    writer, owner = await database.sessions("enrollment")
     service = the_parts()
-    await insert_rows(connection, service.own_topics)
+    await insert_rows(writer, service.own_topics)
     intake = Intake(service.sources)
     terms = Terms(
         service="enrollment",
@@ -190,4 +187,4 @@ async def a_bench(database: Database) -> Bench:
         wait_at_most=WAIT_AT_MOST,
         waiting_per_key=WAITING_PER_KEY,
     )
-    return Bench(connection, Session(connection, terms, intake, lambda: 1), intake, service)
+    return Bench(owner, Session(writer, terms, intake, lambda: 1), intake, service)

@@ -16,17 +16,18 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, for_code
 from joserfc.jwk import OctKey
 
+from deploy.local.roles import owner_of
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan
 from shared.messaging.subscription import Timer
-from shared.postgres.migrate import ENGINE, load
+from shared.postgres.migrate import grants, load, migrate
+from shared.postgres.session import connect
 from tests.infrastructure import Database
-from tests.integration.messaging.toy import TABLES, League, adopt_totals
+from tests.integration.messaging.toy import TABLES, TOY_TABLES, League, adopt_totals
 
-MIGRATIONS = "".join(migration.statements for migration in load(ENGINE))
 DEADLINE_SECONDS = 40.0
 
 
@@ -87,9 +88,11 @@ class World:
             self.league.requests, *self.league.own_topics, f"dead-letters.{self.league.board_service}"
         )
         for service in self.schemas:
-            connection = await self.open(service, "prepare")
-            await connection.execute(MIGRATIONS + TABLES)
-            self._connections[service] = connection
+            schema = self.schemas[service]
+            owner = self.database.url_of(owner_of(schema))
+            await migrate(owner, load("shared.messaging"), [grants("shared.messaging")])
+            self._connections[service] = await connect(owner, "prepare")
+            await self._connections[service].execute(f"{TABLES}; grant all on {TOY_TABLES} to {schema}")
 
     async def create_topics(self, *names: str) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -112,13 +115,12 @@ class World:
             await connection.close()
 
     async def open(self, service: str, name: str) -> asyncpg.Connection:
-        schema = self.schemas[service]
-        return await asyncpg.connect(
-            self.database.url_of(schema), server_settings={"search_path": schema, "application_name": name}
-        )
+        """A session as the service itself opens it."""
+        url = self.database.url_of(self.schemas[service])
+        return await asyncpg.connect(url, server_settings={"application_name": name})
 
     def connection(self, service: str) -> asyncpg.Connection:
-        """A session in one of the toy's schemas that belongs to the test."""
+        """A session of the tables' owner in one of the toy's schemas, which belongs to the test."""
         return self._connections[service]
 
     async def fetch(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:

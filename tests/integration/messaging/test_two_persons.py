@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from asyncpg import Connection
 
+from deploy.local.roles import owner_of
 from shared.messaging.operations import Operator, Refused, second_person
-from shared.postgres.migrate import load, migrate
+from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
 from tests.infrastructure import Database
 
@@ -17,9 +18,8 @@ CONTENT = {"lane": 4, "sequence": 17}
 
 @pytest.fixture
 async def desk(database: Database) -> AsyncIterator[Connection]:
-    url = database.url_of("enrollment")
-    await migrate(url, load("shared.messaging"))
-    connection = await connect(url, "test")
+    await migrate(database.url_of(owner_of("enrollment")), load("shared.messaging"), [grants("shared.messaging")])
+    connection = await connect(database.url_of("enrollment"), "test")
     yield connection
     await connection.close()
 

@@ -28,8 +28,6 @@ from shared.messaging.publisher import page_of
 from shared.messaging.session import Body, Session
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
-from shared.postgres.migrate import migrate, migrations_of
-from shared.postgres.session import connect
 from shared.runtime.parts import ServiceParts
 from tests.builders import LATER, Event, a_provider, funds, keys_folder
 from tests.infrastructure import Database
@@ -110,8 +108,9 @@ class Bench:
         self, deed: Callable[..., Awaitable[Outcome]], *arguments: Any, who: str = "the night shift"
     ) -> bool:
         """Does what an operator does, in a transaction; returns whether anything changed."""
-        async with self.connection.transaction():
-            outcome = await deed(self.connection, Operator(who, "a call", self.now), *arguments)
+        desk = self.session.connection
+        async with desk.transaction():
+            outcome = await deed(desk, Operator(who, "a call", self.now), *arguments)
         await self.note_pages()
         return outcome.changed
 
@@ -214,11 +213,9 @@ class Bench:
 
 async def a_bench(database: Database, **settings: Any) -> Bench:
     """The service's schema, made by its migrations, and a session in it."""
-    url = database.url_of("payment")
-    await migrate(url, migrations_of("services.payment"))
-    connection = await connect(url, "writer")
+    writer, owner = await database.sessions("payment")
     service = parts(PaymentSettings(keys_folder=keys_folder(), **settings))
-    await insert_rows(connection, service.own_topics)
+    await insert_rows(writer, service.own_topics)
     intake = Intake(service.sources)
     terms = Terms(
         service="payment",
@@ -227,7 +224,7 @@ async def a_bench(database: Database, **settings: Any) -> Bench:
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,
     )
-    return Bench(connection, Session(connection, terms, intake, lambda: 1), service, intake, terms)
+    return Bench(owner, Session(writer, terms, intake, lambda: 1), service, intake, terms)
 
 
 def _assert_as_agreed(topic: str, said: Said) -> None:

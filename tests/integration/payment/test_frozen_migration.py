@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asyncpg import Connection
 
+from deploy.local.roles import owner_of
 from shared.contracts.topics import lane_of
 from shared.messaging.lane import insert_rows
 from shared.messaging.transaction import record_operation
@@ -54,7 +55,7 @@ async def attempted(
 @pytest.fixture
 async def upgraded(database: Database) -> AsyncIterator[Bench]:
     """Rows that only the first migrations know, and then all others."""
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     await migrate(url, [migration for migration in migrations_of("services.payment") if migration.number == 1])
     connection = await connect(url, "then")
     await insert_rows(connection, ())

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from asyncpg import Connection
 
+from deploy.local.roles import owner_of
 from shared.contracts.topics import lane_of
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
@@ -85,7 +86,7 @@ async def held(
 @pytest.fixture
 async def upgraded(database: Database) -> AsyncIterator[Bench]:
     """Rows that only the first migrations know, and then all others."""
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     first = [migration for migration in migrations_of("services.payment") if migration.number == 1]
     await migrate(url, first)
     connection = await connect(url, "old")

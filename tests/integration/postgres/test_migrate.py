@@ -6,6 +6,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from deploy.local.roles import owner_of
 from shared.postgres.migrate import Migration, WrongSchema, migrate, migrations_of, pending
 from shared.postgres.session import connect
 from tests.infrastructure import Database
@@ -23,7 +24,7 @@ async def fetchval(url: str, query: str) -> object:
 
 
 async def test_what_is_missing_is_applied_once_in_order(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     assert await migrate(url, [FIRST]) == [FIRST]
     assert await migrate(url, [FIRST, SECOND]) == [SECOND]
     assert await migrate(url, [FIRST, SECOND]) == []
@@ -31,21 +32,21 @@ async def test_what_is_missing_is_applied_once_in_order(database: Database) -> N
 
 
 async def test_a_migration_that_was_changed_afterwards_is_refused(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     await migrate(url, [FIRST])
     with pytest.raises(WrongSchema, match="toy/0001_first was changed"):
         await migrate(url, [replace(FIRST, statements=FIRST.statements + " ")])
 
 
 async def test_an_older_program_refuses_a_newer_schema(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     await migrate(url, [FIRST, SECOND])
     with pytest.raises(WrongSchema, match="newer than this program: it has toy/0002"):
         await migrate(url, [FIRST])
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     broken = replace(SECOND, statements=SECOND.statements + " select 1 / 0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(url, [FIRST, broken])
@@ -53,7 +54,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database: Databas
 
 
 async def test_two_processes_migrating_at_once_apply_everything_once(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     applied = await asyncio.gather(*(migrate(url, [FIRST, SECOND]) for _ in range(4)))
     assert sorted(len(of_one) for of_one in applied) == [0, 0, 0, 2]
 
@@ -63,16 +64,16 @@ async def test_a_schema_that_is_missing_is_made_by_whoever_may(database: Databas
     await connection.execute("drop schema payment cascade")
     name = await connection.fetchval("select current_database()")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await migrate(database.url_of("payment"), [FIRST])
-    await connection.execute(f'grant create on database "{name}" to payment')
-    assert await migrate(database.url_of("payment"), [FIRST]) == [FIRST]
-    await connection.execute(f'revoke create on database "{name}" from payment')
+        await migrate(database.url_of(owner_of("payment")), [FIRST])
+    await connection.execute(f'grant create on database "{name}" to payment_owner')
+    assert await migrate(database.url_of(owner_of("payment")), [FIRST]) == [FIRST]
+    await connection.execute(f'revoke create on database "{name}" from payment_owner')
     await connection.close()
 
 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
 async def test_every_service_migrates_with_the_engine_first(database: Database, service: str) -> None:
-    url = database.url_of(service)
+    url = database.url_of(owner_of(service))
     applied = await migrate(url, migrations_of(f"services.{service}"))
     assert [migration.component for migration in applied][:1] == ["messaging"]
     assert {migration.component for migration in applied} == {"messaging", service}

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from asyncpg import Connection
 
-from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.queries import blocks
 from shared.postgres.session import connect
 from tests.infrastructure import Database
@@ -26,9 +25,8 @@ CHECKS = {"load_without_deadline", "count_stray_evidence", "count_states"}
 
 @pytest.mark.parametrize("service", GROWING)
 async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: Database, service: str) -> None:
-    url, package = database.url_of(service), f"services.{service}"
-    await migrate(url, migrations_of(package))
-    connection = await connect(url, "planning")
+    package = f"services.{service}"
+    connection = await connect(await database.migrate(service), "planning")
     reading = set()
     for name, statement in [*asked("shared.messaging"), *asked(package)]:
         if GROWING[service] & set(read_whole(await plan(connection, statement))):
@@ -41,9 +39,8 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: D
 async def test_no_check_compares_each_row_of_a_table_that_grows_with_each_row_of_another(
     database: Database, service: str
 ) -> None:
-    url, package = database.url_of(service), f"services.{service}"
-    await migrate(url, migrations_of(package))
-    connection = await connect(url, "checking", patient=True)
+    package = f"services.{service}"
+    connection = await connect(await database.migrate(service), "checking", patient=True)
     for table in GROWING[service]:
         # From now on it is known to be empty, as a table is that was counted last when the service began.
         await connection.execute(f"analyze {table}")

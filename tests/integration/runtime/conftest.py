@@ -20,13 +20,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.processes import Process
+from deploy.local.roles import owner_of
 from shared.contracts.topics import LANES
 from shared.messaging.lane import insert_rows
-from shared.postgres.migrate import load, migrate
+from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
 from tests.infrastructure import Database, KafkaServer
 from tests.integration.messaging.running import until
-from tests.integration.messaging.toy import TABLES, League
+from tests.integration.messaging.toy import TABLES, TOY_TABLES, League
 
 MODULE = "tests.integration.runtime.toy"
 
@@ -92,11 +93,11 @@ class Toy:
 @pytest.fixture
 async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIterator[Toy]:
     league = League(uuid.uuid4().hex[:8])
-    url = database.url_of("enrollment")
+    owner = database.url_of(owner_of("enrollment"))
     await create_topics(kafka.bootstrap, league.requests, *league.own_topics)
-    await migrate(url, load("shared.messaging"))
-    connection = await connect(url, "test")
-    await connection.execute(TABLES)
+    await migrate(owner, load("shared.messaging"), [grants("shared.messaging")])
+    connection = await connect(owner, "test")
+    await connection.execute(TABLES + f"grant all on {TOY_TABLES} to enrollment")
     await insert_rows(connection, league.own_topics)
     key = {"kty": "oct", "k": urlsafe_b64encode(bytes(32)).decode().rstrip("="), "kid": "toy-1", "use": "enc"}
     # One group of consumers per test, so the process goes by the league's name; the command line goes by its prefix.
@@ -107,7 +108,8 @@ async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIt
         **inherited,
         "TOY_REPLICA": f"{league.service}-1",
         "TOY_SUFFIX": league.suffix,
-        "TOY_POSTGRES_URL": url,
+        "TOY_POSTGRES_URL": database.url_of("enrollment"),
+        "TOY_MIGRATE_URL": owner,
         "TOY_KAFKA_BOOTSTRAP": kafka.bootstrap,
         "TOY_KEYS_FOLDER": str(tmp_path),
         "TOY_HTTP_PORT": str(free_port()),

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
+from deploy.local.roles import owner_of
 from shared.postgres.migrate import migrations_of, pending
 from shared.postgres.session import connect
 from tests.infrastructure import Database
@@ -27,7 +28,7 @@ async def migrate(service: str, url: str) -> Said:
         subprocess.run,
         [sys.executable, "-m", f"services.{service}", "migrate"],
         cwd=ROOT,
-        env=os.environ | {f"{service.upper()}_POSTGRES_URL": url},
+        env=os.environ | {f"{service.upper()}_MIGRATE_URL": url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -40,7 +41,7 @@ async def migrate(service: str, url: str) -> Said:
 async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_says_so(
     database: Database, service: str
 ) -> None:
-    url, wanted = database.url_of(service), migrations_of(f"services.{service}")
+    url, wanted = database.url_of(owner_of(service)), migrations_of(f"services.{service}")
     assert await migrate(service, url) == Said(0, [f"applied {migration}" for migration in wanted])
     connection = await connect(url, "test")
     assert await pending(connection, wanted) == []
@@ -52,7 +53,7 @@ async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_
 
 
 async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one_line(database: Database) -> None:
-    url = database.url_of("payment")
+    url = database.url_of(owner_of("payment"))
     await migrate("payment", url)
     connection = await connect(url, "test")
     await connection.execute("insert into migration values ('payment', 9999, 'of_tomorrow', '', now())")
@@ -65,7 +66,7 @@ async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one
 
 
 async def test_a_database_that_is_away_is_told_in_one_line() -> None:
-    said = await migrate("payment", f"postgresql://payment@127.0.0.1:{free_port()}/salur")
+    said = await migrate("payment", f"postgresql://payment_owner@127.0.0.1:{free_port()}/salur")
     assert said.status == 2
     (line,) = said.lines
     assert line.startswith("payment: Postgres is not reachable")

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from shared.postgres.migrate import Migration, load, migrate
+from shared.postgres.migrate import Migration, grants, load, migrate
 from tests.infrastructure import Database
 from tests.integration.messaging.running import a_player, until
 from tests.integration.runtime.conftest import Toy
@@ -78,7 +78,9 @@ async def test_a_migration_ends_the_sessions_of_the_program_before_it_so_that_no
         await until(lambda: toy.answers("/health/ready"), "it is ready")
         await holder.execute("begin; lock table enrollment.player in access share mode")
         migrating = asyncio.create_task(
-            migrate(toy.environment["TOY_POSTGRES_URL"], [*load("shared.messaging"), TOMORROW])
+            migrate(
+                toy.environment["TOY_MIGRATE_URL"], [*load("shared.messaging"), TOMORROW], [grants("shared.messaging")]
+            )
         )
         await until(lambda: observer.fetchval(waits, "migrate"), "the migration waits")
         await send(toy, a_player(PLAYER))

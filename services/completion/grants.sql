@@ -1,0 +1,6 @@
+-- What completion may do in its own tables. Evidence that counted stays as it was.
+
+grant select, insert on evidence to :service;
+grant select, insert, update (state, decided_at, completed_at, digest) on enrollment to :service;
+grant select, insert, delete on deadline to :service;
+grant select, insert, update (enrollments) on tally to :service;

@@ -1,0 +1,19 @@
+-- What payment may do in its own tables. The books only grow; no attempt and no disbursement ever goes, and of each only
+-- that changes which a partner's word or an operator's may change.
+
+grant select, insert on transfer, appropriation, provider, contradiction, confirmation to :service;
+grant select, insert, update (number, hash) on book to :service;
+grant select, insert,
+      update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,
+              attempt, partner, reference, frozen)
+    on disbursement to :service;
+grant select, insert,
+      update (instructed_at, answer_by, accepted_at, rejected_at, number, redeem_code, benefit, reason, partner_reference)
+    on attempt to :service;
+grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
+grant select, insert, update (completed_at, completion_noted_at, rated_at) on enrollment to :service;
+grant select, insert, update (appropriated, drawn, overdrawn) on funds to :service;
+grant select, insert, update (drawn, spent) on purse to :service;
+grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;
+grant select, insert, delete on halt, reminder to :service;
+grant select, insert, update (disbursements, rupiah) on tally to :service;
