@@ -181,11 +181,13 @@ create table parked (
     parked_at   timestamp with time zone not null,
     replayed_at timestamp with time zone,
     closed_at   timestamp with time zone,
+    whole       boolean                  not null default true,
     constraint parked_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
 CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
 comment on table parked is 'Records that broke a rule, with their bytes sealed.';
+comment on column parked.whole is 'False: of the record only the first 64 KiB are kept, or it is a record batch that could not be taken apart.';
 
 create table "position" (
     topic             text                     not null,

@@ -9,6 +9,7 @@ from asyncpg import Connection
 from shared.messaging import position as positions_of
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES
+from shared.messaging.message import Record
 from shared.messaging.position import Position
 from shared.messaging.topics import Topics
 
@@ -56,10 +57,17 @@ def _judge(position: Position, beginning: int, end: int, changed: bool, internal
 
 
 async def changed_topics(topics: Topics, positions: Sequence[Position]) -> set[TopicPartition]:
-    """The partitions in which another record stands where the last one was read."""
+    """The partitions in which another record stands where the last one was read.
+
+    A batch that an earlier version took apart, and this one does not, cannot be compared with what was read of it.
+    """
     known = {p.place: p for p in positions if p.last_offset is not None and p.stopped_reason is None}
     last = {place: position.last_offset for place, position in known.items() if position.last_offset is not None}
     beginnings = await topics.beginnings(last)
     checkable = {place: offset for place, offset in last.items() if offset >= beginnings[place]}
     found = await topics.records_at(checkable)
-    return {place for place in checkable if place not in found or found[place].digest() != known[place].last_digest}
+    return {place for place in checkable if place not in found or not _is_last(found[place], known[place])}
+
+
+def _is_last(found: Record, known: Position) -> bool:
+    return found.digest() == known.last_digest or found.is_batch

@@ -1,7 +1,7 @@
 """A batch: what has come on all partitions held, handled in one transaction together with the positions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiokafka import TopicPartition
@@ -27,9 +27,11 @@ class Batch:
         of_messages = {item.message.lane for item in self.items if item.message and item.message.lane is not None}
         return of_messages | {item.record.partition % LANES for item in self.items}
 
-    def halves(self) -> "tuple[Batch, Batch]":
-        middle = len(self.items) // 2
-        return replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])
+    def split(self, number: int) -> "tuple[Batch, Batch]":
+        """Return the first records and the others, which begin in each partition where the first ones end."""
+        first, others = self.items[:number], self.items[number:]
+        reached = {item.record.place: item.record.offset + 1 for item in first if item.waiting_id is None}
+        return Batch(first, self.began), Batch(others, {**self.began, **reached})
 
 
 @dataclass(slots=True)
@@ -92,8 +94,6 @@ def sift(
             continue
         place = item.record.place
         cursor = cursors[place]
-        if batch.began[place] > cursor.began_at.next_offset:
-            raise PositionMoved
         if item.record.offset < cursor.next_offset or place in sifted.held_back:
             continue
         internal = intake.internal(place.topic)
@@ -102,6 +102,8 @@ def sift(
         ):
             sifted.held_back[place] = cursor.next_offset
             continue
+        if batch.began[place] > cursor.began_at.next_offset:
+            raise PositionMoved
         cursor.read(item.record)
         if item.number is not None:
             _sift_internal(sifted, item, cursor, now)

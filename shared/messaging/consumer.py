@@ -4,11 +4,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.contracts.reasons import ParkReason
+from shared.messaging.record_batches import FETCH_SETTINGS, BoundedConsumer, RawBatch
+
+LOG = structlog.get_logger()
 
 # Every default of the client that would be wrong for money is pinned here, and one test asserts all of them.
 CONSUMER_SETTINGS: Mapping[str, Any] = {
@@ -23,7 +35,7 @@ CONSUMER_SETTINGS: Mapping[str, Any] = {
     # A topic that is deleted and made again leaves the assignment, and comes back when the metadata are read anew.
     "metadata_max_age_ms": 10_000,
     "fetch_max_wait_ms": 50,
-    "max_partition_fetch_bytes": 1 << 20,
+    **FETCH_SETTINGS,
 }
 PRODUCER_SETTINGS: Mapping[str, Any] = {
     "acks": "all",
@@ -36,13 +48,14 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
 LOOK_AGAIN_MS = 100
 
 
-class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+class ContiguousConsumer(BoundedConsumer):
     """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such."""
 
-    def __init__(self, *topics: str, on_lost: Callable[[], None], **settings: Any) -> None:
+    def __init__(self, *topics: str, on_lost: Callable[[KafkaError], None], **settings: Any) -> None:
         super().__init__(*topics, **settings)
         self.began: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
+        self._doubted: dict[TopicPartition, bytes] = {}
         self._on_lost = on_lost
 
     def seek(self, partition: Any, offset: int) -> None:
@@ -54,9 +67,9 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         fetched: dict[Any, list[Any]] = {}
         try:
             while not fetched:
-                fetched = await super().getmany(*partitions, **options)
-        except (OffsetOutOfRangeError, NoOffsetForPartitionError):
-            self._on_lost()
+                fetched = self._believed(await super().getmany(*partitions, **options))
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError, CorruptRecordException, RecordTooLargeError) as error:
+            self._on_lost(error)
             return {}
         # No other task has run since the buffers were drained: this belongs to exactly this batch.
         self.began = {
@@ -65,6 +78,22 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         }
         self._reached |= {TopicPartition(*place): records[-1].offset + 1 for place, records in fetched.items()}
         return fetched
+
+    def _believed(self, fetched: "dict[Any, list[Any]]") -> "dict[Any, list[Any]]":
+        """What is corrupt is fetched once more before it is believed: it may have been so on the way alone."""
+        for place, records in list(fetched.items()):
+            for number, record in enumerate(records):
+                raw = record.value
+                if type(raw) is RawBatch and raw.reason is ParkReason.BAD_ENVELOPE and self._doubted.get(place) != raw:
+                    LOG.warning("batch_doubted", topic=place.topic, partition=place.partition, offset=raw.base_offset)
+                    self._doubted[place] = raw
+                    super().seek(place, records[number - 1].offset + 1 if number else self._began_at(place, raw))
+                    fetched[place] = records[:number]
+                    break
+        return {place: records for place, records in fetched.items() if records}
+
+    def _began_at(self, place: Any, raw: RawBatch) -> int:
+        return self._reached.get(place, raw.base_offset)
 
     async def stop(self) -> None:
         # A static member does not leave by itself: its lanes would stand still until its session ends. One that is
@@ -107,7 +136,7 @@ class ConsumingBroker(KafkaBroker):
         service: str,
         *,
         on_consumer: Callable[[ContiguousConsumer], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[KafkaError], None],
     ) -> None:
         super().__init__(
             bootstrap,

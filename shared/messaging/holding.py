@@ -6,7 +6,7 @@ import signal
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, RecordTooLargeError
 
 from shared.messaging import adoption, anchor
 from shared.messaging.consumer import ContiguousConsumer
@@ -58,9 +58,14 @@ class Holding:
             self.consumer.pause(*assigned)
         self._wanted.set()
 
-    def lose_place(self) -> None:
-        """The client says that an offset is not there. While positions are being found anyway, that is no news."""
+    def lose_place(self, error: KafkaError) -> None:
+        """The client cannot hand out what comes next. While positions are being found anyway, that is no news.
+
+        An offset may be gone, which the next look finds out; what is corrupt beyond all bounds stays an outage.
+        """
         if self._status.anchored:
+            if isinstance(error, CorruptRecordException | RecordTooLargeError):
+                self._status.note_outage("fetching", error)
             self.seek_again()
 
     async def let_go(self) -> None:

@@ -9,6 +9,7 @@ from shared.contracts.reasons import Parked, ParkReason
 from shared.messaging.lane import real_microseconds
 from shared.messaging.message import Message, Record
 from shared.messaging.number import ERA_AHEAD_AT_MOST, Number, number_of, source_of
+from shared.messaging.record_batches import RawBatch
 from shared.messaging.subscription import Handler, Source, Subscription
 
 AHEAD_AT_MOST = timedelta(minutes=5)
@@ -79,6 +80,9 @@ class Intake:
     ) -> Item:
         producer = self._producers.get(record.topic)
         number = message = refusal = None
+        if isinstance(record.value, RawBatch):
+            refusal = Parked(record.value.reason, "batch")
+            return Item(record, refusal=refusal if _ours(self.sources[record.topic], refusal) else None)
         try:
             if producer is not None:
                 number = self._number(record, producer)
@@ -90,7 +94,9 @@ class Intake:
             elif producer is None:
                 check_json(envelope.data)
         except Parked as parked:
-            refusal = parked if _ours(self.sources[record.topic], parked) else None
+            # Another one than was raised: that knows the frames it came through, and they the record, for as long as no
+            # cycles are collected.
+            refusal = Parked(parked.reason, parked.detail) if _ours(self.sources[record.topic], parked) else None
         return Item(record, message, refusal, number, waiting_id)
 
     def _number(self, record: Record, producer: bytes) -> Number:

@@ -9,6 +9,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
 
+from shared.messaging.record_batches import RawBatch
+
 T = TypeVar("T")
 
 
@@ -26,6 +28,16 @@ class Record(NamedTuple):
     @property
     def place(self) -> TopicPartition:
         return TopicPartition(self.topic, self.partition)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it stands for a whole record batch, which cannot be taken apart."""
+        return isinstance(self.value, RawBatch)
+
+    @property
+    def begins_at(self) -> int:
+        """Its offset; of a batch that is handed out whole, that of the first record in it."""
+        return self.value.base_offset if isinstance(self.value, RawBatch) else self.offset
 
     def header(self, name: str) -> str:
         """The text of a header, empty when it is missing."""
@@ -51,6 +63,20 @@ class Message(NamedTuple, Generic[T]):
     time: datetime
     trace: str | None
     data: T
+
+
+def first_bytes(record: Record, room: int) -> Record:
+    """Return what fits of a record: of its headers as many as fit whole, then its key, then its value."""
+    headers = []
+    for name, value in record.headers:
+        size = len(name.encode()) + len(value or b"")
+        if size > room:
+            break
+        headers.append((name, value))
+        room -= size
+    key = record.key and record.key[:room]
+    value = record.value and record.value[: room - len(key or b"")]
+    return record._replace(key=key, value=value, headers=tuple(headers))
 
 
 def pack(record: Record) -> bytes:

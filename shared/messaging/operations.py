@@ -3,6 +3,7 @@
 Each function runs inside the caller's transaction and does it; whoever only wants a preview rolls back.
 """
 
+import hashlib
 import json
 import unicodedata
 from collections import Counter
@@ -10,11 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from aiokafka import TopicPartition
 from asyncpg import Connection, Record
 
 from shared.contracts.sealed import KeyRing
 from shared.messaging.lane import QUERIES, lock, real_microseconds
+from shared.messaging.message import pack
 from shared.messaging.saving import save
+from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms, Transaction, record_operation
 
 # So many are named one by one.
@@ -176,25 +180,49 @@ async def say_again(connection: Connection, operator: Operator, topic: str, lane
     return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
 
 
-async def replay_parked(connection: Connection, operator: Operator, numbers: Sequence[int], vault: KeyRing) -> Outcome:
-    """Puts parked records back through the intake; those replayed or closed already are left alone."""
+async def replay_parked(
+    connection: Connection, operator: Operator, numbers: Sequence[int], vault: KeyRing, topics: Topics | None = None
+) -> Outcome:
+    """Put parked records back through the intake; those replayed or closed already are left alone.
+
+    One of which only the first bytes were kept is read from Kafka again, if `topics` are at hand. Where it is gone, or
+    was a record batch that cannot be taken apart, it stays open. Raises Refused when none can be replayed.
+    """
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
         raise Refused("none of these is open")
+    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else await _read_again(row, topics) for row in rows]
+    found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
+    lost = [row for row, record in zip(rows, packed, strict=True) if record is None]
+    kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
+    if not found:
+        raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     await connection.execute(
         QUERIES["insert_replayed"],
         operator.now,
-        [row["lane"] for row in rows],
-        [str(row["id"]) for row in rows],
-        [row["topic"] for row in rows],
-        [row["partition"] for row in rows],
-        [row["offset"] for row in rows],
-        [vault.open_bytes(row["sealed"]) for row in rows],
+        [row["lane"] for row, _ in found],
+        [str(row["id"]) for row, _ in found],
+        [row["topic"] for row, _ in found],
+        [row["partition"] for row, _ in found],
+        [row["offset"] for row, _ in found],
+        [record for _, record in found],
     )
-    settled = [row["id"] for row in rows]
-    await connection.execute(QUERIES["mark_replayed"], settled, operator.now)
-    await _note(connection, operator, "parked replay", numbers=settled)
-    return Outcome(changed=True, sentence=f"{_count(rows)} replayed: {_listed(rows)}")
+    replayed = [row for row, _ in found]
+    resolved = [row["id"] for row in replayed]
+    await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
+    await _note(connection, operator, "parked replay", numbers=resolved)
+    return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
+
+
+async def _read_again(row: Record, topics: Topics | None) -> bytes | None:
+    """The whole record, packed, if it is still where it was."""
+    if topics is None:
+        return None
+    place = TopicPartition(row["topic"], row["partition"])
+    record = (await topics.records_at({place: row["offset"]})).get(place)
+    if record is None or record.is_batch or hashlib.sha256(record.value or b"").digest() != row["sha256"]:
+        return None
+    return pack(record)
 
 
 async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:

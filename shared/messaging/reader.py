@@ -1,4 +1,7 @@
-"""Carries a batch through, whatever fails: infrastructure is retried in place, a culprit is found by halving."""
+"""Carries a batch through, whatever fails: infrastructure is retried in place, a culprit is found by halving.
+
+A batch at which infrastructure fails more than once in a row is taken in smaller portions, until they succeed.
+"""
 
 import asyncio
 import itertools
@@ -40,6 +43,8 @@ class Reader:
         self._holding = holding
         self._publisher = publisher
         self._status = status
+        self._failures = 0
+        self._at_most = plan.batch_records
 
     async def receive(self, raws: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
         """A batch as the consumer fetched it, grouped by partition, in order inside each."""
@@ -56,28 +61,55 @@ class Reader:
             LOG.exception("batch_given_up", error=repr(error))
             self._holding.seek_again()
 
-    async def complete(self, batch: Batch) -> None:
-        """Returns when the batch is committed, or when its records will be read again anyway."""
+    async def complete(self, batch: Batch) -> bool:
+        """Returns when the batch is committed (True), or when its records will be read again anyway."""
+        while batch.items:
+            portion, batch = batch.split(self._at_most)
+            if not await self._carry_through(portion):
+                return False
+        return True
+
+    async def _carry_through(self, batch: Batch) -> bool:
         for attempt in itertools.count():
             session = self._holding.session
             if session is None or not self._holding.anchored:
-                return
+                return False
+            if len(batch.items) > self._at_most:
+                return await self.complete(batch)
             try:
                 await self._commit(session, batch)
-                self._status.note_recovery()
-                return
+                self._ease()
+                return True
             except PositionMoved:
                 self._holding.seek_again()
-                return
+                return False
             except Exception as error:  # noqa: BLE001 - what failed decides what happens
                 if not is_infrastructure(error):
                     await self._isolate(session, batch, error)
-                    return
-                self._status.note_outage("batch", error)
+                    return True
+                self._strain(batch, error)
                 if session.connection.is_closed():
                     self._holding.seek_again()
-                    return
+                    return False
             await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        return False
+
+    def _strain(self, batch: Batch, error: Exception) -> None:
+        """Infrastructure failed. If it was the batch that was too much for it, half of it is tried next time.
+
+        Nobody is parked for that: a record that fails alone is tried again for as long as it takes, and is named.
+        """
+        self._failures += 1
+        if self._failures > 1:
+            self._at_most = max(1, min(self._at_most, len(batch.items)) // 2)
+        first = batch.items[0].record
+        alone = f" {first.topic}/{first.partition}/{first.offset}" if len(batch.items) == 1 else ""
+        self._status.note_outage(f"batch{alone}", error)
+
+    def _ease(self) -> None:
+        self._failures = 0
+        self._at_most = min(self._plan.batch_records, 2 * self._at_most)
+        self._status.note_recovery()
 
     async def _commit(self, session: Session, batch: Batch, *, hand_over: bool = False) -> None:
         started, now = time.perf_counter(), self._plan.clock.now()
@@ -109,7 +141,7 @@ class Reader:
     async def _isolate(self, session: Session, batch: Batch, error: Exception) -> None:
         """Halves the batch until the culprit stands alone, so that it costs its neighbours nothing."""
         if len(batch.items) > 1:
-            for half in batch.halves():
+            for half in batch.split(len(batch.items) // 2):
                 await self.complete(half)
             return
         item = batch.items[0]

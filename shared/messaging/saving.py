@@ -2,16 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import LANES
 from shared.messaging import lane as lanes_of
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import pack
+from shared.messaging.message import first_bytes, pack
 from shared.messaging.page import Page, Said, encode, timestamp
 from shared.messaging.transaction import ParkedRecord, Terms, Transaction, WaitingRecord
+
+T = TypeVar("T")
+
+# Of a parked record no more is kept; its size and digest are those of the whole.
+KEPT_BYTES = 64 << 10
+STATEMENT_BYTES = 4 << 20
 
 
 async def save(tx: Transaction, terms: Terms, eras: dict[int, int], real_microseconds: int) -> list[Page]:
@@ -45,47 +52,66 @@ async def _save_waiting(tx: Transaction, terms: Terms) -> None:
 
 
 async def insert_waiting(tx: Transaction, waiting: Sequence[WaitingRecord]) -> None:
-    await tx.connection.execute(
-        QUERIES["insert_waiting"],
-        tx.now,
-        [w.lane for w in waiting],
-        [w.kind for w in waiting],
-        [w.key for w in waiting],
-        [w.owner for w in waiting],
-        [w.record.topic for w in waiting],
-        [w.record.partition for w in waiting],
-        [w.record.offset for w in waiting],
-        [w.due for w in waiting],
-        [pack(w.record) for w in waiting],
-    )
+    for some in _statements(waiting, lambda w: len(w.record.value or b"")):
+        await tx.connection.execute(
+            QUERIES["insert_waiting"],
+            tx.now,
+            [w.lane for w in some],
+            [w.kind for w in some],
+            [w.key for w in some],
+            [w.owner for w in some],
+            [w.record.topic for w in some],
+            [w.record.partition for w in some],
+            [w.record.offset for w in some],
+            [w.due for w in some],
+            [pack(w.record) for w in some],
+        )
 
 
 async def _save_parked(tx: Transaction, terms: Terms) -> None:
-    if not tx.parked:
-        return
-    records = [p.record for p in tx.parked]
+    for some in _statements(tx.parked, lambda p: min(len(p.record.value or b""), KEPT_BYTES)):
+        await _insert_parked(tx, terms, some)
+
+
+async def _insert_parked(tx: Transaction, terms: Terms, parked: Sequence[ParkedRecord]) -> None:
+    records = [p.record for p in parked]
+    kept = [first_bytes(record, KEPT_BYTES) for record in records]
     hashes = [hashlib.sha256(record.value or b"").digest() for record in records]
     rows = await tx.connection.fetch(
         QUERIES["insert_parked"],
         tx.now,
-        [p.reason.value for p in tx.parked],
-        [p.detail for p in tx.parked],
-        [p.lane for p in tx.parked],
+        [p.reason.value for p in parked],
+        [p.detail for p in parked],
+        [p.lane for p in parked],
         [record.topic for record in records],
         [record.partition for record in records],
-        [record.offset for record in records],
+        [record.begins_at for record in records],
         [_printable(record.header("ce_id")) for record in records],
         [_printable(record.header("ce_source")) for record in records],
         [_printable(record.header("ce_type")) for record in records],
         [len(record.value or b"") for record in records],
         hashes,
-        [terms.vault.seal_bytes(pack(record)) for record in records],
+        [terms.vault.seal_bytes(pack(first)) for first in kept],
+        [first == record and not record.is_batch for first, record in zip(kept, records, strict=True)],
     )
     new = {(row["topic"], row["partition"], row["offset"]) for row in rows}
-    for parked, digest in zip(tx.parked, hashes, strict=True):
-        if (parked.record.topic, parked.record.partition, parked.record.offset) in new:
-            pointer = _pointer(parked, digest, terms.service, tx.now)
-            tx.say(f"dead-letters.{terms.service}", parked.record.partition % LANES, pointer)
+    for parked_record, digest in zip(parked, hashes, strict=True):
+        record = parked_record.record
+        if (record.topic, record.partition, record.begins_at) in new:
+            pointer = _pointer(parked_record, digest, terms.service, tx.now)
+            tx.say(f"dead-letters.{terms.service}", record.partition % LANES, pointer)
+
+
+def _statements(rows: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]]:
+    """Split rows so that no statement grows beyond what the server takes, and memory holds, at once."""
+    begins, held = 0, 0
+    for place, row in enumerate(rows):
+        held += size(row)
+        if held > STATEMENT_BYTES and place > begins:
+            yield rows[begins:place]
+            begins, held = place, size(row)
+    if begins < len(rows):
+        yield rows[begins:]
 
 
 def _pointer(parked: ParkedRecord, digest: bytes, service: str, now: datetime) -> Said:
@@ -96,7 +122,7 @@ def _pointer(parked: ParkedRecord, digest: bytes, service: str, now: datetime) -
         "detail": parked.detail,
         "topic": record.topic,
         "partition": record.partition,
-        "offset": record.offset,
+        "offset": record.begins_at,
         "parked_at": timestamp(now),
     }
     described = {
@@ -109,7 +135,7 @@ def _pointer(parked: ParkedRecord, digest: bytes, service: str, now: datetime) -
     }
     return Said(
         type=f"salur.{service}.record_parked.v1",
-        key=f"{record.topic}/{record.partition}/{record.offset}",
+        key=f"{record.topic}/{record.partition}/{record.begins_at}",
         data=json.dumps(described, separators=(",", ":")).encode(),
         headers={f"salur_{name}": str(value) for name, value in place.items()},
     )
@@ -160,15 +186,16 @@ async def _number(tx: Transaction, eras: dict[int, int]) -> list[Page]:
 
 
 async def insert_pages(tx: Transaction, pages: Sequence[Page]) -> None:
-    await tx.connection.execute(
-        QUERIES["insert_pages"],
-        [page.topic for page in pages],
-        [page.lane for page in pages],
-        [page.era for page in pages],
-        [page.era_first for page in pages],
-        [page.first_sequence for page in pages],
-        [page.last_sequence for page in pages],
-        [page.said_at for page in pages],
-        [page.adopted for page in pages],
-        [encode(page.events) for page in pages],
-    )
+    for some in _statements([(page, encode(page.events)) for page in pages], lambda block: len(block[1])):
+        await tx.connection.execute(
+            QUERIES["insert_pages"],
+            [page.topic for page, _ in some],
+            [page.lane for page, _ in some],
+            [page.era for page, _ in some],
+            [page.era_first for page, _ in some],
+            [page.first_sequence for page, _ in some],
+            [page.last_sequence for page, _ in some],
+            [page.said_at for page, _ in some],
+            [page.adopted for page, _ in some],
+            [events for _, events in some],
+        )

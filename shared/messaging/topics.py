@@ -8,6 +8,7 @@ from types import TracebackType
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.messaging.message import Record
+from shared.messaging.record_batches import FETCH_SETTINGS, BoundedConsumer
 
 DEADLINE_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -50,12 +51,13 @@ class Topics:
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
+            consumer = BoundedConsumer(
                 bootstrap_servers=self._bootstrap,
                 isolation_level="read_committed",
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+                **FETCH_SETTINGS,
             )
             try:
                 async with asyncio.timeout(DEADLINE_SECONDS):
@@ -85,22 +87,32 @@ class Topics:
         return {TopicPartition(*place): offset for place, offset in found.items()}
 
     async def records_at(self, wanted: Mapping[TopicPartition, int]) -> dict[TopicPartition, Record]:
-        """The record at one offset of each partition; a partition is missing when nothing stands there."""
+        """Return the record at one offset of each partition, or the batch that holds it and cannot be taken apart.
+
+        A partition is missing when nothing stands there.
+        """
         ends, beginnings = await self.ends(wanted), await self.beginnings(wanted)
         there = {place: at for place, at in wanted.items() if beginnings[place] <= at < ends[place]}
-        found: dict[TopicPartition, Record] = {}
         async with self._one_at_a_time:
-            consumer = await self._assign(there)
-            open_places = set(there)
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                while open_places:
-                    for place, records in (await consumer.getmany(timeout_ms=100)).items():
-                        if place in open_places and records[0].offset == there[place]:
-                            found[TopicPartition(*place)] = record_of(records[0])
-                        open_places.discard(place)
-                    passed = {place for place in open_places if await consumer.position(place) > there[place]}
-                    open_places -= passed
-            consumer.pause(*consumer.assignment())
+            found = await self._first_records({place: (at, at + 1) for place, at in there.items()})
+        return {place: record for place, record in found.items() if record.begins_at <= there[place] <= record.offset}
+
+    async def _first_records(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> dict[TopicPartition, Record]:
+        """The first record in [start, end) of each partition; none where only control records are left."""
+        consumer = await self._assign({place: start for place, (start, _) in spans.items()})
+        found: dict[TopicPartition, Record] = {}
+        missing = set(spans)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while missing:
+                came = await consumer.getmany(*missing, timeout_ms=100, max_records=1)
+                found |= {TopicPartition(*place): record_of(records[0]) for place, records in came.items()}
+                done = set(came) or {place for place in missing if await consumer.position(place) >= spans[place][1]}
+                for place in done:
+                    # What is kept of it would hold up what is to be fetched of the others.
+                    consumer.pause(place)
+                    consumer.seek(place, spans[place][0])
+                missing -= done
+        consumer.pause(*consumer.assignment())
         return found
 
     async def read_portion(self, place: TopicPartition, start: int, end: int) -> tuple[list[Record], int]:

@@ -1,6 +1,5 @@
 """Consumer lag from the positions in Postgres and the ends in Kafka, whoever consumes, and if nobody does."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from datetime import datetime
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.messaging.topics import DEADLINE_SECONDS, Topics
+from shared.messaging.topics import Topics
 from shared.runtime.parts import Gauge
 
 
@@ -43,19 +42,10 @@ class LagReader(Topics):
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
         """Milliseconds of the first record at or after each offset; none where only control records are left."""
-        found: dict[TopicPartition, int] = {}
         async with self._one_at_a_time:
             beginnings = await self._offsets(starts, "beginning_offsets")
-            consumer = await self._assign({place: max(at, beginnings[place]) for place, at in starts.items()})
-            missing = set(starts)
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                while missing:
-                    for place, records in (await consumer.getmany(*missing, timeout_ms=100, max_records=1)).items():
-                        found[TopicPartition(*place)] = records[0].timestamp
-                    missing -= found.keys()
-                    missing -= {place for place in missing if await consumer.position(place) >= ends[place]}
-            consumer.unsubscribe()
-        return found
+            spans = {place: (max(at, beginnings[place]), ends[place]) for place, at in starts.items()}
+            return {place: record.timestamp for place, record in (await self._first_records(spans)).items()}
 
 
 def add_to(lags: Sequence[Lag], without_effect: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:

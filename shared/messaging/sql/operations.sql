@@ -62,14 +62,14 @@ where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2)
 order by id limit $6;
 
 -- name: load_parked_record
--- One with its sealed bytes.
-select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, ce_type, size, sha256, sealed, parked_at,
-       replayed_at, closed_at
+-- One, without its sealed bytes: these may be many.
+select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, ce_type, size, sha256, parked_at, replayed_at,
+       closed_at, whole, length(sealed) as sealed
 from parked where id = $1;
 
 -- name: parked_to_settle
 -- Only what is still open, so that a second time finds nothing to do.
-select id, reason, lane, topic, partition, "offset", sealed from parked
+select id, reason, lane, topic, partition, "offset", sha256, sealed, whole from parked
 where id = any($1::bigint[]) and replayed_at is null and closed_at is null order by id for update;
 
 -- name: insert_replayed

@@ -1,16 +1,16 @@
 """`parked`: records that broke a rule, and what becomes of them."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
 import typer
-from asyncpg import Record
+from asyncpg import Connection, Record
 from rich.table import Table
 
 from shared.contracts.reasons import ParkReason
 from shared.messaging.lane import QUERIES
-from shared.messaging.operations import close_parked, replay_parked
+from shared.messaging.operations import Operator, Outcome, close_parked, replay_parked
+from shared.messaging.topics import Topics
 from shared.runtime import parked
 from shared.runtime.desk import Desk
 from shared.runtime.parked import Selection
@@ -81,8 +81,12 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
         yes: Yes = False,
     ) -> None:
         """Put records back through the intake, as if they had just come. Only what is open is replayed."""
-        vault = desk.vault()
-        action = partial(replay_parked, vault=vault)
+        vault, bootstrap = desk.vault(), desk.settings().kafka_bootstrap
+
+        async def action(connection: Connection, operator: Operator, chosen: Sequence[int]) -> Outcome:
+            async with Topics(bootstrap) as topics:
+                return await replay_parked(connection, operator, chosen, vault, topics)
+
         Resolution(desk, action, who, why, yes)(numbers, Selection(reason, source, type_))
 
     @verbs.command()
@@ -131,9 +135,9 @@ def _described(row: Record) -> dict[str, object]:
         "type": row["ce_type"],
         "source": row["ce_source"],
         "id": row["ce_id"],
-        "bytes": row["size"],
+        "bytes": row["size"] if row["whole"] else f"{row['size']}, of which the first are kept",
         "sha256": row["sha256"].hex(),
         "parked": f"{row['parked_at']:%Y-%m-%d %H:%M:%S}Z",
         "state": _state(row),
-        "sealed": f"{len(row['sealed'])} characters, opened only by replaying",
+        "sealed": f"{row['sealed']} characters, opened only by replaying",
     }

@@ -233,11 +233,11 @@ def _stopped_before_its_next_batch(engine: Engine) -> tuple[asyncio.Future[Batch
     """(what it has fetched, it may go on)."""
     fetched, go_on, complete = asyncio.Future[Batch](), asyncio.Event(), engine._reader.complete
 
-    async def slowly(batch: Batch) -> None:
+    async def slowly(batch: Batch) -> bool:
         if not fetched.done():
             fetched.set_result(batch)
         await go_on.wait()
-        await complete(batch)
+        return await complete(batch)
 
     engine._reader.complete = slowly  # type: ignore[method-assign]
     return fetched, go_on

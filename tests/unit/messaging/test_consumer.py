@@ -36,7 +36,7 @@ async def test_the_shell_is_never_told_that_nothing_came_since_it_would_sleep_ov
 ) -> None:
     came: Fetched = {PLACE: [record(5), record(6)]}
     fetches += [{}, {}, came]
-    consumer = ContiguousConsumer(on_lost=lambda: None)
+    consumer = ContiguousConsumer(on_lost=lambda _: None)
 
     assert await consumer.getmany() == came
     assert consumer.began == {PLACE: 5}
@@ -47,7 +47,7 @@ async def test_an_offset_that_is_not_there_is_pointed_out_and_ends_the_wait(
 ) -> None:
     lost: list[str] = []
     fetches += [{}, OffsetOutOfRangeError({PLACE: 5})]
-    consumer = ContiguousConsumer(on_lost=lambda: lost.append("lost"))
+    consumer = ContiguousConsumer(on_lost=lambda _: lost.append("lost"))
 
     assert await consumer.getmany() == {}
     assert lost == ["lost"]

@@ -1,0 +1,55 @@
+"""Whatever comes, and however it is packed: a service holds it in the memory that it is given."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.integration.messaging.running import a_goal, producer, until
+from tests.integration.runtime.conftest import Toy
+
+MIB = 1 << 20
+AT_MOST_BYTES = 250 * 1000 * 1000
+
+
+async def write(toy: Toy, partition: int, values: Sequence[bytes], codec: str) -> None:
+    """Writes one record batch."""
+    bootstrap = toy.environment["TOY_KAFKA_BOOTSTRAP"]
+    roomy = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
+    async with producer(bootstrap, compression_type=codec, **roomy) as kafka:
+        builder = kafka.create_batch()
+        for value in values:
+            builder.append(key=None, value=value, timestamp=None, headers=a_goal("a", "g").headers)
+        await (await kafka.send_batch(builder, toy.league.requests, partition=partition))
+
+
+def peak(pid: int) -> int:
+    """The most bytes that the process has had in memory at once."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> None:
+    large = b'{"player":"' + b"\0" * 255 * 1024
+    async with toy.running(TOY_LOOK_EVERY_SECONDS="1") as process:
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        for number in range(8):
+            await write(toy, number, [large] * 125, "zstd")
+        await until(lambda: parked(toy, 1000), "1,000 records of 255 KiB are parked", 120)
+        for codec in ("gzip", "lz4", "zstd"):
+            await write(toy, 5, [b"\0" * MIB] * 60, codec)
+        await write(toy, 6, [a_goal("ana", "g1").value] * 5, "zstd")
+        await until(lambda: parked(toy, 1003), "three bombs are parked", 60)
+        await until(lambda: waiting(toy), "what comes behind them is taken in")
+        assert peak(process.pid) < AT_MOST_BYTES
+    rows = await toy.connection.fetch(
+        "select reason, detail, whole, size, length(sealed) as sealed from parked where detail = 'batch'"
+    )
+    assert {(row["reason"], row["whole"]) for row in rows} == {("too_large", False)}
+    assert await toy.connection.fetchval("select max(length(sealed)) from parked") < 160_000
+
+
+async def parked(toy: Toy, number: int) -> bool:
+    return bool(await toy.connection.fetchval("select count(*) from parked") == number)
+
+
+async def waiting(toy: Toy) -> bool:
+    return bool(await toy.connection.fetchval("select count(*) from waiting") == 5)
