@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from asyncpg import Connection
 
+from deploy.local.roles import owner_of
 from shared.postgres.migrate import Migration, migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER
@@ -14,7 +15,7 @@ UNDER_WAY = 250
 
 
 async def test_reminders_are_made_anew_by_partner_from_what_is_under_way(database: Database) -> None:
-    url, migrations = database.url_of("payment"), migrations_of("services.payment")
+    url, migrations = database.url_of(owner_of("payment")), migrations_of("services.payment")
     await migrate(url, [migration for migration in migrations if not _is_newer(migration)])
     connection = await connect(url, "before")
     for number in range(UNDER_WAY):
