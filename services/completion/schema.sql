@@ -251,11 +251,13 @@ create table waiting (
     since     timestamp with time zone not null,
     due       timestamp with time zone,
     record    bytea                    not null,
+    digest    bytea,
     constraint waiting_pkey PRIMARY KEY (id)
 );
 CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
-CREATE INDEX waiting_by_key ON waiting USING btree (kind, key, owner);
+CREATE UNIQUE INDEX waiting_once ON waiting USING btree (kind, key, owner, digest);
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
+comment on column waiting.digest is 'Of type and value: identical records under a key have one place. Null: each keeps its own.';
 
 CREATE OR REPLACE FUNCTION keep_final()
  RETURNS trigger

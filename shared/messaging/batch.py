@@ -74,6 +74,7 @@ async def _take_up(tx: Transaction, sifted: Sifted) -> None:
     ids = [item.waiting_id for item in sifted.effective if item.waiting_id is not None]
     if ids and len(await tx.connection.fetch(QUERIES["delete_waiting"], ids)) != len(ids):
         raise PositionMoved
+    tx.waiting_in_all -= len(ids)
 
 
 def sift(

@@ -36,6 +36,7 @@ async def dispatch_woken(tx: Transaction, intake: Intake, now: datetime, *, hand
         kinds, keys = [kind for kind, _ in woken], [key for _, key in woken]
         if not hand_over:
             rows = await tx.connection.fetch(QUERIES["take_waiting"], kinds, keys, list(tx.lanes))
+            tx.waiting_in_all -= len(rows)
         await tx.connection.execute(QUERIES["hand_over_waiting"], kinds, keys)
         rows.sort(key=lambda row: row["id"])
         records = [unpack(row["record"]) for row in rows] + _woken_at_once(tx, set(woken), hand_over=hand_over)

@@ -66,7 +66,8 @@ class Plan:
     sweep_every_seconds: float = 5.0
     look_every_seconds: float = 60.0
     wait_at_most: timedelta = timedelta(hours=24)
-    waiting_per_key: int = 1000
+    waiting_per_key: int = 5000
+    waiting_in_all: int = 2_000_000
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
     observe: Callable[[BatchReport], None] = _nobody

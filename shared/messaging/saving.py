@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -33,38 +34,69 @@ async def save(tx: Transaction, terms: Terms, eras: dict[int, int], real_microse
 
 
 async def _save_waiting(tx: Transaction, terms: Terms) -> None:
+    """Sets aside what waits: an identical record once, and no more of a key or in all than there is room for."""
     if not tx.waiting:
         return
-    bounded = sorted({(w.kind, w.key, w.owner) for w in tx.waiting if w.due is not None})
-    rows = await tx.connection.fetch(
-        QUERIES["count_waiting"], [k for k, _, _ in bounded], [k for _, k, _ in bounded], [o for _, _, o in bounded]
-    )
-    count = {(row["kind"], row["key"], row["owner"]): row["waiting"] for row in rows}
-    kept: list[WaitingRecord] = []
-    for waiting in tx.waiting:
-        place = (waiting.kind, waiting.key, waiting.owner)
-        if waiting.due is not None and count.get(place, 0) >= terms.waiting_per_key:
-            tx.parked.append(ParkedRecord(waiting.record, ParkReason.WAIT_FULL, waiting.kind, waiting.lane))
+    waiting = _once(tx.waiting)
+    bounded = sorted({w.place for w, _ in waiting if w.due is not None})
+    kinds, keys, owners = ([place[n] for place in bounded] for n in range(3))
+    rows = await tx.connection.fetch(QUERIES["count_waiting"], kinds, keys, owners)
+    count = Counter({(row["kind"], row["key"], row["owner"]): row["waiting"] for row in rows})
+    new = Counter(w.place for w, _ in waiting)
+    in_all = tx.waiting_in_all
+    if in_all + len(waiting) > terms.waiting_in_all or any(count[p] + new[p] > terms.waiting_per_key for p in bounded):
+        waiting = await _not_there_yet(tx, waiting)
+    kept: list[tuple[WaitingRecord, bytes | None]] = []
+    for one, digest in waiting:
+        full = count[one.place] >= terms.waiting_per_key or in_all + len(kept) >= terms.waiting_in_all
+        if one.due is not None and full:
+            tx.parked.append(ParkedRecord(one.record, ParkReason.WAIT_FULL, one.kind, one.lane))
             continue
-        count[place] = count.get(place, 0) + 1
-        kept.append(waiting)
-    await insert_waiting(tx, kept)
+        count[one.place] += 1
+        kept.append((one, digest))
+    tx.waiting_in_all += len(kept)
+    await _insert_waiting(tx, kept)
 
 
-async def insert_waiting(tx: Transaction, waiting: Sequence[WaitingRecord]) -> None:
-    for some in _statements(waiting, lambda w: len(w.record.value or b"")):
+def _once(waiting: Sequence[WaitingRecord]) -> list[tuple[WaitingRecord, bytes | None]]:
+    """Each with its digest; of identical ones under a key the first."""
+    found: dict[object, tuple[WaitingRecord, bytes | None]] = {}
+    for number, one in enumerate(waiting):
+        digest = one.digest()
+        found.setdefault(number if digest is None else (*one.place, digest), (one, digest))
+    return list(found.values())
+
+
+async def _not_there_yet(
+    tx: Transaction, waiting: Sequence[tuple[WaitingRecord, bytes | None]]
+) -> list[tuple[WaitingRecord, bytes | None]]:
+    """Without those that wait already: where there is no room, a repeat is no reason to park."""
+    rows = await tx.connection.fetch(
+        QUERIES["load_identical"],
+        [one.kind for one, _ in waiting],
+        [one.key for one, _ in waiting],
+        [one.owner for one, _ in waiting],
+        [digest for _, digest in waiting],
+    )
+    known = {(row["kind"], row["key"], row["owner"], row["digest"]) for row in rows}
+    return [(one, digest) for one, digest in waiting if (*one.place, digest) not in known]
+
+
+async def _insert_waiting(tx: Transaction, waiting: Sequence[tuple[WaitingRecord, bytes | None]]) -> None:
+    for some in _statements(waiting, lambda one: len(one[0].record.value or b"")):
         await tx.connection.execute(
             QUERIES["insert_waiting"],
             tx.now,
-            [w.lane for w in some],
-            [w.kind for w in some],
-            [w.key for w in some],
-            [w.owner for w in some],
-            [w.record.topic for w in some],
-            [w.record.partition for w in some],
-            [w.record.offset for w in some],
-            [w.due for w in some],
-            [pack(w.record) for w in some],
+            [w.lane for w, _ in some],
+            [w.kind for w, _ in some],
+            [w.key for w, _ in some],
+            [w.owner for w, _ in some],
+            [w.record.topic for w, _ in some],
+            [w.record.partition for w, _ in some],
+            [w.record.offset for w, _ in some],
+            [w.due for w, _ in some],
+            [pack(w.record) for w, _ in some],
+            [digest for _, digest in some],
         )
 
 

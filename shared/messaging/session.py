@@ -31,6 +31,9 @@ class Session:
         self._terms = terms
         self._eras: dict[int, int] = {}
         self._real_microseconds = real_microseconds
+        # As counted last, and what this session has added since: good enough for a bound, at no cost to a batch.
+        self.waiting = 0
+        self.counted = False
         self._one_at_a_time = asyncio.Lock()
 
     @contextlib.asynccontextmanager
@@ -58,6 +61,7 @@ class Session:
                 locked = await lanes_of.lock(self.connection, lanes)
                 self._refuse_if_gone_back(locked)
                 tx = Transaction(self.connection, self._terms, now=now, read_through=read_through, lanes=locked)
+                tx.waiting_in_all = self.waiting
                 await body(tx)
                 await dispatch_woken(tx, self.intake, now, hand_over=hand_over)
                 pages = await save(tx, self._terms, self._eras, self._real_microseconds())
@@ -66,6 +70,7 @@ class Session:
             if pages:
                 reach("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
+            self.waiting = tx.waiting_in_all
             return pages
 
     def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:

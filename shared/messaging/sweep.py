@@ -63,6 +63,7 @@ async def _expire(intake: Intake, kinds: Sequence[str], tx: Transaction, lanes: 
     taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
     if len(taken) != len(rows):
         raise PositionMoved
+    tx.waiting_in_all -= len(rows)
     for row in rows:
         item = intake.understand_again(unpack(row["record"]), tx.now)
         lane = item.message.lane if item.message else None

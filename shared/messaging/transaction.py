@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 GENESIS = bytes(32)
 CLAIM = ("kind", "key", "owner")
+KEPT_APART = ("lane", "replay")
+"""Kinds of what waits for its lane alone: all of it is handled in order, repeats as well."""
 
 
 class EventTooLarge(Exception):
@@ -36,6 +38,7 @@ class Terms:
     internal_topics: frozenset[str]
     wait_at_most: timedelta
     waiting_per_key: int
+    waiting_in_all: int = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,18 @@ class WaitingRecord:
     lane: int | None
     due: datetime | None
     owner: str = ""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What it waits for, and whose bound it counts against."""
+        return (self.kind, self.key, self.owner)
+
+    def digest(self) -> bytes | None:
+        """Tell identical records apart from others: 16 bytes of type and value. None: each keeps a place of its own."""
+        if self.kind in KEPT_APART:
+            return None
+        said = self.record.header("ce_type").encode() + b"\0" + (self.record.value or b"")
+        return hashlib.sha256(said).digest()[:16]
 
 
 class Transaction:
@@ -81,6 +96,7 @@ class Transaction:
         self.announced: dict[tuple[str, int], list[Said]] = {}
         self.parked: list[ParkedRecord] = []
         self.waiting: list[WaitingRecord] = []
+        self.waiting_in_all = 0
         self.woken: dict[tuple[str, str], None] = {}
         self._claimed: dict[str, set[str]] = {}
         self._terms = terms
@@ -112,7 +128,8 @@ class Transaction:
     def wait(self, message: Message[Any], kind: str, key: str, *, owner: str = "") -> None:
         """Sets a message aside until `wake(kind, key)`. What waits for an internal event never expires.
 
-        A key holds a bounded number of messages. Where many wait for one cause, each `owner` has the bound of its own.
+        A key holds a bounded number of messages, an identical one once. Where many wait for one cause, each `owner` has
+        the bound of its own.
         """
         internal = message.record.topic in self._terms.internal_topics
         due = None if internal else self.now + self._terms.wait_at_most

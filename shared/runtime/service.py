@@ -127,6 +127,7 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, exp
         look_every_seconds=settings.look_every_seconds,
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
         waiting_per_key=settings.waiting_per_key,
+        waiting_in_all=settings.waiting_in_all,
         causes=parts.causes,
         retention=Retention(
             pages=timedelta(days=settings.page_retention_days), parked=timedelta(days=settings.parked_retention_days)

@@ -39,7 +39,8 @@ class ServiceSettings(BaseSettings):
     sweep_every_seconds: float = Field(default=5.0, ge=0.01, le=60)
     look_every_seconds: float = Field(default=60.0, ge=0.01, le=3600)
     wait_at_most_seconds: int = Field(default=86_400, ge=1, le=LONGEST_SECONDS)
-    waiting_per_key: int = Field(default=1000, ge=1, le=100_000)
+    waiting_per_key: int = Field(default=5000, ge=1, le=100_000)
+    waiting_in_all: int = Field(default=2_000_000, ge=1, le=100_000_000)
     page_retention_days: int = Field(default=42, ge=1, le=LONGEST_DAYS)
     parked_retention_days: int = Field(default=365, ge=1, le=LONGEST_DAYS)
 

@@ -4,14 +4,25 @@ select kind, key, owner, count(*)::int as waiting
 from waiting join unnest($1::text[], $2::text[], $3::text[]) as asked (kind, key, owner) using (kind, key, owner)
 group by kind, key, owner;
 
+-- name: load_identical
+-- Which of these records wait already.
+select kind, key, owner, digest
+from waiting join unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as asked (kind, key, owner, digest)
+     using (kind, key, owner, digest);
+
 -- name: insert_waiting
--- In order of arrival; identity numbers keep that order.
-insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record)
-select lane, kind, key, owner, topic, partition, "offset", $1, due, record
+-- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record, digest)
+select lane, kind, key, owner, topic, partition, "offset", $1, due, record, digest
 from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], $9::timestamptz[],
-            $10::bytea[])
-     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", due, record, place)
-order by place;
+            $10::bytea[], $11::bytea[])
+     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", due, record, digest, place)
+order by place
+on conflict (kind, key, owner, digest) do nothing;
+
+-- name: count_all_waiting
+-- Asked now and then, never by a batch: it reads the whole of an index.
+select count(*) from waiting;
 
 -- name: take_waiting
 -- By key, never by rescanning; only in lanes that this transaction has locked.

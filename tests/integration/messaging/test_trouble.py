@@ -119,6 +119,35 @@ async def test_what_is_too_much_under_one_key_is_parked_and_the_rest_goes_on_wai
     assert [row["reason"] for row in reasons] == ["wait_full"]
 
 
+async def test_identical_record_takes_no_second_place_whatever_its_id_and_partition(world: World) -> None:
+    async with world.running(world.league.service, waiting_per_key=2):
+        await world.send(*(a_goal("ana", "g1", partition=number % 3) for number in range(9)))
+        await world.until_read(world.league.service, 9)
+        await world.until_count(world.league.service, "waiting", 1)
+        await world.send(a_goal("ana", "g2"), a_goal("ana", "g1"), a_goal("ana", "g2"))
+        await world.until_read(world.league.service, 12)
+        await world.until_count(world.league.service, "waiting", 2)
+        await world.send(a_goal("ana", "g1"), a_goal("ana", "g3"), a_goal("ana", "g2"))
+        await world.until_count(world.league.service, "parked", 1)
+        await world.until_read(world.league.service, 15)
+        await world.until_count(world.league.service, "parked", 1)
+        await world.send(a_player("ana"))
+        await world.until_count(world.league.service, "goal", 2)
+
+
+async def test_what_is_too_much_in_all_is_parked_under_whatever_key(world: World) -> None:
+    league = world.league.service
+    async with world.running(league, waiting_in_all=3):
+        await world.send(*(a_goal(f"p{number}", f"g{number}") for number in range(5)))
+        await world.until_count(league, "parked", 2)
+        await world.send(a_player("p0"))
+        await world.until_count(league, "waiting", 2)
+        await world.send(a_goal("p8", "g8"))
+        await world.until_count(league, "waiting", 3)
+        (reasons,) = await world.fetch(league, "select array_agg(distinct reason) as parked from parked")
+    assert reasons["parked"] == ["wait_full"]
+
+
 async def test_a_record_from_the_future_is_parked(world: World) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("ana", "g1", scored_at="2099-01-01T00:00:00Z"))

@@ -1,0 +1,142 @@
+"""What waits is taken up by portions, in order. One lane, one key, one cause, a process that may die.
+
+Records of the key come from outside, one after the other. Before the cause is known they wait; afterwards they take
+effect. A cause of the lane's own marks what waits. A shared cause is written by a transaction that does not hold the
+lane, so it cannot see what begins to wait meanwhile: it only writes its own row, and the lane's sweep joins the two.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+RECORDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How what waits is taken up.
+
+    `sweep_joins` False: the transaction that writes a shared cause marks what it sees. `later_queue` False: a record
+    whose cause is known takes effect at once. `marks_the_rest` False: a portion leaves no mark. `one_transaction`
+    False: taking up commits the effect and the row apart. `covers` False: a mark stands for all that will wait.
+    """
+
+    portion: int = 1
+    sweep_joins: bool = True
+    later_queue: bool = True
+    marks_the_rest: bool = True
+    one_transaction: bool = True
+    covers: bool = True
+
+
+@dataclass(frozen=True)
+class World:
+    """What happens. `waits_again`: this record finds, when it is taken up, that the cause is not its own."""
+
+    shared: bool = False
+    waits_again: int | None = None
+
+
+class State(NamedTuple):
+    """`reading` and `causing` are what a transaction under way has seen: whether the cause is there, which rows wait.
+
+    `waiting`: (row, record) in order of arrival. `upto`: the last row that is to be taken up, None without a mark.
+    `half`: records whose effect is committed and whose row is still there.
+    """
+
+    next_record: int = 0
+    cause: bool = False
+    reading: bool | None = None
+    causing: tuple[int, ...] | None = None
+    waiting: tuple[tuple[int, int], ...] = ()
+    next_row: int = 0
+    upto: int | None = None
+    effects: tuple[int, ...] = ()
+    half: tuple[int, ...] = ()
+    crashes: int = 1
+    turns: int = 0
+
+
+TURNS = 12
+
+
+def successors(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+    """Every next step: read a record, write the cause, sweep, die."""
+    yield from read(state, rules, world)
+    yield from write_cause(state, rules, world)
+    if state.reading is None:
+        yield from sweep(state, rules, world)
+    if state.crashes and (state.reading is not None or state.half):
+        yield "die", state._replace(reading=None, half=(), crashes=state.crashes - 1)
+
+
+def read(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+    """Begin and commit the transaction of the next record; the lane is locked meanwhile."""
+    if state.next_record < len(RECORDS) and state.reading is None and not state.half:
+        yield f"begin {state.next_record}", state._replace(reading=state.cause)
+    if state.reading is not None:
+        record, row = state.next_record, (state.next_row, state.next_record)
+        done = state._replace(next_record=record + 1, reading=None)
+        queued = rules.later_queue and (bool(state.waiting) if world.shared else state.upto is not None)
+        if state.reading and not queued:
+            yield f"{record} takes effect", done._replace(effects=(*state.effects, record))
+        else:
+            upto = state.upto if state.upto is None else row[0]
+            yield f"{record} waits", done._replace(waiting=(*state.waiting, row), next_row=row[0] + 1, upto=upto)
+
+
+def write_cause(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+    """A shared one holds no lane: it sees only rows whose transactions have committed before it began."""
+    if world.shared and state.causing is not None:
+        told = state._replace(cause=True, causing=None)
+        yield "cause is there", told if rules.sweep_joins else told._replace(upto=max(state.causing, default=None))
+    elif not state.cause and world.shared:
+        yield "begin cause", state._replace(causing=tuple(row for row, _ in state.waiting))
+    elif not state.cause and state.reading is None:
+        yield "cause", state._replace(cause=True, upto=max((row for row, _ in state.waiting), default=None))
+
+
+def sweep(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+    """Join what waits with a shared cause that is there, and take up the next portion of what is marked."""
+    if state.half:
+        yield "forget the row", finish(state, state.half, world)
+        return
+    if world.shared and rules.sweep_joins and state.cause and state.waiting and state.upto is None:
+        yield "mark", state._replace(upto=state.waiting[-1][0])
+    if state.upto is None or state.turns >= TURNS:
+        return
+    due = [record for row, record in state.waiting if row <= state.upto or not rules.covers]
+    portion = tuple(due[: rules.portion])
+    taken = state._replace(turns=state.turns + 1)
+    if not portion:
+        yield "nothing is left", state._replace(upto=None)
+    elif not rules.one_transaction:
+        yield f"{portion} take effect", taken._replace(half=portion, effects=(*state.effects, *portion))
+    else:
+        kept = tuple(record for record in portion if record != world.waits_again)
+        after = finish(taken._replace(effects=(*state.effects, *kept)), portion, world)
+        yield f"take up {portion}", after if rules.marks_the_rest else after._replace(upto=None)
+
+
+def finish(state: State, portion: tuple[int, ...], world: World) -> State:
+    """Their rows are gone; what has to wait again does so behind all others."""
+    rows = tuple(row for row in state.waiting if row[1] not in portion)
+    number = state.next_row
+    for record in portion:
+        if record == world.waits_again:
+            rows, number = (*rows, (number, record)), number + 1
+    return state._replace(waiting=rows, next_row=number, half=())
+
+
+def breach(state: State, ended: bool, *, world: World) -> str | None:
+    """Each record takes effect once, in order of arrival, and none is forgotten once its cause is there."""
+    if len(set(state.effects)) < len(state.effects):
+        return f"twice: {state.effects}"
+    if list(state.effects) != sorted(state.effects):
+        return f"overtaken: {state.effects}"
+    if state.turns >= TURNS:
+        return "taken up for ever"
+    left = {record for _, record in state.waiting} - {world.waits_again}
+    if ended and left:
+        return f"forgotten: {sorted(left)}"
+    return None
