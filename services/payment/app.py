@@ -48,7 +48,8 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         settings=settings,
         sources=sources(context),
         timers=timers(context),
-        own_topics=(PAYMENT_EVENTS, dead_letters(NAME), *map(disbursements, PARTNERS)),
+        # As they are adopted: what was told to partners, then which rights it pays.
+        own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
         trail=partial(trail, context),
         gauges=partial(gauges, Clock.from_environment()),

@@ -144,7 +144,15 @@ INVARIANTS = (
     Invariant(
         "I8",
         "no wave is overdrawn",
-        _none("overdrawn_funds", "wave {wave}, {component}: {overdrawn} rupiah went out and were not appropriated"),
+        _none(
+            "overdrawn_funds",
+            "wave {wave}, {component}: {overdrawn} rupiah went out and were not appropriated: {references}",
+        ),
+    ),
+    Invariant(
+        "I8",
+        "what was told before a restore has its money",
+        _none("promises_astray", "wave {wave}, {component}: {promised} rupiah are kept of {there} for {references}"),
     ),
     Invariant("I8", "money is where it was drawn", _none("funds_astray", "wave {wave}, {component}: funds are astray")),
     Invariant(

@@ -62,10 +62,15 @@ create table attempt (
     partner_reference text,
     account           text                     not null,
     adopted           boolean                  not null default false,
+    wave              text,
+    component         component,
+    account_version   bigint,
+    keeps_money       boolean                  not null default false,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
     constraint attempt_amount_check CHECK ((amount > 0))
 );
+CREATE INDEX attempt_adopted ON attempt USING btree (wave, component) WHERE adopted;
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
 CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN (((old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -73,6 +78,8 @@ comment on table attempt is 'What a partner was told under a reference, unique f
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
 comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name.';
 comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
+comment on column attempt.wave is 'Of an adopted one, as payment.events has it; null: nobody has said yet which right it pays.';
+comment on column attempt.keeps_money is 'Adopted, not rejected as far as was announced, and its right is still to be read: its money is nobody else''s.';
 
 create table book (
     lane   smallint not null,
@@ -216,12 +223,15 @@ create table funds (
     appropriated bigint    not null,
     drawn        bigint    not null default 0,
     overdrawn    bigint    not null default 0,
+    promised     bigint    not null default 0,
     constraint funds_pkey PRIMARY KEY (wave, component),
+    constraint funds_promised_check CHECK ((promised >= 0)),
     constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (overdrawn = GREATEST((drawn - appropriated), (0)::bigint))))
 );
 CREATE TRIGGER only_what_was_confirmed_is_overdrawn AFTER UPDATE ON funds FOR EACH ROW WHEN ((new.overdrawn > old.overdrawn)) EXECUTE FUNCTION refuse_unless_confirmed_so_much();
 comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
 comment on column funds.overdrawn is 'What was confirmed and is not covered: it shrinks when money comes or is given back, and grows by confirmations alone.';
+comment on column funds.promised is 'What adopted attempts keep until their rights are read again: no lane draws it.';
 
 create table halt (
     scope text                     not null,
@@ -514,8 +524,10 @@ CREATE OR REPLACE FUNCTION refuse_unless_confirmed_so_much()
 AS $function$
 begin
     if new.overdrawn <= (select coalesce(sum(d.amount), 0) from confirmation c join disbursement d using (redeem_code, benefit)
-                         where d.wave = new.wave and d.component = new.component) then
+                         where d.wave = new.wave and d.component = new.component)
+                      + (select coalesce(sum(a.amount), 0) from attempt a
+                         where a.adopted and a.wave = new.wave and a.component = new.component) then
         return null;
     end if;
-    raise exception 'nobody confirmed so much of wave %', new.wave using errcode = 'restrict_violation';
+    raise exception 'nobody confirmed or was told so much of wave %', new.wave using errcode = 'restrict_violation';
 end $function$;

@@ -33,7 +33,8 @@ class StatusRequest(Internal):
 
 class Disbursement(Internal):
     """What every event on `payment.events` says. `reference` is null before the first attempt,
-    `partner` as long as nobody knows where the money would go.
+    `partner` as long as nobody knows where the money would go. `account_version` tells to which account the latest
+    attempt went, without telling the account: a higher one is newer.
     """
 
     participant_id: ParticipantId
@@ -45,6 +46,7 @@ class Disbursement(Internal):
     amount: Rupiah
     attempt: int
     reason: str | None
+    account_version: int | None = None
 
 
 def _event(name: str) -> EventType[Disbursement]:

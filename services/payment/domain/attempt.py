@@ -12,6 +12,7 @@ class Attempt(NamedTuple):
 
     `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
     attempt is only adopted: our own topic says that it was made, and the right it pays has not been read again yet.
+    `account_version` is that of the account it went to, if that was announced.
     """
 
     reference: str
@@ -29,6 +30,7 @@ class Attempt(NamedTuple):
     rejected_at: datetime | None = None
     reason: str | None = None
     partner_reference: str | None = None
+    account_version: int | None = None
 
     @property
     def is_only_adopted(self) -> bool:

@@ -1,12 +1,16 @@
 """Whether a disbursement can go now, and to which account."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason
 from services.payment.domain.right import Payee
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AHEAD_AT_MOST = timedelta(minutes=5)
+"""By which the time of linking may be ahead of the clock."""
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
@@ -34,7 +38,10 @@ class Approval(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What holds for all disbursements at one moment. `halts`: partners, or `all`; the limit in rupiah."""
+    """What holds for all disbursements at one moment; the limit in rupiah.
+
+    `halts`: partners, `all`, and components of which something was told before a restore that pays nobody knows what.
+    """
 
     now: datetime
     halts: Collection[str]
@@ -83,8 +90,22 @@ def unfit(disbursement: Disbursement, account: Account, *, approved: bool) -> Ho
     return None
 
 
+def version_tried(attempt: Attempt, payee: Payee, newest: int) -> int:
+    """Return the version of the account that an adopted attempt went to, as it was announced.
+
+    Where nobody has announced it, no account counts as newer that may have been tried: `newest` of those known is a
+    provider's, and whatever a participant had linked when the attempt was made.
+    """
+    if attempt.account_version is not None:
+        return attempt.account_version
+    if payee is Payee.PROVIDER:
+        return newest
+    return (attempt.instructed_at + AHEAD_AT_MOST - EPOCH) // timedelta(microseconds=1)
+
+
 def _of_the_moment(disbursement: Disbursement, account: Account, terms: Terms) -> HoldReason | None:
-    if ALL_PARTNERS in terms.halts or account.partner in terms.halts:
+    halts = terms.halts
+    if ALL_PARTNERS in halts or account.partner in halts or disbursement.component in halts:
         return HoldReason.HALTED
     paused_until = disbursement.look_again_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > terms.now:

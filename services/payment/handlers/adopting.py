@@ -1,24 +1,35 @@
 """After a restore: what our own topics say that we said binds us."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.right import Right, kind_of
+from services.payment.domain.funds import Pot
+from services.payment.domain.right import Component, Right, component_of, kind_of
+from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.halting import halt_partner
-from services.payment.store.attempts import insert_adopted_attempts
+from services.payment.handlers.spending import keep_promised
+from services.payment.store.attempts import Announced, insert_adopted_attempts, note_announced_attempts
 from services.payment.store.disbursements import load_grants
 from shared.contracts import payment
-from shared.contracts.payment import DISBURSEMENT_SCHEDULED, INSTRUCTION, Instruction
+from shared.contracts.payment import DISBURSEMENT_SCHEDULED, INSTRUCTION, Disbursement, Instruction
 from shared.contracts.reasons import Parked
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, disbursements
 from shared.messaging.memory import Word, forget, recall, remember
+from shared.messaging.page import Said
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
 
 PARTNER_OF = {disbursements(partner): partner for partner in PARTNERS}
 EVENTS = {event.name: event for event in payment.EVENTS}
 GRANT = "grant"
+KEEPS_MONEY = {
+    payment.DISBURSEMENT_INSTRUCTED.name: True,
+    payment.DISBURSEMENT_ACCEPTED.name: True,
+    payment.DISBURSEMENT_SETTLED.name: True,
+    payment.DISBURSEMENT_REJECTED.name: False,
+}
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
@@ -26,20 +37,30 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     takes over grants: an incentive falls due again with the training it had fallen due with.
 
     Where the topic has a hole, somebody may have been paid of whom nothing is known any more: the partner is halted
-    until its statement has been compared.
+    until its statement has been compared. What an instruction pays, `payment.events` tell; while nobody does, nothing
+    new is instructed from its component (`load_halts`).
     """
     if tail.topic == PAYMENT_EVENTS:
-        await _remember_grants(tx, tail)
+        said = list(_events(tail))
+        await _remember_grants(tx, tail, said)
+        await _keep_money(tx, said)
     partner = PARTNER_OF.get(tail.topic)
     if partner is None:
         return
-    attempts = {}
+    whole = tail.whole
+    attempts: dict[str, tuple[Attempt, Component]] = {}
     for _, event in tail.events():
         if event.type == INSTRUCTION.name:
-            instruction = INSTRUCTION.parse(event.data)
-            attempts[instruction.reference] = _attempt(instruction, tail.lane, partner)
-    await insert_adopted_attempts(tx.connection, list(attempts.values()))
-    if not tail.whole:
+            try:
+                instruction = INSTRUCTION.parse(event.data)
+            except Parked:
+                whole = False
+                continue
+            attempt = _attempt(instruction, tail.lane, partner)
+            attempts[attempt.reference] = (attempt, component_of(instruction.benefit))
+    told = list(attempts.values())
+    await insert_adopted_attempts(tx.connection, [attempt for attempt, _ in told], [component for _, component in told])
+    if not whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
 
 
@@ -57,14 +78,32 @@ async def forget_grants(tx: Transaction, rights: Collection[Right]) -> None:
     await forget(tx, [_key(enrollment.participant_id, right.benefit) for enrollment, right in rights], GRANT)
 
 
-async def _remember_grants(tx: Transaction, tail: Tail) -> None:
+def _events(tail: Tail) -> Iterator[tuple[Said, Disbursement]]:
+    """What can be read of it."""
+    for _, said in tail.events():
+        with contextlib.suppress(KeyError, Parked):
+            yield said, EVENTS[said.type].parse(said.data)
+
+
+async def _keep_money(tx: Transaction, events: Iterable[tuple[Said, Disbursement]]) -> None:
+    """Give each attempt that was announced its wave, and keep its money there until its right is read again.
+
+    What had been rejected keeps none: another attempt, or nobody, has taken it since.
+    """
+    announced: dict[str, Announced] = {}
+    for said, data in events:
+        if said.type in KEEPS_MONEY and data.reference is not None:
+            keeps, component = KEEPS_MONEY[said.type], component_of(data.benefit)
+            announced[data.reference] = Announced(data.reference, data.wave, component, keeps, data.account_version)
+    if announced:
+        await note_announced_attempts(tx.connection, list(announced.values()))
+        await write_down(tx, await keep_promised(tx, {Pot(one.wave, one.component) for one in announced.values()}))
+
+
+async def _remember_grants(tx: Transaction, tail: Tail, events: Iterable[tuple[Said, Disbursement]]) -> None:
     """Remember with which training each incentive had fallen due, unless its row is still there."""
     words: dict[tuple[str, str], Word] = {}
-    for _, said in tail.events():
-        try:
-            data = EVENTS[said.type].parse(said.data)
-        except (KeyError, Parked):
-            continue
+    for said, data in events:
         if kind_of(data.benefit) == "incentive":
             key = _key(data.participant_id, data.benefit)
             words[data.redeem_code, data.benefit] = Word(GRANT, key, data.participant_id, said.data)

@@ -42,6 +42,7 @@ def announce(tx: Transaction, disbursement: Disbursement, traces: Traces, reason
         "amount": {"value": disbursement.amount, "currency": "IDR"},
         "attempt": disbursement.attempt,
         "reason": reason or disbursement.reason,
+        "account_version": disbursement.tried_version or None,
     }
     headers = _headers(traces.get(disbursement.right))
     said = Said(NAME_OF[disbursement.state], disbursement.participant_id, to_json(data), headers)

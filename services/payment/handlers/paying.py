@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from services.payment.domain import books
 from services.payment.domain.attempt import Attempt
+from services.payment.domain.books import Posting
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, hold, instruct
+from services.payment.domain.fitness import version_tried
+from services.payment.domain.funds import Pot
 from services.payment.handlers import Context
 from services.payment.handlers.announcing import Traces, announce, announce_instruction
 from services.payment.handlers.bookkeeping import write_down
@@ -12,8 +15,14 @@ from services.payment.handlers.changing import save_changes
 from services.payment.handlers.planning import Obstacle, Plan, Route, plan
 from services.payment.handlers.reminding import FIRST_LOOK_AFTER, remind
 from services.payment.handlers.sealing import seal_for
-from services.payment.handlers.spending import spend
-from services.payment.store.attempts import insert_attempts, own_adopted_attempts
+from services.payment.handlers.spending import spend, spend_told
+from services.payment.store.attempts import (
+    Announced,
+    insert_attempts,
+    note_announced_attempts,
+    own_adopted_attempts,
+)
+from services.payment.store.funds import lock_funds, open_funds
 from shared.messaging.transaction import Transaction
 
 Instructed = tuple[Disbursement, Attempt]
@@ -24,7 +33,10 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     if not disbursements:
         return 0
     plans = await plan(context, tx, sorted(disbursements, key=lambda d: d.age))
-    paid, drawn = await spend(tx, [p.disbursement for p in plans if not isinstance(p.way, Obstacle)], context.block)
+    told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
+    drawn_for_told = await _spend_told(tx, plans) if told else []
+    paid, drawn = await spend(tx, [p.disbursement for p in plans if isinstance(p.way, Route)], context.block)
+    paid |= {d.right for d in told}
     before = {p.disbursement.right: p.disbursement for p in plans}
     instructed = [_instruct(context, tx, p) for p in plans if p.disbursement.right in paid]
     held = [_hold(p) for p in plans if p.disbursement.right not in paid and _is_news(p)]
@@ -32,7 +44,7 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     await save_changes(tx, [(before[d.right], d) for d in after])
     await _save_attempts(tx, plans, [attempt for _, attempt in instructed])
     await remind(tx, (disbursement for disbursement, _ in instructed), by=tx.now + FIRST_LOOK_AFTER)
-    await write_down(tx, [*drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
+    await write_down(tx, [*drawn_for_told, *drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
     now = {d.right: d for d in after}
     for right, disbursement in before.items():
         if disbursement.state is State.DUE:
@@ -42,6 +54,22 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     for disbursement, attempt in instructed:
         announce_instruction(tx, disbursement, attempt, traces)
     return len(after)
+
+
+async def _spend_told(tx: Transaction, plans: Sequence[Plan]) -> list[Posting]:
+    """What a partner had been told goes as it was told, whether there is money or not: it may have been paid."""
+    told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
+    # Whoever locks funds locks them in one order, so those of the others come along.
+    pots = {Pot(p.disbursement.wave, p.disbursement.component) for p in plans if not isinstance(p.way, Obstacle)}
+    await open_funds(tx.connection, pots)
+    await lock_funds(tx.connection, pots)
+    announced = [
+        Announced(p.reference, p.disbursement.wave, p.disbursement.component, keeps_money=False, account_version=None)
+        for p in plans
+        if isinstance(p.way, Attempt)
+    ]
+    await note_announced_attempts(tx.connection, announced)
+    return await spend_told(tx, told)
 
 
 def _reason(p: Plan) -> HoldReason:
@@ -69,7 +97,7 @@ def _instruct(context: Context, tx: Transaction, p: Plan) -> Instructed:
     if isinstance(way, Route):
         account, version = seal_for(context.partners[way.partner], way.number, p.reference), way.account_version
     else:
-        account, version = way.account, 0
+        account, version = way.account, version_tried(way, p.disbursement.payee, p.newest_version)
     adopted = isinstance(way, Attempt)
     disbursement = instruct(p.disbursement, p.reference, way.partner, version, answer_by, adopted=adopted)
     return disbursement, Attempt(

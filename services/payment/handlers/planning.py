@@ -40,11 +40,12 @@ class Route(NamedTuple):
 
 class Plan(NamedTuple):
     """The next attempt of a disbursement. An `Attempt` for a way: our own topics hold this very reference already, and
-    it goes exactly as it was said then, whatever has changed since."""
+    it goes exactly as it was said then, whatever has changed since. `newest_version`: of the payee's accounts, then."""
 
     disbursement: Disbursement
     reference: str
     way: Obstacle | Route | Attempt
+    newest_version: int = 0
 
     @property
     def partner(self) -> str | None:
@@ -62,7 +63,8 @@ async def plan(context: Context, tx: Transaction, disbursements: Sequence[Disbur
     plans = []
     for disbursement, reference in zip(disbursements, references, strict=True):
         if reference in adopted:
-            plans.append(_as_it_was_said(disbursement, adopted[reference]))
+            newest = accounts.get(payee_of(disbursement))
+            plans.append(_as_it_was_said(disbursement, adopted[reference], newest.version if newest else 0))
         else:
             account, let_go = accounts.get(payee_of(disbursement)), disbursement.right in approved
             plans.append(Plan(disbursement, reference, _afresh(account, disbursement, terms, opened, let_go)))
@@ -122,10 +124,10 @@ async def load_payees(connection: Connection, disbursements: Sequence[Disburseme
     }
 
 
-def _as_it_was_said(disbursement: Disbursement, attempt: Attempt) -> Plan:
+def _as_it_was_said(disbursement: Disbursement, attempt: Attempt, newest_version: int) -> Plan:
     if not attempt.is_only_adopted or attempt.amount != disbursement.amount:
         raise ValueError(f"{attempt.reference} was not said for the next attempt of {disbursement.right}")
-    return Plan(disbursement, attempt.reference, attempt)
+    return Plan(disbursement, attempt.reference, attempt, newest_version)
 
 
 def _afresh(

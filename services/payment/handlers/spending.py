@@ -1,7 +1,7 @@
 """Takes money for disbursements out of their lanes' purses, and fills purses from the waves' funds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.payment.domain.books import Posting, give_back, reserve
 from services.payment.domain.disbursement import Disbursement, HoldReason
@@ -9,12 +9,15 @@ from services.payment.domain.funds import Pot, Purse, affordable, to_draw
 from services.payment.store.funds import (
     Contents,
     Movement,
+    load_free_purses,
     load_purses,
     lock_funds,
     move_funds,
     move_purses,
+    open_funds,
     open_purses,
     overdraw_funds,
+    recount_promised,
 )
 from shared.messaging.transaction import Transaction
 
@@ -51,6 +54,39 @@ async def spend(
 async def return_money(tx: Transaction, spent: Mapping[Purse, int]) -> None:
     """What was spent on attempts that partners rejected is back in its purse."""
     await move_purses(tx.connection, {purse: Movement(0, -amount) for purse, amount in spent.items()})
+
+
+async def spend_told(tx: Transaction, told: Sequence[Disbursement]) -> list[Posting]:
+    """Take the money of what partners had been told before a restore, whether its wave has it or not.
+
+    Returns the postings of what was drawn. What was kept for these is nobody's any more, and taken first.
+    """
+    needed: Counter[Purse] = Counter()
+    for disbursement in told:
+        needed[Purse(disbursement.lane, disbursement.wave, disbursement.component)] += disbursement.amount
+    pots = {purse.pot for purse in needed}
+    await open_funds(tx.connection, pots)
+    await lock_funds(tx.connection, pots)
+    await recount_promised(tx.connection, pots)
+    purses = await load_purses(tx.connection, needed)
+    drawn = {purse: short for purse, amount in needed.items() if (short := amount - purses[purse].free) > 0}
+    for purse, short in drawn.items():
+        await overdraw_funds(tx.connection, purse.pot, short)
+    await open_purses(tx.connection, needed)
+    await move_purses(tx.connection, {p: Movement(drawn.get(p, 0), amount) for p, amount in needed.items()})
+    return [reserve(*purse, short) for purse, short in drawn.items()]
+
+
+async def keep_promised(tx: Transaction, pots: Collection[Pot]) -> list[Posting]:
+    """Keep the money of what partners had been told; return the postings of what comes back out of all lanes' purses.
+
+    Every lane has to be locked: after that none has money in its purse that another has promised.
+    """
+    await open_funds(tx.connection, pots)
+    idle = await load_free_purses(tx.connection, pots)
+    postings = await return_purses(tx, idle)
+    await recount_promised(tx.connection, pots)
+    return postings
 
 
 async def spend_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[list[Posting], int]:

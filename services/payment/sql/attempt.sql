@@ -2,20 +2,30 @@
 -- By reference, with the disbursement that each pays. How its latest attempt stands, the disbursement says.
 select a.reference as told_reference, a.lane as told_lane, a.partner as told_partner, a.amount as told_amount, a.account,
     a.instructed_at, a.answer_by, a.redeem_code as told_redeem_code, a.benefit as told_benefit, a.number, a.accepted_at as told_accepted_at,
-    a.rejected_at, a.reason as told_reason, a.partner_reference as told_partner_reference, d.*
+    a.rejected_at, a.reason as told_reason, a.partner_reference as told_partner_reference, a.account_version, d.*
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit
 where a.reference = any($1::text[]);
 
 -- name: insert_adopted_attempts
 -- What our own topics say was said; what is known already stands.
-insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by, adopted)
-select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by, component, adopted)
+select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+                           $8::component[])
 on conflict do nothing;
+
+-- name: note_announced_attempts
+-- What payment.events say of adopted attempts: the wave that pays them, whether their money may still be out, to which account.
+update attempt a
+set wave = new.wave, component = new.component, keeps_money = new.keeps_money,
+    account_version = coalesce(new.account_version, a.account_version)
+from unnest($1::text[], $2::text[], $3::component[], $4::boolean[], $5::bigint[])
+    as new (reference, wave, component, keeps_money, account_version)
+where a.reference = new.reference and a.adopted and a.redeem_code is null;
 
 -- name: own_adopted_attempts
 -- The right that an adopted attempt pays has been read again: it is instructed again as it was.
 update attempt a
-set redeem_code = new.redeem_code, benefit = new.benefit, number = new.number,
+set redeem_code = new.redeem_code, benefit = new.benefit, number = new.number, keeps_money = false,
     instructed_at = new.instructed_at, answer_by = new.answer_by
 from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::timestamptz[])
     as new (reference, redeem_code, benefit, number, instructed_at, answer_by)

@@ -59,6 +59,8 @@ from (
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.reason = 'halted'
        and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
+       and not exists (select from attempt a
+                       where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))
      order by h.due_at limit $2)
     union all
     (select h.* from disbursement h

@@ -20,7 +20,7 @@ set appropriated = funds.appropriated + excluded.appropriated,
 
 -- name: lock_funds
 -- Locked only when a lane runs short or gives back, always in this order.
-select f.wave, f.component, f.appropriated - f.drawn as free
+select f.wave, f.component, f.appropriated - f.drawn - f.promised as free
 from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
@@ -31,8 +31,27 @@ update funds f set drawn = f.drawn + moved.amount, overdrawn = greatest(least(f.
 from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
 where f.wave = moved.wave and f.component = moved.component;
 
+-- name: open_funds
+-- A wave of which nothing but payments is known yet.
+insert into funds (wave, component, appropriated) select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component)
+on conflict do nothing;
+
+-- name: recount_promised
+-- What partners had been told before a restore, and whose rights are still to be read again.
+update funds f set promised = (
+    select coalesce(sum(a.amount), 0) from attempt a
+    where a.adopted and a.keeps_money and a.wave = f.wave and a.component = f.component)
+from unnest($1::text[], $2::component[]) as asked (wave, component)
+where f.wave = asked.wave and f.component = asked.component;
+
+-- name: load_free_purses
+-- Money of these that lies unused, in whatever lane.
+select p.lane, p.wave, p.component, p.drawn - p.spent as free
+from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
+where p.drawn > p.spent order by p.lane;
+
 -- name: overdraw_funds
--- The money has gone out already: two persons have confirmed it.
+-- The money has gone out already: a partner had been told before a restore, or two persons have confirmed it.
 update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 - appropriated, 0)
 where wave = $1 and component = $2::component returning overdrawn;
 

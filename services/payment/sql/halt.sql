@@ -1,6 +1,8 @@
 -- name: load_halts
--- Read in every transaction that instructs, so that the switch works with the next batch.
-select scope from halt;
+-- Read in every transaction that instructs, so that the switch works with the next batch. A component of which a partner was
+-- told before a restore, and nobody has said yet what it pays, is halted until somebody does: the money may be out.
+select scope from halt
+union select coalesce(component::text, 'all') from attempt where redeem_code is null and wave is null;
 
 -- name: load_halts_with_backlog
 -- What operators see: who halted what, and how much waits for it. What else is held, for another reason, is not its doing.

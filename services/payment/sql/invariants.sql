@@ -152,8 +152,25 @@ where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f
                         where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled'));
 
 -- name: overdrawn_funds
--- I8: a payment that was confirmed though the wave had no money left stands here until money comes.
-select wave, component, overdrawn from funds where overdrawn > 0;
+-- I8: what was told before a restore, or confirmed, though the wave had no money left stands here by name until money comes.
+with told as (
+    select d.wave, d.component, a.reference,
+           sum(a.amount) over (partition by d.wave, d.component order by a.instructed_at desc, a.reference) - a.amount as younger
+    from attempt a join disbursement d on d.reference = a.reference
+    where d.state in ('instructed', 'accepted', 'settled')
+      and (a.adopted or exists (select from confirmation c where c.reference = a.reference)))
+select f.wave, f.component, f.overdrawn, coalesce(string_agg(t.reference, ', ' order by t.reference), 'nobody knows which') as references
+from funds f left join told t on t.wave = f.wave and t.component = f.component and t.younger < f.overdrawn
+where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;
+
+-- name: promises_astray
+-- I8: what adopted attempts keep until their rights are read again is what the fund keeps for them, and it is there.
+with kept as (
+    select wave, component, sum(amount) as amount, string_agg(reference, ', ' order by reference) as references
+    from attempt where adopted and keeps_money group by wave, component)
+select f.wave, f.component, f.promised, f.appropriated - f.drawn as there, coalesce(k.references, 'nobody') as references
+from funds f left join kept k using (wave, component)
+where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.drawn, 0);
 
 -- name: money_without_funds
 -- I8: nothing is instructed of a wave that was given nothing.
@@ -175,9 +192,9 @@ where a.redeem_code is not null
   and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state <> 'held'));
 
 -- name: instructions_without_right
--- I10: said before a restore, and everything read since does not say why.
+-- I10: said before a restore, and nobody has said which right it pays; or everything read since does not say why.
 select a.reference from attempt a join lane l using (lane)
-where a.redeem_code is null and l.catching_up_since is null;
+where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
 
 -- name: books_without_end
 -- I11: no row stands behind the last one, and no book is without one.

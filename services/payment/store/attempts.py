@@ -7,6 +7,7 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.right import Component
 from services.payment.store import QUERIES
 from services.payment.store.disbursements import disbursement_of
 from shared.contracts.sealed import lengthen, shorten
@@ -24,6 +25,16 @@ SAID = (
     "instructed_at",
     "answer_by",
 )
+
+
+class Announced(NamedTuple):
+    """What `payment.events` say of an attempt: which money pays it, and whether that may be out."""
+
+    reference: str
+    wave: str
+    component: Component
+    keeps_money: bool
+    account_version: int | None
 
 
 class Told(NamedTuple):
@@ -64,8 +75,13 @@ async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -
     await connection.copy_records_to_table("attempt", columns=SAID, records=rows)
 
 
-async def insert_adopted_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Adds attempts that our own topics speak of; what is known already stands. No reference may be listed twice."""
+async def insert_adopted_attempts(
+    connection: Connection, attempts: Sequence[Attempt], components: Sequence[Component]
+) -> None:
+    """Adds attempts that our own topics speak of, each with what it pays; what is known already stands.
+
+    No reference may be listed twice.
+    """
     await connection.execute(
         QUERIES["insert_adopted_attempts"],
         [a.reference for a in attempts],
@@ -75,6 +91,19 @@ async def insert_adopted_attempts(connection: Connection, attempts: Sequence[Att
         [shorten(a.account) for a in attempts],
         [a.instructed_at for a in attempts],
         [a.answer_by for a in attempts],
+        components,
+    )
+
+
+async def note_announced_attempts(connection: Connection, announced: Sequence[Announced]) -> None:
+    """Which wave pays what our own topics say was told, and whether its money may be out. No reference twice."""
+    await connection.execute(
+        QUERIES["note_announced_attempts"],
+        [one.reference for one in announced],
+        [one.wave for one in announced],
+        [one.component for one in announced],
+        [one.keeps_money for one in announced],
+        [one.account_version for one in announced],
     )
 
 
@@ -120,5 +149,6 @@ def _attempt(row: Record) -> Attempt:
         settled_at=row["settled_at"] if latest else None,
         rejected_at=row["rejected_at"],
         reason=row["told_reason"],
+        account_version=row["account_version"],
         partner_reference=(row["partner_reference"] if latest else None) or row["told_partner_reference"],
     )

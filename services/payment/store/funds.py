@@ -92,6 +92,22 @@ async def overdraw_funds(connection: Connection, pot: Pot, amount: int) -> int:
     return int(await connection.fetchval(QUERIES["overdraw_funds"], *pot, amount))
 
 
+async def open_funds(connection: Connection, pots: Collection[Pot]) -> None:
+    """Makes those that do not exist yet, without any money."""
+    await connection.execute(QUERIES["open_funds"], *_pots(pots))
+
+
+async def recount_promised(connection: Connection, pots: Collection[Pot]) -> None:
+    """Counts what adopted attempts keep of these until their rights are read again."""
+    await connection.execute(QUERIES["recount_promised"], *_pots(pots))
+
+
+async def load_free_purses(connection: Connection, pots: Collection[Pot]) -> dict[Purse, int]:
+    """What lies unused of these, in all lanes."""
+    rows = await connection.fetch(QUERIES["load_free_purses"], *_pots(pots))
+    return {Purse(row["lane"], row["wave"], Component(row["component"])): row["free"] for row in rows}
+
+
 async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Contents]:
     """What each holds; a purse never opened is empty."""
     rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))
