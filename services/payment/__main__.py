@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from services.payment.app import parts
+from services.payment.app import LOOK_BACK, parts
 from services.payment.handlers.approving import approve, confirm_payment
 from services.payment.handlers.halting import halt, resume
 from services.payment.ops import funds, halts
@@ -58,4 +58,4 @@ def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
 
 
 if __name__ == "__main__":
-    main(PaymentSettings, parts, add_verbs)
+    main(PaymentSettings, parts, add_verbs, look_back=LOOK_BACK)

@@ -5,9 +5,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from asyncpg import Connection
+
 from services.payment.handlers import Context
 from services.payment.handlers.adopting import adopt
 from services.payment.handlers.identity import fixed, rings
+from services.payment.handlers.looking_back import freeze_contradicted, is_contradiction_parked
 from services.payment.handlers.measuring import AnswerTimes
 from services.payment.invariants import INVARIANTS
 from services.payment.ops import degraded, funds, gauges, halts, trail
@@ -17,7 +20,9 @@ from services.payment.timers import timers
 from shared.clock import Clock
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
-from shared.runtime.parts import ServiceParts
+from shared.messaging.intake import Intake
+from shared.messaging.transaction import Terms
+from shared.runtime.parts import LookBack, ServiceParts
 
 NAME = "payment"
 REFERENCE_KEY_BYTES = 32
@@ -60,6 +65,16 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )
+
+
+async def look_back(service: ServiceParts, terms: Terms, connection: Connection) -> list[str]:
+    """Freeze what was parked as a contradiction before that froze anything."""
+    context = context_of(PaymentSettings.model_validate(service.settings))
+    now = Clock.from_environment().now()
+    return await freeze_contradicted(context, terms, Intake(service.sources), now, connection)
+
+
+LOOK_BACK = LookBack(is_contradiction_parked, look_back)
 
 
 def _reference_key(path: Path) -> bytes:

@@ -44,7 +44,7 @@ async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> in
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Try again what was put off until now; a report that lies unread may contradict the one that put it off."""
+    """Try again what was put off until now, or approved; a report that lies unread may contradict what was believed."""
     return await pay(context, tx, await load_retries(tx.connection, lanes, tx.read_through, PORTION), traces={})
 
 

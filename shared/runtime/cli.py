@@ -7,7 +7,7 @@ import typer
 
 from shared.postgres.migrate import Migration, migrations_of
 from shared.runtime.desk import Desk
-from shared.runtime.parts import ServiceParts
+from shared.runtime.parts import LookBack, ServiceParts
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.verbs.lanes import lane_verbs
 from shared.runtime.verbs.pages import page_verbs
@@ -24,8 +24,12 @@ def command_line(
     parts: Callable[[S], ServiceParts],
     add_verbs: AddVerbs | None = None,
     migrations: Sequence[Migration] | None = None,
+    look_back: LookBack | None = None,
 ) -> typer.Typer:
-    """The verbs of a service; `add_verbs` adds those that only this one has. `migrations`: those of its package."""
+    """The verbs of a service; `add_verbs` adds those that only this one has. `migrations`: those of its package.
+
+    `look_back`: what this service does after them.
+    """
     made_of = migrations_of(f"services.{settings.service()}") if migrations is None else migrations
     desk = Desk(settings, lambda: parts(settings()), made_of)
     verbs = typer.Typer(
@@ -34,7 +38,7 @@ def command_line(
         add_completion=False,
         pretty_exceptions_show_locals=False,
     )
-    add_process_verbs(verbs, desk)
+    add_process_verbs(verbs, desk, look_back)
     verbs.add_typer(lane_verbs(desk), name="lanes")
     verbs.add_typer(position_verbs(desk), name="positions")
     verbs.add_typer(page_verbs(desk), name="pages")
@@ -49,6 +53,8 @@ def main(
     parts: Callable[[S], ServiceParts],
     add_verbs: AddVerbs | None = None,
     migrations: Sequence[Migration] | None = None,
+    look_back: LookBack | None = None,
 ) -> None:
     """Runs the verb that the command line names."""
-    command_line(settings, parts, add_verbs, migrations)(prog_name=f"python -m services.{settings.service()}")
+    verbs = command_line(settings, parts, add_verbs, migrations, look_back)
+    verbs(prog_name=f"python -m services.{settings.service()}")

@@ -98,3 +98,14 @@ class ServiceParts:
             waiting_per_key=self.settings.waiting_per_key,
             waiting_in_all=self.settings.waiting_in_all,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """What `migrate` does with the service's keys once the schema is up to date; done twice, nothing more happens.
+
+    `is_needed`: only then the keys are read. `carry_out` says in sentences what it has done.
+    """
+
+    is_needed: Callable[[Connection], Awaitable[bool]]
+    carry_out: Callable[[ServiceParts, Terms, Connection], Awaitable[Sequence[str]]]

@@ -19,6 +19,7 @@ class Rules:
     a_look_is_a_fact_of_the_attempt: bool = True
     a_contradiction_freezes: bool = True
     the_clock_waits_for_reports: bool = True
+    an_approval_waits_for_reports: bool = True
     an_approval_is_bound: bool = True
     approving_locks_the_lane: bool = True
 
@@ -28,7 +29,8 @@ class Right:
     """`said` is what the partner has said of the first attempt, `read` how much of it was read.
 
     `held` is the reason shown, empty while an attempt is under way. A handler that has loaded the approval and not yet
-    saved is `busy` with what it saw. `must_look` and `granted` are the truth that the rules have to keep.
+    saved is `busy` with what it saw. `must_look` and `granted` are the truth that the rules have to keep; `unread`: how
+    much the partner had said when it was granted.
     """
 
     said: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Right:
     busy: tuple[Content | None] | None = None
     must_look: bool = False
     granted: Content | None = None
+    unread: int = 0
     wrong: str = ""
 
     @property
@@ -67,6 +70,8 @@ def plan(right: Right, rules: Rules, *, waited: bool = False) -> Right:
     wrong = "an attempt nobody let go" if right.must_look and right.granted != right.next else ""
     if waited and right.read < len(right.said):
         wrong = "the clock overtook a word that was there to be read"
+    if look and right.read < right.unread:
+        wrong = "an approval overtook a word that was there to be read"
     after = replace(right, attempt=right.attempt + 1, held="", frozen=False, approval=None)
     return replace(after, must_look=False, granted=None, wrong=wrong)
 
@@ -84,7 +89,7 @@ def steps(right: Right, rules: Rules) -> Iterator[tuple[str, Right]]:
     # Whoever saves without the lock writes back what was there when it loaded.
     at_the_desk = right.busy is None or not rules.approving_locks_the_lane
     if at_the_desk and right.held == "look" and right.granted is None:
-        yield "operator approves", replace(right, approval=right.next, granted=right.next)
+        yield "operator approves", replace(right, approval=right.next, granted=right.next, unread=len(right.said))
     if right.busy is None:
         yield from lane_steps(right, rules)
 
@@ -98,7 +103,9 @@ def lane_steps(right: Right, rules: Rules) -> Iterator[tuple[str, Right]]:
             yield f"participant links, verified {verified}", plan(linked, rules)
     if right.held == "time" and (right.read == len(right.said) or not rules.the_clock_waits_for_reports):
         yield "clock", plan(right, rules, waited=True)
-    if right.held in ("look", "money"):
+    if right.held == "look" and (right.read >= right.unread or not rules.an_approval_waits_for_reports):
+        yield "sweep", plan(right, rules)
+    if right.held == "money":
         yield "sweep", plan(right, rules)
     yield "money comes or goes", replace(right, money=not right.money)
 
@@ -135,6 +142,7 @@ def test_no_attempt_goes_that_a_person_should_have_looked_at() -> None:
         ("a_look_is_a_fact_of_the_attempt", "an attempt nobody let go"),
         ("a_contradiction_freezes", "an attempt nobody let go"),
         ("the_clock_waits_for_reports", "the clock overtook a word that was there to be read"),
+        ("an_approval_waits_for_reports", "an approval overtook a word that was there to be read"),
         ("an_approval_is_bound", "an attempt nobody let go"),
         ("approving_locks_the_lane", "an approval was overwritten"),
     ],

@@ -8,6 +8,7 @@ Value moves from `credit` to `debit`. Per wave and component:
     instruct      reserved:<component>-> clearing:<partner>
     settle        clearing:<partner>  -> paid:<kind>
     reject        clearing:<partner>  -> reserved:<component>
+    confirm       reserved:<component>-> clearing:<partner> -> paid:<kind>, under a reference that was rejected
 
 So appropriated = paid + open at every moment, where open = appropriation + reserved + clearing.
 """

@@ -18,6 +18,11 @@ from shared.messaging.transaction import Terms, Transaction
 CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
 
 
+async def is_contradiction_parked(connection: Connection) -> bool:
+    """Tell whether there is anything to look back at."""
+    return bool(await load_parked_reports(connection, CONTRADICTIONS))
+
+
 async def freeze_contradicted(
     context: Context, terms: Terms, intake: Intake, now: datetime, connection: Connection
 ) -> list[str]:

@@ -36,7 +36,7 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_releasable
--- Held, and the cure is there: a newer provider account, money, an open partner, an approval. Oldest first.
+-- Held, and the cure is there: a newer provider account, money, an open partner. Oldest first.
 -- Each cure has a portion of its own, so that none waits for another; what the money does not last for is no cure.
 select d.*
 from (
@@ -68,19 +68,25 @@ from (
        and h.partner in (select scope from halt)
        and h.partner <> (select p.partner from provider p where p.provider_id = h.provider_id order by p.version desc limit 1)
      order by h.due_at limit $2)
-    union all
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
-       and exists (select from approval a
-                   where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1)
-     order by h.due_at limit $2)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_retries
--- Put off until now, the oldest first.
-select * from disbursement where lane = any($1::smallint[]) and retry_at <= $2
-order by due_at, redeem_code, benefit limit $3;
+-- Put off until now, or approved by now, the oldest first. What nobody was told of yet need not wait for any report.
+select d.*
+from (
+    (select h.* from disbursement h
+     where h.lane = any($1::smallint[]) and h.retry_at <= $2
+     order by h.due_at limit $3)
+    union all
+    (select h.* from disbursement h
+     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
+       and exists (select from approval a
+                   where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1
+                     and (a.at <= $2 or h.attempt = 0))
+     order by h.due_at limit $3)
+) as d
+order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_under_way
 -- Of these trainings, what has been told to partners and has no final word.

@@ -140,7 +140,7 @@ async def load_releasable(connection: Connection, lanes: Sequence[int], at_most:
 
 
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Held ones that were put off until `due` or before, oldest first."""
+    """Held ones that were put off until `due` or before, or approved by then, oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import typer
 import uvicorn
@@ -14,7 +15,7 @@ from shared.runtime import logs
 from shared.runtime.connections import BoundedProtocol
 from shared.runtime.desk import Desk
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
-from shared.runtime.parts import Invariant
+from shared.runtime.parts import Invariant, LookBack
 from shared.runtime.service import build_app
 from shared.runtime.verbs.options import Gently
 from shared.runtime.watch import Watch
@@ -26,7 +27,7 @@ GENTLY = 10
 COLLECT_EVERY_OBJECTS = 200_000
 
 
-def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
+def add_process_verbs(verbs: typer.Typer, desk: Desk, look_back: LookBack | None = None) -> None:
     @verbs.command()
     def run() -> None:
         """Run the service until it is told to end (SIGTERM or SIGINT); then it finishes its batch and leaves."""
@@ -60,12 +61,8 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
     @verbs.command("migrate")
     def migrate_() -> None:
         """Bring the schema up to date. Forward only; what is applied already stays as it is."""
-        url = desk.settings().migrate_url.get_secret_value()
-        applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}")))
-        for migration in applied:
-            desk.out.print(f"applied {migration}")
-        if not applied:
-            desk.out.print("nothing to apply: the schema is up to date")
+        for sentence in _bring_up_to_date(desk, look_back):
+            desk.out.print(sentence, markup=False)
 
     @verbs.command()
     def verify(gently: Gently = False) -> None:
@@ -74,6 +71,17 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk) -> None:
             os.nice(GENTLY)
         if sum(_report(desk, invariant) for invariant in (*ENGINE_INVARIANTS, *desk.parts().invariants)):
             raise typer.Exit(1)
+
+
+def _bring_up_to_date(desk: Desk, look_back: LookBack | None) -> Iterator[str]:
+    url = desk.settings().migrate_url.get_secret_value()
+    applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}")))
+    yield from (f"applied {migration}" for migration in applied)
+    if not applied:
+        yield "nothing to apply: the schema is up to date"
+    if look_back is not None and desk.ask(look_back.is_needed):
+        service, terms = desk.parts(), desk.terms()
+        yield from desk.ask(lambda connection: look_back.carry_out(service, terms, connection))
 
 
 def _again(*verb: str) -> tuple[str, ...]:
