@@ -156,7 +156,7 @@ async def test_a_wave_without_money_is_overdrawn_by_name_until_money_comes(bench
     await bench.confirm(reference)
     assert await bench.state("incentive_1", "PRAT00000001") == "settled"
     overdraft = f"wave 48, incentive: {INCENTIVE} rupiah went out and were not appropriated"
-    assert await bench.breaches() == [overdraft]
+    assert [breach.startswith(overdraft) for breach in await bench.breaches()] == [True]
     shown = next(row for row in await ops.funds(bench.connection) if row["component"] == "incentive")
     assert (shown["spent"], shown["free"], shown["overdrawn"]) == (2 * INCENTIVE, 0, INCENTIVE)
 
@@ -165,7 +165,8 @@ async def test_a_wave_without_money_is_overdrawn_by_name_until_money_comes(bench
     assert await bench.state("incentive_1", "PRAT00000003") == "held(no_funds)"
     await bench.receive(funds("48", "incentive", rupiah=INCENTIVE - 1))
     await bench.sweep()
-    assert await bench.breaches() == ["wave 48, incentive: 1 rupiah went out and were not appropriated"]
+    (rest,) = await bench.breaches()
+    assert rest.startswith("wave 48, incentive: 1 rupiah went out and were not appropriated")
     await bench.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
     await bench.sweep()
     assert await bench.state("incentive_1", "PRAT00000003") == "instructed"
