@@ -21,7 +21,8 @@ def hostile_records(cohort: Sequence[Person], keys: Sealer) -> Iterator[Letter]:
 
 
 def _hostile(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, Letter]]:
-    person = next(p for p in cohort if p.fate is Fate.ORDINARY)
+    # Whoever learns offline hands in no work.
+    person = next(p for p in cohort if p.fate is Fate.ORDINARY and p.mode != "offline")
     other = next(p for p in cohort if p.fate is Fate.ORDINARY and p.provider_id != person.provider_id)
     events = list(story(person, keys))
     admission = letter(events[0], identity="hostile-admission")
