@@ -49,6 +49,12 @@ def programme_keys() -> KeyRing:
 
 
 @lru_cache
+def keys_of(owner: str) -> KeyRing:
+    """A set that is not the producers': a service's, a partner's, or `accounts`."""
+    return KeyRing.load(keys_folder() / f"{owner}.jwks.json")
+
+
+@lru_cache
 def identity_index() -> BlindIndex:
     return BlindIndex.load(keys_folder() / "identity-index.key")
 
@@ -161,13 +167,12 @@ def a_wave(wave: str = "48", **changes: Any) -> Event:
 
 
 def a_provider(provider_id: str = PROVIDER, *, number: str | None = None, **changes: Any) -> Event:
-    account = {"sub": provider_id, "number": number or f"88{next(_numbers):010}", "name": "Lembaga Pelatihan"}
-    data = {
-        "provider_id": provider_id,
-        "version": 1,
-        "account": {"partner": "bni", "sealed": seal(account, "registry")},
-        **changes,
-    }
+    data = {"provider_id": provider_id, "version": 1, "account": {"partner": "bni"}, **changes}
+    if "sealed" not in data["account"]:
+        stated = {"partner": data["account"]["partner"], "version": str(data["version"])}
+        hidden = {"number": number or f"88{next(_numbers):010}", "name": "Lembaga Pelatihan"}
+        sealed = seal({"sub": provider_id, **hidden, **stated}, "registry")
+        data["account"] = {**data["account"], "sealed": sealed}
     return _event(upstream.PROVIDER_REGISTERED, "/registry", provider_id, data)
 
 
@@ -180,15 +185,9 @@ def an_admission(
     **changes: Any,
 ) -> Event:
     person = participant_id or a_participant_id()
-    identity = {
-        "sub": person,
-        "nik": a_nik(birth_date, gender) if nik is None else nik,
-        "birth_date": birth_date.isoformat(),
-    }
     data = {
         "participant_id": person,
         "wave": "48",
-        "identity": seal(identity),
         "gender": gender,
         "regency": "3273",
         "dwelling": "village",
@@ -196,6 +195,10 @@ def an_admission(
         "admitted_at": write_time(ADMITTED_AT),
         **changes,
     }
+    if "identity" not in data:
+        hidden = {"nik": a_nik(birth_date, gender) if nik is None else nik, "birth_date": birth_date.isoformat()}
+        stated = {name: data[name] for name in ("wave", "regency", "admitted_at")}
+        data["identity"] = seal({"sub": person, **hidden, **stated})
     return _event(upstream.PARTICIPANT_ADMITTED, "/registration", person, data)
 
 
@@ -203,14 +206,16 @@ def an_account(
     participant_id: str, *, nik: str, number: str | None = None, partner: str = "gopay", **changes: Any
 ) -> Event:
     """The account of whoever has this NIK, linked by a participant."""
-    account = {"sub": participant_id, "number": number or f"0812{next(_numbers):08}", "nik": nik}
     data = {
         "participant_id": participant_id,
-        "account": {"partner": partner, "sealed": seal(account)},
         "kyc": "verified",
         "linked_at": write_time(ADMITTED_AT + timedelta(hours=1)),
         **changes,
     }
+    if "account" not in data:
+        hidden = {"nik": nik, "number": number or f"0812{next(_numbers):08}"}
+        stated = {"partner": partner, "kyc": data["kyc"], "linked_at": data["linked_at"]}
+        data["account"] = {"partner": partner, "sealed": seal({"sub": participant_id, **hidden, **stated})}
     return _event(upstream.ACCOUNT_LINKED, "/registration", participant_id, data)
 
 

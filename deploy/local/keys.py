@@ -9,7 +9,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
-PRODUCERS = ("registration", "pintar", "attendance", "treasury", "registry")
+from shared.contracts import upstream
+
+# What each producer's key may seal.
+PRODUCERS = {
+    "registration": (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name),
+    "registry": (upstream.PROVIDER_REGISTERED.name,),
+}
+MAY_SEAL = "salur_may_seal"
 SECRETS = ("identity-index", "account-index", "reference")
 KEY_BYTES = 32
 MADE = "made.txt"
@@ -23,14 +30,14 @@ class LostKeys(Exception):
 def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str]) -> None:
     """Make what never was: JWK sets `<name>.jwks.json` and secrets `<name>.key` (base64url text); raises LostKeys.
 
-    `programme` holds one key per producer; a service's set holds the key it seals its own rows with; a
-    partner's set holds the key that Salur seals an account for that partner with.
+    `programme` holds one key per producer; a service's set holds the key it seals its own rows with, `accounts` the
+    one that enrollment seals an account for payment with, a partner's the one for that partner.
     """
     owners = (*services, *partners)
     refuse_lost_keys(folder, owners)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _make_key_set(folder / "programme.jwks.json", PRODUCERS)
-    for owner in owners:
+    _make_producers(folder / "programme.jwks.json")
+    for owner in (*owners, "accounts"):
         _make_key_set(folder / f"{owner}.jwks.json", [f"{owner}-1"])
     for name in SECRETS:
         _write_once(folder / f"{name}.key", _random_text())
@@ -68,9 +75,27 @@ def make_password_file(folder: Path, role: str) -> None:
     _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
 
 
+def _make_producers(path: Path) -> None:
+    """One key for each producer, with what it may seal.
+
+    A set of before 1.0, in which no key says that, is completed: these producers keep their keys, and all other keys
+    may seal nothing from then on. A key that is to seal nothing later has an empty list.
+    """
+    keys = json.loads(path.read_text())["keys"] if path.exists() else []
+    if any(MAY_SEAL in key for key in keys):
+        return
+    known = {key["kid"]: key for key in keys}
+    for kid, types in PRODUCERS.items():
+        known[kid] = {**known.get(kid, _key(kid)), MAY_SEAL: types}
+    _write(path, json.dumps({"keys": list(known.values())}, indent=2))
+
+
 def _make_key_set(path: Path, kids: Iterable[str]) -> None:
-    keys = [{"kty": "oct", "k": _random_text(), "kid": kid, "use": "enc"} for kid in kids]
-    _write_once(path, json.dumps({"keys": keys}, indent=2))
+    _write_once(path, json.dumps({"keys": [_key(kid) for kid in kids]}, indent=2))
+
+
+def _key(kid: str) -> dict[str, object]:
+    return {"kty": "oct", "k": _random_text(), "kid": kid, "use": "enc"}
 
 
 def _random_text() -> str:

@@ -1,14 +1,25 @@
 """Malformed and hostile records, each with the reason under which it must be parked."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from deploy.simulation.people import Fate, Person
 from deploy.simulation.sending import Letter, letter
 from deploy.simulation.story import Sealer, Sent, story
 
 NOBODYS_CODE = "ZZZZZZZZZZZZ"
+
+
+class WrongKey:
+    """Seals as a producer would, all of it under the key of another."""
+
+    def __init__(self, keys: Sealer) -> None:
+        self._keys = keys
+
+    def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:
+        return self._keys.seal(claims, "registry" if kid == "registration" else "registration")
 
 
 def hostile_records(cohort: Sequence[Person], keys: Sealer) -> Iterator[Letter]:
@@ -27,16 +38,25 @@ def _hostile(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, Lett
     events = list(story(person, keys))
     admission = letter(events[0], identity="hostile-admission")
     work = next(event for event in events if event.type.endswith("work_graded.v1"))
+    linked = _linked(events)
+    account = cast("dict[str, str]", linked.data["account"])
     attended = next(event for event in events if event.type.endswith("session_attended.v1"))
     yield from _bytes(admission)
     yield "bad_seal", _changed(events[0], identity=next(iter(story(other, keys))).data["identity"])
-    yield "conflict", _changed(events[0], regency="1101" if person.regency != "1101" else "1102")
+    yield "bad_seal", _changed(events[0], regency="1101" if person.regency != "1101" else "1102")
+    yield "bad_seal", _changed(linked, account={**account, "partner": "bni" if person.partner != "bni" else "bca"})
+    yield "bad_seal", letter(_linked(story(person, WrongKey(keys))), identity="hostile-wrong-key")
+    yield "conflict", _changed(events[0], dwelling="town" if person.dwelling == "village" else "village")
     yield "not_yours", _changed(work, provider_id=other.provider_id)
     yield "not_yours", _changed(work, redeem_code=other.redeem_code)
     yield "not_yours", letter(replace(attended, source="/providers/self"), identity="hostile-self")
     yield "out_of_window", _changed(attended, attended_at="2023-02-18T00:00:00Z")
     yield "out_of_window", _changed(work, graded_at="2098-01-01T00:00:00Z")
     yield "wait_expired", _changed(work, redeem_code=NOBODYS_CODE)
+
+
+def _linked(events: Iterable[Sent]) -> Sent:
+    return next(event for event in events if event.type.endswith("account_linked.v1"))
 
 
 def _bytes(fine: Letter) -> Iterator[tuple[str, Letter]]:

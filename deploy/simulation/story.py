@@ -68,8 +68,9 @@ def the_wave(people: int) -> Sent:
 def the_providers(keys: Sealer) -> Iterator[Sent]:
     """Every provider with its account of record, the late one last."""
     for number, provider in enumerate(PROVIDERS):
-        sealed = keys.seal({"sub": provider, "number": f"99{number:08d}1000", "name": f"Lembaga {number}"}, "registry")
         partner = ("bni", "bca")[number % 2]
+        claims = {"name": f"Lembaga {number}", "number": f"99{number:08d}1000", "partner": partner, "version": "1"}
+        sealed = keys.seal({"sub": provider, **claims}, "registry")
         data = {"provider_id": provider, "version": 1, "account": {"partner": partner, "sealed": sealed}}
         assert (provider == LATE_PROVIDER) == (number == len(PROVIDERS) - 1)
         yield Sent(
@@ -114,15 +115,14 @@ def _request(person: Person, name: str, data: Mapping[str, object], at: datetime
 
 
 def _admission(person: Person, keys: Sealer) -> Sent:
+    stated = {"wave": WAVE, "regency": person.regency, "admitted_at": write_time(person.admitted_at)}
     claims = {"sub": person.participant_id, "nik": person.nik, "birth_date": person.birth_date.isoformat()}
     data = {
-        "wave": WAVE,
-        "identity": keys.seal(claims, "registration"),
+        **stated,
+        "identity": keys.seal({**claims, **stated}, "registration"),
         "gender": person.gender,
-        "regency": person.regency,
         "dwelling": person.dwelling,
         "disability": person.disability,
-        "admitted_at": write_time(person.admitted_at),
     }
     return _request(person, "participant_admitted", data, person.admitted_at)
 
@@ -144,8 +144,10 @@ def cures(person: Person, keys: Sealer) -> Iterator[Sent]:
 
 
 def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: datetime) -> Sent:
-    sealed = keys.seal({"sub": person.participant_id, "number": number, "nik": nik}, "registration")
-    data = {"account": {"partner": person.partner, "sealed": sealed}, "kyc": kyc, "linked_at": write_time(at)}
+    stated = {"kyc": kyc, "linked_at": write_time(at)}
+    claims = {"sub": person.participant_id, "nik": nik, "number": number, "partner": person.partner}
+    sealed = keys.seal({**claims, **stated}, "registration")
+    data = {"account": {"partner": person.partner, "sealed": sealed}, **stated}
     return _request(person, "account_linked", data, at)
 
 

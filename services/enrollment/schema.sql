@@ -13,7 +13,9 @@ create table account (
     constraint account_pkey PRIMARY KEY (participant_id),
     constraint announced_or_kept CHECK ((((same_identity IS NULL) = (sealed IS NOT NULL)) AND ((same_identity IS NULL) = (identity_index IS NOT NULL))))
 );
+CREATE INDEX account_kept ON account USING btree (participant_id) WHERE (sealed IS NOT NULL);
 comment on table account is 'The account linked last. Of somebody refused it is kept, still sealed, until an admission announces it.';
+comment on column account.sealed is 'Under this service''s own key, for this person, partner and time.';
 
 create table admission (
     participant_id text                     not null,

@@ -16,7 +16,7 @@ create table account (
     linked_at      timestamp with time zone not null,
     constraint account_pkey PRIMARY KEY (participant_id)
 );
-comment on table account is 'The account a participant linked last, by the time of linking. Sealed as it came in, the header shortened.';
+comment on table account is 'The account a participant linked last, by the time of linking. Sealed under payment''s own key, for this participant at this partner, the header shortened.';
 
 create table appropriation (
     document        text                     not null,
@@ -361,7 +361,7 @@ create table provider (
     constraint provider_version_check CHECK ((version > 0))
 );
 comment on table provider is 'Accounts of record; the highest version counts.';
-comment on column provider.account is 'Sealed as it came in.';
+comment on column provider.account is 'Sealed under payment''s own key, for this provider at this partner.';
 comment on column provider.content is 'Keyed hash of what the version says, seal opened: the same version with other content is a conflict.';
 
 create table publication (

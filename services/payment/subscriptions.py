@@ -4,8 +4,9 @@ from functools import partial
 
 from services.payment.domain.reference import lane_in
 from services.payment.handlers import Context
-from services.payment.handlers.enrolling import link_accounts, note_enrollments
+from services.payment.handlers.enrolling import note_enrollments
 from services.payment.handlers.funding import appropriate_funds
+from services.payment.handlers.linking import link_accounts
 from services.payment.handlers.milestones import note_milestones
 from services.payment.handlers.providers import register_providers
 from services.payment.handlers.reports import take_reports

@@ -31,7 +31,9 @@ class ParticipantRefused(Internal):
 
 
 class AccountLinked(Internal):
-    """`account` is the seal as upstream made it; `same_identity` compares its NIK with the participant's."""
+    """`account` is the number, sealed for payment with all that stands here; `same_identity` compares the account's NIK
+    with the participant's.
+    """
 
     participant_id: ParticipantId
     partner: Partner

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -50,22 +51,33 @@ def write_time(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _time_schema(_: Any, __: Any) -> core_schema.CoreSchema:
+class WrittenTime(datetime):
+    """A time that keeps the text it was read from, for where two texts must agree byte for byte."""
+
+    text: str
+
+    @classmethod
+    def read(cls, text: str) -> "WrittenTime":
+        """Raises ValueError."""
+        time = cls.fromisoformat(text)
+        time.text = text
+        return time
+
+
+def _schema_of(read: Callable[[str], datetime]) -> Callable[[Any, Any], core_schema.CoreSchema]:
     """`parse_time` and `write_time` without a step in Python, for every record holds several. UTC and nothing else."""
     written = core_schema.str_schema(pattern=f"(?-u)^{_TIME_PATTERN}$", strict=True)
-    read = core_schema.no_info_plain_validator_function(datetime.fromisoformat)
-    return core_schema.json_or_python_schema(
-        json_schema=core_schema.chain_schema([written, read]),
+    schema = core_schema.json_or_python_schema(
+        json_schema=core_schema.chain_schema([written, core_schema.no_info_plain_validator_function(read)]),
         python_schema=core_schema.datetime_schema(strict=True, tz_constraint=0),
         serialization=core_schema.simple_ser_schema("datetime"),
     )
+    return lambda _, __: schema
 
 
-Time = Annotated[
-    datetime,
-    GetPydanticSchema(_time_schema),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME_PATTERN}$"}),
-]
+_TIME_IN_JSON = WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME_PATTERN}$"})
+Time = Annotated[datetime, GetPydanticSchema(_schema_of(datetime.fromisoformat)), _TIME_IN_JSON]
+SealedTime = Annotated[WrittenTime, GetPydanticSchema(_schema_of(WrittenTime.read)), _TIME_IN_JSON]
 ParticipantId = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
 RedeemCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{12}$")]
 Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]

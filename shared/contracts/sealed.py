@@ -10,8 +10,7 @@ import os
 import re
 import string
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json
@@ -67,37 +66,11 @@ class Secret:
         return hash(self._value)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What registration seals: {sub, nik, birth_date}; the date as text, for the rules to read."""
-
-    subject: str
-    nik: Secret
-    birth_date: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantAccount:
-    """{sub, number, nik}: an account and the NIK its holder showed to the bank."""
-
-    subject: str
-    number: Secret
-    nik: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderAccount:
-    """{sub, number, name}: a provider's account of record."""
-
-    subject: str
-    number: Secret
-    name: Secret
-
-
 class KeyRing:
     """The keys of a JWK set, by kid; the first is the one that seals."""
 
     def __init__(self, keys: Mapping[str, OctKey]) -> None:
+        self.keys = keys
         self._ciphers = {kid: AESGCM(key.raw_value) for kid, key in keys.items()}
         self._headers = {kid: _header(kid) for kid in keys}
         self.fingerprints = {kid: fingerprint(key.raw_value) for kid, key in keys.items()}
@@ -105,12 +78,16 @@ class KeyRing:
         self.current = next(iter(self._ciphers))
 
     @classmethod
-    def load(cls, path: Path) -> "KeyRing":
-        """Reads a JWK set of 256-bit keys; raises ValueError with the file's name when it is anything else."""
+    def load(cls, path: Path, *, may_seal: str | None = None) -> "KeyRing":
+        """Read a JWK set of 256-bit keys; raises ValueError with the file's name when it is anything else.
+
+        `may_seal`: only the keys of a producers' set that name this event type among those they may seal.
+        """
         try:
             parts = json.loads(path.read_text())["keys"]
             keys = {str(part["kid"]): OctKey.import_key(part) for part in parts}
-        except (KeyError, TypeError, ValueError, JoseError) as error:
+            sealing = {str(part["kid"]): _texts(part.get("salur_may_seal", [])) for part in parts}
+        except (KeyError, TypeError, ValueError, AttributeError, JoseError) as error:
             raise ValueError(f"{path} is no JWK set of oct keys with kid: {type(error).__name__}") from None
         if not keys:
             raise ValueError(f"{path} holds no key")
@@ -118,11 +95,32 @@ class KeyRing:
             raise ValueError(f"{path} names two keys alike")
         if any(len(key.raw_value) != _KEY_BYTES for key in keys.values()):
             raise ValueError(f"{path} holds a key that is not of 256 bits")
+        if may_seal is not None:
+            keys = {kid: key for kid, key in keys.items() if may_seal in sealing[kid]}
+            if not keys:
+                raise ValueError(f"{path} holds no key that may seal {may_seal}: name it in a key's salur_may_seal")
         return cls(keys)
+
+    def derived(self, purpose: str) -> "KeyRing":
+        """A key made from each of these, under a name of its own, for what only the keeper of these may have sealed."""
+        made = {
+            f"{kid}/{purpose}": OctKey.import_key(hmac.digest(key.raw_value, purpose.encode(), "sha256"))
+            for kid, key in self.keys.items()
+        }
+        return KeyRing(made)
+
+    def joined(self, other: "KeyRing") -> "KeyRing":
+        """The keys of both; where both have a kid, the other's."""
+        return KeyRing({**self.keys, **other.keys})
 
     @property
     def kids(self) -> tuple[str, ...]:
-        return tuple(self._ciphers)
+        return tuple(self.keys)
+
+    @property
+    def prefix(self) -> str:
+        """How every token begins that is sealed now."""
+        return header_of(self.current)
 
     def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:
         return self.seal_bytes(to_json(claims), kid)
@@ -159,7 +157,7 @@ class KeyRing:
     def _cipher_of(self, encoded: str) -> AESGCM:
         """The header must be exactly what was agreed: no zip, no crit, no key of the sender's own."""
         try:
-            header = json.loads(_decode(encoded))
+            header = json.loads(_decode(encoded), object_pairs_hook=_once)
             agreed = header["alg"] == "dir" and header["enc"] == "A256GCM" and not header.keys() & _FORBIDDEN
             cipher = self._ciphers[header["kid"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -179,6 +177,29 @@ def fingerprint(key: bytes) -> str:
 def header_of(kid: str) -> str:
     """How every token begins that is sealed under this key."""
     return f"{_header(kid)}.."
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Raises ValueError for a name that stands there twice."""
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return named
+
+
+def _texts(value: object) -> list[str]:
+    """Raises TypeError unless it is a list of texts."""
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError("not a list of texts")
+    return value
+
+
+def kid_of(token: str) -> str:
+    """The name of the key in a token's header, whatever else that says; empty when it names none."""
+    try:
+        return str(json.loads(_decode(token.partition(".")[0]))["kid"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def shorten(token: str) -> str:
@@ -243,31 +264,43 @@ class BlindIndex:
         return hmac.digest(self._key, value.encode(), "sha256")
 
 
-def open_identity(ring: KeyRing, token: str, subject: str) -> Identity:
-    """Raises Parked(bad_seal), as do the others here, unless it speaks of this subject and of nothing else."""
-    claims = _claims(ring, token, subject, "nik", "birth_date")
-    return Identity(subject, Secret(claims["nik"]), claims["birth_date"])
+def open_claims(ring: KeyRing, token: str, stated: Mapping[str, str], *hidden: str) -> dict[str, str]:
+    """The plaintext: what is stated outside too, and what only it holds, all of them texts and nothing else.
+
+    Raises Parked(bad_seal) where what is stated and what is sealed differ, byte for byte.
+    """
+    return _agreed(ring.open(token), stated, hidden)
 
 
-def open_participant_account(ring: KeyRing, token: str, subject: str) -> ParticipantAccount:
-    claims = _claims(ring, token, subject, "number", "nik")
-    return ParticipantAccount(subject, _number(claims), Secret(claims["nik"]))
+def seal_number(ring: KeyRing, number: Secret, stated: Mapping[str, str]) -> str:
+    """An account number as Salur's own services seal it: bound to all that is stated."""
+    return ring.seal({**stated, "number": number.reveal()})
 
 
-def open_provider_account(ring: KeyRing, token: str, subject: str) -> ProviderAccount:
-    claims = _claims(ring, token, subject, "number", "name")
-    return ProviderAccount(subject, _number(claims), Secret(claims["name"]))
+def open_number(ring: KeyRing, token: str, stated: Mapping[str, str]) -> Secret:
+    """The number that `seal_number` sealed. Raises Parked(bad_seal) where other things are stated.
+
+    Nobody else has the key, so JSON is not looked through for what only somebody else would write.
+    """
+    try:
+        claims = from_json(ring.open_bytes(token))
+    except ValueError:
+        raise Parked(ParkReason.BAD_SEAL) from None
+    return Secret(_agreed(claims, stated, ("number",))["number"])
 
 
-def _claims(ring: KeyRing, token: str, subject: str, *names: str) -> dict[str, str]:
-    claims = ring.open(token)
-    texts = {name: value for name, value in claims.items() if isinstance(value, str)}
-    if texts.keys() != {"sub", *names} or len(texts) != len(claims) or texts["sub"] != subject:
+def _agreed(claims: object, stated: Mapping[str, str], hidden: Sequence[str]) -> dict[str, str]:
+    if (
+        not isinstance(claims, dict)
+        or len(claims) != len(stated) + len(hidden)
+        or not stated.items() <= claims.items()
+        or not all(isinstance(claims.get(name), str) for name in hidden)
+    ):
         raise Parked(ParkReason.BAD_SEAL)
-    return texts
+    return claims
 
 
-def _number(claims: Mapping[str, str]) -> Secret:
+def number_of(claims: Mapping[str, str]) -> Secret:
     """As it was written: two spellings are two numbers, for only the partner knows whether they mean the same."""
     number = claims["number"]
     if not _NUMBER.fullmatch(number):

@@ -17,6 +17,7 @@ from shared.contracts.fields import (
     Regency,
     RupiahInbound,
     Seal,
+    SealedTime,
     Time,
 )
 from shared.contracts.topics import (
@@ -70,14 +71,14 @@ class ParticipantAdmitted(Inbound):
     regency: Regency
     dwelling: Literal["village", "town"]
     disability: bool
-    admitted_at: Time
+    admitted_at: SealedTime
 
 
 class AccountLinked(Inbound):
     participant_id: ParticipantId
     account: SealedAccount
     kyc: Literal["verified", "unverified"]
-    linked_at: Time
+    linked_at: SealedTime
 
 
 class Session(Inbound):

@@ -12,7 +12,7 @@ grant select, insert, update (next_offset, era, last_sequence, last_offset, last
                               unreadable_offset, unreadable_why, pass_offset, ahead_era, ahead_sequence)
     on position to :service;
 grant select, insert, update (since) on replica to :service;
-grant select, insert, update (kind), delete on waiting to :service;
+grant select, insert, update (kind, record), delete on waiting to :service;
 grant select, insert, update (replayed_at, closed_at), delete on parked to :service;
 grant select, insert, update (content, who, at), delete on consent to :service;
 grant select, insert, update (data), delete on remembered to :service;

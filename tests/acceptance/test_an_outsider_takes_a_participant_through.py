@@ -40,7 +40,8 @@ def _open_the_programme(outside: Outsider) -> None:
             "closes_at": "2023-02-20T12:00:00Z",
         },
     )
-    account = outside.seal("programme", "registry", {"sub": "LP0001", "number": "0123456789", "name": "Lembaga"})
+    claims = {"sub": "LP0001", "name": "Lembaga", "number": "0123456789", "partner": "bni", "version": "1"}
+    account = outside.seal("programme", "registry", claims)
     outside.send(
         "programme.registry",
         "/programme",
@@ -65,7 +66,9 @@ def _open_the_programme(outside: Outsider) -> None:
 
 
 def _admit(outside: Outsider) -> None:
-    identity = outside.seal("programme", "registration", {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-15"})
+    stated = {"wave": "48", "regency": "3273", "admitted_at": "2023-02-21T03:00:00Z"}
+    claims = {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-15", **stated}
+    identity = outside.seal("programme", "registration", claims)
     outside.send(
         "enrollment.requests",
         "/registration",
@@ -73,16 +76,16 @@ def _admit(outside: Outsider) -> None:
         PERSON,
         {
             "participant_id": PERSON,
-            "wave": "48",
+            **stated,
             "identity": identity,
             "gender": "female",
-            "regency": "3273",
             "dwelling": "village",
             "disability": False,
-            "admitted_at": "2023-02-21T03:00:00Z",
         },
     )
-    account = outside.seal("programme", "registration", {"sub": PERSON, "number": "081234567890", "nik": NIK})
+    stated = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z"}
+    claims = {"sub": PERSON, "nik": NIK, "number": "081234567890", "partner": "gopay", **stated}
+    account = outside.seal("programme", "registration", claims)
     outside.send(
         "enrollment.requests",
         "/registration",
@@ -91,8 +94,7 @@ def _admit(outside: Outsider) -> None:
         {
             "participant_id": PERSON,
             "account": {"partner": "gopay", "sealed": account},
-            "kyc": "verified",
-            "linked_at": "2023-02-22T03:00:00Z",
+            **stated,
         },
         structured=True,
     )

@@ -40,24 +40,20 @@ def _plant(outside: Outsider) -> None:
         "closes_at": "2023-02-20T12:00:00Z",
     }
     outside.send("programme.registry", "/programme", "salur.registry.wave_opened.v1", "48", wave)
-    identity = outside.seal("programme", "registration", {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-05"})
-    account = outside.seal("programme", "registration", {"sub": PERSON, "number": NUMBER, "nik": NIK})
+    entry = {"wave": "48", "regency": "3273", "admitted_at": "2023-02-21T03:00:00Z"}
+    identity = {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-05", **entry}
     admission = {
         "participant_id": PERSON,
-        "wave": "48",
-        "identity": identity,
+        **entry,
+        "identity": outside.seal("programme", "registration", identity),
         "gender": "female",
-        "regency": "3273",
         "dwelling": "town",
         "disability": False,
-        "admitted_at": "2023-02-21T03:00:00Z",
     }
-    linked = {
-        "participant_id": PERSON,
-        "account": {"partner": "ovo", "sealed": account},
-        "kyc": "verified",
-        "linked_at": "2023-02-22T03:00:00Z",
-    }
+    link = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z"}
+    account = {"sub": PERSON, "nik": NIK, "number": NUMBER, "partner": "ovo", **link}
+    sealed = outside.seal("programme", "registration", account)
+    linked = {"participant_id": PERSON, "account": {"partner": "ovo", "sealed": sealed}, **link}
     kind = "salur.registration.participant_admitted.v1"
     outside.send("enrollment.requests", "/registration", kind, PERSON, admission)
     outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, linked)

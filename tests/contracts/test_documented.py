@@ -12,7 +12,8 @@ import pytest
 
 from shared.contracts.publish import DOCUMENT
 from shared.contracts.reasons import ParkReason
-from shared.contracts.sealed import KeyRing, open_identity
+from shared.contracts.sealed import KeyRing
+from shared.contracts.sealed_fields import open_identity
 from shared.messaging.intake import Item
 from shared.messaging.message import Record
 from tests.builders import LATER, keys_folder, programme_keys
@@ -87,7 +88,7 @@ def test_the_sample_of_an_upstream_is_understood_and_its_seal_opens(client: Clie
     ((topic, value, _, headers),) = client.sent
     message = understood(topic, value, headers).message
     assert message
-    identity = open_identity(programme_keys(), message.data.identity, message.data.participant_id)
+    identity = open_identity(programme_keys(), message.data)
     assert identity.birth_date == "1996-04-12"
 
 

@@ -1,10 +1,19 @@
 """An installation of an earlier version goes on where it stood. The tests stand in the order of one story."""
 
+import json
+
+import asyncpg
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from shared.contracts.sealed import kid_of, lengthen
+from shared.contracts.topics import TOPICS
 from tests.faults.said import breaches_of_topics
+from tests.upgrade.kept import KEPT
 from tests.upgrade.upgraded import Upgraded
+from tests.upgrade.voices import UNOPENED_WAVE
 
+OPERATOR = ("--who", "ani", "--why", "known by now")
 SERVICES = ("enrollment", "completion", "payment")
 
 
@@ -31,6 +40,77 @@ def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: Up
 def test_right_that_a_person_must_look_at_is_frozen(upgraded: Upgraded, name: str) -> None:
     right = upgraded.right(name, "incentive_1")
     assert (right["state"], right["frozen"], right["attempt"]) == ("held", True, 1)
+
+
+async def test_what_is_kept_rests_under_each_services_own_key(upgraded: Upgraded) -> None:
+    connection = await asyncpg.connect(upgraded.installation.postgres_url)
+    rows = await connection.fetch("select account from payment.account union all select account from payment.provider")
+    kept = await connection.fetch("select sealed from enrollment.account where sealed is not null")
+    await connection.close()
+    assert len(rows) > len(upgraded.kept.people) / 2
+    assert {kid_of(lengthen(row["account"])) for row in rows} == {"payment-1"}
+    assert {kid_of(row["sealed"]) for row in kept} <= {"enrollment-1"}
+
+
+def test_producers_keep_their_keys_and_each_may_seal_its_own(upgraded: Upgraded) -> None:
+    before, now = (
+        {key["kid"]: key for key in json.loads((keys / "programme.jwks.json").read_text())["keys"]}
+        for keys in (KEPT / "keys", upgraded.installation.keys)
+    )
+    assert {kid: key["k"] for kid, key in before.items()} == {kid: key["k"] for kid, key in now.items()}
+    assert {kid for kid, key in now.items() if key.get("salur_may_seal")} == {"registration", "registry"}
+
+
+def test_topics_that_others_write_take_ordinary_batches(upgraded: Upgraded) -> None:
+    outside = [topic.name for topic in TOPICS if not topic.internal]
+    admin = AdminClient({"bootstrap.servers": upgraded.installation.kafka.bootstrap})
+    described = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in outside])
+    found = {resource.name: int(answer.result(30)["max.message.bytes"].value) for resource, answer in described.items()}
+    assert min(found.values()) >= 1_048_588
+
+
+def test_unread_seals_of_before_are_parked(upgraded: Upgraded) -> None:
+    upgraded.parked("enrollment", "bad_seal", "salur.registration.participant_admitted.v1")
+    upgraded.parked("enrollment", "bad_seal", "salur.registration.account_linked.v1")
+
+
+def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(upgraded: Upgraded) -> None:
+    upgraded.parked("enrollment", "unknown_type", "salur.platform.training_purchased.v1")
+    upgraded.parked("completion", "unknown_type", "salur.training.session_attended.v1")
+    for service in ("enrollment", "completion"):
+        done = upgraded.verb(service, "parked", "replay", "--reason", "unknown_type", *OPERATOR, "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+    code = upgraded.code("half_trained")
+    upgraded.outside.await_event(
+        "completion.events",
+        lambda kind, data: kind.endswith("completion_confirmed.v1") and data["redeem_code"] == code,
+        "the attendance counts",
+    )
+
+
+def test_admission_that_waits_since_before_is_taken_up(upgraded: Upgraded) -> None:
+    wave = {"wave": UNOPENED_WAVE, "scheme": "normal-2023", "quota": 10}
+    times = {"opens_at": "2023-02-17T12:00:00Z", "closes_at": "2023-02-20T12:00:00Z"}
+    upgraded.outside.send(
+        "programme.registry", "/programme", "salur.registry.wave_opened.v1", UNOPENED_WAVE, {**wave, **times}
+    )
+    person = upgraded.person("before_its_wave")
+    upgraded.outside.await_event(
+        "enrollment.events",
+        lambda kind, data: kind.endswith("participant_admitted.v1") and data["participant_id"] == person,
+        "who waited for the wave is admitted",
+    )
+
+
+def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: Upgraded) -> None:
+    person = upgraded.person("no_account")
+    nik, at = f"327301550595{int(person[-4:]):04d}", "2023-03-19T03:00:00Z"
+    stated = {"kyc": "verified", "linked_at": at}
+    claims = {"sub": person, "nik": nik, "number": "081299990001", "partner": "gopay", **stated}
+    sealed = upgraded.outside.seal("programme", "registration", claims)
+    data = {"participant_id": person, "account": {"partner": "gopay", "sealed": sealed}, **stated}
+    upgraded.outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", person, data)
+    upgraded.until(lambda: upgraded.right("no_account", "incentive_1")["state"] == "instructed", "it is released")
 
 
 async def test_topics_hold_what_was_said_and_nothing_else(upgraded: Upgraded) -> None:

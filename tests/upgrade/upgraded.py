@@ -55,6 +55,14 @@ class Upgraded:
                 return found
         return {}
 
+    def parked(self, service: str, reason: str, kind: str) -> None:
+        """Wait for a record of this type that is parked for this reason."""
+        self.outside.await_event(
+            f"dead-letters.{service}",
+            lambda _, data: (data.get("reason"), data.get("ce_type")) == (reason, kind),
+            f"{service} parks {kind} as {reason}",
+        )
+
     def until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():

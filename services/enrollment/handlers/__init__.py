@@ -12,13 +12,24 @@ WAVE = "wave"
 ENROLLMENT = "enrollment"
 NIK = "nik"
 REDEEM_CODE = "redeem_code"
+TAKEN_IN = "taken-in"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the use cases need besides the transaction. `keys` open what upstream sealed; `index` is keyed."""
+    """What the use cases need besides the transaction.
 
-    keys: KeyRing
+    `identities` and `accounts` open what upstream may seal. `own` seals what is kept, `taken_in` what waits since
+    before seals held all that they hold now, `for_payment` what payment is told. `upstream` has every key that a
+    producer ever had. `index` is keyed.
+    """
+
+    identities: KeyRing
+    accounts: KeyRing
+    upstream: KeyRing
+    own: KeyRing
+    taken_in: KeyRing
+    for_payment: KeyRing
     index: BlindIndex
     schemes: Mapping[str, Scheme]
     wait_at_most: timedelta

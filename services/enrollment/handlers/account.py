@@ -1,15 +1,26 @@
 """An account is linked: does it belong to the participant? The latest counts; payment holds when it does not fit."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from services.enrollment.handlers import PARTICIPANT, Context
 from services.enrollment.handlers.content import open_account
+from services.enrollment.handlers.keeping import open_kept, seal_kept
 from services.enrollment.store.account import Account, load_accounts, save_accounts
 from services.enrollment.store.admission import Admission, load_admissions
 from shared.contracts import enrollment, upstream
 from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.sealed import Secret
+from shared.contracts.sealed_fields import linked_account
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
+
+
+class Linked(NamedTuple):
+    """An account whose seal has just been opened, neither announced nor sealed again yet."""
+
+    account: Account
+    number: Secret
 
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[upstream.AccountLinked]]) -> None:
@@ -19,26 +30,27 @@ async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Me
     latest = await load_accounts(tx.connection, people)
     changed: dict[str, Account] = {}
     for message in messages:
-        account = _open(context, tx, message)
-        if account is None or not _counts(tx, message, account, latest.get(account.participant_id)):
+        person = message.data.participant_id
+        linked = _open(context, tx, message)
+        if linked is None or not _counts(tx, message, linked.account, latest.get(person)):
             continue
-        if account.participant_id not in known:
-            tx.wait(message, PARTICIPANT, account.participant_id)
+        if person not in known:
+            tx.wait(message, PARTICIPANT, person)
             continue
-        admission = _admission_of(known, account.participant_id)
-        latest[account.participant_id] = account
-        changed[account.participant_id] = (
-            account if admission is None else _announce(tx, account, admission, message.trace)
+        admission = _admission_of(known, person)
+        latest[person] = linked.account
+        changed[person] = (
+            _keep(context, linked) if admission is None else _announce(context, tx, linked, admission, message.trace)
         )
     if changed:
         await save_accounts(tx.connection, changed.values())
 
 
-async def announce_kept_accounts(tx: Transaction, admissions: Sequence[Admission]) -> None:
+async def announce_kept_accounts(context: Context, tx: Transaction, admissions: Sequence[Admission]) -> None:
     """Somebody refused before is admitted now: the account linked in between counts."""
     kept = await load_accounts(tx.connection, [admission.participant_id for admission in admissions])
     announced = [
-        _announce(tx, kept[admission.participant_id], admission, None)
+        _announce(context, tx, _take_out(context, kept[admission.participant_id]), admission, None)
         for admission in admissions
         if admission.participant_id in kept
     ]
@@ -46,15 +58,15 @@ async def announce_kept_accounts(tx: Transaction, admissions: Sequence[Admission
         await save_accounts(tx.connection, announced)
 
 
-def _open(context: Context, tx: Transaction, message: Message[upstream.AccountLinked]) -> Account | None:
+def _open(context: Context, tx: Transaction, message: Message[upstream.AccountLinked]) -> Linked | None:
     data = message.data
     try:
-        index, digest = open_account(context, data)
+        number, index, digest = open_account(context, data)
     except Parked as parked:
         tx.park(message, parked.reason, parked.detail or "/account/sealed")
         return None
     assert message.lane is not None
-    return Account(
+    account = Account(
         participant_id=data.participant_id,
         lane=message.lane,
         partner=data.account.partner,
@@ -62,9 +74,22 @@ def _open(context: Context, tx: Transaction, message: Message[upstream.AccountLi
         linked_at=data.linked_at,
         content_digest=digest,
         same_identity=None,
-        sealed=data.account.sealed,
+        sealed=None,
         identity_index=index,
     )
+    return Linked(account, number)
+
+
+def _keep(context: Context, linked: Linked) -> Account:
+    return linked.account._replace(sealed=seal_kept(context.own, linked.account, linked.number))
+
+
+def _take_out(context: Context, account: Account) -> Linked:
+    """Raises ValueError when what was kept does not open: then its key is missing, or somebody has changed the row."""
+    try:
+        return Linked(account, open_kept(context.own, account))
+    except Parked:
+        raise ValueError(f"the account kept of {account.participant_id} does not open") from None
 
 
 def _counts(
@@ -82,14 +107,15 @@ def _admission_of(known: Mapping[str, Sequence[Admission]], person: str) -> Admi
     return next((admission for admission in known[person] if admission.admitted), None)
 
 
-def _announce(tx: Transaction, account: Account, admission: Admission, trace: str | None) -> Account:
+def _announce(context: Context, tx: Transaction, linked: Linked, admission: Admission, trace: str | None) -> Account:
     """Says whose account it is, and keeps no more of it than that it was said."""
-    assert account.sealed is not None
+    account = linked.account
     same_identity = account.identity_index == admission.identity_index
-    event = enrollment.AccountLinked(
+    event = linked_account(
+        context.for_payment,
+        linked.number,
         participant_id=account.participant_id,
         partner=account.partner,
-        account=account.sealed,
         verified=account.verified,
         same_identity=same_identity,
         linked_at=account.linked_at,

@@ -64,7 +64,7 @@ async def admit_participants(
         if application.key not in said:
             _announce(tx, application, decided[application.key])
         tx.wake(PARTICIPANT, application.applicant.participant_id)
-    await announce_kept_accounts(tx, [a for a in decided.values() if a.admitted])
+    await announce_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
 
 
 def _open(

@@ -6,8 +6,9 @@ from datetime import date
 
 from services.enrollment.domain.identity import Identity
 from services.enrollment.handlers import Context
-from shared.contracts import sealed, upstream
+from shared.contracts import sealed_fields, upstream
 from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.sealed import Secret
 
 DIGEST_BYTES = 16
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -15,18 +16,18 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple[Identity, bytes]:
     """Who it is about, and the digest of the content. Raises Parked."""
-    opened = sealed.open_identity(context.keys, data.identity, data.participant_id)
+    opened = sealed_fields.open_identity(context.identities, data)
     nik = opened.nik.reveal()
     said = data.model_dump_json(exclude={"identity"})
     return Identity(nik, _day(opened.birth_date)), content_digest(context, said, nik, opened.birth_date)
 
 
-def open_account(context: Context, data: upstream.AccountLinked) -> tuple[bytes, bytes]:
-    """The keyed index of the NIK that the account belongs to, and the digest of the content. Raises Parked."""
-    opened = sealed.open_participant_account(context.keys, data.account.sealed, data.participant_id)
+def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret, bytes, bytes]:
+    """The number, the keyed index of the NIK that it belongs to, and the digest of the content. Raises Parked."""
+    opened = sealed_fields.open_participant_account(context.accounts, data)
     nik = opened.nik.reveal()
     said = data.model_dump_json(exclude={"account": {"sealed"}})
-    return context.index.digest(nik), content_digest(context, said, nik, opened.number.reveal())
+    return opened.number, context.index.digest(nik), content_digest(context, said, nik, opened.number.reveal())
 
 
 def content_digest(context: Context, said: str, *opened: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from asyncpg import Connection
 
-from services.enrollment.handlers import Context
+from services.enrollment.handlers import TAKEN_IN, Context
 from services.enrollment.handlers.content import content_digest
 from services.enrollment.store.identity import (
     is_sealed_under,
@@ -12,8 +12,7 @@ from services.enrollment.store.identity import (
 )
 from shared.contracts.enrollment import ACCOUNT_LINKED
 from shared.contracts.reasons import Parked
-from shared.contracts.sealed import KeyRing
-from shared.runtime.identity import Fixed, Ring, parked_under
+from shared.runtime.identity import Fixed, Ring, nothing_needs, parked_under
 
 INDEX_KEY = "identity-index.key"
 
@@ -33,9 +32,13 @@ def fixed(context: Context) -> tuple[Fixed, ...]:
     return (Fixed("identity-index", INDEX_KEY, context.index.fingerprint, indexes),)
 
 
-def rings(context: Context, own: KeyRing) -> tuple[Ring, ...]:
-    """The key sets: `own` and upstream's, under which accounts may be kept."""
-    return (Ring("enrollment", own, _rests_under), Ring("programme", context.keys, is_sealed_under))
+def rings(context: Context) -> tuple[Ring, ...]:
+    """The key sets: its own and upstream's, under which accounts may be kept, and the one it shares with payment."""
+    return (
+        Ring("enrollment", context.own, _rests_under),
+        Ring("programme", context.upstream, is_sealed_under),
+        Ring("accounts", context.for_payment, nothing_needs),
+    )
 
 
 async def _matches_accounts(context: Context, connection: Connection) -> bool:
@@ -51,12 +54,14 @@ async def _matches_accounts(context: Context, connection: Connection) -> bool:
 
 
 def _nik(context: Context, token: str) -> str | None:
-    """None for an account that does not hold one, or not under a key that is still there."""
+    """None for an account that does not hold one, as it did before 1.0, or not under a key that is still there."""
     try:
-        return str(context.keys.open(token)["nik"])
+        return str(context.upstream.open(token)["nik"])
     except (Parked, KeyError):
         return None
 
 
 async def _rests_under(connection: Connection, kid: str) -> bool:
-    return await parked_under(connection, kid) or await is_sealed_under(connection, kid)
+    if await parked_under(connection, kid) or await is_sealed_under(connection, kid):
+        return True
+    return await is_sealed_under(connection, f"{kid}/{TAKEN_IN}")

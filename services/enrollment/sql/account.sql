@@ -15,3 +15,21 @@ set partner = n.partner, verified = n.verified, linked_at = n.linked_at, content
 from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], $6::bool[], $7::text[], $8::bytea[])
      as n (participant_id, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
 where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
+
+-- name: own_seals_since
+-- What waits since before, waits under a seal of that time.
+select (extract(epoch from applied_at) * 1000)::bigint from migration where component = 'enrollment' and name = 'own_seals';
+
+-- name: anything_is_kept
+-- Or waits with a seal in it. Before keys are read for its sake.
+select exists (select from account where sealed is not null) or exists (select from waiting where topic = $1);
+
+-- name: load_kept_accounts
+-- Few: only of people who were refused.
+select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
+from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
+
+-- name: seal_kept_accounts_again
+-- Unless another account was linked, or this one announced, meanwhile.
+update account a set sealed = new.sealed from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, sealed)
+where a.participant_id = new.participant_id and a.sealed = new.before;

@@ -1,6 +1,6 @@
 """The account each person linked last."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from asyncpg import Connection
 
 from services.enrollment.store import QUERIES
 from shared.contracts.fields import Partner
+from shared.contracts.topics import ENROLLMENT_REQUESTS
 
 
 class Account(NamedTuple):
@@ -30,6 +31,33 @@ class Account(NamedTuple):
 async def load_accounts(connection: Connection, people: Collection[str]) -> dict[str, Account]:
     rows = await connection.fetch(QUERIES["load_accounts"], list(people))
     return {account.participant_id: account for account in map(Account._make, rows)}
+
+
+async def load_own_since(connection: Connection) -> int:
+    """When this schema came to know that seals hold all that decides, in milliseconds."""
+    return int(await connection.fetchval(QUERIES["own_seals_since"]))
+
+
+async def anything_is_kept(connection: Connection) -> bool:
+    """Whether an account rests sealed, or a record waits that may hold one."""
+    return bool(await connection.fetchval(QUERIES["anything_is_kept"], ENROLLMENT_REQUESTS))
+
+
+async def load_kept_accounts(connection: Connection, prefix: str, after: str, size: int) -> list[Account]:
+    """The next accounts that wait, sealed, for an admission, and are not sealed under the current key."""
+    rows = await connection.fetch(QUERIES["load_kept_accounts"], prefix, after, size)
+    return [Account._make(row) for row in rows]
+
+
+async def replace_kept_accounts(connection: Connection, before: Sequence[Account], after: Sequence[Account]) -> None:
+    """What was linked or announced meanwhile stays."""
+    known = {account.participant_id: account.sealed for account in before}
+    await connection.execute(
+        QUERIES["seal_kept_accounts_again"],
+        [account.participant_id for account in after],
+        [known[account.participant_id] for account in after],
+        [account.sealed for account in after],
+    )
 
 
 async def save_accounts(connection: Connection, accounts: Collection[Account]) -> None:

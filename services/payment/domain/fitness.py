@@ -16,7 +16,7 @@ ALL_PARTNERS = "all"
 
 
 class Account(NamedTuple):
-    """Where a payee wants to be paid. `sealed` is the account as it came in.
+    """Where a payee wants to be paid. `sealed` is its number, under payment's own key.
 
     A higher `version` is newer: the provider's version, or the time a participant linked it in microseconds.
     """

@@ -12,12 +12,16 @@ from shared.contracts.sealed import BlindIndex, KeyRing
 class Context:
     """What all use cases share.
 
-    `upstream` opens what producers sealed, `partners` seals for each partner. `approval_above` in rupiah, None: no
-    limit. `block`: how many rupiah a lane draws at once while there is plenty.
+    `providers` opens what the registry may seal, `linked` what enrollment sealed for payment; `own` seals what is kept,
+    `partners` what each partner is told. `upstream` has every key that a producer ever had. `approval_above` in rupiah,
+    None: no limit. `block`: how many rupiah a lane draws at once while there is plenty.
     """
 
     programme: str
     reference_key: bytes
+    providers: KeyRing
+    linked: KeyRing
+    own: KeyRing
     upstream: KeyRing
     partners: Mapping[str, KeyRing]
     index: BlindIndex

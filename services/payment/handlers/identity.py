@@ -8,7 +8,7 @@ from services.payment.domain.reference import reference_of
 from services.payment.handlers import Context
 from services.payment.store.identity import is_sealed_under, load_a_reference, load_provider_seals
 from shared.contracts.reasons import Parked
-from shared.contracts.sealed import KeyRing, fingerprint
+from shared.contracts.sealed import fingerprint
 from shared.runtime.identity import Fixed, Ring, nothing_needs, parked_under
 
 REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
@@ -54,10 +54,14 @@ def fixed(context: Context) -> tuple[Fixed, ...]:
     )
 
 
-def rings(context: Context, own: KeyRing) -> tuple[Ring, ...]:
-    """The key sets: `own` and upstream's, under which accounts may rest, and partners', which only seal for others."""
-    partners = (Ring(name, keys, nothing_needs) for name, keys in context.partners.items())
-    return (Ring("payment", own, _rests_under), Ring("programme", context.upstream, is_sealed_under), *partners)
+def rings(context: Context) -> tuple[Ring, ...]:
+    """The key sets: its own and upstream's, under which accounts may rest, and others', under which nothing does."""
+    others = {"accounts": context.linked, **context.partners}
+    return (
+        Ring("payment", context.own, _rests_under),
+        Ring("programme", context.upstream, is_sealed_under),
+        *(Ring(name, keys, nothing_needs) for name, keys in others.items()),
+    )
 
 
 async def _rests_under(connection: Connection, kid: str) -> bool:

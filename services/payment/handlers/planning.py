@@ -12,7 +12,7 @@ from services.payment.domain.reference import reference_of
 from services.payment.domain.right import Payee
 from services.payment.handlers import Context
 from services.payment.handlers.sealing import Accounts
-from services.payment.store.accounts import load_accounts
+from services.payment.store.accounts import Kept, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
 from services.payment.store.halts import load_halts
@@ -57,7 +57,7 @@ async def plan(context: Context, tx: Transaction, disbursements: Sequence[Disbur
     references = [_next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payees(tx.connection, disbursements)
-    opened = Accounts(context.upstream)
+    opened = Accounts(context.own)
     terms = Terms(tx.now, await load_halts(tx.connection), context.approval_above)
     approved = await _approved(tx, disbursements, accounts, terms)
     plans = []
@@ -137,7 +137,7 @@ def _afresh(
         return Obstacle(missing(disbursement.payee))
     if reason := obstacle(disbursement, account, terms, approved=approved):
         return Obstacle(reason, account.partner)
-    number = opened.number(account, *payee_of(disbursement))
+    number = opened.number(Kept(*payee_of(disbursement), account.partner, account.sealed))
     if number is None:
         return Obstacle(HoldReason.ACCOUNT_INVALID, account.partner)
     return Route(account.partner, account.version, number)

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 
+from services.payment.domain.right import Payee
 from services.payment.handlers import Context
+from services.payment.handlers.sealing import seal_own
 from services.payment.store.providers import ProviderVersion, insert_providers, load_provider_contents
 from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.sealed import open_provider_account
+from shared.contracts.sealed_fields import open_provider_account
 from shared.contracts.upstream import ProviderRegistered
 from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
@@ -34,8 +36,8 @@ async def register_providers(
 
 def _version(context: Context, data: ProviderRegistered) -> ProviderVersion:
     """Raises Parked(bad_seal)."""
-    account = open_provider_account(context.upstream, data.account.sealed, data.provider_id)
-    text = json.dumps([data.account.partner, account.number.reveal(), account.name.reveal()])
-    return ProviderVersion(
-        data.provider_id, data.version, data.account.partner, data.account.sealed, context.index.of(text)
-    )
+    account = open_provider_account(context.providers, data)
+    partner, number = data.account.partner, account.number
+    content = context.index.of(json.dumps([partner, number.reveal(), account.name.reveal()]))
+    sealed = seal_own(context.own, Payee.PROVIDER, data.provider_id, partner, number)
+    return ProviderVersion(data.provider_id, data.version, partner, sealed, content)

@@ -14,3 +14,25 @@ where a.participant_id = new.participant_id and a.linked_at < new.linked_at;
 -- Where these participants want to be paid.
 select participant_id, partner, account, verified, same_identity, linked_at
 from account where participant_id = any($1::text[]);
+
+-- name: own_seals_since
+-- What enrollment said before, it passed on as upstream had sealed it.
+select (extract(epoch from applied_at) * 1000000)::bigint from migration where component = 'payment' and name = 'own_seals';
+
+-- name: anything_is_kept
+-- Before keys are read for its sake.
+select exists (select from account) or exists (select from provider);
+
+-- name: load_account_portion
+-- The next people, and of them the accounts that are not sealed under the current key.
+select max(participant_id) as last,
+       coalesce(array_agg(participant_id) filter (where not starts_with(account, $2)), '{}') as participant_ids,
+       coalesce(array_agg(partner) filter (where not starts_with(account, $2)), '{}') as partners,
+       coalesce(array_agg(account) filter (where not starts_with(account, $2)), '{}') as accounts
+from (select participant_id, partner, account from account where participant_id > $1 order by participant_id limit $3) as portion;
+
+-- name: seal_accounts_again
+-- Unless another account was linked meanwhile.
+update account a set account = new.account
+from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, account)
+where a.participant_id = new.participant_id and a.account = new.before;

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from asyncpg import Connection, Record
 
 from services.payment.domain.fitness import Account
+from services.payment.domain.right import Payee
 from services.payment.store import QUERIES
 from shared.contracts.sealed import lengthen, shorten
 
@@ -14,7 +15,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LinkedAccount(NamedTuple):
-    """An account as it was linked; `account` as upstream sealed it."""
+    """An account as it was linked; `account` is sealed under payment's own key."""
 
     participant_id: str
     lane: int
@@ -23,6 +24,22 @@ class LinkedAccount(NamedTuple):
     verified: bool
     same_identity: bool
     linked_at: datetime
+
+
+class Kept(NamedTuple):
+    """An account as it is kept: `token` is its number, sealed for this payee at this partner."""
+
+    payee: Payee
+    subject: str
+    partner: str
+    token: str
+
+
+class Portion(NamedTuple):
+    """So many people in order: the last of them, None if nobody is left, and the accounts that are sealed otherwise."""
+
+    last: str | None
+    otherwise: Sequence[Kept]
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
@@ -41,6 +58,32 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
             [a.same_identity for a in again],
             [a.linked_at for a in again],
         )
+
+
+async def load_own_since(connection: Connection) -> int:
+    """Since when accounts have been sealed for payment by enrollment: when the schema came to know, in microseconds."""
+    return int(await connection.fetchval(QUERIES["own_seals_since"]))
+
+
+async def anything_is_kept(connection: Connection) -> bool:
+    return bool(await connection.fetchval(QUERIES["anything_is_kept"]))
+
+
+async def load_account_portion(connection: Connection, after: str, prefix: str, size: int) -> Portion:
+    """The next people in order; `prefix` is how tokens begin that are sealed under the current key."""
+    (row,) = await connection.fetch(QUERIES["load_account_portion"], after, shorten(prefix), size)
+    otherwise = zip(row["participant_ids"], row["partners"], map(lengthen, row["accounts"]), strict=True)
+    return Portion(row["last"], [Kept(Payee.PARTICIPANT, *one) for one in otherwise])
+
+
+async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, str, str]]) -> None:
+    """(participant, token before, token) of each; what was linked meanwhile stays."""
+    await connection.execute(
+        QUERIES["seal_accounts_again"],
+        [participant for participant, _, _ in sealed],
+        [shorten(before) for _, before, _ in sealed],
+        [shorten(token) for _, _, token in sealed],
+    )
 
 
 async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, Account]:

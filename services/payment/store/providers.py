@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from asyncpg import Connection
 
 from services.payment.domain.fitness import Account
+from services.payment.domain.right import Payee
 from services.payment.store import QUERIES
+from services.payment.store.accounts import Kept
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderVersion:
-    """What one version says. `content` is a keyed hash of it with the seal opened."""
+    """What one version says; `account` lies under payment's own key. `content`: a keyed hash of it, seal opened."""
 
     provider_id: str
     version: int
@@ -33,6 +35,24 @@ async def insert_providers(connection: Connection, versions: Sequence[ProviderVe
         [v.partner for v in versions],
         [v.account for v in versions],
         [v.content for v in versions],
+    )
+
+
+async def load_providers_sealed_otherwise(
+    connection: Connection, prefix: str, after: tuple[str, int], size: int
+) -> list[tuple[Kept, int]]:
+    """The next accounts in order whose tokens do not begin so, each with its version."""
+    rows = await connection.fetch(QUERIES["load_providers_to_seal_again"], prefix, *after, size)
+    return [(Kept(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"]) for row in rows]
+
+
+async def replace_provider_accounts(connection: Connection, sealed: Sequence[tuple[str, int, str]]) -> None:
+    """(provider, version, token) of each."""
+    await connection.execute(
+        QUERIES["seal_providers_again"],
+        [provider for provider, _, _ in sealed],
+        [version for _, version, _ in sealed],
+        [token for _, _, token in sealed],
     )
 
 

@@ -60,3 +60,11 @@ select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) 
 select id, record from waiting
 where lane = any($1::smallint[]) and due <= $2 and kind not in ('lane', 'replay') and (kind = any($3::text[])) = $4::boolean
 order by due, id limit $5;
+
+-- name: load_waiting_portion
+-- All that waits, in order.
+select id, topic, record from waiting where id > $1 order by id limit $2;
+
+-- name: replace_waiting
+-- The same event in other words.
+update waiting w set record = new.record from unnest($1::bigint[], $2::bytea[]) as new (id, record) where w.id = new.id;

@@ -10,12 +10,14 @@ from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.schemes import load_schemes
 from shared.contracts import completion, enrollment, upstream
 from shared.contracts.fields import rupiah
-from shared.contracts.sealed import BlindIndex, KeyRing, open_identity, open_participant_account
+from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.sealed_fields import linked_account, open_identity, open_participant_account
 from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_PURCHASES
 from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
 
 service = Service("baseline_enrollment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
+for_payment = KeyRing.load(service.keys / "accounts.jwks.json")
 index = BlindIndex.load(service.keys / "identity-index.key")
 scheme = load_schemes()["normal-2023"]
 waves: dict[str, Wave] = {}
@@ -47,7 +49,7 @@ async def open_wave(data: upstream.WaveOpened, _: Headers) -> None:
 
 @on(requests, upstream.PARTICIPANT_ADMITTED)
 async def admit(data: upstream.ParticipantAdmitted, _: Headers) -> None:
-    opened = open_identity(seals, data.identity, data.participant_id)
+    opened = open_identity(seals, data)
     nik = opened.nik.reveal()
     identity = Identity(nik, date.fromisoformat(opened.birth_date))
     applicant = Applicant(data.participant_id, data.wave, identity, data.gender, data.admitted_at)
@@ -80,13 +82,14 @@ async def _admit(connection: Any, data: upstream.ParticipantAdmitted, outcome: A
 
 @on(requests, upstream.ACCOUNT_LINKED)
 async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
-    opened = open_participant_account(seals, data.account.sealed, data.participant_id)
+    opened = open_participant_account(seals, data)
     async with service.transaction() as connection:
         admission = await connection.fetchrow(ADMISSION, data.participant_id)
-        linked = enrollment.AccountLinked(
+        linked = linked_account(
+            for_payment,
+            opened.number,
             participant_id=data.participant_id,
             partner=data.account.partner,
-            account=data.account.sealed,
             verified=data.kyc == "verified",
             same_identity=index.digest(opened.nik.reveal()) == admission["identity_index"],
             linked_at=data.linked_at,

@@ -7,7 +7,8 @@ from services.payment.domain.reference import reference_of
 from services.payment.domain.right import kind_of
 from shared.contracts import completion, enrollment, partner, payment, upstream
 from shared.contracts.fields import rupiah
-from shared.contracts.sealed import KeyRing, open_participant_account, open_provider_account
+from shared.contracts.sealed import KeyRing, Secret, open_claims
+from shared.contracts.sealed_fields import open_linked_account, open_provider_account
 from shared.contracts.topics import PARTNERS, PROGRAMME_REGISTRY, disbursement_reports, disbursements
 from tests.benchmarks.baseline.service import (
     COMPLETION_EVENTS,
@@ -22,6 +23,8 @@ from tests.benchmarks.baseline.service import (
 ANSWER_WITHIN = timedelta(seconds=900)
 service = Service("baseline_payment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
+linked = KeyRing.load(service.keys / "accounts.jwks.json")
+own = KeyRing.load(service.keys / "payment.jwks.json")
 rings = {name: KeyRing.load(service.keys / f"{name}.jwks.json") for name in PARTNERS}
 reference_key = (service.keys / "reference.key").read_bytes()
 
@@ -59,8 +62,9 @@ SAID = {"accepted": payment.DISBURSEMENT_ACCEPTED, "settled": payment.DISBURSEME
 
 @on(registry, upstream.PROVIDER_REGISTERED)
 async def register(data: upstream.ProviderRegistered, _: Headers) -> None:
+    sealed = _keep(data.provider_id, open_provider_account(seals, data).number)
     async with service.transaction() as connection:
-        await connection.execute(KEEP_PROVIDER, data.provider_id, data.account.partner, data.account.sealed)
+        await connection.execute(KEEP_PROVIDER, data.provider_id, data.account.partner, sealed)
 
 
 @registry
@@ -71,8 +75,9 @@ async def others() -> None:
 @on(enrollments, enrollment.ACCOUNT_LINKED)
 async def link_account(data: enrollment.AccountLinked, _: Headers) -> None:
     payable = data.verified and data.same_identity
+    sealed = _keep(data.participant_id, open_linked_account(linked, data))
     async with service.transaction() as connection:
-        await connection.execute(KEEP_ACCOUNT, data.participant_id, data.partner, data.account, payable, data.linked_at)
+        await connection.execute(KEEP_ACCOUNT, data.participant_id, data.partner, sealed, payable, data.linked_at)
 
 
 @on(enrollments, enrollment.ENROLLMENT_CONFIRMED)
@@ -162,9 +167,17 @@ async def _account_of(connection: Any, training: Any, benefit: enrollment.Benefi
     """Partner and account number of whom it is for."""
     if benefit.payee == "provider":
         row = await connection.fetchrow(PROVIDER, training["provider_id"])
-        return row["partner"], open_provider_account(seals, row["account"], training["provider_id"]).number.reveal()
+        return row["partner"], _number(training["provider_id"], row["account"])
     row = await connection.fetchrow(ACCOUNT, training["participant_id"])
-    return row["partner"], open_participant_account(seals, row["account"], training["participant_id"]).number.reveal()
+    return row["partner"], _number(training["participant_id"], row["account"])
+
+
+def _keep(subject: str, number: Secret) -> str:
+    return own.seal({"sub": subject, "number": number.reveal()})
+
+
+def _number(subject: str, sealed: str) -> str:
+    return open_claims(own, sealed, {"sub": subject}, "number")["number"]
 
 
 async def take_report(data: partner.DisbursementReported, _: Headers) -> None:

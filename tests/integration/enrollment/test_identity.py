@@ -3,15 +3,18 @@
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.local.keys import make_keys
 from services.enrollment.app import parts
+from services.enrollment.handlers import account
 from services.enrollment.settings import EnrollmentSettings
+from shared.contracts.enrollment import AccountLinked
 from shared.contracts.sealed import KeyRing
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
-from tests.builders import ADMITTED_AT, a_nik, a_purchase, a_wave, an_account, an_admission, keys_folder
+from tests.builders import ADMITTED_AT, a_nik, a_purchase, a_wave, an_account, an_admission, keys_folder, seal
 from tests.integration.enrollment.bench import Bench
 
 REFUSAL = "identity-index.key is not what these data were made with; put that back"
@@ -47,8 +50,16 @@ async def test_purchase_that_is_kept_whole_proves_the_key(bench: Bench, made_ane
         await made_anew.confirm(bench.connection)
 
 
-async def test_account_that_was_announced_with_its_nik_proves_the_key(bench: Bench, made_anew: Identity) -> None:
+async def test_account_that_was_announced_with_its_nik_proves_the_key(
+    bench: Bench, made_anew: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As accounts were announced before 1.0."""
     nik = a_nik()
+
+    def as_before(*_: object, **said: Any) -> AccountLinked:
+        return AccountLinked(account=seal({"sub": said["participant_id"], "number": "0812", "nik": nik}), **said)
+
+    monkeypatch.setattr(account, "linked_account", as_before)
     told = an_admission(nik=nik)
     await bench.receive(a_wave(), told, an_account(told.data["participant_id"], nik=nik))
     await identity(keys_folder()).confirm(bench.connection)

@@ -6,10 +6,12 @@ from typing import Any
 from shared.contracts import completion, enrollment
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
+from shared.contracts.sealed import Secret
+from shared.contracts.sealed_fields import linked_account
 from shared.contracts.topics import LANES, disbursement_reports, lane_of
 from shared.messaging.message import Record
 from shared.messaging.number import source_of
-from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_said, seal
+from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_said, keys_of
 
 PARTICIPANT = "4810000000000017"
 CODE = "PRAT0AB12CD3"
@@ -34,16 +36,14 @@ def linked(
     same_identity: bool = True,
 ) -> Event:
     """`account_linked`, some days after admission."""
-    claims = {"sub": participant, "number": number or a_number(participant), "nik": "3273" + "0" * 12}
-    data = enrollment.AccountLinked.model_validate(
-        {
-            "participant_id": participant,
-            "partner": partner,
-            "account": seal(claims),
-            "verified": verified,
-            "same_identity": same_identity,
-            "linked_at": ADMITTED_AT + timedelta(days=day),
-        }
+    data = linked_account(
+        keys_of("accounts"),
+        Secret(number or a_number(participant)),
+        participant_id=participant,
+        partner=partner,
+        verified=verified,
+        same_identity=same_identity,
+        linked_at=ADMITTED_AT + timedelta(days=day),
     )
     return _internal(enrollment.ACCOUNT_LINKED, data)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.payment import ops
-from services.payment.handlers import enrolling
+from services.payment.handlers import linking
 from services.payment.handlers.approving import approve
 from services.payment.handlers.paying import pay
 from shared.messaging.operations import Operator, Refused
@@ -82,13 +82,13 @@ async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved
         await until(lambda: watch.fetchval(f"{waits} and application_name = 'desk'"), "the approval waits")
         return await pay(*arguments)
 
-    monkeypatch.setattr(enrolling, "pay", pay_slowly)
-    linking = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
+    monkeypatch.setattr(linking, "pay", pay_slowly)
+    coming = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
     await loaded.wait()
     for who in ("Ani", "Budi"):
         async with desk.transaction():
             await approve(desk, Operator(who, "a call", told.now), None, CODE, "incentive_1")
-    await linking
+    await coming
     await desk.close()
     await watch.close()
     await told.sweep()

@@ -12,7 +12,7 @@ from services.payment.app import parts
 from services.payment.settings import PaymentSettings
 from shared.contracts.sealed import KeyRing
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
-from tests.builders import keys_folder
+from tests.builders import PROVIDER, a_provider, keys_folder, programme_keys
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import journey
 
@@ -59,6 +59,8 @@ async def test_what_decides_references_is_known_again_by_its_fingerprint(
 async def test_data_without_fingerprints_prove_it_by_what_was_derived_from_it(
     bench: Bench, tmp_path: Path, name: str
 ) -> None:
+    await bench.receive(a_provider(number="0123456789"))
+    await rest_as_before(bench, "registry")
     await bench.prepare()
     await bench.receive(*journey())
     await identity(keys_folder()).confirm(bench.connection)
@@ -67,13 +69,22 @@ async def test_data_without_fingerprints_prove_it_by_what_was_derived_from_it(
 
 
 async def test_key_of_a_producer_may_go_when_nothing_rests_under_it_any_more(bench: Bench, tmp_path: Path) -> None:
-    await identity(keys_folder()).note(bench.connection)
-    await bench.prepare()
     shutil.copytree(keys_folder(), keys := tmp_path / "keys")
-    programme = json.loads((keys / "programme.jwks.json").read_text())
-    programme["keys"] = [key for key in programme["keys"] if key["kid"] != "registry"]
-    (keys / "programme.jwks.json").write_text(json.dumps(programme))
-    with pytest.raises(WrongIdentity, match=r"programme\.jwks\.json lacks the key registry, which still seals"):
+    path, now = keys / "programme.jwks.json", (keys / "programme.jwks.json").read_text()
+    retired = {"kty": "oct", "k": "A" * 43, "kid": "pintar", "use": "enc"}
+    path.write_text(json.dumps({"keys": [*json.loads(now)["keys"], retired]}))
+    await identity(keys).note(bench.connection)
+    await bench.receive(a_provider())
+    await rest_as_before(bench, "pintar", KeyRing.load(path))
+    path.write_text(now)
+    with pytest.raises(WrongIdentity, match=r"programme\.jwks\.json lacks the key pintar, which still seals"):
         await identity(keys).confirm(bench.connection)
     await bench.connection.execute("delete from provider")
     await identity(keys).confirm(bench.connection)
+
+
+async def rest_as_before(bench: Bench, kid: str, ring: KeyRing | None = None) -> None:
+    """Let the provider's account rest as it did before 1.0: as upstream had sealed it."""
+    claims = {"sub": PROVIDER, "number": "0123456789", "name": "Lembaga Pelatihan"}
+    token = (ring or programme_keys()).seal(claims, kid)
+    await bench.connection.execute("update provider set account = $1", token)

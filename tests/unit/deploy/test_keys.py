@@ -39,7 +39,7 @@ def test_each_producer_has_a_key_of_its_own(folder: Path) -> None:
     assert len({key["k"] for key in keys}) == len(PRODUCERS)
 
 
-@pytest.mark.parametrize("owner", [*SERVICES, "bni", "gopay"])
+@pytest.mark.parametrize("owner", [*SERVICES, "accounts", "bni", "gopay"])
 def test_a_key_is_256_random_bits_for_encryption_and_names_no_algorithm(folder: Path, owner: str) -> None:
     (key,) = json.loads((folder / f"{owner}.jwks.json").read_text())["keys"]
     assert len(decoded(key.pop("k"))) == KEY_BYTES

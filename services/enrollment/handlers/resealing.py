@@ -1,0 +1,102 @@
+"""Seals what rests under another key than the current one again: after an upgrade, and after a key was turned."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from asyncpg import Connection
+
+from services.enrollment.handlers import Context
+from services.enrollment.handlers.keeping import open_kept, seal_kept
+from services.enrollment.store.account import Account, load_kept_accounts, load_own_since, replace_kept_accounts
+from shared.contracts import upstream
+from shared.contracts.envelope import Envelope, open_envelope
+from shared.contracts.fields import write_time
+from shared.contracts.reasons import Parked
+from shared.contracts.sealed import KeyRing, Secret, number_of, open_claims
+from shared.contracts.strict_json import parse_json
+from shared.contracts.topics import ENROLLMENT_REQUESTS
+from shared.messaging.message import Record
+from shared.messaging.rewriting import rewrite_waiting
+
+PORTION = 2000
+SEALED = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)
+
+
+async def seal_again(context: Context, connection: Connection) -> list[str]:
+    """Seal again what is kept of accounts, and what has waited since before seals held all that they hold now.
+
+    Returns how many there were. Each portion is a transaction of its own: a run that was ended is gone on with.
+    """
+    accounts = await _seal_kept_accounts(context, connection)
+    since = await load_own_since(connection)
+
+    def rewrite(record: Record) -> Record | None:
+        return sealed_anew(context, record) if record.timestamp < since else None
+
+    waiting = await rewrite_waiting(connection, ENROLLMENT_REQUESTS, rewrite)
+    found = {"accounts that are kept": accounts, "records that wait": waiting}
+    return [f"sealed again under {context.own.current}: {count} {what}" for what, count in found.items() if count]
+
+
+async def _seal_kept_accounts(context: Context, connection: Connection) -> int:
+    sealed, after = 0, ""
+    while kept := await load_kept_accounts(connection, context.own.prefix, after, PORTION):
+        after = kept[-1].participant_id
+        again = [a._replace(sealed=seal_kept(context.own, a, n)) for a in kept if (n := _number(context, a))]
+        await replace_kept_accounts(connection, kept, again)
+        sealed += len(again)
+    return sealed
+
+
+def _number(context: Context, account: Account) -> Secret | None:
+    """None when it does not open."""
+    assert account.sealed is not None
+    try:
+        return open_kept(context.own, account)
+    except Parked:
+        pass
+    try:
+        stated = {"sub": account.participant_id}
+        return number_of(open_claims(context.upstream, account.sealed, stated, "number", "nik"))
+    except Parked:
+        return None
+
+
+def sealed_anew(context: Context, record: Record) -> Record | None:
+    """The record with its seal of before made whole by what stands outside; None if it has none such."""
+    try:
+        envelope = open_envelope(record.value, record.headers, SEALED)
+        data = parse_json(envelope.data)
+        is_admission = envelope.type == upstream.PARTICIPANT_ADMITTED.name
+        (_seal_identity if is_admission else _seal_account)(context.upstream, context.taken_in, data)
+    except (Parked, KeyError, TypeError):
+        return None
+    return record._replace(value=json.dumps(data, separators=(",", ":")).encode(), headers=_headers(envelope))
+
+
+def _seal_identity(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
+    claims = open_claims(before, data["identity"], {"sub": data["participant_id"]}, "nik", "birth_date")
+    data["identity"] = now.seal({**claims, **{name: data[name] for name in ("wave", "regency", "admitted_at")}})
+
+
+def _seal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
+    account: dict[str, str] = data["account"]
+    claims = open_claims(before, account["sealed"], {"sub": data["participant_id"]}, "number", "nik")
+    stated = {"partner": account["partner"], "kyc": data["kyc"], "linked_at": data["linked_at"]}
+    account["sealed"] = now.seal({**claims, **stated})
+
+
+def _headers(envelope: Envelope) -> tuple[tuple[str, bytes], ...]:
+    """In binary mode, whatever mode it came in."""
+    named: Mapping[str, str | None] = {
+        "ce_specversion": "1.0",
+        "ce_id": envelope.id,
+        "ce_source": envelope.source,
+        "ce_type": envelope.type,
+        "ce_time": write_time(envelope.time),
+        "content-type": "application/json",
+        "ce_subject": envelope.subject,
+        "traceparent": envelope.traceparent,
+    }
+    return tuple((name, text.encode()) for name, text in named.items() if text is not None)

@@ -1,0 +1,82 @@
+"""Accounts that participants linked: what enrollment sealed for payment rests under payment's own key."""
+
+from collections.abc import Sequence
+
+from services.payment.domain.right import Payee
+from services.payment.handlers import Context
+from services.payment.handlers.enrolling import lane_of
+from services.payment.handlers.paying import pay
+from services.payment.handlers.sealing import open_as_before, seal_own
+from services.payment.store.accounts import LinkedAccount, load_own_since, save_accounts
+from services.payment.store.disbursements import load_held_of_participants
+from shared.contracts.enrollment import AccountLinked
+from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.sealed import Secret
+from shared.contracts.sealed_fields import open_linked_account
+from shared.messaging.message import Message
+from shared.messaging.transaction import Transaction
+
+Opened = tuple[Message[AccountLinked], Secret]
+
+
+async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> None:
+    """Keep each participant's latest account, and pay what waited for it. What says two things is parked."""
+    latest: dict[str, Opened] = {}
+    for message, number in await _open(context, tx, messages):
+        known = latest.get(message.data.participant_id)
+        if known is None or known[0].data.linked_at < message.data.linked_at:
+            latest[message.data.participant_id] = (message, number)
+    await save_accounts(tx.connection, [_account(context, *one) for one in latest.values()])
+    held = await load_held_of_participants(tx.connection, latest)
+    await pay(context, tx, held, {d.right: latest[d.participant_id][0].trace for d in held})
+
+
+async def _open(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> list[Opened]:
+    opened, closed = [], []
+    for message in messages:
+        try:
+            opened.append((message, open_linked_account(context.linked, message.data)))
+        except Parked:
+            closed.append(message)
+    return opened + await _open_as_before(context, tx, closed) if closed else opened
+
+
+async def _open_as_before(
+    context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]
+) -> list[Opened]:
+    """Enrollment once passed on what upstream had sealed; what it said before this schema was made is read so."""
+    since = await load_own_since(tx.connection)
+    opened = []
+    for message in messages:
+        number = _number_before(context, message) if _era(message) < since else None
+        if number is None:
+            tx.park(message, ParkReason.BAD_SEAL, "/account")
+        else:
+            opened.append((message, number))
+    return opened
+
+
+def _number_before(context: Context, message: Message[AccountLinked]) -> Secret | None:
+    data = message.data
+    try:
+        return open_as_before(context.upstream, data.account, Payee.PARTICIPANT, data.participant_id)
+    except Parked:
+        return None
+
+
+def _era(message: Message[AccountLinked]) -> int:
+    """In microseconds: when the session began that said it."""
+    return int(message.record.header("ce_era").partition(".")[0])
+
+
+def _account(context: Context, message: Message[AccountLinked], number: Secret) -> LinkedAccount:
+    data = message.data
+    return LinkedAccount(
+        participant_id=data.participant_id,
+        lane=lane_of(message),
+        partner=data.partner,
+        account=seal_own(context.own, Payee.PARTICIPANT, data.participant_id, data.partner, number),
+        verified=data.verified,
+        same_identity=data.same_identity,
+        linked_at=data.linked_at,
+    )

@@ -1,0 +1,48 @@
+"""Bugs in how seals are made and opened."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.payment.handlers import sealing
+from shared.contracts import sealed_fields
+from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.sealed import KeyRing
+from tests.faults.planted import seal_stories
+from tests.faults.planted.bugs import Bug, Product
+
+
+def it_lets_every_key_seal_everything(product: Product) -> None:
+    load = KeyRing.load
+
+    def whole(path: Path, *, may_seal: str | None = None) -> KeyRing:  # noqa: ARG001 - that is the bug
+        return load(path)
+
+    product.setattr(KeyRing, "load", whole)
+
+
+def it_asks_of_a_seal_only_whose_it_is(product: Product) -> None:
+    """Whatever else stands inside it need not be what stands outside."""
+
+    def lenient(ring: KeyRing, token: str, stated: Mapping[str, str], *_: str) -> dict[str, Any]:
+        claims = ring.open(token)
+        if claims["sub"] != stated["sub"]:
+            raise Parked(ParkReason.BAD_SEAL)
+        return claims
+
+    product.setattr(sealed_fields, "open_claims", lenient)
+
+
+def it_keeps_an_account_for_nobody_in_particular(product: Product) -> None:
+    product.setattr(sealing, "_bound_to", lambda *_: {})
+
+
+BUGS = (
+    Bug(it_lets_every_key_seal_everything, seal_stories.a_seal_is_copied_and_another_forged, "that nobody linked"),
+    Bug(it_asks_of_a_seal_only_whose_it_is, seal_stories.a_seal_is_copied_and_another_forged, "that nobody linked"),
+    Bug(
+        it_keeps_an_account_for_nobody_in_particular,
+        seal_stories.an_account_is_moved_in_its_row,
+        "somebody else's incentive",
+    ),
+)
