@@ -11,7 +11,8 @@ select events from page where topic = 'enrollment.events' and not adopted order 
 select participant_id, identity_index from admission where state = 'admitted' and participant_id = any($1::text[]);
 
 -- name: sealed_under
--- Does an account that is kept rest under this key, or something wait that upstream has sealed with it?
+-- Does an account that is kept rest under this key, or something wait that upstream has sealed with it? Asked only after
+-- a key was taken out of its set, since it reads whole tables.
 select exists (select from account where starts_with(sealed, $1))
     or exists (select from waiting
                where position(convert_to($1, 'UTF8') in decode(convert_from(record, 'UTF8')::json ->> 'value', 'base64')) > 0);

@@ -1,14 +1,17 @@
 -- name: load_a_reference
 -- One that was derived here, with all that went into it.
 select a.reference, a.lane, a.redeem_code, a.benefit, a.number, d.participant_id
-from attempt a join disbursement d using (redeem_code, benefit) limit 1;
+from (select reference, lane, redeem_code, benefit, number from attempt
+      where reference > '' and redeem_code is not null order by reference limit 1) a
+join disbursement d using (redeem_code, benefit);
 
 -- name: load_provider_seals
 -- Some accounts of record, with the keyed hash of what each version says.
 select provider_id, partner, account, content from provider limit 100;
 
 -- name: sealed_under
--- Does anything rest under this key, or wait that upstream has sealed with it?
+-- Does anything rest under this key, or wait that upstream has sealed with it? Asked only after a key was taken out of its
+-- set, since it reads whole tables.
 select exists (select from account where starts_with(account, $2)) or exists (select from provider where starts_with(account, $1))
     or exists (select from waiting
                where position(convert_to($1, 'UTF8') in decode(convert_from(record, 'UTF8')::json ->> 'value', 'base64')) > 0);

@@ -21,6 +21,8 @@ GROWING = {
 }
 # Checks read whole tables, in patient sessions of their own; these do not stand in a file of their own.
 CHECKS = {"load_without_deadline", "count_stray_evidence", "count_states"}
+# Asked at an upgrade, or after a key was taken out of its set, and never in the course of work.
+SELDOM = {"count_frozen", "sealed_under"}
 
 
 @pytest.mark.parametrize("service", GROWING)
@@ -32,7 +34,7 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: D
         if GROWING[service] & set(read_whole(await plan(connection, statement))):
             reading.add(name)
     await connection.close()
-    assert reading - CHECKS == set()
+    assert reading - CHECKS - SELDOM == set()
 
 
 @pytest.mark.parametrize("service", GROWING)
