@@ -91,7 +91,7 @@ class Reader:
                 if session.connection.is_closed():
                     self._holding.seek_again()
                     return False
-            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(attempt, 9)) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         return False
 
     def _strain(self, batch: Batch, error: Exception) -> None:

@@ -116,7 +116,7 @@ NOT_OURS: dict[str, tuple[Mapping[str, str | None], str]] = {
     "no number": ({"ce_sequence": "seven"}, "ce_sequence"),
     "a sign": ({"ce_sequence": "+7"}, "ce_sequence"),
     "other digits": ({"ce_sequence": "\N{ARABIC-INDIC DIGIT SEVEN}"}, "ce_sequence"),
-    "zeros before": ({"ce_sequence": "007", "ce_id": f"{EVENTS}/{LANE}/{ERA}/007"}, "ce_id"),
+    "zeros before": ({"ce_sequence": "007", "ce_id": f"{EVENTS}/{LANE}/{ERA}/007"}, "ce_sequence"),
     "no source": ({"ce_source": None}, "ce_source"),
     "another source": ({"ce_source": "/salur/completion"}, "ce_source"),
     "no id": ({"ce_id": None}, "ce_id"),

@@ -1,0 +1,88 @@
+"""Of a large parked record the first bytes are kept; it is replayed from Kafka, or not at all, and never in part."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from shared.contracts.sealed import KeyRing
+from shared.messaging.message import unpack
+from shared.messaging.operations import Operator, Outcome, Refused, replay_parked
+from shared.messaging.topics import Topics
+from tests.integration.messaging.running import World, a_goal, a_player, a_vault, producer, until
+
+KEPT = 64 * 1024
+
+
+def a_large_goal() -> bytes:
+    """Lawful, and larger than what is kept of it."""
+    return a_goal("ana", "g1").value.ljust(100_000)
+
+
+async def replay(world: World, vault: KeyRing, *, kafka: bool = True) -> Outcome:
+    session = world.connection(world.league.service)
+    operator = Operator("Ani", "a drill", world.clock.now())
+    numbers = [row["id"] for row in await session.fetch("select id from parked")]
+    async with Topics(world.bootstrap) as topics, session.transaction():
+        return await replay_parked(session, operator, numbers, vault, topics if kafka else None)
+
+
+async def send_bomb(world: World, partition: int) -> None:
+    """Forty records in one batch, of a few kilobytes on the wire and forty million bytes."""
+    roomy = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
+    async with producer(world.bootstrap, compression_type="zstd", **roomy) as kafka:
+        bomb = kafka.create_batch()
+        for _ in range(40):
+            bomb.append(key=None, value=b"\0" * (1 << 20), timestamp=None, headers=[])
+        await (await kafka.send_batch(bomb, world.league.requests, partition=partition))
+
+
+async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_replayed_whole(world: World) -> None:
+    league, vault, value = world.league.service, a_vault(), a_large_goal()
+    async with world.running(league, vault=vault):
+        await world.send(replace(a_goal("ana", "g1"), raw=value))
+        await world.until_count(league, "waiting", 1)
+        world.clock.pass_hours(25)
+        await world.until_count(league, "parked", 1)
+        (row,) = await world.fetch(league, "select reason, size, sha256, sealed, whole from parked")
+        assert (row["reason"], row["size"], row["sha256"], row["whole"]) == (
+            "wait_expired",
+            100_000,
+            sha256(value).digest(),
+            False,
+        )
+        kept = unpack(vault.open_bytes(row["sealed"]))
+        assert value.startswith(kept.value or b"")
+        assert KEPT - 500 < len(kept.value or b"") <= KEPT
+        with pytest.raises(Refused, match="kept in part only, and not to be had from Kafka"):
+            await replay(world, vault, kafka=False)
+        await world.send(a_player("ana"))
+        await world.until_count(league, "player", 1)
+        assert "1 record replayed" in (await replay(world, vault)).sentence
+        await world.until_count(league, "goal", 1)
+
+
+async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_and_not_replayed(world: World) -> None:
+    league, vault = world.league.service, a_vault()
+    async with world.running(league, vault=vault):
+        await world.send(a_player("ana", partition=3))
+        await send_bomb(world, partition=3)
+        await world.send(a_goal("ana", "g1", partition=3))
+        await world.until_count(league, "goal", 1)
+        (row,) = await world.fetch(league, 'select reason, detail, "offset", whole, size from parked')
+        assert tuple(row)[:4] == ("too_large", "batch", 1, False)
+        assert row["size"] < 20_000
+        await world.until_said(f"dead-letters.{league}", 1)
+        with pytest.raises(Refused, match="`positions set` reads a partition again"):
+            await replay(world, vault)
+        await send_bomb(world, partition=3)
+        await world.until_count(league, "parked", 2)
+        (position,) = await world.fetch(league, "select next_offset, last_offset from position where partition = 3")
+        assert tuple(position) == (82, 81)
+    async with world.running(league, vault=vault) as engine:
+
+        async def anchored() -> bool:
+            return engine.status().anchored
+
+        await until(anchored, "the bomb as the last record is no other topic")
+    assert not await world.fetch(league, "select 1 from position where stopped_reason is not null")
