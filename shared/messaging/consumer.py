@@ -18,7 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.reasons import ParkReason
-from shared.messaging.record_batches import FETCH_SETTINGS, BoundedConsumer, RawBatch
+from shared.messaging.record_batches import FETCH_SETTINGS, RawBatch
 
 LOG = structlog.get_logger()
 
@@ -48,7 +48,7 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
 LOOK_AGAIN_MS = 100
 
 
-class ContiguousConsumer(BoundedConsumer):
+class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such."""
 
     def __init__(self, *topics: str, on_lost: Callable[[KafkaError], None], **settings: Any) -> None:

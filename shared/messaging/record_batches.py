@@ -1,15 +1,15 @@
 """Take fetched record batches apart, and never more of them at once than memory has room for.
 
 A producer packs what it likes: ten kilobytes on the wire may unpack to gigabytes. The client would unpack them whole,
-and hand out as many records as were asked for, however large. It has no hook for either, so two of its classes are
-replaced, for every consumer of this process.
+and hand out as many records as were asked for, however large. It has no hook for either, so parts of it are replaced,
+for every consumer of this process.
 """
 
 import struct
 from collections.abc import Iterator
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
@@ -57,14 +57,6 @@ class Allowance:
 
 
 ALLOWANCE = Allowance()
-
-
-class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """A consumer that hands out a bounded number of bytes at once."""
-
-    async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
-        ALLOWANCE.refill()
-        return dict(await super().getmany(*partitions, **options))
 
 
 class FetchedBatches:
@@ -279,5 +271,15 @@ def _let_go(records: Any) -> None:
         records._records_iterator.close()  # noqa: SLF001
 
 
+_fetched_records = fetcher.Fetcher.fetched_records
+
+
+async def _bounded_records(asked: Any, *arguments: Any, **options: Any) -> Any:
+    """What a consumer is handed out when it asks for many records."""
+    ALLOWANCE.refill()
+    return await _fetched_records(asked, *arguments, **options)
+
+
 fetcher.MemoryRecords = FetchedBatches
 fetcher.FetchResult = BoundedResult
+fetcher.Fetcher.fetched_records = _bounded_records

@@ -8,7 +8,7 @@ from types import TracebackType
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.messaging.message import Record
-from shared.messaging.record_batches import FETCH_SETTINGS, BoundedConsumer
+from shared.messaging.record_batches import FETCH_SETTINGS
 
 DEADLINE_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -51,7 +51,7 @@ class Topics:
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = BoundedConsumer(
+            consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap,
                 isolation_level="read_committed",
                 enable_auto_commit=False,

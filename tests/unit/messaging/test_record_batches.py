@@ -272,3 +272,17 @@ def test_unpacking_leaves_no_memory_behind() -> None:
 
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def test_whoever_asks_has_the_whole_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a consumer that knows nothing of it, once another has used it up."""
+    found: list[int] = []
+
+    async def drain(*_: object, **__: object) -> dict[Any, Any]:
+        found.append(ALLOWANCE.left)
+        return {}
+
+    monkeypatch.setattr(record_batches, "_fetched_records", drain)
+    ALLOWANCE.left = 0
+    await fetcher.Fetcher.fetched_records(None, [])
+    assert found == [AT_ONCE]
