@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.keys import LostKeys, make_keys, make_password_file, password
-from deploy.local.roles import ROLES, SERVICES, create_roles
+from deploy.local.roles import ROLES, SERVICES, create_roles, owner_of
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
 
@@ -20,8 +20,11 @@ SUPERUSER = "postgres"
 def keys(folder: Path = KEYS) -> None:
     """Keys, passwords, and for each role the file from which PostgreSQL's clients take its password."""
     make_keys(folder, services=SERVICES, partners=PARTNERS)
-    for role in (SUPERUSER, *ROLES):
+    for role in (SUPERUSER, *SERVICES):
         make_password_file(folder, role)
+    for service in SERVICES:
+        # What `migrate` does after its migrations, it does as the service.
+        make_password_file(folder, owner_of(service), service)
 
 
 def topics() -> None:

@@ -70,9 +70,10 @@ def password(folder: Path, role: str) -> str:
     return path.read_text()
 
 
-def make_password_file(folder: Path, role: str) -> None:
-    """`<role>.pgpass`, which `PGPASSFILE` may name, so that no address needs to hold a password."""
-    _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
+def make_password_file(folder: Path, role: str, *also: str) -> None:
+    """Make `<role>.pgpass`, which `PGPASSFILE` may name; it holds the passwords of `also` too."""
+    lines = (f"*:*:*:{one}:{password(folder, one)}\n" for one in (role, *also))
+    _write_once(folder / f"{role}.pgpass", "".join(lines))
 
 
 def _make_producers(path: Path) -> None:

@@ -84,6 +84,18 @@ def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_writte
     assert environment[f"{service.upper()}_POSTGRES_URL"] == f"postgresql://{service}@postgres:5432/salur"
     others = tuple(f"{other.upper()}_" for other in SERVICES if other != service)
     assert not any(name.startswith((*others, "SALUR_")) for name in environment)
+    assert f"{service.upper()}_MIGRATE_URL" not in environment
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_migration_comes_as_the_owner_and_does_the_rest_as_the_service(service: str) -> None:
+    environment = CONTAINERS[f"migrate-{service}"]["environment"]
+    assert environment == {
+        "PGPASSFILE": f"/keys/{service}_owner.pgpass",
+        f"{service.upper()}_MIGRATE_URL": f"postgresql://{service}_owner@postgres:5432/salur",
+        f"{service.upper()}_POSTGRES_URL": f"postgresql://{service}@postgres:5432/salur",
+        f"{service.upper()}_KEYS_FOLDER": "/keys",
+    }
 
 
 @pytest.mark.parametrize("name", OURS)
