@@ -139,7 +139,10 @@ async def cancelled(bench: Bench) -> AsyncIterator[None]:
         "update tally set state = 'cancelled', reason = '' where state = 'held'",
     ):
         await bench.connection.execute(f"{move} and benefit = 'incentive_1'")
+    # What the service does meanwhile belongs to the same transaction, which only the owner of the schema may begin so.
+    writer, bench.session.connection = bench.session.connection, bench.connection
     yield
+    bench.session.connection = writer
     await transaction.rollback()
 
 
