@@ -65,7 +65,7 @@ async def test_a_session_ended_by_an_administrator_is_infrastructure(database: D
 
 
 async def test_a_value_that_does_not_fit_is_the_records_fault(database: Database) -> None:
-    connection = await connect(database.url_of("payment"), "test")
+    connection = await connect(database.url_of("payment_owner"), "test")
     await connection.execute("create table amount (amount bigint check (amount > 0))")
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await connection.execute("insert into amount values (0)")
