@@ -25,6 +25,7 @@ REJECTED_FOR = {Fate.TOO_DEAR: "balance_insufficient", Fate.TOO_SHORT: "hours_to
     REFUSED_FOR, "not_admitted"
 )
 GIVEN_UP_FOR = dict.fromkeys(UNFINISHED, "not_completed_in_time")
+MAY_WAIT = frozenset({"out_of_window"})
 # Where a right may stand without being lost: somebody has the money, was told to pay it, or knows why not.
 KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed"})
 
@@ -94,10 +95,20 @@ def judge(
     wrongs = [*_people(cohort, seen), *_rights(rights, seen), *_ledgers(rights, seen, settled)]
     wrongs += _strangers_paid(cohort, settled)
     wrongs += _time(cohort, seen, time_is_up=time_is_up)
-    wrongs += [f"{count} x {reason} was not parked" for reason, count in (parked - seen.parked).items()]
+    wrongs += [f"{count} x {reason} was not parked" for reason, count in not_parked(parked, seen.parked).items()]
     wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - parked).items()]
     losses = sum(1 for right in rights if seen.states.get(right) not in KNOWN)
     return Judgement(_doubles(cohort, seen, settled), losses, wrongs)
+
+
+def not_parked(wanted: Counter[str], seen: Counter[str]) -> Counter[str]:
+    """Return what had to be parked and was not, by reason.
+
+    A record that waits takes one place however often it is sent, so that not each of its repeats is parked.
+    """
+    return Counter(
+        {reason: count for reason, count in (wanted - seen).items() if reason not in MAY_WAIT or not seen[reason]}
+    )
 
 
 def books_differ(paid: Sequence[Payment], booked: Mapping[tuple[str, str], int]) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from deploy.demo.audit import expected_rights, finished, given_up
+from deploy.demo.audit import expected_rights, finished, given_up, not_parked
 from deploy.demo.processes import in_thread, run_verb
 from deploy.demo.script import STRANGER, Script
 from deploy.demo.stage import Stage
@@ -151,7 +151,7 @@ class Course:
         self.stage.say(f"{DAYS_THAT_PASS} days pass: what was not finished in time is given up")
         self.installation.set_clock(STORY_ENDS_AT + timedelta(days=DAYS_THAT_PASS))
         people, seen = self.script.people, self.watcher.seen
-        await self._until_quiet(lambda: given_up(people, seen) and not self.script.parked - seen.parked)
+        await self._until_quiet(lambda: given_up(people, seen) and not not_parked(self.script.parked, seen.parked))
 
     async def _fees_settled(self, share: float) -> None:
         wanted = int(self.totals()["fees settled"] * share)

@@ -13,7 +13,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.demo.audit import Judgement, finished, judge
+from deploy.demo.audit import Judgement, finished, judge, not_parked
 from deploy.demo.watch import Watcher
 from deploy.local.installation import Installation
 from deploy.simulation.partner import Payment, read_ledger
@@ -146,7 +146,7 @@ class World(Damage):
 
     async def until_everybody_has_what_is_due(self) -> None:
         async def all_there() -> bool:
-            return finished(self.people, self.watcher.seen) and not self.hostile - self.watcher.seen.parked
+            return finished(self.people, self.watcher.seen) and not not_parked(self.hostile, self.watcher.seen.parked)
 
         try:
             await self.until(all_there, "everybody has what is due")

@@ -59,7 +59,6 @@ REFUSED = [
     "UPDATE attempt SET partner = 'dana'",
     "UPDATE attempt SET account = 'x'",
     "UPDATE attempt SET amount = 1",
-    "UPDATE provider SET account = 'x'",
     "DELETE FROM appropriation",
     "DELETE FROM book",
     "DELETE FROM lane",

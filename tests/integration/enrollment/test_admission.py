@@ -21,9 +21,10 @@ async def test_somebody_admitted_is_announced_with_scheme_and_balance(bench: Ben
 
 async def test_as_many_as_like_may_wait_for_a_wave_but_one_person_only_so_often(bench: Bench) -> None:
     cohort = [an_admission() for _ in range(WAITING_PER_KEY + 1)]
-    insistent = an_admission()
+    person, nik = a_participant_id(), a_nik()
     await bench.receive(*cohort)
-    await bench.receive(*(insistent.again() for _ in range(WAITING_PER_KEY + 1)))
+    # Sealed anew each time, or they would be identical and take one place.
+    await bench.receive(*(an_admission(person, nik=nik) for _ in range(WAITING_PER_KEY + 1)))
     assert await bench.parked() == [("wait_full", "wave")]
     await bench.receive(a_wave())
     await bench.sweep()

@@ -128,7 +128,7 @@ async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(benc
 
 async def test_other_content_under_a_decided_key_is_parked_whatever_is_read_first(restored: Restored) -> None:
     wave, told = a_wave(), an_admission()
-    lie = told.but(regency="3201")
+    lie = told.but(disability=True)
     purchase = a_purchase(person(told))
     dearer = purchase.but(price={"value": 2_000_000, "currency": "IDR"})
     await restored.before.receive(wave, told, purchase)

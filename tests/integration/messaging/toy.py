@@ -50,7 +50,7 @@ create table seen (
 create table rung (lane smallint primary key, goals text[] not null);
 create table adopted (topic text not null, lane smallint not null, goal text not null, whole boolean not null);
 """
-TOY_TABLES = "player, goal, seen, adopted"
+TOY_TABLES = "player, goal, seen, adopted, rung"
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def _park_too_much(seen: Seen) -> None:
 
 
 def _park_too_little(seen: Seen) -> None:
-    del seen.parked_at[next(place for place, reason in seen.parked_at.items() if reason == "out_of_window")]
+    del seen.parked_at[next(place for place, reason in seen.parked_at.items() if reason != "out_of_window")]
 
 
 @pytest.mark.parametrize(
