@@ -93,6 +93,9 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
     assert summary["incentive_1"]["amount_settled"] == summary["incentive_1"]["settled"] * 600_000
     assert summary["incentive_1"]["held"] > 0
     assert set(summary["parked"]) == PARKED
+    for one in summaries:
+        # Of identical records that wait, one is parked: how many waited, the hour decides.
+        one["parked"].pop("out_of_window")
     assert any("SIGKILL" in fault for fault in summary["faults"])
     assert any("broker" in fault for fault in summary["faults"])
     # The same seed tells the same story; only when each thing happened may differ.
