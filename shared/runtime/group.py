@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 from types import TracebackType
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 GROUP_SECONDS = 3.0
+ASK_AGAIN_SECONDS = 0.1
 
 
 class ConsumerGroup:
@@ -48,7 +51,9 @@ class ConsumerGroup:
             admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
             await admin.start()
             self._admin = admin
-        answers = await self._admin.describe_consumer_groups([self._group])
+        # Where no group has met yet, Kafka makes what it keeps groups in when it is first asked.
+        while (answers := await self._described(self._admin)) is None:  # noqa: ASYNC110 - Kafka has no event for it
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
         members = [
             member for answer in answers for group in answer.to_object()["groups"] for member in group["members"]
         ]
@@ -59,6 +64,12 @@ class ConsumerGroup:
             for topic, partitions in one.assignment
             for partition in partitions
         )
+
+    async def _described(self, admin: AIOKafkaAdminClient) -> "list[Any] | None":
+        try:
+            return list(await admin.describe_consumer_groups([self._group]))
+        except GroupCoordinatorNotAvailableError:
+            return None
 
     async def _let_go(self) -> None:
         admin, self._admin = self._admin, None
