@@ -1,4 +1,4 @@
-"""What `make up` left running: saved by one command, found by another, ended by a third."""
+"""Save, find and end the processes that `make up` leaves running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wished for in the environment, checked before anything is started."""
+"""Check what the environment asks for before anything is started."""
 
 from __future__ import annotations
 

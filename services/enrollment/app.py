@@ -25,7 +25,7 @@ NAME = "enrollment"
 
 
 def context_of(settings: EnrollmentSettings) -> Context:
-    """What all use cases share; raises OSError or ValueError for bad keys or schemes."""
+    """Return what all use cases share; raises OSError or ValueError for bad keys or schemes."""
     keys = settings.keys_folder
     programme, own = keys / "programme.jwks.json", KeyRing.load(keys / f"{NAME}.jwks.json")
     taken_in = own.derived(TAKEN_IN)

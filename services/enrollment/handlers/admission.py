@@ -108,7 +108,7 @@ def _sift(
 
 
 def _is_of(application: Application, said: AdmissionSaid) -> bool:
-    """Whether this is the application about which that was announced, as far as the announcement tells."""
+    """Tell whether this application is the one announced, as far as the announcement tells."""
     data = application.message.data
     if isinstance(said, enrollment.ParticipantRefused):
         return data.admitted_at == said.admitted_at

@@ -98,7 +98,7 @@ async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None
 
 
 def is_of(purchase: upstream.TrainingPurchased, said: PurchaseSaid) -> bool:
-    """Whether this is the purchase about which that was announced, as far as the announcement tells."""
+    """Tell whether this purchase is the one announced, as far as the announcement tells."""
     if isinstance(said, EnrollmentRejected):
         return purchase.participant_id == said.participant_id
     return _stated(purchase) == _stated(said)

@@ -1,4 +1,4 @@
-"""What must stay as it is for the life of the data: whatever decides who is somebody known."""
+"""Fix for the life of the data whatever decides who is known already."""
 
 from asyncpg import Connection
 

@@ -34,7 +34,7 @@ async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Bo
 
 
 async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, Sequence[Admission]]:
-    """What was decided about these people; of whoever had been admitted before a restore, nothing before that."""
+    """Load what was decided about these people; after a restore, of those admitted before it nothing earlier."""
     known = await load_admissions(tx.connection, people)
     for word in (await admissions_said(tx, people)).values():
         if isinstance(word, enrollment.ParticipantAdmitted):

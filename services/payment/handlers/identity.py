@@ -1,4 +1,4 @@
-"""What must stay as it is for the life of the data: whatever decides which reference a payment has."""
+"""Fix for the life of the data whatever decides which reference a payment has."""
 
 import json
 
