@@ -1,5 +1,7 @@
 """Nothing is read before its position has been found, and nothing of the client is left to its defaults."""
 
+from deploy.local.roles import owner_of
+from shared.postgres.session import connect
 from tests.integration.messaging.running import World, a_goal, a_player, producer, until
 
 
@@ -9,7 +11,8 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
         await world.until_seen(("ana", "g1", 1))
     await world.send(*[a_goal("ana", f"g{n}") for n in range(2, 6)])
 
-    holder = await world.open(world.league.service, "holder")
+    schema = world.schemas[world.league.service]
+    holder = await connect(world.database.url_of(owner_of(schema)), "holder")
     await holder.execute("begin; lock table position")
     async with world.running(world.league.board_service), world.running(world.league.service) as engine:
 

@@ -36,7 +36,7 @@ async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> No
         await until(lambda: parked(toy, 1000), "1,000 records of 255 KiB are parked", 120)
         for codec in ("gzip", "lz4", "zstd"):
             await write(toy, 5, [b"\0" * MIB] * 60, codec)
-        await write(toy, 6, [a_goal("ana", "g1").value] * 5, "zstd")
+        await write(toy, 6, [a_goal("ana", f"g{n}").value for n in range(5)], "zstd")
         await until(lambda: parked(toy, 1003), "three bombs are parked", 60)
         await until(lambda: waiting(toy), "what comes behind them is taken in")
         assert peak(process.pid) < AT_MOST_BYTES
