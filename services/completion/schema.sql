@@ -195,9 +195,12 @@ create table publication (
     mark_offset    bigint,
     mark_id        text,
     say_again_from bigint,
+    unseen_from    bigint,
+    unseen_to      bigint,
     constraint publication_pkey PRIMARY KEY (topic, lane)
 );
 comment on table publication is 'How far a lane is in Kafka, and where its last acknowledged record stands. Apart from the lane row, so that noting it waits for nobody.';
+comment on column publication.unseen_from is 'From here on, up to unseen_to, records stand among ours that this process did not write. Null: none.';
 
 create table remembered (
     type  text not null,

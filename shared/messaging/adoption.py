@@ -68,6 +68,8 @@ async def adopt_tails(session: Session, topics: Topics, plan: Plan, latest_era: 
             if forgotten:
                 adopted += len(forgotten)
                 await _adopt(session, plan, portion)
+        async with session.alone() as connection:
+            await connection.execute(QUERIES["note_seen"], *stretch.place, stretch.end)
         if adopted:
             LOG.warning("takeover", topic=stretch.place.topic, lane=stretch.place.partition, adopted=adopted)
 
@@ -83,7 +85,9 @@ async def _adopt(session: Session, plan: Plan, portion: "_Portion") -> None:
 
 
 async def _unnoted(connection: Connection, topics: Topics, own_topics: Sequence[str]) -> list[Stretch]:
-    """What stands behind the last record noted as published, topic by topic in the order in which they are listed.
+    """What stands behind the last record noted as published, and before it if it was not written by this process.
+
+    The topics come in the order in which they are listed.
 
     Where that record is gone the topic was emptied or recreated: everything kept is asked to be said again.
     """
@@ -97,7 +101,8 @@ async def _unnoted(connection: Connection, topics: Topics, own_topics: Sequence[
         if place in gone:
             await connection.execute(QUERIES["ask_to_say_again"], place.topic, place.partition, 1)
         elif row["mark_offset"] is not None:
-            start = max(start, row["mark_offset"] + 1)
+            behind = row["mark_offset"] + 1
+            start = max(start, behind if row["unseen_from"] is None else min(behind, row["unseen_from"]))
         if start < ends[place]:
             stretches.append(Stretch(place, start, ends[place]))
     return sorted(stretches, key=lambda one: (own_topics.index(one.place.topic), one.place.partition))

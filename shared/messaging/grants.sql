@@ -7,7 +7,8 @@ grant select, insert, delete on page, claim, fingerprint to :service;
 grant select, insert, update (era, stopped_reason, stopped_detail, stopped_at, set_aside, catching_up_since, remembers)
     on lane to :service;
 grant select, insert, update (next_sequence, era_first) on sequence to :service;
-grant select, insert, update (published, mark_offset, mark_id, say_again_from) on publication to :service;
+grant select, insert, update (published, mark_offset, mark_id, say_again_from, unseen_from, unseen_to)
+    on publication to :service;
 grant select, insert, update (next_offset, era, last_sequence, last_offset, last_digest, gap_since, stopped_reason,
                               unreadable_offset, unreadable_why, pass_offset, ahead_era, ahead_sequence)
     on position to :service;

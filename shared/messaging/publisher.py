@@ -6,7 +6,7 @@ It needs no lock: two publishers for a moment mean repeats, which readers drop.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -28,11 +28,15 @@ MakeProducer = Callable[[], AIOKafkaProducer]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id."""
+    """What was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id.
+
+    `alone`: nothing that somebody else has written stands between its record batches.
+    """
 
     topic: str
     lane: int
     began: int
+    alone: bool
     sequence: int
     offset: int
     id: str
@@ -99,12 +103,13 @@ class Publisher:
         again = [row for row in rows if row["say_again_from"] is not None]
         for row in again:
             await self._say_again(connection, producer, row)
-        behind = [row for row in rows if row["published"] < row["last_sequence"]]
-        batches = [(row, await self._pages(connection, row)) for row in behind]
+        if again:
+            return True
+        batches = [(row, await self._pages(connection, row)) for row in rows]
         sent = await asyncio.gather(*(self._send(producer, pages, row["published"] + 1) for row, pages in batches))
         reach("after_publish")
-        await self._doubt(connection, behind, sent)
-        await self._note(connection, [s for s in sent if s is not None])
+        await self._doubt(connection, rows, sent)
+        await self._note(connection, [(row["mark_offset"], now) for row, now in zip(rows, sent, strict=True) if now])
         reach("after_note")
         return True
 
@@ -129,18 +134,19 @@ class Publisher:
 
     async def _say_again(self, connection: Connection, producer: AIOKafkaProducer, row: Record) -> None:
         topic, lane, asked = row["topic"], row["lane"], row["say_again_from"]
-        last: Sent | None = None
-        era, first = -1, 0
+        era, first, mark = -1, 0, row["mark_offset"]
         while True:
             rows = await connection.fetch(
                 QUERIES["load_pages_again"], topic, lane, asked, row["published"], era, first, PAGES_AT_ONCE
             )
             if not rows:
                 break
-            last = await self._send(producer, [page_of(page) for page in rows], asked) or last
+            sent = await self._send(producer, [page_of(page) for page in rows], asked)
+            if sent is not None:
+                await self._note(connection, [(mark, replace(sent, sequence=0))])
+                mark = sent.offset
             era, first = rows[-1]["era"], rows[-1]["first_sequence"]
-        mark = (last.offset, last.id) if last else (row["mark_offset"], row["mark_id"])
-        await connection.execute(QUERIES["said_again"], topic, lane, asked, *mark)
+        await connection.execute(QUERIES["said_again"], topic, lane, asked)
         LOG.info("said_again", topic=topic, lane=lane, from_sequence=asked)
 
     async def _send(self, producer: AIOKafkaProducer, pages: Sequence[Page], from_sequence: int) -> Sent | None:
@@ -168,7 +174,8 @@ class Publisher:
             reach("in_publish")
             metadata = await sending
         began = before.began if before else metadata.offset
-        return Sent(page.topic, page.lane, began, last[0], metadata.offset + count - 1, last[1])
+        alone = before is None or (before.alone and before.offset + 1 == metadata.offset)
+        return Sent(page.topic, page.lane, began, alone, last[0], metadata.offset + count - 1, last[1])
 
     async def _doubt(self, connection: Connection, rows: Sequence[Record], sent: Sequence[Sent | None]) -> None:
         """A record that comes to stand before the one noted last: the topic was emptied since, and must be filled."""
@@ -176,15 +183,26 @@ class Publisher:
             if now is not None and row["mark_offset"] is not None and now.began <= row["mark_offset"]:
                 await connection.execute(QUERIES["ask_to_say_again"], row["topic"], row["lane"], 1)
 
-    async def _note(self, connection: Connection, sent: Sequence[Sent]) -> None:
+    async def _note(self, connection: Connection, sent: Sequence[tuple[int | None, Sent]]) -> None:
+        """Notes what was acknowledged, each behind the offset that was noted before."""
         await connection.execute(
             QUERIES["note_published"],
-            [s.topic for s in sent],
-            [s.lane for s in sent],
-            [s.sequence for s in sent],
-            [s.offset for s in sent],
-            [s.id for s in sent],
+            [s.topic for _, s in sent],
+            [s.lane for _, s in sent],
+            [s.sequence for _, s in sent],
+            [s.offset for _, s in sent],
+            [s.id for _, s in sent],
+            [_unseen_from(mark, s) for mark, s in sent],
         )
+
+
+def _unseen_from(mark: int | None, sent: Sent) -> int | None:
+    """Return where records may begin that somebody else has written among or before these; None: nowhere.
+
+    Ours should follow on what was noted, or begin the topic anew.
+    """
+    follows = mark + 1 if mark is not None and mark < sent.began else 0
+    return None if sent.began == follows and sent.alone else follows
 
 
 def page_of(row: Record) -> Page:

@@ -27,7 +27,7 @@ where s.lane = any($1::smallint[]) and (p.published < s.next_sequence - 1 or p.s
 
 -- name: load_publications
 -- How far each of these lanes is in Kafka, and where its last acknowledged record stands.
-select topic, lane, published, mark_offset, mark_id from publication where lane = any($1::smallint[]);
+select topic, lane, published, mark_offset, mark_id, unseen_from from publication where lane = any($1::smallint[]);
 
 -- name: load_pages
 -- The next pages of one topic and lane after a sequence, by the key. Adopted pages are in the topic already.
@@ -68,9 +68,16 @@ update publication set mark_offset = $3, mark_id = $4 where topic = $1 and lane 
 
 -- name: note_published
 -- Never backwards: two publishers for a moment mean repeats, not doubts.
-update publication p set published = greatest(p.published, n.published), mark_offset = n.mark_offset, mark_id = n.mark_id
-from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[]) as n (topic, lane, published, mark_offset, mark_id)
+update publication p set published = greatest(p.published, n.published), mark_offset = n.mark_offset, mark_id = n.mark_id,
+    unseen_from = least(p.unseen_from, n.unseen_from),
+    unseen_to = case when n.unseen_from is null then p.unseen_to else greatest(p.unseen_to, n.mark_offset) end
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
+         as n (topic, lane, published, mark_offset, mark_id, unseen_from)
 where p.topic = n.topic and p.lane = n.lane;
+
+-- name: note_seen
+-- All up to this offset was looked at. What was noticed behind it meanwhile stays to be looked at.
+update publication set unseen_from = null, unseen_to = null where topic = $1 and lane = $2 and unseen_to < $3;
 
 -- name: ask_to_say_again
 -- The lane's publisher says everything from this number on once more.
@@ -78,7 +85,7 @@ update publication set say_again_from = least(coalesce(say_again_from, $3), $3) 
 
 -- name: said_again
 -- Done, unless somebody has asked for more meanwhile.
-update publication set say_again_from = null, mark_offset = $4, mark_id = $5 where topic = $1 and lane = $2 and say_again_from = $3;
+update publication set say_again_from = null where topic = $1 and lane = $2 and say_again_from = $3;
 
 -- name: delete_old_pages
 -- Pages are kept for weeks, not for ever; an unpublished one never goes.

@@ -160,3 +160,17 @@ async def test_session_whose_database_was_put_back_under_it_ends_and_the_next_on
         await world.until_seen(("ana", "g1", 1))
         await world.restore_copy(league)
         await world.until_count(league, "adopted", 1)
+
+
+async def test_event_that_a_forgotten_self_says_late_is_adopted_by_the_minute(world: World) -> None:
+    """A producer that was frozen delivers it after the restored service has begun."""
+    (late, *records) = await forgotten(world, "g1")
+    await world.rewrite(world.league.totals, records)
+    await world.fetch(world.league.service, "update publication set mark_offset = null, mark_id = null")
+    async with world.running(world.league.service, look_every_seconds=0.2):
+        await world.until_count(world.league.service, "adopted", len(records))
+        async with producer(world.bootstrap) as kafka:
+            await kafka.send_and_wait(
+                late.topic, late.value, key=late.key, headers=list(late.headers), partition=late.partition
+            )
+        await world.until_count(world.league.service, "adopted", len(records) + 1)
