@@ -14,7 +14,7 @@ grant select, insert,
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at) on enrollment to :service;
-grant select, insert, update (appropriated, drawn, overdrawn, promised) on funds to :service;
+grant select, insert, update (appropriated, drawn, overdrawn, promised, short) on funds to :service;
 grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;
 grant select, insert, delete on halt, reminder to :service;

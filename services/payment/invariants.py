@@ -157,6 +157,11 @@ INVARIANTS = (
     Invariant("I8", "money is where it was drawn", _none("funds_astray", "wave {wave}, {component}: funds are astray")),
     Invariant(
         "I8",
+        "it is known who waits for money",
+        _none("shortages_astray", "wave {wave}, {component}: {waiting} wait for money, and its flag says otherwise"),
+    ),
+    Invariant(
+        "I8",
         "nothing is paid without funds",
         _none("money_without_funds", "wave {wave}, {component}: instructed, and nothing was appropriated"),
     ),

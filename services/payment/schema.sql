@@ -87,7 +87,7 @@ create table book (
     hash   bytea    not null,
     constraint book_pkey PRIMARY KEY (lane)
 );
-comment on table book is 'The last row of each book; -1 is the treasury''s own.';
+comment on table book is 'The last row of each book; -1 is the treasury''s own, -2 that of money given back from purses.';
 
 create table claim (
     kind  text not null,
@@ -178,6 +178,7 @@ create table disbursement (
     constraint what_is_cancelled_goes_nowhere CHECK (((cancelled_at IS NULL) OR (state <> ALL (ARRAY['held'::state, 'instructed'::state, 'accepted'::state, 'settled'::state, 'failed'::state]))))
 );
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
+CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_incentive_per_participant ON disbursement USING btree (participant_id) WHERE ((benefit = 'incentive_1'::text) AND ((attempt > 0) OR (cancelled_at IS NULL)));
 CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
@@ -224,6 +225,7 @@ create table funds (
     drawn        bigint    not null default 0,
     overdrawn    bigint    not null default 0,
     promised     bigint    not null default 0,
+    short        boolean   not null default false,
     constraint funds_pkey PRIMARY KEY (wave, component),
     constraint funds_promised_check CHECK ((promised >= 0)),
     constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (overdrawn = GREATEST((drawn - appropriated), (0)::bigint))))
@@ -232,6 +234,7 @@ CREATE TRIGGER only_what_was_confirmed_is_overdrawn AFTER UPDATE ON funds FOR EA
 comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
 comment on column funds.overdrawn is 'What was confirmed and is not covered: it shrinks when money comes or is given back, and grows by confirmations alone.';
 comment on column funds.promised is 'What adopted attempts keep until their rights are read again: no lane draws it.';
+comment on column funds.short is 'Somebody is held for no_funds: nobody draws blocks, purses are emptied. Set and cleared under the lock of the row.';
 
 create table halt (
     scope text                     not null,
@@ -387,7 +390,7 @@ create table purse (
     constraint purse_pkey PRIMARY KEY (lane, wave, component),
     constraint never_more_than_drawn CHECK (((spent >= 0) AND (spent <= drawn)))
 );
-comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects.';
+comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects. Emptied under the lock of the fund, by whoever holds it, while money is short.';
 
 create table remembered (
     type  text not null,

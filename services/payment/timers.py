@@ -8,14 +8,15 @@ from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce_question
 from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.paying import pay
+from services.payment.handlers.queueing import load_in_turn
 from services.payment.handlers.reminding import remind
 from services.payment.handlers.reports import WAITS_FOR_REFERENCE
-from services.payment.handlers.spending import return_purses
+from services.payment.handlers.spending import empty_purses
 from services.payment.store.attempts import load_attempts
 from services.payment.store.disbursements import load_releasable, load_retries, load_under_way, postpone_questions
-from services.payment.store.funds import load_idle_purses
+from services.payment.store.funds import load_idle_pots
 from services.payment.store.reminders import take_reminders
-from shared.contracts.topics import LANES, PARTNERS, disbursement_reports
+from shared.contracts.topics import PARTNERS, disbursement_reports
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
@@ -27,20 +28,22 @@ def timers(context: Context) -> tuple[Timer, ...]:
     """What the clock and other lanes cause."""
     reports = tuple(map(disbursement_reports, PARTNERS))
     return (
+        Timer("return_unused", return_unused, beaten_by=()),
         Timer("release", partial(release, context), beaten_by=()),
         Timer("retry", partial(retry, context), beaten_by=reports),
         *(
             Timer(f"ask_{partner}", partial(ask, context, partner), beaten_by=(disbursement_reports(partner),))
             for partner in PARTNERS
         ),
-        Timer("return_unused", return_unused, beaten_by=()),
         Timer("judge_again", judge_again, beaten_by=()),
     )
 
 
 async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Pays held disbursements whose cure has come, the oldest first."""
-    return await pay(context, tx, await load_releasable(tx.connection, lanes, PORTION), traces={})
+    """Pays held disbursements whose cure has come, and those for whom there is money, the oldest first."""
+    cured = await load_releasable(tx.connection, lanes, PORTION)
+    covered = await load_in_turn(tx.connection, lanes, PORTION)
+    return await pay(context, tx, [*cured, *covered], traces={})
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
@@ -66,12 +69,12 @@ async def ask(context: Context, partner: str, tx: Transaction, lanes: Sequence[i
     return len(codes)
 
 
-async def return_unused(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Gives money that lies unused in these lanes back to its wave when other lanes wait for it."""
-    idle = await load_idle_purses(tx.connection, lanes, range(LANES))
-    if idle:
-        await write_down(tx, await return_purses(tx, idle))
-    return len(idle)
+async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
+    """Gives money that lies unused in purses, of whatever lane, back to waves whose money is short."""
+    pots = await load_idle_pots(tx.connection)
+    postings = await empty_purses(tx, pots) if pots else []
+    await write_down(tx, postings)
+    return len(postings)
 
 
 async def judge_again(tx: Transaction, lanes: Sequence[int]) -> int:

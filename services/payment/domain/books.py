@@ -4,7 +4,8 @@ Value moves from `credit` to `debit`. Per wave and component:
 
     appropriate   treasury            -> appropriation         in the treasury's own book
     reserve       appropriation       -> reserved:<component>  a lane draws a block of money
-    give back     reserved:<component>-> appropriation         a lane returns what it does not need
+    give back     reserved:<component>-> appropriation         a lane returns what it does not need, or what lies in
+                                                               any lane's purse is taken back, in the funds' own book
     instruct      reserved:<component>-> clearing:<partner>
     settle        clearing:<partner>  -> paid:<kind>
     reject        clearing:<partner>  -> reserved:<component>
@@ -24,6 +25,8 @@ from services.payment.domain.right import Component, kind_of
 
 TREASURY_BOOK = -1
 """The book of what touches no lane; it stands in place of a lane's number."""
+FUNDS_BOOK = -2
+"""The book of money taken back out of purses: whoever holds the fund writes it, for only its owner writes a lane's."""
 GENESIS = bytes(32)
 TREASURY = "treasury"
 APPROPRIATION = "appropriation"

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, State
+from services.payment.domain.disbursement import Disbursement, HoldReason, State
+from services.payment.domain.funds import pot_of
 from services.payment.store.disbursements import (
     Place,
     freeze_disbursements,
@@ -15,6 +16,7 @@ from services.payment.store.disbursements import (
     save_confirmed,
     update_disbursements,
 )
+from services.payment.store.funds import lock_funds, note_shortages, open_funds
 from shared.messaging.transaction import Transaction
 
 Change = tuple[Disbursement, Disbursement]
@@ -61,6 +63,18 @@ async def _count(tx: Transaction, changes: Sequence[Change]) -> None:
     moved = {place: (number, rupiah[place]) for place, number in count.items() if number or rupiah[place]}
     if moved:
         await move_tally(tx.connection, moved)
+    if any(place.reason is HoldReason.NO_FUNDS for place in count):
+        await _note_queues(tx, changes)
+
+
+async def _note_queues(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Whoever comes to wait for money, or no longer does, moves the flag of the fund, under its lock."""
+    waits = HoldReason.NO_FUNDS
+    pots = {pot_of(after) for before, after in changes if (before.reason is waits) is not (after.reason is waits)}
+    if pots:
+        await open_funds(tx.connection, pots)
+        await lock_funds(tx.connection, pots)
+        await note_shortages(tx.connection, pots)
 
 
 def _leaving_and_coming(changes: Sequence[Change]) -> list[tuple[Disbursement, int]]:

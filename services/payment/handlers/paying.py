@@ -1,13 +1,13 @@
 """Pays what can be paid and holds the rest under a named reason. Every way to money leads through here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from services.payment.domain import books
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.books import Posting
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, hold, instruct
 from services.payment.domain.fitness import version_tried
-from services.payment.domain.funds import Pot
+from services.payment.domain.funds import Pot, pot_of
 from services.payment.handlers import Context
 from services.payment.handlers.announcing import Traces, announce, announce_instruction
 from services.payment.handlers.bookkeeping import write_down
@@ -34,8 +34,10 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
         return 0
     plans = await plan(context, tx, sorted(disbursements, key=lambda d: d.age))
     told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
-    drawn_for_told = await _spend_told(tx, plans) if told else []
-    paid, drawn = await spend(tx, [p.disbursement for p in plans if isinstance(p.way, Route)], context.block)
+    leaving = {pot_of(d) for d in disbursements if d.reason is HoldReason.NO_FUNDS}
+    drawn_for_told = await _spend_told(tx, plans, leaving) if told else []
+    payable = [p.disbursement for p in plans if isinstance(p.way, Route)]
+    paid, drawn = await spend(tx, payable, context.block, leaving)
     paid |= {d.right for d in told}
     before = {p.disbursement.right: p.disbursement for p in plans}
     instructed = [_instruct(context, tx, p) for p in plans if p.disbursement.right in paid]
@@ -56,11 +58,11 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
     return len(after)
 
 
-async def _spend_told(tx: Transaction, plans: Sequence[Plan]) -> list[Posting]:
+async def _spend_told(tx: Transaction, plans: Sequence[Plan], leaving: Collection[Pot]) -> list[Posting]:
     """What a partner had been told goes as it was told, whether there is money or not: it may have been paid."""
     told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
     # Whoever locks funds locks them in one order, so those of the others come along.
-    pots = {Pot(p.disbursement.wave, p.disbursement.component) for p in plans if not isinstance(p.way, Obstacle)}
+    pots = {pot_of(p.disbursement) for p in plans if not isinstance(p.way, Obstacle)}.union(leaving)
     await open_funds(tx.connection, pots)
     await lock_funds(tx.connection, pots)
     announced = [

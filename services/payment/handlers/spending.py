@@ -3,15 +3,26 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from services.payment.domain.books import Posting, give_back, reserve
-from services.payment.domain.disbursement import Disbursement, HoldReason
-from services.payment.domain.funds import Pot, Purse, affordable, to_draw
+from services.payment.domain.books import FUNDS_BOOK, Posting, give_back, reserve
+from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.funds import (
+    Balance,
+    Pot,
+    Purse,
+    Queues,
+    Share,
+    oldest_first,
+    purse_of,
+    share,
+    share_in_turn,
+    taken_from_purses,
+)
+from services.payment.handlers.queueing import in_turn
 from services.payment.store.funds import (
-    Contents,
     Movement,
-    load_free_purses,
     load_purses,
     lock_funds,
+    lock_idle_purses,
     move_funds,
     move_purses,
     open_funds,
@@ -21,34 +32,35 @@ from services.payment.store.funds import (
 )
 from shared.messaging.transaction import Transaction
 
-Queue = dict[Purse, list[Disbursement]]
+EMPTY = Balance(0, short=False)
 
 
 async def spend(
-    tx: Transaction, disbursements: Sequence[Disbursement], block: int
+    tx: Transaction, disbursements: Sequence[Disbursement], block: int, leaving: Collection[Pot] = ()
 ) -> tuple[set[tuple[str, str]], list[Posting]]:
-    """Takes the money for as many as it lasts for, in the order given.
+    """Take the money for as many as it lasts for; return the rights paid for, and the postings of what was drawn.
 
-    Returns the rights that are paid for, and the postings of what was drawn. What comes new behind a queue joins it.
+    Whoever is not paid is to be held. A purse that suffices is spent from without a lock, while nobody waits for money
+    of its pot. Else the fund is locked, together with those whose queues somebody may be `leaving`.
     """
-    queues: Queue = defaultdict(list)
+    queues: dict[Purse, list[Disbursement]] = defaultdict(list)
     for disbursement in disbursements:
-        queues[Purse(disbursement.lane, disbursement.wave, disbursement.component)].append(disbursement)
-    if not queues:
-        return set(), []
-    purses = await load_purses(tx.connection, queues)
-    queues = {purse: _in_turn(queue, purses[purse]) for purse, queue in queues.items()}
-    drawn = await _draw(tx, queues, purses, block)
-    paid: set[tuple[str, str]] = set()
-    movements: dict[Purse, Movement] = {}
-    for purse, queue in queues.items():
-        count, spent = affordable([d.amount for d in queue], purses[purse].free + drawn.get(purse, 0))
-        paid.update(d.right for d in queue[:count])
-        if spent or purse in drawn:
-            movements[purse] = Movement(drawn.get(purse, 0), spent)
-    if movements:
-        await move_purses(tx.connection, movements)
-    return paid, [reserve(*purse, amount) for purse, amount in drawn.items()]
+        queues[purse_of(disbursement)].append(disbursement)
+    purses = await load_purses(tx.connection, queues) if queues else {}
+    needed = {purse: sum([d.amount for d in queue]) for purse, queue in queues.items()}
+    short = {p.pot for p, balance in purses.items() if balance.short or balance.free < needed[p]}
+    locked = short.union(leaving)
+    funds = await lock_funds(tx.connection, locked) if locked else {}
+    paid = {d.right for purse, queue in queues.items() if purse.pot not in short for d in queue}
+    movements = {purse: Movement(0, amount) for purse, amount in needed.items() if purse.pot not in short}
+    for pot in short:
+        of_pot = {purse: queue for purse, queue in queues.items() if purse.pot == pot}
+        free = {purse: purses[purse].free for purse in of_pot}
+        shared = await _share(tx, pot, funds.get(pot, EMPTY), of_pot, free, block)
+        paid.update([d.right for d in shared.paid])
+        for purse in of_pot:
+            movements[purse] = Movement(shared.drawn.get(purse, 0), shared.spent.get(purse, 0))
+    return paid, await _move(tx, movements)
 
 
 async def return_money(tx: Transaction, spent: Mapping[Purse, int]) -> None:
@@ -61,9 +73,7 @@ async def spend_told(tx: Transaction, told: Sequence[Disbursement]) -> list[Post
 
     Returns the postings of what was drawn. What was kept for these is nobody's any more, and taken first.
     """
-    needed: Counter[Purse] = Counter()
-    for disbursement in told:
-        needed[Purse(disbursement.lane, disbursement.wave, disbursement.component)] += disbursement.amount
+    needed = taken_from_purses(told)
     pots = {purse.pot for purse in needed}
     await open_funds(tx.connection, pots)
     await lock_funds(tx.connection, pots)
@@ -83,8 +93,8 @@ async def keep_promised(tx: Transaction, pots: Collection[Pot]) -> list[Posting]
     Every lane has to be locked: after that none has money in its purse that another has promised.
     """
     await open_funds(tx.connection, pots)
-    idle = await load_free_purses(tx.connection, pots)
-    postings = await return_purses(tx, idle)
+    await lock_funds(tx.connection, pots)
+    postings = await _take_back(tx, pots)
     await recount_promised(tx.connection, pots)
     return postings
 
@@ -94,7 +104,9 @@ async def spend_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[
 
     Returns the postings of what was drawn, and by how much the wave is overdrawn then.
     """
-    purse = Purse(disbursement.lane, disbursement.wave, disbursement.component)
+    purse = purse_of(disbursement)
+    # Under the lock of its fund nobody else empties the purse.
+    await lock_funds(tx.connection, [purse.pot])
     free = (await load_purses(tx.connection, [purse]))[purse].free
     short, overdrawn = max(0, disbursement.amount - free), 0
     if short:
@@ -104,38 +116,36 @@ async def spend_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[
     return [reserve(*purse, short)] if short else [], overdrawn
 
 
-async def return_purses(tx: Transaction, idle: Mapping[Purse, int]) -> list[Posting]:
-    """What lies unused in these purses goes back to its wave, for other lanes to draw."""
-    back: Counter[Pot] = Counter()
-    for purse, free in idle.items():
-        back[purse.pot] += free
-    await lock_funds(tx.connection, back)
-    await move_funds(tx.connection, {pot: -amount for pot, amount in back.items()})
-    await move_purses(tx.connection, {purse: Movement(-free, 0) for purse, free in idle.items()})
-    return [give_back(*purse, free) for purse, free in idle.items()]
+async def empty_purses(tx: Transaction, pots: Collection[Pot]) -> list[Posting]:
+    """Give money that lies unused in purses of any lane back to pots that are short, and return the postings."""
+    funds = await lock_funds(tx.connection, pots)
+    return await _take_back(tx, [pot for pot, fund in funds.items() if fund.short])
 
 
-def _in_turn(queue: list[Disbursement], contents: Contents) -> list[Disbursement]:
-    if not contents.queued:
-        return queue
-    return [d for d in queue if d.reason is HoldReason.NO_FUNDS]
+async def _take_back(tx: Transaction, pots: Collection[Pot]) -> list[Posting]:
+    """Empty the purses of locked pots. It is booked in a book of its own, for only its owner writes in a lane's."""
+    idle = await lock_idle_purses(tx.connection, pots)
+    given_back = await _move(tx, {purse: Movement(-free, 0) for purse, free in idle.items()})
+    return [posting._replace(lane=FUNDS_BOOK) for posting in given_back]
 
 
-async def _draw(tx: Transaction, queues: Queue, purses: Mapping[Purse, Contents], block: int) -> dict[Purse, int]:
-    """Fills the purses that run short; locks the funds of their waves, and those only."""
-    amounts = {purse: [d.amount for d in queue] for purse, queue in queues.items()}
-    short = [purse for purse in queues if sum(amounts[purse]) > purses[purse].free]
-    if not short:
-        return {}
-    central = await lock_funds(tx.connection, {purse.pot for purse in short})
-    drawn: dict[Purse, int] = {}
-    taken: Counter[Pot] = Counter()
-    for purse in short:
-        left = central.get(purse.pot, 0) - taken[purse.pot]
-        if amount := to_draw(amounts[purse], purses[purse].free, left, block):
-            drawn[purse] = amount
-            taken[purse.pot] += amount
+async def _share(
+    tx: Transaction, pot: Pot, fund: Balance, queues: Queues, free: Mapping[Purse, int], block: int
+) -> Share:
+    if not fund.short:
+        return share(queues, free, fund.free, block)
+    return share_in_turn(await in_turn(tx.connection, pot, fund.free, oldest_first(queues)))
+
+
+async def _move(tx: Transaction, movements: Mapping[Purse, Movement]) -> list[Posting]:
+    """Write movements down and return the postings of what was drawn, from funds that are locked."""
+    drawn = {purse: movement.drawn for purse, movement in movements.items() if movement.drawn}
     if drawn:
-        await move_funds(tx.connection, taken)
+        of_pots: Counter[Pot] = Counter()
+        for purse, amount in drawn.items():
+            of_pots[purse.pot] += amount
+        await move_funds(tx.connection, of_pots)
         await open_purses(tx.connection, drawn)
-    return drawn
+    if moved := {purse: movement for purse, movement in movements.items() if movement.drawn or movement.spent}:
+        await move_purses(tx.connection, moved)
+    return [reserve(*p, amount) if amount > 0 else give_back(*p, -amount) for p, amount in drawn.items()]

@@ -36,38 +36,33 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_releasable
--- Held, and the cure is there: a newer provider account, money, an open partner. Oldest first.
--- Each cure has a portion of its own, so that none waits for another; what the money does not last for is no cure.
+-- Held, and the cure is there: a newer provider account, what was told before a restore (as far as a row can tell), an open
+-- partner. Oldest first. Each cure has a portion of its own, so that none waits for another. Who waits for money has a queue.
 select d.*
 from (
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($3::hold_reason[])
        and exists (select from provider p where p.provider_id = h.provider_id and p.version > h.tried_version)
-     order by h.due_at limit $2)
+     order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
-    (select (w.h).* from (
-         select h, sum(h.amount) over (partition by h.lane, h.wave, h.component order by h.due_at, h.redeem_code, h.benefit) as needed,
-                f.appropriated - f.drawn + coalesce(p.drawn - p.spent, 0) as there
-         from disbursement h
-         join funds f on f.wave = h.wave and f.component = h.component
-         left join purse p on p.lane = h.lane and p.wave = h.wave and p.component = h.component
-         where h.lane = any($1::smallint[]) and h.reason = 'no_funds'
-           and f.appropriated - f.drawn + coalesce(p.drawn - p.spent, 0) > 0) w
-     where w.needed <= w.there
-     order by (w.h).due_at limit $2)
+    (select distinct on (h.due_at, h.redeem_code, h.benefit) h.*
+     from attempt a join disbursement h
+         on h.reason = 'no_funds' and (h.wave, h.component, h.lane, h.amount) = (a.wave, a.component, a.lane, a.amount)
+     where a.adopted and a.keeps_money and h.lane = any($1::smallint[])
+     order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.reason = 'halted'
        and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
        and not exists (select from attempt a
                        where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))
-     order by h.due_at limit $2)
+     order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = 'halted'
        and h.partner in (select scope from halt)
        and h.partner <> (select p.partner from provider p where p.provider_id = h.provider_id order by p.version desc limit 1)
-     order by h.due_at limit $2)
+     order by h.due_at, h.redeem_code, h.benefit limit $2)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
 
@@ -77,16 +72,21 @@ select d.*
 from (
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.retry_at <= $2
-     order by h.due_at limit $3)
+     order by h.due_at, h.redeem_code, h.benefit limit $3)
     union all
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
        and exists (select from approval a
                    where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1
                      and (a.at <= $2 or h.attempt = 0))
-     order by h.due_at limit $3)
+     order by h.due_at, h.redeem_code, h.benefit limit $3)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
+
+-- name: load_disbursements
+-- As they stand now.
+select d.* from disbursement d
+join unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) using (redeem_code, benefit);
 
 -- name: load_under_way
 -- Of these trainings, what has been told to partners and has no final word.

@@ -18,23 +18,48 @@ on conflict (wave, component) do update
 set appropriated = funds.appropriated + excluded.appropriated,
     overdrawn = greatest(funds.overdrawn - excluded.appropriated, 0);
 
+-- name: open_funds
+-- A wave of which nothing is known yet but payments, or who waits for money.
+insert into funds (wave, component, appropriated) select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component)
+on conflict do nothing;
+
 -- name: lock_funds
--- Locked only when a lane runs short or gives back, always in this order.
-select f.wave, f.component, f.appropriated - f.drawn - f.promised as free
+-- Locked only when a lane runs short, or while money is short; always in this order. To cover what is overdrawn comes first.
+select f.wave, f.component, f.appropriated - f.drawn - f.promised as free, f.short or f.overdrawn > 0 as short
 from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
+
+-- name: note_shortages
+-- The rows are locked, and whoever comes to a queue or leaves it locks them first: so the flag says what is committed with it.
+update funds f set short = not f.short
+from unnest($1::text[], $2::component[]) as asked (wave, component)
+where f.wave = asked.wave and f.component = asked.component
+  and f.short <> exists (select from disbursement d
+                         where d.reason = 'no_funds' and d.wave = asked.wave and d.component = asked.component);
+
+-- name: load_payable_pots
+-- Somebody waits for money, and there is enough for the oldest at least.
+select f.wave, f.component, f.appropriated - f.drawn - f.promised as free
+from funds f
+cross join lateral (select d.amount from disbursement d
+                    where d.reason = 'no_funds' and d.wave = f.wave and d.component = f.component
+                    order by d.due_at, d.redeem_code, d.benefit limit 1) as oldest
+where f.short and f.appropriated - f.drawn - f.promised >= oldest.amount;
+
+-- name: load_queue
+-- Who waits for money, in order of age over all lanes; a page of the index.
+select due_at, redeem_code, benefit, lane, amount
+from disbursement
+where reason = 'no_funds' and wave = $1 and component = $2::component
+  and (due_at, redeem_code, benefit) > ($3::timestamptz, $4::text, $5::text)
+order by due_at, redeem_code, benefit limit $6;
 
 -- name: move_funds
 -- Drawn by lanes, or given back (negative), which covers first what is overdrawn; the row refuses to be overdrawn further.
 update funds f set drawn = f.drawn + moved.amount, overdrawn = greatest(least(f.overdrawn, f.overdrawn + moved.amount), 0)
 from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
 where f.wave = moved.wave and f.component = moved.component;
-
--- name: open_funds
--- A wave of which nothing but payments is known yet.
-insert into funds (wave, component, appropriated) select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component)
-on conflict do nothing;
 
 -- name: recount_promised
 -- What partners had been told before a restore, and whose rights are still to be read again.
@@ -43,12 +68,6 @@ update funds f set promised = (
     where a.adopted and a.keeps_money and a.wave = f.wave and a.component = f.component)
 from unnest($1::text[], $2::component[]) as asked (wave, component)
 where f.wave = asked.wave and f.component = asked.component;
-
--- name: load_free_purses
--- Money of these that lies unused, in whatever lane.
-select p.lane, p.wave, p.component, p.drawn - p.spent as free
-from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
-where p.drawn > p.spent order by p.lane;
 
 -- name: overdraw_funds
 -- The money has gone out already: a partner had been told before a restore, or two persons have confirmed it.
@@ -66,14 +85,11 @@ left join (select wave, component, sum(amount) as amount from disbursement where
 order by f.wave, f.component;
 
 -- name: load_purses
--- What lanes may spend at once, and whether older disbursements, or an overdrawn wave, already wait for money there.
-select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
-    exists (select from disbursement d
-            where d.lane = p.lane and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
-              and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component)
-    or exists (select from funds f where f.wave = p.wave and f.component = p.component and f.overdrawn > 0) as queued
+-- What lanes may spend at once, unless somebody waits for money of the wave, or it is overdrawn.
+select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free, coalesce(f.short or f.overdrawn > 0, false) as short
 from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
-left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component;
+left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component
+left join funds f on f.wave = p.wave and f.component = p.component;
 
 -- name: open_purses
 -- A lane draws from this wave for the first time.
@@ -82,20 +98,22 @@ select lane, wave, component, 0 from unnest($1::smallint[], $2::text[], $3::comp
 on conflict do nothing;
 
 -- name: move_purses
--- Drawn and spent go up and down; the row refuses to be overspent.
+-- Drawn and spent go up and down, unless less is there now than was read; the row refuses to be overspent.
 update purse p set drawn = p.drawn + moved.drawn, spent = p.spent + moved.spent
 from unnest($1::smallint[], $2::text[], $3::component[], $4::bigint[], $5::bigint[]) as moved (lane, wave, component, drawn, spent)
-where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.component;
+where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.component
+  and p.drawn + moved.drawn >= p.spent + moved.spent
+returning p.lane;
 
--- name: load_idle_purses
--- Money that lies unused in these lanes while disbursements of other lanes, or an overdrawn wave, wait for it.
+-- name: load_idle_pots
+-- Money is short or overdrawn, and some of it lies unused in purses.
+select distinct f.wave, f.component
+from funds f join purse p on p.wave = f.wave and p.component = f.component
+where (f.short or f.overdrawn > 0) and p.drawn > p.spent;
+
+-- name: lock_idle_purses
+-- The funds are locked. What a lane is just using is passed over: it would wait for us, and we for it.
 select p.lane, p.wave, p.component, p.drawn - p.spent as free
-from purse p
-where p.lane = any($1::smallint[]) and p.drawn > p.spent
-  and (exists (select from funds f where f.wave = p.wave and f.component = p.component and f.overdrawn > 0) or exists (select from unnest($2::smallint[]) as other (lane)
-              where other.lane <> p.lane and exists (
-                  select from disbursement d
-                  where d.lane = other.lane
-                    and d.payee = case p.component when 'training' then 'provider'::payee else 'participant' end
-                    and d.reason = 'no_funds' and d.wave = p.wave and d.component = p.component)))
-order by p.component desc, p.wave, p.lane;
+from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
+where p.drawn > p.spent
+for update of p skip locked;

@@ -172,6 +172,13 @@ select f.wave, f.component, f.promised, f.appropriated - f.drawn as there, coale
 from funds f left join kept k using (wave, component)
 where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.drawn, 0);
 
+-- name: shortages_astray
+-- I8: a fund says that somebody waits for its money exactly while somebody does; without it others would go first.
+select coalesce(f.wave, q.wave) as wave, coalesce(f.component, q.component) as component, coalesce(q.waiting, 0) as waiting
+from (select wave, component, count(*) as waiting from disbursement where reason = 'no_funds' group by wave, component) as q
+full join (select wave, component from funds where short) as f using (wave, component)
+where f.wave is null or q.wave is null;
+
 -- name: money_without_funds
 -- I8: nothing is instructed of a wave that was given nothing.
 select distinct d.wave, d.component

@@ -134,7 +134,7 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
 
 
 async def load_releasable(connection: Connection, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
-    """Held ones whose cure is there, oldest first; so many at most of each cure."""
+    """Held ones whose cure is there, money apart, oldest first; so many at most of each cure."""
     cured = list(CURED_BY_ACCOUNT)
     return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), at_most, cured))
 
@@ -142,6 +142,12 @@ async def load_releasable(connection: Connection, lanes: Sequence[int], at_most:
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
     """Held ones that were put off until `due` or before, or approved by then, oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
+
+
+async def load_disbursements(connection: Connection, rights: Collection[tuple[str, str]]) -> list[Disbursement]:
+    """Return these, as they stand now."""
+    codes, benefits = [code for code, _ in rights], [benefit for _, benefit in rights]
+    return _disbursements(await connection.fetch(QUERIES["load_disbursements"], codes, benefits))
 
 
 async def load_under_way(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from asyncpg import Connection
+from asyncpg import Connection, Record, SerializationError
 
-from services.payment.domain.funds import Pot, Purse
+from services.payment.domain.funds import Age, Balance, Pot, Purse, Waiting
 from services.payment.domain.right import Component
 from services.payment.store import QUERIES
 
@@ -24,14 +24,6 @@ class Appropriation:
     @property
     def key(self) -> tuple[str, Component]:
         return (self.document, self.component)
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a purse holds. `queued`: older disbursements wait for money there already."""
-
-    free: int
-    queued: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +68,31 @@ async def add_funds(connection: Connection, amounts: Mapping[Pot, int]) -> None:
     await connection.execute(QUERIES["add_funds"], *_pots(amounts), list(amounts.values()))
 
 
-async def lock_funds(connection: Connection, pots: Collection[Pot]) -> dict[Pot, int]:
-    """Locks them to the end of the transaction; what no lane has drawn yet."""
+async def open_funds(connection: Connection, pots: Collection[Pot]) -> None:
+    """Make the rows of pots that the treasury has given nothing yet, so that they can be locked."""
+    await connection.execute(QUERIES["open_funds"], *_pots(sorted(pots)))
+
+
+async def lock_funds(connection: Connection, pots: Collection[Pot]) -> dict[Pot, Balance]:
+    """Lock the rows of these pots to the end of the transaction and return them; one without a row is left out."""
     rows = await connection.fetch(QUERIES["lock_funds"], *_pots(pots))
-    return {Pot(row["wave"], Component(row["component"])): row["free"] for row in rows}
+    return {_pot(row): Balance(row["free"], row["short"]) for row in rows}
+
+
+async def note_shortages(connection: Connection, pots: Collection[Pot]) -> None:
+    """Make the flags of these locked pots say whether somebody waits for money, as saved in this transaction."""
+    await connection.execute(QUERIES["note_shortages"], *_pots(pots))
+
+
+async def load_payable_pots(connection: Connection) -> dict[Pot, int]:
+    """Return what is left of the pots that are short and could pay at least the oldest that waits."""
+    return {_pot(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_pots"])}
+
+
+async def load_queue(connection: Connection, pot: Pot, after: Age, at_most: int) -> list[Waiting]:
+    """Return who waits for money of this pot in all lanes, the oldest first, from behind an age on."""
+    rows = await connection.fetch(QUERIES["load_queue"], *pot, *after, at_most)
+    return [Waiting((row["due_at"], row["redeem_code"], row["benefit"]), row["lane"], row["amount"]) for row in rows]
 
 
 async def move_funds(connection: Connection, drawn: Mapping[Pot, int]) -> None:
@@ -92,29 +105,15 @@ async def overdraw_funds(connection: Connection, pot: Pot, amount: int) -> int:
     return int(await connection.fetchval(QUERIES["overdraw_funds"], *pot, amount))
 
 
-async def open_funds(connection: Connection, pots: Collection[Pot]) -> None:
-    """Makes those that do not exist yet, without any money."""
-    await connection.execute(QUERIES["open_funds"], *_pots(pots))
-
-
 async def recount_promised(connection: Connection, pots: Collection[Pot]) -> None:
     """Counts what adopted attempts keep of these until their rights are read again."""
     await connection.execute(QUERIES["recount_promised"], *_pots(pots))
 
 
-async def load_free_purses(connection: Connection, pots: Collection[Pot]) -> dict[Purse, int]:
-    """What lies unused of these, in all lanes."""
-    rows = await connection.fetch(QUERIES["load_free_purses"], *_pots(pots))
-    return {Purse(row["lane"], row["wave"], Component(row["component"])): row["free"] for row in rows}
-
-
-async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Contents]:
-    """What each holds; a purse never opened is empty."""
+async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Balance]:
+    """What each holds, read without a lock; a purse never opened is empty."""
     rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))
-    return {
-        Purse(row["lane"], row["wave"], Component(row["component"])): Contents(row["free"], row["queued"])
-        for row in rows
-    }
+    return {_purse(row): Balance(row["free"], row["short"]) for row in rows}
 
 
 async def open_purses(connection: Connection, purses: Collection[Purse]) -> None:
@@ -123,19 +122,41 @@ async def open_purses(connection: Connection, purses: Collection[Purse]) -> None
 
 
 async def move_purses(connection: Connection, movements: Mapping[Purse, Movement]) -> None:
-    """Money in and out of existing purses."""
-    await connection.execute(
+    """Money in and out of existing purses.
+
+    Raises SerializationError, upon which the batch is tried again, when one holds less than was read: its money has
+    been given back meanwhile.
+    """
+    moved = await connection.fetch(
         QUERIES["move_purses"],
         *_purses(movements),
         [movement.drawn for movement in movements.values()],
         [movement.spent for movement in movements.values()],
     )
+    if len(moved) < len(movements):
+        raise SerializationError("a purse was emptied while it was being spent from")
 
 
-async def load_idle_purses(connection: Connection, lanes: Sequence[int], all_lanes: Sequence[int]) -> dict[Purse, int]:
-    """What lies unused in these lanes while other lanes wait for it."""
-    rows = await connection.fetch(QUERIES["load_idle_purses"], list(lanes), list(all_lanes))
-    return {Purse(row["lane"], row["wave"], Component(row["component"])): row["free"] for row in rows}
+async def load_idle_pots(connection: Connection) -> list[Pot]:
+    """Return the pots that are short while money of theirs lies unused in purses."""
+    return [_pot(row) for row in await connection.fetch(QUERIES["load_idle_pots"])]
+
+
+async def lock_idle_purses(connection: Connection, pots: Collection[Pot]) -> dict[Purse, int]:
+    """Lock the purses of these locked pots that hold unused money, of all lanes, and return how much.
+
+    A purse that its lane is just using is passed over, for no lane waits for another.
+    """
+    rows = await connection.fetch(QUERIES["lock_idle_purses"], *_pots(pots))
+    return {_purse(row): row["free"] for row in rows}
+
+
+def _pot(row: Record) -> Pot:
+    return Pot(row["wave"], Component(row["component"]))
+
+
+def _purse(row: Record) -> Purse:
+    return Purse(row["lane"], row["wave"], Component(row["component"]))
 
 
 def _pots(pots: Collection[Pot]) -> tuple[list[str], list[Component]]:

@@ -1,6 +1,7 @@
 """What enrollment, completion and partners say to payment."""
 
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from shared.contracts import completion, enrollment
@@ -154,6 +155,22 @@ def in_another_lane(participant: str) -> str:
     while lane_of(f"482{number:013}") == lane_of(participant):
         number += 1
     return f"482{number:013}"
+
+
+def of_lane(lane: int, number: int = 0) -> str:
+    """A participant of this lane; another `number` is another one."""
+    found = (f"483{one:013}" for one in count(number * 1000) if lane_of(f"483{one:013}") == lane)
+    return next(found)
+
+
+def fee_due(lane: int, number: int, amount: int) -> list[Event]:
+    """All that makes one fee of this amount fall due in a lane, under the code `code_of(number)`."""
+    person, code = of_lane(lane, number), code_of(number)
+    return [confirmed(person, code, fee=amount), completed(person, code)]
+
+
+def code_of(number: int) -> str:
+    return f"PRAT{number:08}"
 
 
 def _internal(event: EventType[Any], data: Any) -> Event:

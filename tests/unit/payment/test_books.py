@@ -7,7 +7,7 @@ import pytest
 from services.payment.domain import books
 from services.payment.domain.books import GENESIS, Head, Posting, Transfer, post
 from services.payment.domain.disbursement import State
-from services.payment.domain.funds import affordable, to_draw
+from services.payment.domain.funds import affordable
 from services.payment.domain.right import Component
 from tests.unit.payment.values import NOW, a_disbursement
 
@@ -103,26 +103,3 @@ def test_a_row_seals_its_number_its_time_and_the_row_before() -> None:
 )
 def test_money_lasts_for_the_oldest_and_nobody_overtakes(money: int, lasts_for: tuple[int, int]) -> None:
     assert affordable([600, 300, 100], money) == lasts_for
-
-
-@pytest.mark.parametrize(
-    ("free", "central", "drawn"),
-    [
-        (1000, 5000, 0),
-        (900, 5000, 2000),
-        (0, 2000, 2000),
-        (0, 1999, 1000),
-        (0, 900, 900),
-        (100, 850, 800),
-        (0, 599, 0),
-        (0, 0, 0),
-    ],
-)
-def test_a_lane_draws_a_block_while_there_is_plenty_and_else_what_it_can_spend(
-    free: int, central: int, drawn: int
-) -> None:
-    assert to_draw([600, 300, 100], free, central, block=2000) == drawn
-
-
-def test_a_lane_draws_more_than_a_block_when_it_needs_more() -> None:
-    assert to_draw([600, 300, 100], free=0, central=5000, block=500) == 1000

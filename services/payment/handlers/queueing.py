@@ -1,0 +1,59 @@
+"""Who waits for money of a pot, in order of age over all lanes. The queue stands still under the lock of its fund."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from asyncpg import Connection
+
+from services.payment.domain.disbursement import Disbursement, HoldReason
+from services.payment.domain.funds import Age, Pot, Waiting, affordable, waiting_of
+from services.payment.store.disbursements import load_disbursements
+from services.payment.store.funds import load_payable_pots, load_queue
+
+PAGE = 500
+BEFORE_ALL: Age = (datetime(1, 1, 1, tzinfo=UTC), "", "")
+
+
+async def in_turn(
+    connection: Connection, pot: Pot, money: int, oldest_first: Sequence[Disbursement]
+) -> list[Disbursement]:
+    """Return those of these, new or waiting, whom the money lasts for together with all that are older in any lane."""
+    known = {d.right: d for d in oldest_first}
+    newcomers = [waiting_of(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
+    served: list[Disbursement] = []
+    async with aclosing(_portions(connection, pot, money, newcomers)) as portions:
+        async for portion in portions:
+            served += [known[waiting.right] for waiting in portion if waiting.right in known]
+            if len(served) == len(known):
+                break
+    return served
+
+
+async def load_in_turn(connection: Connection, lanes: Collection[int], at_most: int) -> list[Disbursement]:
+    """Return who waits for money in these lanes and is covered, as far as can be told without a lock."""
+    rights: list[tuple[str, str]] = []
+    for pot, money in (await load_payable_pots(connection)).items():
+        async with aclosing(_portions(connection, pot, money, [])) as portions:
+            async for portion in portions:
+                rights += [waiting.right for waiting in portion if waiting.lane in lanes]
+                if len(rights) >= at_most:
+                    return await load_disbursements(connection, rights[:at_most])
+    return await load_disbursements(connection, rights) if rights else []
+
+
+async def _portions(
+    connection: Connection, pot: Pot, money: int, newcomers: list[Waiting]
+) -> AsyncGenerator[list[Waiting], None]:
+    """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait."""
+    after = BEFORE_ALL
+    while money > 0:
+        page = await load_queue(connection, pot, after, PAGE)
+        ended = len(page) < PAGE
+        coming = newcomers if ended else [newcomer for newcomer in newcomers if newcomer.age < page[-1].age]
+        queue = sorted([*page, *coming])
+        count, spent = affordable([waiting.amount for waiting in queue], money)
+        yield queue[:count]
+        if ended or count < len(queue):
+            return
+        after, money, newcomers = page[-1].age, money - spent, newcomers[len(coming) :]

@@ -1,0 +1,75 @@
+"""Bugs that let somebody go first, or let money lie, while it is short."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from asyncpg import Connection
+
+from services.payment.domain.funds import Balance, Purse
+from services.payment.handlers import changing, spending
+from services.payment.store import QUERIES
+from services.payment.store.funds import load_purses
+from tests.faults.planted import age_stories
+from tests.faults.planted.bugs import Bug
+
+Product = pytest.MonkeyPatch
+
+
+def it_spends_from_purses_while_somebody_waits(product: Product) -> None:
+    """What lies in a lane's purse is the lane's own."""
+
+    async def whoever_waits(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Balance]:
+        return {
+            purse: balance._replace(short=False) for purse, balance in (await load_purses(connection, purses)).items()
+        }
+
+    product.setattr(spending, "load_purses", whoever_waits)
+
+
+def it_serves_each_lane_on_its_own(product: Product) -> None:
+    """The queue of another lane is that lane's affair."""
+    for query in ("load_queue", "load_payable_pots"):
+        own = QUERIES[query].replace(
+            "reason = 'no_funds' and", f"reason = 'no_funds' and lane = {age_stories.HERE} and"
+        )
+        assert own != QUERIES[query]
+        product.setitem(QUERIES._statements, query, own)
+
+
+def it_leaves_purses_to_their_lanes(product: Product) -> None:
+    """Nobody gives back what lies in the purse of a lane that stands still."""
+    own = QUERIES["lock_idle_purses"].replace("where p.drawn", f"where p.lane = {age_stories.THERE} and p.drawn")
+    assert own != QUERIES["lock_idle_purses"]
+    product.setitem(QUERIES._statements, "lock_idle_purses", own)
+
+
+def it_notes_no_shortage(product: Product) -> None:
+    async def nothing(*_: Any) -> None:
+        return None
+
+    product.setattr(changing, "note_shortages", nothing)
+
+
+BUGS = (
+    Bug(
+        it_spends_from_purses_while_somebody_waits,
+        age_stories.a_younger_ones_lane_has_the_money_in_its_purse,
+        "PRAT00000002 was paid before PRAT00000001",
+    ),
+    Bug(
+        it_serves_each_lane_on_its_own,
+        age_stories.the_oldest_waits_in_another_lane,
+        "PRAT00000001 was paid before PRAT00000000",
+    ),
+    Bug(
+        it_leaves_purses_to_their_lanes,
+        age_stories.a_lane_stands_still_with_the_money_in_its_purse,
+        "1 waits, and there is money",
+    ),
+    Bug(
+        it_notes_no_shortage,
+        age_stories.a_younger_ones_lane_has_the_money_in_its_purse,
+        "1 wait for money, and its flag says otherwise",
+    ),
+)
