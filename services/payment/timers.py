@@ -43,7 +43,7 @@ async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> in
     """Pays held disbursements whose cure has come, and those for whom there is money, the oldest first."""
     cured = await load_releasable(tx.connection, lanes, PORTION)
     covered = await load_in_turn(tx.connection, lanes, PORTION)
-    return await pay(context, tx, [*cured, *covered], traces={})
+    return await pay(context, tx, list({d.right: d for d in (*cured, *covered)}.values()), traces={})
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:

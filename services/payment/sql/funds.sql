@@ -24,8 +24,8 @@ insert into funds (wave, component, appropriated) select wave, component, 0 from
 on conflict do nothing;
 
 -- name: lock_funds
--- Locked only when a lane runs short, or while money is short; always in this order. To cover what is overdrawn comes first.
-select f.wave, f.component, f.appropriated - f.drawn - f.promised as free, f.short or f.overdrawn > 0 as short
+-- Locked only when a lane runs short, or while money is short; always in this order. What is promised or overdrawn comes first.
+select f.wave, f.component, f.appropriated - f.drawn - f.promised as free, f.short or f.appropriated - f.drawn < f.promised as short
 from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
@@ -85,8 +85,9 @@ left join (select wave, component, sum(amount) as amount from disbursement where
 order by f.wave, f.component;
 
 -- name: load_purses
--- What lanes may spend at once, unless somebody waits for money of the wave, or it is overdrawn.
-select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free, coalesce(f.short or f.overdrawn > 0, false) as short
+-- What lanes may spend at once, unless somebody waits for money of the wave, or was told of more than it has left.
+select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
+       coalesce(f.short or f.appropriated - f.drawn < f.promised, false) as short
 from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
 left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component
 left join funds f on f.wave = p.wave and f.component = p.component;
@@ -106,10 +107,10 @@ where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.compon
 returning p.lane;
 
 -- name: load_idle_pots
--- Money is short or overdrawn, and some of it lies unused in purses.
+-- Money is short, or less than is promised, and some of it lies unused in purses.
 select distinct f.wave, f.component
 from funds f join purse p on p.wave = f.wave and p.component = f.component
-where (f.short or f.overdrawn > 0) and p.drawn > p.spent;
+where (f.short or f.appropriated - f.drawn < f.promised) and p.drawn > p.spent;
 
 -- name: lock_idle_purses
 -- The funds are locked. What a lane is just using is passed over: it would wait for us, and we for it.

@@ -19,9 +19,9 @@ from tests.integration.payment.facts import (
     completed,
     confirmed,
     in_another_lane,
-    in_one_lane,
     journey,
     linked,
+    of_lane,
     rated,
     reported,
 )
@@ -197,6 +197,8 @@ async def test_what_the_database_still_knows_of_a_grant_is_not_kept_twice(second
 
 OTHER = in_another_lane(PARTICIPANT)
 OTHER_CODE = "PRAT000000ZZ"
+NEIGHBOUR = of_lane(lane_of(OTHER))
+NEIGHBOURS_CODE = "PRAT000000YY"
 
 
 def journey_of_another() -> list[Event]:
@@ -217,13 +219,13 @@ async def test_money_of_what_was_told_is_nobody_elses_before_its_right_is_read_a
 
 async def test_money_that_lies_in_another_lanes_purse_is_kept_for_what_was_told_too(restored: Restored) -> None:
     """The copy is of a time when that lane had drawn a block."""
-    after, neighbour = restored.after, in_one_lane(2, first=int(OTHER[3:]))[1]
+    after = restored.after
     await after.prepare(incentive=2 * INCENTIVE)
     await after.receive(*journey_of_another())
     await restored.adopt()
-    await after.receive(*journey(neighbour, "PRAT000000YY"))
+    await after.receive(*journey(NEIGHBOUR, NEIGHBOURS_CODE))
     await after.sweep()
-    assert await after.state("incentive_1", "PRAT000000YY") == "held(no_funds)"
+    assert await after.state("incentive_1", NEIGHBOURS_CODE) == "held(no_funds)"
     await after.receive(*journey())
     assert await after.state("incentive_1", CODE) == "instructed"
     assert await after.breaches() == []
@@ -287,3 +289,30 @@ async def test_what_had_been_rejected_keeps_no_money(restored: Restored) -> None
     await restored.adopt()
     await after.receive(*journey_of_another())
     assert await after.state("incentive_1", OTHER_CODE) == "instructed"
+
+
+async def test_money_that_comes_back_into_a_purse_is_kept_for_what_was_told(restored: Restored) -> None:
+    """Another had taken it, and its partner rejects that: nobody in the same lane takes it again."""
+    after = restored.after
+    await after.prepare(incentive=INCENTIVE)
+    await after.receive(*journey_of_another())
+    await restored.adopt()
+    await after.report(after.told("incentive")[0].reference, "rejected", "AC04")
+    await after.receive(*journey(NEIGHBOUR, NEIGHBOURS_CODE))
+    assert await after.state("incentive_1", NEIGHBOURS_CODE) == "held(no_funds)"
+    await after.sweep()
+    assert await after.state("incentive_1", NEIGHBOURS_CODE) == "held(no_funds)"
+    await after.receive(*journey())
+    assert await after.state("incentive_1", CODE) == "instructed"
+    assert await after.breaches() == []
+
+
+async def test_who_waits_for_money_and_was_told_before_goes_once_though_there_is_money_too(restored: Restored) -> None:
+    after = restored.after
+    await after.receive(*journey())
+    assert await after.state("incentive_1", CODE) == "held(no_funds)"
+    await restored.adopt()
+    await after.prepare(incentive=2 * INCENTIVE)
+    await after.sweep()
+    assert after.told("incentive") == restored.before.told("incentive")
+    assert await after.breaches() == []
