@@ -185,21 +185,34 @@ async def replay_parked(
 ) -> Outcome:
     """Put parked records back through the intake; those replayed or closed already are left alone.
 
+    Raises Refused when none can be replayed.
+    """
+    replayed, lost = await hand_back(connection, operator.now, numbers, vault, topics)
+    kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
+    if not replayed:
+        raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
+    resolved = [row["id"] for row in replayed]
+    await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
+    await _note(connection, operator, "parked replay", numbers=resolved)
+    return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
+
+
+async def hand_back(
+    connection: Connection, now: datetime, numbers: Sequence[int], vault: KeyRing, topics: Topics | None
+) -> tuple[list[Record], list[Record]]:
+    """Let open parked records wait for their lane's sweep; return those that do, and those that cannot.
+
     One of which only the first bytes were kept is read from Kafka again, if `topics` are at hand. Where it is gone, or
-    was a record batch that cannot be taken apart, it stays open. Raises Refused when none can be replayed.
+    was a record batch that cannot be taken apart, it stays open. Raises Refused when none is open.
     """
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
         raise Refused("none of these is open")
     packed = [vault.open_bytes(row["sealed"]) if row["whole"] else await _read_again(row, topics) for row in rows]
     found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
-    lost = [row for row, record in zip(rows, packed, strict=True) if record is None]
-    kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
-    if not found:
-        raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     await connection.execute(
         QUERIES["insert_replayed"],
-        operator.now,
+        now,
         [row["lane"] for row, _ in found],
         [str(row["id"]) for row, _ in found],
         [row["topic"] for row, _ in found],
@@ -207,11 +220,7 @@ async def replay_parked(
         [row["offset"] for row, _ in found],
         [record for _, record in found],
     )
-    replayed = [row for row, _ in found]
-    resolved = [row["id"] for row in replayed]
-    await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
-    await _note(connection, operator, "parked replay", numbers=resolved)
-    return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
+    return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
 
 
 async def _read_again(row: Record, topics: Topics | None) -> bytes | None:

@@ -42,6 +42,10 @@ where w.kind in ('lane', 'replay') and coalesce(w.lane, 0) = any($1::smallint[])
   and l.stopped_reason is null and not coalesce(w.lane, 0) = any($2::smallint[])
 order by w.id limit $3;
 
+-- name: load_replayed
+-- Parked records that were just handed back, by their numbers.
+select id, record from waiting where kind = 'replay' and key = any($1::text[]) order by id;
+
 -- name: lanes_with_ready
 -- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
 select lane from unnest($1::smallint[]) as asked (lane)

@@ -8,8 +8,11 @@ from asyncpg import Connection, Record
 from rich.table import Table
 
 from shared.contracts.reasons import ParkReason
-from shared.messaging.lane import QUERIES
+from shared.messaging.intake import Intake
+from shared.messaging.lane import QUERIES, real_microseconds
 from shared.messaging.operations import Operator, Outcome, close_parked, replay_parked
+from shared.messaging.rehearsal import Rehearsal
+from shared.messaging.session import Session
 from shared.messaging.topics import Topics
 from shared.runtime import parked
 from shared.runtime.desk import Desk
@@ -80,14 +83,25 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
         type_: Type = None,
         yes: Yes = False,
     ) -> None:
-        """Put records back through the intake, as if they had just come. Only what is open is replayed."""
+        """Put records back through the intake, as if they had just come. Only what is open is replayed.
+
+        The preview tries them, 500 at a time, in a transaction that is rolled back, and says what would become of them.
+        """
         vault, bootstrap = desk.vault(), desk.settings().kafka_bootstrap
 
         async def action(connection: Connection, operator: Operator, chosen: Sequence[int]) -> Outcome:
             async with Topics(bootstrap) as topics:
                 return await replay_parked(connection, operator, chosen, vault, topics)
 
-        Resolution(desk, action, who, why, yes)(numbers, Selection(reason, source, type_))
+        async def rehearse(
+            rehearsal: Rehearsal, connection: Connection, operator: Operator, chosen: Sequence[int]
+        ) -> None:
+            service = desk.parts()
+            session = Session(connection, service.terms(vault), Intake(service.sources), real_microseconds)
+            async with Topics(bootstrap) as topics:
+                await rehearsal.add(session, operator.now, chosen, vault, topics)
+
+        Resolution(desk, action, who, why, yes, rehearse)(numbers, Selection(reason, source, type_))
 
     @verbs.command()
     def close(

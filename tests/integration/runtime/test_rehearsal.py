@@ -1,0 +1,62 @@
+"""What a replay would do is tried before it is done, in a transaction that is taken back."""
+
+from shared.contracts.sealed import KeyRing
+from shared.contracts.topics import lane_of
+from shared.messaging.message import Record, pack
+from tests.integration.messaging.running import Event, a_goal, a_player
+from tests.integration.runtime.conftest import Toy
+from tests.integration.runtime.test_verbs import BY, NOW
+
+LEFT = "select (select count(*) from waiting) + (select count(*) from player) + (select count(*) from page)"
+
+
+async def park(toy: Toy, *events: Event) -> list[str]:
+    vault = KeyRing.load(toy.folder / "toy.jwks.json")
+    numbers = []
+    for offset, event in enumerate(events):
+        record = Record(toy.league.requests, 0, offset, 0, b"k", event.value, tuple(event.headers))
+        number = await toy.connection.fetchval(
+            "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
+            " values ('conflict', '', $1, 0, $2, 10, '', $3, $4) returning id",
+            record.topic, offset, vault.seal_bytes(pack(record)), NOW,
+        )  # fmt: skip
+        numbers.append(str(number))
+    return numbers
+
+
+async def test_preview_says_what_becomes_of_each_record_and_changes_nothing(toy: Toy) -> None:
+    numbers = await park(
+        toy, a_player("bo"), a_goal("bo", "g1"), a_goal("ana", "g2"), a_goal("bo", "g3", 0), a_player("cy\0")
+    )
+    for chosen in (numbers, ["--reason", "conflict"]):
+        said = [" ".join(line.split()) for line in (await toy.says("parked", "replay", *chosen, *BY)).splitlines()]
+        assert "2 are taken in" in said
+        assert "1 wait for player" in said
+        assert "1 are parked as invalid_field (/points)" in said
+        assert "1 are parked as invalid_field: CharacterNotInRepertoireError" in said
+        assert "1 toy.league.total_reached.v1" in said
+        assert await toy.connection.fetchval(LEFT) == 0
+        assert await toy.connection.fetchval("select count(*) from parked where replayed_at is null") == len(numbers)
+    assert await toy.operations() == []
+
+
+async def test_preview_tells_which_records_wait_for_a_lane_that_stands_still(toy: Toy) -> None:
+    stop = "update lane set stopped_reason = 'invariant', stopped_at = $2 where lane = $1"
+    await toy.connection.execute(stop, lane_of("bo"), NOW)
+    (number,) = await park(toy, a_player("bo"))
+    assert "1 wait until their lane goes on" in await toy.says("parked", "replay", number, *BY)
+
+
+async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(toy: Toy) -> None:
+    await toy.connection.execute(
+        "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, whole, parked_at)"
+        " select 'conflict', '', $1, 0, n, 1, '', '', false, $2 from generate_series(1000, 1499) as n",
+        toy.league.requests, NOW,
+    )  # fmt: skip
+    await park(toy, a_player("bo"))
+    preview = await toy.says("parked", "replay", "--reason", "conflict", *BY)
+    assert "500 cannot be replayed" in preview
+    assert "1 are taken in" in preview
+    said = await toy.says("parked", "replay", "--reason", "conflict", *BY, "--yes")
+    assert "1 record replayed" in said
+    assert await toy.connection.fetchval("select count(*) from waiting where kind = 'replay'") == 1
