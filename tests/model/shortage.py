@@ -27,6 +27,7 @@ class Rules:
     a_purse_is_spent_only_while_it_holds_the_money: bool = True
     the_queue_changes_under_the_lock: bool = True
     money_given_back_has_a_book_of_its_own: bool = True
+    whoever_the_money_ends_at_is_looked_at_too: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ class Transaction(NamedTuple):
 
 
 class State(NamedTuple):
-    """`owners` of the lanes; -1: nobody for the moment. `coming` is appropriated one after the other."""
+    """`owners` of the lanes; -1: nobody for the moment. `coming` is appropriated one after the other.
+
+    `hindered`: what waits for money and would be held for something else by now, if anybody looked.
+    """
 
     fund: Fund
     purses: tuple[Purse, ...]
@@ -104,6 +108,7 @@ class State(NamedTuple):
     rejections: int = 0
     obstacles: int = 0
     crashes: int = 0
+    hindered: frozenset[int] = frozenset()
     wrong: str | None = None
 
 
@@ -123,7 +128,9 @@ def breach(world: World, state: State, ended: bool) -> str | None:
     if any(state.running):
         return "deadlock"
     unspent = fund.appropriated - sum(purse.spent for purse in state.purses)
-    starving = [right for right in covered(world, queue, unspent) if world.lanes[right] not in world.stopped]
+    stopped = {right for right in queue if world.lanes[right] in world.stopped}
+    waiting = [right for right in queue if right in stopped or right not in state.hindered]
+    starving = [right for right in covered(world, waiting, unspent) if right not in stopped]
     return f"{starving} starve" if starving else None
 
 
@@ -145,15 +152,7 @@ def successors(world: World, state: State) -> Iterator[Step]:
             owners = tuple(-1 if owner == process else owner for owner in state.owners)
             dead = _run(state, process, None)._replace(owners=owners, crashes=state.crashes - 1)
             yield f"process {process} dies", dead
-    if state.coming and not _locked(state).fund:
-        fund = state.fund._replace(appropriated=state.fund.appropriated + state.coming[0])
-        yield f"{state.coming[0]} is appropriated", state._replace(fund=fund, coming=state.coming[1:])
-    for lane, owner in enumerate(state.owners):
-        if owner < 0:
-            yield from (
-                (f"process {process} takes over lane {lane}", state._replace(owners=_put(state.owners, lane, process)))
-                for process in range(len(state.running))
-            )
+    yield from _from_outside(state)
 
 
 def queue_of(places: Sequence[str]) -> list[int]:
@@ -170,6 +169,22 @@ def covered(world: World, queue: Sequence[int], money: int) -> list[int]:
             break
         served.append(right)
     return served
+
+
+def _from_outside(state: State) -> Iterator[Step]:
+    if state.obstacles:
+        for right in set(queue_of(state.places)) - state.hindered:
+            hindered = state._replace(hindered=state.hindered | {right}, obstacles=state.obstacles - 1)
+            yield f"something else comes in the way of {right}", hindered
+    if state.coming and not _locked(state).fund:
+        fund = state.fund._replace(appropriated=state.fund.appropriated + state.coming[0])
+        yield f"{state.coming[0]} is appropriated", state._replace(fund=fund, coming=state.coming[1:])
+    for lane, owner in enumerate(state.owners):
+        if owner < 0:
+            yield from (
+                (f"process {process} takes over lane {lane}", state._replace(owners=_put(state.owners, lane, process)))
+                for process in range(len(state.running))
+            )
 
 
 def _begin(world: World, state: State, process: int, going: list[int]) -> Iterator[Step]:
@@ -189,7 +204,8 @@ def _begin(world: World, state: State, process: int, going: list[int]) -> Iterat
             back = state._replace(purses=_put(state.purses, lane, purse), places=_put(state.places, right, NEW))
             yield f"{right} is rejected", back._replace(rejections=state.rejections - 1)
     if state.fund.short:
-        if _own_served(world, state, blank, going):
+        served, ends_at = _own_served(world, state, blank, going)
+        if served or state.hindered.intersection(ends_at):
             yield f"process {process} sweeps its queue", _run(state, process, blank._replace(kind=RELEASE))
         if _idle(world, state, going):
             yield f"process {process} sweeps purses", _run(state, process, blank._replace(kind=COLLECT))
@@ -247,23 +263,22 @@ def _move(world: World, state: State, process: int, tx: Transaction) -> Iterator
 
 
 def _release(world: World, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
-    """Pays its lanes' own whose turn it is. One of them may turn out to be held for something else as well."""
+    """Pays its lanes' own whose turn it is. What is held for something else by now leaves the queue."""
     if _locked(state, process).fund:
         return
     tx = tx._replace(fund=True)
-    served = _own_served(world, state, tx, going)
-    if served and state.obstacles:
-        left = tx._replace(places=((served[0], NEW),), ready=True)
-        left = left._replace(flag=len(queue_of(state.places)) > 1)
-        yield (
-            f"{served[0]} is held for something else",
-            _run(state, process, left)._replace(obstacles=state.obstacles - 1),
-        )
-    for right in served:
+    served, ends_at = _own_served(world, state, tx, going)
+    leaving = [right for right in (*served, *ends_at) if right in state.hindered]
+    paid = [right for right in served if right not in leaving]
+    for right in paid:
         lane = world.lanes[right]
         tx = _pay(world, state, tx, right, world.amounts[right])._replace(purses=tx.purses | {lane})
-    flag = len(queue_of(state.places)) > len(served)
-    yield f"process {process} pays {served}", _run(state, process, tx._replace(flag=flag, ready=True))
+    tx = tx._replace(places=(*tx.places, *((right, NEW) for right in leaving)))
+    flag = len(queue_of(state.places)) > len(paid) + len(leaving)
+    yield (
+        f"process {process} pays {paid} and lets {leaving} go",
+        _run(state, process, tx._replace(flag=flag, ready=True)),
+    )
 
 
 def _collect(world: World, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
@@ -296,15 +311,18 @@ def _commit(world: World, state: State, process: int, tx: Transaction) -> State:
         older = [one for one in queue_of(places) if one < right and one in saw]
         if sum(world.amounts[one] for one in older) > left:
             wrong = f"{right} overtakes {older}"
-    return _run(state, process, None)._replace(fund=fund, purses=purses, places=places, wrong=wrong)
+    hindered = state.hindered.intersection(queue_of(places))
+    return _run(state, process, None)._replace(fund=fund, purses=purses, places=places, hindered=hindered, wrong=wrong)
 
 
-def _own_served(world: World, state: State, tx: Transaction, going: list[int]) -> list[int]:
+def _own_served(world: World, state: State, tx: Transaction, going: list[int]) -> tuple[list[int], list[int]]:
+    """Those of its lanes whom the money lasts for, and whom it ends at, if that is one of its lanes too."""
     queue = queue_of(state.places)
     if not world.rules.the_queue_spans_all_lanes:
         queue = [right for right in queue if world.lanes[right] in going]
     served = covered(world, queue, state.fund.appropriated - state.fund.drawn - sum(tx.drawn))
-    return [right for right in served if world.lanes[right] in going]
+    ends_at = queue[len(served) :][: world.rules.whoever_the_money_ends_at_is_looked_at_too]
+    return ([r for r in served if world.lanes[r] in going], [r for r in ends_at if world.lanes[r] in going])
 
 
 def _queue_with(state: State, tx: Transaction, right: int) -> list[int]:

@@ -30,6 +30,7 @@ PLENTY = State(
     running=(None, None),
     coming=(2,),
 )
+NO_MORE = PLENTY._replace(coming=())
 
 
 def once(start: State, trouble: str) -> State:
@@ -47,6 +48,10 @@ def test_every_interleaving_pays_in_order_of_age(world: World, start: State, tro
     assert outcome(world, once(start, trouble)).breach is None
 
 
+def test_nobody_waits_behind_one_that_would_be_held_for_something_else() -> None:
+    assert outcome(DRAWN, once(NO_MORE, "obstacles")).breach is None
+
+
 @pytest.mark.parametrize(
     ("rule", "world", "start", "seen"),
     [
@@ -58,6 +63,7 @@ def test_every_interleaving_pays_in_order_of_age(world: World, start: State, tro
         ("a_purse_is_spent_only_while_it_holds_the_money", DRAWN, PLENTY, "overdrawn"),
         ("the_queue_changes_under_the_lock", DRAWN, PLENTY, "the flag does not agree with the queue"),
         ("money_given_back_has_a_book_of_its_own", DRAWN, PLENTY, "deadlock"),
+        ("whoever_the_money_ends_at_is_looked_at_too", DRAWN, once(NO_MORE, "obstacles"), "[3] starve"),
     ],
 )
 def test_without_a_rule_the_search_finds_what_it_is_for(rule: str, world: World, start: State, seen: str) -> None:

@@ -23,20 +23,23 @@ async def in_turn(
     newcomers = [waiting_of(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
     served: list[Disbursement] = []
     async with aclosing(_portions(connection, pot, money, newcomers)) as portions:
-        async for portion in portions:
-            served += [known[waiting.right] for waiting in portion if waiting.right in known]
+        async for covered, _ in portions:
+            served += [known[waiting.right] for waiting in covered if waiting.right in known]
             if len(served) == len(known):
                 break
     return served
 
 
 async def load_in_turn(connection: Connection, lanes: Collection[int], at_most: int) -> list[Disbursement]:
-    """Return who waits for money in these lanes and is covered, as far as can be told without a lock."""
+    """Return who waits for money in these lanes and is covered, as far as can be told without a lock.
+
+    Whoever the money ends at comes along: others wait behind it, and it may be held for something else by now.
+    """
     rights: list[tuple[str, str]] = []
     for pot, money in (await load_payable_pots(connection)).items():
         async with aclosing(_portions(connection, pot, money, [])) as portions:
-            async for portion in portions:
-                rights += [waiting.right for waiting in portion if waiting.lane in lanes]
+            async for covered, ends_at in portions:
+                rights += [waiting.right for waiting in (*covered, *ends_at) if waiting.lane in lanes]
                 if len(rights) >= at_most:
                     return await load_disbursements(connection, rights[:at_most])
     return await load_disbursements(connection, rights) if rights else []
@@ -44,8 +47,11 @@ async def load_in_turn(connection: Connection, lanes: Collection[int], at_most: 
 
 async def _portions(
     connection: Connection, pot: Pot, money: int, newcomers: list[Waiting]
-) -> AsyncGenerator[list[Waiting], None]:
-    """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait."""
+) -> AsyncGenerator[tuple[list[Waiting], list[Waiting]], None]:
+    """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait.
+
+    With the last of them comes the one that it ends at, if there is one.
+    """
     after = BEFORE_ALL
     while money > 0:
         page = await load_queue(connection, pot, after, PAGE)
@@ -53,7 +59,7 @@ async def _portions(
         coming = newcomers if ended else [newcomer for newcomer in newcomers if newcomer.age < page[-1].age]
         queue = sorted([*page, *coming])
         count, spent = affordable([waiting.amount for waiting in queue], money)
-        yield queue[:count]
+        yield queue[:count], queue[count : count + 1]
         if ended or count < len(queue):
             return
         after, money, newcomers = page[-1].age, money - spent, newcomers[len(coming) :]

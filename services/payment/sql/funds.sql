@@ -39,13 +39,8 @@ where f.wave = asked.wave and f.component = asked.component
                          where d.reason = 'no_funds' and d.wave = asked.wave and d.component = asked.component);
 
 -- name: load_payable_pots
--- Somebody waits for money, and there is enough for the oldest at least.
-select f.wave, f.component, f.appropriated - f.drawn - f.promised as free
-from funds f
-cross join lateral (select d.amount from disbursement d
-                    where d.reason = 'no_funds' and d.wave = f.wave and d.component = f.component
-                    order by d.due_at, d.redeem_code, d.benefit limit 1) as oldest
-where f.short and f.appropriated - f.drawn - f.promised >= oldest.amount;
+-- Somebody waits for money, and there is some.
+select wave, component, appropriated - drawn - promised as free from funds where short and appropriated - drawn > promised;
 
 -- name: load_queue
 -- Who waits for money, in order of age over all lanes; a page of the index.

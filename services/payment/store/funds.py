@@ -85,7 +85,7 @@ async def note_shortages(connection: Connection, pots: Collection[Pot]) -> None:
 
 
 async def load_payable_pots(connection: Connection) -> dict[Pot, int]:
-    """Return what is left of the pots that are short and could pay at least the oldest that waits."""
+    """Return what is left of the pots that are short and not empty."""
     return {_pot(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_pots"])}
 
 

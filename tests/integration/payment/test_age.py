@@ -221,6 +221,34 @@ async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_que
     assert (await paid(bench), await short(bench)) == ([0, 1], ["incentive"])
 
 
+@pytest.mark.parametrize("obstacle", ["halted", "account_unverified"])
+async def test_nobody_waits_behind_one_that_would_be_held_for_something_else(bench: Bench, obstacle: str) -> None:
+    """The money does not last for the oldest, which could not be paid anyhow; it comes back by its age."""
+    people = [of_lane(lane, number) for number, lane in enumerate((2, 5))]
+    for number, person in enumerate(people):
+        bench.now = LATER + timedelta(minutes=number)
+        account = linked(person, partner="gopay" if number else "dana")
+        amount = INCENTIVE if number else 2 * INCENTIVE
+        await bench.receive(account, *journey(person, code_of(number), incentive=amount)[1:])
+    if obstacle == "halted":
+        await bench.operate(halt, "dana")
+    else:
+        await bench.receive(linked(people[0], partner="dana", day=1, verified=False))
+    await bench.receive(funds("48", "incentive", rupiah=2 * INCENTIVE - 1))
+    await sweep(bench, (5, 2, 5))
+    assert (await paid(bench), await bench.state("incentive_1", code_of(0))) == ([1], f"held({obstacle})")
+    if obstacle == "halted":
+        await bench.operate(resume, "dana")
+    else:
+        await bench.receive(linked(people[0], partner="dana", day=2))
+    await sweep(bench)
+    assert await bench.state("incentive_1", code_of(0)) == "held(no_funds)"
+    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
+    await sweep(bench)
+    assert (await paid(bench), await short(bench)) == ([0, 1], [])
+    assert await bench.breaches() == []
+
+
 async def test_the_flag_falls_when_the_last_one_leaves_the_queue(bench: Bench) -> None:
     """Even one that is not paid: its partner was halted while it waited."""
     await bench.receive(a_provider())

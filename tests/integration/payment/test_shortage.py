@@ -53,7 +53,7 @@ def count(queries: list[str], words: str) -> int:
     return sum(words in query for query in queries)
 
 
-@pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (MILLION - 1, 0), (3 * MILLION, 1), (700 * MILLION, 2)])
+@pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (MILLION - 1, 1), (3 * MILLION, 1), (700 * MILLION, 2)])
 async def test_a_sweep_reads_of_the_queue_what_the_money_lasts_for_and_locks_nothing_in_vain(
     crowd: Bench, rupiah: int, pages: int
 ) -> None:
