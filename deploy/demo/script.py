@@ -45,7 +45,7 @@ def write_script(seed: int, people: int, keys: Sealer) -> Script:
         + SPARE_RUPIAH,
         "incentive": sum(INCENTIVE for person in everybody if person.rates) + SPARE_RUPIAH,
     }
-    causes = [the_wave(people), *_providers(keys, late=False), *_instalments(funds, FIRST_INSTALMENT_PERCENT, "1")]
+    causes = [the_wave(), *_providers(keys, late=False), *_instalments(funds, FIRST_INSTALMENT_PERCENT, "1")]
     first = interwoven([causes, *(list(told_first(person, keys)) for person in first_people)], seed)
     later: list[Sent] = [
         *_providers(keys, late=True),

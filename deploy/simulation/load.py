@@ -58,7 +58,7 @@ async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: i
         for component in ("training", "incentive")
         for first, count in documents
     ]
-    await send(producer, map(letter, [the_wave(people), *the_providers(keys), *money]))
+    await send(producer, map(letter, [the_wave(), *the_providers(keys), *money]))
 
 
 async def pour(

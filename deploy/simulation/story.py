@@ -54,11 +54,11 @@ def rupiah(value: int) -> dict[str, object]:
     return {"value": value, "currency": "IDR"}
 
 
-def the_wave(people: int) -> Sent:
+def the_wave(quota: int = 1_000_000) -> Sent:
     data = {
         "wave": WAVE,
         "scheme": "normal-2023",
-        "quota": max(10_000, people),
+        "quota": quota,
         "opens_at": write_time(OPENS_AT),
         "closes_at": write_time(CLOSES_AT),
     }

@@ -144,13 +144,29 @@ class Damage:
 
     async def restore_schema(self, service: str, copy: Path) -> None:
         """One service is again as it was, while Kafka and the other services went on. It is down meanwhile."""
+        async with self.restored_schema(service, copy):
+            pass
+
+    @asynccontextmanager
+    async def restored_schema(self, service: str, copy: Path) -> AsyncIterator[None]:
+        """As `restore_schema`; inside, the service is still down."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
         connection = await asyncpg.connect(self.installation.postgres_url)
         await connection.execute(f"drop schema {service} cascade")
         await connection.close()
         await self._administer("pg_restore", str(copy))
+        yield
         await asyncio.to_thread(one.start)
+
+    async def stop_lane(self, service: str, lane: int) -> None:
+        """A lane stands still, as after a broken invariant, until an operator resumes it."""
+        connection = await asyncpg.connect(self.installation.postgres_url)
+        await connection.execute(
+            f"update {service}.lane set stopped_reason = 'invariant', stopped_at = now() where lane = $1",
+            lane,
+        )
+        await connection.close()
 
     async def _administer(self, program: str, *options: str) -> None:
         command = [str(binaries() / program), f"--dbname={self.installation.postgres_url}", *options]
@@ -173,10 +189,16 @@ class Damage:
 
     async def external_places_read(self, service: str) -> list[str]:
         """The partitions of others in which the service has read something."""
-        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
-        rows = await connection.fetch("select topic, partition from position where next_offset > 0")
-        await connection.close()
+        rows = await self.rows(service, "select topic, partition from position where next_offset > 0")
         return [f"{row['topic']}/{row['partition']}" for row in rows if row["topic"] in EXTERNAL]
+
+    async def rows(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Ask the service's own tables."""
+        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
 
     async def go_on_from_the_beginning(self, service: str) -> None:
         """The operator says of every partition that stands still that it is to be read from its beginning."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -43,8 +45,11 @@ BOMB_BYTES = 40 << 20
 
 
 @asynccontextmanager
-async def a_world(folder: Path) -> "AsyncIterator[World]":
-    """Everything runs, the programme is open, and somebody watches; in the end nothing is left running."""
+async def a_world(folder: Path, *, quota: int = 100_000, training: int = 10**11) -> "AsyncIterator[World]":
+    """Everything runs, the programme is open, and somebody watches; in the end nothing is left running.
+
+    `quota`: how many the wave admits. `training`: rupiah for fees.
+    """
     installation = Installation(folder, settings=QUICK | PARTNERS_TROUBLE)
     installation.set_clock(STORY_ENDS_AT)
     try:
@@ -62,7 +67,7 @@ async def a_world(folder: Path) -> "AsyncIterator[World]":
         await producer.start()
         world = World(installation, watcher, producer)
         try:
-            await world.open_the_programme()
+            await world.open_the_programme(quota, training)
             yield world
         finally:
             await producer.stop()
@@ -71,6 +76,19 @@ async def a_world(folder: Path) -> "AsyncIterator[World]":
                 await watching
     finally:
         await asyncio.to_thread(installation.stop)
+
+
+@asynccontextmanager
+async def a_proved_world(**programme: int) -> "AsyncIterator[World]":
+    """As `a_world`, in a folder of its own; in the end the `verify` of each service has to be clean."""
+    folder = Path(tempfile.mkdtemp(prefix="salur-faults-"))
+    try:
+        async with a_world(folder, **programme) as world:
+            yield world
+            for done in await asyncio.gather(*(world.verb(name, "verify") for name in world.installation.services)):
+                assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
@@ -88,9 +106,9 @@ class World(Damage):
     def keys(self) -> KeyRing:
         return KeyRing.load(self.installation.keys / "programme.jwks.json")
 
-    async def open_the_programme(self) -> None:
-        money = [the_money("training", 10**11, "SP2D-1"), the_money("incentive", 10**11, "SP2D-2")]
-        events = [the_wave(100_000), *the_providers(self.keys), *money]
+    async def open_the_programme(self, quota: int, training: int) -> None:
+        money = [the_money("training", training, "SP2D-1"), the_money("incentive", 10**11, "SP2D-2")]
+        events = [the_wave(quota), *the_providers(self.keys), *money]
         await send(self.producer, repeated_and_shuffled(events, 1))
 
     def newcomers(self, count: int = 40) -> list[Letter]:
@@ -222,12 +240,7 @@ class World(Damage):
 
     async def appropriations(self, documents: str) -> int:
         """How many are in the books whose document begins so."""
-        connection = await asyncpg.connect(self.installation.role_postgres_url("payment"))
-        count = await connection.fetchval(
-            "select count(*) from appropriation where starts_with(document, $1)", documents
-        )
-        await connection.close()
-        return int(count)
+        return len(await self.rows("payment", "select from appropriation where starts_with(document, $1)", documents))
 
     async def bomb(self) -> None:
         """A record batch of a few kilobytes that unpacks to more than any service takes."""

@@ -1,0 +1,133 @@
+"""One service goes back to an older copy while others wait for what it gave away: what was told still binds.
+
+The money of the wave is enough for one of two fees, and its places for three people. In the copy the lane of whoever
+came first stands still, so that the other is served before the service can read what it did.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.local.paths import ROOT
+from deploy.local.processes import Process
+from deploy.simulation.people import Person, cohort
+from deploy.simulation.story import story, the_money
+from shared.contracts.topics import lane_of
+from tests.faults.world import World, a_proved_world
+
+FEE = 1_500_000
+
+
+@pytest.fixture(scope="module")
+async def world() -> AsyncIterator[World]:
+    async with a_proved_world(quota=3, training=2_000_000) as world:
+        yield world
+
+
+def rivals(first_number: int) -> tuple[Person, Person]:
+    """Two ordinary people of different lanes; the second one is older."""
+    first, *others = cohort(1, 50, first_number, weights={})
+    second = next(person for person in others if lane_of(person.participant_id) != lane_of(first.participant_id))
+    second = replace(second, admitted_at=first.admitted_at - timedelta(hours=1))
+    return replace(first, price=FEE, sessions=1), replace(second, price=FEE, sessions=1)
+
+
+@asynccontextmanager
+async def restored(world: World, service: str, copy: Path, first: Person) -> AsyncIterator[None]:
+    """Inside, the service has read all but what concerns `first`."""
+    lane = lane_of(first.participant_id)
+    async with world.restored_schema(service, copy):
+        await world.stop_lane(service, lane)
+    await world.until_stopped(service, f"lane {lane}", "invariant")
+    yield
+    await world.operate(service, "lanes", "resume", str(lane))
+
+
+async def tell(world: World, *people: Person) -> None:
+    await world.send(world.letters(event for person in people for event in story(person, world.keys)))
+
+
+async def requests_read(world: World, person: Person) -> int:
+    """How far enrollment has read what registration says of the person."""
+    query = "select next_offset from position where topic = 'enrollment.requests' and partition = $1"
+    (row,) = await world.rows("enrollment", query, lane_of(person.participant_id))
+    return int(row["next_offset"])
+
+
+async def until_fees(world: World, *fees: tuple[Person, str]) -> None:
+    """These are the only fees, and so they stand in the books."""
+
+    async def stand() -> bool:
+        rows = await world.rows("payment", "select redeem_code, state from disbursement where benefit = 'fee'")
+        return {row["redeem_code"]: row["state"] for row in rows} == {p.redeem_code: state for p, state in fees}
+
+    await world.until(stand, f"fees stand so: {[state for _, state in fees]}")
+
+
+async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world: World) -> None:
+    copy = await world.copy_of_the_schema("payment")
+    first, second = rivals(50_000)
+    await tell(world, first)
+    await until_fees(world, (first, "settled"))
+    await tell(world, second)
+    await until_fees(world, (first, "settled"), (second, "held"))
+
+    async with restored(world, "payment", copy, first):
+        await until_fees(world, (second, "held"))
+    await until_fees(world, (first, "settled"), (second, "held"))
+    assert [payment.amount for payment in world.payments() if payment.benefit == "fee"] == [FEE]
+
+    await world.send(world.letters([the_money("training", 10**10, "SP2D-3")]))
+    world.people += [first, second]
+    await world.in_order()
+
+
+async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_else(world: World) -> None:
+    copy = await world.copy_of_the_schema("enrollment")
+    last, late = rivals(60_000)
+    await tell(world, last)
+    world.people.append(last)
+    await world.until_everybody_has_what_is_due()
+    await tell(world, late)
+
+    async def refused() -> bool:
+        return world.watcher.seen.refused.get(late.participant_id) == "wave_full"
+
+    await world.until(refused, "who comes late is refused")
+    before = await requests_read(world, late)
+
+    async def read_again() -> bool:
+        return await requests_read(world, late) >= before
+
+    async with restored(world, "enrollment", copy, last):
+        await world.until(read_again, "the admission of who comes late is read again")
+    await world.in_order()
+    assert await refused()
+    assert late.participant_id not in world.watcher.seen.admitted
+
+
+async def test_payment_of_another_programme_refuses_to_start_on_restored_data(world: World) -> None:
+    """It would pay every right once more, under references of its own."""
+    copy = await world.copy_of_the_schema("payment")
+    async with world.restored_schema("payment", copy):
+        one = world.installation.services["payment"]
+        log = world.installation.folder / "log" / "astray.log"
+        astray = Process.start(
+            "astray",
+            [sys.executable, "-m", "services.payment", "run"],
+            log=log,
+            environment={**one.environment, "PAYMENT_PROGRAMME": "another"},
+            folder=ROOT,
+        )
+        try:
+            await world.until_ended(astray)
+        finally:
+            await asyncio.to_thread(astray.kill)
+        assert "PAYMENT_PROGRAMME" in log.read_text()
+    await world.in_order()
