@@ -254,7 +254,8 @@ class World(Damage):
         )
         await producer.start()
         try:
-            await producer.send_and_wait(letter_.topic, bytes(BOMB_BYTES), key=letter_.key, headers=letter_.headers)
+            headers = list(letter_.headers)
+            await producer.send_and_wait(letter_.topic, bytes(BOMB_BYTES), key=letter_.key, headers=headers)
         finally:
             await producer.stop()
         self.hostile["too_large"] += 1
