@@ -12,6 +12,7 @@ from services.payment.store.disbursements import load_disbursements
 from services.payment.store.funds import load_payable_pots, load_queue
 
 PAGE = 500
+LOOK_BEYOND = 20
 BEFORE_ALL: Age = (datetime(1, 1, 1, tzinfo=UTC), "", "")
 
 
@@ -33,13 +34,14 @@ async def in_turn(
 async def load_in_turn(connection: Connection, lanes: Collection[int], at_most: int) -> list[Disbursement]:
     """Return who waits for money in these lanes and is covered, as far as can be told without a lock.
 
-    Whoever the money ends at comes along: others wait behind it, and it may be held for something else by now.
+    Whoever the money ends at comes along, and some behind it: others wait behind them, and they may be held for
+    something else by now.
     """
     rights: list[tuple[str, str]] = []
     for pot, money in (await load_payable_pots(connection)).items():
         async with aclosing(_portions(connection, pot, money, [])) as portions:
-            async for covered, ends_at in portions:
-                rights += [waiting.right for waiting in (*covered, *ends_at) if waiting.lane in lanes]
+            async for covered, beyond in portions:
+                rights += [waiting.right for waiting in (*covered, *beyond) if waiting.lane in lanes]
                 if len(rights) >= at_most:
                     return await load_disbursements(connection, rights[:at_most])
     return await load_disbursements(connection, rights) if rights else []
@@ -50,7 +52,7 @@ async def _portions(
 ) -> AsyncGenerator[tuple[list[Waiting], list[Waiting]], None]:
     """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait.
 
-    With the last of them comes the one that it ends at, if there is one.
+    With the last of them come the first whom it does not last for.
     """
     after = BEFORE_ALL
     while money > 0:
@@ -59,7 +61,7 @@ async def _portions(
         coming = newcomers if ended else [newcomer for newcomer in newcomers if newcomer.age < page[-1].age]
         queue = sorted([*page, *coming])
         count, spent = affordable([waiting.amount for waiting in queue], money)
-        yield queue[:count], queue[count : count + 1]
+        yield queue[:count], queue[count : count + LOOK_BEYOND]
         if ended or count < len(queue):
             return
         after, money, newcomers = page[-1].age, money - spent, newcomers[len(coming) :]
