@@ -22,6 +22,7 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import LANES, PARTNERS, lane_of
+from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record
 from shared.messaging.number import identity_of, source_of
 
@@ -52,6 +53,12 @@ def programme_keys() -> KeyRing:
 def keys_of(owner: str) -> KeyRing:
     """A set that is not the producers': a service's, a partner's, or `accounts`."""
     return KeyRing.load(keys_folder() / f"{owner}.jwks.json")
+
+
+@lru_cache
+def chain_key(service: str) -> ChainKey:
+    """The key under which a service seals its chains; the toy's services go by the names of real ones."""
+    return ChainKey.load(keys_folder(), service)
 
 
 @lru_cache

@@ -22,8 +22,11 @@ import asyncpg
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
 from deploy.local.roles import ROLES, create_database, create_roles, owner_of
+from services.payment.store.books import BOOKS
 from shared.postgres.migrate import grants_of, migrate, migrations_of
 from shared.postgres.session import connect
+from shared.runtime.sealing import Sealing
+from tests.builders import keys_folder
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"
@@ -69,7 +72,8 @@ class Database:
     async def migrate(self, service: str) -> str:
         """Make the schema of a service as its owner does; return how the service itself connects."""
         package = f"services.{service}"
-        await migrate(self.url_of(owner_of(service)), migrations_of(package), grants_of(package))
+        url = self.url_of(owner_of(service))
+        await migrate(url, migrations_of(package), grants_of(package), sealing_of(service).begin)
         return self.url_of(service)
 
     async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
@@ -108,6 +112,11 @@ class PostgresServer:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def sealing_of(service: str) -> Sealing:
+    """The chains of a service, and the key of the tests for them."""
+    return Sealing.load(keys_folder(), service, (BOOKS,) if service == "payment" else ())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.contracts import upstream
+from shared.messaging.chain import file_of
 
 # What each producer's key may seal.
 PRODUCERS = {
@@ -31,16 +32,18 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
     """Make what never was: JWK sets `<name>.jwks.json` and secrets `<name>.key` (base64url text); raises LostKeys.
 
     `programme` holds one key per producer; a service's set holds the key it seals its own rows with, `accounts` the
-    one that enrollment seals an account for payment with, a partner's the one for that partner.
+    one that enrollment seals an account for payment with, a partner's the one for that partner. Each service has a
+    secret more, under which it seals the ends of its hash chains.
     """
+    services = tuple(services)
     owners = (*services, *partners)
     refuse_lost_keys(folder, owners)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _make_producers(folder / "programme.jwks.json")
     for owner in (*owners, "accounts"):
         _make_key_set(folder / f"{owner}.jwks.json", [f"{owner}-1"])
-    for name in SECRETS:
-        _write_once(folder / f"{name}.key", _random_text())
+    for name in (*(f"{name}.key" for name in SECRETS), *map(file_of, services)):
+        _write_once(folder / name, _random_text())
     made = sorted(path.name for kind in ("*.jwks.json", "*.key") for path in folder.glob(kind))
     _write(folder / MADE, "".join(f"{name}\n" for name in made))
 

@@ -150,6 +150,17 @@ create table operation (
 CREATE TRIGGER operation_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON operation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table operation is 'What operators did, each row sealing the one before.';
 
+create table operation_head (
+    only_one boolean not null default true,
+    number   bigint  not null,
+    hash     bytea   not null,
+    seal     bytea,
+    constraint operation_head_pkey PRIMARY KEY (only_one),
+    constraint operation_head_only_one_check CHECK (only_one)
+);
+comment on table operation_head is 'The last row of the log; who adds to it holds this one.';
+comment on column operation_head.seal is 'HMAC over service, chain, number and hash, under a key that is not here.';
+
 create table page (
     topic          text                     not null,
     lane           smallint                 not null,

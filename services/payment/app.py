@@ -17,6 +17,7 @@ from services.payment.invariants import INVARIANTS
 from services.payment.ops import degraded, funds, gauges, halts, trail
 from services.payment.settings import PaymentSettings
 from services.payment.store.accounts import anything_is_kept
+from services.payment.store.books import BOOKS
 from services.payment.subscriptions import sources
 from services.payment.timers import timers
 from shared.clock import Clock
@@ -69,6 +70,7 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         measures=(context.answers,),
         fixed=fixed(context),
         rings=rings(context),
+        chains=(BOOKS,),
         views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )

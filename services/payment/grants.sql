@@ -3,7 +3,7 @@
 
 grant select, insert on transfer, appropriation, contradiction, confirmation to :service;
 grant select, insert, update (account) on provider to :service;
-grant select, insert, update (number, hash) on book to :service;
+grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,
       update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,
               attempt, partner, reference, frozen)

@@ -85,9 +85,11 @@ create table book (
     lane   smallint not null,
     number bigint   not null,
     hash   bytea    not null,
+    seal   bytea,
     constraint book_pkey PRIMARY KEY (lane)
 );
 comment on table book is 'The last row of each book; -1 is the treasury''s own, -2 that of money given back from purses.';
+comment on column book.seal is 'HMAC over service, chain, number and hash, under a key that is not here.';
 
 create table claim (
     kind  text not null,
@@ -286,6 +288,17 @@ create table operation (
 );
 CREATE TRIGGER operation_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON operation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table operation is 'What operators did, each row sealing the one before.';
+
+create table operation_head (
+    only_one boolean not null default true,
+    number   bigint  not null,
+    hash     bytea   not null,
+    seal     bytea,
+    constraint operation_head_pkey PRIMARY KEY (only_one),
+    constraint operation_head_only_one_check CHECK (only_one)
+);
+comment on table operation_head is 'The last row of the log; who adds to it holds this one.';
+comment on column operation_head.seal is 'HMAC over service, chain, number and hash, under a key that is not here.';
 
 create table page (
     topic          text                     not null,

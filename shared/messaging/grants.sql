@@ -3,6 +3,7 @@
 
 grant select on migration to :service;
 grant select, insert on operation to :service;
+grant select, update (number, hash, seal) on operation_head to :service;
 grant select, insert, delete on page, claim, fingerprint to :service;
 grant select, insert, update (era, stopped_reason, stopped_detail, stopped_at, set_aside, catching_up_since, remembers)
     on lane to :service;

@@ -172,6 +172,7 @@ class Holding:
         terms = Terms(
             service=self._plan.service,
             vault=self._plan.vault,
+            chain=self._plan.chain,
             internal_topics=frozenset(source.topic for source in self._plan.sources if source.internal),
             wait_at_most=self._plan.wait_at_most,
             waiting_per_key=self._plan.waiting_per_key,

@@ -15,11 +15,13 @@ from aiokafka import TopicPartition
 from asyncpg import Connection, Record
 
 from shared.contracts.sealed import KeyRing
+from shared.messaging.chain import ChainKey
 from shared.messaging.lane import QUERIES, lock, real_microseconds
 from shared.messaging.message import pack
+from shared.messaging.operation_log import lock_operations, record_operation
 from shared.messaging.saving import save
 from shared.messaging.topics import Topics
-from shared.messaging.transaction import Terms, Transaction, record_operation
+from shared.messaging.transaction import Terms, Transaction
 
 # So many are named one by one.
 FEW = 20
@@ -31,11 +33,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who does something, why, and when. Raises Refused when either text says nothing."""
+    """Who does something, why, when, and under which key it is written down.
+
+    Raises Refused when either text says nothing.
+    """
 
     who: str
     why: str
     now: datetime
+    chain: ChainKey
 
     def __post_init__(self) -> None:
         for name, text in (("who", self.who), ("why", self.why)):
@@ -46,6 +52,10 @@ class Operator:
     def person(self) -> str:
         """Identity: the name without regard to case, spaces at its ends and what cannot be seen."""
         return _plain(self.who)
+
+    async def record(self, connection: Connection, verb: str, **detail: object) -> None:
+        """Write down in the log of operations what is done; `connection` is in a transaction."""
+        await record_operation(connection, self.chain, self.now, verb, self.who, self.why, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +74,12 @@ async def second_person(
     A word is about one subject and holds for exactly this content: once that has changed, the next person is the first
     again. Call it with the rows locked that the content describes. Raises Refused when the first person comes again.
     """
-    await connection.execute(QUERIES["lock_operations"])
+    await lock_operations(connection)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     kept = await connection.fetchrow(QUERIES["load_consent"], verb, subject)
     if kept is None or kept["content"] != text:
         await connection.execute(QUERIES["keep_consent"], verb, subject, text, operator.who, operator.now)
-        await _note(connection, operator, verb, awaits="a second person", **content)
+        await operator.record(connection, verb, awaits="a second person", **content)
         return None
     first = str(kept["who"])
     if _plain(first) == operator.person:
@@ -109,7 +119,7 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
     reasons = [row["stopped_reason"]] if row["stopped_reason"] else []
     reasons += [f"{_unreadable(place)}, which is read again" for place in unreadable]
-    await _note(connection, operator, "lanes resume", lane=lane, reason="; ".join(reasons))
+    await operator.record(connection, "lanes resume", lane=lane, reason="; ".join(reasons))
     return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {'; '.join(reasons)}")
 
 
@@ -126,7 +136,7 @@ async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Ou
     if first is None:
         return Outcome(changed=True, sentence=f"{subject} passes {listed} when a second person says so too")
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, True)
-    await _note(connection, operator, "lanes pass", lane=lane, records=records, first=first)
+    await operator.record(connection, "lanes pass", lane=lane, records=records, first=first)
     sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} was the first person"
     return Outcome(changed=True, sentence=sentence)
 
@@ -150,7 +160,7 @@ async def set_position(
         return Outcome(changed=False, sentence=f"{topic}/{partition} stands at {offset} already")
     await connection.execute(QUERIES["set_position"], topic, partition, offset)
     place = {"topic": topic, "partition": partition}
-    await _note(connection, operator, "positions set", **place, before=old, after=offset, reason=reason)
+    await operator.record(connection, "positions set", **place, before=old, after=offset, reason=reason)
     sentence = f"{topic}/{partition} goes on at {offset} instead of {old}{_moved(old, offset)}"
     return Outcome(changed=True, sentence=sentence)
 
@@ -176,7 +186,7 @@ async def say_again(connection: Connection, operator: Operator, topic: str, lane
         return Outcome(changed=False, sentence=f"{topic}, lane {lane} is being said again from {row['say_again_from']}")
     await connection.execute(QUERIES["ask_to_say_again"], topic, lane, from_sequence)
     place = {"topic": topic, "lane": lane}
-    await _note(connection, operator, "pages say-again", **place, from_sequence=from_sequence)
+    await operator.record(connection, "pages say-again", **place, from_sequence=from_sequence)
     return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
 
 
@@ -193,7 +203,7 @@ async def replay_parked(
         raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     resolved = [row["id"] for row in replayed]
     await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
-    await _note(connection, operator, "parked replay", numbers=resolved)
+    await operator.record(connection, "parked replay", numbers=resolved)
     return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
 
 
@@ -241,7 +251,7 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
         raise Refused("none of these is open")
     settled = [row["id"] for row in rows]
     await connection.execute(QUERIES["mark_closed"], settled, operator.now)
-    await _note(connection, operator, "parked close", numbers=settled)
+    await operator.record(connection, "parked close", numbers=settled)
     return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
 
 
@@ -258,7 +268,3 @@ def _listed(rows: Sequence[Record]) -> str:
     if len(rows) <= FEW:
         return ", ".join(f"{row['id']} ({row['reason']})" for row in rows)
     return ", ".join(f"{count} x {reason}" for reason, count in Counter(row["reason"] for row in rows).most_common())
-
-
-async def _note(connection: Connection, operator: Operator, verb: str, **detail: object) -> None:
-    await record_operation(connection, operator.now, verb, operator.who, operator.why, detail)

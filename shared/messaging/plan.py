@@ -10,6 +10,7 @@ from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
+from shared.messaging.chain import ChainKey
 from shared.messaging.subscription import Adopt, Source, Timer
 from shared.messaging.watermark import HeldUp
 
@@ -62,6 +63,7 @@ class Plan:
     connect: Callable[[str], Awaitable[Connection]]
     clock: Clock
     vault: KeyRing
+    chain: ChainKey
     batch_records: int = 3000
     sweep_every_seconds: float = 5.0
     look_every_seconds: float = 60.0

@@ -1,7 +1,6 @@
 """What handlers and timers get. It collects what they decide; nothing in it reaches a broker."""
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,13 +12,13 @@ from shared.contracts.envelope import LARGEST_BYTES
 from shared.contracts.events import EventType
 from shared.contracts.reasons import ParkReason
 from shared.contracts.sealed import KeyRing
+from shared.messaging.chain import ChainKey
 from shared.messaging.lane import QUERIES, Lane
 from shared.messaging.message import Message, Record
 from shared.messaging.page import Said
 
 T = TypeVar("T")
 
-GENESIS = bytes(32)
 CLAIM = ("kind", "key", "owner")
 KEPT_APART = ("lane", "replay")
 """Kinds of what waits for its lane alone: all of it is handled in order, repeats as well."""
@@ -31,10 +30,14 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for all transactions of a service: its name, its vault for parked bytes, its bounds."""
+    """What is the same for all transactions of a service.
+
+    Its name, its vault for parked bytes, the key that seals its chains, its bounds.
+    """
 
     service: str
     vault: KeyRing
+    chain: ChainKey
     internal_topics: frozenset[str]
     wait_at_most: timedelta
     waiting_per_key: int
@@ -100,6 +103,11 @@ class Transaction:
         self.woken: dict[tuple[str, str], None] = {}
         self._claimed: dict[str, set[str]] = {}
         self._terms = terms
+
+    @property
+    def chain(self) -> ChainKey:
+        """The key that seals what is added to a chain."""
+        return self._terms.chain
 
     def announce(
         self,
@@ -179,25 +187,3 @@ class Transaction:
     def catching_up(self, lane: int) -> bool:
         """After a restore this lane has not yet read again all that it once knew."""
         return self.lanes[lane].catching_up
-
-    async def operation(self, verb: str, who: str, why: str, detail: Mapping[str, object]) -> None:
-        """Writes down what was done, by whom and why, in the hash-chained log of operations."""
-        await record_operation(self.connection, self.now, verb, who, why, detail)
-
-
-async def record_operation(
-    connection: Connection, now: datetime, verb: str, who: str, why: str, detail: Mapping[str, object]
-) -> None:
-    """Adds one row to the chain; `connection` is in a transaction."""
-    await connection.execute(QUERIES["lock_operations"])
-    last = await connection.fetchrow(QUERIES["last_operation"])
-    number, previous = (last["number"] + 1, last["hash"]) if last else (1, GENESIS)
-    text = json.dumps(detail, sort_keys=True, separators=(",", ":"))
-    seal = operation_hash(previous, number, now, verb, who, why, text)
-    await connection.execute(QUERIES["insert_operation"], number, now, verb, who, why, text, previous, seal)
-
-
-def operation_hash(previous: bytes, number: int, at: datetime, verb: str, who: str, why: str, detail: str) -> bytes:
-    """SHA-256 over the previous hash and the row; `detail` is JSON with sorted keys."""
-    canonical = json.dumps([number, at.isoformat(), verb, who, why, json.loads(detail)], sort_keys=True)
-    return hashlib.sha256(previous + canonical.encode()).digest()

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -39,6 +39,14 @@ class Migration:
         return f"{self.component}/{self.number:04}_{self.name}"
 
 
+Complete = Callable[[Connection, Migration], Awaitable[None]]
+"""Does with a service's keys what a migration's statements cannot."""
+
+
+async def _as_it_is(_: Connection, __: Migration) -> None:
+    """Statements alone."""
+
+
 def migrations_of(service_package: str) -> list[Migration]:
     """What makes the schema of a service: the engine's migrations, then its own; raises WrongSchema."""
     return [*load(ENGINE), *load(service_package)]
@@ -67,11 +75,13 @@ def grants(package: str) -> str:
     return files(package).joinpath(GRANTS).read_text("utf-8")
 
 
-async def migrate(url: str, migrations: Iterable[Migration], granted: Iterable[str] = ()) -> list[Migration]:
+async def migrate(
+    url: str, migrations: Iterable[Migration], granted: Iterable[str] = (), complete: Complete = _as_it_is
+) -> list[Migration]:
     """Bring the schema of the URL's role up to date and return what was applied; raises WrongSchema.
 
     The URL is the owner's. Afterwards the service's own role, which has the name of the schema, may do what the grants
-    say, and nothing else.
+    say, and nothing else. `complete` does what takes more than a schema, in the transaction of each migration.
     """
     # Not as a service's session is bounded: a migration may take as long as it takes.
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": "migrate"})
@@ -79,7 +89,7 @@ async def migrate(url: str, migrations: Iterable[Migration], granted: Iterable[s
         await connection.execute(QUERIES["lock_migrations"], await _enter_schema(connection))
         # But while one waits for a table, everybody else waits behind it.
         await connection.execute(QUERIES["change_setting"], "lock_timeout", LOCK_TIMEOUT)
-        applied = await apply(connection, list(migrations))
+        applied = await apply(connection, list(migrations), complete)
         await _grant(connection, granted)
         return applied
     finally:
@@ -95,7 +105,9 @@ async def _grant(connection: Connection, granted: Iterable[str]) -> None:
             await connection.execute(statements.replace(":service", service))
 
 
-async def apply(connection: Connection, migrations: Sequence[Migration]) -> list[Migration]:
+async def apply(
+    connection: Connection, migrations: Sequence[Migration], complete: Complete = _as_it_is
+) -> list[Migration]:
     """Applies what is missing in the session's schema, each file in a transaction of its own."""
     await connection.execute(QUERIES["create_migrations"])
     missing = await pending(connection, migrations)
@@ -104,6 +116,7 @@ async def apply(connection: Connection, migrations: Sequence[Migration]) -> list
             # Whoever would compare the schema with another program's migrations waits, and finds it changed.
             await connection.execute(QUERIES["lock_migration"])
             await connection.execute(migration.statements)
+            await complete(connection, migration)
             await connection.execute(
                 QUERIES["insert_migration"],
                 migration.component,

@@ -9,6 +9,7 @@ from shared.postgres.migrate import Migration, migrations_of
 from shared.runtime.desk import Desk
 from shared.runtime.parts import LookBack, ServiceParts
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.verbs.chains import chain_verbs
 from shared.runtime.verbs.lanes import lane_verbs
 from shared.runtime.verbs.pages import page_verbs
 from shared.runtime.verbs.parked import parked_verbs
@@ -39,6 +40,7 @@ def command_line(
         pretty_exceptions_show_locals=False,
     )
     add_process_verbs(verbs, desk, look_back)
+    verbs.add_typer(chain_verbs(desk), name="chains")
     verbs.add_typer(lane_verbs(desk), name="lanes")
     verbs.add_typer(position_verbs(desk), name="positions")
     verbs.add_typer(page_verbs(desk), name="pages")

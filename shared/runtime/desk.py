@@ -18,6 +18,7 @@ from rich.table import Table
 
 from shared.clock import BadOffset, Clock
 from shared.contracts.sealed import KeyRing
+from shared.messaging.chain import BrokenChain
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms
@@ -27,6 +28,7 @@ from shared.runtime.group import ConsumerGroup
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
 from shared.runtime.lag import kafka_trouble
 from shared.runtime.parts import ServiceParts
+from shared.runtime.sealing import Sealing
 from shared.runtime.settings import ServiceSettings, complaints
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Desk:
         self.migrations = migrations
         # Whoever reads keys is held to those that the data were made with.
         self._identity: Identity | None = None
+        self._sealing: Sealing | None = None
         # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
         self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -74,24 +77,39 @@ class Desk:
         try:
             parts = self._parts()
             own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
-            self._identity = identity_of(parts.name, own, parts.fixed, parts.rings)
+            self._sealing = Sealing.load(settings.keys_folder, self.service, parts.chains)
+            self._identity = identity_of(parts.name, own, (*self._sealing.fixed(), *parts.fixed), parts.rings)
             return parts
         except (OSError, ValueError) as error:
             self.give_up(f"its keys cannot be read from {settings.keys_folder}: {error}")
 
     def vault(self) -> KeyRing:
         """The key under which this service seals what it parks."""
-        path = self.settings().keys_folder / f"{self.service}.jwks.json"
+        folder = self.settings().keys_folder
         try:
-            own = KeyRing.load(path)
-            self._identity = self._identity or identity_of(self.service, own)
+            own = KeyRing.load(folder / f"{self.service}.jwks.json")
+            self._identity = self._identity or identity_of(self.service, own, self.sealing().fixed())
             return own
         except (OSError, ValueError) as error:
-            self.give_up(f"{path} cannot be read: {error}")
+            self.give_up(f"its keys cannot be read from {folder}: {error}")
+
+    def sealing(self) -> Sealing:
+        """The key under which this service seals its chains, and those it knows of: its own with `parts`."""
+        folder = self.settings().keys_folder
+        try:
+            self._sealing = self._sealing or Sealing.load(folder, self.service)
+            return self._sealing
+        except (OSError, ValueError) as error:
+            self.give_up(f"its keys cannot be read from {folder}: {error}")
 
     def terms(self) -> Terms:
         """What a deed needs that is said in a lane."""
-        return self.parts().terms(self.vault())
+        return self.parts().terms(self.vault(), self.sealing().key)
+
+    def take_another_chain_key(self) -> None:
+        """Work with data that were sealed under a key that is lost, all other keys being theirs."""
+        if self._identity is not None:
+            self._identity = self._identity.without(self.sealing().key.name)
 
     def give_up(self, sentence: str) -> NoReturn:
         self.err.print(f"{self.service}: {sentence}", markup=False)
@@ -108,7 +126,7 @@ class Desk:
 
         try:
             return asyncio.run(all_of_it())
-        except Refused as refusal:
+        except (Refused, BrokenChain) as refusal:
             self.give_up(str(refusal))
         except KafkaError as error:
             self.give_up(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
@@ -199,10 +217,12 @@ class Desk:
         self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
     ) -> Outcome:
         """Do something in one transaction and return what came of it; `do` False: it is rolled back."""
-        clock = self.clock()
+        # Whoever writes down what is done is held to the keys that the data were made with.
+        self.vault()
+        clock, key = self.clock(), self.sealing().key
 
         async def in_transaction(connection: Connection) -> Outcome:
-            operator = Operator(who, why, clock.now())
+            operator = Operator(who, why, clock.now(), key)
             if operator.person == self.service:
                 raise Refused(f"--who names a person, and {self.service} is the service itself")
             # Whatever goes wrong on the way, the session ends and takes the transaction with it.

@@ -55,12 +55,16 @@ class Identity:
     fixed: Sequence[Fixed]
     rings: Sequence[Ring]
 
+    def without(self, what: str) -> "Identity":
+        """Return all but what operators know by this name."""
+        return Identity([one for one in self.fixed if one.what != what], self.rings)
+
     async def confirm(self, connection: Connection) -> None:
         """Compare with what the data were made with; raises WrongIdentity.
 
         Data that have no fingerprint yet, since an older program made them, must go together with what they hold.
         """
-        known = await _known(connection)
+        known = await load_fingerprints(connection)
         for one in self.fixed:
             value = known.get(one.name)
             wrong = await one.prove(connection) if value is None else one.what if value != one.value else None
@@ -71,7 +75,7 @@ class Identity:
 
     async def note(self, connection: Connection) -> None:
         """Write down what is used for the first time, and forget keys that were taken out and seal nothing any more."""
-        known = await _known(connection)
+        known = await load_fingerprints(connection)
         used = {one.name: one.value for one in self.fixed}
         for ring in self.rings:
             used |= {f"{ring.name}/{kid}": value for kid, value in ring.keys.fingerprints.items()}
@@ -91,7 +95,8 @@ def identity_of(service: str, own: KeyRing, fixed: Sequence[Fixed] = (), rings: 
     return Identity((lanes, *fixed), (*own_ring, *rings))
 
 
-async def _known(connection: Connection) -> dict[str, str]:
+async def load_fingerprints(connection: Connection) -> dict[str, str]:
+    """Return what the data were made with, by name."""
     return {row["name"]: row["value"] for row in await connection.fetch(QUERIES["load_fingerprints"])}
 
 

@@ -2,7 +2,8 @@
 
 from asyncpg import Connection
 
-from shared.messaging.transaction import GENESIS, operation_hash
+from shared.messaging.chain import GENESIS
+from shared.messaging.operation_log import load_head, operation_hash
 from shared.runtime.database import QUERIES
 from shared.runtime.parts import Invariant
 
@@ -37,15 +38,20 @@ async def _parked_is_settled_once(connection: Connection) -> list[str]:
 
 
 async def _operations_are_a_chain(connection: Connection) -> list[str]:
-    previous, breaches = GENESIS, []
+    previous, number, breaches = GENESIS, 0, []
     for number, row in enumerate(await connection.fetch(QUERIES["operations"]), 1):
-        sealed = operation_hash(
+        hashed = operation_hash(
             row["previous_hash"], row["number"], row["at"], row["verb"], row["who"], row["why"], row["detail"]
         )
-        if (row["number"], row["previous_hash"], row["hash"]) != (number, previous, sealed):
+        if (row["number"], row["previous_hash"], row["hash"]) != (number, previous, hashed):
             breaches.append(f"operation {row['number']} is not what was written down")
         previous = row["hash"]
-    return breaches
+    ends = [(head.number, head.hash) for head in await load_head(connection)]
+    return breaches if ends == [(number, previous)] else [*breaches, f"operations do not end at {number}"]
+
+
+async def _service_owns_nothing(connection: Connection) -> list[str]:
+    return [row["breach"] for row in await connection.fetch(QUERIES["owned_by_the_service"])]
 
 
 ENGINE_INVARIANTS = (
@@ -55,6 +61,7 @@ ENGINE_INVARIANTS = (
     Invariant("E4", "nothing set aside is overtaken", _nothing_set_aside_is_overtaken),
     Invariant("E5", "what was parked is settled once", _parked_is_settled_once),
     Invariant("E6", "operations are a chain", _operations_are_a_chain),
+    Invariant("E7", "the service's role owns nothing", _service_owns_nothing),
 )
 
 

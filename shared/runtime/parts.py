@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES, TOPICS
+from shared.messaging.chain import ChainKey, Chains
 from shared.messaging.plan import BatchReport
 from shared.messaging.subscription import Adopt, Source, Timer
 from shared.messaging.transaction import Terms
@@ -63,7 +64,8 @@ class ServiceParts:
     None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
     in the process. `views` are its own pages, path -> what is shown; `degraded` says what stands still for a reason of
     the service's own, one sentence each. `causes`: by kind of what waits, the topics that can bring what it waits for.
-    `fixed` and `rings` must be what they were when the data were made.
+    `fixed` and `rings` must be what they were when the data were made. `chains`: its hash chains, beside the log of
+    operations.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ServiceParts:
     measures: tuple[Measure, ...] = ()
     fixed: tuple[Fixed, ...] = ()
     rings: tuple[Ring, ...] = ()
+    chains: tuple[Chains, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     degraded: Sentences = _nothing
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -88,11 +91,12 @@ class ServiceParts:
         partitions = {topic.name: topic.partitions for topic in TOPICS}
         return next(source.topic for source in self.sources if partitions.get(source.topic, LANES) == LANES)
 
-    def terms(self, vault: KeyRing) -> Terms:
+    def terms(self, vault: KeyRing, chain: ChainKey) -> Terms:
         """Return what is the same for all transactions of this service; `vault` seals what is parked."""
         return Terms(
             service=self.name,
             vault=vault,
+            chain=chain,
             internal_topics=frozenset(source.topic for source in self.sources if source.internal),
             wait_at_most=timedelta(seconds=self.settings.wait_at_most_seconds),
             waiting_per_key=self.settings.waiting_per_key,

@@ -13,6 +13,7 @@ from faststream.asgi import AsgiFastStream
 
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
+from shared.messaging.chain import ChainKey
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan, Retention
 from shared.postgres.migrate import Migration
@@ -22,6 +23,7 @@ from shared.runtime.identity import identity_of
 from shared.runtime.metrics import Metrics
 from shared.runtime.monitor import Monitor
 from shared.runtime.parts import ServiceParts
+from shared.runtime.sealing import Sealing
 from shared.runtime.watch import Watch
 
 LOG = structlog.get_logger()
@@ -78,8 +80,10 @@ def build_app(parts: ServiceParts, watch: Watch, migrations: Sequence[Migration]
     settings, clock = parts.settings, Clock.from_environment()
     metrics = Metrics(parts.name, parts.measures)
     own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
-    expected = Expected(migrations, identity_of(parts.name, own, parts.fixed, parts.rings))
-    engine = Engine(_plan(parts, clock, metrics, own, expected))
+    sealing = Sealing.load(settings.keys_folder, settings.service(), parts.chains)
+    fixed = (*sealing.fixed(), *parts.fixed)
+    expected = Expected(migrations, identity_of(parts.name, own, fixed, parts.rings))
+    engine = Engine(_plan(parts, clock, metrics, own, sealing.key, expected))
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages", expected.confirm)
     monitor = Monitor(parts, clock, database, watch, metrics)
@@ -101,7 +105,9 @@ def in_turn(*steps: Step) -> Step:
     return all_of_them
 
 
-def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, expected: Expected) -> Plan:
+def _plan(
+    parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, chain: ChainKey, expected: Expected
+) -> Plan:
     settings = parts.settings
     url = settings.postgres_url.get_secret_value()
 
@@ -122,6 +128,7 @@ def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, exp
         note=expected.note,
         clock=clock,
         vault=own,
+        chain=chain,
         batch_records=settings.batch_records,
         sweep_every_seconds=settings.sweep_every_seconds,
         look_every_seconds=settings.look_every_seconds,

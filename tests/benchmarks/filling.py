@@ -16,7 +16,8 @@ from asyncpg import Connection
 from services.completion.domain.completion import Completion, canonical_form, decide_completion
 from services.completion.store import load_evidence, load_next_enrollments
 from services.payment.domain.books import TREASURY_BOOK, Head, Posting, post
-from services.payment.store.books import append_transfers, load_books, load_transfers
+from services.payment.store.books import append_transfers, load_books, load_transfers, save_books
+from shared.messaging.chain import ChainKey
 from tests.benchmarks.stage import Stage, say
 
 PORTION = 5_000
@@ -61,7 +62,9 @@ async def fill(stage: Stage, copies: int) -> None:
     if copies > MOST_COPIES:
         raise ValueError(f"{copies} copies cannot be told apart")
     url = stage.installation.postgres_url
-    await asyncio.gather(_copy_tables(url, copies), _copy_books(url, copies))
+    await asyncio.gather(
+        _copy_tables(url, copies), _copy_books(url, ChainKey.load(stage.installation.keys, "payment"), copies)
+    )
     for statement in COUNTERS.split(";"):
         await stage.connection.execute(statement.replace("$1", str(copies + 1)))
     await stage.connection.execute("vacuum (analyze)")
@@ -102,20 +105,21 @@ async def _copy_table(connection: Connection, table: str, copies: int) -> None:
     await connection.execute("drop table original")
 
 
-async def _copy_books(url: str, copies: int) -> None:
+async def _copy_books(url: str, key: ChainKey, copies: int) -> None:
     """Each lane's book goes on with the postings of the copies, every row sealing the one before."""
     connection = await asyncpg.connect(url, server_settings={"search_path": "payment"})
     try:
         for lane, head in (await load_books(connection)).items():
-            if lane == TREASURY_BOOK:
+            if lane == TREASURY_BOOK or not head.number:
                 continue
             transfers = await load_transfers(connection, lane, 0, head.number)
             at = transfers[-1].at
             postings = _renamed([transfer.posting for transfer in transfers], copies)
             while portion := list(islice(postings, TRANSFERS)):
-                sealed = post(portion, head, at)
-                head = Head(sealed[-1].number, sealed[-1].hash)
-                await append_transfers(connection, sealed, {lane: head})
+                copied = post(portion, Head(head.number, head.hash), at)
+                head = key.seal(head.chain, copied[-1].number, copied[-1].hash)
+                await append_transfers(connection, copied)
+                await save_books(connection, {lane: head})
     finally:
         await connection.close()
 

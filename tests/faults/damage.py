@@ -24,6 +24,7 @@ from deploy.local.postgres import binaries
 from deploy.local.processes import Process
 from deploy.local.topics import create_topics
 from shared.contracts.topics import TOPICS
+from shared.messaging.chain import ChainKey
 from shared.messaging.operations import Operator, set_position
 
 EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}
@@ -202,7 +203,9 @@ class Damage:
 
     async def go_on_from_the_beginning(self, service: str) -> None:
         """The operator says of every partition that stands still that it is to be read from its beginning."""
-        operator = Operator("the tests", "a new cluster", datetime.now(UTC))
+        operator = Operator(
+            "the tests", "a new cluster", datetime.now(UTC), ChainKey.load(self.installation.keys, service)
+        )
         connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         for place in await self.stopped(service):
             topic, _, partition = place.partition("/")

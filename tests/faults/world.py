@@ -25,9 +25,11 @@ from deploy.simulation.story import Sent, story, the_money, the_providers, the_w
 from services.completion.invariants import INVARIANTS as COMPLETION
 from services.enrollment.invariants import INVARIANTS as ENROLLMENT
 from services.payment.invariants import INVARIANTS as PAYMENT
+from services.payment.store.books import BOOKS
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import PARTNERS, lane_of
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
+from shared.runtime.sealing import Sealing
 from tests.faults.damage import Damage
 from tests.faults.said import breaches_of_topics
 
@@ -187,9 +189,10 @@ class World(Damage):
         """What the service's own `verify` would say, without three more processes after each test."""
         connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         try:
+            sealing = Sealing.load(self.installation.keys, service, (BOOKS,) if service == "payment" else ())
             return [
                 f"{service}, {invariant.id} {invariant.name}: {breach}"
-                for invariant in (*ENGINE_INVARIANTS, *INVARIANTS[service])
+                for invariant in (*ENGINE_INVARIANTS, sealing.invariant(), *INVARIANTS[service])
                 for breach in await breaches_of(connection, invariant)
             ]
         finally:

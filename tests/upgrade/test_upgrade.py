@@ -6,8 +6,10 @@ import asyncpg
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from services.payment.store.books import BOOKS
 from shared.contracts.sealed import kid_of, lengthen
 from shared.contracts.topics import TOPICS
+from shared.runtime.sealing import Sealing
 from tests.faults.said import breaches_of_topics
 from tests.upgrade.kept import KEPT
 from tests.upgrade.upgraded import Upgraded
@@ -111,6 +113,19 @@ def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: Upgraded) 
     data = {"participant_id": person, "account": {"partner": "gopay", "sealed": sealed}, **stated}
     upgraded.outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", person, data)
     upgraded.until(lambda: upgraded.right("no_account", "incentive_1")["state"] == "instructed", "it is released")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_ends_of_chains_are_sealed(upgraded: Upgraded, service: str) -> None:
+    """What stood before there were seals is sealed as it is."""
+    sealing = Sealing.load(upgraded.installation.keys, service, (BOOKS,) if service == "payment" else ())
+    connection = await asyncpg.connect(upgraded.installation.role_postgres_url(service))
+    heads = [head for chains in sealing.chains for head in await chains.load(connection)]
+    breaches = await sealing.breaches(connection)
+    await connection.close()
+    assert breaches == []
+    assert len(heads) == sum(len(chains.names) for chains in sealing.chains)
+    assert any(head.number for head in heads) or service != "payment"
 
 
 async def test_topics_hold_what_was_said_and_nothing_else(upgraded: Upgraded) -> None:

@@ -17,7 +17,7 @@ from services.payment.store.contradictions import load_contradictions
 from services.payment.store.disbursements import load_disbursement
 from shared.messaging.lane import lock
 from shared.messaging.operations import Operator, Outcome, Refused, in_lane, second_person
-from shared.messaging.transaction import Terms, Transaction, record_operation
+from shared.messaging.transaction import Terms, Transaction
 
 APPROVABLE = (HoldReason.NEEDS_APPROVAL, HoldReason.PARTNER_REJECTED)
 
@@ -52,9 +52,7 @@ async def approve(
             return _first(what, operator)
         people = (first, operator.who)
     await save_approval(connection, known.right, approval, *people, operator.now)
-    await record_operation(
-        connection, operator.now, "approve", operator.who, operator.why, content | {"first": people[0]}
-    )
+    await operator.record(connection, "approve", **content, first=people[0])
     return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
 
 
@@ -89,7 +87,7 @@ async def _confirm(tx: Transaction, operator: Operator, reference: str) -> Outco
         return _first(what, operator)
     await insert_confirmation(tx.connection, attempt, first, operator.who, tx.now)
     overdrawn = await _book(tx, known, attempt, said)
-    await tx.operation("confirm", operator.who, operator.why, content | {"first": first, "overdrawn": overdrawn})
+    await operator.record(tx.connection, "confirm", **content, first=first, overdrawn=overdrawn)
     short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
     return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
 

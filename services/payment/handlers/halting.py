@@ -7,7 +7,7 @@ from services.payment.domain.fitness import ALL_PARTNERS
 from services.payment.store.halts import delete_halt, insert_halt
 from shared.contracts.topics import PARTNERS
 from shared.messaging.operations import Operator, Outcome, Refused
-from shared.messaging.transaction import Transaction, record_operation
+from shared.messaging.transaction import Transaction
 
 LOG = structlog.get_logger()
 ITSELF = "payment"
@@ -18,7 +18,7 @@ async def halt(connection: Connection, operator: Operator, partner: str | None) 
     scope = _scope(partner)
     if not await insert_halt(connection, scope, operator.now, operator.who, operator.why):
         return Outcome(changed=False, sentence=f"{scope} is halted already")
-    await _note(connection, operator, "halt", scope=scope)
+    await operator.record(connection, "halt", scope=scope)
     return Outcome(changed=True, sentence=f"{scope}: nothing is instructed any more; what falls due is held")
 
 
@@ -27,13 +27,13 @@ async def resume(connection: Connection, operator: Operator, partner: str | None
     scope = _scope(partner)
     if not await delete_halt(connection, scope):
         raise Refused(f"{scope} is not halted")
-    await _note(connection, operator, "resume", scope=scope)
+    await operator.record(connection, "resume", scope=scope)
     return Outcome(changed=True, sentence=f"{scope}: what was held goes out with the next sweep, the oldest first")
 
 
 async def halt_partner(tx: Transaction, partner: str, why: str) -> None:
     """Payment throws the switch itself."""
-    outcome = await halt(tx.connection, Operator(ITSELF, why, tx.now), partner)
+    outcome = await halt(tx.connection, Operator(ITSELF, why, tx.now, tx.chain), partner)
     if outcome.changed:
         LOG.error("halt", scope=partner, reason=why)
 
@@ -42,7 +42,3 @@ def _scope(partner: str | None) -> str:
     if partner is not None and partner not in PARTNERS:
         raise Refused(f"there is no partner {partner}; partners are {', '.join(PARTNERS)}")
     return partner or ALL_PARTNERS
-
-
-async def _note(connection: Connection, operator: Operator, verb: str, **detail: object) -> None:
-    await record_operation(connection, operator.now, verb, operator.who, operator.why, detail)

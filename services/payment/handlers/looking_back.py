@@ -36,7 +36,7 @@ async def freeze_contradicted(
         message = intake.understand_again(unpack(terms.vault.open_bytes(sealed)), now).message
         if message is not None and message.lane is not None:
             by_lane[message.lane].append(message)
-    operator = Operator("payment", "parked before contradictions were kept", now)
+    operator = Operator("payment", "parked before contradictions were kept", now, terms.chain)
     for lane, messages in sorted(by_lane.items()):
 
         async def judge(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:

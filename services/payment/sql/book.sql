@@ -1,15 +1,15 @@
 -- name: lock_books
 -- The last row of each book; lanes are locked already, the treasury's own book is locked here.
-select lane, number, hash from book where lane = any($1::smallint[]) order by lane for update;
+select lane, number, hash, seal from book where lane = any($1::smallint[]) order by lane for update;
 
 -- name: advance_books
--- The new last rows.
-insert into book (lane, number, hash) select * from unnest($1::smallint[], $2::bigint[], $3::bytea[])
-on conflict (lane) do update set number = excluded.number, hash = excluded.hash;
+-- The new last rows, sealed.
+insert into book (lane, number, hash, seal) select * from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[])
+on conflict (lane) do update set number = excluded.number, hash = excluded.hash, seal = excluded.seal;
 
 -- name: load_books
 -- Where each book ends.
-select lane, number, hash from book order by lane;
+select lane, number, hash, seal from book order by lane;
 
 -- name: load_transfers
 -- A book from a number on, in portions, for whoever verifies the chain.

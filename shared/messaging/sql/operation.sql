@@ -1,14 +1,19 @@
--- name: last_operation
--- The chain has one end; whoever adds to it holds the table against other writers.
-select number, hash from operation order by number desc limit 1;
-
 -- name: lock_operations
--- Operators are few; one at a time keeps the chain a chain.
-select pg_advisory_xact_lock(hashtextextended('operation ' || current_schema(), 0));
+-- The chain has one end; whoever holds its row may add to it. Operators are few, so one at a time is enough.
+select number, hash, seal from operation_head for update;
 
 -- name: insert_operation
--- Each row seals the one before.
+-- Each row holds the hash of the one before, and the end is sealed.
+with moved as (update operation_head set number = $1, hash = $8, seal = $9)
 insert into operation (number, at, verb, who, why, detail, previous_hash, hash) values ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: load_operation_head
+-- Where the log ends, for whoever verifies it.
+select number, hash, seal from operation_head;
+
+-- name: seal_operation_head
+-- Where it ended before there were seals, or under a key that is lost.
+update operation_head set seal = $1;
 
 -- name: load_consent
 -- What a first person has said about a subject, for a verb that takes two.

@@ -33,3 +33,17 @@ select id from parked where replayed_at is not null and closed_at is not null or
 -- name: operations
 -- The whole log, in order.
 select number, at, verb, who, why, detail::text as detail, previous_hash, hash from operation order by number;
+
+-- name: owned_by_the_service
+-- Whoever owns a table may disable its guards, and a superuser may do anything.
+with role as (select oid, rolsuper from pg_roles where rolname = current_user)
+select format('%s is a superuser', current_user) as breach from role where rolsuper
+union all
+select format('%s may act as the owner of %s', current_user, thing)
+from role, (select 'schema ' || nspname as thing, nspowner as owner from pg_namespace where nspname = current_schema()
+            union all select 'table ' || relname, relowner from pg_class
+                      where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
+            union all select 'function ' || proname, proowner from pg_proc
+                      where pronamespace = current_schema()::regnamespace) as things
+where not rolsuper and pg_has_role(current_user, owner, 'member')
+order by breach;

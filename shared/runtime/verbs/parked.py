@@ -97,7 +97,9 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
             rehearsal: Rehearsal, connection: Connection, operator: Operator, chosen: Sequence[int]
         ) -> None:
             service = desk.parts()
-            session = Session(connection, service.terms(vault), Intake(service.sources), real_microseconds)
+            session = Session(
+                connection, service.terms(vault, desk.sealing().key), Intake(service.sources), real_microseconds
+            )
             async with Topics(bootstrap) as topics:
                 await rehearsal.add(session, operator.now, chosen, vault, topics)
 

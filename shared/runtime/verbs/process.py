@@ -10,12 +10,13 @@ import typer
 import uvicorn
 from asyncpg import Connection
 
-from shared.postgres.migrate import grants_of, migrate
+from shared.postgres.migrate import Migration, grants_of, migrate
 from shared.runtime import logs
 from shared.runtime.connections import BoundedProtocol
 from shared.runtime.desk import Desk
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from shared.runtime.parts import Invariant, LookBack
+from shared.runtime.sealing import MAKES_ROOM
 from shared.runtime.service import build_app
 from shared.runtime.verbs.options import Gently
 from shared.runtime.watch import Watch
@@ -69,13 +70,21 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk, look_back: LookBack | None
         """Check every invariant against the books; exit 1 with each breach named."""
         if gently:
             os.nice(GENTLY)
-        if sum(_report(desk, invariant) for invariant in (*ENGINE_INVARIANTS, *desk.parts().invariants)):
+        parts = desk.parts()
+        checks = (*ENGINE_INVARIANTS, desk.sealing().invariant(), *parts.invariants)
+        if sum(_report(desk, invariant) for invariant in checks):
             raise typer.Exit(1)
 
 
 def _bring_up_to_date(desk: Desk, look_back: LookBack | None) -> Iterator[str]:
     url = desk.settings().migrate_url.get_secret_value()
-    applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}")))
+
+    async def seal(connection: Connection, migration: Migration) -> None:
+        if migration.name.startswith(MAKES_ROOM):
+            desk.parts()
+            await desk.sealing().begin(connection, migration)
+
+    applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}"), seal))
     yield from (f"applied {migration}" for migration in applied)
     if not applied:
         yield "nothing to apply: the schema is up to date"

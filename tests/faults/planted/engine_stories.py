@@ -63,7 +63,7 @@ async def an_operator_moves_a_position_in_the_middle_of_a_batch(ground: Ground) 
         async with _locked(toy, league, "goal") as lock:
             await toy.send(a_goal("ana", "g2"))
             await lock.until_waiting(1)
-            operator = Operator("the night shift", "a call", datetime.now(UTC))
+            operator = Operator("the night shift", "a call", datetime.now(UTC), toy.chain(league))
             async with session.transaction():
                 await set_position(session, operator, toy.league.requests, 0, 3, (0, 3))
             await lock.release()
@@ -138,7 +138,8 @@ async def a_stranger_and_a_newer_version_write_into_an_internal_topic(ground: Gr
             session = toy.connection(board)
             with suppress(Refused):
                 async with session.transaction():
-                    await resume_lane(session, Operator("the night shift", "an upgrade", datetime.now(UTC)), ANA)
+                    operator = Operator("the night shift", "an upgrade", datetime.now(UTC), toy.chain(board))
+                    await resume_lane(session, operator, ANA)
             with suppress(AssertionError):
                 await until(lambda: _has_seen(toy, 3), "three goals are seen", ground.patience)
         breaches += differences(await toy.seen(), of_ana("g1", "g2", "g3"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.messaging.page import Page
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.faults.said import breaches_between, pages_of
-from tests.infrastructure import Database, KafkaServer, PostgresServer
+from tests.infrastructure import Database, KafkaServer, PostgresServer, sealing_of
 from tests.integration.enrollment import bench as of_enrollment
 from tests.integration.messaging.running import World, producer, until
 from tests.integration.messaging.toy import League
@@ -95,8 +95,10 @@ async def breaches_of_engine(world: World) -> list[str]:
     breaches = []
     for service in world.schemas:
         breaches += [f"parked: {row['reason']}" for row in await world.fetch(service, "select reason from parked")]
-        for invariant in ENGINE_INVARIANTS:
-            breaches += await breaches_of(world.connection(service), invariant)
+        connection = await world.open(service, "checks")
+        for invariant in (*ENGINE_INVARIANTS, sealing_of(world.schemas[service]).invariant()):
+            breaches += await breaches_of(connection, invariant)
+        await connection.close()
     return breaches
 
 

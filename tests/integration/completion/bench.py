@@ -26,7 +26,7 @@ from shared.messaging.page import Page, Said
 from shared.messaging.session import Session
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
-from tests.builders import as_said
+from tests.builders import as_said, chain_key
 from tests.infrastructure import Database
 from tests.unit.completion.facts import CODE, DAY, HOUR, LAST_END, PARTICIPANT, PROVIDER, SEEN, a_rule
 
@@ -240,6 +240,7 @@ async def a_bench(database: Database) -> Bench:
     terms = Terms(
         service="completion",
         vault=KeyRing({"test": OctKey.generate_key(256, {"kid": "test"})}),
+        chain=chain_key("completion"),
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,

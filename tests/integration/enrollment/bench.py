@@ -29,7 +29,7 @@ from shared.messaging.subscription import Tail, Timer
 from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
 from shared.messaging.watermark import NEVER
-from tests.builders import LATER, Event, as_said, keys_folder
+from tests.builders import LATER, Event, as_said, chain_key, keys_folder
 from tests.infrastructure import Database
 
 WAIT_AT_MOST = timedelta(hours=24)
@@ -66,7 +66,7 @@ class Bench:
 
     async def replay_parked(self) -> None:
         """Everything that is parked, as an operator would, taken up as the engine does."""
-        operator = Operator("an operator", "it is known now", self.now)
+        operator = Operator("an operator", "it is known now", self.now, chain_key("enrollment"))
         numbers = [row["id"] for row in await self.connection.fetch("select id from parked")]
         desk = self.session.connection
         async with desk.transaction():
@@ -183,6 +183,7 @@ async def a_bench(database: Database) -> Bench:
     terms = Terms(
         service="enrollment",
         vault=vault(),
+        chain=chain_key("enrollment"),
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=WAIT_AT_MOST,
         waiting_per_key=WAITING_PER_KEY,

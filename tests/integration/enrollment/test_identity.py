@@ -14,6 +14,7 @@ from services.enrollment.settings import EnrollmentSettings
 from shared.contracts.enrollment import AccountLinked
 from shared.contracts.sealed import KeyRing
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
+from shared.runtime.sealing import Sealing
 from tests.builders import ADMITTED_AT, a_nik, a_purchase, a_wave, an_account, an_admission, keys_folder, seal
 from tests.integration.enrollment.bench import Bench
 
@@ -22,7 +23,8 @@ REFUSAL = "identity-index.key is not what these data were made with; put that ba
 
 def identity(keys: Path) -> Identity:
     service = parts(EnrollmentSettings(keys_folder=keys))
-    return identity_of("enrollment", KeyRing.load(keys / "enrollment.jwks.json"), service.fixed, service.rings)
+    fixed = (*Sealing.load(keys, "enrollment", service.chains).fixed(), *service.fixed)
+    return identity_of("enrollment", KeyRing.load(keys / "enrollment.jwks.json"), fixed, service.rings)
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ from deploy.local.roles import owner_of
 from shared.clock import Clock
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import LANES
+from shared.messaging.chain import ChainKey
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan
 from shared.messaging.subscription import Timer
 from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
-from tests.infrastructure import Database
+from tests.builders import chain_key
+from tests.infrastructure import Database, sealing_of
 from tests.integration.messaging.toy import TABLES, TOY_TABLES, League, adopt_totals
 
 DEADLINE_SECONDS = 40.0
@@ -90,7 +92,8 @@ class World:
         for service in self.schemas:
             schema = self.schemas[service]
             owner = self.database.url_of(owner_of(schema))
-            await migrate(owner, load("shared.messaging"), [grants("shared.messaging")])
+            begin = sealing_of(schema).begin
+            await migrate(owner, load("shared.messaging"), [grants("shared.messaging")], begin)
             self._connections[service] = await connect(owner, "prepare")
             await self._connections[service].execute(f"{TABLES}; grant all on {TOY_TABLES} to {schema}")
 
@@ -119,6 +122,10 @@ class World:
         url = self.database.url_of(self.schemas[service])
         return await asyncpg.connect(url, server_settings={"application_name": name})
 
+    def chain(self, service: str) -> ChainKey:
+        """The key under which one of the toy's services seals its chain."""
+        return chain_key(self.schemas[service])
+
     def connection(self, service: str) -> asyncpg.Connection:
         """A session of the tables' owner in one of the toy's schemas, which belongs to the test."""
         return self._connections[service]
@@ -141,6 +148,7 @@ class World:
             connect=lambda name: self.open(service, name),
             clock=self.clock,
             vault=a_vault(),
+            chain=self.chain(service),
             sweep_every_seconds=0.2,
         )
 

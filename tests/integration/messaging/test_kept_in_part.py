@@ -21,7 +21,7 @@ def a_large_goal() -> bytes:
 
 async def replay(world: World, vault: KeyRing, *, kafka: bool = True) -> Outcome:
     session = world.connection(world.league.service)
-    operator = Operator("Ani", "a drill", world.clock.now())
+    operator = Operator("Ani", "a drill", world.clock.now(), world.chain(world.league.service))
     numbers = [row["id"] for row in await session.fetch("select id from parked")]
     async with Topics(world.bootstrap) as topics, session.transaction():
         return await replay_parked(session, operator, numbers, vault, topics if kafka else None)

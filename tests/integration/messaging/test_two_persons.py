@@ -10,15 +10,19 @@ from deploy.local.roles import owner_of
 from shared.messaging.operations import Operator, Refused, second_person
 from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
-from tests.infrastructure import Database
+from tests.builders import chain_key
+from tests.infrastructure import Database, sealing_of
 
+KEY = chain_key("enrollment")
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
 CONTENT = {"lane": 4, "sequence": 17}
 
 
 @pytest.fixture
 async def desk(database: Database) -> AsyncIterator[Connection]:
-    await migrate(database.url_of(owner_of("enrollment")), load("shared.messaging"), [grants("shared.messaging")])
+    url = database.url_of(owner_of("enrollment"))
+    begin = sealing_of("enrollment").begin
+    await migrate(url, load("shared.messaging"), [grants("shared.messaging")], begin)
     connection = await connect(database.url_of("enrollment"), "test")
     yield connection
     await connection.close()
@@ -26,7 +30,7 @@ async def desk(database: Database) -> AsyncIterator[Connection]:
 
 async def pass_lane(desk: Connection, who: str, **content: int) -> str | None:
     async with desk.transaction():
-        return await second_person(desk, Operator(who, "a drill", NOW), "lanes pass", "lane 4", CONTENT | content)
+        return await second_person(desk, Operator(who, "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT | content)
 
 
 async def test_the_second_of_two_persons_is_told_who_was_the_first(desk: Connection) -> None:
@@ -55,7 +59,7 @@ async def test_a_word_about_another_content_is_void(desk: Connection) -> None:
 async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> None:
     preview = desk.transaction()
     await preview.start()
-    await second_person(desk, Operator("Ani", "a drill", NOW), "lanes pass", "lane 4", CONTENT)
+    await second_person(desk, Operator("Ani", "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT)
     await preview.rollback()
     assert await pass_lane(desk, "Budi") is None
 
@@ -64,4 +68,4 @@ async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> N
 def test_nobody_is_no_operator(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
         with pytest.raises(Refused, match="says nothing"):
-            Operator(who, why, NOW)
+            Operator(who, why, NOW, KEY)

@@ -76,7 +76,9 @@ async def until_stopped(world: World, reason: str) -> str:
 async def operate(world: World, deed: Any, who: str = "Ani") -> Outcome:
     board = world.connection(world.league.board_service)
     async with board.transaction():
-        outcome: Outcome = await deed(board, Operator(who, "a drill", world.clock.now()), LANE)
+        outcome: Outcome = await deed(
+            board, Operator(who, "a drill", world.clock.now(), world.chain(world.league.board_service)), LANE
+        )
         return outcome
 
 

@@ -29,8 +29,8 @@ from shared.messaging.session import Body, Session
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
 from shared.runtime.parts import ServiceParts
-from tests.builders import LATER, Event, a_provider, funds, keys_folder
-from tests.infrastructure import Database
+from tests.builders import LATER, Event, a_provider, chain_key, funds, keys_folder
+from tests.infrastructure import Database, sealing_of
 from tests.integration.payment.facts import reported
 
 ALL_LANES = range(LANES)
@@ -110,7 +110,7 @@ class Bench:
         """Does what an operator does, in a transaction; returns whether anything changed."""
         desk = self.session.connection
         async with desk.transaction():
-            outcome = await deed(desk, Operator(who, "a call", self.now), *arguments)
+            outcome = await deed(desk, Operator(who, "a call", self.now, self.terms.chain), *arguments)
         await self.note_pages()
         return outcome.changed
 
@@ -208,7 +208,8 @@ class Bench:
         await self.connection.execute("alter table contradiction disable trigger user; delete from contradiction")
 
     async def breaches(self) -> list[str]:
-        return [breach for invariant in self.parts.invariants for breach in await invariant.check(self.connection)]
+        checks = (sealing_of("payment").invariant(), *self.parts.invariants)
+        return [breach for invariant in checks for breach in await invariant.check(self.connection)]
 
 
 async def a_bench(database: Database, **settings: Any) -> Bench:
@@ -220,6 +221,7 @@ async def a_bench(database: Database, **settings: Any) -> Bench:
     terms = Terms(
         service="payment",
         vault=KeyRing({"test": OctKey.generate_key(256, {"kid": "test"})}),
+        chain=chain_key("payment"),
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,

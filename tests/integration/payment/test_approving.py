@@ -87,7 +87,7 @@ async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved
     await loaded.wait()
     for who in ("Ani", "Budi"):
         async with desk.transaction():
-            await approve(desk, Operator(who, "a call", told.now), None, CODE, "incentive_1")
+            await approve(desk, Operator(who, "a call", told.now, told.terms.chain), None, CODE, "incentive_1")
     await coming
     await desk.close()
     await watch.close()

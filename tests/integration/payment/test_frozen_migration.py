@@ -8,8 +8,9 @@ from asyncpg import Connection
 
 from deploy.local.roles import owner_of
 from shared.contracts.topics import lane_of
+from shared.messaging.chain import GENESIS
 from shared.messaging.lane import insert_rows
-from shared.messaging.transaction import record_operation
+from shared.messaging.operation_log import operation_hash
 from shared.postgres.migrate import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER
@@ -65,9 +66,12 @@ async def upgraded(database: Database) -> AsyncIterator[Bench]:
     await attempted(connection, APPROVED, ["AM05", None], None)
     await attempted(connection, UNAPPROVED, ["AM05", None], None)
     await attempted(connection, LET_GO, ["RR04"], "no_funds", approved=True)
-    async with connection.transaction():
-        detail = {"redeem_code": code_of(APPROVED), "benefit": "incentive_1", "amount": INCENTIVE}
-        await record_operation(connection, LATER, "approve", "ani", "a call", detail)
+    detail = json.dumps({"redeem_code": code_of(APPROVED), "benefit": "incentive_1", "amount": INCENTIVE})
+    said = (1, LATER, "approve", "ani", "a call", detail)
+    insert = "insert into operation (number, at, verb, who, why, detail, previous_hash, hash)"
+    await connection.execute(
+        f"{insert} values ($1, $2, $3, $4, $5, $6, $7, $8)", *said, GENESIS, operation_hash(GENESIS, *said)
+    )
     await connection.close()
     bench = await a_bench(database)
     yield bench

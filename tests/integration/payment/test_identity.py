@@ -12,6 +12,7 @@ from services.payment.app import parts
 from services.payment.settings import PaymentSettings
 from shared.contracts.sealed import KeyRing
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
+from shared.runtime.sealing import Sealing
 from tests.builders import PROVIDER, a_provider, keys_folder, programme_keys
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import journey
@@ -30,7 +31,8 @@ UNKNOWN_YET = {
 
 def identity(keys: Path, programme: str = "prakerja") -> Identity:
     service = parts(PaymentSettings(keys_folder=keys, programme=programme))
-    return identity_of("payment", KeyRing.load(keys / "payment.jwks.json"), service.fixed, service.rings)
+    fixed = (*Sealing.load(keys, "payment", service.chains).fixed(), *service.fixed)
+    return identity_of("payment", KeyRing.load(keys / "payment.jwks.json"), fixed, service.rings)
 
 
 def changed(name: str, tmp_path: Path) -> Identity:

@@ -14,7 +14,7 @@ from shared.postgres.picture import draw, schema_file
 from shared.postgres.session import connect
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from tests.builders import LATER, keys_folder
-from tests.infrastructure import Database
+from tests.infrastructure import Database, sealing_of
 from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
 
@@ -167,7 +167,8 @@ async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(dat
     await bench.note_pages()
     assert bench.words("fee")[-1] == "settled"
     await bench.report(bench.told("incentive")[0].reference, "settled")
-    assert [i for invariant in ENGINE_INVARIANTS for i in await invariant.check(bench.connection)] == []
+    checks = (*ENGINE_INVARIANTS, sealing_of("payment").invariant())
+    assert [i for invariant in checks for i in await invariant.check(bench.session.connection)] == []
     assert await bench.breaches() == []
     await bench.connection.close()
 
@@ -186,7 +187,8 @@ VERBS = [
 
 async def test_operators_throw_the_switch_from_the_command_line(database: Database) -> None:
     bench = await a_bench(database)
-    environment = {**os.environ, "PAYMENT_POSTGRES_URL": database.url_of("payment"), "NO_COLOR": "1"}
+    ways = {"PAYMENT_POSTGRES_URL": database.url_of("payment"), "PAYMENT_KEYS_FOLDER": str(keys_folder())}
+    environment = {**os.environ, **ways, "NO_COLOR": "1"}
     by = ("--who", "night shift", "--why", "a call")
     shown = [(["halts"], 0, "operator  night shift"), (["halts", "--json"], 0, '"who": "night shift"')]
     for verb, status, said in [*VERBS, *shown, (["halt", "--why", "a call", "--who", "Payment"], 2, "names a person")]:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.local.keys import make_keys
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.processes import Process
@@ -25,6 +26,7 @@ from shared.contracts.topics import LANES
 from shared.messaging.lane import insert_rows
 from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
+from shared.runtime.sealing import Sealing
 from tests.infrastructure import Database, KafkaServer
 from tests.integration.messaging.running import until
 from tests.integration.messaging.toy import TABLES, TOY_TABLES, League
@@ -95,7 +97,9 @@ async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIt
     league = League(uuid.uuid4().hex[:8])
     owner = database.url_of(owner_of("enrollment"))
     await create_topics(kafka.bootstrap, league.requests, *league.own_topics)
-    await migrate(owner, load("shared.messaging"), [grants("shared.messaging")])
+    make_keys(tmp_path, services=("toy",), partners=())
+    begin = Sealing.load(tmp_path, "toy").begin
+    await migrate(owner, load("shared.messaging"), [grants("shared.messaging")], begin)
     connection = await connect(owner, "test")
     await connection.execute(TABLES + f"grant all on {TOY_TABLES} to enrollment")
     await insert_rows(connection, league.own_topics)

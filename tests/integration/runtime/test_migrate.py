@@ -13,6 +13,7 @@ from deploy.local.ports import free_port
 from deploy.local.roles import owner_of
 from shared.postgres.migrate import migrations_of, pending
 from shared.postgres.session import connect
+from tests.builders import keys_folder
 from tests.infrastructure import Database
 
 
@@ -25,11 +26,12 @@ class Said:
 async def migrate(service: str, url: str, own_url: str = "") -> Said:
     """Runs the verb; what it printed, on whichever stream. `own_url`: the way in of the service itself."""
     urls = {f"{service.upper()}_MIGRATE_URL": url, f"{service.upper()}_POSTGRES_URL": own_url or url}
+    keys = {f"{service.upper()}_KEYS_FOLDER": str(keys_folder())}
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", f"services.{service}", "migrate"],
         cwd=ROOT,
-        env=os.environ | urls,
+        env=os.environ | urls | keys,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

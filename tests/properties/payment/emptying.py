@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from services.payment.store.books import BOOKS
+from shared.messaging.chain import GENESIS
+from shared.messaging.operation_log import CHAIN
 from tests.builders import LATER
 from tests.integration.payment.bench import Bench
 
@@ -19,6 +22,10 @@ async def empty(bench: Bench) -> None:
     await bench.connection.execute(f"truncate {', '.join(TABLES.split())}")
     for table in guarded:
         await bench.connection.execute(f"alter table {table} enable trigger user")
+    begun = [bench.terms.chain.seal(name, 0, GENESIS) for name in BOOKS.names]
+    await BOOKS.save(bench.connection, begun)
+    sealed = bench.terms.chain.seal(CHAIN, 0, GENESIS)
+    await bench.connection.execute("update operation_head set number = 0, hash = $1, seal = $2", GENESIS, sealed.seal)
     await bench.connection.execute("update sequence set next_sequence = 1, era_first = 1")
     fresh: dict[str, Any] = {"said": [], "instructions": [], "questions": [], "pages": [], "now": LATER}
     for name, value in fresh.items():

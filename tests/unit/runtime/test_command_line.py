@@ -16,7 +16,7 @@ from shared.runtime.cli import command_line
 VERBS = {
     "run", "migrate", "verify", "lanes", "lanes resume", "lanes pass", "positions", "positions set", "pages",
     "pages show", "pages say-again", "parked", "parked groups",
-    "parked list", "parked show", "parked replay", "parked close",
+    "parked list", "parked show", "parked replay", "parked close", "chains", "chains seal-anew",
 }  # fmt: skip
 
 

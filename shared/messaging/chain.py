@@ -1,0 +1,95 @@
+"""Seals the ends of hash chains under a key that Postgres does not have, so that no rewritten chain passes for ours."""
+
+import hmac
+from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from asyncpg import Connection
+
+from shared.contracts.sealed import fingerprint
+
+GENESIS = bytes(32)
+KEY_BYTES = 32
+
+
+class BrokenChain(Exception):
+    """The end of a chain is not the one that this service wrote; the message names the chain in one sentence."""
+
+
+class SealedHead(NamedTuple):
+    """The last row of a chain: its number (0: none yet), its hash, and the seal over both; None: nobody sealed it."""
+
+    chain: str
+    number: int
+    hash: bytes
+    seal: bytes | None
+
+
+class ChainKey:
+    """The key under which one service seals its chains."""
+
+    def __init__(self, service: str, key: bytes) -> None:
+        self.name = file_of(service)
+        self.fingerprint = fingerprint(key)
+        self._service = service
+        self._key = key
+
+    @classmethod
+    def load(cls, folder: Path, service: str) -> "ChainKey":
+        """Read `<service>-chain.key`; raises ValueError when it is missing or malformed."""
+        path = folder / file_of(service)
+        if not path.exists():
+            raise ValueError(
+                f"{path} is missing, and without it no chain can be verified or go on: put it back from where a copy "
+                "is kept (docs/runbooks/lost-chain-key.md)"
+            )
+        text = path.read_text().strip()
+        key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"{path} holds less than {KEY_BYTES * 8} bits")
+        return cls(service, key)
+
+    def seal(self, chain: str, number: int, hash_: bytes) -> SealedHead:
+        """Return the end of a chain with its seal, which binds service, chain, number and hash."""
+        return SealedHead(chain, number, hash_, self._mac(chain, number, hash_))
+
+    def fits(self, head: SealedHead) -> bool:
+        """Return True when this key sealed this end of this chain."""
+        return head.seal is not None and hmac.compare_digest(head.seal, self._mac(head.chain, head.number, head.hash))
+
+    def confirm(self, head: SealedHead) -> None:
+        """Raise BrokenChain unless we sealed the end: whoever adds to a chain would seal all that stands before."""
+        if not self.fits(head):
+            raise BrokenChain(wrong_seal(head))
+
+    def _mac(self, chain: str, number: int, hash_: bytes) -> bytes:
+        return hmac.digest(self._key, f"salur chain|{self._service}|{chain}|{number}|".encode() + hash_, "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """The chains of one kind. `names`: each has a sealed end from the migration `sealed_<kind>` on."""
+
+    kind: str
+    names: Sequence[str]
+    load: Callable[[Connection], Awaitable[list[SealedHead]]]
+    save: Callable[[Connection, Sequence[SealedHead]], Awaitable[None]]
+
+    async def heads(self, connection: Connection) -> list[SealedHead]:
+        """Return the end of each chain; one that is missing is nobody's."""
+        found = {head.chain: head for head in await self.load(connection)}
+        return [*({name: SealedHead(name, 0, GENESIS, None) for name in self.names} | found).values()]
+
+
+def file_of(service: str) -> str:
+    """Name the file that holds a service's key."""
+    return f"{service}-chain.key"
+
+
+def wrong_seal(head: SealedHead) -> str:
+    """Say what is wrong with an end that does not fit."""
+    state = "bears no seal" if head.seal is None else "bears a seal that is not ours"
+    return f"{head.chain}: the end at {head.number} {state}"

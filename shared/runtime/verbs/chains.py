@@ -1,0 +1,29 @@
+"""`chains`: sealing what stands under a new key when the key before is lost."""
+
+import typer
+
+from shared.runtime.desk import Desk
+from shared.runtime.invariants import ENGINE_INVARIANTS
+from shared.runtime.verbs.options import Who, Why, Yes
+
+OF_CHAINS = ("E6", "I11")
+"""The checks of what stands in the chains, row by row."""
+
+
+def chain_verbs(desk: Desk) -> typer.Typer:
+    verbs = typer.Typer(help="See to the seals of the hash chains.")
+
+    @verbs.callback()
+    def chains() -> None:
+        """See to the seals of the hash chains; `verify` checks them."""
+
+    @verbs.command("seal-anew")
+    def seal_anew(who: Who, why: Why, yes: Yes = False) -> None:
+        """Seal every chain's end under the key that is there now, since the one before is lost for good."""
+        parts = desk.parts()
+        sealing = desk.sealing()
+        desk.take_another_chain_key()
+        checks = [one for one in (*ENGINE_INVARIANTS, *parts.invariants) if one.id in OF_CHAINS]
+        desk.operate(lambda connection, operator: sealing.seal_anew(connection, operator, checks), who, why, do=yes)
+
+    return verbs

@@ -1,0 +1,40 @@
+"""Bugs in how the ends of chains are sealed and checked."""
+
+import hmac
+
+from shared.messaging.chain import ChainKey
+from tests.faults.planted import chain_stories
+from tests.faults.planted.bugs import Bug, Product
+
+
+def it_adds_to_a_chain_whose_seal_it_has_not_checked(product: Product) -> None:
+    product.setattr(ChainKey, "confirm", lambda *_: None)
+
+
+def it_takes_every_seal_for_its_own(product: Product) -> None:
+    product.setattr(ChainKey, "fits", lambda *_: True)
+
+
+def it_seals_an_end_without_saying_of_which_chain(product: Product) -> None:
+    product.setattr(
+        ChainKey, "_mac", lambda key, _, number, last: hmac.digest(key._key, b"%d|" % number + last, "sha256")
+    )
+
+
+BUGS = (
+    Bug(
+        it_adds_to_a_chain_whose_seal_it_has_not_checked,
+        chain_stories.a_book_and_the_log_are_rewritten_and_gone_on_with,
+        "passes for ours",
+    ),
+    Bug(
+        it_takes_every_seal_for_its_own,
+        chain_stories.a_book_and_the_log_are_rewritten_and_gone_on_with,
+        "passes for ours",
+    ),
+    Bug(
+        it_seals_an_end_without_saying_of_which_chain,
+        chain_stories.a_book_is_put_in_the_place_of_another,
+        "passes for ours",
+    ),
+)

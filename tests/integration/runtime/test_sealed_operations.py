@@ -1,0 +1,123 @@
+"""The log of operations ends under a seal: whoever rewrites it is found, and a lost key is said, not made up for."""
+
+import json
+
+import pytest
+
+from deploy.local.keys import make_keys
+from deploy.local.roles import owner_of
+from shared.messaging.operation_log import operation_hash
+from shared.postgres.session import connect
+from tests.infrastructure import Database
+from tests.integration.runtime.conftest import Toy
+from tests.integration.runtime.test_verbs import BY, park
+
+KEY = "toy-chain.key"
+FORGED = "BROKEN E8 the ends of chains bear our seal: operations: the end at 1 bears a seal that is not ours"
+LOST = "toy-chain.key is missing, and without it no chain can be verified or go on: put it back"
+
+
+@pytest.fixture
+async def closed(toy: Toy) -> Toy:
+    """One operation stands in the log."""
+    await park(toy)
+    await toy.says("parked", "close", "1", *BY, "--yes")
+    return toy
+
+
+async def rewrite_log(toy: Toy) -> None:
+    """Put it under another name, with every hash as it must be, and the end with it."""
+    (row,) = await toy.connection.fetch("select *, detail::text as text from operation")
+    said = (row["number"], row["at"], row["verb"], "another", row["why"])
+    hashed = operation_hash(row["previous_hash"], *said, row["text"])
+    await toy.connection.execute("alter table operation disable trigger user")
+    await toy.connection.execute("update operation set who = 'another', hash = $1", hashed)
+    await toy.connection.execute("alter table operation enable trigger user")
+    await toy.connection.execute("update operation_head set hash = $1", hashed)
+
+
+async def test_log_that_was_rewritten_as_a_whole_is_found_and_not_gone_on_with(closed: Toy) -> None:
+    said = await closed.says("verify")
+    assert "OK E6" in said
+    assert "OK E8" in said
+    await rewrite_log(closed)
+    found = await closed.says("verify", status=1)
+    assert FORGED in found
+    assert "OK E6" in found, "row by row it is a chain"
+    await park(closed, 1)
+    assert "operations: the end at 1 bears a seal that is not ours" in await closed.says(
+        "parked", "close", "2", *BY, "--yes", status=2
+    )
+
+
+async def test_log_that_was_cut_short_is_found(closed: Toy) -> None:
+    await closed.connection.execute("alter table operation disable trigger user; delete from operation")
+    assert "operations do not end at 0" in await closed.says("verify", status=1)
+
+
+async def test_missing_key_is_said_and_nothing_is_verified_or_written_down(closed: Toy) -> None:
+    (closed.folder / KEY).unlink()
+    for verb in (["run"], ["verify"], ["parked", "close", "1", *BY, "--yes"], ["chains", "seal-anew", *BY, "--yes"]):
+        assert LOST in await closed.says(*verb, status=2), verb
+
+
+async def test_other_key_is_refused_by_whoever_would_write_or_verify(closed: Toy) -> None:
+    make_keys(closed.folder / "other", services=("toy",), partners=())
+    (closed.folder / "other" / KEY).replace(closed.folder / KEY)
+    await park(closed, 1)
+    for verb in (["run"], ["verify"], ["parked", "close", "2", *BY, "--yes"]):
+        assert f"{KEY} is not what these data were made with; put that back" in await closed.says(*verb, status=2)
+    await closed.connection.execute("delete from fingerprint")
+    assert f"{KEY} is not what" in await closed.says("verify", status=2), "the seals themselves prove it"
+
+
+async def test_lost_key_is_followed_by_another_only_where_somebody_says_so(closed: Toy) -> None:
+    seal_anew = ("chains", "seal-anew", *BY)
+    assert "toy-chain.key is the key of these data, and not lost" in await closed.says(*seal_anew, "--yes", status=2)
+    make_keys(closed.folder / "other", services=("toy",), partners=())
+    (closed.folder / "other" / KEY).replace(closed.folder / KEY)
+    assert "add --yes" in await closed.says(*seal_anew)
+    await closed.says("verify", status=2)
+    assert "sealed anew under toy-chain.key: operations at 1" in await closed.says(*seal_anew, "--yes")
+    assert "OK E8" in await closed.says("verify")
+    (row,) = await closed.connection.fetch("select verb, detail::text as detail from operation where number = 2")
+    assert (row["verb"], json.loads(row["detail"])) == ("chains seal-anew", {"ends": {"operations": 1}})
+
+
+async def test_end_that_is_not_ours_is_not_sealed_anew_with_the_key_at_hand(closed: Toy) -> None:
+    await rewrite_log(closed)
+    said = await closed.says("chains", "seal-anew", *BY, "--yes", status=2)
+    assert "toy-chain.key is the key of these data, and not lost" in said
+
+
+async def test_chain_that_is_none_any_more_is_not_sealed_anew(closed: Toy) -> None:
+    await closed.connection.execute("alter table operation disable trigger user; update operation set who = 'another'")
+    make_keys(closed.folder / "other", services=("toy",), partners=())
+    (closed.folder / "other" / KEY).replace(closed.folder / KEY)
+    said = await closed.says("chains", "seal-anew", *BY, "--yes", status=2)
+    assert "what stands in the chains is not what was written: operation 1 is not" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("alter table player owner to enrollment", "enrollment may act as the owner of table player"),
+        (
+            "alter function refuse_change() owner to enrollment",
+            "enrollment may act as the owner of function refuse_change",
+        ),
+    ],
+)
+async def test_service_that_owns_what_guards_it_is_found(toy: Toy, database: Database, change: str, found: str) -> None:
+    superuser = await connect(database.url, "test")
+    await superuser.execute(f"set search_path = enrollment; {change}")
+    await superuser.close()
+    assert f"BROKEN E7 the service's role owns nothing: {found}" in await toy.says("verify", status=1)
+
+
+async def test_service_that_comes_as_the_owner_or_as_a_superuser_is_found(toy: Toy, database: Database) -> None:
+    owner, superuser = database.url_of(owner_of("enrollment")), f"{database.url}?search_path=enrollment"
+    assert "enrollment_owner may act as the owner of schema enrollment" in await toy.says(
+        "verify", status=1, TOY_POSTGRES_URL=owner
+    )
+    assert "postgres is a superuser" in await toy.says("verify", status=1, TOY_POSTGRES_URL=superuser)
