@@ -215,7 +215,8 @@ class Storm:
         await self.world.send(self.world.letters(event for one in people for event in story(one, self.world.keys)))
 
     async def _bomb(self, _: Strike) -> None:
-        await self.world.bomb()
+        async with self._turns["kafka"]:
+            await self.world.bomb()
 
     async def _take_back(self, _: Strike) -> None:
         self._strangers += STRANGERS_A_TIME
@@ -227,7 +228,9 @@ class Storm:
             max_batch_size=1 << 20,
             request_timeout_ms=PATIENCE_MS,
         )
-        await producer.start()
+        # Whoever begins needs a broker; what happens to it later is to be borne.
+        async with self._turns["kafka"]:
+            await producer.start()
         try:
             await producer.begin_transaction()
             await send(producer, letters)

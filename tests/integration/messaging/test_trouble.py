@@ -46,7 +46,8 @@ async def test_a_parked_record_that_is_read_again_is_parked_and_pointed_out_once
         await world.until_count(league, "player", 1)
         await world.until_read(league, 2)
         await world.until_count(league, "parked", 1)
-    assert len(await world.said(f"dead-letters.{league}")) == 1
+    # The first engine may have ended before it noted what it had said; then the second says it again under its number.
+    assert len({dict(letter.headers)["ce_id"] for letter in await world.said(f"dead-letters.{league}")}) == 1
 
 
 async def test_a_broken_invariant_stops_its_lane_and_no_other(world: World) -> None:
