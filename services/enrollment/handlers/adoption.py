@@ -6,18 +6,23 @@ again, and is taken then as it was announced.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from services.enrollment.handlers import NIK, REDEEM_CODE
+from services.enrollment.store.account import Account
 from services.enrollment.store.wave import recount_promised
 from shared.contracts import enrollment, upstream
 from shared.contracts.enrollment import (
+    ACCOUNT_LINKED,
+    AccountLinked,
     EnrollmentConfirmed,
     EnrollmentRejected,
     ParticipantAdmitted,
     ParticipantRefused,
 )
 from shared.contracts.events import EventType
+from shared.contracts.fields import write_time
 from shared.contracts.reasons import Parked
 from shared.messaging.memory import Word, forget, recall, remember
 from shared.messaging.page import Said
@@ -33,6 +38,9 @@ ADMISSIONS: Mapping[str, EventType[Any]] = {
 PURCHASES: Mapping[str, EventType[Any]] = {
     event.name: event for event in (enrollment.ENROLLMENT_CONFIRMED, enrollment.ENROLLMENT_REJECTED)
 }
+TAKEN_OVER = {**ADMISSIONS, **PURCHASES, ACCOUNT_LINKED.name: ACCOUNT_LINKED}
+Link = tuple[str, datetime]
+"""(participant, when they linked the account)."""
 
 # What a purchase states and its confirmation repeats, price and sessions apart.
 STATED = (
@@ -59,6 +67,8 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         event = _parse(said)
         if isinstance(event, AdmissionSaid):
             words.append(Word(said.type, _key(event), event.participant_id, said.data))
+        elif isinstance(event, AccountLinked):
+            words.append(Word(said.type, _link_key(_link(event)), event.participant_id, said.data))
         elif event is not None:
             words.append(Word(said.type, event.redeem_code, event.participant_id, said.data))
             wanted[REDEEM_CODE][event.redeem_code] = event.participant_id
@@ -97,6 +107,18 @@ async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None
     await forget(tx, list(redeem_codes), *PURCHASES)
 
 
+async def accounts_said(tx: Transaction, people: Collection[str]) -> dict[Link, AccountLinked]:
+    """(participant, linked at) -> what was announced of an account that has not been read again yet."""
+    words = [ACCOUNT_LINKED.parse(word.data) for word in await recall(tx, people, ACCOUNT_LINKED.name)]
+    return {_link(said): said for said in words}
+
+
+async def forget_accounts(tx: Transaction, said: Iterable[Link], standing: Mapping[str, Account]) -> None:
+    """Forget what was announced of accounts that stand now or are older: the rows say it, or nobody asks any more."""
+    keys = [_link_key((person, at)) for person, at in said if person in standing and at <= standing[person].linked_at]
+    await forget(tx, keys, ACCOUNT_LINKED.name)
+
+
 def is_of(purchase: upstream.TrainingPurchased, said: PurchaseSaid) -> bool:
     """Tell whether this purchase is the one announced, as far as the announcement tells."""
     if isinstance(said, EnrollmentRejected):
@@ -109,9 +131,9 @@ def _stated(said: upstream.TrainingPurchased | EnrollmentConfirmed) -> Sequence[
     return [said.price.value, sessions, *(getattr(said, name) for name in STATED)]
 
 
-def _parse(said: Said) -> AdmissionSaid | PurchaseSaid | None:
+def _parse(said: Said) -> AdmissionSaid | PurchaseSaid | AccountLinked | None:
     """None for what nobody decides again, and for what cannot be read."""
-    event = ADMISSIONS.get(said.type) or PURCHASES.get(said.type)
+    event = TAKEN_OVER.get(said.type)
     try:
         return event.parse(said.data) if event else None
     except Parked:
@@ -120,3 +142,12 @@ def _parse(said: Said) -> AdmissionSaid | PurchaseSaid | None:
 
 def _key(said: AdmissionSaid) -> str:
     return f"{said.participant_id}/{said.wave}"
+
+
+def _link(said: AccountLinked) -> Link:
+    return said.participant_id, said.linked_at
+
+
+def _link_key(link: Link) -> str:
+    person, linked_at = link
+    return f"{person}/{write_time(linked_at)}"

@@ -8,7 +8,17 @@ from itertools import permutations
 import pytest
 
 from shared.contracts.fields import write_time
-from tests.builders import ADMITTED_AT, Event, a_purchase, a_redeem_code, a_wave, an_admission
+from tests.builders import (
+    ADMITTED_AT,
+    Event,
+    a_nik,
+    a_participant_id,
+    a_purchase,
+    a_redeem_code,
+    a_wave,
+    an_account,
+    an_admission,
+)
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.enrollment.bench import Bench, a_bench
 
@@ -217,3 +227,52 @@ async def test_purchase_of_somebody_whose_admission_was_announced_waits_for_it(r
     assert await purchases(restored.after) == {}
     await restored.after.receive(told)
     assert await purchases(restored.after) == {purchase.data["redeem_code"]: "confirmed"}
+
+
+def linked(who: str, nik: str, hour: int) -> Event:
+    return an_account(who, nik=nik, linked_at=write_time(ADMITTED_AT + timedelta(hours=hour)))
+
+
+async def test_account_announced_is_not_announced_again_in_whatever_order_it_is_read(restored: Restored) -> None:
+    who, nik = a_participant_id(), a_nik()
+    told, first, second, third = an_admission(who, nik=nik), *(linked(who, nik, hour) for hour in (1, 2, 3))
+    await restored.before.receive(a_wave(), told, first)
+    await restored.before.receive(second)
+    after = restored.after
+    for order in permutations([told, first, second]):
+        await after.empty()
+        await restored.adopt()
+        await after.receive(a_wave(), *order, at_once=False)
+        await after.sweep()
+        assert after.said == []
+        assert await after.rows("remembered") == 0
+        assert await after.breaches() == []
+    await after.receive(third)
+    assert after.words() == ["account_linked"]
+
+
+async def test_account_that_was_kept_and_announced_is_not_announced_again(restored: Restored) -> None:
+    """A wave had refused them, and another admitted them."""
+    who, nik = a_participant_id(), a_nik()
+    records = [a_wave(quota=1), a_wave("49"), an_admission(), an_admission(who, nik=nik), linked(who, nik, 1)]
+    await restored.before.receive(*records, at_once=False)
+    await restored.before.receive(an_admission(who, nik=nik, wave="49"))
+    assert "account_linked" in restored.before.words()
+    await restored.adopt()
+    await restored.after.receive(*records, at_once=False)
+    assert await restored.after.rows("remembered") == 2
+    await restored.after.receive(an_admission(who, nik=nik, wave="49"))
+    assert restored.after.said == []
+    assert await restored.after.rows("remembered") == 0
+    assert await restored.after.breaches() == []
+
+
+async def test_other_account_under_the_time_of_one_announced_is_parked(restored: Restored) -> None:
+    who, nik = a_participant_id(), a_nik()
+    told, account = an_admission(who, nik=nik), linked(who, nik, 1)
+    await restored.before.receive(a_wave(), told, account)
+    await restored.adopt()
+    await restored.after.receive(a_wave(), told, linked(who, nik, 1), account, at_once=False)
+    assert await restored.after.parked() == [("conflict", "")]
+    assert restored.after.said == []
+    assert await restored.after.breaches() == []
