@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.faults.planted import age_bugs, bugs, chain_bugs, reading_bugs, seal_bugs, verdict_bugs, waiting_bugs
+from tests.faults.planted import (
+    age_bugs,
+    bugs,
+    chain_bugs,
+    reading_bugs,
+    restore_bugs,
+    seal_bugs,
+    verdict_bugs,
+    waiting_bugs,
+)
 from tests.faults.planted.bugs import Bug, Story
 from tests.faults.planted.ground import Ground
 from tests.infrastructure import KafkaServer, PostgresServer
@@ -15,6 +24,7 @@ BUGS = (
     *waiting_bugs.BUGS,
     *age_bugs.BUGS,
     *reading_bugs.BUGS,
+    *restore_bugs.BUGS,
 )
 SOUND_WITHIN_SECONDS, BROKEN_AFTER_SECONDS = 40.0, 3.0
 
