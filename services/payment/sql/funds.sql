@@ -11,16 +11,17 @@ select document, component, wave, amount, appropriated_at
 from appropriation join unnest($1::text[], $2::component[]) as asked (document, component) using (document, component);
 
 -- name: add_funds
--- The treasury's money is there for every lane to draw.
+-- The treasury's money is there for every lane to draw. In the order in which funds are locked.
 insert into funds (wave, component, appropriated)
-select * from unnest($1::text[], $2::component[], $3::bigint[])
+select * from unnest($1::text[], $2::component[], $3::bigint[]) as given (wave, component, amount) order by component desc, wave
 on conflict (wave, component) do update
 set appropriated = funds.appropriated + excluded.appropriated,
     overdrawn = greatest(funds.overdrawn - excluded.appropriated, 0);
 
 -- name: open_funds
 -- A wave of which nothing is known yet but payments, or who waits for money.
-insert into funds (wave, component, appropriated) select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component)
+insert into funds (wave, component, appropriated)
+select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component) order by component desc, wave
 on conflict do nothing;
 
 -- name: lock_funds

@@ -70,7 +70,7 @@ async def add_funds(connection: Connection, amounts: Mapping[Pot, int]) -> None:
 
 async def open_funds(connection: Connection, pots: Collection[Pot]) -> None:
     """Make the rows of pots that the treasury has given nothing yet, so that they can be locked."""
-    await connection.execute(QUERIES["open_funds"], *_pots(sorted(pots)))
+    await connection.execute(QUERIES["open_funds"], *_pots(pots))
 
 
 async def lock_funds(connection: Connection, pots: Collection[Pot]) -> dict[Pot, Balance]:

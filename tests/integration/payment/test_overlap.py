@@ -154,3 +154,16 @@ async def test_money_that_is_appropriated_meanwhile_is_found_by_the_next_sweep(t
     assert await two.paid() == []
     await two.sweep(two.here)
     assert (await two.paid(), await two.short()) == ([0], False)
+
+
+async def test_money_comes_in_the_order_in_which_funds_are_locked(two: Two) -> None:
+    """Whoever holds the first fund and wants the next finds it free."""
+    money = (funds("48", "training", rupiah=MILLION), funds("48", "incentive", rupiah=MILLION))
+    await two.here.receive(*money)
+    lock = "select from funds where component = $1 for update nowait"
+    async with two.here.connection.transaction():
+        await two.here.connection.execute(lock, "incentive")
+        coming = asyncio.ensure_future(two.there.receive(*(one.but(document="SP2D-2") for one in money)))
+        await two.until_blocked(two.there)
+        await two.here.connection.execute(lock, "training")
+    await asyncio.wait_for(coming, DEADLINE)
