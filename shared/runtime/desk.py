@@ -157,11 +157,14 @@ class Desk:
     def _expected(self) -> Expected:
         return Expected(self.migrations, self._identity)
 
-    def ask(self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False) -> T:
-        """Runs a question in a session of its own."""
+    def ask(
+        self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False, as_owner: bool = False
+    ) -> T:
+        """Runs a question in a session of its own, as the service or as the owner of its tables."""
 
         async def in_session() -> T:
-            url = self.settings().postgres_url.get_secret_value()
+            settings = self.settings()
+            url = (settings.migrate_url if as_owner else settings.postgres_url).get_secret_value()
             connection = await open_session(url, f"{self.service} command", self._expected().confirm, patient=patient)
             try:
                 return await question(connection)

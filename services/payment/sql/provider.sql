@@ -20,9 +20,3 @@ order by provider_id, version desc;
 select provider_id, version, partner, account from provider
 where not starts_with(account, $1) and (provider_id, version) > ($2, $3::integer)
 order by provider_id, version limit $4;
-
--- name: seal_providers_again
--- What a version says stays what it is.
-update provider p set account = new.account
-from unnest($1::text[], $2::integer[], $3::text[]) as new (provider_id, version, account)
-where p.provider_id = new.provider_id and p.version = new.version;

@@ -88,9 +88,9 @@ def _bring_up_to_date(desk: Desk, look_back: LookBack | None) -> Iterator[str]:
     yield from (f"applied {migration}" for migration in applied)
     if not applied:
         yield "nothing to apply: the schema is up to date"
-    if look_back is not None and desk.ask(look_back.is_needed):
+    if look_back is not None and desk.ask(look_back.is_needed, as_owner=True):
         service, terms = desk.parts(), desk.terms()
-        yield from desk.ask(lambda connection: look_back.carry_out(service, terms, connection))
+        yield from desk.ask(lambda connection: look_back.carry_out(service, terms, connection), as_owner=True)
 
 
 def _again(*verb: str) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ REFUSED = [
     "UPDATE attempt SET account = 'x'",
     "UPDATE attempt SET amount = 1",
     "DELETE FROM appropriation",
+    "UPDATE provider SET account = 'x'",
     "DELETE FROM book",
     "DELETE FROM lane",
     "UPDATE migration SET checksum = ''",

@@ -15,8 +15,8 @@ from deploy.local.paths import ROOT
 from shared.postgres.queries import blocks
 
 SHARED = ("shared.messaging", "shared.runtime", "shared.postgres")
-# For the owner and for whoever draws schemas; but every program reads which migrations were applied.
-FOR_OTHERS = {"migration.sql", "picture.sql"}
+# For the owner, in `migrate`, and for whoever draws schemas; but every program reads which migrations were applied.
+FOR_OTHERS = {"migration.sql", "picture.sql", "resealing.sql"}
 COMPARED = "load_migrations"
 
 
