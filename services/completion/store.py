@@ -67,9 +67,9 @@ async def load_open(connection: Connection, redeem_codes: Collection[str]) -> li
 
 
 async def take_deadlines(connection: Connection, lanes: Sequence[int], due_by: datetime, at_most: int) -> set[str]:
-    """The redeem codes of so many deadlines at most that fell due at or before `due_by`; they are gone then."""
+    """Take the deadlines of so many enrollments at most that fell due at or before `due_by`; return their codes."""
     rows = await connection.fetch(QUERIES["take_deadlines"], list(lanes), due_by, at_most)
-    return {code for row in rows for code in row["redeem_codes"]}
+    return {code for row in rows for code in row["codes"]}
 
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment], known_at: datetime) -> None:
@@ -104,7 +104,8 @@ async def insert_evidence(connection: Connection, evidence: Sequence[tuple[str, 
 
     None may be listed twice. The lanes are locked, so nobody else adds to what is known.
     """
-    rows = await connection.fetch(QUERIES["load_evidence_keys"], list({code for code, _ in evidence}))
+    keys = [(code, fact.kind, fact.part) for code, fact in evidence]
+    rows = await connection.fetch(QUERIES["load_evidence_keys"], *map(list, zip(*keys, strict=True)))
     known = {(row["redeem_code"], row["kind"], row["part"]) for row in rows}
     new = [(code, fact) for code, fact in evidence if (code, fact.kind.value, fact.part) not in known]
     records = [(code, f.kind, f.part, f.happened_at, now, f.source, f.id) for code, f in new]

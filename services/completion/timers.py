@@ -10,7 +10,9 @@ from services.completion.store import load_evidence, load_open, take_deadlines
 from shared.messaging.subscription import Timer
 from shared.messaging.transaction import Transaction
 
-DEADLINES_AT_ONCE = 50
+PORTION = 500
+# Each may have a thousand pieces of evidence, and all of them are looked at.
+JUDGED_AT_ONCE = 50
 
 
 def timers() -> tuple[Timer, ...]:
@@ -20,10 +22,14 @@ def timers() -> tuple[Timer, ...]:
 
 async def give_up(tx: Transaction, lanes: Sequence[int]) -> int:
     """Rejects the completion of what is still open after its last day, for good; returns how many were looked at."""
-    codes = await take_deadlines(tx.connection, lanes, tx.read_through, DEADLINES_AT_ONCE)
+    codes = await take_deadlines(tx.connection, lanes, tx.read_through, PORTION)
     overdue = await load_open(tx.connection, codes) if codes else []
-    evidence = await load_evidence(tx.connection, {enrollment.redeem_code for enrollment in overdue})
-    await conclude(tx, [_conclusion(enrollment, evidence[enrollment.redeem_code]) for enrollment in overdue])
+    conclusions = []
+    for first in range(0, len(overdue), JUDGED_AT_ONCE):
+        judged = overdue[first : first + JUDGED_AT_ONCE]
+        evidence = await load_evidence(tx.connection, {enrollment.redeem_code for enrollment in judged})
+        conclusions += [_conclusion(enrollment, evidence[enrollment.redeem_code]) for enrollment in judged]
+    await conclude(tx, conclusions)
     return len(codes)
 
 

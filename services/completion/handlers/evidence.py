@@ -1,6 +1,6 @@
 """Evidence comes in any order and any number of times; what completes a training says so once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.completion.domain.completion import Completion, decide_completion
@@ -19,6 +19,7 @@ from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
 
 TIME_FIELDS = {event.name: event.happened for event in EVENTS}
+PIECES_AT_ONCE = 50_000
 
 
 class Accepted(NamedTuple):
@@ -42,19 +43,28 @@ async def take_evidence(believed: str, tx: Transaction, messages: Sequence[Messa
 
 async def _conclude(tx: Transaction, accepted: Sequence[Accepted]) -> None:
     last = {one.enrollment.redeem_code: one for one in accepted if one.enrollment.state is State.OPEN}
-    if not last:
-        return
-    demands = {code: one.enrollment.rule.demands for code, one in last.items()}
-    evidence = await load_evidence_that_may_suffice(tx.connection, demands)
-    outcomes = ((last[code], decide_completion(last[code].enrollment.rule, facts)) for code, facts in evidence.items())
-    await conclude(
-        tx,
-        [
-            Conclusion(one.enrollment, confirmed(one.enrollment, outcome), one.message.trace)
-            for one, outcome in outcomes
-            if isinstance(outcome, Completion)
-        ],
-    )
+    conclusions = []
+    for demands in _in_portions({code: one.enrollment.rule.demands for code, one in last.items()}):
+        evidence = await load_evidence_that_may_suffice(tx.connection, demands)
+        for code, facts in evidence.items():
+            one, outcome = last[code], decide_completion(last[code].enrollment.rule, facts)
+            if isinstance(outcome, Completion):
+                conclusions.append(Conclusion(one.enrollment, confirmed(one.enrollment, outcome), one.message.trace))
+    await conclude(tx, conclusions)
+
+
+def _in_portions(demands: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield enrollments whose evidence is held at once; a batch of ordinary trainings is one portion."""
+    portion: dict[str, int] = {}
+    pieces = 0
+    for code, number in demands.items():
+        if portion and pieces + number > PIECES_AT_ONCE:
+            yield portion
+            portion, pieces = {}, 0
+        portion[code] = number
+        pieces += number
+    if portion:
+        yield portion
 
 
 async def _announce_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> None:

@@ -1,8 +1,15 @@
 -- name: take_deadlines
--- The longest overdue first. The lanes are locked, so nobody else takes them.
-delete from deadline where ctid = any(array(
-    select ctid from deadline where lane = any($1::smallint[]) and due_at <= $2 order by due_at limit $3))
-returning redeem_codes;
+-- The longest overdue first, and of a row as many as there is room for. The lanes are locked, so nobody else takes them.
+with due as (
+    select at, redeem_codes, sum(cardinality(redeem_codes)) over (order by due_at, at) - cardinality(redeem_codes) as before
+    from (select ctid as at, due_at, redeem_codes from deadline
+          where lane = any($1::smallint[]) and due_at <= $2 order by due_at limit $3::int) as oldest),
+taken as (
+    select at, redeem_codes[:room] as codes, redeem_codes[room + 1:] as rest
+    from (select at, redeem_codes, ($3 - before)::int as room from due) as found where room > 0),
+over as (delete from deadline where ctid = any(array(select at from taken where rest = '{}'))),
+begun as (update deadline set redeem_codes = rest from taken where deadline.ctid = at and rest <> '{}')
+select codes from taken;
 
 -- name: load_without_deadline
 -- Whatever is open is given up one day; there are none that are not.

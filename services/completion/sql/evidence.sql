@@ -1,6 +1,8 @@
 -- name: load_evidence_keys
--- What already counts for these enrollments.
-select redeem_code, kind, part from evidence where redeem_code = any($1::text[]);
+-- Which of these count already.
+select redeem_code, kind, part
+from evidence join unnest($1::text[], $2::evidence_kind[], $3::bigint[]) as n (redeem_code, kind, part)
+     using (redeem_code, kind, part);
 
 -- name: load_evidence
 -- All that counts for these enrollments.

@@ -1,7 +1,10 @@
 """What is not completed in time is rejected, for good, and not a moment too early."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from services.completion import timers
+from services.completion.handlers import evidence
 from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, examined, rated, rejected
 from tests.unit.completion.facts import CODE, DAY, PARTICIPANT
 
@@ -71,3 +74,26 @@ async def test_an_enrollment_that_comes_late_is_judged_by_the_evidence_that_wait
     await bench.receive(confirmed())
     await bench.sweep()
     assert bench.words() == ["completion_confirmed"]
+
+
+async def test_a_deadline_of_many_is_taken_in_portions_and_forgets_nobody(bench: Bench, monkeypatch: Any) -> None:
+    monkeypatch.setattr(timers, "PORTION", 4)
+    monkeypatch.setattr(timers, "JUDGED_AT_ONCE", 3)
+    codes = [f"PRAT{number:08}" for number in range(10)]
+    await bench.receive(*(confirmed(code) for code in codes))
+    (row,) = await bench.connection.fetch("select cardinality(redeem_codes) as codes from deadline")
+    assert row["codes"] == len(codes)
+    bench.now = DUE
+    assert [await bench.sweep() for _ in range(4)] == [4, 4, 2, 0]
+    assert sorted(data["redeem_code"] for _, data in bench.said) == codes
+    assert (await bench.rows("deadline"), await bench.breaches()) == (0, [])
+
+
+async def test_a_batch_that_completes_more_than_is_judged_at_once_completes_all_of_it(
+    bench: Bench, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(evidence, "PIECES_AT_ONCE", 9)
+    codes = [f"PRAT{number:08}" for number in range(5)]
+    await bench.receive(*(confirmed(code) for code in codes))
+    await bench.receive(*(one.with_data(redeem_code=code) for code in codes for one in all_evidence()))
+    assert sorted(data["redeem_code"] for _, data in bench.said) == codes
