@@ -28,7 +28,9 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
     take = partial(take_evidence, settings.attendance_source)
 
     def taken(event: EventType[Any]) -> Subscription[Any]:
-        return Subscription(event, take, lambda data: lane_of(data.participant_id))
+        return Subscription(
+            event, take, lambda data: lane_of(data.participant_id), lambda data: (ENROLLMENT, data.redeem_code, "")
+        )
 
     return (
         Source(

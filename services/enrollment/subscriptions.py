@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.enrollment.handlers import PARTICIPANT, WAVE, Context
+from services.enrollment.handlers import ENROLLMENT, PARTICIPANT, WAVE, Context
 from services.enrollment.handlers.account import link_accounts
 from services.enrollment.handlers.admission import admit_participants
 from services.enrollment.handlers.completion import note_milestones
@@ -41,9 +41,13 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.PARTICIPANT_ADMITTED,
                     partial(admit_participants, context),
                     lambda data: lane_of(data.participant_id),
+                    lambda data: (WAVE, data.wave, data.participant_id),
                 ),
                 Subscription(
-                    upstream.ACCOUNT_LINKED, partial(link_accounts, context), lambda data: lane_of(data.participant_id)
+                    upstream.ACCOUNT_LINKED,
+                    partial(link_accounts, context),
+                    lambda data: lane_of(data.participant_id),
+                    lambda data: (PARTICIPANT, data.participant_id, ""),
                 ),
             ),
         ),
@@ -54,6 +58,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.TRAINING_PURCHASED,
                     partial(buy_trainings, context),
                     lambda data: lane_of(data.participant_id),
+                    lambda data: (PARTICIPANT, data.participant_id, ""),
                 ),
             ),
             formerly=ENROLLMENT_REQUESTS,
@@ -61,10 +66,14 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, noted),
-                Subscription(completion.TRAINING_RATED, noted),
+                Subscription(completion.COMPLETION_CONFIRMED, noted, waits_for=_enrollment),
+                Subscription(completion.TRAINING_RATED, noted, waits_for=_enrollment),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             producer="completion",
         ),
     )
+
+
+def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+    return (ENROLLMENT, data.redeem_code, "")

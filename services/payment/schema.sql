@@ -256,6 +256,7 @@ create table lane (
     set_aside         boolean                  not null default false,
     catching_up_since timestamp with time zone,
     remembers         boolean                  not null default false,
+    queues            text[]                   not null default '{}'::text[],
     constraint lane_pkey PRIMARY KEY (lane),
     constraint a_stop_has_its_time CHECK (((stopped_reason IS NULL) = (stopped_at IS NULL)))
 );
@@ -263,6 +264,7 @@ comment on table lane is 'One row per lane: its writer holds the row lock. era g
 comment on column lane.set_aside is 'Records of this lane from external topics wait under (lane, n) and come first.';
 comment on column lane.catching_up_since is 'Something was adopted from our own topics after a restore; null again when the inputs are read through.';
 comment on column lane.remembers is 'Something said in this lane before a restore may still be kept in `remembered`.';
+comment on column lane.queues is 'Kinds of what waits of which later records queue behind older ones.';
 
 create table migration (
     component  text                     not null,
@@ -479,7 +481,7 @@ comment on table transfer is 'The books: value moves from credit to debit, each 
 
 create table waiting (
     id        bigint                   not null generated always as identity,
-    lane      smallint,
+    lane      smallint                 not null,
     kind      text                     not null,
     key       text                     not null,
     owner     text                     not null,
@@ -492,10 +494,23 @@ create table waiting (
     digest    bytea,
     constraint waiting_pkey PRIMARY KEY (id)
 );
-CREATE INDEX waiting_by_due ON waiting USING btree (lane, due) WHERE (due IS NOT NULL);
+CREATE INDEX waiting_by_due ON waiting USING btree (lane, kind, due) WHERE (due IS NOT NULL);
+CREATE INDEX waiting_in_order ON waiting USING btree (kind, key, lane, id);
 CREATE UNIQUE INDEX waiting_once ON waiting USING btree (kind, key, owner, digest);
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
+comment on column waiting.lane is 'Whose sweep takes it up; -1: of no lane, taken up with lane 0.';
 comment on column waiting.digest is 'Of type and value: identical records under a key have one place. Null: each keeps its own.';
+
+create table woken (
+    turn bigint   not null generated always as identity,
+    lane smallint not null,
+    kind text     not null,
+    key  text     not null,
+    upto bigint   not null,
+    constraint woken_pkey PRIMARY KEY (lane, kind, key)
+);
+CREATE UNIQUE INDEX woken_by_turn ON woken USING btree (turn);
+comment on table woken is 'Keys of which a lane''s sweep takes up what waits, up to the row that was the last when they were woken. After a portion a key goes to the end of the turns.';
 
 CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger

@@ -9,7 +9,7 @@ from services.payment.handlers.funding import appropriate_funds
 from services.payment.handlers.linking import link_accounts
 from services.payment.handlers.milestones import note_milestones
 from services.payment.handlers.providers import register_providers
-from services.payment.handlers.reports import take_reports
+from services.payment.handlers.reports import WAITS_FOR_REFERENCE, take_reports
 from shared.contracts import completion, enrollment, partner, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -26,7 +26,7 @@ from shared.messaging.subscription import Source, Subscription
 def sources(context: Context) -> tuple[Source, ...]:
     """Internal topics: the partition is the lane. A report finds its lane in its reference."""
     noted = partial(note_milestones, context)
-    reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context), _lane_of_report)
+    reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context), _lane_of_report, _reference)
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -51,14 +51,22 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, noted),
-                Subscription(completion.TRAINING_RATED, noted),
+                Subscription(completion.COMPLETION_CONFIRMED, noted, waits_for=_enrollment),
+                Subscription(completion.TRAINING_RATED, noted, waits_for=_enrollment),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             producer="completion",
         ),
         *(Source(disbursement_reports(name), (reported,)) for name in PARTNERS),
     )
+
+
+def _reference(data: partner.DisbursementReported) -> tuple[str, str, str]:
+    return (WAITS_FOR_REFERENCE, data.reference, "")
+
+
+def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+    return ("enrollment", data.redeem_code, "")
 
 
 def _lane_of_report(data: partner.DisbursementReported) -> int:

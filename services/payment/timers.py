@@ -10,7 +10,7 @@ from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.paying import pay
 from services.payment.handlers.queueing import load_in_turn
 from services.payment.handlers.reminding import remind
-from services.payment.handlers.reports import WAITS_FOR_REFERENCE
+from services.payment.handlers.reports import WAITS_FOR_CATCHING_UP
 from services.payment.handlers.spending import empty_purses
 from services.payment.store.attempts import load_attempts
 from services.payment.store.disbursements import load_releasable, load_retries, load_under_way, postpone_questions
@@ -78,14 +78,9 @@ async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
 
 
 async def judge_again(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Reports on unknown references waited while lanes were catching up; what is unknown still never was ours.
-
-    Only what our own topics hold goes on waiting, until its right has been read again.
-    """
-    caught_up = [lane for lane in lanes if not tx.catching_up(lane)]
-    references = await tx.waiting_keys(WAITS_FOR_REFERENCE, caught_up)
-    ours = await load_attempts(tx.connection, references) if references else {}
-    decided = [r for r in references if r not in ours or not ours[r].is_only_adopted]
-    for reference in decided:
-        tx.wake(WAITS_FOR_REFERENCE, reference)
-    return len(decided)
+    """Reports on unknown references waited while their lane was catching up; what is unknown still never was ours."""
+    caught_up = [str(lane) for lane in lanes if not tx.catching_up(lane)]
+    woken = await tx.waiting_keys(WAITS_FOR_CATCHING_UP, lanes, caught_up)
+    for lane in woken:
+        tx.wake(WAITS_FOR_CATCHING_UP, lane)
+    return len(woken)

@@ -72,9 +72,14 @@ async def handle(tx: Transaction, intake: Intake, batch: Batch) -> Sifted:
 
 async def _take_up(tx: Transaction, sifted: Sifted) -> None:
     ids = [item.waiting_id for item in sifted.effective if item.waiting_id is not None]
-    if ids and len(await tx.connection.fetch(QUERIES["delete_waiting"], ids)) != len(ids):
+    if not ids:
+        return
+    rows = await tx.connection.fetch(QUERIES["delete_waiting"], ids)
+    if len(rows) != len(ids):
         raise PositionMoved
     tx.waiting_in_all -= len(ids)
+    places = {(row["lane"], row["kind"], row["key"]) for row in rows}
+    await tx.connection.execute(QUERIES["end_turns"], *([place[n] for place in places] for n in range(3)))
 
 
 def sift(

@@ -64,10 +64,9 @@ class Engine:
 
     async def start(self) -> None:
         """Starts everything but the broker. Returns at once; Postgres may be away and come later."""
-        sweeping = self._every(self._plan.sweep_every_seconds, "sweep", self._sweeper.round)
         looking = self._every(self._plan.look_every_seconds, "look", self._look)
         committing = self._every(COMMIT_EVERY_SECONDS, "commit", self._commit_offsets)
-        for work in (self._holding.run(), self._publisher.run(), sweeping, looking, committing):
+        for work in (self._holding.run(), self._publisher.run(), self._sweeper.run(), looking, committing):
             self._tasks.append(asyncio.create_task(work))
         LOG.info("start", service=self._plan.service, replica=self._plan.replica)
 

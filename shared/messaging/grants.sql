@@ -5,7 +5,8 @@ grant select on migration to :service;
 grant select, insert on operation to :service;
 grant select, update (number, hash, seal) on operation_head to :service;
 grant select, insert, delete on page, claim, fingerprint to :service;
-grant select, insert, update (era, stopped_reason, stopped_detail, stopped_at, set_aside, catching_up_since, remembers)
+grant select, insert, update (era, stopped_reason, stopped_detail, stopped_at, set_aside, catching_up_since, remembers,
+                              queues)
     on lane to :service;
 grant select, insert, update (next_sequence, era_first) on sequence to :service;
 grant select, insert, update (published, mark_offset, mark_id, say_again_from, unseen_from, unseen_to)
@@ -14,7 +15,8 @@ grant select, insert, update (next_offset, era, last_sequence, last_offset, last
                               unreadable_offset, unreadable_why, pass_offset, ahead_era, ahead_sequence)
     on position to :service;
 grant select, insert, update (since) on replica to :service;
-grant select, insert, update (kind, record), delete on waiting to :service;
+grant select, insert, update (record), delete on waiting to :service;
+grant select, insert, update (turn, upto), delete on woken to :service;
 grant select, insert, update (replayed_at, closed_at), delete on parked to :service;
 grant select, insert, update (content, who, at), delete on consent to :service;
 grant select, insert, update (data), delete on remembered to :service;

@@ -33,6 +33,7 @@ class Holding:
         self.consumer: ContiguousConsumer | None = None
         self.session: Session | None = None
         self.lanes: frozenset[int] = frozenset()
+        self.ready = asyncio.Event()
         self.watermarks = Watermarks({source.topic: source.internal for source in plan.sources})
         self.read_to: dict[TopicPartition, int] = {}
         self.held_back: set[TopicPartition] = set()
@@ -178,7 +179,7 @@ class Holding:
             waiting_per_key=self._plan.waiting_per_key,
             waiting_in_all=self._plan.waiting_in_all,
         )
-        self.session = Session(connection, terms, self._intake, real_microseconds)
+        self.session = Session(connection, terms, self._intake, real_microseconds, self.ready.set)
         self.watermarks.forget()
         return self.session
 

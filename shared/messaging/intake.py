@@ -23,7 +23,7 @@ class Item(NamedTuple):
     Either `message` or `refusal` is set, or neither: then the record is of no concern to this service.
     `number` is set on internal topics, also with a refusal: then the record is our own and cannot be read. Without a
     number it is not our own. `waiting_id` is the row of `waiting` from which it was taken up, None when it comes
-    straight from Kafka.
+    straight from Kafka; `waited_for` is the kind and key under which it stood there.
     """
 
     record: Record
@@ -31,6 +31,7 @@ class Item(NamedTuple):
     refusal: Parked | None = None
     number: Number | None = None
     waiting_id: int | None = None
+    waited_for: tuple[str, str] | None = None
 
     @property
     def lane(self) -> int | None:
@@ -61,6 +62,11 @@ class Intake:
 
     def internal(self, topic: str) -> bool:
         return self.sources[topic].internal
+
+    def waits_for(self, message: Message[Any]) -> tuple[str, str, str] | None:
+        """Return the kind, key and owner under which it may have to wait, None if it never has to."""
+        found = self._taken_in[message.record.topic][message.type].waits_for
+        return None if found is None else found(message.data)
 
     def handler(self, message: Message[Any]) -> Handler[Any]:
         handle = self._taken_in[message.record.topic][message.type].handle

@@ -18,7 +18,7 @@ class Lane:
     """A locked lane as its row says.
 
     `catching_up`: after a restore, until its inputs have been read through. `remembers`: what was said before a restore
-    may still wait for its cause.
+    may still wait for its cause. `queues`: kinds of what waits of which later records queue behind older ones.
     """
 
     number: int
@@ -27,6 +27,7 @@ class Lane:
     set_aside: bool
     catching_up: bool
     remembers: bool
+    queues: frozenset[str] = frozenset()
 
     @property
     def open(self) -> bool:
@@ -62,6 +63,7 @@ async def lock(connection: Connection, lanes: Collection[int]) -> dict[int, Lane
             set_aside=row["set_aside"],
             catching_up=row["catching_up"],
             remembers=row["remembers"],
+            queues=frozenset(row["queues"]),
         )
         for row in rows
     }

@@ -230,6 +230,7 @@ async def hand_back(
         [row["offset"] for row, _ in found],
         [record for _, record in found],
     )
+    await connection.execute(QUERIES["mark_replayed_lanes"], [row["lane"] for row, _ in found])
     return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
 
 

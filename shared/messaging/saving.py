@@ -36,6 +36,8 @@ async def save(tx: Transaction, terms: Terms, eras: dict[int, int], real_microse
 async def _save_waiting(tx: Transaction, terms: Terms) -> None:
     """Sets aside what waits: an identical record once, and no more of a key or in all than there is room for."""
     if not tx.waiting:
+        if tx.left:
+            await _mark_queues(tx, [])
         return
     waiting = _once(tx.waiting)
     bounded = sorted({w.place for w, _ in waiting if w.due is not None})
@@ -56,6 +58,18 @@ async def _save_waiting(tx: Transaction, terms: Terms) -> None:
         kept.append((one, digest))
     tx.waiting_in_all += len(kept)
     await _insert_waiting(tx, kept)
+    if tx.behind:
+        behind = [list(column) for column in zip(*tx.behind, strict=True)]
+        await tx.connection.execute(QUERIES["mark_woken"], *behind, LANES - 1)
+    await _mark_queues(tx, [one for one, _ in kept])
+
+
+async def _mark_queues(tx: Transaction, waiting: Sequence[WaitingRecord]) -> None:
+    """Note in these lanes that later records queue: behind what is left, and behind what waits for a shared cause."""
+    places = {(w.lane, w.kind) for w in waiting if w.owner} | {(lane, kind) for lane, kind, _ in tx.left}
+    new = [(number, kind) for number, kind in places if number in tx.lanes and kind not in tx.lanes[number].queues]
+    if new:
+        await tx.connection.execute(QUERIES["mark_queues"], [number for number, _ in new], [kind for _, kind in new])
 
 
 def _once(waiting: Sequence[WaitingRecord]) -> list[tuple[WaitingRecord, bytes | None]]:

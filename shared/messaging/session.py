@@ -8,7 +8,7 @@ from datetime import datetime
 from asyncpg import Connection
 
 from shared.messaging import lane as lanes_of
-from shared.messaging.dispatch import dispatch_woken
+from shared.messaging.dispatch import dispatch
 from shared.messaging.intake import Intake
 from shared.messaging.lane import Lane
 from shared.messaging.page import Page
@@ -24,13 +24,19 @@ class Session:
     """Remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
 
     def __init__(
-        self, connection: Connection, terms: Terms, intake: Intake, real_microseconds: Callable[[], int]
+        self,
+        connection: Connection,
+        terms: Terms,
+        intake: Intake,
+        real_microseconds: Callable[[], int],
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
         self.connection = connection
         self.intake = intake
         self._terms = terms
         self._eras: dict[int, int] = {}
         self._real_microseconds = real_microseconds
+        self._on_left = on_left
         # As counted last, and what this session has added since: good enough for a bound, at no cost to a batch.
         self.waiting = 0
         self.counted = False
@@ -53,7 +59,8 @@ class Session:
     ) -> list[Page]:
         """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
 
-        Deadlines act up to `read_through`, and in sweeps alone: what a batch brings may be what beats them.
+        Deadlines act up to `read_through`, and in sweeps alone: what a batch brings may be what beats them. With
+        `hand_over` it takes up nothing of what it wakes, and leaves it to the sweeps.
         When it returns the commit was acknowledged; when it raises, nothing is known to have happened.
         """
         async with self._one_at_a_time:
@@ -62,8 +69,10 @@ class Session:
                 self._refuse_if_gone_back(locked)
                 tx = Transaction(self.connection, self._terms, now=now, read_through=read_through, lanes=locked)
                 tx.waiting_in_all = self.waiting
+                if hand_over:
+                    tx.room.records = 0
                 await body(tx)
-                await dispatch_woken(tx, self.intake, now, hand_over=hand_over)
+                await dispatch(tx, self.intake, [])
                 pages = await save(tx, self._terms, self._eras, self._real_microseconds())
                 if pages:
                     reach("before_commit")
@@ -71,6 +80,8 @@ class Session:
                 reach("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
             self.waiting = tx.waiting_in_all
+            if tx.left or tx.behind:
+                self._on_left()
             return pages
 
     def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:

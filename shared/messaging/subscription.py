@@ -20,12 +20,14 @@ class Subscription(Generic[T]):
     """One event type and who handles it. A handler of several types gets their messages in one call, as they came.
 
     `handle` None: understood, and of no concern to this service. `lane`: how a record of an external topic finds
-    its lane; None there means a shared cause. On internal topics the partition is the lane.
+    its lane; None there means a shared cause. On internal topics the partition is the lane. `waits_for`: what such a
+    record may have to wait for, as (kind, key, owner): while older ones still do in its lane, it queues behind them.
     """
 
     event: EventType[T]
     handle: Handler[T] | None
     lane: Callable[[T], int] | None = None
+    waits_for: Callable[[T], tuple[str, str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

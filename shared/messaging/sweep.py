@@ -21,6 +21,7 @@ from shared.postgres.failures import is_infrastructure
 
 LOG = structlog.get_logger()
 PORTION = 500
+PORTION_BYTES = 4 << 20
 PORTIONS_AT_ONCE = 200
 
 
@@ -32,7 +33,8 @@ def engine_timers(intake: Intake, retention: Retention, causes: Mapping[str, tup
     """
 
     async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
-        await tx.connection.execute(QUERIES["clear_set_aside"], list(lanes))
+        for query in ("end_marks", "end_queues", "clear_set_aside"):
+            await tx.connection.execute(QUERIES[query], list(lanes))
         return 0
 
     async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
@@ -45,11 +47,11 @@ def engine_timers(intake: Intake, retention: Retention, causes: Mapping[str, tup
         parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
         return _count(pages) + _count(parked)
 
+    expiries = [
+        Timer(f"expire_{kind}", partial(_expire, intake, [kind], named=True), topics) for kind, topics in causes.items()
+    ]
     return (
-        *(
-            Timer(f"expire_{kind}", partial(_expire, intake, [kind], named=True), topics)
-            for kind, topics in causes.items()
-        ),
+        *expiries,
         Timer("expire", partial(_expire, intake, list(causes), named=False)),
         Timer("end_queues", end_queues, beaten_by=()),
         Timer("end_catching_up", end_catching_up),
@@ -59,7 +61,9 @@ def engine_timers(intake: Intake, retention: Retention, causes: Mapping[str, tup
 
 async def _expire(intake: Intake, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
     """Park what has waited too long, of these kinds or (not `named`) of all others."""
-    rows = await tx.connection.fetch(QUERIES["load_expired"], list(lanes), tx.read_through, kinds, named, PORTION)
+    rows = await tx.connection.fetch(
+        QUERIES["load_expired"], list(lanes), tx.read_through, kinds, named, PORTION, PORTION_BYTES
+    )
     taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
     if len(taken) != len(rows):
         raise PositionMoved
@@ -115,7 +119,7 @@ async def _portion(
         going = [lane for lane in lanes if tx.lanes[lane].stopped_reason is None]
         done = await timer.sweep(tx, going) if going else 0
 
-    offer(await session.transact(lanes, body, now=now, read_through=read_through))
+    offer(await session.transact(lanes, body, now=now, read_through=read_through, hand_over=True))
     return done, still
 
 

@@ -1,7 +1,8 @@
 """Runs the timers of the lanes this process holds, and takes up what is ready there."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
@@ -22,7 +23,9 @@ from shared.messaging.topics import Topics
 from shared.messaging.watermark import HeldUp, Progress
 
 LOG = structlog.get_logger()
-READY_AT_ONCE = 500
+PORTION_RECORDS = 500
+PORTION_BYTES = 4 << 20
+NO_LANE = -1
 COUNT_FACTOR = 50
 
 
@@ -50,8 +53,40 @@ class Sweeper:
         self._timers = (*engine_timers(intake, plan.retention, plan.causes), *plan.timers)
         _refuse_unread(self._timers, plan)
 
+    async def run(self) -> None:
+        """Sweep until cancelled, and take up in between what is left to the sweeps, as soon as it is there."""
+        while True:
+            await self._safely("sweep", self.round())
+            next_round = time.monotonic() + self._plan.sweep_every_seconds
+            self._holding.ready.set()
+            while await self._is_ready(next_round - time.monotonic()):
+                await self._safely("waking", self._take_up(next_round))
+
+    async def _is_ready(self, seconds: float) -> bool:
+        """Wait until something is left to the sweeps; False when nothing was for so long."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._holding.ready.wait()
+        except TimeoutError:
+            return False
+        self._holding.ready.clear()
+        return seconds > 0
+
+    async def _safely(self, part: str, step: Awaitable[None]) -> None:
+        try:
+            await step
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
+            LOG.warning("outage", part=part, error=repr(error))
+            session = self._holding.session
+            if session is not None and session.connection.is_closed():
+                self._holding.seek_again()
+
     async def round(self) -> None:
-        """Look how far the inputs are read, run every timer to the end of what is due, take up what is ready."""
+        """Look how far the inputs are read, and run every timer to the end of what is due.
+
+        What nothing can beat comes first: it joins what waits with the causes that were read, and only then is known
+        which lanes have nothing left to take up, and may be given up what was not joined.
+        """
         session = self._holding.session
         if session is None or not self._holding.anchored:
             return
@@ -59,12 +94,15 @@ class Sweeper:
         await self._count_waiting(session)
         await self._look_up_ends()
         await self._pass_over()
-        await self._note_progress(session)
+        positions = await self._load_positions(session)
         lanes, still = sorted(self._holding.lanes), set[int]()
+        joined = [await self._run(session, timer, lanes, still) for timer in self._timers if timer.beaten_by == ()]
+        if all(joined):
+            await self._note_progress(session, positions)
         for timer in self._timers:
-            still |= await self._run(session, timer, lanes)
+            if timer.beaten_by != ():
+                await self._run(session, timer, lanes, still)
         self._status.held_up = self._held_up([lane for lane in lanes if lane not in still])
-        await self._take_up_ready(lanes, still)
         self._holding.release()
         self._status.sweeps += 1
 
@@ -87,20 +125,21 @@ class Sweeper:
             session.counted = True
         self._count_again_at = time.monotonic() + COUNT_FACTOR * (time.monotonic() - began)
 
-    async def _run(self, session: Session, timer: Timer, lanes: Sequence[int]) -> set[int]:
-        """Sweep the lanes in groups that are read equally far; return those that stand still."""
-        still = set[int]()
+    async def _run(self, session: Session, timer: Timer, lanes: Sequence[int], still: set[int]) -> bool:
+        """Sweep the lanes in groups that are read equally far; add those that stand still. False: not all was done."""
+        whole = True
         now = self._plan.clock.now()
         for group, read_through in self._holding.watermarks.groups(lanes, timer.beaten_by, now):
             if not self._holding.anchored:
-                break
+                return False
             try:
                 still |= set(await sweep(session, timer, group, now, read_through, self._publisher.offer))
             except Exception as error:
                 if session.connection.is_closed():
                     raise
                 LOG.warning("outage", part="sweep", timer=timer.name, error=repr(error))
-        return still
+                whole = False
+        return whole
 
     async def _look_up_ends(self) -> None:
         """While Kafka does not answer, deadlines act up to the moment that was read through before."""
@@ -114,19 +153,23 @@ class Sweeper:
             LOG.warning("outage", part="ends", error=repr(error))
             await self._topics.close()
 
-    async def _note_progress(self, session: Session) -> None:
+    async def _load_positions(self, session: Session) -> Mapping[TopicPartition, Record]:
         async with session.alone() as connection:
             rows = await connection.fetch(QUERIES["load_all_positions"])
-            # Asked last: what was read by then has taken effect, or lies there.
-            busy = await connection.fetch(QUERIES["lanes_with_ready"], sorted(self._holding.lanes))
         positions = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
-        progress = {place: _progress(row) for place, row in positions.items()}
-        settled = self._holding.lanes - {row["lane"] for row in busy}
-        self._holding.watermarks.note_progress(progress, settled, time.monotonic())
         mended = any(positions[place]["stopped_reason"] is None for place in self._holding.stopped)
         set_back = any(positions[place]["next_offset"] < at for place, at in self._holding.read_to.items())
         if mended or set_back:
             self._holding.seek_again()
+        return positions
+
+    async def _note_progress(self, session: Session, positions: Mapping[TopicPartition, Record]) -> None:
+        async with session.alone() as connection:
+            # Asked last: what was read by then has taken effect, or lies there.
+            busy = await connection.fetch(QUERIES["lanes_with_woken"], sorted(self._holding.lanes))
+        progress = {place: _progress(row) for place, row in positions.items()}
+        settled = self._holding.lanes - {row["lane"] for row in busy}
+        self._holding.watermarks.note_progress(progress, settled, time.monotonic())
 
     def _held_up(self, lanes: Sequence[int]) -> tuple[HeldUp, ...]:
         marks, seconds = self._holding.watermarks, time.monotonic()
@@ -153,20 +196,43 @@ class Sweeper:
             for row in moved:
                 self._holding.read_to[TopicPartition(row["topic"], row["partition"])] = row["next_offset"]
 
-    async def _take_up_ready(self, lanes: list[int], still: set[int]) -> None:
-        """Records handed over, replayed, or set aside while their lane stood still: a batch like any other."""
-        session, taken = self._holding.session, list[int]()
-        while session is not None and self._holding.anchored:
-            async with session.alone() as connection:
-                rows = await connection.fetch(QUERIES["load_ready"], lanes, sorted(still), READY_AT_ONCE)
-            ids = [row["id"] for row in rows]
-            if not ids or ids == taken:
+    async def _take_up(self, until: float) -> None:
+        """Take up what is marked, a portion after the other, until nothing is left or so many seconds have passed.
+
+        Each portion is a batch like any other, and between two of them reading has its turn.
+        """
+        taken: set[int] = set()
+        while self._holding.anchored:
+            rows = await self._next_portion()
+            ids = {row["id"] for row in rows}
+            # What could not be taken up stands still, and says so itself.
+            if ids <= taken:
                 return
             taken = ids
-            now = self._plan.clock.now()
-            items = [self._intake.understand_again(unpack(row["record"]), now, row["id"]) for row in rows]
-            items.sort(key=lambda item: self._intake.order[item.record.topic])
+            now, order = self._plan.clock.now(), self._intake.order
+            items = [
+                self._intake.understand_again(unpack(row["record"]), now, row["id"])._replace(
+                    waited_for=(row["kind"], row["key"])
+                )
+                for row in rows
+            ]
+            items.sort(key=lambda item: (order[item.record.topic], item.waiting_id))
             await self._reader.complete(Batch(items, {}))
+            if time.monotonic() >= until:
+                self._holding.ready.set()
+                return
+
+    async def _next_portion(self) -> "Sequence[Record]":
+        session, lanes = self._holding.session, sorted(self._holding.lanes)
+        if session is None or not lanes:
+            return []
+        # What belongs to no lane is taken up with the first.
+        wanted = [NO_LANE, *lanes] if 0 in lanes else lanes
+        async with session.alone() as connection:
+            rows: Sequence[Record] = await connection.fetch(
+                QUERIES["load_portion"], wanted, PORTION_RECORDS, PORTION_BYTES
+            )
+        return rows
 
 
 def _progress(row: Record) -> Progress:

@@ -74,12 +74,30 @@ class WaitingRecord:
         return hashlib.sha256(said).digest()[:16]
 
 
+@dataclass(slots=True)
+class Room:
+    """How many woken records, and bytes of them, one transaction still takes up; a sweep takes up the others."""
+
+    records: int = 500
+    size: int = 4 << 20
+
+    def take(self, records: Sequence[bytes]) -> None:
+        """Less room is left; without room for another byte there is none for another record."""
+        self.size -= sum(map(len, records))
+        self.records = self.records - len(records) if self.size > 0 else 0
+
+
+Place = tuple[int | None, str, str]
+"""(lane, kind, key): where records wait in a row."""
+
+
 class Transaction:
     """One database transaction over a batch or a sweep.
 
     `now` is one clock reading; deadlines that fell due at or before `read_through` may act, since what could beat them
     has been read to the ends seen after it. `connection` is inside BEGIN, with the service's schema and the
-    batch's lanes locked.
+    batch's lanes locked. `room` bounds what it takes up of what it woke; `left` are the places of which it did not take
+    up everything, `behind` keys under which records of its own queue behind older ones that are to be taken up.
     """
 
     def __init__(
@@ -101,6 +119,9 @@ class Transaction:
         self.waiting: list[WaitingRecord] = []
         self.waiting_in_all = 0
         self.woken: dict[tuple[str, str], None] = {}
+        self.room = Room()
+        self.left: set[Place] = set()
+        self.behind: set[tuple[str, str]] = set()
         self._claimed: dict[str, set[str]] = {}
         self._terms = terms
 
@@ -144,13 +165,14 @@ class Transaction:
         self.waiting.append(WaitingRecord(message.record, kind, key, message.lane, due, owner))
 
     def wake(self, kind: str, key: str) -> None:
-        """What waits under the key is handled in this transaction, after the batch's own messages."""
+        """Take up what waits under the key: a portion in this transaction, the rest by the sweeps of its lanes."""
         self.woken[(kind, key)] = None
 
-    async def waiting_keys(self, kind: str, lanes: Sequence[int], among: Collection[str] | None = None) -> list[str]:
-        """The keys of a kind, among these if any are given, for which somebody waits in these lanes."""
-        wanted = None if among is None else list(among)
-        rows = await self.connection.fetch(QUERIES["load_waiting_keys"], kind, list(lanes), wanted)
+    async def waiting_keys(self, kind: str, lanes: Sequence[int], among: Collection[str]) -> list[str]:
+        """Return for which of these keys somebody waits in these lanes who has not been woken yet."""
+        if not among:
+            return []
+        rows = await self.connection.fetch(QUERIES["load_waiting_keys"], kind, list(lanes), list(among))
         return [row["key"] for row in rows]
 
     async def claim(self, kind: str, wanted: Mapping[str, str]) -> dict[str, str]:

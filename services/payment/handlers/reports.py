@@ -26,6 +26,7 @@ from shared.messaging.message import Message
 from shared.messaging.transaction import Transaction
 
 WAITS_FOR_REFERENCE = "reference"
+WAITS_FOR_CATCHING_UP = "catching_up"
 MONEY_MAY_HAVE_MOVED = ("accepted", "settled")
 PARTNER_OF = {disbursement_reports(partner): partner for partner in PARTNERS}
 
@@ -143,7 +144,7 @@ async def _meet_strangers(tx: Transaction, strangers: Sequence[Message[Disbursem
     outside_the_books = set()
     for message in strangers:
         if message.lane is not None and tx.catching_up(message.lane):
-            tx.wait(message, WAITS_FOR_REFERENCE, message.data.reference)
+            tx.wait(message, WAITS_FOR_CATCHING_UP, str(message.lane), owner=message.data.reference)
         else:
             outside_the_books.add(_partner(message))
             tx.park(message, ParkReason.UNKNOWN_REFERENCE, "/reference")

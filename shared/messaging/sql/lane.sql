@@ -4,7 +4,7 @@ insert into lane (lane) select generate_series(0, $1::int - 1) on conflict do no
 
 -- name: lock_lanes
 -- Single writer: sorted, so that two processes cannot wait for each other in a ring.
-select lane, era, stopped_reason, set_aside, catching_up_since is not null as catching_up, remembers
+select lane, era, stopped_reason, set_aside, catching_up_since is not null as catching_up, remembers, queues
 from lane where lane = any($1::smallint[]) order by lane for update;
 
 -- name: raise_eras
@@ -24,8 +24,28 @@ update lane set era = greatest(era, $2), catching_up_since = $3 where lane = $1;
 update lane set stopped_reason = $2, stopped_detail = $3, stopped_at = $4 where lane = $1 and stopped_reason is null;
 
 -- name: mark_set_aside
--- From now on records of these lanes queue behind those set aside.
+-- From now on records of these lanes queue behind those set aside, which come first when their lane goes on.
+with queue as (
+    insert into woken (lane, kind, key, upto) select l, 'lane', l::text, 9223372036854775807 from unnest($1::smallint[]) as l
+    on conflict do nothing)
 update lane set set_aside = true where lane = any($1::smallint[]) and not set_aside;
+
+-- name: mark_queues
+-- From now on later records that wait for something of these kinds queue behind older ones in these lanes.
+update lane l set queues = array(select distinct unnest(l.queues || n.kinds))
+from (select lane, array_agg(distinct kind) as kinds from unnest($1::smallint[], $2::text[]) as n (lane, kind) group by lane) as n
+where l.lane = n.lane;
+
+-- name: end_queues
+-- Of these lanes, kinds of which nobody waits behind anybody any more.
+update lane l set queues = n.kinds
+from (select lane, array(
+          select kind from unnest(queues) as q (kind)
+          where exists (select from woken k where k.lane = lane.lane and k.kind = q.kind)
+             or (select w.owner <> '' from waiting w where w.lane = lane.lane and w.kind = q.kind and w.due is not null limit 1)
+      ) as kinds
+      from lane where lane = any($1::smallint[]) and queues <> '{}') as n
+where l.lane = n.lane and l.queues <> n.kinds;
 
 -- name: clear_set_aside
 -- The queue of these lanes is empty again.

@@ -75,10 +75,16 @@ where id = any($1::bigint[]) and replayed_at is null and closed_at is null order
 -- name: insert_replayed
 -- Back through the intake, in order of arrival; the sweep of the lane takes it up as it does what was woken.
 insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)
-select lane, 'replay', key, '', topic, partition, "offset", $1, record
+select coalesce(lane, -1), 'replay', '', number, topic, partition, "offset", $1, record
 from unnest($2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::bytea[])
-     with ordinality as n (lane, key, topic, partition, "offset", record, place)
+     with ordinality as n (lane, number, topic, partition, "offset", record, place)
 order by place;
+
+-- name: mark_replayed_lanes
+-- What is replayed in these lanes is taken up in order.
+insert into woken (lane, kind, key, upto)
+select distinct coalesce(lane, -1), 'replay', '', 9223372036854775807 from unnest($1::smallint[]) as n (lane)
+on conflict do nothing;
 
 -- name: mark_replayed
 -- From now on the same record may be parked once more.

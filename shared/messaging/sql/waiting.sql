@@ -13,7 +13,7 @@ from waiting join unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as ask
 -- name: insert_waiting
 -- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
 insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record, digest)
-select lane, kind, key, owner, topic, partition, "offset", $1, due, record, digest
+select coalesce(lane, -1), kind, key, owner, topic, partition, "offset", $1, due, record, digest
 from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], $9::timestamptz[],
             $10::bytea[], $11::bytea[])
      with ordinality as n (lane, kind, key, owner, topic, partition, "offset", due, record, digest, place)
@@ -25,45 +25,109 @@ on conflict (kind, key, owner, digest) do nothing;
 select count(*) from waiting;
 
 -- name: take_waiting
--- By key, never by rescanning; only in lanes that this transaction has locked.
-delete from waiting using unnest($1::text[], $2::text[]) as woken (kind, key)
-where waiting.kind = woken.kind and waiting.key = woken.key and waiting.lane = any($3::smallint[])
-returning waiting.id, waiting.kind, waiting.key, waiting.record;
+-- By key, never by rescanning; only in lanes that this transaction has locked, and no more than it has room for.
+delete from waiting where id = any(array(
+    select id
+    from (select id, sum(size) over (rows unbounded preceding) - size as before
+          from (select w.id, w.size
+                from unnest($1::text[], $2::text[]) with ordinality as n (kind, key, place)
+                cross join lateral (
+                    select id, octet_length(record) as size from waiting
+                    where kind = n.kind and key = n.key and lane = any($3::smallint[]) order by id limit $4) as w
+                limit $4) as found) as portion
+    where before < $5::bigint))
+returning id, lane, kind, key, record;
 
--- name: hand_over_waiting
--- Woken, but of a lane that is not locked here, or not to be handled in this transaction: that lane's sweep takes it up.
-update waiting set kind = 'replay' from unnest($1::text[], $2::text[]) as woken (kind, key)
-where waiting.kind = woken.kind and waiting.key = woken.key;
+-- name: mark_woken
+-- What is left of these keys, in whatever lane, its lane's sweep takes up; what comes to wait later is not meant.
+insert into woken (lane, kind, key, upto)
+select l.lane, n.kind, n.key, last.id
+from unnest($1::text[], $2::text[]) as n (kind, key)
+cross join lateral (select from waiting w where w.kind = n.kind and w.key = n.key limit 1) as something
+cross join generate_series(-1, $3::int) as l (lane)
+cross join lateral (
+    select id from waiting w
+    where w.kind = n.kind and w.key = n.key and w.lane = l.lane order by id desc limit 1) as last
+on conflict (lane, kind, key) do update set upto = greatest(woken.upto, excluded.upto)
+returning lane, kind, key;
 
--- name: load_ready
--- Handed over, replayed, or set aside while its lane stood still.
-select w.id, w.kind, w.lane, w.record from waiting w left join lane l on l.lane = w.lane
-where w.kind in ('lane', 'replay') and coalesce(w.lane, 0) = any($1::smallint[])
-  and l.stopped_reason is null and not coalesce(w.lane, 0) = any($2::smallint[])
-order by w.id limit $3;
+-- name: load_portion
+-- What is to be taken up next in these lanes: keys in turn, each in order of arrival.
+select id, lane, kind, key, record
+from (select found.*, sum(octet_length(record)) over (order by turn, id rows unbounded preceding) - octet_length(record) as before
+      from (select n.lane, n.kind, n.key, n.turn, w.id, w.record
+            from (select turn, lane, kind, key, upto from woken k
+                  where k.lane = any($1::smallint[])
+                    and not exists (select from lane l where l.lane = k.lane and l.stopped_reason is not null)
+                    and not exists (select from position p where p.partition = k.lane and p.gap_since is not null)
+                  order by turn limit $2) as n
+            cross join lateral (
+                select id, record from waiting
+                where kind = n.kind and key = n.key and lane = n.lane and id <= n.upto order by id limit $2) as w
+            order by n.turn, w.id limit $2) as found) as portion
+where before < $3::bigint;
 
 -- name: load_replayed
 -- Parked records that were just handed back, by their numbers.
-select id, record from waiting where kind = 'replay' and key = any($1::text[]) order by id;
+select id, record from waiting where kind = 'replay' and key = '' and owner = any($1::text[]) order by id;
 
--- name: lanes_with_ready
+-- name: end_turns
+-- Of these keys those with nothing left are done; the others go to the end of the turns.
+with asked as (
+    select k.turn, exists (select from waiting w where w.kind = k.kind and w.key = k.key and w.lane = k.lane and w.id <= k.upto) as goes_on
+    from woken k join unnest($1::smallint[], $2::text[], $3::text[]) as n (lane, kind, key) using (lane, kind, key)),
+over as (delete from woken where turn = any(array(select turn from asked where not goes_on)))
+update woken set turn = default where turn = any(array(select turn from asked where goes_on));
+
+-- name: end_marks
+-- Keys of these lanes under which nothing waits any more, however it was taken up.
+delete from woken k where lane = any($1::smallint[])
+  and not exists (select from waiting w where w.kind = k.kind and w.key = k.key and w.lane = k.lane and w.id <= k.upto);
+
+-- name: load_queued
+-- Behind which of these keys, in their lanes, a later record has to queue: those that are marked, and those that wait for
+-- a cause of many lanes.
+select n.lane, n.kind, n.key, k.turn is not null as marked
+from unnest($1::smallint[], $2::text[], $3::text[]) as n (lane, kind, key)
+left join woken k using (lane, kind, key)
+where k.turn is not null
+   or (select w.owner <> '' from waiting w where w.kind = n.kind and w.key = n.key and w.lane = n.lane order by w.id limit 1);
+
+-- name: lanes_with_woken
 -- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
 select lane from unnest($1::smallint[]) as asked (lane)
-where exists (select from waiting w where w.kind in ('lane', 'replay') and (w.lane = asked.lane or w.lane is null));
+where exists (select from woken k where k.lane in (asked.lane, -1));
 
 -- name: delete_waiting
 -- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
-delete from waiting where id = any($1::bigint[]) returning id;
+delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
 
 -- name: load_waiting_keys
--- What somebody waits for in these lanes; by key where the keys are known.
-select distinct key from waiting where kind = $1 and lane = any($2::smallint[]) and ($3::text[] is null or key = any($3));
+-- For which of these keys somebody waits in these lanes, and nobody has been woken yet.
+select key from unnest($3::text[]) as asked (key)
+where exists (
+    select from unnest($2::smallint[]) as l (lane)
+    where exists (select from waiting w where w.kind = $1 and w.key = asked.key and w.lane = l.lane)
+      and not exists (select from woken k where k.lane = l.lane and k.kind = $1 and k.key = asked.key));
 
 -- name: load_expired
--- Waited long enough; the answer from outside did not come. Of these kinds, or of all others.
-select id, record from waiting
-where lane = any($1::smallint[]) and due <= $2 and kind not in ('lane', 'replay') and (kind = any($3::text[])) = $4::boolean
-order by due, id limit $5;
+-- Waited long enough; the answer from outside did not come, or it would be marked. Of these kinds, or of all others.
+with recursive kinds as (
+    select (select min(kind) from waiting) as kind
+    union all
+    select (select min(w.kind) from waiting w where w.kind > kinds.kind) from kinds where kinds.kind is not null)
+select id, record
+from (select found.*, sum(octet_length(record)) over (order by due, id rows unbounded preceding) - octet_length(record) as before
+      from (select w.id, w.record, w.due
+            from kinds cross join unnest($1::smallint[]) as l (lane)
+            cross join lateral (
+                select id, record, due from waiting
+                where lane = l.lane and kind = kinds.kind and due <= $2
+                  and not exists (select from woken k where k.lane = l.lane and k.kind = kinds.kind and k.key = waiting.key)
+                order by due, id limit $5) as w
+            where kinds.kind not in ('lane', 'replay') and (kinds.kind = any($3::text[])) = $4::boolean
+            order by w.due, w.id limit $5) as found) as portion
+where before < $6::bigint;
 
 -- name: load_waiting_portion
 -- All that waits, in order.

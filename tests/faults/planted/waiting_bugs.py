@@ -1,12 +1,16 @@
 """Bugs in what waits and in what falls due, as somebody might write them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
+from shared.messaging import dispatch
+from shared.messaging.intake import Intake, Item
 from shared.messaging.lane import QUERIES
+from shared.messaging.transaction import Transaction
 from shared.messaging.watermark import NEVER, Watermarks
 from tests.faults.planted import waiting_stories
 from tests.faults.planted.bugs import Bug, Product
@@ -37,6 +41,25 @@ def a_deadline_counts_what_was_read_past_a_gap(product: Product) -> None:
     product.setitem(QUERIES._statements, "load_all_positions", "select *, true as whole from position")
 
 
+def it_lets_later_records_overtake(product: Product) -> None:
+    """Whoever comes once the cause is known takes effect at once, whoever else still waits."""
+
+    async def none_is_behind(_tx: Transaction, _intake: Intake, items: Sequence[Item]) -> Sequence[Item]:
+        return items
+
+    product.setattr(dispatch, "_behind_none", none_is_behind)
+    product.setattr(dispatch._Pending, "_is_left_behind", lambda *_: False)
+
+
+def it_forgets_what_a_portion_leaves(product: Product) -> None:
+    """Nothing says that there is more to be taken up."""
+    product.setitem(
+        QUERIES._statements,
+        "end_turns",
+        "delete from woken where (lane, kind, key) in (select * from unnest($1::smallint[], $2::text[], $3::text[]))",
+    )
+
+
 BUGS = (
     Bug(
         one_watermark_serves_all_lanes,
@@ -53,4 +76,8 @@ BUGS = (
         waiting_stories.a_deadline_falls_due_while_numbers_are_missing,
         "beaten: g2, g3",
     ),
+    Bug(
+        it_lets_later_records_overtake, waiting_stories.more_wait_for_ana_than_a_portion_holds, "one too many: with her"
+    ),
+    Bug(it_forgets_what_a_portion_leaves, waiting_stories.more_wait_for_ana_than_a_portion_holds, "does not drain"),
 )

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from shared.contracts.topics import lane_of
+from shared.messaging.sweeper import PORTION_RECORDS
 from tests.faults.planted.engine_stories import ANA, of_ana, page, say
 from tests.faults.planted.ground import Ground
+from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players
 from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
 from tests.integration.messaging.toy import bell_timer, closing_timer
 
@@ -65,6 +67,20 @@ async def a_deadline_falls_due_while_numbers_are_missing(ground: Ground) -> list
             (rung,) = await toy.fetch(board, "select goals from rung where lane = $1", ANA)
             beaten = [goal for goal in ("g1", "g2", "g3") if goal not in rung["goals"]]
             return [f"beaten: {', '.join(beaten)}"] if beaten else []
+
+
+async def more_wait_for_ana_than_a_portion_holds(ground: Ground) -> list[str]:
+    """Another goal of hers comes while the crowd is taken up, and one together with her."""
+    crowd = 2 * PORTION_RECORDS + 10
+    async with ground.toy() as toy, toy.running(toy.league.board_service):
+        league = toy.league.service
+        await wait_for_players(toy.connection(league), toy.league, goals_of("ana", crowd))
+        async with toy.running(league):
+            await toy.send(a_player("ana"), a_goal("ana", "with her"))
+            await until(lambda: toy.fetch(league, "select from goal limit 1"), "the first goals are in")
+            await toy.send(a_goal("ana", "later"))
+            later = [("ana", "with her", crowd + 1), ("ana", "later", crowd + 2)]
+            return await ground.breaches_of_toy(toy, *seen_of("ana", crowd), *later)
 
 
 def _is_stopped(toy: World, service: str, lane: int) -> Callable[[], Awaitable[bool]]:

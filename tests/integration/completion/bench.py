@@ -224,7 +224,7 @@ class Bench:
     async def empty(self) -> None:
         """As it was at the start, for the next example."""
         await self.connection.execute(
-            "truncate enrollment, deadline, evidence, tally, remembered, parked, waiting, page;"
+            "truncate enrollment, deadline, evidence, tally, remembered, parked, waiting, woken, page;"
             "update sequence set next_sequence = 1"
         )
         self.said.clear()

@@ -134,7 +134,7 @@ class Bench:
     async def empty(self) -> None:
         """As it was at the start, for the next example."""
         await self.connection.execute(
-            "truncate wave, admission, account, enrollment, tally, claim, parked, waiting, page, remembered;"
+            "truncate wave, admission, account, enrollment, tally, claim, parked, waiting, woken, page, remembered;"
             "update sequence set next_sequence = 1, era_first = 1"
         )
         self.said.clear()

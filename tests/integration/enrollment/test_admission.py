@@ -68,6 +68,17 @@ async def test_whoever_comes_before_their_wave_is_taken_up_when_it_opens(bench: 
     assert (bench.words(), await bench.rows("waiting")) == (["participant_admitted"], 0)
 
 
+async def test_whoever_comes_after_the_wave_queues_behind_what_waits_for_it(bench: Bench) -> None:
+    person, nik = a_participant_id(), a_nik()
+    first, second = an_admission(person, nik=nik), an_admission(person, nik=nik, regency="3201")
+    await bench.receive(first)
+    await bench.receive(a_wave(), second)
+    assert bench.words() == []
+    await bench.sweep()
+    assert (bench.words(), await bench.parked()) == (["participant_admitted"], [("conflict", "")])
+    assert await bench.connection.fetchval("select regency from admission") == first.data["regency"]
+
+
 async def test_a_wave_that_never_opens_parks_its_applicants(bench: Bench) -> None:
     await bench.receive(an_admission())
     bench.now += bench.session._terms.wait_at_most

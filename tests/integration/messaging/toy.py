@@ -98,7 +98,12 @@ class League:
                 self.requests,
                 (
                     Subscription(self.registered, self.register, lambda data: lane_of(data.player)),
-                    Subscription(self.scored, self.score, lambda data: lane_of(data.player)),
+                    Subscription(
+                        self.scored,
+                        self.score,
+                        lambda data: lane_of(data.player),
+                        lambda data: ("player", data.player, ""),
+                    ),
                 ),
             ),
         )
@@ -156,6 +161,18 @@ async def adopt_totals(tx: Transaction, tail: Tail) -> None:
         reached = TotalReached.model_validate_json(said.data)
         row = (tail.topic, tail.lane, reached.goal, tail.whole)
         await tx.connection.execute("insert into adopted values ($1, $2, $3, $4)", *row)
+
+
+async def join_players(tx: Transaction, lanes: Sequence[int]) -> int:
+    """Wake goals whose players are there by now: a shared cause, written by whoever does not hold their lanes."""
+    players = [row["player"] for row in await tx.connection.fetch("select player from player")]
+    known = await tx.waiting_keys("player", lanes, players)
+    for player in known:
+        tx.wake("player", player)
+    return len(known)
+
+
+JOINING = Timer("join_players", join_players, beaten_by=())
 
 
 def closing_timer(closes_at: datetime) -> Timer:

@@ -1,9 +1,11 @@
 """Whatever comes, and however it is packed: a service holds it in the memory that it is given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tests.integration.messaging.running import a_goal, producer, until
+from tests.integration.messaging.crowd import goals_of, wait_for_players
+from tests.integration.messaging.running import a_goal, a_player, producer, until
 from tests.integration.runtime.conftest import Toy
 
 MIB = 1 << 20
@@ -47,9 +49,27 @@ async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> No
     assert await toy.connection.fetchval("select max(length(sealed)) from parked") < 160_000
 
 
+async def test_memory_is_bounded_whatever_waits(toy: Toy) -> None:
+    goals = goals_of("ana", 1500)
+    await wait_for_players(
+        toy.connection, toy.league, [replace(goal, raw=goal.value + b" " * 128 * 1024) for goal in goals]
+    )
+    async with toy.running() as process:
+        await until(lambda: toy.answers("/health/ready"), "it is ready")
+        async with producer(toy.environment["TOY_KAFKA_BOOTSTRAP"]) as kafka:
+            player = a_player("ana")
+            await kafka.send_and_wait(toy.league.requests, player.value, headers=player.headers, partition=0)
+        await until(lambda: taken_up(toy, len(goals)), "all goals are in", 120)
+        assert peak(process.pid) < AT_MOST_BYTES
+
+
 async def parked(toy: Toy, number: int) -> bool:
     return bool(await toy.connection.fetchval("select count(*) from parked") == number)
 
 
 async def waiting(toy: Toy) -> bool:
     return bool(await toy.connection.fetchval("select count(*) from waiting") == 5)
+
+
+async def taken_up(toy: Toy, goals: int) -> bool:
+    return bool(await toy.connection.fetchval("select count(*) from goal") == goals)

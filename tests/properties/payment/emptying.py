@@ -10,7 +10,7 @@ from tests.integration.payment.bench import Bench
 
 TABLES = (
     "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting page operation consent contradiction approval confirmation"
+    "parked waiting woken page operation consent contradiction approval confirmation"
 )
 
 
