@@ -1,6 +1,6 @@
 """`parked`: records that broke a rule, and what becomes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -27,6 +27,11 @@ Type = Annotated[str | None, typer.Option("--type", help="Only those of this ce_
 All = Annotated[bool, typer.Option("--all", help="Those replayed or closed too.")]
 After = Annotated[int, typer.Option(help="Begin behind this number.", min=0)]
 Limit = Annotated[int, typer.Option(help="Show so many at most.", min=1, max=10_000)]
+
+REPLAY = """Put records back through the intake, as if they had just come. Only what is open is replayed.
+
+The preview tries them, 500 at a time, in a transaction that is rolled back, and says what would become of them."""
+CLOSE = "Mark records as looked at, with nothing to be done. Only what is open is closed."
 
 
 def parked_verbs(desk: Desk) -> typer.Typer:
@@ -73,20 +78,7 @@ def _add_views(verbs: typer.Typer, desk: Desk) -> None:
 
 
 def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
-    @verbs.command()
-    def replay(
-        who: Who,
-        why: Why,
-        numbers: Numbers = None,
-        reason: Reason = None,
-        source: Source = None,
-        type_: Type = None,
-        yes: Yes = False,
-    ) -> None:
-        """Put records back through the intake, as if they had just come. Only what is open is replayed.
-
-        The preview tries them, 500 at a time, in a transaction that is rolled back, and says what would become of them.
-        """
+    def replaying(who: str, why: str, do: bool) -> Resolution:
         vault, bootstrap = desk.vault(), desk.settings().kafka_bootstrap
 
         async def action(connection: Connection, operator: Operator, chosen: Sequence[int]) -> Outcome:
@@ -96,17 +88,24 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
         async def rehearse(
             rehearsal: Rehearsal, connection: Connection, operator: Operator, chosen: Sequence[int]
         ) -> None:
-            service = desk.parts()
-            session = Session(
-                connection, service.terms(vault, desk.sealing().key), Intake(service.sources), real_microseconds
-            )
+            session = Session(connection, desk.terms(), Intake(desk.parts().sources), real_microseconds)
             async with Topics(bootstrap) as topics:
                 await rehearsal.add(session, operator.now, chosen, vault, topics)
 
-        Resolution(desk, action, who, why, yes, rehearse)(numbers, Selection(reason, source, type_))
+        return Resolution(desk, action, who, why, do, rehearse)
 
-    @verbs.command()
-    def close(
+    def closing(who: str, why: str, do: bool) -> Resolution:
+        return Resolution(desk, close_parked, who, why, do)
+
+    _add_resolution(verbs, "replay", REPLAY, replaying)
+    _add_resolution(verbs, "close", CLOSE, closing)
+
+
+def _add_resolution(
+    verbs: typer.Typer, name: str, what: str, resolution: Callable[[str, str, bool], Resolution]
+) -> None:
+    @verbs.command(name, help=what)
+    def resolve(
         who: Who,
         why: Why,
         numbers: Numbers = None,
@@ -115,8 +114,7 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
         type_: Type = None,
         yes: Yes = False,
     ) -> None:
-        """Mark records as looked at, with nothing to be done. Only what is open is closed."""
-        Resolution(desk, close_parked, who, why, yes)(numbers, Selection(reason, source, type_))
+        resolution(who, why, yes)(numbers, Selection(reason, source, type_))
 
 
 def _table(rows: Sequence[Record]) -> Table:
