@@ -231,6 +231,9 @@ def _handle(world: World, state: State, process: int, tx: Transaction) -> Iterat
         yield f"{right} joins the queue", _run(state, process, joined)
     elif not _locked(state, process).fund:
         yield from _move(world, state, process, _under_the_lock(world, state, tx._replace(fund=True), right, free))
+        if state.fund.short:
+            # Many are older: it waits with them, and is paid in its turn.
+            yield from _move(world, state, process, _join(tx._replace(fund=True), right))
 
 
 def _under_the_lock(world: World, state: State, tx: Transaction, right: int, free: int) -> Transaction:

@@ -13,20 +13,27 @@ from services.payment.store.funds import load_payable_pots, load_queue
 
 PAGE = 500
 LOOK_BEYOND = 20
+PAGES_FOR_NEWCOMERS = 4
 BEFORE_ALL: Age = (datetime(1, 1, 1, tzinfo=UTC), "", "")
 
 
 async def in_turn(
     connection: Connection, pot: Pot, money: int, oldest_first: Sequence[Disbursement]
 ) -> list[Disbursement]:
-    """Return those of these, new or waiting, whom the money lasts for together with all that are older in any lane."""
+    """Return those of these, new or waiting, whom the money lasts for together with all that are older in any lane.
+
+    Who only comes now, and finds many older ones, may as well wait with them: the fund is locked meanwhile.
+    """
     known = {d.right: d for d in oldest_first}
     newcomers = [waiting_of(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
+    all_new = len(newcomers) == len(known)
     served: list[Disbursement] = []
+    pages = 0
     async with aclosing(_portions(connection, pot, money, newcomers)) as portions:
         async for covered, _ in portions:
             served += [known[waiting.right] for waiting in covered if waiting.right in known]
-            if len(served) == len(known):
+            pages += 1
+            if len(served) == len(known) or (all_new and pages == PAGES_FOR_NEWCOMERS):
                 break
     return served
 

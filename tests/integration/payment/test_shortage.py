@@ -63,7 +63,7 @@ async def test_a_sweep_reads_of_the_queue_what_the_money_lasts_for_and_locks_not
     assert (count(queries, A_PAGE), count(queries, A_LOCK)) == (pages, 0)
 
 
-@pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (3 * MILLION, 1)])
+@pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (3 * MILLION, 1), (2 * MANY * MILLION, 4)])
 async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(crowd: Bench, rupiah: int, pages: int) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", rupiah)
     crowd.now = LATER + timedelta(minutes=1)
@@ -71,6 +71,14 @@ async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(crowd: Bench
     await crowd.receive(*fee_due(HERE, MANY + 1, MILLION))
     assert await crowd.state("fee", code_of(MANY + 1)) == "held(no_funds)"
     assert count(queries, A_PAGE) == pages
+
+
+async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_there_is_money(crowd: Bench) -> None:
+    await crowd.connection.execute("update funds set appropriated = $1", 2 * MANY * MILLION)
+    crowd.now = LATER + timedelta(minutes=1)
+    await crowd.receive(*fee_due(HERE, MANY + 1, MILLION))
+    await crowd.sweep("return_unused", "release", lanes=[HERE])
+    assert await crowd.state("fee", code_of(MANY + 1)) == "instructed"
 
 
 async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_lanes_purses(database: Database) -> None:
