@@ -8,23 +8,25 @@ import os
 import sys
 from pathlib import Path
 
+from deploy.docker.handing import SUPERUSER, hand_over
 from deploy.local.keys import LostKeys, make_keys, make_password_file, password
-from deploy.local.roles import ROLES, SERVICES, create_roles, owner_of
+from deploy.local.roles import ROLES, SERVICES, create_roles
 from deploy.local.topics import create_topics
 from shared.contracts.topics import PARTNERS
 
 KEYS = Path("/keys")
-SUPERUSER = "postgres"
+HANDED = Path("/handed")
 
 
-def keys(folder: Path = KEYS) -> None:
-    """Keys, passwords, and for each role the file from which PostgreSQL's clients take its password."""
+def keys(folder: Path = KEYS, handed: Path = HANDED) -> None:
+    """Make keys, passwords, and for each role the file from which PostgreSQL's clients take its password.
+
+    All of them lie in `folder`, which no other container sees; each is handed its own.
+    """
     make_keys(folder, services=SERVICES, partners=PARTNERS)
-    for role in (SUPERUSER, *SERVICES):
+    for role in (SUPERUSER, *ROLES):
         make_password_file(folder, role)
-    for service in SERVICES:
-        # What `migrate` does after its migrations, it does as the service.
-        make_password_file(folder, owner_of(service), service)
+    hand_over(folder, handed)
 
 
 def topics() -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.local.kafka import Kafka
-from deploy.local.keys import make_keys, password
+from deploy.local.keys import KEYS_OF, hand_out, make_keys, password
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
@@ -151,6 +151,8 @@ class Installation:
         """Keys, clock, topics, database, roles and schemas; what is there already stays."""
         self._progress("keys, topics, roles, schemas")
         make_keys(self.keys, services=SERVICES, partners=PARTNERS)
+        for recipient in KEYS_OF:
+            hand_out(self.keys, recipient)
         if not self.clock_file.exists():
             self.move_clock(0)
         asyncio.run(self._create_topics_and_roles())
@@ -174,7 +176,7 @@ class Installation:
             "partners",
             [sys.executable, "-m", "deploy.local.partners"],
             log=self.folder / "log" / "partners.log",
-            environment={**os.environ, **self._settings, **self.environment(), READY_VARIABLE: str(ready)},
+            environment=self._environment_of_partners() | {READY_VARIABLE: str(ready)},
             folder=ROOT,
         )
         self.partners.wait_until(ready.exists, seconds)
@@ -224,7 +226,19 @@ class Installation:
             **given,
             f"{prefix}_POSTGRES_URL": self.role_postgres_url(service),
             f"{prefix}_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
-            f"{prefix}_KEYS_FOLDER": str(self.keys),
+            f"{prefix}_KEYS_FOLDER": str(self.keys / service),
+            CLOCK_VARIABLE: str(self.clock_file),
+        }
+
+    def _environment_of_partners(self) -> dict[str, str]:
+        """Partners stand outside: they have their own keys, and no way into the database."""
+        ours = ("SALUR_POSTGRES_", "PG", *(f"{name.upper()}_" for name in SERVICES))
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            "SALUR_LEDGERS_FOLDER": str(self.folder / "ledgers"),
+            **self._settings,
+            "SALUR_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "SALUR_KEYS_FOLDER": str(self.keys / "partners"),
             CLOCK_VARIABLE: str(self.clock_file),
         }
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.contracts import upstream
+from shared.contracts.topics import PARTNERS
 from shared.messaging.chain import file_of
 
 # What each producer's key may seal.
@@ -18,6 +19,27 @@ PRODUCERS = {
     "registry": (upstream.PROVIDER_REGISTERED.name,),
 }
 MAY_SEAL = "salur_may_seal"
+# Who is handed which keys, and none but these: a service cannot lose, or open, what it does not have.
+KEYS_OF = {
+    "enrollment": (
+        "programme.jwks.json",
+        "accounts.jwks.json",
+        "enrollment.jwks.json",
+        "identity-index.key",
+        file_of("enrollment"),
+    ),
+    "completion": ("completion.jwks.json", file_of("completion")),
+    "payment": (
+        "programme.jwks.json",
+        "accounts.jwks.json",
+        "payment.jwks.json",
+        "account-index.key",
+        "reference.key",
+        file_of("payment"),
+        *(f"{partner}.jwks.json" for partner in PARTNERS),
+    ),
+    "partners": tuple(f"{partner}.jwks.json" for partner in PARTNERS),
+}
 SECRETS = ("identity-index", "account-index", "reference")
 KEY_BYTES = 32
 MADE = "made.txt"
@@ -65,6 +87,19 @@ def refuse_lost_keys(folder: Path, owners: Iterable[str], *, data: bool = False)
         )
 
 
+def hand_out(folder: Path, recipient: str) -> Path:
+    """Make and return the recipient's own folder in a folder of keys: links to those of `KEYS_OF`, and to no other."""
+    own = folder / recipient
+    own.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for link in own.iterdir():
+        if link.name not in KEYS_OF[recipient]:
+            link.unlink()
+    for name in KEYS_OF[recipient]:
+        if not (own / name).is_symlink():
+            (own / name).symlink_to(Path("..") / name)
+    return own
+
+
 def password(folder: Path, role: str) -> str:
     """The password of a database role, made the first time it is asked for."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -73,10 +108,9 @@ def password(folder: Path, role: str) -> str:
     return path.read_text()
 
 
-def make_password_file(folder: Path, role: str, *also: str) -> None:
-    """Make `<role>.pgpass`, which `PGPASSFILE` may name; it holds the passwords of `also` too."""
-    lines = (f"*:*:*:{one}:{password(folder, one)}\n" for one in (role, *also))
-    _write_once(folder / f"{role}.pgpass", "".join(lines))
+def make_password_file(folder: Path, role: str) -> None:
+    """Make `<role>.pgpass`, which `PGPASSFILE` may name."""
+    _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
 
 
 def _make_producers(path: Path) -> None:

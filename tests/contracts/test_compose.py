@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from deploy.docker.handing import RECIPIENTS
 from deploy.docker.jobs import JOBS
 from deploy.local.paths import ROOT
 from deploy.local.roles import SERVICES
@@ -19,6 +21,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 COMPOSITION: dict[str, Any] = YAML(typ="safe").load(COMPOSE)
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSITION["services"]
 OURS = {name: container for name, container in CONTAINERS.items() if container["image"] == "salur"}
+(TMPFS,) = COMPOSITION["x-salur"]["tmpfs"]
 ONE_SHOT = {*JOBS, *(f"migrate-{service}" for service in SERVICES)}
 
 
@@ -80,7 +83,7 @@ def test_a_service_starts_after_its_topics_and_its_schema(service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_written_down(service: str) -> None:
     environment = CONTAINERS[service]["environment"]
-    assert environment["PGPASSFILE"] == f"/keys/{service}.pgpass"
+    assert environment["PGPASSFILE"] == f"{TMPFS}/{service}.pgpass"
     assert environment[f"{service.upper()}_POSTGRES_URL"] == f"postgresql://{service}@postgres:5432/salur"
     others = tuple(f"{other.upper()}_" for other in SERVICES if other != service)
     assert not any(name.startswith((*others, "SALUR_")) for name in environment)
@@ -88,14 +91,47 @@ def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_writte
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_migration_comes_as_the_owner_and_does_the_rest_as_the_service(service: str) -> None:
+def test_migration_comes_as_the_owner_and_as_nobody_else(service: str) -> None:
     environment = CONTAINERS[f"migrate-{service}"]["environment"]
     assert environment == {
-        "PGPASSFILE": f"/keys/{service}_owner.pgpass",
+        "PGPASSFILE": f"{TMPFS}/{service}_owner.pgpass",
         f"{service.upper()}_MIGRATE_URL": f"postgresql://{service}_owner@postgres:5432/salur",
-        f"{service.upper()}_POSTGRES_URL": f"postgresql://{service}@postgres:5432/salur",
         f"{service.upper()}_KEYS_FOLDER": "/keys",
     }
+
+
+def mounts(name: str) -> dict[str, Any]:
+    """Volumes of a container that hold keys, by their source."""
+    volumes = CONTAINERS[name].get("volumes", [])
+    pairs = [one.split(":") for one in volumes if isinstance(one, str)]
+    listed = [{"source": source, "target": target} for source, target in pairs]
+    listed += [one for one in volumes if isinstance(one, dict)]
+    return {one["source"]: one for one in listed if one["source"].startswith("keys")}
+
+
+@pytest.mark.parametrize("name", sorted(CONTAINERS.keys() - {"keys"}))
+def test_container_sees_the_keys_that_it_is_handed_and_no_others(name: str) -> None:
+    own = {"type": "volume", "source": f"keys-{name}", "target": "/keys", "read_only": True, "volume": {"nocopy": True}}
+    assert mounts(name) == ({f"keys-{name}": own} if name in RECIPIENTS else {})
+
+
+def test_job_that_makes_the_keys_hands_them_to_all_that_need_some() -> None:
+    found = {source: one["target"] for source, one in mounts("keys").items()}
+    assert found == {"keys": "/keys", **{f"keys-{name}": f"/handed/{name}" for name in RECIPIENTS}}
+
+
+@pytest.mark.parametrize("name", RECIPIENTS)
+def test_container_runs_under_the_number_to_which_its_keys_were_handed(name: str) -> None:
+    uid = RECIPIENTS[name].uid
+    assert CONTAINERS[name]["user"] == f"{uid}:{uid}"
+    hand = re.search(rf"hand (\d+) {name}\b(?!-)", (ROOT / "deploy" / "docker" / "Dockerfile").read_text())
+    assert hand is not None
+    assert int(hand[1]) == uid
+
+
+def test_no_two_services_run_under_one_number() -> None:
+    running = ["postgres", "partners", "roles", *SERVICES]
+    assert len({CONTAINERS[name]["user"] for name in running}) == len(running)
 
 
 @pytest.mark.parametrize("name", OURS)

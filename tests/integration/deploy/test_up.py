@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.local.down import clean, down
 from deploy.local.installation import Installation
+from deploy.local.keys import KEYS_OF
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.running import still_running
 from deploy.local.up import PORT_SETTINGS, up
@@ -64,6 +65,13 @@ def test_every_service_is_ready_where_the_file_says(addresses: dict[str, str], s
     link.request("GET", "/health/ready")
     assert link.getresponse().status == http.client.OK
     link.close()
+
+
+@pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
+def test_every_service_is_handed_a_folder_with_its_own_keys_alone(addresses: dict[str, str], service: str) -> None:
+    folder = Path(addresses[f"{service.upper()}_KEYS_FOLDER"])
+    assert folder == Path(addresses["SALUR_KEYS_FOLDER"]) / service
+    assert {path.name for path in folder.iterdir()} == {*KEYS_OF[service]}
 
 
 async def test_the_database_is_where_the_file_says_with_a_schema_for_each_service(

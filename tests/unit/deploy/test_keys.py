@@ -54,10 +54,6 @@ def test_a_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None
 def test_a_password_file_is_what_postgresql_clients_read(folder: Path) -> None:
     make_password_file(folder, "payment")
     assert (folder / "payment.pgpass").read_text() == f"*:*:*:payment:{password(folder, 'payment')}\n"
-    make_password_file(folder, "payment_owner", "payment")
-    assert (folder / "payment_owner.pgpass").read_text() == "".join(
-        f"*:*:*:{role}:{password(folder, role)}\n" for role in ("payment_owner", "payment")
-    )
 
 
 def test_nobody_else_may_read_them(folder: Path) -> None:
