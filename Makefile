@@ -73,6 +73,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.latency
 	$(BIN)/python -m tests.benchmarks.overhead
 	$(BIN)/python -m tests.benchmarks.growth
+	$(BIN)/python -m tests.benchmarks.waking
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend

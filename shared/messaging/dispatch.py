@@ -108,7 +108,8 @@ async def _behind_none(tx: Transaction, intake: Intake, items: Sequence[Item]) -
 
 async def _take_woken(tx: Transaction, intake: Intake) -> list[Item]:
     """Take up a portion of what waits under the keys just woken; the rest, and other lanes', is left to the sweeps."""
-    woken = list(tx.woken)
+    # Sorted, so that two processes that mark the same do not wait for each other in a ring.
+    woken = sorted(tx.woken)
     tx.woken.clear()
     kinds, keys = [kind for kind, _ in woken], [key for _, key in woken]
     rows = []

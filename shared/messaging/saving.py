@@ -59,7 +59,7 @@ async def _save_waiting(tx: Transaction, terms: Terms) -> None:
     tx.waiting_in_all += len(kept)
     await _insert_waiting(tx, kept)
     if tx.behind:
-        behind = [list(column) for column in zip(*tx.behind, strict=True)]
+        behind = [list(column) for column in zip(*sorted(tx.behind), strict=True)]
         await tx.connection.execute(QUERIES["mark_woken"], *behind, LANES - 1)
     await _mark_queues(tx, [one for one, _ in kept])
 

@@ -27,9 +27,13 @@ async def _positions_follow_what_was_read(connection: Connection) -> list[str]:
     return [f"{r['topic']}/{r['partition']}: at {r['next_offset']}, but read {r['last_offset']}" for r in rows]
 
 
-async def _nothing_set_aside_is_overtaken(connection: Connection) -> list[str]:
+async def _nothing_set_aside_is_overtaken_or_forgotten(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["overtaken_lanes"])
-    return [f"lane {r['lane']}: {r['records']} records set aside, and the lane does not know" for r in rows]
+    forgotten = await connection.fetch(QUERIES["forgotten_lanes"])
+    return [
+        *(f"lane {r['lane']}: {r['records']} records set aside, and the lane does not know" for r in rows),
+        *(f"lane {r['lane']}: {r['records']} records ready, and nobody takes them up" for r in forgotten),
+    ]
 
 
 async def _parked_is_settled_once(connection: Connection) -> list[str]:
@@ -58,7 +62,7 @@ ENGINE_INVARIANTS = (
     Invariant("E1", "pages are gapless", _pages_are_gapless),
     Invariant("E2", "nothing unsaid is published", _nothing_unsaid_is_published),
     Invariant("E3", "positions follow what was read", _positions_follow_what_was_read),
-    Invariant("E4", "nothing set aside is overtaken", _nothing_set_aside_is_overtaken),
+    Invariant("E4", "nothing set aside is overtaken or forgotten", _nothing_set_aside_is_overtaken_or_forgotten),
     Invariant("E5", "what was parked is settled once", _parked_is_settled_once),
     Invariant("E6", "operations are a chain", _operations_are_a_chain),
     Invariant("E7", "the service's role owns nothing", _service_owns_nothing),

@@ -8,6 +8,7 @@ from tests.model.search import Outcome, search
 from tests.model.waking import Rules, State, World, breach, successors
 
 OWN, SHARED, ONE_WAITS_ON = World(), World(shared=True), World(waits_again=0)
+OWN_ENDS, SHARED_ENDS = World(rounds=2), World(shared=True, rounds=2)
 
 
 def searched(rules: Rules, world: World) -> Outcome[State]:
@@ -15,7 +16,11 @@ def searched(rules: Rules, world: World) -> Outcome[State]:
 
 
 @pytest.mark.parametrize("portion", [1, 2])
-@pytest.mark.parametrize("world", [OWN, SHARED, ONE_WAITS_ON], ids=["own cause", "shared cause", "one waits on"])
+@pytest.mark.parametrize(
+    "world",
+    [OWN, SHARED, ONE_WAITS_ON, OWN_ENDS, SHARED_ENDS],
+    ids=["own cause", "shared cause", "one waits on", "own cause or never", "shared cause or never"],
+)
 def test_everything_is_taken_up_once_and_in_order(portion: int, world: World) -> None:
     outcome = searched(Rules(portion=portion), world)
     assert outcome.breach is None, outcome.steps
@@ -41,3 +46,7 @@ def test_effect_that_commits_before_its_row_is_gone_comes_twice() -> None:
 
 def test_mark_without_an_end_takes_up_for_ever_what_waits_again() -> None:
     assert "taken up for ever" in str(searched(Rules(covers=False), ONE_WAITS_ON).breach)
+
+
+def test_round_that_does_not_join_first_gives_up_what_came_in_time() -> None:
+    assert "given up in time" in str(searched(Rules(joins_first=False), SHARED_ENDS).breach)

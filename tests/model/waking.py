@@ -19,6 +19,7 @@ class Rules:
     `sweep_joins` False: the transaction that writes a shared cause marks what it sees. `later_queue` False: a record
     whose cause is known takes effect at once. `marks_the_rest` False: a portion leaves no mark. `one_transaction`
     False: taking up commits the effect and the row apart. `covers` False: a mark stands for all that will wait.
+    `joins_first` False: what has waited too long is given up without a look at what was read meanwhile.
     """
 
     portion: int = 1
@@ -27,21 +28,35 @@ class Rules:
     marks_the_rest: bool = True
     one_transaction: bool = True
     covers: bool = True
+    joins_first: bool = True
 
 
 @dataclass(frozen=True)
 class World:
-    """What happens. `waits_again`: this record finds, when it is taken up, that the cause is not its own."""
+    """What happens. `waits_again`: this record finds, when it is taken up, that the cause is not its own.
+
+    `rounds`: how often it is looked who has waited too long; whoever waits then has.
+    """
 
     shared: bool = False
     waits_again: int | None = None
+    rounds: int = 0
+
+
+class Round(NamedTuple):
+    """What a round of sweeping goes by: whether the cause had been read, and which records were due."""
+
+    cause: bool
+    due: tuple[int, ...]
+    joined: bool = False
 
 
 class State(NamedTuple):
     """`reading` and `causing` are what a transaction under way has seen: whether the cause is there, which rows wait.
 
     `waiting`: (row, record) in order of arrival. `upto`: the last row that is to be taken up, None without a mark.
-    `half`: records whose effect is committed and whose row is still there.
+    `half`: records whose effect is committed and whose row is still there. `wrongly`: what a round has given up though
+    the cause had been read.
     """
 
     next_record: int = 0
@@ -55,17 +70,21 @@ class State(NamedTuple):
     half: tuple[int, ...] = ()
     crashes: int = 1
     turns: int = 0
+    rounds: int = 0
+    round: Round | None = None
+    wrongly: tuple[int, ...] = ()
 
 
 TURNS = 12
 
 
 def successors(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
-    """Every next step: read a record, write the cause, sweep, die."""
+    """Every next step: read a record, write the cause, sweep, give up, die."""
     yield from read(state, rules, world)
     yield from write_cause(state, rules, world)
     if state.reading is None:
         yield from sweep(state, rules, world)
+        yield from give_up(state, rules, world)
     if state.crashes and (state.reading is not None or state.half):
         yield "die", state._replace(reading=None, half=(), crashes=state.crashes - 1)
 
@@ -118,6 +137,26 @@ def sweep(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State
         yield f"take up {portion}", after if rules.marks_the_rest else after._replace(upto=None)
 
 
+def give_up(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+    """Note what has been read, join what waits with it, and let go of what is due and was not joined."""
+    now = state.round
+    if now is None and state.rounds < world.rounds and not state.half:
+        due = tuple(record for _, record in state.waiting)
+        yield "note how far is read", state._replace(round=Round(state.cause, due), rounds=state.rounds + 1)
+    elif now is not None and rules.joins_first and not now.joined:
+        joins = world.shared and state.cause and state.waiting and state.upto is None
+        joined = state._replace(upto=state.waiting[-1][0]) if joins else state
+        # A lane with something to take up is not read through, so nothing of it is due.
+        due = () if joined.upto is not None else now.due
+        yield "join", joined._replace(round=now._replace(due=due, joined=True))
+    elif now is not None:
+        marked = -1 if state.upto is None else state.upto
+        gone = tuple(record for row, record in state.waiting if record in now.due and row > marked)
+        kept = tuple(one for one in state.waiting if one[1] not in gone)
+        wrongly = (*state.wrongly, *gone) if now.cause else state.wrongly
+        yield f"give up {gone}", state._replace(waiting=kept, round=None, wrongly=wrongly)
+
+
 def finish(state: State, portion: tuple[int, ...], world: World) -> State:
     """Their rows are gone; what has to wait again does so behind all others."""
     rows = tuple(row for row in state.waiting if row[1] not in portion)
@@ -134,6 +173,8 @@ def breach(state: State, ended: bool, *, world: World) -> str | None:
         return f"twice: {state.effects}"
     if list(state.effects) != sorted(state.effects):
         return f"overtaken: {state.effects}"
+    if state.wrongly:
+        return f"given up in time: {state.wrongly}"
     if state.turns >= TURNS:
         return "taken up for ever"
     left = {record for _, record in state.waiting} - {world.waits_again}

@@ -26,6 +26,13 @@ select topic, partition, next_offset, last_offset from position where last_offse
 select w.lane, count(*)::int as records from waiting w join lane l on l.lane = w.lane
 where w.kind = 'lane' and not l.set_aside group by w.lane order by w.lane;
 
+-- name: forgotten_lanes
+-- What is set aside or replayed is marked, or nobody would ever take it up.
+select w.lane, count(*)::int as records from waiting w
+where w.kind in ('lane', 'replay') and not exists (
+    select from woken k where k.lane = w.lane and k.kind = w.kind and k.key = w.key and w.id <= k.upto)
+group by w.lane order by w.lane;
+
 -- name: settled_twice
 -- A parked record is replayed or closed, never both.
 select id from parked where replayed_at is not null and closed_at is not null order by id;

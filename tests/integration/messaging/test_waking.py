@@ -7,6 +7,7 @@ import pytest
 from shared.contracts.topics import lane_of
 from shared.messaging import sweeper
 from shared.messaging.sweeper import PORTION_RECORDS
+from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players
 from tests.integration.messaging.running import Event, World, a_goal, a_player, until
 from tests.integration.messaging.toy import JOINING
@@ -104,3 +105,11 @@ async def test_sessions_that_are_cut_between_and_within_portions_lose_and_double
             await until(some_are_in(world, taken), "another portion is in")
             await world.cut_sessions()
         await world.until_seen(*seen_of("ana", MANY))
+
+
+async def test_what_is_set_aside_and_not_marked_breaks_an_invariant(world: World) -> None:
+    await crowd(world, goals_of("ana", 2))
+    desk = world.connection(world.league.service)
+    await desk.execute("update waiting set kind = 'lane', key = lane::text; update lane set set_aside = true")
+    breaches = [breach for invariant in ENGINE_INVARIANTS for breach in await breaches_of(desk, invariant)]
+    assert f"lane {lane_of('ana')}: 2 records ready, and nobody takes them up" in breaches
