@@ -42,7 +42,8 @@ update lane l set queues = n.kinds
 from (select lane, array(
           select kind from unnest(queues) as q (kind)
           where exists (select from woken k where k.lane = lane.lane and k.kind = q.kind)
-             or (select w.owner <> '' from waiting w where w.lane = lane.lane and w.kind = q.kind and w.due is not null limit 1)
+             or (select w.owner <> '' from waiting w where w.lane = lane.lane and w.kind = q.kind and w.due is not null
+                 order by w.due limit 1)
       ) as kinds
       from lane where lane = any($1::smallint[]) and queues <> '{}') as n
 where l.lane = n.lane and l.queues <> n.kinds;

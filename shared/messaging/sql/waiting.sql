@@ -1,14 +1,22 @@
 -- name: count_waiting
--- How many of each owner wait under each of these keys: the number is bounded.
-select kind, key, owner, count(*)::int as waiting
-from waiting join unnest($1::text[], $2::text[], $3::text[]) as asked (kind, key, owner) using (kind, key, owner)
-group by kind, key, owner;
+-- How many of each owner wait under each of these keys: the number is bounded. Ordered by owner, as one index has it: the
+-- other that begins with kind and key would be read for each owner from end to end.
+select n.kind, n.key, n.owner, w.waiting
+from unnest($1::text[], $2::text[], $3::text[]) as n (kind, key, owner)
+cross join lateral (
+    select count(*)::int as waiting
+    from (select from waiting w where w.kind = n.kind and w.key = n.key and w.owner between n.owner and n.owner
+          order by w.owner) as of_owner) as w
+where w.waiting > 0;
 
 -- name: load_identical
 -- Which of these records wait already.
-select kind, key, owner, digest
-from waiting join unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as asked (kind, key, owner, digest)
-     using (kind, key, owner, digest);
+select n.kind, n.key, n.owner, n.digest
+from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as n (kind, key, owner, digest)
+cross join lateral (
+    select from waiting w
+    where w.kind = n.kind and w.key = n.key and w.owner = n.owner and w.digest between n.digest and n.digest
+    order by w.digest limit 1) as w;
 
 -- name: insert_waiting
 -- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
@@ -25,7 +33,8 @@ on conflict (kind, key, owner, digest) do nothing;
 select count(*) from waiting;
 
 -- name: take_waiting
--- By key, never by rescanning; only in lanes that this transaction has locked, and no more than it has room for.
+-- By key, never by rescanning; only in lanes that this transaction has locked, and no more than it has room for. Ordered
+-- by lane and id here and below, which one index alone gives: by id alone others would be read from end to end.
 delete from waiting where id = any(array(
     select id
     from (select id, sum(size) over (rows unbounded preceding) - size as before
@@ -33,7 +42,7 @@ delete from waiting where id = any(array(
                 from unnest($1::text[], $2::text[]) with ordinality as n (kind, key, place)
                 cross join lateral (
                     select id, octet_length(record) as size from waiting
-                    where kind = n.kind and key = n.key and lane = any($3::smallint[]) order by id limit $4) as w
+                    where kind = n.kind and key = n.key and lane = any($3::smallint[]) order by lane, id limit $4) as w
                 limit $4) as found) as portion
     where before < $5::bigint))
 returning id, lane, kind, key, record;
@@ -47,7 +56,8 @@ cross join lateral (select from waiting w where w.kind = n.kind and w.key = n.ke
 cross join generate_series(-1, $3::int) as l (lane)
 cross join lateral (
     select id from waiting w
-    where w.kind = n.kind and w.key = n.key and w.lane = l.lane order by id desc limit 1) as last
+    where w.kind = n.kind and w.key = n.key and w.lane between l.lane and l.lane
+    order by w.lane desc, w.id desc limit 1) as last
 on conflict (lane, kind, key) do update set upto = greatest(woken.upto, excluded.upto)
 returning lane, kind, key;
 
@@ -63,7 +73,8 @@ from (select found.*, sum(octet_length(record)) over (order by turn, id rows unb
                   order by turn limit $2) as n
             cross join lateral (
                 select id, record from waiting
-                where kind = n.kind and key = n.key and lane = n.lane and id <= n.upto order by id limit $2) as w
+                where kind = n.kind and key = n.key and lane between n.lane and n.lane and id <= n.upto
+                order by lane, id limit $2) as w
             order by n.turn, w.id limit $2) as found) as portion
 where before < $3::bigint;
 
@@ -74,15 +85,18 @@ select id, record from waiting where kind = 'replay' and key = '' and owner = an
 -- name: end_turns
 -- Of these keys those with nothing left are done; the others go to the end of the turns.
 with asked as (
-    select k.turn, exists (select from waiting w where w.kind = k.kind and w.key = k.key and w.lane = k.lane and w.id <= k.upto) as goes_on
+    select k.turn, coalesce((
+        select w.id from waiting w where w.kind = k.kind and w.key = k.key and w.lane between k.lane and k.lane
+        order by w.lane, w.id limit 1) <= k.upto, false) as goes_on
     from woken k join unnest($1::smallint[], $2::text[], $3::text[]) as n (lane, kind, key) using (lane, kind, key)),
 over as (delete from woken where turn = any(array(select turn from asked where not goes_on)))
 update woken set turn = default where turn = any(array(select turn from asked where goes_on));
 
 -- name: end_marks
 -- Keys of these lanes under which nothing waits any more, however it was taken up.
-delete from woken k where lane = any($1::smallint[])
-  and not exists (select from waiting w where w.kind = k.kind and w.key = k.key and w.lane = k.lane and w.id <= k.upto);
+delete from woken k where lane = any($1::smallint[]) and coalesce((
+    select w.id from waiting w where w.kind = k.kind and w.key = k.key and w.lane between k.lane and k.lane
+    order by w.lane, w.id limit 1) > k.upto, true);
 
 -- name: load_queued
 -- Behind which of these keys, in their lanes, a later record has to queue: those that are marked, and those that wait for
@@ -91,7 +105,8 @@ select n.lane, n.kind, n.key, k.turn is not null as marked
 from unnest($1::smallint[], $2::text[], $3::text[]) as n (lane, kind, key)
 left join woken k using (lane, kind, key)
 where k.turn is not null
-   or (select w.owner <> '' from waiting w where w.kind = n.kind and w.key = n.key and w.lane = n.lane order by w.id limit 1);
+   or (select w.owner <> '' from waiting w where w.kind = n.kind and w.key = n.key and w.lane between n.lane and n.lane
+       order by w.lane, w.id limit 1);
 
 -- name: lanes_with_woken
 -- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
@@ -107,7 +122,8 @@ delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
 select key from unnest($3::text[]) as asked (key)
 where exists (
     select from unnest($2::smallint[]) as l (lane)
-    where exists (select from waiting w where w.kind = $1 and w.key = asked.key and w.lane = l.lane)
+    where (select true from waiting w where w.kind = $1 and w.key = asked.key and w.lane between l.lane and l.lane
+           order by w.lane limit 1)
       and not exists (select from woken k where k.lane = l.lane and k.kind = $1 and k.key = asked.key));
 
 -- name: load_expired
