@@ -19,6 +19,17 @@ GROWING = {
     "completion": {"enrollment", "evidence", "waiting", "page"},
     "payment": {"account", "enrollment", "disbursement", "attempt", "transfer", "waiting", "page"},
 }
+# What waits is asked for each key anew, and under one of them half a million may wait.
+BY_INDEX = {
+    "count_waiting": {"waiting_once"},
+    "load_identical": {"waiting_once"},
+    "take_waiting": {"waiting_in_order"},
+    "load_portion": {"waiting_in_order"},
+    "end_turns": {"waiting_in_order"},
+    "end_marks": {"waiting_in_order"},
+    "load_queued": {"waiting_in_order"},
+    "load_waiting_keys": {"waiting_in_order"},
+}
 # Checks read whole tables, in patient sessions of their own; these do not stand in a file of their own.
 CHECKS = {"load_without_deadline", "count_stray_evidence", "count_states"}
 # Asked at an upgrade, or after a key was taken out of its set, and never in the course of work.
@@ -35,6 +46,22 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: D
             reading.add(name)
     await connection.close()
     assert reading - CHECKS - SELDOM == set()
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "full of one key"])
+async def test_what_waits_is_asked_by_the_one_index_that_holds_its_order(database: Database, *, filled: bool) -> None:
+    session, owner = await database.sessions("enrollment")
+    if filled:
+        await owner.execute(
+            'insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)'
+            " select n % 12, 'wave', '48', n::text, 't', 0, n, now(), '' from generate_series(1, 20000) as n;"
+            " analyze waiting"
+        )
+    statements = dict(asked("shared.messaging"))
+    found = {name: set(indexes_of(await plan(session, statements[name]), "waiting")) for name in BY_INDEX}
+    # What was found by then is deleted by its number.
+    found["take_waiting"].discard("waiting_pkey")
+    assert found == BY_INDEX
 
 
 @pytest.mark.parametrize("service", GROWING)
@@ -76,6 +103,14 @@ def read_at_all(part: dict[str, Any]) -> Iterator[str]:
         yield part["Relation Name"]
     for below in part.get("Plans", ()):
         yield from read_at_all(below)
+
+
+def indexes_of(part: dict[str, Any], table: str) -> Iterator[str]:
+    """The indexes by which a plan reads a table."""
+    if part.get("Relation Name") == table and "Index Name" in part:
+        yield part["Index Name"]
+    for below in part.get("Plans", ()):
+        yield from indexes_of(below, table)
 
 
 def asked(package: str) -> Iterator[tuple[str, str]]:
