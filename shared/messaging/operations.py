@@ -6,7 +6,7 @@ Each function runs inside the caller's transaction and does it; whoever only wan
 import hashlib
 import json
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -218,7 +218,8 @@ async def hand_back(
     rows = await connection.fetch(QUERIES["parked_to_settle"], list(numbers))
     if not rows:
         raise Refused("none of these is open")
-    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else await _read_again(row, topics) for row in rows]
+    again = await _read_again(connection, [row for row in rows if not row["whole"]], topics)
+    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else again.get(row["id"]) for row in rows]
     found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
     await connection.execute(
         QUERIES["insert_replayed"],
@@ -234,15 +235,25 @@ async def hand_back(
     return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
 
 
-async def _read_again(row: Record, topics: Topics | None) -> bytes | None:
-    """The whole record, packed, if it is still where it was."""
-    if topics is None:
-        return None
-    place = TopicPartition(row["topic"], row["partition"])
-    record = (await topics.records_at({place: row["offset"]})).get(place)
-    if record is None or record.is_batch or hashlib.sha256(record.value or b"").digest() != row["sha256"]:
-        return None
-    return pack(record)
+async def _read_again(connection: Connection, rows: Sequence[Record], topics: Topics | None) -> dict[int, bytes]:
+    """Return the whole records, packed, that are still where they were, by their numbers."""
+    found: dict[int, bytes] = {}
+    if topics is None or not rows:
+        return found
+    # The transaction is idle while Kafka is asked, one record of each partition at a time.
+    await connection.execute(QUERIES["be_patient"])
+    left: dict[TopicPartition, list[Record]] = defaultdict(list)
+    for row in rows:
+        left[TopicPartition(row["topic"], row["partition"])].append(row)
+    while left:
+        asked = {place: of_place.pop() for place, of_place in left.items()}
+        left = {place: of_place for place, of_place in left.items() if of_place}
+        records = await topics.records_at({place: row["offset"] for place, row in asked.items()})
+        for place, record in records.items():
+            same = hashlib.sha256(record.value or b"").digest() == asked[place]["sha256"]
+            if same and not record.is_batch:
+                found[asked[place]["id"]] = pack(record)
+    return found
 
 
 async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:

@@ -72,6 +72,11 @@ from parked where id = $1;
 select id, reason, lane, topic, partition, "offset", sha256, sealed, whole from parked
 where id = any($1::bigint[]) and replayed_at is null and closed_at is null order by id for update;
 
+-- name: be_patient
+-- For this transaction alone: what it waits for is not here.
+select set_config(name, '10min', true) from pg_settings
+where name in ('idle_in_transaction_session_timeout', 'transaction_timeout');
+
 -- name: insert_replayed
 -- Back through the intake, in order of arrival; the sweep of the lane takes it up as it does what was woken.
 insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)

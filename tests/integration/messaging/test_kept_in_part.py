@@ -24,7 +24,10 @@ async def replay(world: World, vault: KeyRing, *, kafka: bool = True) -> Outcome
     operator = Operator("Ani", "a drill", world.clock.now(), world.chain(world.league.service))
     numbers = [row["id"] for row in await session.fetch("select id from parked")]
     async with Topics(world.bootstrap) as topics, session.transaction():
-        return await replay_parked(session, operator, numbers, vault, topics if kafka else None)
+        outcome = await replay_parked(session, operator, numbers, vault, topics if kafka else None)
+        # While it waited for Kafka it was idle.
+        assert await session.fetchval("show idle_in_transaction_session_timeout") == "10min"
+        return outcome
 
 
 async def send_bomb(world: World, partition: int) -> None:
@@ -60,6 +63,8 @@ async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_r
         await world.until_count(league, "player", 1)
         assert "1 record replayed" in (await replay(world, vault)).sentence
         await world.until_count(league, "goal", 1)
+        session = world.connection(league)
+        assert await session.fetchval("show idle_in_transaction_session_timeout") == "10s"
 
 
 async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_and_not_replayed(world: World) -> None:
