@@ -17,6 +17,7 @@ __all__ = ["Envelope", "check_json", "open_envelope"]
 
 LARGEST_BYTES = 256 * 1024
 LONGEST_ID = 128
+MOST_HEADERS = 10_000
 LONGEST_SOURCE = 256
 LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
 
@@ -27,6 +28,7 @@ _REQUIRED = ("specversion", "id", "source", "type", "time")
 _REQUIRED_HEADERS = frozenset({"content-type", *(f"ce_{name}" for name in _REQUIRED)})
 _OPTIONAL = frozenset({"ce_subject", "ce_era", "ce_sequence"})
 _ONCE = _REQUIRED_HEADERS | _OPTIONAL
+ENVELOPE_HEADERS = _ONCE | {"traceparent"}
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -56,6 +58,8 @@ def open_envelope(
         raise Parked(ParkReason.TOO_LARGE)
     if value is None:
         raise Parked(ParkReason.NULL_VALUE)
+    if len(headers) > MOST_HEADERS:
+        raise Parked(ParkReason.BAD_ENVELOPE, "headers")
     named = dict(headers)
     if len(named) != len(headers):
         _check_once([name for name, _ in headers])

@@ -9,9 +9,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
 
+from shared.contracts.envelope import ENVELOPE_HEADERS
 from shared.messaging.record_batches import RawBatch
 
 T = TypeVar("T")
+
+# What an empty header takes, packed.
+PACKED_HEADER_BYTES = 10
 
 
 class Record(NamedTuple):
@@ -69,7 +73,7 @@ def first_bytes(record: Record, room: int) -> Record:
     """Return what fits of a record: of its headers as many as fit whole, then its key, then its value."""
     headers = []
     for name, value in record.headers:
-        size = len(name.encode()) + len(value or b"")
+        size = len(name.encode()) + len(value or b"") + PACKED_HEADER_BYTES
         if size > room:
             break
         headers.append((name, value))
@@ -77,6 +81,17 @@ def first_bytes(record: Record, room: int) -> Record:
     key = record.key and record.key[:room]
     value = record.value and record.value[: room - len(key or b"")]
     return record._replace(key=key, value=value, headers=tuple(headers))
+
+
+def without_ballast(record: Record, room: int) -> Record:
+    """Return the record; where its key and headers are larger than this, with its value and its envelope alone.
+
+    Both are the sender's choice, have no bound but that of a record batch, and are trusted by nobody.
+    """
+    if len(record.key or b"") + sum(len(name) + len(value or b"") for name, value in record.headers) <= room:
+        return record
+    known = [header for header in record.headers if header[0] in ENVELOPE_HEADERS]
+    return record._replace(key=None, headers=tuple((name, value) for name, value in known if len(value or b"") <= room))
 
 
 def pack(record: Record) -> bytes:

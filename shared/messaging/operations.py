@@ -17,9 +17,9 @@ from asyncpg import Connection, Record
 from shared.contracts.sealed import KeyRing
 from shared.messaging.chain import ChainKey
 from shared.messaging.lane import QUERIES, lock, real_microseconds
-from shared.messaging.message import pack
+from shared.messaging.message import pack, without_ballast
 from shared.messaging.operation_log import lock_operations, record_operation
-from shared.messaging.saving import save
+from shared.messaging.saving import KEPT_BYTES, save
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Terms, Transaction
 
@@ -252,7 +252,7 @@ async def _read_again(connection: Connection, rows: Sequence[Record], topics: To
         for place, record in records.items():
             same = hashlib.sha256(record.value or b"").digest() == asked[place]["sha256"]
             if same and not record.is_batch:
-                found[asked[place]["id"]] = pack(record)
+                found[asked[place]["id"]] = pack(without_ballast(record, KEPT_BYTES))
     return found
 
 

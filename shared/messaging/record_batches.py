@@ -16,11 +16,16 @@ from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 
+from shared.contracts.envelope import MOST_HEADERS
 from shared.contracts.reasons import ParkReason
 from shared.messaging.unpacking import HEADER_BYTES, TooLarge, unpack
 
 # So many bytes of records are handed out at once, and one record more at most.
 AT_ONCE = 4 << 20
+# A larger batch may hold more headers, of two bytes each, than memory has room for: ours counts before it makes them.
+ORDINARY_BYTES = 1 << 20
+# What a header takes in memory, however short it is; so few of them are not counted.
+_HEADER_BYTES, _FEW_HEADERS = 64, 32
 # Any batch that a topic takes by default fits into a partition's share, and a few of them into an answer.
 FETCH_SETTINGS = {"max_partition_fetch_bytes": 2 << 20, "fetch_max_bytes": 4 << 20}
 
@@ -160,6 +165,9 @@ class FetchedBatch:
     def _records(self, data: "bytes | memoryview") -> Iterator[DefaultRecord]:
         """The client's own parser gives up a batch for one header whose name is not UTF-8; then ours goes on."""
         offset = self.base_offset - 1
+        if len(data) > ORDINARY_BYTES:
+            yield from self._records_after(offset, data)
+            return
         try:
             for record in DefaultRecordBatch(data):
                 offset = record.offset
@@ -191,9 +199,12 @@ class FetchedBatch:
 
 def _metered(records: Iterator[DefaultRecord], size: int, count: int) -> Iterator[DefaultRecord]:
     """Takes what is handed out from the allowance: of a large batch what each record holds, else its share."""
-    share = size // count if size <= AT_ONCE else None
+    share = size // count if size <= ORDINARY_BYTES else None
     for record in records:
         ALLOWANCE.left -= _size_of(record) if share is None else share
+        if (headers := len(record.headers)) > _FEW_HEADERS:
+            ALLOWANCE.left -= headers * _HEADER_BYTES
+            del record.headers[MOST_HEADERS + 1 :]
         yield record
 
 
@@ -203,7 +214,10 @@ def _size_of(record: DefaultRecord) -> int:
 
 
 def _record(data: "bytes | memoryview", at: int, batch: DefaultRecordBatch) -> tuple[DefaultRecord, int]:
-    """Return the record that begins here, and where the next one does. A header's name may be any bytes."""
+    """Return the record that begins here, and where the next one does.
+
+    A header's name may be any bytes. Of too many headers only so many are kept as show that there are too many.
+    """
     length, at = decode_varint(data, at)
     end = at + length
     if not at < end <= len(data):
@@ -215,11 +229,11 @@ def _record(data: "bytes | memoryview", at: int, batch: DefaultRecordBatch) -> t
     value, at = _bytes(data, at, end)
     count, at = decode_varint(data, at)
     headers = []
-    for _ in range(count):
+    for _ in range(min(count, MOST_HEADERS + 1)):
         name, at = _bytes(data, at, end)
         held, at = _bytes(data, at, end)
         headers.append(((name or b"").decode("utf-8", "replace"), held))
-    if at != end:
+    if at != end and count <= MOST_HEADERS:
         raise CorruptRecordException("a record that is longer than what it holds")
     written = batch.max_timestamp if batch.timestamp_type else batch.first_timestamp + since
     record = DefaultRecord(batch.base_offset + delta, written, batch.timestamp_type, key, value, headers)

@@ -11,7 +11,7 @@ from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import LANES
 from shared.messaging import lane as lanes_of
 from shared.messaging.lane import QUERIES
-from shared.messaging.message import first_bytes, pack
+from shared.messaging.message import first_bytes, pack, without_ballast
 from shared.messaging.page import Page, Said, encode, timestamp
 from shared.messaging.transaction import ParkedRecord, Terms, Transaction, WaitingRecord
 
@@ -109,7 +109,7 @@ async def _insert_waiting(tx: Transaction, waiting: Sequence[tuple[WaitingRecord
             [w.record.partition for w, _ in some],
             [w.record.offset for w, _ in some],
             [w.due for w, _ in some],
-            [pack(w.record) for w, _ in some],
+            [pack(without_ballast(w.record, KEPT_BYTES)) for w, _ in some],
             [digest for _, digest in some],
         )
 

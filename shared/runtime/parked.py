@@ -10,6 +10,7 @@ from shared.messaging.lane import QUERIES
 
 GROUPS_SHOWN = 100
 PORTION = 500
+PORTION_BYTES = 32 << 20
 
 
 class Selection(NamedTuple):
@@ -56,5 +57,7 @@ async def groups(connection: Connection, selection: Selection = EVERYTHING) -> l
 
 async def open_numbers(connection: Connection, selection: Selection, *, after: int, last: int) -> list[int]:
     """Return the next portion of open ones after a number and up to another."""
-    rows = await connection.fetch(QUERIES["open_parked_numbers"], *selection.arguments, after, last, PORTION)
+    rows = await connection.fetch(
+        QUERIES["open_parked_numbers"], *selection.arguments, after, last, PORTION, PORTION_BYTES
+    )
     return [row["id"] for row in rows]

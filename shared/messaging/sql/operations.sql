@@ -55,11 +55,16 @@ where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2)
 group by reason, ce_source, ce_type, topic order by records desc, oldest limit $4;
 
 -- name: open_parked_numbers
--- The next portion of open ones, in order.
-select id from parked
-where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2) and ($3::text is null or ce_type = $3)
-  and replayed_at is null and closed_at is null and id > $4 and id <= $5
-order by id limit $6;
+-- The next portion of open ones, in order: so many, or as few as whoever replays them can hold, and read again from Kafka
+-- before the transaction has taken too long.
+select id
+from (select id, sum(weight) over (order by id rows unbounded preceding) - weight as before
+      from (select id, case when whole then 0 else size + (1 << 20)::bigint end as weight from parked
+            where ($1::text is null or reason = $1) and ($2::text is null or ce_source = $2)
+              and ($3::text is null or ce_type = $3)
+              and replayed_at is null and closed_at is null and id > $4 and id <= $5
+            order by id limit $6) as found) as portion
+where before < $7::bigint order by id;
 
 -- name: load_parked_record
 -- One, without its sealed bytes: these may be many.

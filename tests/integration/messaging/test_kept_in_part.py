@@ -12,6 +12,7 @@ from shared.messaging.topics import Topics
 from tests.integration.messaging.running import World, a_goal, a_player, a_vault, producer, until
 
 KEPT = 64 * 1024
+ROOMY = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
 
 
 def a_large_goal() -> bytes:
@@ -32,8 +33,7 @@ async def replay(world: World, vault: KeyRing, *, kafka: bool = True) -> Outcome
 
 async def send_bomb(world: World, partition: int) -> None:
     """Forty records in one batch, of a few kilobytes on the wire and forty million bytes."""
-    roomy = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
-    async with producer(world.bootstrap, compression_type="zstd", **roomy) as kafka:
+    async with producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:
         bomb = kafka.create_batch()
         for _ in range(40):
             bomb.append(key=None, value=b"\0" * (1 << 20), timestamp=None, headers=[])
@@ -91,3 +91,16 @@ async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_an
 
         await until(anchored, "the bomb as the last record is no other topic")
     assert not await world.fetch(league, "select 1 from position where stopped_reason is not null")
+
+
+async def test_what_waits_keeps_neither_a_key_nor_headers_without_end(world: World) -> None:
+    league, goal = world.league.service, a_goal("ana", "g1")
+    ballast = b"\0" * (1 << 20)
+    async with world.running(league), producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:
+        headers = [*goal.headers, ("ce_note", ballast), ("note", ballast)]
+        await kafka.send_and_wait(world.league.requests, goal.value, key=ballast, headers=headers, partition=0)
+        await world.until_count(league, "waiting", 1)
+        (row,) = await world.fetch(league, "select octet_length(record) as size from waiting")
+        assert row["size"] < KEPT
+        await world.send(a_player("ana"))
+        await world.until_count(league, "goal", 1)

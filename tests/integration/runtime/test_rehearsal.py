@@ -1,8 +1,11 @@
 """What a replay would do is tried before it is done, in a transaction that is taken back."""
 
+import pytest
+
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import lane_of
 from shared.messaging.message import Record, pack
+from shared.runtime.parked import EVERYTHING, PORTION_BYTES, open_numbers
 from tests.integration.messaging.running import Event, a_goal, a_player
 from tests.integration.runtime.conftest import Toy
 from tests.integration.runtime.test_verbs import BY, NOW
@@ -45,6 +48,22 @@ async def test_preview_tells_which_records_wait_for_a_lane_that_stands_still(toy
     await toy.connection.execute(stop, lane_of("bo"), NOW)
     (number,) = await park(toy, a_player("bo"))
     assert "1 wait until their lane goes on" in await toy.says("parked", "replay", number, *BY)
+
+
+@pytest.mark.parametrize(("size", "portions"), [(PORTION_BYTES, [1] * 7), (PORTION_BYTES // 2, [2, 2, 2, 1]), (1, [7])])
+async def test_records_that_have_to_be_read_again_are_replayed_a_few_at_once(
+    toy: Toy, size: int, portions: list[int]
+) -> None:
+    await toy.connection.execute(
+        "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, whole, parked_at)"
+        " select 'too_large', '', $1, 0, n, $2, '', '', false, $3 from generate_series(1, 7) as n",
+        toy.league.requests, size, NOW,
+    )  # fmt: skip
+    after, found = 0, list[list[int]]()
+    while numbers := await open_numbers(toy.connection, EVERYTHING, after=after, last=1000):
+        after = numbers[-1]
+        found.append(numbers)
+    assert list(map(len, found)) == portions
 
 
 async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(toy: Toy) -> None:

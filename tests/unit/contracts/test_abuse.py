@@ -199,6 +199,7 @@ ENVELOPES: Mapping[str, tuple[Headers, tuple[str, str]]] = {
     "A37 an empty type": (headers(type=b""), ("bad_envelope", "ce_type")),
     "A37 a time without zone": (headers(time=b"2023-02-21T03:00:00"), ("bad_envelope", "ce_time")),
     "A37 a time that is none": (headers(time=b"yesterday"), ("bad_envelope", "ce_time")),
+    "A37 headers without end": ([*PURCHASE.headers, *[("note", b"")] * 10_000], ("bad_envelope", "headers")),
     "A37 a subject that is not UTF-8": (headers(subject=b"\xff"), ("bad_envelope", "ce_subject")),
     "A37 a subject without value": ([*PURCHASE.headers, ("ce_subject", None)], ("bad_envelope", "ce_subject")),
     "A37 an extension that is not UTF-8": ([*PURCHASE.headers, ("ce_4810", b"\xff")], ("bad_envelope", "ce_*")),

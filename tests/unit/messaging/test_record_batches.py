@@ -16,6 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from shared.contracts.envelope import MOST_HEADERS
 from shared.contracts.reasons import ParkReason
 from shared.messaging import record_batches
 from shared.messaging.record_batches import ALLOWANCE, AT_ONCE, BoundedResult, FetchedBatches, RawBatch
@@ -229,6 +230,39 @@ def test_headers_count_as_much_as_values() -> None:
     found = list(portions(a_result(bytes(builder.build()))))
     assert max(map(len, found)) <= AT_ONCE // 200_000 + 1
     assert sum(map(len, found)) == 100
+
+
+def a_record_with_headers(number: int) -> bytes:
+    """A packed batch of one record with so many headers of two bytes each: no name, no value."""
+    body = b"\0\0\0\1\2x" + varint(number) + b"\0\1" * number
+    return repacked(a_batch([b"x"]), gzip.compress(varint(len(body)) + body), CODECS["gzip"])
+
+
+def varint(number: int) -> bytes:
+    zigzag, found = number << 1, b""
+    while zigzag > 0x7F:
+        found, zigzag = found + bytes([zigzag & 0x7F | 0x80]), zigzag >> 7
+    return found + bytes([zigzag])
+
+
+@pytest.mark.parametrize("number", [10_000, 10_001, 200_000, 8_000_000])
+def test_of_headers_without_end_so_many_are_kept_as_show_that_there_are_too_many(number: int) -> None:
+    bomb = a_record_with_headers(number)
+    before = _resident()
+    (record,) = handed_out(bomb + a_batch([b"next"], base=1), 0)[:1]
+    assert record.value == b"x"
+    assert len(record.headers) == min(number, MOST_HEADERS + 1)
+    assert _resident() - before < 64 * MIB
+    assert [record.offset for record in handed_out(bomb + a_batch([b"next"], base=1))] == [0, 1]
+
+
+def test_headers_count_however_short_they_are() -> None:
+    builder = DefaultRecordBatchBuilder(2, 4, 0, -1, -1, -1, 1 << 30)
+    for offset in range(3000):
+        builder.append(offset, 0, None, b"", [("", None)] * 1000)
+    found = list(portions(a_result(bytes(builder.build()))))
+    assert max(map(len, found)) <= AT_ONCE // 64_000 + 1
+    assert sum(map(len, found)) == 3000
 
 
 def test_a_heavy_record_among_light_ones_is_weighed_by_itself() -> None:
