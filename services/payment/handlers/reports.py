@@ -9,7 +9,7 @@ from services.payment.domain.attempt import Attempt, Contradiction, Judgement, R
 from services.payment.domain.books import Posting
 from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, State, accept, reject, settle
 from services.payment.domain.funds import Purse
-from services.payment.domain.verdict import Action, after_rejection, verdict_of
+from services.payment.domain.verdict import FORBIDS_ANOTHER, Action, after_rejection, verdict_of
 from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce
 from services.payment.handlers.bookkeeping import write_down
@@ -95,7 +95,7 @@ def _believed(
             return True
         case Judgement.AMOUNT_MISMATCH:
             tx.park(message, ParkReason.AMOUNT_MISMATCH, "/amount")
-            if report.status in MONEY_MAY_HAVE_MOVED:
+            if report.status in MONEY_MAY_HAVE_MOVED or report.reason in FORBIDS_ANOTHER:
                 _doubt(news, message, disbursement, report)
         case Judgement.CONTRADICTS_FINAL:
             again = report.status == "rejected" and attempt.rejected_at is not None

@@ -147,9 +147,24 @@ async def test_another_amount_freezes_what_is_held(told: Bench, reason: str) -> 
     assert (await told.state("incentive_1"), len(told.told("incentive"))) == ("held(needs_approval)", 1)
 
 
-async def test_a_rejection_of_another_amount_is_parked_and_freezes_nothing(told: Bench) -> None:
-    await told.report(told.told("fee")[0].reference, "rejected", "AB05", amount=FEE - 1)
-    assert (await told.parked(), await frozen(told, "fee")) == (["amount_mismatch"], False)
+@pytest.mark.parametrize(("reason", "freezes"), [("AB05", False), ("AC04", False), ("AM05", True), ("LEGL", True)])
+async def test_a_rejection_of_another_amount_freezes_only_with_a_reason_that_forbids_another_attempt(
+    told: Bench, reason: str, *, freezes: bool
+) -> None:
+    reference = told.told("fee")[0].reference
+    await told.report(reference, "rejected", reason, amount=FEE - 1)
+    assert (await told.parked(), await frozen(told, "fee")) == (["amount_mismatch"], freezes)
+    await told.report(reference, "rejected", "AB05")
+    await every_cure(told)
+    assert len(told.told("fee")) == (1 if freezes else 2)
+
+
+async def test_a_duplicate_of_another_amount_freezes_what_is_to_be_tried_again(told: Bench) -> None:
+    reference = told.told("incentive")[0].reference
+    await told.report(reference, "rejected", "AB05")
+    await told.report(reference, "rejected", "AM05", amount=INCENTIVE + 1)
+    await every_cure(told)
+    assert (await told.state("incentive_1"), len(told.told("incentive"))) == ("held(needs_approval)", 1)
 
 
 async def test_what_another_partner_says_it_has_paid_freezes_the_right_and_halts_that_partner(told: Bench) -> None:
