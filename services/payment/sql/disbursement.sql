@@ -67,18 +67,21 @@ from (
 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_retries
--- Put off until now, or approved by now, the oldest first. What nobody was told of yet need not wait for any report.
+-- Put off until now, or approved by now, the oldest first. What nobody was told of yet need not wait for any report. Who approved
+-- what was told before a restore may not be known any more: it is tried, as far as a row can tell which it is.
 select d.*
 from (
     (select h.* from disbursement h
      where h.lane = any($1::smallint[]) and h.retry_at <= $2
      order by h.due_at, h.redeem_code, h.benefit limit $3)
     union all
-    (select h.* from disbursement h
+    (select h.* from disbursement h left join approval a
+         on a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1
      where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
-       and exists (select from approval a
-                   where a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1
-                     and (a.at <= $2 or h.attempt = 0))
+       and case when a.at is not null then a.at <= $2 or h.attempt = 0
+                else exists (select from attempt t
+                             where t.redeem_code is null and (t.lane, t.amount) = (h.lane, h.amount)
+                               and coalesce(t.wave = h.wave, true) and coalesce(t.component = h.component, true)) end
      order by h.due_at, h.redeem_code, h.benefit limit $3)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;

@@ -316,3 +316,29 @@ async def test_who_waits_for_money_and_was_told_before_goes_once_though_there_is
     await after.sweep()
     assert after.told("incentive") == restored.before.told("incentive")
     assert await after.breaches() == []
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "told only"])
+@pytest.mark.parametrize("reason", ["AM05", "MS03"])
+@pytest.mark.parametrize("answer", [("settled", None), ("rejected", "AC04")])
+async def test_what_was_approved_and_told_goes_again_though_the_copy_is_from_before_its_approval(
+    restored: Restored, answer: tuple[str, str | None], reason: str, *, announced: bool
+) -> None:
+    before, after = restored.before, restored.after
+    await after.prepare()
+    await after.receive(*journey())
+    for bench in (before, after):
+        await bench.report(before.told("incentive")[0].reference, "rejected", reason)
+    known = len(before.pages)
+    await before.approve(CODE, "incentive_1")
+    await before.sweep()
+    second = before.told("incentive")[1]
+    await before.report(second.reference, *answer)
+
+    await after.adopt([page for page in before.pages[known:] if announced or page.topic != "payment.events"])
+    await after.sweep()
+    assert after.told("incentive")[1:] == [second]
+    await after.report(second.reference, *answer)
+    state = "held(needs_approval)" if reason == "AM05" else "held(account_closed)"
+    assert await after.state("incentive_1") == ("settled" if answer[0] == "settled" else state)
+    assert await after.breaches() == []
