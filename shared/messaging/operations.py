@@ -25,6 +25,9 @@ from shared.messaging.transaction import Terms, Transaction
 
 # So many are named one by one.
 FEW = 20
+# Fillers and a blank of Braille have no shape, and count as printable; so do marks, which may be variations of nothing.
+SHAPELESS = "\u115f\u1160\u2800"
+MARKS = ("Mn", "Me")
 
 
 class Refused(Exception):
@@ -50,7 +53,7 @@ class Operator:
 
     @property
     def person(self) -> str:
-        """Identity: the name without regard to case, spaces at its ends and what cannot be seen."""
+        """Identity: the name without regard to case, spaces at its ends, loose marks and what cannot be seen."""
         return _plain(self.who)
 
     async def record(self, connection: Connection, verb: str, **detail: object) -> None:
@@ -268,8 +271,12 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
 
 
 def _plain(text: str) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isprintable() or c.isspace())
+    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or _is_seen(c))
     return " ".join(visible.casefold().split())
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and character not in SHAPELESS and unicodedata.category(character) not in MARKS
 
 
 def _count(rows: Sequence[Record]) -> str:

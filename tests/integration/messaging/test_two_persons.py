@@ -41,7 +41,10 @@ async def test_the_second_of_two_persons_is_told_who_was_the_first(desk: Connect
     assert [tuple(row) for row in log] == [("Ani", "a second person")] * 2
 
 
-@pytest.mark.parametrize("again", ["Ani", "ani ", " ANI", "\uff21ni", "A\u200bni", "Ani\t"])
+UNSEEN = ("\u200b", "\ufe0f", "\u034f", "\u3164", "\u115f", "\u2800", "\U000e0100")
+
+
+@pytest.mark.parametrize("again", ["Ani", "ani ", " ANI", "\uff21ni", "Ani\t", *(f"A{sign}ni" for sign in UNSEEN)])
 async def test_one_person_under_two_spellings_is_not_two(desk: Connection, again: str) -> None:
     await pass_lane(desk, "Ani")
     with pytest.raises(Refused, match="two different persons"):
@@ -64,7 +67,7 @@ async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> N
     assert await pass_lane(desk, "Budi") is None
 
 
-@pytest.mark.parametrize("nobody", ["", "  ", "\u200b"])
+@pytest.mark.parametrize("nobody", ["", "  ", *UNSEEN])
 def test_nobody_is_no_operator(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
         with pytest.raises(Refused, match="says nothing"):
