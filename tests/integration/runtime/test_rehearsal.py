@@ -69,12 +69,12 @@ async def test_records_that_have_to_be_read_again_are_replayed_a_few_at_once(
 async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(toy: Toy) -> None:
     await toy.connection.execute(
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, whole, parked_at)"
-        " select 'conflict', '', $1, 0, n, 1, '', '', false, $2 from generate_series(1000, 1499) as n",
-        toy.league.requests, NOW,
+        " select 'conflict', '', $1, 0, n, $2, '', '', false, $3 from generate_series(1000, 1002) as n",
+        toy.league.requests, PORTION_BYTES, NOW,
     )  # fmt: skip
     await park(toy, a_player("bo"))
     preview = await toy.says("parked", "replay", "--reason", "conflict", *BY)
-    assert "500 cannot be replayed" in preview
+    assert "3 cannot be replayed" in preview
     assert "1 are taken in" in preview
     said = await toy.says("parked", "replay", "--reason", "conflict", *BY, "--yes")
     assert "1 record replayed" in said
