@@ -26,8 +26,8 @@ async def _with_schemas(database: Database) -> asyncpg.Connection:
 async def test_leap_over_waiting_records_is_refused(database: Database, service: str) -> None:
     connection = await _with_schemas(database)
     await connection.execute(
-        f'insert into {service}.waiting (kind, key, owner, topic, partition, "offset", since, due, record)'
-        " values ('wave', '50', '', 'enrollment.requests', 0, 0, $1, $2, '')",
+        f'insert into {service}.waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record)'
+        " values (0, 'wave', '50', '', 'enrollment.requests', 0, 0, $1, $2, '')",
         BEFORE,
         DUE,
     )
