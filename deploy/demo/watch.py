@@ -51,6 +51,11 @@ class Watcher:
         self.seen = Seen()
         self._bootstrap = bootstrap
         self._last: dict[tuple[str, int], tuple[int, int]] = {}
+        self._begin = True
+
+    def begin_again(self) -> None:
+        """Read the topics from their beginnings once more: they were made anew, and may have grown past our place."""
+        self._begin = True
 
     async def run(self) -> None:
         """Watches until cancelled."""
@@ -62,9 +67,11 @@ class Watcher:
             topics = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS, *map(dead_letters, SERVICES))
             places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
             consumer.assign(places)
-            for place in places:
-                consumer.seek(place, 0)
             while True:
+                if self._begin:
+                    self._begin = False
+                    for place in places:
+                        consumer.seek(place, 0)
                 for records in (await consumer.getmany(timeout_ms=100)).values():
                     self._take(records)
         finally:

@@ -40,7 +40,9 @@ async def find(connection: Connection, topics: Topics, intake: Intake, places: C
                 await connection.execute(QUERIES["rewind_position"], place.topic, place.partition, outcome)
         else:
             anchored.stopped[place] = outcome
-            await connection.execute(QUERIES["stop_position"], place.topic, place.partition, outcome)
+            if position.stopped_reason is None:
+                seen = position.next_offset
+                await connection.execute(QUERIES["stop_position_at"], place.topic, place.partition, outcome, seen)
     return anchored
 
 

@@ -241,6 +241,14 @@ class World(Damage):
 
         await self.until(no_lag, "every topic is read to its end")
 
+    async def empty(self, topic: str) -> None:
+        await super().empty(topic)
+        self.watcher.begin_again()
+
+    async def empty_kafka(self) -> None:
+        await super().empty_kafka()
+        self.watcher.begin_again()
+
     async def appropriations(self, documents: str) -> int:
         """How many are in the books whose document begins so."""
         return len(await self.rows("payment", "select from appropriation where starts_with(document, $1)", documents))

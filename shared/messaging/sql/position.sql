@@ -44,6 +44,10 @@ where topic = $1 and partition = $2;
 -- Nothing is read here until an operator says where to go on.
 update position set stopped_reason = $3 where topic = $1 and partition = $2;
 
+-- name: stop_position_at
+-- As above, unless it was moved since it was looked at: an operator may just have said where to go on.
+update position set stopped_reason = $3 where topic = $1 and partition = $2 and next_offset = $4 and stopped_reason is null;
+
 -- name: lanes_with_gaps
 -- A gap in one internal topic stops its lane in all of them.
 select partition as lane, topic from position where gap_since is not null and partition = any($1::smallint[]);
