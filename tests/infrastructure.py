@@ -65,7 +65,7 @@ class Database:
     """How a superuser connects."""
 
     def url_of(self, role: str) -> str:
-        """How a role connects: a service's own, or the owner of its tables."""
+        """Return how a role connects: a service's own, or the owner of its tables."""
         parts = urlsplit(self.url)
         return parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
 

@@ -1,4 +1,4 @@
-"""What each container is handed of keys and passwords, and under which number it runs."""
+"""Hand each container its own keys and passwords, and the number under which it runs."""
 
 from __future__ import annotations
 

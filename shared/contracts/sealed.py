@@ -119,7 +119,7 @@ class KeyRing:
 
     @property
     def prefix(self) -> str:
-        """How every token begins that is sealed now."""
+        """Return how every token begins that is sealed now."""
         return header_of(self.current)
 
     def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:

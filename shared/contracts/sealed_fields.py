@@ -11,7 +11,7 @@ from shared.contracts.upstream import AccountLinked, ParticipantAdmitted, Provid
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is; the date as text, for the rules to read."""
+    """Identify a person; the date as text, for the rules to read."""
 
     nik: Secret
     birth_date: str = field(repr=False)
@@ -63,7 +63,7 @@ def open_provider_account(ring: KeyRing, said: ProviderRegistered) -> ProviderAc
 
 
 def linked_account(ring: KeyRing, number: Secret, **said: Any) -> LinkedAccount:
-    """What enrollment says of an account: the number sealed for payment, with all that decides where its money goes."""
+    """Describe an account as enrollment says it: the number sealed with all that decides where its money goes."""
     return LinkedAccount(account=seal_number(ring, number, _stated_by_enrollment(said)), **said)
 
 

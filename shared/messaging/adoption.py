@@ -85,7 +85,7 @@ async def _adopt(session: Session, plan: Plan, portion: "_Portion") -> None:
 
 
 async def _unnoted(connection: Connection, topics: Topics, own_topics: Sequence[str]) -> list[Stretch]:
-    """What stands behind the last record noted as published, and before it if it was not written by this process.
+    """Return what stands behind the last record noted as published, and before it if others have written it.
 
     The topics come in the order in which they are listed.
 

@@ -80,7 +80,7 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return fetched
 
     def _believed(self, fetched: "dict[Any, list[Any]]") -> "dict[Any, list[Any]]":
-        """What is corrupt is fetched once more before it is believed: it may have been so on the way alone."""
+        """Fetch what is corrupt once more before believing it: it may have been so on the way alone."""
         for place, records in list(fetched.items()):
             for number, record in enumerate(records):
                 raw = record.value

@@ -70,7 +70,7 @@ class _Pending:
 
 
 def _place_of(intake: Intake, item: Item) -> tuple[Place, str] | None:
-    """Where a message has to queue, and whose bound it counts against; None for one that has queued there already."""
+    """Return where a message has to queue, and whose bound it counts against; None if it has queued there already."""
     waits_for = intake.waits_for(item.message) if item.message is not None else None
     if waits_for is None or item.waited_for == waits_for[:2]:
         return None

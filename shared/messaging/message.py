@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
     @property
     def is_batch(self) -> bool:
-        """Whether it stands for a whole record batch, which cannot be taken apart."""
+        """Return True if it stands for a whole record batch, which cannot be taken apart."""
         return isinstance(self.value, RawBatch)
 
     @property

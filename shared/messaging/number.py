@@ -58,7 +58,7 @@ def identity_of(topic: str, lane: int, era: int, sequence: int) -> str:
 
 @lru_cache(1024)
 def _identities(topic: str, lane: int, era: int) -> bytes:
-    """How the ids of an era begin."""
+    """Return how the ids of an era begin."""
     return identity_of(topic, lane, era, 0).encode()[:-1]
 
 

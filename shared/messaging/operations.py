@@ -36,7 +36,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who does something, why, when, and under which key it is written down.
+    """Name who does something, why, when, and under which key it is written down.
 
     Raises Refused when either text says nothing.
     """

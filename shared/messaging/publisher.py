@@ -28,7 +28,7 @@ MakeProducer = Callable[[], AIOKafkaProducer]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id.
+    """Note what was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id.
 
     `alone`: nothing that somebody else has written stands between its record batches.
     """

@@ -53,7 +53,7 @@ class RawBatch(bytes):
 
 
 class Allowance:
-    """How many bytes of records may still be handed out until somebody asks anew. One for the whole process."""
+    """Count the bytes of records that may be handed out until somebody asks anew. One for the whole process."""
 
     left = AT_ONCE
 
@@ -75,7 +75,7 @@ class FetchedBatches:
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Whether another batch is there as a whole; the answer may end in the middle of one."""
+        """Return True if another batch is there as a whole; the answer may end in the middle of one."""
         left = len(self._data) - self._at
         return left >= _OVERHEAD and self._length() <= left
 
@@ -93,7 +93,7 @@ class FetchedBatches:
         return _OVERHEAD + int(struct.unpack_from(">i", self._data, self._at + _LENGTH_AT)[0])
 
     def _following(self) -> int | None:
-        """Where the next batch begins, if as much of it was fetched."""
+        """Return where the next batch begins, if as much of it was fetched."""
         left = self._data[self._at : self._at + 8]
         return int.from_bytes(left, "big") if len(left) == 8 else None
 
@@ -114,7 +114,7 @@ class FetchedBatch:
         self._is_sound = self._batch is not None
 
     def validate_crc(self) -> bool:
-        """Whether it is sound is seen by what it gives: refused here, it would be fetched again for ever."""
+        """Note whether it is sound, and refuse nothing: refused here, it would be fetched again for ever."""
         self._is_sound = self._batch is not None and self._batch.validate_crc()
         return True
 
@@ -250,7 +250,7 @@ def _bytes(data: "bytes | memoryview", at: int, end: int) -> tuple[bytes | None,
 
 
 class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
-    """What was fetched of one partition. What is not handed out now is kept for the next time."""
+    """Hand out what was fetched of one partition, and keep the rest for the next time."""
 
     def __init__(self, tp: Any, **options: Any) -> None:
         super().__init__(tp, **{**options, "backoff": _UNTIL_HANDED_OUT})
@@ -289,7 +289,7 @@ _fetched_records = fetcher.Fetcher.fetched_records
 
 
 async def _bounded_records(asked: Any, *arguments: Any, **options: Any) -> Any:
-    """What a consumer is handed out when it asks for many records."""
+    """Hand out what a consumer may have when it asks for many records."""
     ALLOWANCE.refill()
     return await _fetched_records(asked, *arguments, **options)
 

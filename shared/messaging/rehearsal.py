@@ -21,7 +21,7 @@ DEAD_LETTERS = "dead-letters."
 
 
 class Rehearsal:
-    """What would become of parked records, and what would be announced, each counted by its words."""
+    """Count what would become of parked records, and what would be announced, by its words."""
 
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()

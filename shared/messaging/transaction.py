@@ -30,7 +30,7 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for all transactions of a service.
+    """Hold what is the same for all transactions of a service.
 
     Its name, its vault for parked bytes, the key that seals its chains, its bounds.
     """
@@ -63,7 +63,7 @@ class WaitingRecord:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What it waits for, and whose bound it counts against."""
+        """Return what it waits for, and whose bound it counts against."""
         return (self.kind, self.key, self.owner)
 
     def digest(self) -> bytes | None:
@@ -76,7 +76,7 @@ class WaitingRecord:
 
 @dataclass(slots=True)
 class Room:
-    """How many woken records, and bytes of them, one transaction still takes up; a sweep takes up the others."""
+    """Count the woken records, and bytes of them, that a transaction still takes up; a sweep takes up the others."""
 
     records: int = 500
     size: int = 4 << 20

@@ -106,7 +106,7 @@ class ServiceParts:
 
 @dataclass(frozen=True, slots=True)
 class LookBack:
-    """What `migrate` does with the service's keys once the schema is up to date; done twice, nothing more happens.
+    """Define what `migrate` does with the service's keys after the schema; done twice, nothing more happens.
 
     `is_needed`: only then the keys are read. `carry_out` says in sentences what it has done.
     """

@@ -15,7 +15,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class ServiceSettings(BaseSettings):
-    """What all services can be told. `migrate_url` is the way of its tables' owner, for `migrate` alone.
+    """Read what all services can be told. `migrate_url` is the way of the tables' owner, for `migrate` alone.
 
     A service derives its own class with `env_prefix`, its port and its knobs.
 

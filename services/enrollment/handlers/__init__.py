@@ -17,7 +17,7 @@ TAKEN_IN = "taken-in"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the use cases need besides the transaction.
+    """Hold what the use cases need besides the transaction.
 
     `identities` and `accounts` open what upstream may seal. `own` seals what is kept, `taken_in` what waits since
     before seals held all that they hold now, `for_payment` what payment is told. `upstream` has every key that a

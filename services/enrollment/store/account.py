@@ -39,7 +39,7 @@ async def load_own_since(connection: Connection) -> int:
 
 
 async def anything_is_kept(connection: Connection) -> bool:
-    """Whether an account rests sealed, or a record waits that may hold one."""
+    """Return True when an account rests sealed, or a record waits that may hold one."""
     return bool(await connection.fetchval(QUERIES["anything_is_kept"], ENROLLMENT_REQUESTS))
 
 
@@ -50,7 +50,7 @@ async def load_kept_accounts(connection: Connection, prefix: str, after: str, si
 
 
 async def replace_kept_accounts(connection: Connection, before: Sequence[Account], after: Sequence[Account]) -> None:
-    """What was linked or announced meanwhile stays."""
+    """Replace the seals of accounts; keep what was linked or announced meanwhile."""
     known = {account.participant_id: account.sealed for account in before}
     await connection.execute(
         QUERIES["seal_kept_accounts_again"],

@@ -16,7 +16,7 @@ ALL_PARTNERS = "all"
 
 
 class Account(NamedTuple):
-    """Where a payee wants to be paid. `sealed` is its number, under payment's own key.
+    """Name where a payee wants to be paid. `sealed` is its number, under payment's own key.
 
     A higher `version` is newer: the provider's version, or the time a participant linked it in microseconds.
     """
@@ -38,7 +38,7 @@ class Approval(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What holds for all disbursements at one moment; the limit in rupiah.
+    """Hold what is the same for all disbursements at one moment; the limit in rupiah.
 
     `halts`: partners, `all`, and components of which something was told before a restore that pays nobody knows what.
     """

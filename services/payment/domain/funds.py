@@ -36,7 +36,7 @@ class Purse(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """What a fund or a purse holds that nobody has drawn or spent, and whether somebody waits for money of its pot."""
+    """Tell the rupiah that nobody has drawn or spent, and whether somebody waits for money of the pot."""
 
     free: int
     short: bool
@@ -58,7 +58,7 @@ Queues = Mapping[Purse, Sequence[Disbursement]]
 
 
 class Share(NamedTuple):
-    """Who is paid, what that takes out of each purse, and what each purse draws for it; negative: gives back."""
+    """Name who is paid, what each purse spends for it, and what it draws; negative: gives back."""
 
     paid: Sequence[Disbursement]
     spent: Mapping[Purse, int]

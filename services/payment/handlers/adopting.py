@@ -79,7 +79,7 @@ async def forget_grants(tx: Transaction, rights: Collection[Right]) -> None:
 
 
 def _events(tail: Tail) -> Iterator[tuple[Said, Disbursement]]:
-    """What can be read of it."""
+    """Yield the events of a tail that can be read, each with its disbursement."""
     for _, said in tail.events():
         with contextlib.suppress(KeyError, Parked):
             yield said, EVENTS[said.type].parse(said.data)

@@ -1,4 +1,4 @@
-"""What enrollment decided: places in trainings with what they promise."""
+"""Record what enrollment decided: places in trainings with what they promise."""
 
 from collections.abc import Sequence
 from typing import Any

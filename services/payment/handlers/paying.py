@@ -59,7 +59,7 @@ async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disburs
 
 
 async def _spend_told(tx: Transaction, plans: Sequence[Plan], leaving: Collection[Pot]) -> list[Posting]:
-    """What a partner had been told goes as it was told, whether there is money or not: it may have been paid."""
+    """Pay what a partner had been told as it was told, with or without money: it may have been paid."""
     told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
     # Whoever locks funds locks them in one order, so those of the others come along.
     pots = {pot_of(p.disbursement) for p in plans if not isinstance(p.way, Obstacle)}.union(leaving)

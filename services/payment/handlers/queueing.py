@@ -1,4 +1,4 @@
-"""Who waits for money of a pot, in order of age over all lanes. The queue stands still under the lock of its fund."""
+"""Read who waits for money of a pot, in order of age over all lanes. The fund's lock keeps the queue as it is."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing

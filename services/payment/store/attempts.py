@@ -28,7 +28,7 @@ SAID = (
 
 
 class Announced(NamedTuple):
-    """What `payment.events` say of an attempt: which money pays it, and whether that may be out."""
+    """Tell which money pays an attempt, by `payment.events`, and whether that may be out."""
 
     reference: str
     wave: str
@@ -96,7 +96,7 @@ async def insert_adopted_attempts(
 
 
 async def note_announced_attempts(connection: Connection, announced: Sequence[Announced]) -> None:
-    """Which wave pays what our own topics say was told, and whether its money may be out. No reference twice."""
+    """Note which wave pays what our own topics say was told, and if its money may be out. No reference twice."""
     await connection.execute(
         QUERIES["note_announced_attempts"],
         [one.reference for one in announced],

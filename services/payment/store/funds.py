@@ -111,7 +111,7 @@ async def recount_promised(connection: Connection, pots: Collection[Pot]) -> Non
 
 
 async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Balance]:
-    """What each holds, read without a lock; a purse never opened is empty."""
+    """Return what each purse holds, read without a lock; one never opened is empty."""
     rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))
     return {_purse(row): Balance(row["free"], row["short"]) for row in rows}
 

@@ -13,7 +13,7 @@ from services.payment.store.accounts import Kept
 
 @dataclass(frozen=True, slots=True)
 class ProviderVersion:
-    """What one version says; `account` lies under payment's own key. `content`: a keyed hash of it, seal opened."""
+    """Describe one version; `account` lies under payment's own key. `content`: a keyed hash of it, seal opened."""
 
     provider_id: str
     version: int
