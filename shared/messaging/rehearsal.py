@@ -65,8 +65,8 @@ class Rehearsal:
             await self._try(session, items[:half], now)
             await self._try(session, items[half:], now)
             return
-        for tx, sifted in tried:
-            self._count(items, tx, sifted)
+        (outcome,) = tried
+        self._count(items, *outcome)
 
     def _count(self, items: Sequence[Item], tx: Transaction, sifted: Sifted) -> None:
         parked = {_place(one.record): f"are parked as {_reason(one.reason, one.detail)}" for one in tx.parked}

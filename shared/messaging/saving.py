@@ -97,20 +97,21 @@ async def _not_there_yet(
 
 
 async def _insert_waiting(tx: Transaction, waiting: Sequence[tuple[WaitingRecord, bytes | None]]) -> None:
-    for some in _statements(waiting, lambda one: len(one[0].record.value or b"")):
+    packed = [(one, digest, pack(without_ballast(one.record, KEPT_BYTES))) for one, digest in waiting]
+    for some in _statements(packed, lambda row: len(row[2])):
         await tx.connection.execute(
             QUERIES["insert_waiting"],
             tx.now,
-            [w.lane for w, _ in some],
-            [w.kind for w, _ in some],
-            [w.key for w, _ in some],
-            [w.owner for w, _ in some],
-            [w.record.topic for w, _ in some],
-            [w.record.partition for w, _ in some],
-            [w.record.offset for w, _ in some],
-            [w.due for w, _ in some],
-            [pack(without_ballast(w.record, KEPT_BYTES)) for w, _ in some],
-            [digest for _, digest in some],
+            [w.lane for w, _, _ in some],
+            [w.kind for w, _, _ in some],
+            [w.key for w, _, _ in some],
+            [w.owner for w, _, _ in some],
+            [w.record.topic for w, _, _ in some],
+            [w.record.partition for w, _, _ in some],
+            [w.record.offset for w, _, _ in some],
+            [w.due for w, _, _ in some],
+            [record for _, _, record in some],
+            [digest for _, digest, _ in some],
         )
 
 

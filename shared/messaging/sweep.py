@@ -20,7 +20,7 @@ from shared.messaging.transaction import ParkedRecord, Transaction
 from shared.postgres.failures import is_infrastructure
 
 LOG = structlog.get_logger()
-PORTION = 500
+PORTION_RECORDS = 500
 PORTION_BYTES = 4 << 20
 PORTIONS_AT_ONCE = 200
 
@@ -62,7 +62,7 @@ def engine_timers(intake: Intake, retention: Retention, causes: Mapping[str, tup
 async def _expire(intake: Intake, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
     """Park what has waited too long, of these kinds or (not `named`) of all others."""
     rows = await tx.connection.fetch(
-        QUERIES["load_expired"], list(lanes), tx.read_through, kinds, named, PORTION, PORTION_BYTES
+        QUERIES["load_expired"], list(lanes), tx.read_through, kinds, named, PORTION_RECORDS, PORTION_BYTES
     )
     taken = await tx.connection.fetch(QUERIES["delete_waiting"], [row["id"] for row in rows])
     if len(taken) != len(rows):

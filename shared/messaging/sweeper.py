@@ -18,13 +18,11 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.reader import Reader
 from shared.messaging.session import Session
 from shared.messaging.subscription import Timer
-from shared.messaging.sweep import engine_timers, sweep
+from shared.messaging.sweep import PORTION_BYTES, PORTION_RECORDS, engine_timers, sweep
 from shared.messaging.topics import Topics
 from shared.messaging.watermark import HeldUp, Progress
 
 LOG = structlog.get_logger()
-PORTION_RECORDS = 500
-PORTION_BYTES = 4 << 20
 NO_LANE = -1
 COUNT_FACTOR = 50
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from shared.contracts.topics import lane_of
-from shared.messaging.sweeper import PORTION_RECORDS
+from shared.messaging.sweep import PORTION_RECORDS
 from tests.faults.planted.engine_stories import ANA, of_ana, page, say
 from tests.faults.planted.ground import Ground
 from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players

@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.topics import lane_of
 from shared.messaging import sweeper
-from shared.messaging.sweeper import PORTION_RECORDS
+from shared.messaging.sweep import PORTION_RECORDS
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players
 from tests.integration.messaging.running import Event, World, a_goal, a_player, until
