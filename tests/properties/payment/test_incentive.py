@@ -69,12 +69,10 @@ class Ledger:
     incentives: dict[str, str] = field(default_factory=dict)
 
     def hear(self, batch: Sequence[Told]) -> None:
-        """What is heard of an enrollment comes first; what came too early for it comes last."""
-        new = {told.code for told in batch if told.what == "confirmed"} - self.enrolled
-        self.enrolled |= new
-        self._note([told for told in batch if told.what != "confirmed"])
+        """Note a batch as one moment: enrollments first, then what came too early for them, then what is new."""
+        self.enrolled |= {told.code for told in batch if told.what == "confirmed"}
         early, self.too_early = self.too_early, []
-        self._note(early)
+        self._note([*early, *(told for told in batch if told.what != "confirmed")])
 
     def _note(self, milestones: Sequence[Told]) -> None:
         for told in milestones:
