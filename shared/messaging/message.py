@@ -19,7 +19,10 @@ PACKED_HEADER_BYTES = 10
 
 
 class Record(NamedTuple):
-    """One Kafka record. `timestamp` is in milliseconds. A tuple, since as many are made as records are read."""
+    """One Kafka record. `timestamp` is in milliseconds. A tuple, since as many are made as records are read.
+
+    `known_by`: set where it was rewritten since it came; its identity is then still that of what came.
+    """
 
     topic: str
     partition: int
@@ -28,6 +31,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    known_by: bytes | None = None
 
     @property
     def place(self) -> TopicPartition:
@@ -54,6 +58,16 @@ class Record(NamedTuple):
         """Tells whether the record at this offset is still this one. 12 bytes."""
         text = f"{self.offset}\n{self.timestamp}\n{self.header('ce_source')}\n{self.header('ce_id')}"
         return hashlib.sha256(text.encode()).digest()[:12]
+
+    def identity(self) -> bytes:
+        """Tell identical records apart from others: 16 bytes of type and value, as they came."""
+        if self.known_by is not None:
+            return self.known_by
+        return hashlib.sha256(self.header("ce_type").encode() + b"\0" + (self.value or b"")).digest()[:16]
+
+    def rewritten(self, value: bytes, headers: tuple[tuple[str, bytes | None], ...]) -> "Record":
+        """Return it in other words; what repeats the words in which it came is still identical to it."""
+        return self._replace(value=value, headers=headers, known_by=self.identity())
 
 
 class Message(NamedTuple, Generic[T]):
@@ -96,18 +110,18 @@ def without_ballast(record: Record, room: int) -> Record:
 
 def pack(record: Record) -> bytes:
     """The bytes under which a record is set aside or parked; `unpack` gives it back."""
-    return json.dumps(
-        {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "timestamp": record.timestamp,
-            "key": _text(record.key),
-            "value": _text(record.value),
-            "headers": [[name, _text(value)] for name, value in record.headers],
-        },
-        separators=(",", ":"),
-    ).encode()
+    parts = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": _text(record.key),
+        "value": _text(record.value),
+        "headers": [[name, _text(value)] for name, value in record.headers],
+    }
+    if record.known_by is not None:
+        parts["known_by"] = _text(record.known_by)
+    return json.dumps(parts, separators=(",", ":")).encode()
 
 
 def packed_forms(text: bytes) -> list[bytes]:
@@ -133,6 +147,7 @@ def unpack(packed: bytes) -> Record:
         key=_bytes(parts["key"]),
         value=_bytes(parts["value"]),
         headers=tuple((name, _bytes(value)) for name, value in parts["headers"]),
+        known_by=_bytes(parts.get("known_by")),
     )
 
 

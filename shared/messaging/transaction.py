@@ -1,6 +1,5 @@
 """What handlers and timers get. It collects what they decide; nothing in it reaches a broker."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -67,11 +66,8 @@ class WaitingRecord:
         return (self.kind, self.key, self.owner)
 
     def digest(self) -> bytes | None:
-        """Tell identical records apart from others: 16 bytes of type and value. None: each keeps a place of its own."""
-        if self.kind in KEPT_APART:
-            return None
-        said = self.record.header("ce_type").encode() + b"\0" + (self.record.value or b"")
-        return hashlib.sha256(said).digest()[:16]
+        """Tell identical records apart from others under a key. None: each keeps a place of its own."""
+        return None if self.kind in KEPT_APART else self.record.identity()
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ def sealed_anew(context: Context, record: Record) -> Record | None:
         (_seal_identity if is_admission else _seal_account)(context.upstream, context.taken_in, data)
     except (Parked, KeyError, TypeError):
         return None
-    return record._replace(value=json.dumps(data, separators=(",", ":")).encode(), headers=_headers(envelope))
+    return record.rewritten(json.dumps(data, separators=(",", ":")).encode(), _headers(envelope))
 
 
 def _seal_identity(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def _seal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
     account["sealed"] = now.seal({**claims, **stated})
 
 
-def _headers(envelope: Envelope) -> tuple[tuple[str, bytes], ...]:
+def _headers(envelope: Envelope) -> tuple[tuple[str, bytes | None], ...]:
     """In binary mode, whatever mode it came in."""
     named: Mapping[str, str | None] = {
         "ce_specversion": "1.0",

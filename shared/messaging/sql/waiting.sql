@@ -150,5 +150,5 @@ where before < $6::bigint;
 select id, topic, record from waiting where id > $1 order by id limit $2;
 
 -- name: replace_waiting
--- The same event in other words.
+-- The same event in other words; its digest is that of the words in which it came.
 update waiting w set record = new.record from unnest($1::bigint[], $2::bytea[]) as new (id, record) where w.id = new.id;

@@ -64,6 +64,11 @@ class Bench:
         lanes = {item.message.lane for item in items if item.message and item.message.lane is not None}
         await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), NEVER)
 
+    async def take_up(self, *records: Record) -> None:
+        """What was set aside, as the engine does."""
+        items = [self.intake.understand_again(record, self.now) for record in records]
+        await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.intake, items), NEVER)
+
     async def replay_parked(self) -> None:
         """Everything that is parked, as an operator would, taken up as the engine does."""
         operator = Operator("an operator", "it is known now", self.now, chain_key("enrollment"))
@@ -72,8 +77,7 @@ class Bench:
         async with desk.transaction():
             await operations.replay_parked(desk, operator, numbers, vault())
         rows = await self.connection.fetch("delete from waiting where kind = 'replay' returning record")
-        items = [self.intake.understand_again(unpack(row["record"]), self.now) for row in rows]
-        await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.intake, items), NEVER)
+        await self.take_up(*(unpack(row["record"]) for row in rows))
 
     async def sweep(self, read_through: datetime | None = None) -> None:
         """All timers, the engine's included, until nothing is due."""

@@ -7,6 +7,7 @@ from services.enrollment.handlers.resealing import seal_again
 from services.enrollment.settings import EnrollmentSettings
 from shared.contracts.sealed import kid_of
 from shared.messaging.message import Record, pack, unpack
+from shared.postgres.migrate import load
 from tests.builders import (
     Event,
     a_nik,
@@ -22,6 +23,13 @@ from tests.integration.enrollment.bench import Bench
 
 NIK = a_nik()
 OLD = 0
+
+
+DIGESTS = next(migration for migration in load("shared.messaging") if migration.name == "identity_of_waiting")
+
+
+async def fill_digests(bench: Bench) -> None:
+    await bench.connection.execute(DIGESTS.statements)
 
 
 async def run(bench: Bench) -> list[str]:
@@ -42,15 +50,17 @@ async def make_old(bench: Bench, *events: Event, timestamp: int = OLD) -> None:
     rows = await bench.connection.fetch("select id, record from waiting order by id")
     assert len(rows) == len(events)
     for row, event in zip(rows, events, strict=True):
-        record = unpack(row["record"])._replace(value=as_before(event).value, timestamp=timestamp)
-        await bench.connection.execute("update waiting set record = $2 where id = $1", row["id"], pack(record))
+        record = unpack(row["record"])._replace(value=event.value, timestamp=timestamp)
+        await bench.connection.execute(
+            "update waiting set record = $2, digest = null where id = $1", row["id"], pack(record)
+        )
 
 
 async def test_what_waited_under_a_seal_of_before_is_taken_up(bench: Bench) -> None:
     person = a_participant_id()
     admission, account = an_admission(person, nik=NIK), an_account(person, nik=NIK)
     await bench.receive(admission, account)
-    await make_old(bench, admission, account)
+    await make_old(bench, as_before(admission), as_before(account))
     assert await run(bench) == ["sealed again under enrollment-1: 2 records that wait"]
     assert await run(bench) == []
     await bench.receive(a_wave())
@@ -60,10 +70,37 @@ async def test_what_waited_under_a_seal_of_before_is_taken_up(bench: Bench) -> N
     assert await bench.parked() == []
 
 
+async def test_repeat_of_what_was_sealed_again_takes_no_second_place(bench: Bench) -> None:
+    admission = an_admission(nik=NIK)
+    await bench.receive(admission)
+    await make_old(bench, old := as_before(admission))
+    await fill_digests(bench)
+    assert await run(bench) == ["sealed again under enrollment-1: 1 records that wait"]
+    # It queues behind others that wait for their wave, where no seal is opened.
+    await bench.receive(old)
+    assert await bench.rows("waiting") == 1
+    await bench.receive(a_wave())
+    await bench.sweep()
+    assert bench.words() == ["participant_admitted"]
+    assert await bench.parked() == []
+
+
+async def test_repeat_is_known_also_if_what_was_sealed_again_waited_for_its_lane_then(bench: Bench) -> None:
+    admission = an_admission(nik=NIK)
+    await bench.receive(admission)
+    await make_old(bench, old := as_before(admission))
+    await bench.connection.execute("update waiting set kind = 'lane', key = lane::text, owner = ''")
+    await run(bench)
+    record = unpack(await bench.connection.fetchval("delete from waiting returning record"))
+    await bench.take_up(record)
+    await bench.receive(old)
+    assert await bench.rows("waiting") == 1
+
+
 async def test_structured_record_that_waited_is_taken_up(bench: Bench) -> None:
     admission = an_admission(nik=NIK)
     await bench.receive(admission)
-    await make_old(bench, admission)
+    await make_old(bench, as_before(admission))
     record = structured(unpack(await bench.connection.fetchval("select record from waiting")))
     await bench.connection.execute("update waiting set record = $1", pack(record))
     assert await run(bench) == ["sealed again under enrollment-1: 1 records that wait"]
@@ -84,7 +121,7 @@ async def test_what_came_since_is_not_believed_under_a_seal_of_before(bench: Ben
     """Set aside for a lane that stood still, for instance, where no seal is opened."""
     admission = an_admission(nik=NIK)
     await bench.receive(admission)
-    await make_old(bench, admission, timestamp=2**42)
+    await make_old(bench, as_before(admission), timestamp=2**42)
     assert await run(bench) == []
     await bench.receive(a_wave())
     await bench.sweep()
