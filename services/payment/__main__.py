@@ -1,10 +1,11 @@
 """`python -m services.payment`: the verbs that all services have, and the operator's switch."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from services.payment.app import LOOK_BACK, parts
+from services.payment.app import LOOK_BACK, context_of, parts
 from services.payment.handlers.approving import approve, confirm_payment
 from services.payment.handlers.halting import halt, resume
 from services.payment.ops import funds, halts
@@ -52,9 +53,8 @@ def add_verbs(verbs: typer.Typer, desk: Desk) -> None:
     def confirm_verb(reference: str, who: Who, why: Why, yes: Yes = False) -> None:
         """Book that the money of a frozen right did go out under REFERENCE. It takes two persons."""
         terms = desk.terms()
-        desk.operate(
-            lambda connection, operator: confirm_payment(connection, operator, terms, reference), who, why, do=yes
-        )
+        context = context_of(PaymentSettings.model_validate(desk.settings()))
+        desk.operate(partial(confirm_payment, context, terms, reference), who, why, do=yes)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ from services.payment.domain import books
 from services.payment.domain.attempt import Attempt, Contradiction
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
 from services.payment.domain.fitness import missing, next_attempt, takes_approval, unfit
+from services.payment.handlers import Context
 from services.payment.handlers.announcing import announce
 from services.payment.handlers.bookkeeping import write_down
 from services.payment.handlers.changing import save_confirmation
-from services.payment.handlers.planning import load_payees, payee_of
+from services.payment.handlers.planning import load_payees, next_reference, payee_of
 from services.payment.handlers.spending import spend_confirmed
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
-from services.payment.store.attempts import load_told
+from services.payment.store.attempts import load_attempts, load_told
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.disbursements import load_disbursement
 from shared.messaging.lane import lock
@@ -56,21 +57,29 @@ async def approve(
     return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
 
 
-async def confirm_payment(connection: Connection, operator: Operator, terms: Terms, reference: str) -> Outcome:
+async def confirm_payment(
+    context: Context, terms: Terms, reference: str, connection: Connection, operator: Operator
+) -> Outcome:
     """Book that a frozen right was paid under a reference that its partner had rejected. It takes two persons.
 
-    Where the wave has no money left it is booked all the same, and the wave is overdrawn. Raises Refused.
+    Where the wave has no money left it is booked all the same, and the wave is overdrawn. Raises Refused, also while
+    what was said before a restore is not all known again.
     """
     told = (await load_told(connection, [reference])).get(reference)
     if told is None:
         raise Refused(f"{reference} was never instructed")
-    return await in_lane(connection, operator, terms, told.attempt.lane, lambda tx: _confirm(tx, operator, reference))
+
+    async def confirm_in_lane(tx: Transaction) -> Outcome:
+        return await _confirm(context, tx, operator, reference)
+
+    return await in_lane(connection, operator, terms, told.attempt.lane, confirm_in_lane)
 
 
-async def _confirm(tx: Transaction, operator: Operator, reference: str) -> Outcome:
+async def _confirm(context: Context, tx: Transaction, operator: Operator, reference: str) -> Outcome:
     attempt, known = (await load_told(tx.connection, [reference]))[reference]
     if known is None or known.state is not State.HELD or not known.frozen:
         raise Refused(f"{reference} is no attempt of a frozen right")
+    await _refuse_unless_all_is_known(context, tx, known)
     said = await load_contradictions(tx.connection, *known.right)
     what = f"{reference}: {known.amount} rupiah of {' '.join(known.right)} did go out through {attempt.partner}"
     content = {
@@ -90,6 +99,21 @@ async def _confirm(tx: Transaction, operator: Operator, reference: str) -> Outco
     await operator.record(tx.connection, "confirm", **content, first=first, overdrawn=overdrawn)
     short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
     return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
+
+
+async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: Disbursement) -> None:
+    """Raise Refused where a partner was told more of this right before a restore, or may have been."""
+    if tx.catching_up(known.lane):
+        raise Refused(
+            f"lane {known.lane} is still reading again what it knew before a restore: wait until `lanes` no longer "
+            "shows it as catching up, look at the right again, and decide then"
+        )
+    later = next_reference(context, known)
+    if await load_attempts(tx.connection, [later]):
+        raise Refused(
+            f"attempt {known.attempt + 1} of {' '.join(known.right)}, {later}, was told before a restore and counts "
+            "as soon as its lane has taken it up: wait for what its partner says of it, and decide then"
+        )
 
 
 async def _book(tx: Transaction, known: Disbursement, attempt: Attempt, said: list[Contradiction]) -> int:

@@ -54,7 +54,7 @@ class Plan(NamedTuple):
 
 async def plan(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[Plan]:
     """One plan for each, in the same order."""
-    references = [_next_reference(context, d) for d in disbursements]
+    references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payees(tx.connection, disbursements)
     opened = Accounts(context.own)
@@ -95,7 +95,8 @@ def _is_an_operators(disbursement: Disbursement, limit: int | None) -> bool:
     return disbursement.reason is HoldReason.PARTNER_REJECTED or takes_approval(disbursement, limit)
 
 
-def _next_reference(context: Context, disbursement: Disbursement) -> str:
+def next_reference(context: Context, disbursement: Disbursement) -> str:
+    """Return the reference under which its next attempt goes."""
     return reference_of(
         context.reference_key,
         disbursement.lane,

@@ -4,14 +4,16 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 from asyncpg import Connection
 from joserfc.jwk import OctKey
 
-from services.payment.app import parts
+from services.payment.app import context_of, parts
 from services.payment.domain.reference import lane_in
+from services.payment.handlers import Context
 from services.payment.handlers.approving import approve, confirm_payment
 from services.payment.settings import PaymentSettings
 from shared.contracts import payment
@@ -58,6 +60,7 @@ class Bench:
     parts: ServiceParts
     intake: Intake
     terms: Terms
+    context: Context
     now: datetime = LATER
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
@@ -130,7 +133,7 @@ class Bench:
     async def confirm(self, reference: str, *people: str) -> None:
         """Each of these people, one after the other, says that the money did go out."""
         for who in people or ("Ani", "Budi"):
-            await self.operate(confirm_payment, self.terms, reference, who=who)
+            await self.operate(partial(confirm_payment, self.context, self.terms, reference), who=who)
 
     async def report(self, reference: str, status: str, reason: str | None = None, **changes: Any) -> None:
         """The partner that was told answers."""
@@ -215,7 +218,8 @@ class Bench:
 async def a_bench(database: Database, **settings: Any) -> Bench:
     """The service's schema, made by its migrations, and a session in it."""
     writer, owner = await database.sessions("payment")
-    service = parts(PaymentSettings(keys_folder=keys_folder(), **settings))
+    chosen = PaymentSettings(keys_folder=keys_folder(), **settings)
+    service = parts(chosen)
     await insert_rows(writer, service.own_topics)
     intake = Intake(service.sources)
     terms = Terms(
@@ -226,7 +230,7 @@ async def a_bench(database: Database, **settings: Any) -> Bench:
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,
     )
-    return Bench(owner, Session(writer, terms, intake, lambda: 1), service, intake, terms)
+    return Bench(owner, Session(writer, terms, intake, lambda: 1), service, intake, terms, context_of(chosen))
 
 
 def _assert_as_agreed(topic: str, said: Said) -> None:

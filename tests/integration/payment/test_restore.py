@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.topics import lane_of
+from shared.messaging.operations import Refused
 from tests.builders import Event, funds
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.bench import Bench, a_bench
@@ -342,3 +343,49 @@ async def test_what_was_approved_and_told_goes_again_though_the_copy_is_from_bef
     state = "held(needs_approval)" if reason == "AM05" else "held(account_closed)"
     assert await after.state("incentive_1") == ("settled" if answer[0] == "settled" else state)
     assert await after.breaches() == []
+
+
+@pytest.fixture
+async def second_told(restored: Restored) -> Restored:
+    """A copy in which the first attempt is frozen; the second, approved and told since, is in our own topics alone."""
+    before, after = restored.before, restored.after
+    await after.prepare()
+    await after.receive(*journey())
+    for bench in (before, after):
+        await bench.report(before.told("incentive")[0].reference, "rejected", "AM05")
+    known = len(before.pages)
+    await before.approve(CODE, "incentive_1")
+    await before.sweep()
+    await after.adopt(before.pages[known:])
+    return restored
+
+
+@pytest.mark.parametrize("shown", ["needs_approval", "account_unverified"])
+async def test_nobody_confirms_an_attempt_after_which_another_was_told_before_the_restore(
+    second_told: Restored, shown: str
+) -> None:
+    before, after = second_told.before, second_told.after
+    first, second = (told.reference for told in before.told("incentive"))
+    if shown == "account_unverified":
+        await after.connection.execute(f"update disbursement set reason = '{shown}' where frozen")
+    with pytest.raises(Refused, match=f"attempt 2 of {CODE} incentive_1, {second}, was told before a restore"):
+        await after.confirm(first)
+    if shown == "account_unverified":
+        await after.connection.execute("update disbursement set reason = 'needs_approval' where frozen")
+    await after.sweep()
+    assert after.told("incentive")[1:] == before.told("incentive")[1:]
+    await after.report(second, "rejected", "AM05")
+    await after.confirm(first)
+    assert await after.state("incentive_1") == "settled"
+    assert await after.breaches() == []
+
+
+async def test_nobody_confirms_while_the_lane_is_catching_up(told: Bench) -> None:
+    first = told.told("incentive")[0].reference
+    await told.report(first, "rejected", "AM05")
+    await told.connection.execute("update lane set catching_up_since = now()")
+    with pytest.raises(Refused, match="is still reading again what it knew before a restore: wait until"):
+        await told.confirm(first)
+    await told.connection.execute("update lane set catching_up_since = null")
+    await told.confirm(first)
+    assert await told.state("incentive_1") == "settled"
