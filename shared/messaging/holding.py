@@ -177,6 +177,7 @@ class Holding:
             internal_topics=frozenset(source.topic for source in self._plan.sources if source.internal),
             wait_at_most=self._plan.wait_at_most,
             waiting_per_key=self._plan.waiting_per_key,
+            batch_records=self._plan.batch_records,
             waiting_in_all=self._plan.waiting_in_all,
         )
         self.session = Session(connection, terms, self._intake, real_microseconds, self.ready.set)

@@ -31,7 +31,8 @@ class EventTooLarge(Exception):
 class Terms:
     """Hold what is the same for all transactions of a service.
 
-    Its name, its vault for parked bytes, the key that seals its chains, its bounds.
+    Its name, its vault for parked bytes, the key that seals its chains, its bounds. A transaction takes up as many
+    woken records as a batch may hold.
     """
 
     service: str
@@ -40,6 +41,7 @@ class Terms:
     internal_topics: frozenset[str]
     wait_at_most: timedelta
     waiting_per_key: int
+    batch_records: int
     waiting_in_all: int = 2_000_000
 
 
@@ -74,7 +76,7 @@ class WaitingRecord:
 class Room:
     """Count the woken records, and bytes of them, that a transaction still takes up; a sweep takes up the others."""
 
-    records: int = 500
+    records: int
     size: int = 4 << 20
 
     def take(self, records: Sequence[bytes]) -> None:
@@ -115,7 +117,7 @@ class Transaction:
         self.waiting: list[WaitingRecord] = []
         self.waiting_in_all = 0
         self.woken: dict[tuple[str, str], None] = {}
-        self.room = Room()
+        self.room = Room(terms.batch_records)
         self.left: set[Place] = set()
         self.behind: set[tuple[str, str]] = set()
         self._claimed: dict[str, set[str]] = {}

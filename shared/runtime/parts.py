@@ -100,6 +100,7 @@ class ServiceParts:
             internal_topics=frozenset(source.topic for source in self.sources if source.internal),
             wait_at_most=timedelta(seconds=self.settings.wait_at_most_seconds),
             waiting_per_key=self.settings.waiting_per_key,
+            batch_records=self.settings.batch_records,
             waiting_in_all=self.settings.waiting_in_all,
         )
 

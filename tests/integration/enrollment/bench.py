@@ -191,5 +191,6 @@ async def a_bench(database: Database) -> Bench:
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=WAIT_AT_MOST,
         waiting_per_key=WAITING_PER_KEY,
+        batch_records=3000,
     )
     return Bench(owner, Session(writer, terms, intake, lambda: 1), intake, service)

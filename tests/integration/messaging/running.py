@@ -24,6 +24,7 @@ from shared.messaging.chain import ChainKey
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan
 from shared.messaging.subscription import Timer
+from shared.messaging.sweep import PORTION_RECORDS
 from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
 from tests.builders import chain_key
@@ -149,6 +150,7 @@ class World:
             clock=self.clock,
             vault=a_vault(),
             chain=self.chain(service),
+            batch_records=PORTION_RECORDS,
             sweep_every_seconds=0.2,
         )
 

@@ -229,6 +229,7 @@ async def a_bench(database: Database, **settings: Any) -> Bench:
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,
+        batch_records=3000,
     )
     return Bench(owner, Session(writer, terms, intake, lambda: 1), service, intake, terms, context_of(chosen))
 

@@ -1,6 +1,7 @@
 """What a transaction lets handlers say."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,8 @@ NOW = datetime(2023, 3, 1, tzinfo=UTC)
 
 def a_transaction() -> Transaction:
     """One that reaches no database."""
-    nothing = cast("Any", None)
-    return Transaction(nothing, nothing, now=NOW, read_through=NOW, lanes={})
+    terms = cast("Any", SimpleNamespace(batch_records=1))
+    return Transaction(cast("Any", None), terms, now=NOW, read_through=NOW, lanes={})
 
 
 def test_an_event_larger_than_its_readers_accept_is_never_said() -> None:
