@@ -8,7 +8,6 @@ from asyncpg import Connection
 
 from shared.messaging import position as positions_of
 from shared.messaging.intake import Intake
-from shared.messaging.lane import QUERIES
 from shared.messaging.message import Record
 from shared.messaging.position import Position
 from shared.messaging.topics import Topics
@@ -26,7 +25,10 @@ class Anchored:
 
 
 async def find(connection: Connection, topics: Topics, intake: Intake, places: Collection[TopicPartition]) -> Anchored:
-    """Finds the positions of these partitions and checks that each topic is still the one that was read."""
+    """Finds the positions of these partitions and checks that each topic is still the one that was read.
+
+    Raises PositionMoved where one has moved meanwhile that this was about to stop or to move.
+    """
     await positions_of.insert_missing(connection, places)
     positions = await positions_of.load(connection, places)
     beginnings, ends = await topics.beginnings(places), await topics.ends(places)
@@ -36,13 +38,12 @@ async def find(connection: Connection, topics: Topics, intake: Intake, places: C
         outcome = _judge(position, beginnings[place], ends[place], place in changed, intake.internal(place.topic))
         if isinstance(outcome, int):
             anchored.seeks[place] = outcome
-            if outcome < position.next_offset:
-                await connection.execute(QUERIES["rewind_position"], place.topic, place.partition, outcome)
+            if outcome != position.next_offset:
+                await positions_of.restart(connection, place, position.next_offset, outcome)
         else:
             anchored.stopped[place] = outcome
             if position.stopped_reason is None:
-                seen = position.next_offset
-                await connection.execute(QUERIES["stop_position_at"], place.topic, place.partition, outcome, seen)
+                await positions_of.stop(connection, place, position.next_offset, outcome)
     return anchored
 
 

@@ -94,8 +94,7 @@ def sift(
     cursors = {place: Cursor(position) for place, position in positions.items()}
     for item in batch.items:
         if item.waiting_id is not None:
-            lane = lanes.get(item.message.lane) if item.message and item.message.lane is not None else None
-            if lane is None or lane.stopped_reason is None:
+            if lanes[item.lane_of_sweep].stopped_reason is None:
                 sifted.effective.append(item)
             continue
         place = item.record.place

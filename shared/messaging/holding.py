@@ -13,6 +13,7 @@ from shared.messaging.consumer import ContiguousConsumer
 from shared.messaging.intake import Intake
 from shared.messaging.lane import QUERIES, insert_rows, real_microseconds
 from shared.messaging.plan import EngineStatus, Plan
+from shared.messaging.position import PositionMoved
 from shared.messaging.publisher import Publisher
 from shared.messaging.session import Session
 from shared.messaging.topics import Topics
@@ -104,6 +105,8 @@ class Holding:
             except Superseded:
                 signal.raise_signal(signal.SIGTERM)
                 return
+            except PositionMoved:
+                self._wanted.set()
             except Exception as error:  # noqa: BLE001 - nothing is read until it succeeds
                 self._status.note_outage("anchoring", error)
                 with contextlib.suppress(Exception):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from shared.contracts.envelope import LARGEST_BYTES, Envelope, check_json, open_envelope
 from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.topics import LANES
 from shared.messaging.lane import real_microseconds
 from shared.messaging.message import Message, Record
 from shared.messaging.number import ERA_AHEAD_AT_MOST, Number, number_of, source_of
@@ -39,6 +40,11 @@ class Item(NamedTuple):
         if self.message is not None:
             return self.message.lane
         return self.record.partition if self.number is not None else None
+
+    @property
+    def lane_of_sweep(self) -> int:
+        """The lane that must not stand still when it is taken up: its own, or else that of its dead letter."""
+        return self.record.partition % LANES if self.lane is None else self.lane
 
 
 class Intake:

@@ -15,7 +15,10 @@ NOTHING_UNREADABLE: tuple[int | None, str | None] = (None, None)
 
 
 class PositionMoved(Exception):
-    """Another process has read here meanwhile, or the database went back: seek again."""
+    """Another process has read here meanwhile, an operator has said where to go on, or the database went back.
+
+    What was decided by the position as it was is void: seek again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +171,24 @@ async def advance(connection: Connection, moves: Sequence[tuple[Position, Positi
         [new.ahead_sequence for _, new in moves],
     )
     if len(rows) != len(moves):
+        raise PositionMoved
+
+
+async def confirm(connection: Connection, place: TopicPartition, seen: int) -> None:
+    """Hold a position to the end of the transaction; raises PositionMoved unless reading still goes on at `seen`."""
+    await _where_seen(connection, "confirm_position", place, seen)
+
+
+async def restart(connection: Connection, place: TopicPartition, seen: int, beginning: int) -> None:
+    """Let reading go on at the beginning of the partition; raises PositionMoved as `confirm` does."""
+    await _where_seen(connection, "restart_position", place, seen, beginning)
+
+
+async def stop(connection: Connection, place: TopicPartition, seen: int, reason: str) -> None:
+    """Let nothing be read until an operator says where to go on; raises PositionMoved as `confirm` does."""
+    await _where_seen(connection, "stop_position", place, seen, reason)
+
+
+async def _where_seen(connection: Connection, query: str, place: TopicPartition, *arguments: object) -> None:
+    if not await connection.fetch(QUERIES[query], *place, *arguments):
         raise PositionMoved

@@ -14,6 +14,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from shared.contracts.reasons import Parked, ParkReason
+from shared.messaging import position as positions_of
 from shared.messaging.batch import Batch, Sifted, handle
 from shared.messaging.holding import Holding
 from shared.messaging.intake import Intake, Item
@@ -158,25 +159,38 @@ class Reader:
             detail = str(getattr(error, "sqlstate", "")) or type(error).__name__
             refused = item._replace(message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
             await self.complete(replace(batch, items=[refused]))
-        else:
-            await self._stop(session, item, error)
-            await self.complete(batch)
+            return
+        try:
+            await self._stop(session, item, batch.began.get(item.record.place, 0), error)
+        except PositionMoved:
+            self._holding.seek_again()
+            return
+        await self.complete(batch)
 
-    async def _stop(self, session: Session, item: Item, error: Exception) -> None:
-        """A broken invariant: the record's lane stops, loudly; a shared cause has no lane, so its partition does."""
+    async def _stop(self, session: Session, item: Item, began: int, error: Exception) -> None:
+        """A broken invariant: the record's lane stops, loudly; a shared cause has no lane, so its partition does.
+
+        What was set aside of a shared cause stops the lane of its dead letter. Raises PositionMoved where the
+        record is not the next any more, for reading goes on elsewhere or another process has taken it up.
+        """
         record, now = item.record, self._plan.clock.now()
-        lane = item.message.lane if item.message else None
+        lane = item.lane if item.waiting_id is None else item.lane_of_sweep
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
         async def body(tx: Transaction) -> None:
-            if lane is None:
-                await tx.connection.execute(QUERIES["stop_position"], record.topic, record.partition, "invariant")
+            if item.waiting_id is not None:
+                if not await tx.connection.fetch(QUERIES["confirm_waiting"], item.waiting_id):
+                    raise PositionMoved
+            elif lane is None:
+                await positions_of.stop(tx.connection, record.place, began, "invariant")
             else:
+                await positions_of.confirm(tx.connection, record.place, began)
+            if lane is not None:
                 text = f"{record.topic}/{record.partition}/{record.offset}: {error!r}"[:500]
                 await stop_lane(tx.connection, lane, "invariant", text, now)
 
-        LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
         await session.transact([] if lane is None else [lane], body, now=now)
+        LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
 
 
 def _log_gaps(sifted: Sifted) -> None:

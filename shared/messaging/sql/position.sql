@@ -15,7 +15,8 @@ select topic, partition, next_offset, stopped_reason,
 from position;
 
 -- name: advance_positions
--- Compare-and-set: a process that was overtaken matches fewer rows and rolls back.
+-- Compare-and-set, as whatever moves or stops a position: a process that was overtaken, or did not see that reading was
+-- stopped, matches fewer rows and rolls back.
 update position p
 set next_offset = n.next_offset, era = n.era, last_sequence = n.last_sequence, last_offset = n.last_offset,
     last_digest = n.last_digest, gap_since = n.gap_since, unreadable_offset = n.unreadable_offset,
@@ -24,29 +25,30 @@ from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[]
             $10::bigint[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[])
      as n (topic, partition, seen_offset, next_offset, era, last_sequence, last_offset, last_digest, gap_since,
            unreadable_offset, unreadable_why, pass_offset, ahead_era, ahead_sequence)
-where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
+where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset and p.stopped_reason is null
 returning p.topic;
 
 -- name: pass_over
 -- What ends in control records leaves nothing to handle; without this a deadline would wait for them for ever.
 update position p set next_offset = n.next_offset
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) as n (topic, partition, seen_offset, next_offset)
-where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset
+where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset and p.stopped_reason is null
 returning p.topic, p.partition, p.next_offset;
 
--- name: rewind_position
+-- name: confirm_position
+-- What is decided because of a record there holds as long as it is the one to be read next.
+select topic from position where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null for update;
+
+-- name: restart_position
 -- An internal topic that is not the one we knew is read from its beginning; era and sequence drop what is known.
-update position set next_offset = $3, last_offset = null, last_digest = null,
+update position set next_offset = $4, last_offset = null, last_digest = null,
     unreadable_offset = null, unreadable_why = null, pass_offset = null
-where topic = $1 and partition = $2;
+where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null returning topic;
 
 -- name: stop_position
--- Nothing is read here until an operator says where to go on.
-update position set stopped_reason = $3 where topic = $1 and partition = $2;
-
--- name: stop_position_at
--- As above, unless it was moved since it was looked at: an operator may just have said where to go on.
-update position set stopped_reason = $3 where topic = $1 and partition = $2 and next_offset = $4 and stopped_reason is null;
+-- Nothing is read here until an operator says where to go on, who may just have said it.
+update position set stopped_reason = $4 where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null
+returning topic;
 
 -- name: lanes_with_gaps
 -- A gap in one internal topic stops its lane in all of them.

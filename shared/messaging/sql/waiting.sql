@@ -117,6 +117,10 @@ where exists (select from woken k where k.lane in (asked.lane, -1));
 -- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
 delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
 
+-- name: confirm_waiting
+-- Whether nobody has taken it up yet.
+select id from waiting where id = $1;
+
 -- name: load_waiting_keys
 -- For which of these keys somebody waits in these lanes, and nobody has been woken yet.
 select key from unnest($3::text[]) as asked (key)

@@ -1,16 +1,28 @@
 """Kafka's own offsets are for the lag tools, they decide nothing; where to go on is said by an operator."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from shared.contracts.topics import lane_of
 from shared.messaging import anchor
+from shared.messaging import position as positions_of
 from shared.messaging.intake import Intake
-from shared.messaging.message import Record
+from shared.messaging.lane import QUERIES
+from shared.messaging.message import Message, Record, pack
+from shared.messaging.position import PositionMoved
+from shared.messaging.reader import Reader
+from shared.messaging.subscription import Source, Subscription
 from shared.messaging.topics import Topics
-from tests.integration.messaging.running import World, a_goal, a_player
+from shared.messaging.transaction import Transaction
+from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
+from tests.integration.messaging.toy import PlayerRegistered
+
+LaneOf = Callable[[PlayerRegistered], int]
 
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
@@ -41,19 +53,128 @@ class MeanwhileMoved(Topics):
         return found
 
 
-@pytest.mark.parametrize("stopped", [None, "topic_changed"])
-async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overruled(
-    world: World, stopped: str | None
-) -> None:
-    league, place = world.league.service, TopicPartition(world.league.requests, 0)
-    async with world.running(league):
-        await world.send(a_player("ana"), a_goal("ana", "g1"))
-        await world.until_count(league, "goal", 1)
-    await world.rewrite(world.league.requests, [])
-    await world.fetch(league, "update position set stopped_reason = $1 where partition = 0", stopped)
-    connection = world.connection(league)
+async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overruled(world: World) -> None:
+    await read_and_made_anew(world)
+    connection = world.connection(world.league.service)
+    async with MeanwhileMoved(world.bootstrap, connection) as topics:
+        with pytest.raises(PositionMoved):
+            await anchor.find(connection, topics, Intake(world.league.sources()), [place_of(world)])
+    assert await position(world) == (0, None)
+
+
+async def test_operator_who_lets_a_stopped_partition_go_on_while_it_is_looked_at_is_not_overruled(world: World) -> None:
+    await read_and_made_anew(world)
+    await world.fetch(world.league.service, "update position set stopped_reason = 'topic_changed' where partition = 0")
+    connection, place = world.connection(world.league.service), place_of(world)
     async with MeanwhileMoved(world.bootstrap, connection) as topics:
         found = await anchor.find(connection, topics, Intake(world.league.sources()), [place])
     assert found.stopped == {place: "topic_changed"}
-    (row,) = await world.fetch(league, "select next_offset, stopped_reason from position where partition = 0")
-    assert tuple(row) == (0, None)
+    assert await position(world) == (0, None)
+
+
+async def read_and_made_anew(world: World) -> None:
+    async with world.running(world.league.service):
+        await world.send(a_player("ana"), a_goal("ana", "g1"))
+        await world.until_count(world.league.service, "goal", 1)
+    await world.rewrite(world.league.requests, [])
+
+
+def place_of(world: World) -> TopicPartition:
+    return TopicPartition(world.league.requests, 0)
+
+
+async def position(world: World) -> tuple[int, str | None]:
+    (row,) = await world.fetch(
+        world.league.service, "select next_offset, stopped_reason from position where partition = 0"
+    )
+    return (row["next_offset"], row["stopped_reason"])
+
+
+@pytest.mark.parametrize("lane_of_player", [lambda data: lane_of(data.player), None], ids=["its lane", "its partition"])
+async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch, lane_of_player: LaneOf | None
+) -> None:
+    league, stop = world.league.service, Reader._stop
+
+    async def meanwhile_passed(*arguments: Any) -> None:
+        await world.fetch(league, "update position set next_offset = 1, last_offset = null where partition = 0")
+        await stop(*arguments)
+
+    monkeypatch.setattr(Reader, "_stop", meanwhile_passed)
+    async with world.running(league, sources=breaking(world, [], lane_of_player)):
+        await world.send(a_player("ana"))
+        await world.send(replace(a_player("bo"), raw=b"not json"))
+        await world.until_count(league, "parked", 1)
+    assert await position(world) == (2, None)
+    assert await world.fetch(league, "select from lane where stopped_reason is not null") == []
+
+
+async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and_no_partition(world: World) -> None:
+    league, tried = world.league.service, list[str]()
+    event = a_player("ana")
+    record = Record(world.league.requests, 0, 0, 0, event.key, event.value, tuple(event.headers))
+    async with world.running(league, sources=breaking(world, tried, None)) as engine:
+        await world.fetch(
+            league,
+            "with w as (insert into woken (lane, kind, key, upto) values (-1, 'replay', '', 99))"
+            'insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)'
+            " values (-1, 'replay', '', '7', $1, 0, 0, now(), $2)",
+            record.topic,
+            pack(record),
+        )
+
+        async def stopped() -> bool:
+            rows = await world.fetch(league, "select lane from lane where stopped_reason = 'invariant'")
+            return [row["lane"] for row in rows] == [0]
+
+        await until(stopped, "the first lane stands still")
+        await rounds(engine, 3)
+        assert len(tried) < 10
+        assert await position(world) == (0, None)
+    await world.resume_lanes(league)
+    async with world.running(league):
+        await world.until_count(league, "player", 1)
+
+
+def breaking(world: World, tried: list[str], lane_of_player: LaneOf | None) -> tuple[Source, ...]:
+    """The code is wrong about players."""
+
+    async def breaks(_: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
+        tried.extend(message.data.player for message in messages)
+        raise AssertionError("the code is wrong")
+
+    return (Source(world.league.requests, (Subscription(world.league.registered, breaks, lane_of_player),)),)
+
+
+async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: World) -> None:
+    connection, place = world.connection(world.league.service), place_of(world)
+    await positions_of.insert_missing(connection, [place])
+    seen = (await positions_of.load(connection, [place]))[place]
+    await positions_of.stop(connection, place, 0, "topic_changed")
+    with pytest.raises(PositionMoved):
+        await positions_of.advance(connection, [(seen, replace(seen, next_offset=5))])
+    assert await connection.fetch(QUERIES["pass_over"], [place.topic], [0], [0], [5]) == []
+    with pytest.raises(PositionMoved):
+        await positions_of.confirm(connection, place, 0)
+    assert await position(world) == (0, "topic_changed")
+
+
+class Shortened(Topics):
+    """Retention has left the records from 5 to 9."""
+
+    async def beginnings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 5)
+
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 9)
+
+
+async def test_partition_that_lacks_a_number_goes_on_at_what_retention_has_left(world: World) -> None:
+    """Where the position stood before, a batch would never begin."""
+    connection, place = world.connection(world.league.service), place_of(world)
+    await positions_of.insert_missing(connection, [place])
+    await connection.execute("update position set next_offset = 2, gap_since = now()")
+    async with Shortened(world.bootstrap) as topics:
+        found = await anchor.find(connection, topics, Intake(world.league.sources()), [place])
+    assert found.seeks == {place: 5}
+    assert await position(world) == (5, None)
