@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NoReturn, TypeVar
 
 import typer
@@ -17,7 +18,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from shared.clock import BadOffset, Clock
-from shared.contracts.sealed import KeyRing
 from shared.messaging.chain import BrokenChain
 from shared.messaging.operations import Operator, Outcome, Refused
 from shared.messaging.topics import Topics
@@ -25,10 +25,10 @@ from shared.messaging.transaction import Terms
 from shared.postgres.migrate import Migration, WrongSchema
 from shared.runtime.database import Expected, open_session, why_unreachable
 from shared.runtime.group import ConsumerGroup
-from shared.runtime.identity import Identity, WrongIdentity, identity_of
+from shared.runtime.identity import WrongIdentity
+from shared.runtime.keys import Keys
 from shared.runtime.lag import kafka_trouble
 from shared.runtime.parts import ServiceParts
-from shared.runtime.sealing import Sealing
 from shared.runtime.settings import ServiceSettings, complaints
 
 T = TypeVar("T")
@@ -47,9 +47,6 @@ class Desk:
     ) -> None:
         self.service = settings.service()
         self.migrations = migrations
-        # Whoever reads keys is held to those that the data were made with.
-        self._identity: Identity | None = None
-        self._sealing: Sealing | None = None
         # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
         self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -70,46 +67,27 @@ class Desk:
         except BadOffset as error:
             self.give_up(str(error))
 
+    @cached_property
     def parts(self) -> ServiceParts:
         """The service, taken apart; its keys are read."""
-        settings = self.settings()
-        self.clock()
-        try:
-            parts = self._parts()
-            own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
-            self._sealing = Sealing.load(settings.keys_folder, self.service, parts.chains)
-            self._identity = identity_of(parts.name, own, (*self._sealing.fixed(), *parts.fixed), parts.rings)
-            return parts
-        except (OSError, ValueError) as error:
-            self.give_up(f"its keys cannot be read from {settings.keys_folder}: {error}")
+        return self._with_keys(self._parts)
 
-    def vault(self) -> KeyRing:
-        """The key under which this service seals what it parks."""
-        folder = self.settings().keys_folder
-        try:
-            own = KeyRing.load(folder / f"{self.service}.jwks.json")
-            self._identity = self._identity or identity_of(self.service, own, self.sealing().fixed())
-            return own
-        except (OSError, ValueError) as error:
-            self.give_up(f"its keys cannot be read from {folder}: {error}")
-
-    def sealing(self) -> Sealing:
-        """The key under which this service seals its chains, and those it knows of: its own with `parts`."""
-        folder = self.settings().keys_folder
-        try:
-            self._sealing = self._sealing or Sealing.load(folder, self.service)
-            return self._sealing
-        except (OSError, ValueError) as error:
-            self.give_up(f"its keys cannot be read from {folder}: {error}")
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys of the service, all of them: whoever uses one is held to those that the data were made with."""
+        return self._with_keys(lambda: Keys.load(self.parts))
 
     def terms(self) -> Terms:
         """What a deed needs that is said in a lane."""
-        return self.parts().terms(self.vault(), self.sealing().key)
+        return self.parts.terms(self.keys.own, self.keys.sealing.key)
 
-    def take_another_chain_key(self) -> None:
-        """Work with data that were sealed under a key that is lost, all other keys being theirs."""
-        if self._identity is not None:
-            self._identity = self._identity.without(self.sealing().key.name)
+    def _with_keys(self, read: Callable[[], T]) -> T:
+        folder = self.settings().keys_folder
+        self.clock()
+        try:
+            return read()
+        except (OSError, ValueError) as error:
+            self.give_up(f"its keys cannot be read from {folder}: {error}")
 
     def give_up(self, sentence: str) -> NoReturn:
         self.err.print(f"{self.service}: {sentence}", markup=False)
@@ -140,11 +118,12 @@ class Desk:
 
     def confirm(self) -> None:
         """End here if the data are another program's. A database that does not answer now may do so later."""
+        expected = Expected(self.migrations, self.keys.identity)
 
         async def open_and_close() -> None:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 url = self.settings().postgres_url.get_secret_value()
-                await (await open_session(url, f"{self.service} start", self._expected().confirm)).close()
+                await (await open_session(url, f"{self.service} start", expected.confirm)).close()
 
         try:
             asyncio.run(open_and_close())
@@ -154,18 +133,24 @@ class Desk:
             if why_unreachable(error) is None:
                 raise
 
-    def _expected(self) -> Expected:
-        return Expected(self.migrations, self._identity)
-
     def ask(
-        self, question: Callable[[Connection], Awaitable[T]], *, patient: bool = False, as_owner: bool = False
+        self,
+        question: Callable[[Connection], Awaitable[T]],
+        *,
+        keys: Keys | None = None,
+        patient: bool = False,
+        as_owner: bool = False,
     ) -> T:
-        """Runs a question in a session of its own, as the service or as the owner of its tables."""
+        """Runs a question in a session of its own, as the service or as the owner of its tables.
+
+        `keys`: those it is answered with, which must be the keys that the data were made with.
+        """
+        expected = Expected(self.migrations, keys.identity if keys else None)
 
         async def in_session() -> T:
             settings = self.settings()
             url = (settings.migrate_url if as_owner else settings.postgres_url).get_secret_value()
-            connection = await open_session(url, f"{self.service} command", self._expected().confirm, patient=patient)
+            connection = await open_session(url, f"{self.service} command", expected.confirm, patient=patient)
             try:
                 return await question(connection)
             finally:
@@ -208,21 +193,35 @@ class Desk:
         self.out.print(table if rows else "none")
 
     def operate(
-        self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
+        self,
+        deed: Callable[[Connection, Operator], Awaitable[Outcome]],
+        who: str,
+        why: str,
+        *,
+        do: bool = True,
+        keys: Keys | None = None,
     ) -> None:
         """Does something in one transaction and says what; `do` False: only says what it would be."""
-        outcome = self.carry_out(deed, who, why, do=do)
+        outcome = self.carry_out(deed, who, why, do=do, keys=keys)
         self.out.print(outcome.sentence, markup=False)
         if outcome.changed and not do:
             self.out.print(PREVIEW)
 
     def carry_out(
-        self, deed: Callable[[Connection, Operator], Awaitable[Outcome]], who: str, why: str, *, do: bool = True
+        self,
+        deed: Callable[[Connection, Operator], Awaitable[Outcome]],
+        who: str,
+        why: str,
+        *,
+        do: bool = True,
+        keys: Keys | None = None,
     ) -> Outcome:
-        """Do something in one transaction and return what came of it; `do` False: it is rolled back."""
-        # Whoever writes down what is done is held to the keys that the data were made with.
-        self.vault()
-        clock, key = self.clock(), self.sealing().key
+        """Do something in one transaction and return what came of it; `do` False: it is rolled back.
+
+        It is done with the service's keys if no others are given.
+        """
+        keys, clock = keys or self.keys, self.clock()
+        key = keys.sealing.key
 
         async def in_transaction(connection: Connection) -> Outcome:
             operator = Operator(who, why, clock.now(), key)
@@ -235,4 +234,4 @@ class Desk:
             await (transaction.commit() if do else transaction.rollback())
             return outcome
 
-        return self.ask(in_transaction)
+        return self.ask(in_transaction, keys=keys)

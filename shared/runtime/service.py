@@ -12,18 +12,15 @@ from asyncpg import Connection
 from faststream.asgi import AsgiFastStream
 
 from shared.clock import Clock
-from shared.contracts.sealed import KeyRing
-from shared.messaging.chain import ChainKey
 from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan, Retention
 from shared.postgres.migrate import Migration
 from shared.runtime.database import Database, Expected, open_session
 from shared.runtime.http import Pages
-from shared.runtime.identity import identity_of
+from shared.runtime.keys import Keys
 from shared.runtime.metrics import Metrics
 from shared.runtime.monitor import Monitor
 from shared.runtime.parts import ServiceParts
-from shared.runtime.sealing import Sealing
 from shared.runtime.watch import Watch
 
 LOG = structlog.get_logger()
@@ -75,15 +72,12 @@ class ServiceApp(AsgiFastStream):
                 await asyncio.sleep(BROKER_PAUSE_SECONDS)
 
 
-def build_app(parts: ServiceParts, watch: Watch, migrations: Sequence[Migration]) -> AsgiFastStream:
-    """The application that uvicorn runs; nothing is connected before. Raises OSError or ValueError for bad keys."""
+def build_app(parts: ServiceParts, keys: Keys, watch: Watch, migrations: Sequence[Migration]) -> AsgiFastStream:
+    """The application that uvicorn runs; nothing is connected before."""
     settings, clock = parts.settings, Clock.from_environment()
     metrics = Metrics(parts.name, parts.measures)
-    own = KeyRing.load(settings.keys_folder / f"{parts.name}.jwks.json")
-    sealing = Sealing.load(settings.keys_folder, settings.service(), parts.chains)
-    fixed = (*sealing.fixed(), *parts.fixed)
-    expected = Expected(migrations, identity_of(parts.name, own, fixed, parts.rings))
-    engine = Engine(_plan(parts, clock, metrics, own, sealing.key, expected))
+    expected = Expected(migrations, keys.identity)
+    engine = Engine(_plan(parts, clock, metrics, keys, expected))
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages", expected.confirm)
     monitor = Monitor(parts, clock, database, watch, metrics)
@@ -105,9 +99,7 @@ def in_turn(*steps: Step) -> Step:
     return all_of_them
 
 
-def _plan(
-    parts: ServiceParts, clock: Clock, metrics: Metrics, own: KeyRing, chain: ChainKey, expected: Expected
-) -> Plan:
+def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, keys: Keys, expected: Expected) -> Plan:
     settings = parts.settings
     url = settings.postgres_url.get_secret_value()
 
@@ -127,8 +119,8 @@ def _plan(
         confirm=expected.confirm,
         note=expected.note,
         clock=clock,
-        vault=own,
-        chain=chain,
+        vault=keys.own,
+        chain=keys.sealing.key,
         batch_records=settings.batch_records,
         sweep_every_seconds=settings.sweep_every_seconds,
         look_every_seconds=settings.look_every_seconds,

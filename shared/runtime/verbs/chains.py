@@ -20,10 +20,8 @@ def chain_verbs(desk: Desk) -> typer.Typer:
     @verbs.command("seal-anew")
     def seal_anew(who: Who, why: Why, yes: Yes = False) -> None:
         """Seal every chain's end under the key that is there now, since the one before is lost for good."""
-        parts = desk.parts()
-        sealing = desk.sealing()
-        desk.take_another_chain_key()
-        checks = [one for one in (*ENGINE_INVARIANTS, *parts.invariants) if one.id in OF_CHAINS]
-        desk.operate(lambda connection, operator: sealing.seal_anew(connection, operator, checks), who, why, do=yes)
+        keys = desk.keys.with_another_chain_key()
+        checks = [one for one in (*ENGINE_INVARIANTS, *desk.parts.invariants) if one.id in OF_CHAINS]
+        desk.operate(lambda c, operator: keys.sealing.seal_anew(c, operator, checks), who, why, do=yes, keys=keys)
 
     return verbs

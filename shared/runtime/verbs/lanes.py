@@ -18,7 +18,7 @@ def lane_verbs(desk: Desk) -> typer.Typer:
     def show(context: typer.Context) -> None:
         """Show all lanes: whether they go on, why not, and what is not yet in Kafka."""
         if context.invoked_subcommand is None:
-            held, lane_topic = desk.served(), desk.parts().lane_topic
+            held, lane_topic = desk.served(), desk.parts.lane_topic
             served = None if held is None else {place.partition for place in held if place.topic == lane_topic}
             desk.out.print(_table(desk.ask(status.lanes), served))
             for stop in desk.ask(status.stopped_partitions):

@@ -79,7 +79,7 @@ def _add_views(verbs: typer.Typer, desk: Desk) -> None:
 
 def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
     def replaying(who: str, why: str, do: bool) -> Resolution:
-        vault, bootstrap = desk.vault(), desk.settings().kafka_bootstrap
+        vault, bootstrap = desk.keys.own, desk.settings().kafka_bootstrap
 
         async def action(connection: Connection, operator: Operator, chosen: Sequence[int]) -> Outcome:
             async with Topics(bootstrap) as topics:
@@ -88,7 +88,7 @@ def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
         async def rehearse(
             rehearsal: Rehearsal, connection: Connection, operator: Operator, chosen: Sequence[int]
         ) -> None:
-            session = Session(connection, desk.terms(), Intake(desk.parts().sources), real_microseconds)
+            session = Session(connection, desk.terms(), Intake(desk.parts.sources), real_microseconds)
             async with Topics(bootstrap) as topics:
                 await rehearsal.add(session, operator.now, chosen, vault, topics)
 

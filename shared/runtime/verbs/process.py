@@ -32,11 +32,11 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk, look_back: LookBack | None
     @verbs.command()
     def run() -> None:
         """Run the service until it is told to end (SIGTERM or SIGINT); then it finishes its batch and leaves."""
-        parts = desk.parts()
+        parts = desk.parts
         settings = parts.settings
         desk.confirm()
         try:
-            app = build_app(parts, Watch(_again("verify", "--gently")), desk.migrations)
+            app = build_app(parts, desk.keys, Watch(_again("verify", "--gently")), desk.migrations)
         except (OSError, ValueError) as error:
             desk.give_up(f"cannot start: {error}")
         logs.configure(parts.name, settings.replica)
@@ -70,8 +70,7 @@ def add_process_verbs(verbs: typer.Typer, desk: Desk, look_back: LookBack | None
         """Check every invariant against the books; exit 1 with each breach named."""
         if gently:
             os.nice(GENTLY)
-        parts = desk.parts()
-        checks = (*ENGINE_INVARIANTS, desk.sealing().invariant(), *parts.invariants)
+        checks = (*ENGINE_INVARIANTS, desk.keys.sealing.invariant(), *desk.parts.invariants)
         if sum(_report(desk, invariant) for invariant in checks):
             raise typer.Exit(1)
 
@@ -81,16 +80,15 @@ def _bring_up_to_date(desk: Desk, look_back: LookBack | None) -> Iterator[str]:
 
     async def seal(connection: Connection, migration: Migration) -> None:
         if migration.name.startswith(MAKES_ROOM):
-            desk.parts()
-            await desk.sealing().begin(connection, migration)
+            await desk.keys.sealing.begin(connection, migration)
 
     applied = desk.run(migrate(url, desk.migrations, grants_of(f"services.{desk.service}"), seal))
     yield from (f"applied {migration}" for migration in applied)
     if not applied:
         yield "nothing to apply: the schema is up to date"
     if look_back is not None and desk.ask(look_back.is_needed, as_owner=True):
-        service, terms = desk.parts(), desk.terms()
-        yield from desk.ask(lambda connection: look_back.carry_out(service, terms, connection), as_owner=True)
+        service, terms = desk.parts, desk.terms()
+        yield from desk.ask(lambda c: look_back.carry_out(service, terms, c), keys=desk.keys, as_owner=True)
 
 
 def _again(*verb: str) -> tuple[str, ...]:
@@ -105,7 +103,7 @@ def _report(desk: Desk, invariant: Invariant) -> int:
     async def check(connection: Connection) -> list[str]:
         return await breaches_of(connection, invariant)
 
-    breaches = desk.ask(check, patient=True)
+    breaches = desk.ask(check, keys=desk.keys, patient=True)
     if not breaches:
         desk.out.print(f"OK {invariant.id} {invariant.name}", markup=False)
     for breach in breaches:
