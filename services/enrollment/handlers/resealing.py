@@ -26,27 +26,34 @@ SEALED = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)
 async def seal_again(context: Context, connection: Connection) -> list[str]:
     """Seal again what is kept of accounts, and what has waited since before seals held all that they hold now.
 
-    Returns how many there were. Each portion is a transaction of its own: a run that was ended is gone on with.
+    Says how many there were. Each portion is a transaction of its own: a run that was ended is gone on with. An account
+    that does not open stays as it is, and is named.
     """
-    accounts = await _seal_kept_accounts(context, connection)
+    accounts, closed = await _seal_accounts(context, connection)
     since = await load_own_since(connection)
 
     def rewrite(record: Record) -> Record | None:
         return sealed_anew(context, record) if record.timestamp < since else None
 
     waiting = await rewrite_waiting(connection, ENROLLMENT_REQUESTS, rewrite)
-    found = {"accounts that are kept": accounts, "records that wait": waiting}
-    return [f"sealed again under {context.own.current}: {count} {what}" for what, count in found.items() if count]
+    sealed = f"sealed again under {context.own.current}"
+    found = {
+        f"{sealed}: {accounts} accounts that are kept": accounts,
+        f"{sealed}: {waiting} records that wait": waiting,
+        f"left as it is, since it does not open: {closed} accounts that are kept": closed,
+    }
+    return [sentence for sentence, number in found.items() if number]
 
 
-async def _seal_kept_accounts(context: Context, connection: Connection) -> int:
-    sealed, after = 0, ""
+async def _seal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
+    """Return how many were sealed again, and how many do not open."""
+    sealed, closed, after = 0, 0, ""
     while kept := await load_kept_accounts(connection, context.own.prefix, after, PORTION):
         after = kept[-1].participant_id
         again = [a._replace(sealed=seal_kept(context.own, a, n)) for a in kept if (n := _number(context, a))]
         await replace_kept_accounts(connection, kept, again)
-        sealed += len(again)
-    return sealed
+        sealed, closed = sealed + len(again), closed + len(kept) - len(again)
+    return sealed, closed
 
 
 def _number(context: Context, account: Account) -> Secret | None:

@@ -1,6 +1,7 @@
 """Seals what rests under another key than the current one again: after an upgrade, and after a key was turned."""
 
 from collections import Counter
+from typing import NamedTuple
 
 from asyncpg import Connection
 
@@ -13,7 +14,14 @@ from shared.contracts.reasons import Parked
 from shared.contracts.sealed import Secret, kid_of
 
 PORTION = 2000
-Found = tuple[Payee, str]
+
+
+class Found(NamedTuple):
+    """What was found under another key: whose account, under which key, and whether it opens."""
+
+    opens: bool
+    payee: Payee
+    kid: str
 
 
 async def seal_again(context: Context, connection: Connection) -> list[str]:
@@ -22,49 +30,32 @@ async def seal_again(context: Context, connection: Connection) -> list[str]:
     Each portion is a transaction of its own: a run that was ended is gone on with. What does not open stays as it is,
     and is named.
     """
-    resealing = Resealing(context, connection)
-    await resealing.accounts()
-    await resealing.providers()
-    return resealing.sentences()
+    found = await _seal_accounts(context, connection) + await _seal_provider_accounts(context, connection)
+    return [_sentence(context, one, number) for one, number in sorted(found.items(), key=_sealed_first)]
 
 
-class Resealing:
-    """One pass over all that is kept; counts tokens by payee and key."""
+async def _seal_accounts(context: Context, connection: Connection) -> Counter[Found]:
+    found, prefix, after = Counter[Found](), context.own.prefix, ""
+    while (portion := await load_account_portion(connection, after, prefix, PORTION)).last:
+        after = portion.last
+        sealed = [(a.subject, a.token, again) for a in portion.otherwise if (again := _seal(context, a, found))]
+        await replace_accounts(connection, sealed)
+    return found
 
-    def __init__(self, context: Context, connection: Connection) -> None:
-        self._context = context
-        self._connection = connection
-        self._sealed: Counter[Found] = Counter()
-        self._closed: Counter[Found] = Counter()
 
-    async def accounts(self) -> None:
-        prefix, after = self._context.own.prefix, ""
-        while (portion := await load_account_portion(self._connection, after, prefix, PORTION)).last:
-            after = portion.last
-            sealed = [(a.subject, a.token, again) for a in portion.otherwise if (again := self._seal(a))]
-            await replace_accounts(self._connection, sealed)
+async def _seal_provider_accounts(context: Context, connection: Connection) -> Counter[Found]:
+    found, prefix, after = Counter[Found](), context.own.prefix, ("", 0)
+    while kept := await load_providers_sealed_otherwise(connection, prefix, after, PORTION):
+        after = (kept[-1][0].subject, kept[-1][1])
+        sealed = [(a.subject, version, again) for a, version in kept if (again := _seal(context, a, found))]
+        await replace_provider_accounts(connection, sealed)
+    return found
 
-    async def providers(self) -> None:
-        prefix, after = self._context.own.prefix, ("", 0)
-        while found := await load_providers_sealed_otherwise(self._connection, prefix, after, PORTION):
-            after = (found[-1][0].subject, found[-1][1])
-            sealed = [(a.subject, version, again) for a, version in found if (again := self._seal(a))]
-            await replace_provider_accounts(self._connection, sealed)
 
-    def sentences(self) -> list[str]:
-        current = self._context.own.current
-        return [f"sealed again under {current}: {_these(*one)}" for one in sorted(self._sealed.items())] + [
-            f"left as it is, since it does not open: {_these(*one)}" for one in sorted(self._closed.items())
-        ]
-
-    def _seal(self, kept: Kept) -> str | None:
-        found = (kept.payee, kid_of(kept.token))
-        number = _number(self._context, kept)
-        if number is None:
-            self._closed[found] += 1
-            return None
-        self._sealed[found] += 1
-        return seal_own(self._context.own, kept.payee, kept.subject, kept.partner, number)
+def _seal(context: Context, kept: Kept, found: Counter[Found]) -> str | None:
+    number = _number(context, kept)
+    found[Found(number is not None, kept.payee, kid_of(kept.token))] += 1
+    return None if number is None else seal_own(context.own, kept.payee, kept.subject, kept.partner, number)
 
 
 def _number(context: Context, kept: Kept) -> Secret | None:
@@ -78,6 +69,10 @@ def _number(context: Context, kept: Kept) -> Secret | None:
         return None
 
 
-def _these(found: Found, number: int) -> str:
-    payee, kid = found
-    return f"{number} of {payee}s that lay under {kid or 'no key'}"
+def _sealed_first(item: tuple[Found, int]) -> tuple[bool, Payee, str]:
+    return (not item[0].opens, item[0].payee, item[0].kid)
+
+
+def _sentence(context: Context, found: Found, number: int) -> str:
+    done = f"sealed again under {context.own.current}" if found.opens else "left as it is, since it does not open"
+    return f"{done}: {number} of {found.payee}s that lay under {found.kid or 'no key'}"

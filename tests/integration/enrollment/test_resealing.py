@@ -142,3 +142,13 @@ async def test_kept_account_is_sealed_again_and_announced_when_its_day_comes(ben
     assert (kid_of(kept), keys_of("enrollment").open(kept)["number"]) == ("enrollment-1", "081200000001")
     await bench.receive(an_admission(person, nik=NIK, wave="49"))
     assert [said["participant_id"] for said in bench.of("account_linked")] == [person]
+
+
+async def test_kept_account_that_does_not_open_is_named_and_left(bench: Bench) -> None:
+    person = a_participant_id()
+    await bench.receive(a_wave(quota=1), an_admission())
+    await bench.receive(an_admission(person, nik=NIK), an_account(person, nik=NIK))
+    stolen = as_before(an_account(a_participant_id(), nik=NIK)).data["account"]["sealed"]
+    await bench.connection.execute("update account set sealed = $1 where sealed is not null", stolen)
+    assert await run(bench) == ["left as it is, since it does not open: 1 accounts that are kept"]
+    assert await bench.connection.fetchval("select sealed from account where sealed is not null") == stolen
