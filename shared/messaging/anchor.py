@@ -10,6 +10,7 @@ from shared.messaging import position as positions_of
 from shared.messaging.intake import Intake
 from shared.messaging.message import Record
 from shared.messaging.position import Position
+from shared.messaging.topic_ids import NO_IDS, TopicIds
 from shared.messaging.topics import Topics
 
 TOPIC_CHANGED = "topic_changed"
@@ -18,10 +19,14 @@ RETENTION = "retention"
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """Where to go on in each partition, and which partitions stand still until an operator says where to go on."""
+    """Where to go on in each partition, and which partitions stand still until an operator says where to go on.
+
+    `topic_ids`: of the topics in which that was found, and which alone are to be read on.
+    """
 
     seeks: dict[TopicPartition, int]
     stopped: dict[TopicPartition, str]
+    topic_ids: TopicIds
 
 
 async def find(connection: Connection, topics: Topics, intake: Intake, places: Collection[TopicPartition]) -> Anchored:
@@ -31,9 +36,11 @@ async def find(connection: Connection, topics: Topics, intake: Intake, places: C
     """
     await positions_of.insert_missing(connection, places)
     positions = await positions_of.load(connection, places)
+    # Asked first: what is compared below is compared in these, or not at all.
+    ids = await topics.ids({place.topic for place in places})
     beginnings, ends = await topics.beginnings(places), await topics.ends(places)
-    changed = await changed_topics(topics, list(positions.values()))
-    anchored = Anchored({}, {})
+    changed = await changed_topics(topics, list(positions.values()), ids)
+    anchored = Anchored({}, {}, ids)
     for place, position in positions.items():
         outcome = _judge(position, beginnings[place], ends[place], place in changed, intake.internal(place.topic))
         if isinstance(outcome, int):
@@ -59,7 +66,7 @@ def _judge(position: Position, beginning: int, end: int, changed: bool, internal
     return position.next_offset
 
 
-async def changed_topics(topics: Topics, positions: Sequence[Position]) -> set[TopicPartition]:
+async def changed_topics(topics: Topics, positions: Sequence[Position], ids: TopicIds = NO_IDS) -> set[TopicPartition]:
     """The partitions in which another record stands where the last one was read.
 
     A batch that an earlier version took apart, and this one does not, cannot be compared with what was read of it.
@@ -68,7 +75,7 @@ async def changed_topics(topics: Topics, positions: Sequence[Position]) -> set[T
     last = {place: position.last_offset for place, position in known.items() if position.last_offset is not None}
     beginnings = await topics.beginnings(last)
     checkable = {place: offset for place, offset in last.items() if offset >= beginnings[place]}
-    found = await topics.records_at(checkable)
+    found = await topics.records_at(checkable, ids)
     return {place for place in checkable if place not in found or not _is_last(found[place], known[place])}
 
 

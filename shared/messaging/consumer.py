@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.reasons import ParkReason
 from shared.messaging.record_batches import FETCH_SETTINGS, RawBatch
+from shared.messaging.topic_ids import IdentifyingConsumer
 
 LOG = structlog.get_logger()
 
@@ -48,7 +49,7 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
 LOOK_AGAIN_MS = 100
 
 
-class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+class ContiguousConsumer(IdentifyingConsumer):
     """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such."""
 
     def __init__(self, *topics: str, on_lost: Callable[[KafkaError], None], **settings: Any) -> None:
@@ -69,6 +70,8 @@ class ContiguousConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             while not fetched:
                 fetched = self._believed(await super().getmany(*partitions, **options))
         except (OffsetOutOfRangeError, NoOffsetForPartitionError, CorruptRecordException, RecordTooLargeError) as error:
+            # Perhaps the topic is gone, and its partitions are not ours to look into any more.
+            self._client.force_metadata_update()
             self._on_lost(error)
             return {}
         # No other task has run since the buffers were drained: this belongs to exactly this batch.

@@ -155,6 +155,7 @@ class Holding:
         LOG.info("assigned", partitions=len(places), lanes=sorted(lanes), stopped=len(found.stopped))
 
     def _seek(self, consumer: ContiguousConsumer, found: anchor.Anchored) -> None:
+        consumer.topic_ids = found.topic_ids
         try:
             for place, offset in found.seeks.items():
                 consumer.seek(place, offset)

@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.messaging.message import Record
 from shared.messaging.record_batches import FETCH_SETTINGS
+from shared.messaging.topic_ids import NO_IDS, IdentifyingConsumer, TopicIds
 
 DEADLINE_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -30,7 +31,7 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: IdentifyingConsumer | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def __aenter__(self) -> "Topics":
@@ -49,9 +50,9 @@ class Topics:
             if consumer is not None:
                 await _stop(consumer)
 
-    async def _ready(self) -> AIOKafkaConsumer:
+    async def _ready(self) -> IdentifyingConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
+            consumer = IdentifyingConsumer(
                 bootstrap_servers=self._bootstrap,
                 isolation_level="read_committed",
                 enable_auto_commit=False,
@@ -86,20 +87,31 @@ class Topics:
             found = await getattr(consumer, question)(list(places))
         return {TopicPartition(*place): offset for place, offset in found.items()}
 
-    async def records_at(self, wanted: Mapping[TopicPartition, int]) -> dict[TopicPartition, Record]:
+    async def ids(self, names: Collection[str]) -> TopicIds:
+        """Return by which ids these topics are fetched, that they may not become others unseen."""
+        async with self._one_at_a_time:
+            consumer = await self._ready()
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await consumer.ask_ids(names)
+
+    async def records_at(
+        self, wanted: Mapping[TopicPartition, int], ids: TopicIds = NO_IDS
+    ) -> dict[TopicPartition, Record]:
         """Return the record at one offset of each partition, or the batch that holds it and cannot be taken apart.
 
-        A partition is missing when nothing stands there.
+        A partition is missing when nothing stands there. Raises OffsetOutOfRangeError where a topic has another id now.
         """
         ends, beginnings = await self.ends(wanted), await self.beginnings(wanted)
         there = {place: at for place, at in wanted.items() if beginnings[place] <= at < ends[place]}
         async with self._one_at_a_time:
-            found = await self._first_records({place: (at, at + 1) for place, at in there.items()})
+            found = await self._first_records({place: (at, at + 1) for place, at in there.items()}, ids)
         return {place: record for place, record in found.items() if record.begins_at <= there[place] <= record.offset}
 
-    async def _first_records(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> dict[TopicPartition, Record]:
+    async def _first_records(
+        self, spans: Mapping[TopicPartition, tuple[int, int]], ids: TopicIds = NO_IDS
+    ) -> dict[TopicPartition, Record]:
         """The first record in [start, end) of each partition; none where only control records are left."""
-        consumer = await self._assign({place: start for place, (start, _) in spans.items()})
+        consumer = await self._assign({place: start for place, (start, _) in spans.items()}, ids)
         found: dict[TopicPartition, Record] = {}
         missing = set(spans)
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -129,15 +141,16 @@ class Topics:
             consumer.pause(*consumer.assignment())
         return records, reached
 
-    async def _assign(self, starts: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:
+    async def _assign(self, starts: Mapping[TopicPartition, int], ids: TopicIds = NO_IDS) -> IdentifyingConsumer:
         consumer = await self._ready()
+        consumer.topic_ids = ids
         consumer.assign(list(starts))
         for place, start in starts.items():
             consumer.seek(place, start)
         return consumer
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop(consumer: IdentifyingConsumer) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await consumer.stop()

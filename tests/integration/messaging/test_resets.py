@@ -17,6 +17,7 @@ from shared.messaging.message import Message, Record, pack
 from shared.messaging.position import PositionMoved
 from shared.messaging.reader import Reader
 from shared.messaging.subscription import Source, Subscription
+from shared.messaging.topic_ids import NO_IDS, TopicIds
 from shared.messaging.topics import Topics
 from shared.messaging.transaction import Transaction
 from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
@@ -45,8 +46,10 @@ class MeanwhileMoved(Topics):
         super().__init__(bootstrap)
         self._connection = connection
 
-    async def records_at(self, wanted: Mapping[TopicPartition, int]) -> dict[TopicPartition, Record]:
-        found = await super().records_at(wanted)
+    async def records_at(
+        self, wanted: Mapping[TopicPartition, int], ids: TopicIds = NO_IDS
+    ) -> dict[TopicPartition, Record]:
+        found = await super().records_at(wanted, ids)
         await self._connection.execute(
             "update position set next_offset = 0, last_offset = null, last_digest = null, stopped_reason = null"
         )
@@ -97,7 +100,9 @@ async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped
     league, stop = world.league.service, Reader._stop
 
     async def meanwhile_passed(*arguments: Any) -> None:
-        await world.fetch(league, "update position set next_offset = 1, last_offset = null where partition = 0")
+        operator = await world.open(league, "operator")
+        await operator.execute("update position set next_offset = 1, last_offset = null where partition = 0")
+        await operator.close()
         await stop(*arguments)
 
     monkeypatch.setattr(Reader, "_stop", meanwhile_passed)

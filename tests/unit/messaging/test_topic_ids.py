@@ -1,0 +1,64 @@
+"""Fetches by id have the form that Kafka asks for, and their answers the one that the client takes."""
+
+import struct
+from io import BytesIO
+
+import pytest
+from aiokafka.protocol.fetch import FetchRequest
+
+from shared.messaging import topic_ids
+
+ID, OTHER = bytes(range(16)), bytes(16 * [7])
+PARTITION = ">ihqqq"
+
+
+def number(value: int) -> bytes:
+    """An unsigned varint."""
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + number(value >> 7)
+
+
+def a_partition(
+    records: bytes, error: int = 0, aborted: tuple[tuple[int, int], ...] = (), tags: bytes = b"\0"
+) -> bytes:
+    listed = b"".join(struct.pack(">qq", *one) + b"\0" for one in aborted)
+    head = struct.pack(PARTITION, 3, error, 90, 80, 10) + number(len(aborted) + 1) + listed
+    return head + struct.pack(">i", -1) + number(len(records) + 1) + records + tags
+
+
+def an_answer(*partitions: bytes) -> topic_ids._FetchResponse:
+    topics = number(2) + ID + number(len(partitions) + 1) + b"".join(partitions) + b"\0"
+    answer = topic_ids._FetchResponse.decode(BytesIO(struct.pack(">ihi", 0, 0, 0) + topics + b"\0"))
+    answer.name_topics({ID: "requests", OTHER: "others"})
+    return answer
+
+
+def test_answer_is_taken_apart_as_the_client_takes_it() -> None:
+    tagged = number(1) + number(1) + number(300) + b"t" * 300
+    answer = an_answer(a_partition(b"r" * 70_000, aborted=((5, 6), (7, 8)), tags=tagged), a_partition(b""))
+    assert answer.topics == [
+        ("requests", [(3, 0, 90, 80, 10, [(5, 6), (7, 8)], -1, b"r" * 70_000), (3, 0, 90, 80, 10, [], -1, b"")])
+    ]
+
+
+@pytest.mark.parametrize(("error", "told"), [(100, 1), (103, 1), (6, 6), (3, 3)])
+def test_topic_that_is_gone_is_told_as_a_place_that_is_gone(error: int, told: int) -> None:
+    ((_, ((_, code, *_),)),) = an_answer(a_partition(b"", error)).topics
+    assert code == told
+
+
+def test_answer_that_ends_too_early_is_refused() -> None:
+    with pytest.raises(ValueError, match="too early"):
+        topic_ids._FetchResponse.decode(struct.pack(">ihi", 0, 0, 0) + number(2) + ID[:9])
+
+
+def test_request_asks_by_id_where_the_broker_knows_ids_and_by_name_where_it_does_not() -> None:
+    request = FetchRequest(50, 1, 4096, 1, [("requests", [(3, 70, 2048)])])
+    asked = topic_ids._ById(topic_ids._FetchRequest(request, {"requests": ID}), request)
+    place = struct.pack(">iiqiqi", 3, -1, 70, -1, -1, 2048) + b"\0"
+    expected = (
+        struct.pack(">iiiibii", -1, 50, 1, 4096, 1, 0, -1) + number(2) + ID + number(2) + place + b"\0" + b"\1\1\0"
+    )
+    assert asked.prepare({1: (4, 17)}).encode() == expected
+    assert asked.prepare({1: (0, 11)}).API_VERSION == 11
+    with pytest.raises(NotImplementedError):
+        topic_ids._ById(topic_ids._IdsRequest(["requests"])).prepare({3: (0, 11)})
