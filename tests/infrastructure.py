@@ -170,7 +170,7 @@ def _local_kafka() -> Iterator[KafkaServer]:
 @contextmanager
 def _local_postgres() -> Iterator[PostgresServer]:
     with _folder() as folder:
-        server = Postgres(folder, password=PASSWORD)
+        server = Postgres(folder, password=PASSWORD, durable=False)
         server.start()
         try:
             yield PostgresServer(server.url(), server.restart)

@@ -45,8 +45,8 @@ class Ports:
 class Installation:
     """Kafka, PostgreSQL, topics, roles, schemas, keys, three services, and the partner simulator if wanted.
 
-    `settings` are environment variables for services and partners, on top of the caller's own environment.
-    Everything is kept under `folder`; starting a folder again goes on with the data in it.
+    `settings` are environment variables for services and partners, on top of the caller's own environment;
+    `durable` is for Postgres. Everything is kept under `folder`; starting a folder again goes on with the data in it.
     """
 
     def __init__(
@@ -56,13 +56,15 @@ class Installation:
         *,
         settings: Mapping[str, str] | None = None,
         progress: Callable[[str], None] = _say_nothing,
+        durable: bool = True,
     ) -> None:
         ports = ports or Ports()
         self.folder = folder
         self.keys = folder / "keys"
         self.clock_file = folder / "clock-offset"
         self.kafka = Kafka(folder / "kafka", ports.kafka)
-        self.postgres = Postgres(folder / "postgres", ports.postgres, password=password(self.keys, SUPERUSER))
+        secret = password(self.keys, SUPERUSER)
+        self.postgres = Postgres(folder / "postgres", ports.postgres, password=secret, durable=durable)
         self.partners: Process | None = None
         self._settings = dict(settings or {})
         self._progress = progress

@@ -37,14 +37,22 @@ SETTINGS = {
 }
 
 
-class Postgres:
-    """One server with its data in `folder`; port 0 = a free one, kept over restarts of this object."""
+# What is flushed to the disk only a crash of the whole machine could tell: no end of the server loses anything.
+HASTY = {"fsync": "off"}
 
-    def __init__(self, folder: Path, port: int = 0, *, password: str) -> None:
+
+class Postgres:
+    """One server with its data in `folder`; port 0 = a free one, kept over restarts of this object.
+
+    `durable`: its data outlive a crash of the machine, which tests need not pay for.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, *, password: str, durable: bool = True) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.process: Process | None = None
         self._password = password
+        self._durable = durable
 
     def url(self, database: str = "postgres") -> str:
         """How the superuser connects."""
@@ -58,7 +66,8 @@ class Postgres:
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():
             self._initdb(data, user)
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        wanted = SETTINGS if self._durable else SETTINGS | HASTY
+        settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [binaries() / "postgres", "-D", data, "-p", str(self.port), *settings]
         self.process = Process.start(
             "postgres", command, log=self.folder / "postgres.log", folder=self.folder, user=user
@@ -111,6 +120,7 @@ class Postgres:
                 binaries() / "initdb",
                 *("-D", data, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--data-checksums"),
                 *("--auth=scram-sha-256", f"--pwfile={secret}", "--no-instructions"),
+                *(() if self._durable else ("--no-sync",)),
             ],
             capture_output=True,
             text=True,

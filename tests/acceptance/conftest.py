@@ -22,7 +22,7 @@ QUICK = {
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
-    running = Installation(folder, settings=QUICK)
+    running = Installation(folder, settings=QUICK, durable=False)
     running.set_clock(NOW)
     try:
         with running:

@@ -52,7 +52,7 @@ async def a_world(folder: Path, *, quota: int = 100_000, training: int = 10**11)
 
     `quota`: how many the wave admits. `training`: rupiah for fees.
     """
-    installation = Installation(folder, settings=QUICK | PARTNERS_TROUBLE)
+    installation = Installation(folder, settings=QUICK | PARTNERS_TROUBLE, durable=False)
     installation.set_clock(STORY_ENDS_AT)
     try:
         await asyncio.to_thread(installation.start)
