@@ -48,7 +48,7 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 .PHONY: test
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
 	$(BIN)/python -m deploy.local.jars
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: quick
 quick: check ## Everything that needs no server: lint, types, layers, rules, properties, contracts, models

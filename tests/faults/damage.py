@@ -26,6 +26,7 @@ from deploy.local.topics import create_topics
 from shared.contracts.topics import TOPICS
 from shared.messaging.chain import ChainKey
 from shared.messaging.operations import Operator, set_position
+from tests.waiting import until
 
 EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}
 
@@ -38,12 +39,7 @@ class Damage:
     patience_seconds: float = field(default=90.0, kw_only=True)
 
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
-        try:
-            async with asyncio.timeout(self.patience_seconds):
-                while not await condition():
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise AssertionError(f"did not come true in {self.patience_seconds:g} s: {what}") from None
+        await until(condition, what, self.patience_seconds, every=0.1)
 
     async def until_ended(self, process: Process) -> None:
         async def ended() -> bool:

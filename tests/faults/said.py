@@ -87,18 +87,25 @@ def _compare(place: Place, records: "list[ConsumerRecord[bytes, bytes]]", pages:
 
 
 async def _records(bootstrap: str, topics: Sequence[str]) -> "dict[Place, list[ConsumerRecord[bytes, bytes]]]":
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
     await consumer.start()
     found: dict[Place, list[ConsumerRecord[bytes, bytes]]] = defaultdict(list)
     try:
         places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
-        ends = await consumer.end_offsets(places)
-        consumer.assign([place for place in places if ends[place]])
-        for place in consumer.assignment():
-            await consumer.seek_to_beginning(place)
-            while await consumer.position(place) < ends[place]:
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found[(records[0].topic, records[0].partition)] += records
+        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        left = {place for place in places if begins[place] < ends[place]}
+        consumer.assign(list(left))
+        for place in left:
+            consumer.seek(place, begins[place])
+        while left:
+            for place, records in (await consumer.getmany(*left, timeout_ms=500)).items():
+                found[(place.topic, place.partition)] += records
+            left = {place for place in left if await consumer.position(place) < ends[place]}
     finally:
         await consumer.stop()
     return found

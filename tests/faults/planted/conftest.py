@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.infrastructure import KafkaServer, kafka_server
+from tests.faults.planted.proving import Proofs
+from tests.infrastructure import PostgresServer, kafka_server
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaServer]:
-    with kafka_server() as server:
-        yield server
+def proofs(postgres: PostgresServer) -> Iterator[Proofs]:
+    with kafka_server() as kafka:
+        yield Proofs(kafka, postgres)

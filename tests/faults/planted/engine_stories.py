@@ -17,8 +17,9 @@ from shared.messaging.page import Page, Said
 from shared.messaging.subscription import Source, Subscription
 from tests.faults.planted.ground import Effect, Ground, breaches_of_engine, differences
 from tests.faults.planted.ground import say as say_pages
-from tests.integration.messaging.running import World, a_goal, a_player, until
+from tests.integration.messaging.running import World, a_goal, a_player
 from tests.integration.messaging.toy import TotalReached, closing_timer, note_totals
+from tests.waiting import until
 
 ANA = lane_of("ana")
 BACKLOG = 60

@@ -11,9 +11,10 @@ from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.faults.said import breaches_between, pages_of
 from tests.infrastructure import Database, KafkaServer, PostgresServer, sealing_of
 from tests.integration.enrollment import bench as of_enrollment
-from tests.integration.messaging.running import World, producer, until
+from tests.integration.messaging.running import World, producer
 from tests.integration.messaging.toy import League
 from tests.integration.payment import bench as of_payment
+from tests.waiting import until
 
 Effect = tuple[str, str, int]
 
@@ -39,23 +40,31 @@ class Ground:
         """The engine under a league and a board, with topics and schemas of their own."""
         async with self.database() as database:
             world = World(self.kafka.bootstrap, database, League(uuid.uuid4().hex[:8]))
-            await world.prepare()
-            yield world
-            await world.close()
+            try:
+                await world.prepare()
+                yield world
+            finally:
+                await world.close()
 
     @asynccontextmanager
     async def payment(self) -> AsyncIterator[of_payment.Bench]:
-        async with self.database() as database:
-            bench = await of_payment.a_bench(database)
+        lent = await self.postgres.lend("payment")
+        bench = await of_payment.a_bench(lent)
+        try:
             yield bench
+        finally:
             await bench.connection.close()
+            await self.postgres.take_back(lent)
 
     @asynccontextmanager
     async def enrollment(self) -> AsyncIterator[of_enrollment.Bench]:
-        async with self.database() as database:
-            bench = await of_enrollment.a_bench(database)
+        lent = await self.postgres.lend("enrollment")
+        bench = await of_enrollment.a_bench(lent)
+        try:
             yield bench
+        finally:
             await bench.connection.close()
+            await self.postgres.take_back(lent)
 
     async def breaches_of_toy(self, world: World, *effects: Effect) -> list[str]:
         """While both services run: all is read, said and taken up, with these effects and no others."""
@@ -118,7 +127,7 @@ async def _drained(world: World) -> bool:
 
 async def _is_read(world: World, service: str, topic: str) -> bool:
     rows = await world.fetch(service, "select coalesce(sum(next_offset), 0)::int as read from position")
-    return bool(rows[0]["read"] == len(await world.said(topic)))
+    return bool(rows[0]["read"] == await world.length(topic))
 
 
 async def _breaches_of_topics(world: World) -> list[str]:

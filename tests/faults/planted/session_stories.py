@@ -7,7 +7,8 @@ from asyncpg import Connection
 from shared.postgres.migrate import confirm, load
 from tests.faults.planted.ground import Ground, differences
 from tests.integration.messaging.doors import Door, membership, starting, works
-from tests.integration.messaging.running import a_goal, a_player, until
+from tests.integration.messaging.running import a_goal, a_player
+from tests.waiting import until
 
 OURS = load("shared.messaging")
 

@@ -8,8 +8,9 @@ from shared.messaging.sweep import PORTION_RECORDS
 from tests.faults.planted.engine_stories import ANA, of_ana, page, say
 from tests.faults.planted.ground import Ground
 from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players
-from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
+from tests.integration.messaging.running import World, a_goal, a_player, rounds
 from tests.integration.messaging.toy import bell_timer, closing_timer
+from tests.waiting import until
 
 OTHER = "p1"
 

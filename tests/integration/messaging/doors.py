@@ -9,7 +9,8 @@ import asyncpg
 from asyncpg import Connection
 
 from shared.messaging.engine import Engine
-from tests.integration.messaging.running import World
+from tests.integration.messaging.running import World, leave
+from tests.waiting import within
 
 # Half a second apart: longer than it takes a member to hear, at its next heartbeat, that another has its name.
 TRIES = 8
@@ -50,12 +51,9 @@ async def starting(world: World, door: Door) -> AsyncIterator[Engine]:
     try:
         yield engine
     finally:
-        async with asyncio.timeout(LEAVES_WITHIN_SECONDS):
-            await engine.commit_now()
-            await engine.broker.stop()
-            on_its_way.cancel()
-            await asyncio.gather(on_its_way, return_exceptions=True)
-        await engine.stop()
+        await within(LEAVES_WITHIN_SECONDS, "whoever has not come in leaves", leave(engine))
+        on_its_way.cancel()
+        await asyncio.gather(on_its_way, return_exceptions=True)
 
 
 def works(engine: Engine) -> Callable[[], Awaitable[bool]]:

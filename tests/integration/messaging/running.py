@@ -1,9 +1,8 @@
 """Runs engines of the toy in this process, and plays the outside world around them."""
 
-import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -25,13 +24,17 @@ from shared.messaging.engine import Engine
 from shared.messaging.plan import Plan
 from shared.messaging.subscription import Timer
 from shared.messaging.sweep import PORTION_RECORDS
+from shared.messaging.topics import Topics
 from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
 from tests.builders import chain_key
 from tests.infrastructure import Database, sealing_of
 from tests.integration.messaging.toy import TABLES, TOY_TABLES, League, adopt_totals
+from tests.waiting import until as until
+from tests.waiting import within
 
-DEADLINE_SECONDS = 40.0
+# An engine publishes what is committed, and leaves its group.
+LEAVES_WITHIN_SECONDS = 30.0
 
 
 class HandClock(Clock):
@@ -48,18 +51,6 @@ class HandClock(Clock):
         self.ahead += timedelta(hours=hours)
 
 
-async def until(condition: Callable[[], Awaitable[object]], what: str, seconds: float = DEADLINE_SECONDS) -> Any:
-    """Waits for a condition to hold and returns what it answered; fails with `what` at the deadline."""
-    answer: object = None
-    try:
-        async with asyncio.timeout(seconds):
-            while not (answer := await condition()):
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"did not come true in {seconds} s: {what}") from None
-    return answer
-
-
 async def rounds(engine: Engine, count: int) -> None:
     """Waits until so many whole rounds of sweeping have begun and ended."""
     begun = engine.status().sweeps + 1
@@ -68,6 +59,13 @@ async def rounds(engine: Engine, count: int) -> None:
         return engine.status().sweeps >= begun + count
 
     await until(ended, f"{count} rounds of sweeping have gone by")
+
+
+async def leave(engine: Engine) -> None:
+    """Stop an engine in the order in which a process stops it."""
+    await engine.commit_now()
+    await engine.broker.stop()
+    await engine.stop()
 
 
 @dataclass
@@ -80,6 +78,9 @@ class World:
     clock: HandClock = field(default_factory=HandClock)
     timers: tuple[Timer, ...] = ()
     _connections: dict[str, asyncpg.Connection] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._topics = Topics(self.bootstrap)
 
     @property
     def schemas(self) -> Mapping[str, str]:
@@ -115,6 +116,7 @@ class World:
         await admin.close()
 
     async def close(self) -> None:
+        await self._topics.close()
         for connection in self._connections.values():
             await connection.close()
 
@@ -163,9 +165,7 @@ class World:
         try:
             yield engine
         finally:
-            await engine.commit_now()
-            await engine.broker.stop()
-            await engine.stop()
+            await within(LEAVES_WITHIN_SECONDS, f"{service} leaves", leave(engine))
 
     async def send(self, *events: "Event") -> None:
         async with producer(self.bootstrap) as kafka:
@@ -177,6 +177,10 @@ class World:
                     headers=event.headers,
                     partition=event.partition,
                 )
+
+    async def length(self, topic: str) -> int:
+        """How many records stand in a topic of which nothing has been deleted."""
+        return sum((await self._topics.ends([TopicPartition(topic, lane) for lane in range(LANES)])).values())
 
     async def said(self, topic: str) -> "list[ConsumerRecord[bytes, bytes]]":
         """All that stands in a topic now."""
@@ -382,14 +386,18 @@ async def producer(bootstrap: str, **settings: Any) -> AsyncIterator[AIOKafkaPro
 async def read_all(bootstrap: str, topic: str) -> "list[ConsumerRecord[bytes, bytes]]":
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
-    places = [TopicPartition(topic, partition) for partition in range(LANES)]
-    consumer.assign(places)
-    ends = await consumer.end_offsets(places)
-    records: list[ConsumerRecord[bytes, bytes]] = []
-    for place in places:
-        consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
-    while any([await consumer.position(place) < ends[place] for place in places]):
-        for came in (await consumer.getmany(timeout_ms=200)).values():
-            records += came
-    await consumer.stop()
+    try:
+        places = [TopicPartition(topic, partition) for partition in range(LANES)]
+        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        left = {place for place in places if begins[place] < ends[place]}
+        consumer.assign(list(left))
+        for place in left:
+            consumer.seek(place, begins[place])
+        records: list[ConsumerRecord[bytes, bytes]] = []
+        while left:
+            for came in (await consumer.getmany(*left, timeout_ms=200)).values():
+                records += came
+            left = {place for place in left if await consumer.position(place) < ends[place]}
+    finally:
+        await consumer.stop()
     return sorted(records, key=lambda record: (record.partition, record.offset))

@@ -14,8 +14,9 @@ from shared.messaging import topics
 from shared.messaging.engine import Engine
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
-from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+from tests.integration.messaging.running import World, a_goal, a_player, producer
 from tests.integration.messaging.toy import adopt_totals
+from tests.waiting import until
 
 PLAYERS = [next(name for n in range(999) if lane_of(name := f"p{n}") == lane) for lane in range(LANES)]
 

@@ -2,7 +2,8 @@
 
 from deploy.local.roles import owner_of
 from shared.postgres.session import connect
-from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+from tests.integration.messaging.running import World, a_goal, a_player, producer
+from tests.waiting import until
 
 
 async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_meanwhile(world: World) -> None:

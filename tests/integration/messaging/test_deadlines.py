@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from shared.contracts.topics import LANES, lane_of
 from shared.messaging.watermark import HeldUp
-from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
+from tests.integration.messaging.running import World, a_goal, a_player, rounds
 from tests.integration.messaging.toy import bell_timer
+from tests.waiting import until
 
 BOB = next(other for n in range(99) if lane_of(other := f"p{n}") != lane_of("ana"))
 

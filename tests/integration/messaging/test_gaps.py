@@ -3,7 +3,8 @@
 from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import lane_of
-from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+from tests.integration.messaging.running import World, a_goal, a_player, producer
+from tests.waiting import until
 
 
 async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: World) -> None:

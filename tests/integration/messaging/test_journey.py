@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from tests.integration.messaging.running import World, a_goal, a_player, until
+from tests.integration.messaging.running import World, a_goal, a_player
+from tests.waiting import until
 
 
 async def test_a_point_becomes_a_total_that_another_service_has_seen(world: World) -> None:

@@ -9,7 +9,8 @@ from shared.contracts.sealed import KeyRing
 from shared.messaging.message import unpack
 from shared.messaging.operations import Operator, Outcome, Refused, replay_parked
 from shared.messaging.topics import Topics
-from tests.integration.messaging.running import World, a_goal, a_player, a_vault, producer, until
+from tests.integration.messaging.running import World, a_goal, a_player, a_vault, producer
+from tests.waiting import until
 
 KEPT = 64 * 1024
 ROOMY = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}

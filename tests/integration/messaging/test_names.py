@@ -5,7 +5,8 @@ import signal
 import pytest
 
 from tests.integration.messaging.doors import Door, membership, starting, works
-from tests.integration.messaging.running import World, a_goal, a_player, until
+from tests.integration.messaging.running import World, a_goal, a_player
+from tests.waiting import until
 
 
 async def test_a_second_process_of_a_name_that_cannot_log_in_leaves_the_first_alone(world: World) -> None:

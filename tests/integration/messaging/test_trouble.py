@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from shared.contracts.topics import lane_of
-from tests.integration.messaging.running import World, a_goal, a_player, until
+from tests.integration.messaging.running import World, a_goal, a_player
+from tests.waiting import until
 
 
 async def test_a_poison_record_costs_its_neighbours_nothing(world: World) -> None:

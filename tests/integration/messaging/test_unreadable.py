@@ -14,8 +14,9 @@ from shared.messaging.operations import Operator, Outcome, Refused, pass_lane, r
 from shared.messaging.subscription import Source, Subscription
 from shared.postgres.migrate import load
 from shared.runtime.status import lanes
-from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+from tests.integration.messaging.running import World, a_goal, a_player, producer
 from tests.integration.messaging.toy import note_totals
+from tests.waiting import until
 
 LANE = lane_of("ana")
 ERA = real_microseconds()

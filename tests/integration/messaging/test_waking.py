@@ -9,8 +9,9 @@ from shared.messaging import sweeper
 from shared.messaging.sweep import PORTION_RECORDS
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.integration.messaging.crowd import goals_of, seen_of, wait_for_players
-from tests.integration.messaging.running import Event, World, a_goal, a_player, until
+from tests.integration.messaging.running import Event, World, a_goal, a_player
 from tests.integration.messaging.toy import JOINING
+from tests.waiting import until
 
 MANY = 2 * PORTION_RECORDS + 100
 BOTH = ("ana", "p1")

@@ -13,9 +13,9 @@ from shared.messaging.operations import Operator, Refused
 from shared.postgres.session import connect
 from tests.builders import a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.messaging.running import until
 from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, in_one_lane, journey, linked
+from tests.waiting import until
 
 
 async def test_an_approval_is_void_when_the_account_has_changed_since(bench: Bench) -> None:

@@ -28,8 +28,8 @@ from shared.postgres.migrate import grants, load, migrate
 from shared.postgres.session import connect
 from shared.runtime.sealing import Sealing
 from tests.infrastructure import Database, KafkaServer
-from tests.integration.messaging.running import until
 from tests.integration.messaging.toy import TABLES, TOY_TABLES, League
+from tests.waiting import until
 
 MODULE = "tests.integration.runtime.toy"
 

@@ -6,8 +6,8 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from shared.contracts.sealed import KeyRing
-from tests.integration.messaging.running import until
 from tests.integration.runtime.conftest import Toy
+from tests.waiting import until
 
 REFUSED = "TOY_SEASON (autumn) is not what these data were made with; put that back"
 

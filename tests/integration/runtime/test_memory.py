@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.integration.messaging.crowd import goals_of, wait_for_players
-from tests.integration.messaging.running import a_goal, a_player, producer, until
+from tests.integration.messaging.running import a_goal, a_player, producer
 from tests.integration.runtime.conftest import Toy
+from tests.waiting import until
 
 MIB = 1 << 20
 AT_MOST_BYTES = 250 * 1000 * 1000

@@ -12,8 +12,9 @@ from deploy.local.ports import free_port
 from shared.clock import EARLIEST, LATEST
 from shared.contracts.topics import lane_of
 from shared.runtime.settings import ServiceSettings
-from tests.integration.messaging.running import Event, a_goal, a_player, producer, until
+from tests.integration.messaging.running import Event, a_goal, a_player, producer
 from tests.integration.runtime.conftest import Toy
+from tests.waiting import until
 
 LAGS = {"kafka_consumergroup_group_lag", "kafka_consumergroup_group_lag_seconds"}
 PLAYER = "4810000000000017"

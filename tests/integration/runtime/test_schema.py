@@ -7,9 +7,10 @@ import pytest
 
 from shared.postgres.migrate import Migration, grants, load, migrate
 from tests.infrastructure import Database
-from tests.integration.messaging.running import a_player, until
+from tests.integration.messaging.running import a_player
 from tests.integration.runtime.conftest import Toy
 from tests.integration.runtime.test_process import PLAYER, send
+from tests.waiting import until
 
 NEWER = "insert into migration values ('messaging', 9999, 'of_tomorrow', '', now())"
 OLDER = "delete from migration where number = (select max(number) from migration)"

@@ -1,0 +1,30 @@
+"""Bugs in chains, seals, verdicts, waiting, ages, reading and restoring: a file of its own, for another worker."""
+
+import pytest
+
+from tests.faults.planted import (
+    age_bugs,
+    chain_bugs,
+    reading_bugs,
+    restore_bugs,
+    seal_bugs,
+    verdict_bugs,
+    waiting_bugs,
+)
+from tests.faults.planted.bugs import Bug
+from tests.faults.planted.proving import Proofs
+
+BUGS = (
+    *chain_bugs.BUGS,
+    *seal_bugs.BUGS,
+    *verdict_bugs.BUGS,
+    *waiting_bugs.BUGS,
+    *age_bugs.BUGS,
+    *reading_bugs.BUGS,
+    *restore_bugs.BUGS,
+)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+async def test_the_proofs_go_red_when(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
+    await proofs.go_red(bug, monkeypatch)
