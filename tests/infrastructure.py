@@ -10,9 +10,10 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +31,11 @@ from tests.builders import keys_folder
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"
+KEEPING = Path(__file__).with_name("lent.sql")
+END_OTHER_SESSIONS = (
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
 Server = TypeVar("Server")
 
 
@@ -64,6 +70,9 @@ class Database:
     url: str
     """How a superuser connects."""
 
+    made_for: str = ""
+    """The service whose schema is there already, as its migrations leave it: the database is lent, and comes back."""
+
     def url_of(self, role: str) -> str:
         """Return how a role connects: a service's own, or the owner of its tables."""
         parts = urlsplit(self.url)
@@ -78,7 +87,8 @@ class Database:
 
     async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
         """Make its schema and open a session of the service's own role and one of the owner, with which it ends."""
-        writer = await connect(await self.migrate(service), "writer")
+        way = self.url_of(service) if service == self.made_for else await self.migrate(service)
+        writer = await connect(way, "writer")
         owner = await connect(self.url_of(owner_of(service)), "test")
         owner.add_termination_listener(lambda _: writer.terminate())
         return writer, owner
@@ -90,6 +100,7 @@ class PostgresServer:
 
     url: str
     restart: Callable[[], None]
+    _idle: defaultdict[str, list[Database]] = field(default_factory=lambda: defaultdict(list))
 
     async def fresh_database(self, like: Database | None = None) -> Database:
         """An empty database with roles and schemas, or a copy of another that nobody is connected to."""
@@ -101,6 +112,33 @@ class PostgresServer:
         database = Database(name, urlsplit(self.url)._replace(path=f"/{name}").geturl())
         await create_roles(database.url, dict.fromkeys(ROLES, PASSWORD))
         return database
+
+    async def lend(self, service: str) -> Database:
+        """A database with the schema of a service as its migrations leave it; `take_back` lets another test have it."""
+        if self._idle[service]:
+            return self._idle[service].pop()
+        database = replace(await self.fresh_database(), made_for=service)
+        await database.migrate(service)
+        connection = await asyncpg.connect(database.url)
+        try:
+            await connection.execute(KEEPING.read_text().replace(":service", service))
+            await connection.execute("insert into kept.catalog select kept.definitions()")
+        finally:
+            await connection.close()
+        return database
+
+    async def take_back(self, database: Database) -> None:
+        """Put every row back as it was, which is far cheaper than a new database; drop one that was redefined."""
+        connection = await asyncpg.connect(database.url)
+        try:
+            await connection.execute(END_OTHER_SESSIONS)
+            whole = await connection.fetchval("select kept.restore()")
+        finally:
+            await connection.close()
+        if whole:
+            self._idle[database.made_for].append(database)
+        else:
+            await self.drop(database)
 
     async def drop(self, database: Database) -> None:
         """Drop a database, whoever is still connected."""

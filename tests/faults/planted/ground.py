@@ -29,6 +29,7 @@ class Ground:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
+        """A fresh one and no lent one: a bug may be in what makes a schema, too."""
         fresh = await self.postgres.fresh_database()
         try:
             yield fresh
@@ -48,23 +49,21 @@ class Ground:
 
     @asynccontextmanager
     async def payment(self) -> AsyncIterator[of_payment.Bench]:
-        lent = await self.postgres.lend("payment")
-        bench = await of_payment.a_bench(lent)
-        try:
-            yield bench
-        finally:
-            await bench.connection.close()
-            await self.postgres.take_back(lent)
+        async with self.database() as database:
+            bench = await of_payment.a_bench(database)
+            try:
+                yield bench
+            finally:
+                await bench.connection.close()
 
     @asynccontextmanager
     async def enrollment(self) -> AsyncIterator[of_enrollment.Bench]:
-        lent = await self.postgres.lend("enrollment")
-        bench = await of_enrollment.a_bench(lent)
-        try:
-            yield bench
-        finally:
-            await bench.connection.close()
-            await self.postgres.take_back(lent)
+        async with self.database() as database:
+            bench = await of_enrollment.a_bench(database)
+            try:
+                yield bench
+            finally:
+                await bench.connection.close()
 
     async def breaches_of_toy(self, world: World, *effects: Effect) -> list[str]:
         """While both services run: all is read, said and taken up, with these effects and no others."""

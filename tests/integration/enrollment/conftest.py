@@ -4,8 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.infrastructure import Database
+from tests.infrastructure import Database, PostgresServer
 from tests.integration.enrollment.bench import Bench, a_bench
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    """With the schema of the service in it."""
+    lent = await postgres.lend("enrollment")
+    yield lent
+    await postgres.take_back(lent)
 
 
 @pytest.fixture

@@ -84,8 +84,8 @@ async def test_the_database_knows_the_same_states_and_reasons_as_the_rules(bench
         assert set(re.findall(r"'(\w+)'", definition)) == {name.value for name in names}, constraint
 
 
-async def test_the_picture_of_the_schema_is_true(database: Database) -> None:
-    connection = await connect(database.url, "picture")
+async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
+    connection = await connect(empty_database.url, "picture")
     drawn = await draw(connection, "services.enrollment")
     await connection.close()
     assert schema_file("services.enrollment").read_text() == drawn

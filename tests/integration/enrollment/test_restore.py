@@ -38,11 +38,11 @@ class Restored:
 
 @pytest.fixture
 async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
-    empty: Database = await postgres.fresh_database()
+    empty: Database = await postgres.lend("enrollment")
     after = await a_bench(empty)
     yield Restored(bench, after)
     await after.connection.close()
-    await postgres.drop(empty)
+    await postgres.take_back(empty)
 
 
 def person(event: Event) -> str:

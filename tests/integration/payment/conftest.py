@@ -4,9 +4,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.infrastructure import Database
+from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import journey
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    """With the schema of the service in it."""
+    lent = await postgres.lend("payment")
+    yield lent
+    await postgres.take_back(lent)
 
 
 @pytest.fixture

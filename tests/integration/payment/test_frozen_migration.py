@@ -54,9 +54,9 @@ async def attempted(
 
 
 @pytest.fixture
-async def upgraded(database: Database) -> AsyncIterator[Bench]:
+async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
     """Rows that only the first migrations know, and then all others."""
-    url = database.url_of(owner_of("payment"))
+    url = empty_database.url_of(owner_of("payment"))
     await migrate(url, [migration for migration in migrations_of("services.payment") if migration.number == 1])
     connection = await connect(url, "then")
     await insert_rows(connection, ())
@@ -73,7 +73,7 @@ async def upgraded(database: Database) -> AsyncIterator[Bench]:
         f"{insert} values ($1, $2, $3, $4, $5, $6, $7, $8)", *said, GENESIS, operation_hash(GENESIS, *said)
     )
     await connection.close()
-    bench = await a_bench(database)
+    bench = await a_bench(empty_database)
     yield bench
     await bench.connection.close()
 

@@ -84,9 +84,9 @@ async def held(
 
 
 @pytest.fixture
-async def upgraded(database: Database) -> AsyncIterator[Bench]:
+async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
     """Rows that only the first migrations know, and then all others."""
-    url = database.url_of(owner_of("payment"))
+    url = empty_database.url_of(owner_of("payment"))
     first = [migration for migration in migrations_of("services.payment") if migration.number == 1]
     await migrate(url, first)
     connection = await connect(url, "old")
@@ -101,7 +101,7 @@ async def upgraded(database: Database) -> AsyncIterator[Bench]:
     await trained(connection, UNRATED, "UNRATED0000A", completed_on=0, rated_on=None, is_first=True)
     await trained(connection, UNCOMPLETED, "UNCOMPLETE0A", completed_on=None, rated_on=0)
     await connection.close()
-    bench = await a_bench(database)
+    bench = await a_bench(empty_database)
     yield bench
     assert await bench.breaches() == []
     await bench.connection.close()

@@ -130,8 +130,8 @@ async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_
     await bench.receive(*journey()[:2])
 
 
-async def test_the_picture_of_the_schema_is_true(database: Database) -> None:
-    connection = await connect(database.url, "picture")
+async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
+    connection = await connect(empty_database.url, "picture")
     drawn = await draw(connection, "services.payment")
     await connection.close()
     assert drawn == schema_file("services.payment").read_text()

@@ -14,8 +14,8 @@ PARTNERS = ("gopay", "bni")
 UNDER_WAY = 250
 
 
-async def test_reminders_are_made_anew_by_partner_from_what_is_under_way(database: Database) -> None:
-    url, migrations = database.url_of(owner_of("payment")), migrations_of("services.payment")
+async def test_reminders_are_made_anew_by_partner_from_what_is_under_way(empty_database: Database) -> None:
+    url, migrations = empty_database.url_of(owner_of("payment")), migrations_of("services.payment")
     await migrate(url, [migration for migration in migrations if not _is_newer(migration)])
     connection = await connect(url, "before")
     for number in range(UNDER_WAY):

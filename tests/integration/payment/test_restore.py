@@ -47,13 +47,13 @@ class Restored:
 
 @pytest.fixture
 async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
-    empty: Database = await postgres.fresh_database()
+    empty: Database = await postgres.lend("payment")
     await bench.prepare()
     await bench.receive(*journey())
     after = await a_bench(empty)
     yield Restored(bench, after)
     await after.connection.close()
-    await postgres.drop(empty)
+    await postgres.take_back(empty)
 
 
 async def test_a_replay_asks_the_same_partner_for_the_same_payment_though_the_account_has_changed(
@@ -160,7 +160,7 @@ async def second_first(
     bench: Bench, postgres: PostgresServer, request: pytest.FixtureRequest
 ) -> AsyncIterator[Restored]:
     """Of the later training all was heard of first, so the incentive fell due with it."""
-    empty: Database = await postgres.fresh_database()
+    empty: Database = await postgres.lend("payment")
     account = [linked()] if request.param == "instructed" else []
     for batch in ([*account, confirmed(code=FIRST), confirmed(code=SECOND)], LATER_ONE, EARLIER):
         await bench.receive(*batch)
@@ -169,7 +169,7 @@ async def second_first(
     after = await a_bench(empty)
     yield Restored(bench, after)
     await after.connection.close()
-    await postgres.drop(empty)
+    await postgres.take_back(empty)
 
 
 @pytest.mark.parametrize("batches", [[[*EARLIER, *LATER_ONE]], [LATER_ONE, EARLIER], [EARLIER, LATER_ONE]])

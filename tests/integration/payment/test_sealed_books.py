@@ -136,9 +136,9 @@ def _after(migration: Migration) -> bool:
     return migration.number > first[migration.component]
 
 
-async def test_what_stood_before_seals_is_sealed_by_the_migration_that_makes_room(database: Database) -> None:
-    await before_seals(database)
-    bench = await a_bench(database)
+async def test_what_stood_before_seals_is_sealed_by_the_migration_that_makes_room(empty_database: Database) -> None:
+    await before_seals(empty_database)
+    bench = await a_bench(empty_database)
     heads = {head.chain: head for chains in (OPERATIONS, BOOKS) for head in await chains.load(bench.connection)}
     assert (heads["book 3"].number, heads["operations"].number, len(heads)) == (5, 1, len(EVERY_BOOK) + 1)
     assert await sealing_of("payment").breaches(bench.connection) == []

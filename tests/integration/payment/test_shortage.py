@@ -81,9 +81,11 @@ async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_ther
     assert await crowd.state("fee", code_of(MANY + 1)) == "instructed"
 
 
-async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_lanes_purses(database: Database) -> None:
+async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_lanes_purses(
+    empty_database: Database,
+) -> None:
     """One lane had drawn all there was; of another wave nothing was known but who waits."""
-    old = await a_bench(database)
+    old = await a_bench(empty_database)
     await old.receive(a_provider(), funds("48", "training", rupiah=100 * MILLION))
     await old.receive(*fee_due(HERE, 0, MILLION))
     await old.receive(*fee_due(THERE, 1, 2 * MILLION))
@@ -92,7 +94,7 @@ async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_l
     await old.connection.execute(UNDONE)
     await old.connection.close()
 
-    bench = await a_bench(database)
+    bench = await a_bench(empty_database)
     short = await bench.connection.fetch("select wave, component from funds where short order by wave")
     assert [tuple(row) for row in short] == [("48", "training"), ("49", "training")]
     await bench.sweep(lanes=[THERE])
