@@ -9,6 +9,7 @@ create table claim (
     owner text not null,
     constraint claim_pkey PRIMARY KEY (kind, key)
 );
+CREATE TRIGGER claims_stand BEFORE DELETE ON claim FOR EACH ROW EXECUTE FUNCTION refuse_to_free_a_claim();
 comment on table claim is 'Keys that are unique across lanes, for ever.';
 
 create table consent (
@@ -77,6 +78,7 @@ create table fingerprint (
     since timestamp with time zone not null default clock_timestamp(),
     constraint fingerprint_pkey PRIMARY KEY (name)
 );
+CREATE TRIGGER what_is_fixed_stays BEFORE DELETE ON fingerprint FOR EACH ROW WHEN (((old.name !~~ '%/%'::text) AND (old.name !~~ '%-chain'::text))) EXECUTE FUNCTION refuse_to_forget();
 comment on table fingerprint is 'What these data were made with. A key stands here as a keyed hash that gives nothing of it away.';
 
 create table lane (
@@ -297,3 +299,23 @@ CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_to_forget()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception '% is fixed for the life of these data', old.name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_to_free_a_claim()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    this bigint := pg_current_xact_id()::text::bigint;
+    since bigint := (old.xmin::text::bigint - this) & 4294967295;
+begin
+    -- Not made before this transaction, and not committed: whoever sees it then has made it.
+    if since < 2147483648 and pg_xact_status((this + since)::text::xid8) = 'in progress' then
+        return old;
+    end if;
+    raise exception 'a claim of kind % stands for ever', old.kind using errcode = 'restrict_violation';
+end $function$;
