@@ -57,7 +57,9 @@ class ConsumerGroup:
         members = [
             member for answer in answers for group in answer.to_object()["groups"] for member in group["members"]
         ]
-        assigned = [ConsumerProtocolMemberAssignment.decode(member["member_assignment"]) for member in members]
+        # A member that is just joining has been given nothing yet, not even an empty list.
+        given = [member["member_assignment"] for member in members if member["member_assignment"]]
+        assigned = [ConsumerProtocolMemberAssignment.decode(one) for one in given]
         return frozenset(
             TopicPartition(topic, partition)
             for one in assigned
