@@ -25,6 +25,9 @@ from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json
 
 _KEY_BYTES = 32
+_MOST_KEYS = 64
+_KID = re.compile(r"[!-~]{1,64}")
+_KID_FORM = "1 to 64 printable ASCII characters without a space"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 # Header, no encrypted key, nonce, ciphertext, tag; base64url without padding, and without bits that nobody reads.
@@ -85,16 +88,11 @@ class KeyRing:
         """
         try:
             parts = json.loads(path.read_text())["keys"]
-            keys = {str(part["kid"]): OctKey.import_key(part) for part in parts}
-            sealing = {str(part["kid"]): _texts(part.get("salur_may_seal", [])) for part in parts}
+            keys = {part["kid"]: OctKey.import_key(part) for part in parts}
+            sealing = {part["kid"]: _texts(part.get("salur_may_seal", [])) for part in parts}
         except (KeyError, TypeError, ValueError, AttributeError, JoseError) as error:
             raise ValueError(f"{path} is no JWK set of oct keys with kid: {type(error).__name__}") from None
-        if not keys:
-            raise ValueError(f"{path} holds no key")
-        if len(keys) < len(parts):
-            raise ValueError(f"{path} names two keys alike")
-        if any(len(key.raw_value) != _KEY_BYTES for key in keys.values()):
-            raise ValueError(f"{path} holds a key that is not of 256 bits")
+        _confirm_keys(path, [part["kid"] for part in parts], keys)
         if may_seal is not None:
             keys = {kid: key for kid, key in keys.items() if may_seal in sealing[kid]}
             if not keys:
@@ -167,6 +165,35 @@ class KeyRing:
         if len(self._by_header) < _HEADERS_REMEMBERED:
             self._by_header[encoded] = cipher
         return cipher
+
+
+def _confirm_keys(path: Path, kids: Sequence[object], keys: Mapping[str, OctKey]) -> None:
+    """Raise ValueError, saying what to do, unless each key has 256 bits and a name of its own."""
+    if not kids:
+        raise ValueError(f"{path} holds no key")
+    if len(kids) > _MOST_KEYS:
+        raise ValueError(
+            f"{path} holds {len(kids)} keys: take out those that seal nothing any more, down to {_MOST_KEYS}"
+        )
+    named: set[str] = set()
+    for kid in kids:
+        if not isinstance(kid, str) or not _KID.fullmatch(kid):
+            raise ValueError(f"{path} has a kid that is not {_KID_FORM}: give that key another")
+        if kid.lower() in named:
+            raise ValueError(f"{path} names two keys alike, {kid}: give each a kid of its own, not in case alone")
+        named.add(kid.lower())
+    if any(len(key.raw_value) != _KEY_BYTES for key in keys.values()):
+        raise ValueError(f"{path} holds a key that is not of 256 bits")
+    refuse_one_key_twice({f"{kid} of {path}": fingerprint(key.raw_value) for kid, key in keys.items()})
+
+
+def refuse_one_key_twice(fingerprints: Mapping[str, str]) -> None:
+    """Raise ValueError where two of these, by name, are one key."""
+    known: dict[str, str] = {}
+    for name, value in fingerprints.items():
+        if value in known:
+            raise ValueError(f"{known[value]} and {name} are one key under two names: make another for one of them")
+        known[value] = name
 
 
 def fingerprint(key: bytes) -> str:

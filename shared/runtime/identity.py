@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 from asyncpg import Connection
 
-from shared.contracts.sealed import KeyRing, header_of
+from shared.contracts.sealed import KeyRing, header_of, refuse_one_key_twice
 from shared.contracts.topics import LANES
 from shared.postgres.queries import Queries
 
@@ -89,9 +89,16 @@ class Identity:
 
 
 def identity_of(service: str, own: KeyRing, fixed: Sequence[Fixed] = (), rings: Sequence[Ring] = ()) -> Identity:
-    """What every service has, `own` being the keys under which it seals, and what this one has besides."""
+    """What every service has, `own` being the keys under which it seals, and what this one has besides.
+
+    Raises ValueError where one key stands in two places: whoever holds the one set could seal for the other.
+    """
     lanes = Fixed("lanes", NUMBER_OF_LANES, str(LANES), _has_other_lanes)
     own_ring = () if any(ring.name == service for ring in rings) else (Ring(service, own, parked_under),)
+    used = {one.what: one.value for one in fixed}
+    for ring in (*own_ring, *rings):
+        used |= {f"{kid} of {ring.name}.jwks.json": value for kid, value in ring.keys.fingerprints.items()}
+    refuse_one_key_twice(used)
     return Identity((lanes, *fixed), (*own_ring, *rings))
 
 

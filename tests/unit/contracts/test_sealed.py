@@ -202,6 +202,47 @@ def test_a_key_set_that_cannot_be_used_is_refused_when_it_is_loaded(tmp_path: Pa
         KeyRing.load(path)
 
 
+UNFIT = ("", " one", "o ne", "one\n", "o\x00ne", "o\u200bne", "\u043ene", "x" * 65)
+
+
+def many(*kids: object, keys: str = "") -> str:
+    """A set with these kids; each key is another, unless `keys` has a letter for each."""
+    letters = keys or "".join(chr(ord("A") + n % 26) for n in range(len(kids)))
+    made = [
+        {"kty": "oct", "k": f"{n % 100 if not keys else 0:02}{x * 40}A", "kid": k}
+        for n, (k, x) in enumerate(zip(kids, letters, strict=True))
+    ]
+    return json.dumps({"keys": made})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            many("one", "two", keys="AA"),
+            r"one of .*some\.jwks\.json and two of .* are one key under two names: make another",
+        ),
+        (many("one", "two", "three", keys="ABA"), r"one of .* and three of .* are one key"),
+        (many("one", "One"), r"names two keys alike, One: give each a kid of its own, not in case alone"),
+        *((many(kid), r"has a kid that is not 1 to 64 printable ASCII characters") for kid in UNFIT),
+        (many(*(f"k{n}" for n in range(65))), r"holds 65 keys: take out those that seal nothing any more, down to 64"),
+    ],
+)
+def test_key_set_with_one_key_twice_or_muddled_names_is_refused_with_what_to_do(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "some.jwks.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=says):
+        KeyRing.load(path)
+
+
+def test_key_set_may_hold_64_keys(tmp_path: Path) -> None:
+    path = tmp_path / "some.jwks.json"
+    path.write_text(many(*(f"k{n}" for n in range(64))))
+    assert len(KeyRing.load(path).kids) == 64
+
+
 def test_a_secret_prints_nothing_of_itself() -> None:
     secret = Secret("3273015204960001")
     identity = Identity(secret, "1996-04-12")
