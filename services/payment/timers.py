@@ -13,7 +13,13 @@ from services.payment.handlers.reminding import remind
 from services.payment.handlers.reports import WAITS_FOR_CATCHING_UP
 from services.payment.handlers.spending import empty_purses
 from services.payment.store.attempts import load_attempts
-from services.payment.store.disbursements import load_releasable, load_retries, load_under_way, postpone_questions
+from services.payment.store.disbursements import (
+    load_releasable,
+    load_retries,
+    load_under_way,
+    postpone_questions,
+    put_off,
+)
 from services.payment.store.funds import load_idle_pots
 from services.payment.store.reminders import take_reminders
 from shared.contracts.topics import PARTNERS, disbursement_reports
@@ -40,15 +46,22 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 
 async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Pays held disbursements whose cure has come, and those for whom there is money, the oldest first."""
+    """Pay held disbursements whose cure has come, and those for whom there is money, the oldest first.
+
+    What a partner was told of before is put off until now, and left to `retry`.
+    """
     cured = await load_releasable(tx.connection, lanes, PORTION)
-    covered = await load_in_turn(tx.connection, lanes, PORTION)
-    return await pay(context, tx, list({d.right: d for d in (*cured, *covered)}.values()), traces={})
+    covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
+    done = await pay(context, tx, list({d.right: d for d in (*cured, *covered, *beyond)}.values()), traces={})
+    told = [d for d in covered if d.attempt > 0]
+    return done + (await put_off(tx.connection, told, tx.now) if told else 0)
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Try again what was put off until now, or approved; a report that lies unread may contradict what was believed."""
-    return await pay(context, tx, await load_retries(tx.connection, lanes, tx.read_through, PORTION), traces={})
+    """Try again what was put off until now: a report that lay unread might have contradicted what was believed."""
+    through = tx.read_through
+    due = await load_retries(tx.connection, lanes, through, PORTION)
+    return await pay(context, tx, due, traces={}, reports_read_through=through)
 
 
 async def ask(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:

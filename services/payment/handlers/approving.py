@@ -15,7 +15,7 @@ from services.payment.handlers.spending import spend_confirmed
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
 from services.payment.store.attempts import load_attempts, load_told
 from services.payment.store.contradictions import load_contradictions
-from services.payment.store.disbursements import load_disbursement
+from services.payment.store.disbursements import load_disbursement, put_off
 from shared.messaging.lane import lock
 from shared.messaging.operations import Operator, Outcome, Refused, in_lane, second_person
 from shared.messaging.transaction import Terms, Transaction
@@ -53,6 +53,8 @@ async def approve(
             return _first(what, operator)
         people = (first, operator.who)
     await save_approval(connection, known.right, approval, *people, operator.now)
+    if known.attempt > 0:
+        await put_off(connection, [known], operator.now)
     await operator.record(connection, "approve", **content, first=people[0])
     return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
 

@@ -1,6 +1,7 @@
 """Pays what can be paid and holds the rest under a named reason. Every way to money leads through here."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from services.payment.domain import books
 from services.payment.domain.attempt import Attempt
@@ -24,30 +25,42 @@ from services.payment.store.attempts import (
 )
 from services.payment.store.funds import lock_funds, open_funds
 from shared.messaging.transaction import Transaction
+from shared.messaging.watermark import NEVER
 
 Instructed = tuple[Disbursement, Attempt]
 
 
-async def pay(context: Context, tx: Transaction, disbursements: Sequence[Disbursement], traces: Traces) -> int:
-    """Instructs or holds disbursements that are due or held, the oldest first; returns how many have changed."""
+async def pay(
+    context: Context,
+    tx: Transaction,
+    disbursements: Sequence[Disbursement],
+    traces: Traces,
+    reports_read_through: datetime = NEVER,
+) -> int:
+    """Instructs or holds disbursements that are due or held, the oldest first; returns how many have changed.
+
+    Another attempt of what a partner was told before goes only if it was put off until `reports_read_through` or
+    earlier; else it is put off until now, for a report that lies unread may contradict the verdict upon the one before.
+    """
     if not disbursements:
         return 0
     plans = await plan(context, tx, sorted(disbursements, key=lambda d: d.age))
     told = [p.disbursement for p in plans if isinstance(p.way, Attempt)]
     leaving = {pot_of(d) for d in disbursements if d.reason is HoldReason.NO_FUNDS}
     drawn_for_told = await _spend_told(tx, plans, leaving) if told else []
-    payable = [p.disbursement for p in plans if isinstance(p.way, Route)]
+    payable = [p.disbursement for p in plans if isinstance(p.way, Route) and not _waits(p, reports_read_through)]
     paid, drawn = await spend(tx, payable, context.block, leaving)
     paid |= {d.right for d in told}
     before = {p.disbursement.right: p.disbursement for p in plans}
     instructed = [_instruct(context, tx, p) for p in plans if p.disbursement.right in paid]
-    held = [_hold(p) for p in plans if p.disbursement.right not in paid and _is_news(p)]
+    stay = [_hold(p, tx.now, reports_read_through) for p in plans if p.disbursement.right not in paid]
+    held = [d for d in stay if d != before[d.right]]
     after = [*held, *(disbursement for disbursement, _ in instructed)]
     await save_changes(tx, [(before[d.right], d) for d in after])
     await _save_attempts(tx, plans, [attempt for _, attempt in instructed])
     await remind(tx, (disbursement for disbursement, _ in instructed), by=tx.now + FIRST_LOOK_AFTER)
     await write_down(tx, [*drawn_for_told, *drawn, *(books.instruct(disbursement) for disbursement, _ in instructed)])
-    now = {d.right: d for d in after}
+    now = {d.right: d for d in after if _is_news(before[d.right], d)}
     for right, disbursement in before.items():
         if disbursement.state is State.DUE:
             announce(tx, disbursement, traces)
@@ -74,21 +87,31 @@ async def _spend_told(tx: Transaction, plans: Sequence[Plan], leaving: Collectio
     return await spend_told(tx, told)
 
 
-def _reason(p: Plan) -> HoldReason:
-    """What holds it; what nothing else holds, the money did not last for."""
-    return p.way.reason if isinstance(p.way, Obstacle) else HoldReason.NO_FUNDS
+def _waits(p: Plan, reports_read_through: datetime) -> bool:
+    """Whether a partner was told before, and may have said more of it than is read."""
+    put_off = p.disbursement.look_again_at
+    return p.disbursement.attempt > 0 and (put_off is None or put_off > reports_read_through)
 
 
-def _is_news(p: Plan) -> bool:
-    known = p.disbursement
-    elsewhere = p.partner is not None and p.partner != known.partner
-    return known.state is State.DUE or known.reason is not _reason(p) or elsewhere
+def _is_news(before: Disbursement, after: Disbursement) -> bool:
+    """Whether anybody else is to hear of it. That it is put off is known here alone."""
+    return (before.state, before.reason, before.partner) != (after.state, after.reason, after.partner)
 
 
-def _hold(p: Plan) -> Disbursement:
-    reason = _reason(p)
-    look_again_at = p.disbursement.look_again_at if reason is HoldReason.PARTNER_PAUSED else None
-    return hold(p.disbursement, reason, partner=p.partner, look_again_at=look_again_at)
+def _hold(p: Plan, now: datetime, reports_read_through: datetime) -> Disbursement:
+    """Return it held; what nothing else holds, the money did not last for, unless it waits for reports.
+
+    Who waits for money keeps its turn meanwhile; it is put off by whoever sees that there is money for it.
+    """
+    known, way = p.disbursement, p.way
+    if isinstance(way, Obstacle):
+        paused = way.reason is HoldReason.PARTNER_PAUSED
+        return hold(known, way.reason, partner=p.partner, look_again_at=known.look_again_at if paused else None)
+    if known.reason is None or not _waits(p, reports_read_through):
+        return hold(known, HoldReason.NO_FUNDS, partner=p.partner)
+    if known.reason is HoldReason.NO_FUNDS:
+        return known
+    return hold(known, known.reason, look_again_at=known.look_again_at or now)
 
 
 def _instruct(context: Context, tx: Transaction, p: Plan) -> Instructed:

@@ -38,20 +38,26 @@ async def in_turn(
     return served
 
 
-async def load_in_turn(connection: Connection, lanes: Collection[int], at_most: int) -> list[Disbursement]:
-    """Return who waits for money in these lanes and is covered, as far as can be told without a lock.
+async def load_in_turn(
+    connection: Connection, lanes: Collection[int], at_most: int
+) -> tuple[list[Disbursement], list[Disbursement]]:
+    """Return who waits for money in these lanes and is covered, as far as can be told without a lock, and who is not.
 
-    Whoever the money ends at comes along, and some behind it: others wait behind them, and they may be held for
-    something else by now.
+    Of those, whoever the money ends at and some behind it: others wait behind them, and they may be held for something
+    else by now. Who is put off until reports are read keeps its turn, and is not returned.
     """
-    rights: list[tuple[str, str]] = []
+    covered: list[Disbursement] = []
+    beyond: list[Disbursement] = []
     for pot, money in (await load_payable_pots(connection)).items():
         async with aclosing(_portions(connection, pot, money, [])) as portions:
-            async for covered, beyond in portions:
-                rights += [waiting.right for waiting in (*covered, *beyond) if waiting.lane in lanes]
-                if len(rights) >= at_most:
-                    return await load_disbursements(connection, rights[:at_most])
-    return await load_disbursements(connection, rights) if rights else []
+            async for served, behind in portions:
+                for queue, some in ((served, covered), (behind, beyond)):
+                    rights = [waiting.right for waiting in queue if waiting.lane in lanes]
+                    loaded = await load_disbursements(connection, rights) if rights else []
+                    some += [d for d in loaded if d.look_again_at is None]
+                if len(covered) >= at_most:
+                    return covered[:at_most], beyond
+    return covered, beyond
 
 
 async def _portions(

@@ -37,11 +37,12 @@ where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 
 
 -- name: load_releasable
 -- Held, and the cure is there: a newer provider account, what was told before a restore (as far as a row can tell), an open
--- partner. Oldest first. Each cure has a portion of its own, so that none waits for another. Who waits for money has a queue.
+-- partner, an approval. Oldest first. Each cure has a portion of its own, so that none waits for another. Who waits for money
+-- has a queue; what is put off is tried again in its time.
 select d.*
 from (
     (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($3::hold_reason[])
+     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($3::hold_reason[]) and h.retry_at is null
        and exists (select from provider p where p.provider_id = h.provider_id and p.version > h.tried_version)
      order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
@@ -52,39 +53,42 @@ from (
      order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
     (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.reason = 'halted'
+     where h.lane = any($1::smallint[]) and h.reason = 'halted' and h.retry_at is null
        and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
        and not exists (select from attempt a
                        where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))
      order by h.due_at, h.redeem_code, h.benefit limit $2)
     union all
     (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = 'halted'
+     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = 'halted' and h.retry_at is null
        and h.partner in (select scope from halt)
        and h.partner <> (select p.partner from provider p where p.provider_id = h.provider_id order by p.version desc limit 1)
+     order by h.due_at, h.redeem_code, h.benefit limit $2)
+    union all
+    (select h.* from disbursement h
+     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected') and h.retry_at is null
+       and (exists (select from approval a
+                    where (a.redeem_code, a.benefit, a.attempt) = (h.redeem_code, h.benefit, h.attempt + 1))
+            -- Who approved what was told before a restore may not be known any more: it is tried.
+            or exists (select from attempt t
+                       where t.redeem_code is null and (t.lane, t.amount) = (h.lane, h.amount)
+                         and coalesce(t.wave = h.wave, true) and coalesce(t.component = h.component, true)))
      order by h.due_at, h.redeem_code, h.benefit limit $2)
 ) as d
 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_retries
--- Put off until now, or approved by now, the oldest first. What nobody was told of yet need not wait for any report. Who approved
--- what was told before a restore may not be known any more: it is tried, as far as a row can tell which it is.
-select d.*
-from (
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.retry_at <= $2
-     order by h.due_at, h.redeem_code, h.benefit limit $3)
-    union all
-    (select h.* from disbursement h left join approval a
-         on a.redeem_code = h.redeem_code and a.benefit = h.benefit and a.attempt = h.attempt + 1
-     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected')
-       and case when a.at is not null then a.at <= $2 or h.attempt = 0
-                else exists (select from attempt t
-                             where t.redeem_code is null and (t.lane, t.amount) = (h.lane, h.amount)
-                               and coalesce(t.wave = h.wave, true) and coalesce(t.component = h.component, true)) end
-     order by h.due_at, h.redeem_code, h.benefit limit $3)
-) as d
-order by d.due_at, d.redeem_code, d.benefit;
+-- Put off until now, the oldest first: for what only wants time, or for a cure to be read together with all reports of before.
+select h.* from disbursement h
+where h.lane = any($1::smallint[]) and h.retry_at <= $2
+order by h.due_at, h.redeem_code, h.benefit limit $3;
+
+-- name: put_off
+-- From then on they may go, unless something else holds them by now.
+update disbursement d set retry_at = $4, changed_at = $4
+from unnest($1::text[], $2::text[], $3::hold_reason[]) as told (redeem_code, benefit, reason)
+where d.redeem_code = told.redeem_code and d.benefit = told.benefit and d.reason = told.reason
+returning d.redeem_code;
 
 -- name: load_disbursements
 -- As they stand now.

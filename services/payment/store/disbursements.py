@@ -140,8 +140,15 @@ async def load_releasable(connection: Connection, lanes: Sequence[int], at_most:
 
 
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Held ones that were put off until `due` or before, or approved by then, oldest first."""
+    """Held ones that were put off until `due` or before, oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
+
+
+async def put_off(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:
+    """Put these off until then, unless they are held for something else by now; return how many were."""
+    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
+    reasons = [d.reason for d in disbursements]
+    return len(await connection.fetch(QUERIES["put_off"], codes, benefits, reasons, until))
 
 
 async def load_disbursements(connection: Connection, rights: Collection[tuple[str, str]]) -> list[Disbursement]:

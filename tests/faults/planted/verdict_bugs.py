@@ -7,7 +7,7 @@ import pytest
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.verdict import Verdict, after_rejection
-from services.payment.handlers import approving, planning, reports
+from services.payment.handlers import approving, paying, planning, reports
 from services.payment.store import QUERIES
 from tests.faults.planted import verdict_stories
 from tests.faults.planted.bugs import Bug
@@ -53,6 +53,11 @@ def it_takes_one_person_for_two(product: Product) -> None:
     product.setattr(approving, "second_person", alone)
 
 
+def it_lets_a_cure_overtake_what_lies_unread(product: Product) -> None:
+    """As soon as an account is linked another attempt goes."""
+    product.setattr(paying, "_waits", lambda *_: False)
+
+
 def _without(trigger: str) -> Callable[[Database], Awaitable[of_payment.Bench]]:
     prepare = of_payment.a_bench
 
@@ -79,6 +84,11 @@ BUGS = (
         it_takes_an_approval_for_whatever_comes_and_drops_the_trigger,
         verdict_stories.an_account_changes_after_its_approval,
         "was instructed after doubts, and nobody approved it",
+    ),
+    Bug(
+        it_lets_a_cure_overtake_what_lies_unread,
+        verdict_stories.a_partner_pays_what_it_has_rejected_and_that_lies_unread,
+        "was paid more than once, say the partners",
     ),
     Bug(it_takes_one_person_for_two, verdict_stories.one_person_approves, "one person has let it go"),
 )

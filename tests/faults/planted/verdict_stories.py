@@ -1,5 +1,7 @@
 """Stories about a right that a person must look at. Each returns the breaches that the proofs find."""
 
+from datetime import timedelta
+
 from tests.builders import a_provider, funds
 from tests.faults.planted.ground import Ground
 from tests.integration.payment.bench import Bench
@@ -50,6 +52,21 @@ async def one_person_approves(ground: Ground) -> list[str]:
         await bench.sweep()
         alone = ["one person has let it go"] if len(bench.told("fee")) > 1 else []
         return [*alone, *await bench.breaches()]
+
+
+async def a_partner_pays_what_it_has_rejected_and_that_lies_unread(ground: Ground) -> list[str]:
+    """While the participant links another account."""
+    async with ground.payment() as bench:
+        await _told(bench)
+        reference = bench.told("incentive")[0].reference
+        await bench.report(reference, "rejected", "AC04")
+        before = bench.now
+        bench.now += timedelta(minutes=1)
+        await bench.receive(linked(day=1, partner="dana"))
+        await bench.sweep(read_through=before)
+        for told in reversed(bench.told("incentive")):
+            await bench.report(told.reference, "settled")
+        return await bench.breaches()
 
 
 async def _told(bench: Bench) -> None:

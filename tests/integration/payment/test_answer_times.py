@@ -52,7 +52,7 @@ async def test_the_next_attempt_has_a_time_of_its_own(told: Bench) -> None:
     await told.report(told.told("fee")[0].reference, "rejected", "AC04")
     told.now = LATER + timedelta(days=1)
     await told.receive(a_provider(version=2))
-    await told.sweep("release")
+    await told.sweep("release", "retry")
     told.now += timedelta(seconds=7)
     await told.report(told.told("fee")[1].reference, "settled")
     assert times(told)[("bni", "settled")] == (1, 7)

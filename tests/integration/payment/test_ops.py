@@ -30,6 +30,7 @@ async def told(bench: Bench) -> Bench:
 async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers(told: Bench) -> None:
     await told.report(told.told("incentive")[0].reference, "rejected", "AC04")
     await told.receive(linked(day=1, partner="dana"))
+    await told.sweep("retry")
     trail = await told.parts.trail(told.connection, PARTICIPANT)
     assert trail is not None
     shown = {d["benefit"]: d for d in trail["disbursements"]}  # type: ignore[attr-defined]

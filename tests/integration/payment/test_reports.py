@@ -76,9 +76,11 @@ async def test_an_operator_may_let_go_what_the_partner_rejected_without_a_reason
 async def test_a_rejected_attempt_is_followed_by_another_only_when_a_newer_account_is_linked(told: Bench) -> None:
     await reject(told, "incentive", "AC04")
     await told.receive(linked())
+    await told.sweep()
     assert len(told.told("incentive")) == 1
 
     await told.receive(linked(day=1, partner="dana", number="08129999"))
+    await told.sweep("retry")
     first, second = told.told("incentive")
     assert (second.partner, second.number) == ("dana", "08129999")
     assert first.reference != second.reference
@@ -86,10 +88,11 @@ async def test_a_rejected_attempt_is_followed_by_another_only_when_a_newer_accou
     assert await told.balance("paid:incentive") == INCENTIVE
 
 
-async def test_an_account_linked_while_the_attempt_was_under_way_cures_at_once(told: Bench) -> None:
+async def test_an_account_linked_while_the_attempt_was_under_way_cures_with_the_next_sweep(told: Bench) -> None:
     await told.receive(linked(day=1, partner="dana"))
     assert len(told.told("incentive")) == 1
     await reject(told, "incentive", "AC04")
+    await told.sweep("retry")
     assert [i.partner for i in told.told("incentive")] == ["gopay", "dana"]
 
 
@@ -142,6 +145,7 @@ async def test_a_contradiction_within_one_batch_is_parked_too(told: Bench) -> No
 async def test_a_late_word_on_an_earlier_attempt_is_judged_against_that_attempt(told: Bench) -> None:
     await reject(told, "incentive", "AC04")
     await told.receive(linked(day=1, partner="dana"))
+    await told.sweep("retry")
     first, second = told.told("incentive")
     await told.report(first.reference, "settled")
     assert (await told.parked(), await told.state("incentive_1")) == (["contradicts_final"], "instructed")

@@ -105,6 +105,7 @@ async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(
     first = before.told("incentive")[0].reference
     await before.report(first, "rejected", "AC04")
     await before.receive(linked(day=1, partner="dana"))
+    await before.sweep("retry")
 
     await restored.adopt()
     await after.prepare()
@@ -279,6 +280,7 @@ async def test_adopted_attempt_is_not_tried_again_on_an_account_that_is_known_to
     await after.sweep()
     assert await after.state("incentive_1") == "held(account_closed)"
     await after.receive(linked(day=200, partner="dana"))
+    await after.sweep()
     assert [told.partner for told in after.told("incentive")] == ["gopay", "dana"]
     assert await after.breaches() == []
 

@@ -88,14 +88,15 @@ async def test_each_word_of_a_partner_passes_its_trace_on(told: Bench) -> None:
     assert list(spoken(told)) == [("payment.events", "accepted", REPORT), ("payment.events", "settled", OTHER)]
 
 
-async def test_a_rejection_passes_its_trace_on_to_the_attempt_that_follows_at_once(told: Bench) -> None:
+async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clock_makes_has_none(told: Bench) -> None:
     await told.receive(traced(linked(day=1, partner="dana"), LINK))
     await told.receive(traced(told.answer(told.told("incentive")[0].reference, "rejected", "AC04"), REPORT))
+    await told.sweep("retry")
     assert list(spoken(told)) == [
-        ("disbursements.dana", "instructed", REPORT),
+        ("disbursements.dana", "instructed", None),
         ("payment.events", "rejected", REPORT),
         ("payment.events", "held", REPORT),
-        ("payment.events", "instructed", REPORT),
+        ("payment.events", "instructed", None),
     ]
 
 

@@ -190,6 +190,7 @@ async def test_settled_for_an_earlier_attempt_keeps_the_right_from_a_third(told:
     first = told.told("incentive")[0].reference
     await told.report(first, "rejected", "AC04")
     await told.receive(linked(day=1, partner="dana"))
+    await told.sweep("retry")
     await told.report(first, "settled")
     assert (await told.parked(), await told.state("incentive_1")) == (["contradicts_final"], "instructed")
     await told.report(told.told("incentive")[1].reference, "rejected", "AB05")
@@ -206,6 +207,7 @@ async def test_verify_names_a_right_of_which_partners_say_that_it_was_paid_twice
     first = told.told("incentive")[0].reference
     await told.report(first, "rejected", "AC04")
     await told.receive(linked(day=1, partner="dana"))
+    await told.sweep("retry")
     second = told.told("incentive")[1].reference
     await told.report(second, "settled")
     assert await told.breaches() == []
