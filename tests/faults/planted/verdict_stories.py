@@ -16,6 +16,7 @@ async def a_partner_pays_what_it_has_rejected(ground: Ground) -> list[str]:
         await bench.report(reference, "rejected", "AB05")
         await bench.report(reference, "settled")
         await bench.receive(linked(day=1, partner="dana"))
+        await bench.sweep("retry")
         return await bench.breaches()
 
 
@@ -26,6 +27,7 @@ async def a_duplicate_is_reported_and_accounts_are_linked(ground: Ground) -> lis
         await bench.report(bench.told("incentive")[0].reference, "rejected", "AM05")
         await bench.receive(linked(day=1, partner="dana", verified=False))
         await bench.receive(linked(day=2, partner="dana"))
+        await bench.sweep("retry")
         return await bench.breaches()
 
 

@@ -93,9 +93,9 @@ async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clo
     await told.receive(traced(told.answer(told.told("incentive")[0].reference, "rejected", "AC04"), REPORT))
     await told.sweep("retry")
     assert list(spoken(told)) == [
-        ("disbursements.dana", "instructed", None),
         ("payment.events", "rejected", REPORT),
         ("payment.events", "held", REPORT),
+        ("disbursements.dana", "instructed", None),
         ("payment.events", "instructed", None),
     ]
 
