@@ -85,7 +85,7 @@ async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -
         await send(toy, a_player("b", shirt="7"))
         parked = "select id from parked where reason = 'conflict'"
         number = await until(lambda: toy.connection.fetchval(parked), "the second wearer is parked")
-        await toy.connection.execute("delete from claim where owner = 'a'")
+        await toy.connection.execute("alter table claim disable trigger user; delete from claim where owner = 'a'")
         by = ("--who", "an operator", "--why", "the shirt is free again", "--yes")
         await toy.says("parked", "replay", str(number), *by)
         here = "select true from player where player = 'b'"
