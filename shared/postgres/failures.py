@@ -39,7 +39,8 @@ def is_infrastructure(error: BaseException) -> bool:
         state = error.sqlstate or ""
         stale = isinstance(error, asyncpg.InvalidCachedStatementError)
         return stale or state[:2] in INFRASTRUCTURE_CLASSES or state in INFRASTRUCTURE_CODES
-    if isinstance(error, OutdatedSchemaCacheError):
+    # The library's own state is upset when a session is ended between two of its messages.
+    if isinstance(error, OutdatedSchemaCacheError | asyncpg.InternalClientError):
         return True
     if isinstance(error, asyncpg.InterfaceError):
         # The library has one type for a closed connection and for its wrong use; only the words tell them apart.

@@ -15,6 +15,7 @@ OUTSIDE = [
     asyncpg.InterfaceError("cannot perform operation: connection is closed"),
     asyncpg.InterfaceError("the underlying connection is closed"),
     OutdatedSchemaCacheError("composite type has changed"),
+    asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     asyncpg.InvalidCachedStatementError("cached statement plan is invalid"),
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
     asyncpg.SerializationError("could not serialize access"),
