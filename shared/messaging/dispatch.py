@@ -122,8 +122,7 @@ async def _take_woken(tx: Transaction, intake: Intake) -> list[Item]:
     tx.left |= {(row["lane"], row["kind"], row["key"]) for row in left}
     rows.sort(key=lambda row: row["id"])
     items = [
-        intake.understand_again(unpack(row["record"]), tx.now)._replace(waited_for=(row["kind"], row["key"]))
-        for row in rows
+        intake.understand_again(unpack(row["record"]), tx.now, waited_for=(row["kind"], row["key"])) for row in rows
     ]
     return items + _woken_at_once(tx, intake, set(woken))
 
@@ -141,6 +140,5 @@ def _woken_at_once(tx: Transaction, intake: Intake, woken: set[tuple[str, str]])
             tx.behind.add((waiting.kind, waiting.key))
     tx.waiting = others
     return [
-        intake.understand_again(waiting.record, tx.now)._replace(waited_for=(waiting.kind, waiting.key))
-        for waiting in found
+        intake.understand_again(waiting.record, tx.now, waited_for=(waiting.kind, waiting.key)) for waiting in found
     ]

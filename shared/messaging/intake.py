@@ -81,14 +81,25 @@ class Intake:
 
     def understand(self, record: Record, now: datetime) -> Item:
         """Understand a record that Kafka hands out. Never raises: every outcome is an Item."""
-        return self._understand(record, now, self._subscriptions[record.topic], None)
+        return self._understand(record, now, self._subscriptions[record.topic])
 
-    def understand_again(self, record: Record, now: datetime, waiting_id: int | None = None) -> Item:
+    def understand_again(
+        self,
+        record: Record,
+        now: datetime,
+        waiting_id: int | None = None,
+        waited_for: tuple[str, str] | None = None,
+    ) -> Item:
         """Understand a record that was set aside, or is replayed by a person, also if its type has moved since."""
-        return self._understand(record, now, self._taken_in[record.topic], waiting_id)
+        return self._understand(record, now, self._taken_in[record.topic], waiting_id, waited_for)
 
     def _understand(
-        self, record: Record, now: datetime, subscriptions: Mapping[str, Subscription[Any]], waiting_id: int | None
+        self,
+        record: Record,
+        now: datetime,
+        subscriptions: Mapping[str, Subscription[Any]],
+        waiting_id: int | None = None,
+        waited_for: tuple[str, str] | None = None,
     ) -> Item:
         producer = self._producers.get(record.topic)
         number = message = refusal = None
@@ -109,7 +120,7 @@ class Intake:
             # Another one than was raised: that knows the frames it came through, and they the record, for as long as no
             # cycles are collected.
             refusal = Parked(parked.reason, parked.detail) if _ours(self.sources[record.topic], parked) else None
-        return Item(record, message, refusal, number, waiting_id)
+        return Item(record, message, refusal, number, waiting_id, waited_for)
 
     def _number(self, record: Record, producer: bytes) -> Number:
         """Raise Parked for what its topic's producer did not write, and cannot have written yet."""

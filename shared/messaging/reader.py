@@ -64,11 +64,11 @@ class Reader:
 
     async def complete(self, batch: Batch) -> bool:
         """Returns when the batch is committed (True), or when its records will be read again anyway."""
-        while batch.items:
+        while len(batch.items) > self._at_most:
             portion, batch = batch.split(self._at_most)
             if not await self._carry_through(portion):
                 return False
-        return True
+        return not batch.items or await self._carry_through(batch)
 
     async def _carry_through(self, batch: Batch) -> bool:
         for attempt in itertools.count():

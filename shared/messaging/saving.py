@@ -5,7 +5,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from asyncpg import UniqueViolationError
 
 from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import LANES
@@ -20,6 +22,8 @@ T = TypeVar("T")
 # Of a parked record no more is kept; its size and digest are those of the whole.
 KEPT_BYTES = 64 << 10
 STATEMENT_BYTES = 4 << 20
+WAITING = ("lane", "kind", "key", "owner", "topic", "partition", "offset", "since", "due", "digest", "record")
+OF_NO_LANE = -1
 
 
 async def save(tx: Transaction, terms: Terms, eras: dict[int, int], real_microseconds: int) -> list[Page]:
@@ -97,22 +101,21 @@ async def _not_there_yet(
 
 
 async def _insert_waiting(tx: Transaction, waiting: Sequence[tuple[WaitingRecord, bytes | None]]) -> None:
-    packed = [(one, digest, pack(without_ballast(one.record, KEPT_BYTES))) for one, digest in waiting]
-    for some in _statements(packed, lambda row: len(row[2])):
-        await tx.connection.execute(
-            QUERIES["insert_waiting"],
-            tx.now,
-            [w.lane for w, _, _ in some],
-            [w.kind for w, _, _ in some],
-            [w.key for w, _, _ in some],
-            [w.owner for w, _, _ in some],
-            [w.record.topic for w, _, _ in some],
-            [w.record.partition for w, _, _ in some],
-            [w.record.offset for w, _, _ in some],
-            [w.due for w, _, _ in some],
-            [record for _, _, record in some],
-            [digest for _, digest, _ in some],
-        )
+    """Insert them in their order: that of the numbers they get is the order of arrival."""
+    rows = [_row(one, digest, tx.now) for one, digest in waiting]
+    for some in _statements(rows, lambda row: len(row[-1])):
+        try:
+            # Nearly always none of them waits already, and copied rows take less of the log than others.
+            async with tx.connection.transaction():
+                await tx.connection.copy_records_to_table("waiting", columns=WAITING, records=some)
+        except UniqueViolationError:
+            await tx.connection.execute(QUERIES["insert_waiting"], *zip(*some, strict=True))
+
+
+def _row(one: WaitingRecord, digest: bytes | None, now: datetime) -> tuple[Any, ...]:
+    record, lane = one.record, OF_NO_LANE if one.lane is None else one.lane
+    place = (lane, one.kind, one.key, one.owner, record.topic, record.partition, record.offset)
+    return (*place, now, one.due, digest, pack(without_ballast(record, KEPT_BYTES)))
 
 
 async def _save_parked(tx: Transaction, terms: Terms) -> None:

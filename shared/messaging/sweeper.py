@@ -209,9 +209,7 @@ class Sweeper:
             taken = ids
             now, order = self._plan.clock.now(), self._intake.order
             items = [
-                self._intake.understand_again(unpack(row["record"]), now, row["id"])._replace(
-                    waited_for=(row["kind"], row["key"])
-                )
+                self._intake.understand_again(unpack(row["record"]), now, row["id"], (row["kind"], row["key"]))
                 for row in rows
             ]
             items.sort(key=lambda item: (order[item.record.topic], item.waiting_id))

@@ -20,11 +20,11 @@ cross join lateral (
 
 -- name: insert_waiting
 -- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
-insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, record, digest)
-select coalesce(lane, -1), kind, key, owner, topic, partition, "offset", $1, due, record, digest
-from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::bigint[], $9::timestamptz[],
-            $10::bytea[], $11::bytea[])
-     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", due, record, digest, place)
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record)
+select lane, kind, key, owner, topic, partition, "offset", since, due, digest, record
+from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::timestamptz[],
+            $9::timestamptz[], $10::bytea[], $11::bytea[])
+     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record, place)
 order by place
 on conflict (kind, key, owner, digest) do nothing;
 
