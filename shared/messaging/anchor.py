@@ -19,7 +19,7 @@ RETENTION = "retention"
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """Where to go on in each partition, and which partitions stand still until an operator says where to go on.
+    """Tell where to go on in each partition, and which ones stand still until an operator says where to go on.
 
     `topic_ids`: of the topics in which that was found, and which alone are to be read on.
     """

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import IncompatibleBrokerVersion, OffsetOutOfRangeError
 from aiokafka.protocol.api import RequestStruct, Response
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
@@ -42,7 +42,7 @@ class IdentifyingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         """Return the ids of those topics that are there; of none where the broker does not know of ids."""
         try:
             found = await self._client.send(self._client.get_random_node(), _ById(_IdsRequest(names)))
-        except NotImplementedError:
+        except IncompatibleBrokerVersion:
             return {}
         return {topic: id_ for _, topic, id_, *_ in found.topics if id_ != _NONE}
 
@@ -64,17 +64,17 @@ class _ById:
         self._by_name = by_name
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> Any:
-        """Raise NotImplementedError where the broker does not know of ids, and there is no other way to ask."""
+        """Raise IncompatibleBrokerVersion where the broker does not know of ids, and there is no other way to ask."""
         least, most = versions.get(self._by_id.API_KEY, (0, 0))
         if least <= self._by_id.API_VERSION <= most:
             return self._by_id
         if self._by_name is None:
-            raise NotImplementedError
+            raise IncompatibleBrokerVersion("a broker before Kafka 3.1 knows no topic by its id")
         return self._by_name.prepare(versions)
 
 
 class _FetchResponse(Response):  # type: ignore[misc]
-    """What the client gets from `topics`: (topic, [(partition, error, high water, ..., records)])."""
+    """Hold what the client reads of an answer as `topics`: (topic, [(partition, error, high water, ..., records)])."""
 
     API_KEY = _FETCH
     API_VERSION = _FETCH_VERSION

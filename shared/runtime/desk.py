@@ -78,7 +78,7 @@ class Desk:
         return self._with_keys(lambda: Keys.load(self.parts))
 
     def terms(self) -> Terms:
-        """What a deed needs that is said in a lane."""
+        """Return what a deed needs that announces events in a lane."""
         return self.parts.terms(self.keys.own, self.keys.sealing.key)
 
     def _with_keys(self, read: Callable[[], T]) -> T:

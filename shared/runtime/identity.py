@@ -89,7 +89,7 @@ class Identity:
 
 
 def identity_of(service: str, own: KeyRing, fixed: Sequence[Fixed] = (), rings: Sequence[Ring] = ()) -> Identity:
-    """What every service has, `own` being the keys under which it seals, and what this one has besides.
+    """Return the identity of a service; `own` are the keys under which it seals, the others what it has besides.
 
     Raises ValueError where one key stands in two places: whoever holds the one set could seal for the other.
     """

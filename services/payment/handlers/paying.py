@@ -88,13 +88,13 @@ async def _spend_told(tx: Transaction, plans: Sequence[Plan], leaving: Collectio
 
 
 def _waits(p: Plan, reports_read_through: datetime) -> bool:
-    """Whether a partner was told before, and may have said more of it than is read."""
+    """Return True when a partner was told before, and may have said more of it than is read."""
     put_off = p.disbursement.look_again_at
     return p.disbursement.attempt > 0 and (put_off is None or put_off > reports_read_through)
 
 
 def _is_news(before: Disbursement, after: Disbursement) -> bool:
-    """Whether anybody else is to hear of it. That it is put off is known here alone."""
+    """Return True when anybody else is to hear of it. That it is put off is known here alone."""
     return (before.state, before.reason, before.partner) != (after.state, after.reason, after.partner)
 
 

@@ -17,7 +17,7 @@ PORTION = 2000
 
 
 class Found(NamedTuple):
-    """What was found under another key: whose account, under which key, and whether it opens."""
+    """Describe an account found under another key: whose it is, under which key, and whether it opens."""
 
     opens: bool
     payee: Payee

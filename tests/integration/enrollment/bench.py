@@ -65,7 +65,7 @@ class Bench:
         await self._run(lanes, lambda tx: dispatch(tx, self.intake, items), NEVER)
 
     async def take_up(self, *records: Record) -> None:
-        """What was set aside, as the engine does."""
+        """Take up what was set aside, as the engine does."""
         items = [self.intake.understand_again(record, self.now) for record in records]
         await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.intake, items), NEVER)
 

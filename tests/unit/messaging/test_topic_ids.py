@@ -4,6 +4,7 @@ import struct
 from io import BytesIO
 
 import pytest
+from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.fetch import FetchRequest
 
 from shared.messaging import topic_ids
@@ -60,5 +61,5 @@ def test_request_asks_by_id_where_the_broker_knows_ids_and_by_name_where_it_does
     )
     assert asked.prepare({1: (4, 17)}).encode() == expected
     assert asked.prepare({1: (0, 11)}).API_VERSION == 11
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(IncompatibleBrokerVersion, match="knows no topic by its id"):
         topic_ids._ById(topic_ids._IdsRequest(["requests"])).prepare({3: (0, 11)})
