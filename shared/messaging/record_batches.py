@@ -155,8 +155,6 @@ class FetchedBatch:
             try:
                 data = unpack(self._data, codec)
             except Exception as error:  # noqa: BLE001 - whatever it is, it will be the same again
-                # It may have been as much work as a large one.
-                ALLOWANCE.left = 0
                 too_large = isinstance(error, TooLarge)
                 yield self._whole(ParkReason.TOO_LARGE if too_large else ParkReason.BAD_ENVELOPE)
                 return
@@ -176,7 +174,9 @@ class FetchedBatch:
         try:
             for record in DefaultRecordBatch(data):
                 offset = record.offset
-                _take(record, share)
+                ALLOWANCE.left -= share
+                if len(record.headers) > _FEW_HEADERS:
+                    _bound_headers(record)
                 yield record
         except Exception:  # noqa: BLE001 - as above
             for record in self._records_after(offset, data):
@@ -200,17 +200,24 @@ class FetchedBatch:
         return max(1, int.from_bytes(self._data[HEADER_BYTES - 4 : HEADER_BYTES], "big"))
 
     def _whole(self, reason: ParkReason, base_offset: int | None = None) -> DefaultRecord:
+        """Return all of it as one record, the last that is handed out: it may have been as much work as many."""
+        ALLOWANCE.left = 0
         first = self.base_offset if base_offset is None else base_offset
         written = self._batch.max_timestamp if self._batch is not None else 0
         return DefaultRecord(self.next_offset - 1, written, 1, None, RawBatch(self._data, reason, first), [])
 
 
 def _take(record: DefaultRecord, size: int) -> None:
-    """Take a record of this size from the allowance, and of too many headers only so many as show it."""
+    """Take a record of this size from the allowance."""
     ALLOWANCE.left -= size
-    if (headers := len(record.headers)) > _FEW_HEADERS:
-        ALLOWANCE.left -= headers * _HEADER_BYTES
-        del record.headers[MOST_HEADERS + 1 :]
+    if len(record.headers) > _FEW_HEADERS:
+        _bound_headers(record)
+
+
+def _bound_headers(record: DefaultRecord) -> None:
+    """Take many headers from the allowance, and keep of too many only so many as show it."""
+    ALLOWANCE.left -= len(record.headers) * _HEADER_BYTES
+    del record.headers[MOST_HEADERS + 1 :]
 
 
 def _size_of(record: DefaultRecord) -> int:

@@ -1,12 +1,14 @@
 """What the shell is told by the consumer."""
 
+import itertools
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.protocol.fetch import FetchRequest
 
-from shared.messaging.consumer import ContiguousConsumer
+from shared.messaging.consumer import TURN_EVERY, ContiguousConsumer, fetch_orders
 
 PLACE = TopicPartition("training.evidence", 3)
 Fetched = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
@@ -51,3 +53,28 @@ async def test_an_offset_that_is_not_there_is_pointed_out_and_ends_the_wait(
 
     assert await consumer.getmany() == {}
     assert lost == ["lost"]
+
+
+async def test_causes_are_asked_for_before_effects(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    async def answer(_: int, request: FetchRequest, **__: Any) -> None:
+        asked.append([topic for topic, _ in request.topics])
+
+    consumer = ContiguousConsumer(on_lost=lambda _: None)
+    monkeypatch.setattr(consumer, "_send", answer)
+    consumer.subscribe(["causes", "effects"])
+    for _ in range(2):
+        request = FetchRequest(50, 1, 4096, 1, [("effects", [(3, 7, 2048)]), ("causes", [(3, 7, 2048)])])
+        await consumer._client.send(0, request)
+
+    assert asked == [["causes", "effects"], ["causes", "effects"]]
+
+
+def test_each_topic_is_asked_for_first_in_its_turn_whatever_lies_before_it() -> None:
+    topics = ["registry", "requests", "purchases"]
+    orders = list(itertools.islice(fetch_orders(topics), TURN_EVERY * len(topics)))
+
+    assert {order[0] for order in orders} == set(topics)
+    assert all(sorted(order) == sorted(topics) for order in orders)
+    assert orders.count(topics) > len(orders) // 2
