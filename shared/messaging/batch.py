@@ -144,7 +144,8 @@ def _sift_internal(sifted: Sifted, item: Item, cursor: Cursor, now: datetime) ->
         case Standing.REPEAT:
             return
     if cursor.gap_since is None:
-        sifted.gaps.discard(item.record.place)
+        if sifted.gaps:
+            sifted.gaps.discard(item.record.place)
     elif cursor.began_at.gap_since is None:
         sifted.gaps.add(item.record.place)
 

@@ -1,13 +1,15 @@
 """A record as Kafka gave it, and a message: a record that has been understood."""
 
 import hashlib
-import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
+from pydantic_core import from_json, to_json
 
 from shared.contracts.envelope import ENVELOPE_HEADERS
 from shared.messaging.record_batches import RawBatch
@@ -16,6 +18,12 @@ T = TypeVar("T")
 
 # What an empty header takes, packed.
 PACKED_HEADER_BYTES = 10
+
+
+@lru_cache(4096)
+def _place(topic: str, partition: int) -> TopicPartition:
+    """Return the same for all records of a partition: it is asked for several times a record."""
+    return TopicPartition(topic, partition)
 
 
 class Record(NamedTuple):
@@ -35,7 +43,7 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> TopicPartition:
-        return TopicPartition(self.topic, self.partition)
+        return _place(self.topic, self.partition)
 
     @property
     def is_batch(self) -> bool:
@@ -121,7 +129,7 @@ def pack(record: Record) -> bytes:
     }
     if record.known_by is not None:
         parts["known_by"] = _text(record.known_by)
-    return json.dumps(parts, separators=(",", ":")).encode()
+    return to_json(parts)
 
 
 def packed_forms(text: bytes) -> list[bytes]:
@@ -138,7 +146,7 @@ def packed_forms(text: bytes) -> list[bytes]:
 
 
 def unpack(packed: bytes) -> Record:
-    parts: Mapping[str, Any] = json.loads(packed)
+    parts: Mapping[str, Any] = from_json(packed)
     return Record(
         topic=parts["topic"],
         partition=parts["partition"],
@@ -152,8 +160,8 @@ def unpack(packed: bytes) -> Record:
 
 
 def _text(value: bytes | None) -> str | None:
-    return None if value is None else b64encode(value).decode()
+    return None if value is None else b2a_base64(value, newline=False).decode()
 
 
 def _bytes(value: str | None) -> bytes | None:
-    return None if value is None else b64decode(value)
+    return None if value is None else a2b_base64(value)

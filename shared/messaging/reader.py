@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -132,12 +133,12 @@ class Reader:
         self._status.batches += 1
         self._status.records += len(batch.items)
         self._status.last_batch_at = now
-        oldest: dict[str, float] = {}
+        first: dict[str, datetime] = {}
         for item in batch.items:
-            if item.message is not None:
-                age = (now - item.message.time).total_seconds()
-                oldest[item.message.type] = max(age, oldest.get(item.message.type, 0.0))
-        self._plan.observe(BatchReport(time.perf_counter() - started, len(batch.items), oldest))
+            if (message := item.message) is not None and message.time < first.setdefault(message.type, now):
+                first[message.type] = message.time
+        ages = {type_: (now - written).total_seconds() for type_, written in first.items()}
+        self._plan.observe(BatchReport(time.perf_counter() - started, len(batch.items), ages))
 
     async def _isolate(self, session: Session, batch: Batch, error: Exception) -> None:
         """Halves the batch until the culprit stands alone, so that it costs its neighbours nothing."""
