@@ -41,11 +41,18 @@ async def test_what_the_condition_itself_had_no_time_for_is_said_as_it_is() -> N
         await until(asks, "an answer", 30)
 
 
-async def test_work_that_is_done_in_time_returns_what_came_of_it() -> None:
+def test_work_that_is_done_in_time_returns_what_came_of_it_or_raises_it() -> None:
+    """Outside a loop: every other test is done within bounds itself, and would pass over what these swallow."""
+
     async def work() -> int:
         return 7
 
-    assert await within(30, "seven", work()) == 7
+    async def fails() -> None:
+        raise LookupError("rain")
+
+    assert asyncio.run(within(30, "seven", work())) == 7
+    with pytest.raises(LookupError, match="rain"):
+        asyncio.run(within(30, "rain", fails()))
 
 
 async def test_work_that_hangs_is_told_to_end_and_shown_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
