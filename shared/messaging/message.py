@@ -1,6 +1,7 @@
 """A record as Kafka gave it, and a message: a record that has been understood."""
 
 import hashlib
+import json
 from base64 import b64encode
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
-from pydantic_core import from_json, to_json
 
 from shared.contracts.envelope import ENVELOPE_HEADERS
 from shared.messaging.record_batches import RawBatch
@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 # What an empty header takes, packed.
 PACKED_HEADER_BYTES = 10
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 @lru_cache(4096)
@@ -129,7 +131,7 @@ def pack(record: Record) -> bytes:
     }
     if record.known_by is not None:
         parts["known_by"] = _text(record.known_by)
-    return to_json(parts)
+    return _COMPACT.encode(parts).encode()
 
 
 def packed_forms(text: bytes) -> list[bytes]:
@@ -146,7 +148,7 @@ def packed_forms(text: bytes) -> list[bytes]:
 
 
 def unpack(packed: bytes) -> Record:
-    parts: Mapping[str, Any] = from_json(packed)
+    parts: Mapping[str, Any] = json.loads(packed)
     return Record(
         topic=parts["topic"],
         partition=parts["partition"],
