@@ -21,7 +21,7 @@ from shared.contracts import partner, upstream
 from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
 from shared.contracts.sealed import BlindIndex, KeyRing
-from shared.contracts.topics import LANES, PARTNERS, lane_of
+from shared.contracts.topics import LANES, PARTNERS, SERVICES, lane_of
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record
 from shared.messaging.number import identity_of, source_of
@@ -40,7 +40,7 @@ def keys_folder() -> Path:
     """A folder with all keys of an installation, made once per run of the tests."""
     folder = Path(tempfile.mkdtemp(prefix="salur-keys-"))
     atexit.register(shutil.rmtree, folder)
-    make_keys(folder, services=("enrollment", "completion", "payment"), partners=PARTNERS)
+    make_keys(folder, services=SERVICES, partners=PARTNERS)
     return folder
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, LANES, PAYMENT_EVENTS, dead_letters
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, LANES, PAYMENT_EVENTS, SERVICES, dead_letters
 
 Right = tuple[str, str]
-SERVICES = ("enrollment", "completion", "payment")
 
 
 @dataclass(slots=True)

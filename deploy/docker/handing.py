@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.keys import KEYS_OF
-from deploy.local.roles import ROLES, SERVICES, owner_of
+from deploy.local.roles import ROLES, owner_of
+from shared.contracts.topics import SERVICES
 
 SUPERUSER = "postgres"
 # Each has a number of its own; the folder in its volume belongs to the group of that number.

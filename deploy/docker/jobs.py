@@ -10,9 +10,9 @@ from pathlib import Path
 
 from deploy.docker.handing import SUPERUSER, hand_over
 from deploy.local.keys import LostKeys, make_keys, make_password_file, password
-from deploy.local.roles import ROLES, SERVICES, create_roles
+from deploy.local.roles import ROLES, create_roles
 from deploy.local.topics import create_topics
-from shared.contracts.topics import PARTNERS
+from shared.contracts.topics import PARTNERS, SERVICES
 
 KEYS = Path("/keys")
 HANDED = Path("/handed")

@@ -18,10 +18,10 @@ from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
 from deploy.local.processes import Process
-from deploy.local.roles import DATABASE, ROLES, SERVICES, create_database, create_roles, owner_of
+from deploy.local.roles import DATABASE, ROLES, create_database, create_roles, owner_of
 from deploy.local.services import Service
 from deploy.local.topics import create_topics
-from shared.contracts.topics import PARTNERS
+from shared.contracts.topics import PARTNERS, SERVICES
 
 CLOCK_VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READY_VARIABLE = "SALUR_READY_FILE"

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.local.postgres import Postgres
-from deploy.local.roles import SERVICES
+from shared.contracts.topics import SERVICES
 from shared.postgres.picture import write
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import asyncpg
 
 from deploy.local.paths import DEPLOY
+from shared.contracts.topics import SERVICES
 
 ROLES_FILE = DEPLOY / "postgres" / "roles.sql"
 DATABASE = "salur"
 # Each service has a role and a schema of its name.
-SERVICES = ("enrollment", "completion", "payment")
 
 
 def owner_of(service: str) -> str:

@@ -22,10 +22,9 @@ from deploy.local.leap import Leap, refuse_leap, time_shown
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
 from deploy.local.processes import DidNotStart, Process
-from deploy.local.roles import SERVICES
 from deploy.local.running import ORDER, end, forget, ports_of, save, still_running
 from deploy.local.wishes import Refused, clock_wished, number_wished
-from shared.contracts.topics import PARTNERS
+from shared.contracts.topics import PARTNERS, SERVICES
 
 # Each port: the setting that moves it, and where it is unless moved.
 PORT_SETTINGS = {

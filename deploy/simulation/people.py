@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from deploy.simulation.places import districts, regencies
+from shared.contracts.topics import PARTNERS
 
 WAVE = "48"
 OPENS_AT = datetime(2023, 2, 17, 12, tzinfo=UTC)
@@ -14,7 +15,6 @@ CLOSES_AT = datetime(2023, 2, 20, 12, tzinfo=UTC)
 STORY_ENDS_AT = datetime(2023, 3, 25, 3, tzinfo=UTC)
 MODES = ("online", "self_paced", "offline", "hybrid")
 PLATFORMS = ("pintar", "karier", "siapkerja")
-PARTNERS = ("bni", "bca", "ovo", "gopay", "linkaja", "dana")
 PROVIDERS = tuple(f"LP{number:04d}" for number in range(1, 25))
 LATE_PROVIDER = PROVIDERS[-1]
 SHARE_VILLAGE, SHARE_WOMEN, SHARE_DISABILITY = 0.56, 0.49, 0.03

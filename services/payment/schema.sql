@@ -1,6 +1,5 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
-create type book_account as enum ('treasury', 'appropriation', 'reserved:training', 'reserved:incentive', 'reserved:survey', 'clearing:bni', 'clearing:bca', 'clearing:ovo', 'clearing:gopay', 'clearing:linkaja', 'clearing:dana', 'paid:fee', 'paid:incentive', 'paid:survey');
 create type component as enum ('training', 'incentive', 'survey');
 create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected');
 create type payee as enum ('provider', 'participant');
@@ -466,13 +465,14 @@ create table transfer (
     amount    bigint                   not null,
     at        timestamp with time zone not null,
     component component                not null,
-    debit     book_account             not null,
-    credit    book_account             not null,
+    debit     text                     not null,
+    credit    text                     not null,
     lane      smallint                 not null,
     wave      text                     not null,
     reference text,
     hash      bytea                    not null,
     constraint transfer_pkey PRIMARY KEY (lane, number),
+    constraint accounts_of_the_books CHECK (((debit ~ '^(treasury|appropriation|(reserved|clearing|paid):[a-z0-9_]+)$'::text) AND (credit ~ '^(treasury|appropriation|(reserved|clearing|paid):[a-z0-9_]+)$'::text))),
     constraint transfer_amount_check CHECK ((amount > 0)),
     constraint transfer_number_check CHECK ((number > 0)),
     constraint two_sides CHECK ((debit <> credit))

@@ -3,9 +3,7 @@
 from shared.contracts.events import EventType
 from shared.contracts.fields import Internal, Time
 from shared.contracts.reasons import ParkReason
-from shared.contracts.topics import dead_letters
-
-SERVICES = ("enrollment", "completion", "payment")
+from shared.contracts.topics import SERVICES, dead_letters
 
 
 class RecordParked(Internal):

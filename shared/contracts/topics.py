@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import get_args
 
 from aiokafka.partitioner import murmur2
 
+from shared.contracts.fields import Partner
+
 LANES = 12
-PARTNERS = ("bni", "bca", "ovo", "gopay", "linkaja", "dana")
+SERVICES = ("enrollment", "completion", "payment")
+PARTNERS: tuple[str, ...] = get_args(Partner)
 
 PROGRAMME_REGISTRY = "programme.registry"
 ENROLLMENT_REQUESTS = "enrollment.requests"
@@ -50,7 +54,7 @@ TOPICS = (
     Topic(ENROLLMENT_EVENTS, LANES, internal=True),
     Topic(COMPLETION_EVENTS, LANES, internal=True),
     Topic(PAYMENT_EVENTS, LANES, internal=True),
-    *(Topic(dead_letters(service), LANES, internal=True) for service in ("enrollment", "completion", "payment")),
+    *(Topic(dead_letters(service), LANES, internal=True) for service in SERVICES),
     *(Topic(disbursements(partner), LANES, internal=True) for partner in PARTNERS),
     *(Topic(disbursement_reports(partner), LANES, internal=False) for partner in PARTNERS),
 )

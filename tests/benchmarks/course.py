@@ -11,6 +11,7 @@ from asyncpg import Connection
 from deploy.local.processes import Process
 from deploy.simulation.load import PORTION, Portion, pour, prepare
 from deploy.simulation.people import Person
+from shared.contracts.topics import SERVICES
 from shared.runtime.watch import FIRST_AFTER_SECONDS
 from tests.benchmarks.meter import Reading, family, processes_of, read_meters, resident_megabytes
 from tests.benchmarks.stage import Result, Stage, say
@@ -23,7 +24,6 @@ SAY_EVERY_SECONDS = 2.0
 IN_FLIGHT = 10_000
 QUIET_SHARE, QUIET_SECONDS = 0.05, 3.0
 CHECKING_AFTER_SECONDS = 2 * FIRST_AFTER_SECONDS
-SERVICES = ("enrollment", "completion", "payment")
 SETTLED = "select coalesce(sum(disbursements), 0)::bigint from payment.tally where state = 'settled'"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from shared.contracts.topics import SERVICES
 from tests.benchmarks.stage import Result, say
 
 
@@ -19,7 +20,6 @@ class Goal:
         return figure <= self.bar if self.at_most else figure >= self.bar
 
 
-SERVICES = ("enrollment", "completion", "payment")
 JOURNEY = (
     Goal("journeys a second", 2_000, lambda found: found["journeys_per_second"]),
     Goal("of the floor", 0.5, lambda found: found.get("share_of_the_floor")),

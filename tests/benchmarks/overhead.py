@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from statistics import mean
 
 from deploy.simulation.load import journeys
-from tests.benchmarks.course import SERVICES, Run, Track, quiet, run
+from shared.contracts.topics import SERVICES
+from tests.benchmarks.course import Run, Track, quiet, run
 from tests.benchmarks.goals import OVERHEAD, against
 from tests.benchmarks.meter import processes_of
 from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of

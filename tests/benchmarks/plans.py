@@ -8,11 +8,11 @@ from typing import Any
 from asyncpg import Connection
 
 from deploy.local.paths import ROOT
+from shared.contracts.topics import SERVICES
 from shared.postgres.queries import blocks
 from tests.benchmarks.stage import Result
 
 LARGE_ROWS = 10_000
-SERVICES = ("enrollment", "completion", "payment")
 SEQUENTIAL = "Seq Scan"
 EXPLAINED = re.compile(r"(\w+)@salur \[(.*)\] LOG:  duration: ([\d.]+) ms  plan:\n((?:\t.*\n)+)")
 # What the log's lines must begin with: it tells the checks of the invariants, which read whole tables, from the rest.

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from deploy.local.postgres import SETTINGS
 from deploy.simulation.load import journeys
-from tests.benchmarks.course import SERVICES, Track, run
+from shared.contracts.topics import SERVICES
+from tests.benchmarks.course import Track, run
 from tests.benchmarks.meter import processes_of
 from tests.benchmarks.plans import named
 from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say

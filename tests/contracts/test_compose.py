@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from deploy.docker.handing import RECIPIENTS
 from deploy.docker.jobs import JOBS
 from deploy.local.paths import ROOT
-from deploy.local.roles import SERVICES
 from deploy.local.up import PORT_SETTINGS
+from shared.contracts.topics import SERVICES
 
 COMPOSE = ROOT / "docker-compose.yml"
 COMPOSITION: dict[str, Any] = YAML(typ="safe").load(COMPOSE)

@@ -12,9 +12,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from shared.contracts.events import EventType
-from shared.contracts.parking import EVENTS, SERVICES, RecordParked
+from shared.contracts.parking import EVENTS, RecordParked
 from shared.contracts.publish import SCHEMAS, file_name
 from shared.contracts.reasons import ParkReason
+from shared.contracts.topics import SERVICES
 from shared.messaging.message import Record
 from shared.messaging.page import Said
 from shared.messaging.saving import _pointer

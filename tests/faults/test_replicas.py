@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deploy.local.roles import SERVICES
+from shared.contracts.topics import SERVICES
 from tests.faults.world import World
 
 MOMENTS = ("before_begin", "before_commit", "after_commit", "in_publish")

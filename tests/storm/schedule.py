@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.contracts.topics import SERVICES
+
 
 class Kind(StrEnum):
     """What can happen to an installation under load."""
@@ -29,7 +31,6 @@ class Kind(StrEnum):
     BOMB = "bomb"
 
 
-SERVICES = ("enrollment", "completion", "payment")
 EXTRA_REPLICAS = (2, 3)
 WEIGHTS = {
     Kind.KILL: 8,

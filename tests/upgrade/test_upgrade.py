@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from services.payment.store.books import BOOKS
 from shared.contracts.sealed import kid_of, lengthen
-from shared.contracts.topics import TOPICS
+from shared.contracts.topics import SERVICES, TOPICS
 from shared.runtime.sealing import Sealing
 from tests.faults.said import breaches_of_topics
 from tests.upgrade.kept import KEPT
@@ -16,7 +16,6 @@ from tests.upgrade.upgraded import Upgraded
 from tests.upgrade.voices import UNOPENED_WAVE
 
 OPERATOR = ("--who", "ani", "--why", "known by now")
-SERVICES = ("enrollment", "completion", "payment")
 
 
 def test_unread_report_is_taken_in(upgraded: Upgraded) -> None:

@@ -16,6 +16,7 @@ from shared.contracts.topics import (
     ENROLLMENT_REQUESTS,
     LANES,
     PARTNERS,
+    SERVICES,
     TRAINING_ATTENDANCE,
     TRAINING_EVIDENCE,
     TRAINING_PURCHASES,
@@ -37,7 +38,6 @@ from tests.benchmarks.course import Track, run
 from tests.benchmarks.meter import processes_of
 from tests.benchmarks.stage import Result, Stage, differences, number_of
 
-SERVICES = ("enrollment", "completion", "payment")
 SETTLED = "select count(*) from baseline_payment.disbursement where state = 'settled'"
 PORTION, IN_FLIGHT = 100, 1_000
 DEFAULT_WORKERS = 2

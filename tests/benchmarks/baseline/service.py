@@ -19,10 +19,9 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.contracts.events import EventType
 from shared.contracts.fields import write_time
+from shared.contracts.topics import SERVICES
 
-ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS = (
-    f"baseline.{service}.events" for service in ("enrollment", "completion", "payment")
-)
+ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS = (f"baseline.{service}.events" for service in SERVICES)
 LOG = logging.getLogger("baseline")
 T = TypeVar("T")
 Headers = Mapping[str, Any]

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from deploy.local.leap import Leap, refuse_leap, time_shown
-from deploy.local.roles import SERVICES
+from shared.contracts.topics import SERVICES
 from tests.infrastructure import Database
 
 BEFORE = datetime(2023, 3, 1, tzinfo=UTC)

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from deploy.local.keys import make_password_file
-from deploy.local.roles import ROLES, SERVICES, create_roles, owner_of
+from deploy.local.roles import ROLES, create_roles, owner_of
+from shared.contracts.topics import SERVICES
 from tests.infrastructure import PASSWORD, Database, PostgresServer
 
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from deploy.local.roles import SERVICES, owner_of
+from deploy.local.roles import owner_of
+from shared.contracts.topics import SERVICES
 from tests.infrastructure import Database
 from tests.integration.postgres.permissions import Granting, statements_of
 

@@ -18,8 +18,7 @@ from deploy.local.keys import (
     password,
     refuse_lost_keys,
 )
-
-SERVICES = ("enrollment", "completion", "payment")
+from shared.contracts.topics import SERVICES
 
 
 @pytest.fixture

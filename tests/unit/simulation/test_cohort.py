@@ -10,7 +10,6 @@ import pytest
 
 from deploy.simulation.people import (
     MODES,
-    PARTNERS,
     PLATFORMS,
     REFUSED,
     STORY_ENDS_AT,
@@ -23,6 +22,7 @@ from deploy.simulation.places import regencies
 from deploy.simulation.seals import Seals
 from deploy.simulation.story import Sent, story
 from shared.contracts import upstream
+from shared.contracts.topics import PARTNERS
 
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
 TYPES = {event.name: event for event in upstream.EVENTS}
