@@ -1,9 +1,7 @@
 """Composition: the only place where the parts of the payment service meet."""
 
-from base64 import urlsafe_b64decode
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from asyncpg import Connection
 
@@ -22,14 +20,13 @@ from services.payment.subscriptions import sources
 from services.payment.timers import timers
 from shared.clock import Clock
 from shared.contracts import upstream
-from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.sealed import BlindIndex, KeyRing, read_key
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
 from shared.messaging.intake import Intake
 from shared.messaging.transaction import Terms
 from shared.runtime.parts import LookBack, ServiceParts
 
 NAME = "payment"
-REFERENCE_KEY_BYTES = 32
 
 
 def context_of(settings: PaymentSettings) -> Context:
@@ -38,7 +35,7 @@ def context_of(settings: PaymentSettings) -> Context:
     programme = keys / "programme.jwks.json"
     return Context(
         programme=settings.programme,
-        reference_key=_reference_key(keys / "reference.key"),
+        reference_key=read_key(keys / "reference.key"),
         providers=KeyRing.load(programme, may_seal=upstream.PROVIDER_REGISTERED.name),
         linked=KeyRing.load(keys / "accounts.jwks.json"),
         own=KeyRing.load(keys / f"{NAME}.jwks.json"),
@@ -90,11 +87,3 @@ async def look_back(service: ServiceParts, terms: Terms, connection: Connection)
 
 
 LOOK_BACK = LookBack(is_to_look_back, look_back)
-
-
-def _reference_key(path: Path) -> bytes:
-    text = path.read_text().strip()
-    key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if len(key) < REFERENCE_KEY_BYTES:
-        raise ValueError(f"{path} holds less than {REFERENCE_KEY_BYTES * 8} bits")
-    return key

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import string
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -196,6 +196,18 @@ def refuse_one_key_twice(fingerprints: Mapping[str, str]) -> None:
         known[value] = name
 
 
+def read_key(path: Path) -> bytes:
+    """Read a file that holds one key as base64url; raises OSError, or ValueError with its name when it is malformed."""
+    try:
+        text = path.read_text().strip()
+        key = b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+    except ValueError:
+        raise ValueError(f"{path} is not one base64url text") from None
+    if len(key) < _KEY_BYTES:
+        raise ValueError(f"{path} holds less than {_KEY_BYTES * 8} bits")
+    return key
+
+
 def fingerprint(key: bytes) -> str:
     """Tells a key from all others and gives nothing of it away: a hash of a keyed hash, used for nothing else."""
     return hashlib.sha256(hmac.digest(key, b"salur fingerprint", "sha256")).hexdigest()
@@ -276,12 +288,8 @@ class BlindIndex:
 
     @classmethod
     def load(cls, path: Path) -> "BlindIndex":
-        """Reads one base64url text of at least 256 bits."""
-        text = path.read_text().strip()
-        key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        if len(key) < hashlib.sha256().digest_size:
-            raise ValueError(f"{path} holds less than 256 bits")
-        return cls(key)
+        """Read its key; raises OSError or ValueError."""
+        return cls(read_key(path))
 
     def of(self, value: str) -> str:
         """HMAC-SHA-256, hex."""

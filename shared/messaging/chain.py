@@ -1,7 +1,6 @@
 """Seals the ends of hash chains under a key that Postgres does not have, so that no rewritten chain passes for ours."""
 
 import hmac
-from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import NamedTuple
 
 from asyncpg import Connection
 
-from shared.contracts.sealed import fingerprint
+from shared.contracts.sealed import fingerprint, read_key
 
 GENESIS = bytes(32)
-KEY_BYTES = 32
 
 
 class BrokenChain(Exception):
@@ -46,11 +44,7 @@ class ChainKey:
                 f"{path} is missing, and without it no chain can be verified or go on: put it back from where a copy "
                 "is kept (docs/runbooks/lost-chain-key.md)"
             )
-        text = path.read_text().strip()
-        key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        if len(key) < KEY_BYTES:
-            raise ValueError(f"{path} holds less than {KEY_BYTES * 8} bits")
-        return cls(service, key)
+        return cls(service, read_key(path))
 
     def seal(self, chain: str, number: int, hash_: bytes) -> SealedHead:
         """Return the end of a chain with its seal, which binds service, chain, number and hash."""

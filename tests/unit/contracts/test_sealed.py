@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwcrypto import jwe, jwk
 
 from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.sealed import BlindIndex, KeyRing, Secret, kid_of, lengthen, shorten
+from shared.contracts.sealed import BlindIndex, KeyRing, Secret, kid_of, lengthen, read_key, shorten
 from shared.contracts.sealed_fields import Identity, ParticipantAccount
 from tests.builders import keys_folder, programme_keys
 
@@ -241,6 +241,30 @@ def test_key_set_may_hold_64_keys(tmp_path: Path) -> None:
     path = tmp_path / "some.jwks.json"
     path.write_text(many(*(f"k{n}" for n in range(64))))
     assert len(KeyRing.load(path).kids) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"A" * 42, "holds less than 256 bits"),
+        (b"", "holds less than 256 bits"),
+        (b"A" * 43 + b"!", "is not one base64url text"),
+        (b"A" * 43 + b"\n" + b"A" * 43, "is not one base64url text"),
+        (b"\xff" * 43, "is not one base64url text"),
+    ],
+)
+def test_key_file_that_holds_no_key_is_refused_by_its_name(tmp_path: Path, text: bytes, says: str) -> None:
+    path = tmp_path / "some.key"
+    path.write_bytes(text)
+    with pytest.raises(ValueError, match=rf"some\.key {says}"):
+        read_key(path)
+
+
+def test_key_file_is_read_with_or_without_padding(tmp_path: Path) -> None:
+    path = tmp_path / "some.key"
+    for text in ("_-" + "A" * 41, "_-" + "A" * 41 + "=", "_-" + "A" * 41 + "\n"):
+        path.write_text(text)
+        assert read_key(path) == b"\xff\xe0" + bytes(30)
 
 
 def test_a_secret_prints_nothing_of_itself() -> None:
