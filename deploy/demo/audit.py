@@ -8,8 +8,8 @@ from itertools import chain
 from deploy.demo.watch import Right, Seen
 from deploy.simulation.partner import Payment
 from deploy.simulation.people import UNFINISHED, Fate, Person
+from deploy.simulation.scheme import INCENTIVE
 
-INCENTIVE = 600_000
 HELD_FOR_EVER = {
     Fate.NO_ACCOUNT: "no_account",
     Fate.OTHER_NIK: "account_other_nik",

@@ -8,11 +8,11 @@ from itertools import chain
 
 from deploy.simulation.hostile import hostile_records
 from deploy.simulation.people import LATE_PROVIDER, STORY_ENDS_AT, Fate, Person, cohort
+from deploy.simulation.scheme import INCENTIVE
 from deploy.simulation.sending import Letter, interwoven, letter
 from deploy.simulation.story import Sealer, Sent, cures, rupiah, story, the_money, the_providers, the_wave, told_first
 from shared.contracts.fields import write_time
 
-INCENTIVE = 600_000
 # The treasury sends the rest only later: until then some of what is due has to wait for money.
 FIRST_INSTALMENT_PERCENT = 70
 SPARE_RUPIAH = 250_000_000

@@ -93,6 +93,13 @@ class Message(NamedTuple, Generic[T]):
     data: T
 
 
+def require_lane(message: Message[Any]) -> int:
+    """Return the lane of a message that has one; raises ValueError for a shared cause."""
+    if message.lane is None:
+        raise ValueError(f"{message.type} came in no lane")
+    return message.lane
+
+
 def first_bytes(record: Record, room: int) -> Record:
     """Return what fits of a record: of its headers as many as fit whole, then its key, then its value."""
     headers = []

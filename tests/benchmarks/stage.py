@@ -23,11 +23,11 @@ from deploy.local.paths import ROOT, VAR
 from deploy.simulation.load import open_the_programme
 from deploy.simulation.partner import Manners, Payment, read_ledger
 from deploy.simulation.people import STORY_ENDS_AT, Person
+from deploy.simulation.scheme import INCENTIVE
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 from tests.benchmarks.meter import versions
 
-INCENTIVE = 600_000
 STOPPED = 130
 Result = dict[str, Any]
 

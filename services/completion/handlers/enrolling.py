@@ -10,7 +10,7 @@ from services.completion.handlers import ENROLLMENT
 from services.completion.store import add_to_tally, insert_enrollments, load_enrollments
 from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected
 from shared.contracts.reasons import ParkReason
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 Decided = EnrollmentConfirmed | EnrollmentRejected
@@ -40,14 +40,12 @@ _rule = lru_cache(maxsize=500)(Rule)
 
 
 def _enrollment(message: Message[Decided]) -> Enrollment:
-    if message.lane is None:
-        raise ValueError(f"{message.type} came in no lane")
     data = message.data
     confirmed = isinstance(data, EnrollmentConfirmed)
     return Enrollment(
         redeem_code=data.redeem_code,
         participant_id=data.participant_id,
-        lane=message.lane,
+        lane=require_lane(message),
         state=State.OPEN if confirmed else State.REJECTED,
         terms=_terms(data) if isinstance(data, EnrollmentConfirmed) else None,
     )

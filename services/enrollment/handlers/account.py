@@ -13,7 +13,7 @@ from shared.contracts import enrollment, upstream
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.sealed import Secret
 from shared.contracts.sealed_fields import linked_account, open_linked_account
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 
@@ -81,10 +81,9 @@ def _open(context: Context, tx: Transaction, message: Message[upstream.AccountLi
     except Parked as parked:
         tx.park(message, parked.reason, parked.detail or "/account/sealed")
         return None
-    assert message.lane is not None
     account = Account(
         participant_id=data.participant_id,
-        lane=message.lane,
+        lane=require_lane(message),
         partner=data.account.partner,
         verified=data.kyc == "verified",
         linked_at=data.linked_at,

@@ -23,7 +23,7 @@ from services.enrollment.store.wave import count_admissions, load_waves, lock_wa
 from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.reasons import Parked, ParkReason
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 Key = tuple[str, str]
@@ -168,11 +168,10 @@ def _as_said(application: Application, said: AdmissionSaid, scheme: Scheme) -> A
 
 def _admission(application: Application, decision: Admitted | Refused, scheme: str, scheme_version: int) -> Admission:
     message, admitted = application.message, isinstance(decision, Admitted)
-    assert message.lane is not None
     return Admission(
         participant_id=message.data.participant_id,
         wave=message.data.wave,
-        lane=message.lane,
+        lane=require_lane(message),
         reason=decision.reason if isinstance(decision, Refused) else None,
         scheme=scheme,
         scheme_version=scheme_version,

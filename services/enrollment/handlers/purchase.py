@@ -11,7 +11,7 @@ from services.enrollment.store.admission import Admission, load_admissions
 from services.enrollment.store.enrollment import Enrollment, load_enrollments
 from shared.contracts import enrollment, upstream
 from shared.contracts.reasons import ParkReason
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 Bought = Message[upstream.TrainingPurchased]
@@ -89,11 +89,10 @@ def _take_in(
 
 def _undecided(message: Bought, said: bytes, digest: bytes) -> Enrollment:
     data = message.data
-    assert message.lane is not None
     return Enrollment(
         redeem_code=data.redeem_code,
         participant_id=data.participant_id,
-        lane=message.lane,
+        lane=require_lane(message),
         state=State.UNDECIDED,
         reason=None,
         scheme=None,

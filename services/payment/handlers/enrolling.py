@@ -1,12 +1,11 @@
 """Record what enrollment decided: places in trainings with what they promise."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store.enrollments import insert_enrollments
 from shared.contracts.enrollment import EnrollmentConfirmed
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 
@@ -25,7 +24,7 @@ def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
     return Enrollment(
         redeem_code=data.redeem_code,
         participant_id=data.participant_id,
-        lane=lane_of(message),
+        lane=require_lane(message),
         wave=data.wave,
         provider_id=data.provider_id,
         entitlements=tuple(
@@ -39,10 +38,3 @@ def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
             for benefit in data.benefits
         ),
     )
-
-
-def lane_of(message: Message[Any]) -> int:
-    """The lane that a record of an internal topic stands in."""
-    if message.lane is None:
-        raise ValueError(f"{message.type} came in no lane")
-    return message.lane

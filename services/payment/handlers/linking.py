@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from services.payment.domain.right import Payee
 from services.payment.handlers import Context
-from services.payment.handlers.enrolling import lane_of
 from services.payment.handlers.paying import pay
 from services.payment.handlers.sealing import open_as_before, seal_own
 from services.payment.store.accounts import LinkedAccount, load_own_since, save_accounts
@@ -13,7 +12,7 @@ from shared.contracts.enrollment import AccountLinked
 from shared.contracts.reasons import Parked, ParkReason
 from shared.contracts.sealed import Secret
 from shared.contracts.sealed_fields import open_linked_account
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction import Transaction
 
 Opened = tuple[Message[AccountLinked], Secret]
@@ -73,7 +72,7 @@ def _account(context: Context, message: Message[AccountLinked], number: Secret) 
     data = message.data
     return LinkedAccount(
         participant_id=data.participant_id,
-        lane=lane_of(message),
+        lane=require_lane(message),
         partner=data.partner,
         account=seal_own(context.own, Payee.PARTICIPANT, data.participant_id, data.partner, number),
         verified=data.verified,

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.local.alone import alone
 from deploy.local.paths import ROOT
+from deploy.simulation.scheme import INCENTIVE
 
 RUN = """\
 import sys
@@ -90,7 +91,7 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
     assert summary["participants"] == 600
     assert (summary["doubles"], summary["losses"], summary["balanced"], summary["wrongs"]) == (0, 0, True, [])
     assert summary["fee"]["settled"] == summary["completed"]
-    assert summary["incentive_1"]["amount_settled"] == summary["incentive_1"]["settled"] * 600_000
+    assert summary["incentive_1"]["amount_settled"] == summary["incentive_1"]["settled"] * INCENTIVE
     assert summary["incentive_1"]["held"] > 0
     assert set(summary["parked"]) == PARKED
     for one in summaries:

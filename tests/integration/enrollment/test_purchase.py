@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from deploy.simulation.scheme import INCENTIVE
 from tests.builders import (
     ADMITTED_AT,
     Event,
@@ -52,7 +53,7 @@ async def test_a_confirmed_enrollment_carries_what_the_others_need(bench: Bench,
     )
     assert (incentive["benefit"], incentive["amount"]["value"], incentive["milestone"]) == (
         "incentive_1",
-        600_000,
+        INCENTIVE,
         "rated",
     )
     assert await bench.breaches() == []

@@ -10,6 +10,7 @@ import pytest
 from services.enrollment.schemes import BOUNDS, FOLDER, load_scheme, load_schemes
 
 NORMAL = (FOLDER / "normal-2023.toml").read_text("utf-8")
+AMOUNT = next(line for line in NORMAL.splitlines() if line.startswith("amount = "))
 
 
 def test_the_amounts_are_those_of_the_programme() -> None:
@@ -22,11 +23,11 @@ def test_the_amounts_are_those_of_the_programme() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("amount = 600_000", "amount = 600_000.5"),
-        ("amount = 600_000", 'amount = "600000"'),
-        ("amount = 600_000", "amount = -600_000"),
-        ("amount = 600_000", "amount = 600_000\ncurrency = 'IDR'"),
-        ("amount = 600_000", ""),
+        (AMOUNT, f"{AMOUNT}.5"),
+        (AMOUNT, 'amount = "600000"'),
+        (AMOUNT, AMOUNT.replace("= ", "= -")),
+        (AMOUNT, f"{AMOUNT}\ncurrency = 'IDR'"),
+        (AMOUNT, ""),
         ('post_test = "passed"', 'post_test = "almost"'),
         ("[modes.online]", "[modes.evening]"),
         ("graded = true", "graded = 1"),
@@ -75,10 +76,13 @@ def test_a_text_has_its_form(tmp_path: Path, line: str) -> None:
 
 
 def test_the_normal_scheme_gives_more_to_training_than_as_cash(tmp_path: Path) -> None:
-    file = tmp_path / "normal-2023.toml"
-    file.write_text(NORMAL.replace("3_500_000", "700_001"))
-    assert load_schemes(tmp_path)["normal-2023"].training_balance == 700_001
-    file.write_text(NORMAL.replace("3_500_000", "700_000"))
+    normal, file = load_schemes()["normal-2023"], tmp_path / "normal-2023.toml"
+    cash = normal.incentive.total + normal.survey.total
+    balance = f"training_balance = {normal.training_balance:_}"
+    assert balance in NORMAL
+    file.write_text(NORMAL.replace(balance, f"training_balance = {cash + 1}"))
+    assert load_schemes(tmp_path)["normal-2023"].training_balance == cash + 1
+    file.write_text(NORMAL.replace(balance, f"training_balance = {cash}"))
     with pytest.raises(ValueError, match="more goes to training"):
         load_schemes(tmp_path)
 

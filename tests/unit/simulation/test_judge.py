@@ -20,6 +20,7 @@ from deploy.demo.audit import (
 from deploy.demo.watch import Right, Seen
 from deploy.simulation.partner import Payment
 from deploy.simulation.people import Fate, Person, cohort
+from deploy.simulation.scheme import INCENTIVE
 
 COHORT = cohort(7, 400)
 PARKED = Counter({"out_of_window": 3, "bad_seal": 1})
@@ -44,7 +45,7 @@ class World:
         person = next(training for training in trainings if training.redeem_code == right[0])
         kind = right[1].partition("_")[0]
         account = person.account if kind == "incentive" else "990000001000"
-        amount = person.price if kind == "fee" else 600_000
+        amount = person.price if kind == "fee" else INCENTIVE
         payment = Payment("bni", reference, amount, account, kind, None)
         self.paid.append(payment._replace(**changes))  # type: ignore[arg-type]
         self.seen.references.setdefault(reference, right)
@@ -101,7 +102,7 @@ def test_an_incentive_paid_with_a_second_training_too_is_a_double(world: World) 
 def test_an_incentive_lost_to_a_second_training_is_a_loss(world: World) -> None:
     first, second = a_person(Fate.SECOND_TRAINING).trainings
     world.seen.states[second.redeem_code, "incentive_1"] = world.seen.states.pop((first.redeem_code, "incentive_1"))
-    world.seen.amounts[second.redeem_code, "incentive_1"] = 600_000
+    world.seen.amounts[second.redeem_code, "incentive_1"] = INCENTIVE
     judged = world.judged()
     assert judged.losses == 1
     assert f"{(second.redeem_code, 'incentive_1')}: a right that the story does not give" in judged.wrongs
@@ -165,7 +166,7 @@ def _say_another_amount(seen: Seen) -> None:
 
 def _invent_a_right(seen: Seen) -> None:
     right = (a_person(Fate.NEVER_RATES).redeem_code, "incentive_1")
-    seen.states[right], seen.reasons[right], seen.amounts[right] = "held", "no_funds", 600_000
+    seen.states[right], seen.reasons[right], seen.amounts[right] = "held", "no_funds", INCENTIVE
 
 
 def _park_too_much(seen: Seen) -> None:

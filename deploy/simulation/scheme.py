@@ -1,0 +1,9 @@
+"""The amounts of the scheme that is played, as its file states them."""
+
+import tomllib
+from importlib.resources import files
+
+_NORMAL = tomllib.loads((files("services.enrollment") / "schemes" / "normal-2023.toml").read_text())
+
+INCENTIVE: int = _NORMAL["incentive"]["amount"]
+"""Whole rupiah."""
