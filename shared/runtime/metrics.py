@@ -1,4 +1,4 @@
-"""Metrics under the names of operations.md: numbers counted in this process, and gauges read from the tables."""
+"""Count in this process what operators watch, and read from the tables what stands there."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

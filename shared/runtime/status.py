@@ -134,7 +134,7 @@ async def waiting_of(connection: Connection, participant_id: str) -> list[dict[s
 
 
 async def gauges(connection: Connection, service: str, now: datetime) -> Sequence[Gauge]:
-    """The engine's gauges of operations.md, those that are 0 included."""
+    """Return the engine's gauges, those that are 0 included."""
     found: list[Gauge] = []
     for state in await lanes(connection):
         labels = {"service": service, "lane": str(state.lane)}
