@@ -11,7 +11,6 @@ from shared.contracts.topics import SERVICES
 
 ROLES_FILE = DEPLOY / "postgres" / "roles.sql"
 DATABASE = "salur"
-# Each service has a role and a schema of its name.
 
 
 def owner_of(service: str) -> str:

@@ -1,4 +1,4 @@
-"""The amounts of the scheme that is played, as its file states them."""
+"""Read the amounts of the scheme that is played from its file."""
 
 import tomllib
 from importlib.resources import files

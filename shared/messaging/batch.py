@@ -144,8 +144,7 @@ def _sift_internal(sifted: Sifted, item: Item, cursor: Cursor, now: datetime) ->
         case Standing.REPEAT:
             return
     if cursor.gap_since is None:
-        if sifted.gaps:
-            sifted.gaps.discard(item.record.place)
+        sifted.gaps.discard(item.record.place)
     elif cursor.began_at.gap_since is None:
         sifted.gaps.add(item.record.place)
 

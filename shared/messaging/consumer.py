@@ -43,14 +43,14 @@ CONSUMER_SETTINGS: Mapping[str, Any] = {
 PRODUCER_SETTINGS: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": True,
-    # The client asks lz4 for its highest level, which takes ten times as long for a twentieth less.
+    # The client asks lz4 for level 9: some fifteen times as long as snappy, for 7 % less.
     "compression_type": "snappy",
     "max_batch_size": 1 << 20,
     "max_request_size": 2 << 20,
     "linger_ms": 0,
 }
 LOOK_AGAIN_MS = 100
-# Of so many fetches one begins with another topic than the first, so that each gets its turn however much lies before.
+# Of so many fetches one begins with the topic whose turn it is, so that none waits for the end of those before it.
 TURN_EVERY = 4
 
 

@@ -174,9 +174,7 @@ class FetchedBatch:
         try:
             for record in DefaultRecordBatch(data):
                 offset = record.offset
-                ALLOWANCE.left -= share
-                if len(record.headers) > _FEW_HEADERS:
-                    _bound_headers(record)
+                _take(record, share)
                 yield record
         except Exception:  # noqa: BLE001 - as above
             for record in self._records_after(offset, data):
@@ -208,16 +206,11 @@ class FetchedBatch:
 
 
 def _take(record: DefaultRecord, size: int) -> None:
-    """Take a record of this size from the allowance."""
+    """Take a record of this size from the allowance, and of too many headers only so many as show it."""
     ALLOWANCE.left -= size
-    if len(record.headers) > _FEW_HEADERS:
-        _bound_headers(record)
-
-
-def _bound_headers(record: DefaultRecord) -> None:
-    """Take many headers from the allowance, and keep of too many only so many as show it."""
-    ALLOWANCE.left -= len(record.headers) * _HEADER_BYTES
-    del record.headers[MOST_HEADERS + 1 :]
+    if (headers := len(record.headers)) > _FEW_HEADERS:
+        ALLOWANCE.left -= headers * _HEADER_BYTES
+        del record.headers[MOST_HEADERS + 1 :]
 
 
 def _size_of(record: DefaultRecord) -> int:

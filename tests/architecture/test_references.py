@@ -1,4 +1,4 @@
-"""What is written refers to files that are there."""
+"""Check that documents and code refer only to files that are there."""
 
 import re
 from pathlib import Path

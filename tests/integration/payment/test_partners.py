@@ -1,4 +1,4 @@
-"""Each partner of the list is paid through: whoever adds one finds here what was forgotten."""
+"""Pay through each partner of the list: whoever adds one finds here what was forgotten."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the shell is told by the consumer."""
+"""Check what the consumer tells the shell, and what it asks Kafka for."""
 
 import itertools
 from typing import Any

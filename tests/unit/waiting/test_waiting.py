@@ -42,7 +42,7 @@ async def test_what_the_condition_itself_had_no_time_for_is_said_as_it_is() -> N
 
 
 def test_work_that_is_done_in_time_returns_what_came_of_it_or_raises_it() -> None:
-    """Outside a loop: every other test is done within bounds itself, and would pass over what these swallow."""
+    """Run outside a loop: every other test is done within bounds itself, and would pass over what these swallow."""
 
     async def work() -> int:
         return 7
