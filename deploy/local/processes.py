@@ -91,10 +91,13 @@ class Process:
 
     @property
     def alive(self) -> bool:
+        """Tell whether it runs, and reap it if it is a child of ours that has ended."""
+        # In this order: one that ended after a wait in vain would stay a zombie, whose pid Postgres takes for a server.
+        if _runs(self._process):
+            return True
         with contextlib.suppress(psutil.TimeoutExpired):
             self._process.wait(timeout=0)
-            return False
-        return _runs(self._process)
+        return False
 
     @property
     def frozen(self) -> bool:

@@ -5,8 +5,11 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from deploy.local import processes
+from deploy.local.ports import Deadline
 from deploy.local.processes import DidNotStart, Process
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
@@ -48,6 +51,23 @@ def test_a_kill_takes_the_children_too(tmp_path: Path) -> None:
     assert not process.alive
     status = Path(f"/proc/{pid}/stat")
     assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_a_child_that_ends_while_it_is_looked_at_is_reaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = started(SLEEPER, tmp_path)
+    child = psutil.Process(process.pid)
+
+    def ends(looked_at: psutil.Process) -> bool:
+        looked_at.kill()
+        deadline = Deadline(10)
+        while looked_at.status() != psutil.STATUS_ZOMBIE:
+            assert not deadline.passed
+        return False
+
+    monkeypatch.setattr(processes, "_runs", ends)
+
+    assert not process.alive
+    assert not child.is_running()
 
 
 def test_a_frozen_process_goes_on_when_it_is_thawed(tmp_path: Path) -> None:
