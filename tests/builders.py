@@ -19,12 +19,12 @@ from typing import Any
 from deploy.local.keys import make_keys
 from shared.contracts import partner, upstream
 from shared.contracts.events import EventType
-from shared.contracts.fields import write_time
 from shared.contracts.sealed import BlindIndex, KeyRing
 from shared.contracts.topics import LANES, PARTNERS, SERVICES, lane_of
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record
 from shared.messaging.number import identity_of, source_of
+from shared.times import write_time
 
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 ADMITTED_AT = NOON + timedelta(days=4)

@@ -11,7 +11,7 @@ from deploy.simulation.people import LATE_PROVIDER, STORY_ENDS_AT, Fate, Person,
 from deploy.simulation.scheme import INCENTIVE
 from deploy.simulation.sending import Letter, interwoven, letter
 from deploy.simulation.story import Sealer, Sent, cures, rupiah, story, the_money, the_providers, the_wave, told_first
-from shared.contracts.fields import write_time
+from shared.times import write_time
 
 # The treasury sends the rest only later: until then some of what is due has to wait for money.
 FIRST_INSTALMENT_PERCENT = 70

@@ -24,8 +24,8 @@ from deploy.simulation.partner import Manners, Partner, Report, report_data
 from deploy.simulation.seals import Seals
 from deploy.simulation.sending import Letter, send
 from shared.clock import Clock
-from shared.contracts.fields import write_time
 from shared.contracts.topics import LANES, PARTNERS, disbursement_reports, disbursements
+from shared.times import write_time
 
 REPORTED = b"salur.partner.disbursement_reported.v1"
 INSTRUCTED = b"salur.payment.disbursement_instructed.v1"

@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from deploy.simulation.story import Sent
-from shared.contracts.fields import write_time
 from shared.contracts.topics import TOPICS, lane_of
+from shared.times import write_time
 
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 

@@ -17,7 +17,7 @@ from deploy.simulation.people import (
     Fate,
     Person,
 )
-from shared.contracts.fields import write_time
+from shared.times import write_time
 
 NAMESPACE = uuid.UUID("6f1f4c1e-48aa-4c43-9a3c-0f2f8a1f48aa")
 SESSION = timedelta(hours=3)

@@ -6,8 +6,8 @@ from services.completion.domain.completion import Completion, Incomplete, decide
 from services.completion.domain.enrollment import Enrollment, State
 from services.completion.domain.evidence import Evidence
 from services.completion.store import load_enrollments_of_participant, load_evidence, load_tally
-from shared.contracts.fields import write_time
 from shared.runtime.parts import Gauge
+from shared.times import write_time
 
 
 async def trail(connection: Connection, participant_id: str) -> dict[str, object] | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from services.completion.domain.enrollment import Enrollment, State, Terms
 from services.completion.domain.evidence import Evidence, Kind
 from services.completion.domain.rule import Rule, Session
 from shared.postgres.queries import Queries
+from shared.times import write_time
 
 QUERIES = Queries.load("services.completion")
 
@@ -204,25 +205,32 @@ def _record(e: Enrollment, known_at: datetime) -> tuple[object, ...]:
 @lru_cache(maxsize=500)
 def _rule_text(rule: Rule) -> str:
     """Everybody in a class has the same rule, so it is remembered, here and when it is read."""
-    sessions = [[s.sequence, s.proof, _time(s.starts_at), _time(s.ends_at)] for s in rule.sessions]
-    terms = (rule.post_test, rule.graded, rule.certificate, rule.whole_span)
-    return json.dumps(
-        [sessions, *terms, rule.evidence_days, rule.complete_within_days],
-        separators=(",", ":"),
-    )
+    sessions = [
+        session._asdict() | {"starts_at": write_time(session.starts_at), "ends_at": write_time(session.ends_at)}
+        for session in rule.sessions
+    ]
+    members = {
+        "sessions": sessions,
+        "post_test": rule.post_test,
+        "graded": rule.graded,
+        "certificate": rule.certificate,
+        "whole_span": rule.whole_span,
+        "evidence_days": rule.evidence_days,
+        "complete_within_days": rule.complete_within_days,
+    }
+    return json.dumps(members, separators=(",", ":"))
 
 
 @lru_cache(maxsize=500)
 def _rule(text: str) -> Rule:
-    sessions, *terms = json.loads(text)
-    return Rule(
-        tuple(
-            Session(sequence, proof, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
-            for sequence, proof, starts_at, ends_at in sessions
-        ),
-        *terms,
+    members = json.loads(text)
+    sessions = tuple(
+        Session(
+            sequence=session["sequence"],
+            proof=session["proof"],
+            starts_at=datetime.fromisoformat(session["starts_at"]),
+            ends_at=datetime.fromisoformat(session["ends_at"]),
+        )
+        for session in members.pop("sessions")
     )
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return Rule(sessions=sessions, **members)

@@ -8,8 +8,8 @@ from services.enrollment.store.account import Account, load_accounts
 from services.enrollment.store.admission import Admission, load_admissions
 from services.enrollment.store.enrollment import Enrollment, count_enrollments, load_enrollments
 from services.enrollment.store.wave import count_waves
-from shared.contracts.fields import write_time
 from shared.runtime.parts import Gauge
+from shared.times import write_time
 
 Step = tuple[datetime, dict[str, object]]
 

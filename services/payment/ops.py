@@ -23,9 +23,9 @@ from services.payment.store.views import (
     view_transfers,
 )
 from shared.clock import Clock
-from shared.contracts.fields import write_time
 from shared.contracts.topics import PARTNERS
 from shared.runtime.parts import Gauge
+from shared.times import write_time
 
 View = dict[str, object]
 

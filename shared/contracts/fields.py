@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -45,12 +45,6 @@ def _text(value: str) -> str:
     return value
 
 
-def write_time(moment: datetime) -> str:
-    """RFC 3339 in UTC with `Z`; a fraction only where there is one."""
-    text = moment.astimezone(UTC).isoformat()
-    return text.replace("+00:00", "Z")
-
-
 class WrittenTime(datetime):
     """A time that keeps the text it was read from, for where two texts must agree byte for byte."""
 
@@ -65,7 +59,7 @@ class WrittenTime(datetime):
 
 
 def _schema_of(read: Callable[[str], datetime]) -> Callable[[Any, Any], core_schema.CoreSchema]:
-    """`parse_time` and `write_time` without a step in Python, for every record holds several. UTC and nothing else."""
+    """`parse_time` without a step in Python, for every record holds several. UTC and nothing else."""
     written = core_schema.str_schema(pattern=f"(?-u)^{_TIME_PATTERN}$", strict=True)
     schema = core_schema.json_or_python_schema(
         json_schema=core_schema.chain_schema([written, core_schema.no_info_plain_validator_function(read)]),

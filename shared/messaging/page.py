@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
 import cramjam
 
 from shared.messaging.number import identity_of
+from shared.times import write_time
 
 Headers = list[tuple[str, bytes]]
 
@@ -52,7 +53,7 @@ class Page:
         shared: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_source", source.encode()),
-            ("ce_time", timestamp(self.said_at).encode()),
+            ("ce_time", write_time(self.said_at, "microseconds").encode()),
             ("content-type", b"application/json"),
             ("ce_era", f"{self.era}.{self.era_first}".encode()),
         ]
@@ -67,11 +68,6 @@ class Page:
             ]
             extra = [(name, value.encode()) for name, value in said.headers.items()]
             yield sequence, said.key.encode(), said.data, shared + own + extra
-
-
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with `Z`, to the microsecond."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def encode(events: Sequence[Said]) -> bytes:

@@ -14,8 +14,9 @@ from shared.contracts.topics import LANES
 from shared.messaging import lane as lanes_of
 from shared.messaging.lane import QUERIES
 from shared.messaging.message import first_bytes, pack, without_ballast
-from shared.messaging.page import Page, Said, encode, timestamp
+from shared.messaging.page import Page, Said, encode
 from shared.messaging.transaction import ParkedRecord, Terms, Transaction, WaitingRecord
+from shared.times import write_time
 
 T = TypeVar("T")
 
@@ -173,7 +174,7 @@ def _pointer(parked: ParkedRecord, digest: bytes, service: str, now: datetime) -
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.begins_at,
-        "parked_at": timestamp(now),
+        "parked_at": write_time(now, "microseconds"),
     }
     described = {
         **place,

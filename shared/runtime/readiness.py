@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 
 from aiokafka import TopicPartition
 
-from shared.contracts.fields import write_time
 from shared.contracts.topics import LANES
 from shared.messaging.plan import EngineStatus
 from shared.messaging.watermark import HeldUp
+from shared.times import write_time
 
 EngineState = Callable[[], EngineStatus]
 

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from shared.contracts.fields import write_time
 from shared.contracts.reasons import ParkReason
 from shared.contracts.topics import LANES, lane_of
 from shared.messaging.message import packed_forms, unpack
 from shared.runtime import parked as parked_records
 from shared.runtime.database import QUERIES
 from shared.runtime.parts import Gauge
+from shared.times import write_time
 
 RECORDS_SHOWN = 100
 # Kinds under which the engine itself sets records aside; a service's own kinds come with their first record.

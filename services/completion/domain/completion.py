@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment
 from services.completion.domain.evidence import Evidence, Kind
 from services.completion.domain.rule import Rule
+from shared.times import write_time
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -97,7 +98,5 @@ def _named(fact: Evidence) -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=1024)
-def _time(moment: datetime) -> str:
-    """Remembered, since all that a batch brings was seen at the same moment, and a class ends for everybody at once."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+# All that a batch brings was seen at the same moment, and a class ends for everybody at once.
+_time = lru_cache(maxsize=1024)(write_time)

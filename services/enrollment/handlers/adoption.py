@@ -22,12 +22,12 @@ from shared.contracts.enrollment import (
     ParticipantRefused,
 )
 from shared.contracts.events import EventType
-from shared.contracts.fields import write_time
 from shared.contracts.reasons import Parked
 from shared.messaging.memory import Word, forget, recall, remember
 from shared.messaging.page import Said
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Transaction
+from shared.times import write_time
 
 AdmissionSaid = ParticipantAdmitted | ParticipantRefused
 PurchaseSaid = EnrollmentConfirmed | EnrollmentRejected

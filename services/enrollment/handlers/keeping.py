@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from services.enrollment.store.account import Account
-from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing, Secret, open_number, seal_number
+from shared.times import write_time
 
 
 def seal_kept(own: KeyRing, account: Account, number: Secret) -> str:

@@ -11,13 +11,13 @@ from services.enrollment.handlers.keeping import open_kept, seal_kept
 from services.enrollment.store.account import Account, load_kept_accounts, load_own_since, replace_kept_accounts
 from shared.contracts import upstream
 from shared.contracts.envelope import Envelope, open_envelope
-from shared.contracts.fields import write_time
 from shared.contracts.reasons import Parked
 from shared.contracts.sealed import KeyRing, Secret, number_of, open_claims
 from shared.contracts.strict_json import parse_json
 from shared.contracts.topics import ENROLLMENT_REQUESTS
 from shared.messaging.message import Record
 from shared.messaging.rewriting import rewrite_waiting
+from shared.times import write_time
 
 PORTION = 2000
 SEALED = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)

@@ -18,8 +18,8 @@ from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.contracts.events import EventType
-from shared.contracts.fields import write_time
 from shared.contracts.topics import SERVICES
+from shared.times import write_time
 
 ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS = (f"baseline.{service}.events" for service in SERVICES)
 LOG = logging.getLogger("baseline")

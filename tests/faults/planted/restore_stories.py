@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from services.payment.app import parts
 from services.payment.settings import PaymentSettings
-from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing
 from shared.messaging.engine import Engine
 from shared.runtime.identity import Identity, WrongIdentity, identity_of
+from shared.times import write_time
 from tests.builders import ADMITTED_AT, Event, a_nik, a_participant_id, a_wave, an_account, an_admission, keys_folder
 from tests.faults.planted.ground import Ground
 from tests.integration.messaging.running import a_goal, a_player

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import LATER, a_nik, a_participant_id, a_wave, an_account, an_admission, seal
 from tests.faults.planted.ground import Ground
 from tests.integration.payment.facts import PARTICIPANT, a_number, journey, linked

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import timedelta
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import NOON, a_nik, a_wave, an_admission, funds
 from tests.faults.planted.ground import Ground
 from tests.integration.payment.bench import Bench

@@ -15,7 +15,7 @@ from services.completion.app import parts
 from services.completion.settings import CompletionSettings
 from shared.contracts import enrollment, upstream
 from shared.contracts.events import EventType
-from shared.contracts.fields import rupiah, write_time
+from shared.contracts.fields import rupiah
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging.dispatch import dispatch
@@ -26,6 +26,7 @@ from shared.messaging.page import Page, Said
 from shared.messaging.session import Session
 from shared.messaging.subscription import Tail
 from shared.messaging.transaction import Terms, Transaction
+from shared.times import write_time
 from tests.builders import as_said, chain_key
 from tests.infrastructure import Database
 from tests.unit.completion.facts import CODE, DAY, HOUR, LAST_END, PARTICIPANT, PROVIDER, SEEN, a_rule

@@ -8,8 +8,8 @@ import pytest
 
 from services.completion.ops import gauges, trail
 from shared.contracts.enrollment import Session
-from shared.contracts.fields import write_time
 from shared.runtime.parts import Gauge
+from shared.times import write_time
 from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, examined, graded, rejected
 from tests.unit.completion.facts import CODE, DAY, HOUR, PARTICIPANT, SEEN
 

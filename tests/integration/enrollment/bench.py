@@ -13,7 +13,6 @@ from services.enrollment.app import parts
 from services.enrollment.settings import EnrollmentSettings
 from shared.contracts import completion
 from shared.contracts.events import EventType
-from shared.contracts.fields import write_time
 from shared.contracts.sealed import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging import operations
@@ -29,6 +28,7 @@ from shared.messaging.subscription import Tail, Timer
 from shared.messaging.sweep import engine_timers
 from shared.messaging.transaction import Terms, Transaction
 from shared.messaging.watermark import NEVER
+from shared.times import write_time
 from tests.builders import LATER, Event, as_said, chain_key, keys_folder
 from tests.infrastructure import Database
 

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts import enrollment
-from shared.contracts.fields import write_time
 from shared.contracts.reasons import Parked
 from shared.contracts.sealed import Secret
 from shared.contracts.sealed_fields import open_linked_account
+from shared.times import write_time
 from tests.builders import (
     ADMITTED_AT,
     a_nik,

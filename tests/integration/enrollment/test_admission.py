@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import NOON, a_nik, a_participant_id, a_wave, an_admission
 from tests.integration.enrollment.bench import WAITING_PER_KEY, Bench
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import (
     ADMITTED_AT,
     Event,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import (
     ADMITTED_AT,
     Event,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.fields import write_time
+from shared.times import write_time
 from tests.builders import ADMITTED_AT, LATER, Event, a_purchase, an_account, an_admission
 from tests.unit.contracts.reading import answer, answer_to
 

@@ -7,7 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.events import pointer
-from shared.contracts.fields import Rupiah, Text, Time, parse_time, rupiah, write_time
+from shared.contracts.fields import Rupiah, Text, Time, parse_time, rupiah
+from shared.times import write_time
 
 TEXT = TypeAdapter(Text)
 TIME = TypeAdapter(Time)
