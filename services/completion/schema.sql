@@ -53,7 +53,8 @@ CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id
 CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::enrollment_state)) EXECUTE FUNCTION keep_final();
 CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
-comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it.';
+comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it: sessions (sequence, proof, starts_at, ends_at), post_test,
+graded, certificate, whole_span, evidence_days, complete_within_days.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 
 create table evidence (

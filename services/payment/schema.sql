@@ -210,7 +210,7 @@ create table enrollment (
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
-comment on column enrollment.benefits is 'Of each: benefit, amount in rupiah, payee, milestone, whether for the first training only.';
+comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only.';
 
 create table fingerprint (
     name  text                     not null,

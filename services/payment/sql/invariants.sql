@@ -2,10 +2,10 @@
 -- I3: what has been earned is a disbursement from the same moment on. What a participant has once may have fallen due with
 -- another training, and does so again if it was cancelled before a partner was told.
 with missing as (
-    select e.participant_id, e.redeem_code, p ->> 0 as benefit, (p ->> 4)::boolean as once
+    select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
-    where e.completed_at is not null and (p ->> 3 = 'completed' or e.rated_at is not null)
-      and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 0))
+    where e.completed_at is not null and (p ->> 'milestone' = 'completed' or e.rated_at is not null)
+      and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 'benefit'))
 select participant_id, redeem_code, benefit from missing where not once
 union all
 select participant_id, min(redeem_code), benefit from missing m
@@ -22,8 +22,8 @@ where kind = 'enrollment' and since < (select max(said_at) from page) - $1::inte
 -- name: disbursements_without_right
 -- I4: nothing is paid that was not promised, in another amount, or before its milestone.
 with promised as (
-    select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, p ->> 0 as benefit,
-           (p ->> 1)::bigint as amount, p ->> 3 as milestone
+    select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, p ->> 'benefit' as benefit,
+           (p ->> 'amount')::bigint as amount, p ->> 'milestone' as milestone
     from enrollment e cross join lateral json_array_elements(e.benefits) as p)
 select d.redeem_code, d.benefit
 from disbursement d left join promised p using (redeem_code, benefit)

@@ -45,14 +45,20 @@ async def save_milestones(connection: Connection, enrollments: Sequence[Enrollme
 # A training promises what others of its price do.
 @lru_cache(4096)
 def _benefits_text(entitlements: tuple[Entitlement, ...]) -> str:
-    return to_json(entitlements).decode()
+    return to_json([entitlement._asdict() for entitlement in entitlements]).decode()
 
 
 @lru_cache(4096)
 def _entitlements(text: str) -> tuple[Entitlement, ...]:
     return tuple(
-        Entitlement(benefit, amount, Payee(payee), Milestone(milestone), first_training_only)
-        for benefit, amount, payee, milestone, first_training_only in json.loads(text)
+        Entitlement(
+            benefit=members["benefit"],
+            amount=members["amount"],
+            payee=Payee(members["payee"]),
+            milestone=Milestone(members["milestone"]),
+            first_training_only=members["first_training_only"],
+        )
+        for members in json.loads(text)
     )
 
 
