@@ -73,7 +73,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.latency
 	$(BIN)/python -m tests.benchmarks.overhead
 	$(BIN)/python -m tests.benchmarks.growth
-	$(BIN)/python -m tests.benchmarks.waking
+	$(BIN)/python -m tests.benchmarks.deferral
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend
@@ -82,8 +82,8 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 
 .PHONY: schemas
 schemas: $(STAMP) ## Write the JSON Schemas of the events and the pictures of the database schemas again
-	$(BIN)/python -m shared.contracts.publish
-	$(BIN)/python -m deploy.local.pictures
+	$(BIN)/python -m shared.contracts.published_files
+	$(BIN)/python -m deploy.local.schema_dumps
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"

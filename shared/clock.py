@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
+OFFSET_FILE_VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READ_EVERY_SECONDS = 0.1
 # Events bear times of the years 2000 to 2099. A deadline is at most a year ahead, and a process may run on for another.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -35,16 +35,16 @@ class Clock:
 
         Raises BadOffset where the file says nothing at the start: real time in its place would be a leap.
         """
-        named = os.environ.get(VARIABLE)
-        return cls.of(Path(named)) if named else cls()
+        named = os.environ.get(OFFSET_FILE_VARIABLE)
+        return cls.from_file(Path(named)) if named else cls()
 
     @classmethod
-    def of(cls, offset_file: Path) -> "Clock":
+    def from_file(cls, offset_file: Path) -> "Clock":
         """Return the clock that a file moves; raises BadOffset where it says nothing."""
-        offset = _offset_in(offset_file)
+        offset = _read_offset(offset_file)
         if offset is None:
             raise BadOffset(
-                f"{VARIABLE} must name a file with whole seconds that move the clock no farther than from "
+                f"{OFFSET_FILE_VARIABLE} must name a file with whole seconds that move the clock no farther than from "
                 f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
             )
         return cls(offset_file, offset)
@@ -53,12 +53,12 @@ class Clock:
         """The time in UTC."""
         if self._file is not None and time.monotonic() - self._read_at >= READ_EVERY_SECONDS:
             self._read_at = time.monotonic()
-            if (offset := _offset_in(self._file)) is not None:
+            if (offset := _read_offset(self._file)) is not None:
                 self._offset = offset
         return datetime.now(UTC) + self._offset
 
 
-def _offset_in(file: Path) -> timedelta | None:
+def _read_offset(file: Path) -> timedelta | None:
     """Read the offset; None where the file has none that the clock can follow."""
     try:
         with file.open("rb") as opened:

@@ -19,11 +19,11 @@ from typing import Any
 from deploy.local.keys import make_keys
 from shared.contracts import partner, upstream
 from shared.contracts.events import EventType
-from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.seals import BlindIndex, KeyRing
 from shared.contracts.topics import LANES, PARTNERS, SERVICES, lane_of
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record
-from shared.messaging.number import identity_of, source_of
+from shared.messaging.sequence_number import identity_of, source_of
 from shared.times import write_time
 
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
@@ -78,15 +78,15 @@ class Event:
     time: datetime = LATER
     trace: str | None = None
 
-    def but(self, **changes: Any) -> "Event":
+    def with_data(self, **changes: Any) -> "Event":
         """The same with other data, under an id of its own."""
         return replace(self, data={**self.data, **changes}, id=_id())
 
-    def again(self) -> "Event":
+    def with_new_id(self) -> "Event":
         """The same content, sent once more."""
         return replace(self, id=_id())
 
-    def on(self, topic: str) -> "Event":
+    def on_topic(self, topic: str) -> "Event":
         """The same on another topic than its own."""
         return replace(self, type=replace(self.type, topic=topic))
 
@@ -127,7 +127,7 @@ class Event:
         )
 
 
-def as_said(record: Record, service: str, sequence: int = 1, era: int = 1) -> Record:
+def as_emitted(record: Record, service: str, sequence: int = 1, era: int = 1) -> Record:
     """The same record as one of our own services writes it: its source, and a number that its id names."""
     own = {
         "ce_id": identity_of(record.topic, record.partition, era, sequence),

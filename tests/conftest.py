@@ -14,7 +14,7 @@ from tests.infrastructure import (
     kafka_server,
     postgres_server,
 )
-from tests.waiting import bounded
+from tests.timeouts import bounded
 
 TESTS = Path(__file__).parent
 # Less than pytest's own limit, which can only break off in the middle: what runs would stay in the loop of all tests.

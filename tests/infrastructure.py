@@ -23,15 +23,15 @@ import asyncpg
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
 from deploy.local.roles import ROLES, create_database, create_roles, owner_of
-from services.payment.store.books import BOOKS
-from shared.postgres.migrate import grants_of, migrate, migrations_of
+from services.payment.store.ledger import LEDGER_CHAINS
+from shared.postgres.migrations import grants_of, migrate, migrations_of
 from shared.postgres.session import connect
-from shared.runtime.sealing import Sealing
+from shared.runtime.chain_seals import ChainSeals
 from tests.builders import keys_folder
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"
-KEEPING = Path(__file__).with_name("lent.sql")
+LENDING_SQL = Path(__file__).with_name("lent.sql")
 END_OTHER_SESSIONS = (
     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
     " where datname = current_database() and pid <> pg_backend_pid()"
@@ -39,7 +39,7 @@ END_OTHER_SESSIONS = (
 Server = TypeVar("Server")
 
 
-class NotOurs(Exception):
+class CannotRestart(Exception):
     """A test wants to restart a server that it was only given the address of."""
 
 
@@ -53,13 +53,13 @@ class KafkaServer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class GivenKafka:
+class ExternalKafka:
     """A broker named in the environment."""
 
     bootstrap: str
 
     def restart(self) -> None:
-        raise NotOurs("the Kafka of SALUR_TEST_KAFKA_BOOTSTRAP cannot be restarted from here")
+        raise CannotRestart("the Kafka of SALUR_TEST_KAFKA_BOOTSTRAP cannot be restarted from here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Database:
         """Make the schema of a service as its owner does; return how the service itself connects."""
         package = f"services.{service}"
         url = self.url_of(owner_of(service))
-        await migrate(url, migrations_of(package), grants_of(package), sealing_of(service).begin)
+        await migrate(url, migrations_of(package), grants_of(package), sealing_of(service).seal_in_migration)
         return self.url_of(service)
 
     async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
@@ -121,7 +121,7 @@ class PostgresServer:
         await database.migrate(service)
         connection = await asyncpg.connect(database.url)
         try:
-            await connection.execute(KEEPING.read_text().replace(":service", service))
+            await connection.execute(LENDING_SQL.read_text().replace(":service", service))
             await connection.execute("insert into kept.catalog select kept.definitions()")
         finally:
             await connection.close()
@@ -152,9 +152,9 @@ class PostgresServer:
             await connection.close()
 
 
-def sealing_of(service: str) -> Sealing:
+def sealing_of(service: str) -> ChainSeals:
     """The chains of a service, and the key of the tests for them."""
-    return Sealing.load(keys_folder(), service, (BOOKS,) if service == "payment" else ())
+    return ChainSeals.load(keys_folder(), service, (LEDGER_CHAINS,) if service == "payment" else ())
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def kafka_server() -> Iterator[KafkaServer]:
     """The broker for this run of the tests."""
     given = os.environ.get("SALUR_TEST_KAFKA_BOOTSTRAP")
     if given:
-        yield GivenKafka(given)
+        yield ExternalKafka(given)
         return
     with _first_that_starts(_local_kafka, kafka_container) as server:
         yield server
@@ -232,4 +232,4 @@ def _folder() -> Iterator[Path]:
 
 
 def _cannot_restart_postgres() -> None:
-    raise NotOurs("the PostgreSQL of SALUR_TEST_POSTGRES_URL cannot be restarted from here")
+    raise CannotRestart("the PostgreSQL of SALUR_TEST_POSTGRES_URL cannot be restarted from here")

@@ -11,11 +11,11 @@ import sys
 from rich.console import Console
 
 from deploy.demo.run import Demo
-from deploy.local.alone import AlreadyRunning, alone
-from deploy.local.interruptible import interruptible
+from deploy.local.instance_lock import AlreadyRunning, hold_lock
+from deploy.local.interrupts import run_interruptible
 from deploy.local.jars import kafka_jars
+from deploy.local.options import StartRefused, number_option
 from deploy.local.paths import VAR
-from deploy.local.wishes import Refused, number_wished
 
 INTERRUPTED = 130
 
@@ -25,14 +25,14 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     try:
-        people = number_wished(os.environ, "PEOPLE", 3000, 1, 1_000_000)
-        seed = number_wished(os.environ, "SEED", 7, 0, 10**9)
+        people = number_option(os.environ, "PEOPLE", 3000, 1, 1_000_000)
+        seed = number_option(os.environ, "SEED", 7, 0, 10**9)
         console.print(f"[bold]Salur[/]: {people:,} people of wave 48, seed {seed}", highlight=False)
-        with alone(VAR / "demo.lock"):
+        with hold_lock(VAR / "demo.lock"):
             kafka_jars()
             demo = Demo(VAR / "demo", people, seed, console)
-            return 0 if asyncio.run(interruptible(demo.run(), console.print)) else 1
-    except (AlreadyRunning, Refused) as refusal:
+            return 0 if asyncio.run(run_interruptible(demo.run(), console.print)) else 1
+    except (AlreadyRunning, StartRefused) as refusal:
         console.print(f"make demo: {refusal}", highlight=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

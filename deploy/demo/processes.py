@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from deploy.local.paths import ROOT
-from deploy.local.services import Service
+from deploy.local.services import ServiceReplica
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -24,7 +24,7 @@ async def in_thread(action: Callable[P, T], *arguments: P.args, **options: P.kwa
         raise
 
 
-def run_verb(service: Service, *verb: str) -> "subprocess.CompletedProcess[str]":
+def run_verb(service: ServiceReplica, *verb: str) -> "subprocess.CompletedProcess[str]":
     """One of the service's own commands."""
     command, environment = service.command(*verb), service.environment
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

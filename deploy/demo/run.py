@@ -15,15 +15,15 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from deploy.demo.audit import books_differ, judge
-from deploy.demo.course import Course
+from deploy.demo.audit import audit, compare_ledgers
+from deploy.demo.observer import TopicObserver
+from deploy.demo.plan import make_plan
 from deploy.demo.processes import in_thread, run_verb
-from deploy.demo.script import write_script
-from deploy.demo.summary import Outcome, machine_summary, show_summary
-from deploy.demo.watch import Watcher
+from deploy.demo.scenario import DemoScenario
+from deploy.demo.summary import DemoResult, machine_summary, show_summary
 from deploy.local.installation import Installation
-from deploy.simulation.partner import Manners, Payment, read_ledger
-from deploy.simulation.people import STORY_ENDS_AT
+from deploy.simulation.partner import PartnerBehaviour, Payment, read_ledger
+from deploy.simulation.people import TIMELINE_ENDS_AT
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 
@@ -47,38 +47,40 @@ class Demo:
         """Whether it balanced, with nothing lost, nothing doubled and nothing else wrong. Leaves nothing running."""
         started = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
-        manners = Manners(seed=self.seed, repeats_at_most=3, late_at_most_seconds=0.75)
-        installation = Installation(self.folder, settings=QUICK | manners.environment(), progress=self._say)
-        installation.set_clock(STORY_ENDS_AT)
+        behaviour = PartnerBehaviour(seed=self.seed, repeats_at_most=3, late_at_most_seconds=0.75)
+        installation = Installation(self.folder, settings=QUICK | behaviour.environment(), progress=self._print_line)
+        installation.set_clock(TIMELINE_ENDS_AT)
         try:
             await in_thread(installation.start)
             await in_thread(installation.start_partners)
-            outcome = await self._play(installation, manners, started)
+            result = await self._run_scenario(installation, behaviour, started)
         finally:
             await in_thread(installation.stop)
-        (self.folder / "summary.json").write_text(json.dumps(machine_summary(outcome), indent=2) + "\n")
-        show_summary(self.console, outcome)
-        return outcome.good
+        (self.folder / "summary.json").write_text(json.dumps(machine_summary(result), indent=2) + "\n")
+        show_summary(self.console, result)
+        return result.passed
 
-    async def _play(self, installation: Installation, manners: Manners, started: float) -> Outcome:
-        script = write_script(self.seed, self.people, Seals.load(installation.keys / "programme.jwks.json"))
-        watcher = Watcher(installation.kafka.bootstrap)
+    async def _run_scenario(
+        self, installation: Installation, behaviour: PartnerBehaviour, started: float
+    ) -> DemoResult:
+        plan = make_plan(self.seed, self.people, Seals.load(installation.keys / "programme.jwks.json"))
+        watcher = TopicObserver(installation.kafka.bootstrap)
         async with _watching(watcher), _producer(installation) as producer:
-            course = Course(script, installation, producer, watcher, self.console, manners)
-            with course.stage:
-                await course.run()
+            scenario = DemoScenario(plan, installation, producer, watcher, self.console, behaviour)
+            with scenario.progress:
+                await scenario.run()
         paid = _paid(installation)
-        judgement = judge(script.people, watcher.seen, paid, script.parked, time_is_up=True)
-        breaches = await in_thread(_verify, installation) + await in_thread(_compare_with_books, installation, paid)
+        audit_result = audit(plan.people, watcher.seen, paid, plan.parked, time_is_up=True)
+        breaches = await in_thread(_verify, installation) + await in_thread(_compare_with_ledgers, installation, paid)
         seconds = time.monotonic() - started
-        return Outcome(script, watcher.seen, judgement, breaches, course.faults, self.seed, seconds)
+        return DemoResult(plan, watcher.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         self.console.print(f"[dim]  {line}[/]", highlight=False)
 
 
 @asynccontextmanager
-async def _watching(watcher: Watcher) -> AsyncIterator[None]:
+async def _watching(watcher: TopicObserver) -> AsyncIterator[None]:
     watching = asyncio.create_task(watcher.run())
     try:
         yield
@@ -115,23 +117,23 @@ def _verify(installation: Installation) -> list[str]:
     return breaches
 
 
-def _compare_with_books(installation: Installation, paid: list[Payment]) -> list[str]:
+def _compare_with_ledgers(installation: Installation, paid: list[Payment]) -> list[str]:
     """The partners' ledgers against what payment shows on /metrics."""
     deadline = time.monotonic() + METRICS_AGREE_WITHIN_SECONDS
-    while differences := books_differ(paid, _booked(installation.services["payment"].url)):
+    while differences := compare_ledgers(paid, _settled_rupiah(installation.services["payment"].url)):
         if time.monotonic() > deadline:
             break
         time.sleep(0.5)
     return differences
 
 
-def _booked(url: str) -> Counter[tuple[str, str]]:
+def _settled_rupiah(url: str) -> Counter[tuple[str, str]]:
     """Rupiah settled by partner and kind of benefit."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310 - our own process
         text = answer.read().decode()
-    booked: Counter[tuple[str, str]] = Counter()
+    settled: Counter[tuple[str, str]] = Counter()
     for labels_text, rupiah in SETTLED.findall(text):
         labels = dict(LABEL.findall(labels_text))
         if labels["state"] == "settled":
-            booked[(labels["partner"], labels["benefit"].partition("_")[0])] += int(float(rupiah))
-    return booked
+            settled[(labels["partner"], labels["benefit"].partition("_")[0])] += int(float(rupiah))
+    return settled

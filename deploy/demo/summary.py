@@ -7,51 +7,51 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo.audit import Judgement
-from deploy.demo.script import Script
-from deploy.demo.watch import Seen
+from deploy.demo.audit import AuditResult
+from deploy.demo.observer import Observed
+from deploy.demo.plan import DemoPlan
 
 BENEFITS = {"fee": ("fees to providers", "training"), "incentive_1": ("incentives to participants", "incentive")}
 MOST_WRONGS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoResult:
     """All that is known in the end. `breaches`: what verify and the comparison with the partners' ledgers found."""
 
-    script: Script
-    seen: Seen
-    judgement: Judgement
+    plan: DemoPlan
+    seen: Observed
+    audit: AuditResult
     breaches: Sequence[str]
     faults: Sequence[str]
     seed: int
     seconds: float
 
     @property
-    def good(self) -> bool:
-        judged = self.judgement
+    def passed(self) -> bool:
+        judged = self.audit
         return not (self.breaches or judged.doubles or judged.losses or judged.wrongs)
 
 
-def machine_summary(outcome: Outcome) -> dict[str, object]:
+def machine_summary(result: DemoResult) -> dict[str, object]:
     """What stands in summary.json."""
-    seen, judged = outcome.seen, outcome.judgement
+    seen, judged = result.seen, result.audit
     return {
-        "participants": len(outcome.script.people),
+        "participants": len(result.plan.people),
         "completed": len(seen.completed),
         **{benefit: _of_benefit(seen, benefit) for benefit in BENEFITS},
         "parked": dict(sorted(seen.parked.items())),
         "doubles": judged.doubles,
         "losses": judged.losses,
-        "balanced": not outcome.breaches,
-        "wrongs": [*outcome.breaches, *judged.wrongs],
-        "faults": list(outcome.faults),
-        "seed": outcome.seed,
-        "seconds": round(outcome.seconds, 1),
+        "balanced": not result.breaches,
+        "wrongs": [*result.breaches, *judged.wrongs],
+        "faults": list(result.faults),
+        "seed": result.seed,
+        "seconds": round(result.seconds, 1),
     }
 
 
-def _of_benefit(seen: Seen, benefit: str) -> dict[str, int]:
+def _of_benefit(seen: Observed, benefit: str) -> dict[str, int]:
     return {
         "instructed": sum(1 for right in set(seen.references.values()) if right[1] == benefit),
         "settled": seen.count(benefit, "settled"),
@@ -61,36 +61,36 @@ def _of_benefit(seen: Seen, benefit: str) -> dict[str, int]:
     }
 
 
-def show_summary(console: Console, outcome: Outcome) -> None:
+def show_summary(console: Console, result: DemoResult) -> None:
     """Where each rupiah went, what is held or parked and why, what was broken on purpose, and the verdict."""
-    seen, judged = outcome.seen, outcome.judgement
+    seen, judged = result.seen, result.audit
     console.print()
-    console.print(_money(outcome))
+    console.print(_money(result))
     held = Counter(seen.reasons[right] for right, state in seen.states.items() if state == "held")
     _reasons(console, "Held, for a person to put right", held)
     _reasons(console, "Held on the way and released", Counter(seen.held_for) - held)
     _reasons(console, "Refused", Counter([*seen.refused.values(), *seen.rejected.values()]))
-    _reasons(console, "Given up", Counter(seen.given_up.values()))
+    _reasons(console, "Given up", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
     console.print("[bold]Broken on purpose[/]")
-    for fault in outcome.faults:
+    for fault in result.faults:
         console.print(f"  {fault}", highlight=False)
-    for wrong in [*outcome.breaches, *judged.wrongs][:MOST_WRONGS_SHOWN]:
+    for wrong in [*result.breaches, *judged.wrongs][:MOST_WRONGS_SHOWN]:
         console.print(f"  wrong: {wrong}", style="red", highlight=False, markup=False)
-    balance = "balanced" if not outcome.breaches else "NOT BALANCED"
+    balance = "balanced" if not result.breaches else "NOT BALANCED"
     verdict = f"doubles {judged.doubles}, losses {judged.losses}, {balance}"
     more = f" ({len(judged.wrongs)} wrongs)" if judged.wrongs else ""
-    style = "bold green" if outcome.good else "bold red"
-    console.print(f"\n{verdict}{more}  [dim]{outcome.seconds:.0f} s[/]", style=style, highlight=False)
+    style = "bold green" if result.passed else "bold red"
+    console.print(f"\n{verdict}{more}  [dim]{result.seconds:.0f} s[/]", style=style, highlight=False)
 
 
-def _money(outcome: Outcome) -> Table:
-    seen = outcome.seen
+def _money(result: DemoResult) -> Table:
+    seen = result.seen
     table = Table(title="Where each rupiah went", title_justify="left", title_style="bold")
     table.add_column("")
     for title, _ in BENEFITS.values():
         table.add_column(title, justify="right")
-    given = [outcome.script.appropriated[component] for _, component in BENEFITS.values()]
+    given = [result.plan.appropriated[component] for _, component in BENEFITS.values()]
     paid = [_rupiah(seen, benefit, "settled") for benefit in BENEFITS]
     held = [_rupiah(seen, benefit, "held") for benefit in BENEFITS]
     left = [a - b - c for a, b, c in zip(given, paid, held, strict=True)]
@@ -103,7 +103,7 @@ def _money(outcome: Outcome) -> Table:
     return table
 
 
-def _rupiah(seen: Seen, benefit: str, state: str) -> int:
+def _rupiah(seen: Observed, benefit: str, state: str) -> int:
     return sum(seen.amounts[right] for right, now in seen.states.items() if right[1] == benefit and now == state)
 
 

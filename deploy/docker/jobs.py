@@ -8,10 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.docker.handing import SUPERUSER, hand_over
+from deploy.docker.handover import SUPERUSER, hand_over
 from deploy.local.keys import LostKeys, make_keys, make_password_file, password
 from deploy.local.roles import ROLES, create_roles
-from deploy.local.topics import create_topics
+from deploy.local.topic_creation import create_topics
 from shared.contracts.topics import PARTNERS, SERVICES
 
 KEYS = Path("/keys")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.paths import VAR
-from deploy.local.running import end, forget, still_running
+from deploy.local.process_registry import end, forget, still_running
 
 KEPT_FOLDERS = ("kafka", "keys", "ledgers", "log", "postgres", "run")
 KEPT_FILES = ("clock-offset", "salur.env")

@@ -19,15 +19,15 @@ from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
 from deploy.local.processes import Process
 from deploy.local.roles import DATABASE, ROLES, create_database, create_roles, owner_of
-from deploy.local.services import Service
-from deploy.local.topics import create_topics
+from deploy.local.services import ServiceReplica
+from deploy.local.topic_creation import create_topics
 from shared.contracts.topics import PARTNERS, SERVICES
 
 CLOCK_VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READY_VARIABLE = "SALUR_READY_FILE"
 
 
-def _say_nothing(line: str) -> None:
+def _no_progress(line: str) -> None:
     """The progress of an installation that nobody watches."""
 
 
@@ -55,7 +55,7 @@ class Installation:
         ports: Ports | None = None,
         *,
         settings: Mapping[str, str] | None = None,
-        progress: Callable[[str], None] = _say_nothing,
+        progress: Callable[[str], None] = _no_progress,
         durable: bool = True,
     ) -> None:
         ports = ports or Ports()
@@ -81,10 +81,10 @@ class Installation:
             f"{SUPERUSER}:{password(self.keys, SUPERUSER)}", f"{role}:{password(self.keys, role)}"
         )
 
-    def replica(self, service: str, number: int, *, port: int = 0) -> Service:
+    def replica(self, service: str, number: int, *, port: int = 0) -> ServiceReplica:
         """One more replica of a service, not yet started; the caller ends it."""
         name = f"{service}-{number}"
-        return Service(
+        return ServiceReplica(
             service,
             replica=name,
             port=port or free_port(),
@@ -125,7 +125,7 @@ class Installation:
         making.write_text(f"{offset_seconds}\n")
         making.replace(self.clock_file)
 
-    def recall(self, running: Iterable[Process]) -> None:
+    def attach(self, running: Iterable[Process]) -> None:
         """Take over processes that an earlier command left running; they are not started again."""
         found = {process.name: process for process in running}
         self.kafka.process = found.get("kafka")
@@ -147,7 +147,7 @@ class Installation:
     def start_infrastructure(self) -> None:
         """Kafka and PostgreSQL, side by side."""
         self._progress(f"Kafka on port {self.kafka.port}, PostgreSQL on port {self.postgres.port}")
-        _together(*(server.start for server in (self.kafka, self.postgres) if not _runs(server)))
+        _run_in_parallel(*(server.start for server in (self.kafka, self.postgres) if not _is_running(server)))
 
     def prepare(self) -> None:
         """Keys, clock, topics, database, roles and schemas; what is there already stays."""
@@ -158,15 +158,15 @@ class Installation:
         if not self.clock_file.exists():
             self.move_clock(0)
         asyncio.run(self._create_topics_and_roles())
-        _together(*(service.migrate for service in self.services.values()))
+        _run_in_parallel(*(service.migrate for service in self.services.values()))
 
     def start_services(self) -> None:
         """The three services, side by side; returns when all are ready."""
-        missing = [service for service in self.services.values() if not _runs(service)]
+        missing = [service for service in self.services.values() if not _is_running(service)]
         for service in missing:
             self._progress(f"{service.name} on port {service.port}")
             service.launch()
-        _together(*(service.wait_ready for service in missing))
+        _run_in_parallel(*(service.wait_ready for service in missing))
 
     def start_partners(self, seconds: float = 60.0) -> None:
         """The simulator of all payment partners; it makes the file `SALUR_READY_FILE` when it listens."""
@@ -187,14 +187,14 @@ class Installation:
         """An orderly end of everything, readers first; the data stays."""
         if self.partners is not None:
             self.partners.stop()
-        _together(*(service.stop for service in self.services.values()))
-        _together(self.kafka.stop, self.postgres.stop)
+        _run_in_parallel(*(service.stop for service in self.services.values()))
+        _run_in_parallel(self.kafka.stop, self.postgres.stop)
 
     def kill(self) -> None:
         """SIGKILL to everything at once."""
         if self.partners is not None:
             self.partners.kill()
-        _together(*(server.kill for server in self._servers()))
+        _run_in_parallel(*(server.kill for server in self._servers()))
 
     def processes(self) -> list[Process]:
         """All that were started, in the order in which they are to be stopped."""
@@ -208,7 +208,7 @@ class Installation:
     def __exit__(self, *failure: object) -> None:
         self.stop()
 
-    def _servers(self) -> Sequence[Service | Kafka | Postgres]:
+    def _servers(self) -> Sequence[ServiceReplica | Kafka | Postgres]:
         return (*self.services.values(), self.kafka, self.postgres)
 
     async def _create_topics_and_roles(self) -> None:
@@ -219,9 +219,9 @@ class Installation:
     def _environment_of(self, service: str) -> dict[str, str]:
         # A service is told its own settings and nobody else's, the superuser's way into the database least of all.
         prefix = service.upper()
-        strangers = ("SALUR_", "PG", *(f"{name.upper()}_" for name in SERVICES if name != service))
+        foreign = ("SALUR_", "PG", *(f"{name.upper()}_" for name in SERVICES if name != service))
         given = {
-            name: value for name, value in {**os.environ, **self._settings}.items() if not name.startswith(strangers)
+            name: value for name, value in {**os.environ, **self._settings}.items() if not name.startswith(foreign)
         }
         given.pop(f"{prefix}_MIGRATE_URL", None)
         return {
@@ -245,11 +245,11 @@ class Installation:
         }
 
 
-def _runs(server: Service | Kafka | Postgres) -> bool:
+def _is_running(server: ServiceReplica | Kafka | Postgres) -> bool:
     return server.process is not None and server.process.alive
 
 
-def _together(*actions: Callable[[], object]) -> None:
+def _run_in_parallel(*actions: Callable[[], object]) -> None:
     """Run actions side by side, wait for all of them, and raise the first failure."""
     with ThreadPoolExecutor(max_workers=max(1, len(actions))) as pool:
         for running in [pool.submit(action) for action in actions]:

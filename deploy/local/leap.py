@@ -20,7 +20,7 @@ class Leap(Exception):
 def time_shown(clock_file: Path) -> datetime:
     """Return the programme's time by the offset that the data had before; raises Leap if the file holds none."""
     try:
-        return Clock.of(clock_file).now()
+        return Clock.from_file(clock_file).now()
     except BadOffset:
         raise Leap(
             f"{clock_file} does not say where the programme's clock stood, and the data are not new; "

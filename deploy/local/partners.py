@@ -20,27 +20,27 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 from pydantic_core import from_json
 
-from deploy.simulation.partner import Manners, Partner, Report, report_data
+from deploy.simulation.delivery import OutgoingRecord, send
+from deploy.simulation.partner import PartnerBehaviour, ScheduledReport, SimulatedPartner, report_data
 from deploy.simulation.seals import Seals
-from deploy.simulation.sending import Letter, send
 from shared.clock import Clock
 from shared.contracts.topics import LANES, PARTNERS, disbursement_reports, disbursements
 from shared.times import write_time
 
 REPORTED = b"salur.partner.disbursement_reported.v1"
 INSTRUCTED = b"salur.payment.disbursement_instructed.v1"
-Where = tuple[str, int]
+PartnerLane = tuple[str, int]
 # Asked for what little there is at every moment, the broker would be busy with nothing else.
 FETCH_BYTES, FETCH_WAIT_MILLISECONDS = 1 << 18, 200
 
 
-class Partners:
+class PartnerSimulator:
     """Reads what each partner is told, and answers on the same partition."""
 
-    def __init__(self, partners: Mapping[str, Partner], clock: Clock) -> None:
+    def __init__(self, partners: Mapping[str, SimulatedPartner], clock: Clock) -> None:
         self._partners = partners
         self._clock = clock
-        self._later: list[tuple[float, int, Where, Report]] = []
+        self._scheduled: list[tuple[float, int, PartnerLane, ScheduledReport]] = []
         self._order = itertools.count()
         self._process, self._sent = uuid.uuid4().hex, itertools.count(1)
         self._now = ""
@@ -84,27 +84,27 @@ class Partners:
             await consumer.stop()
             await producer.stop()
 
-    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[Letter]:
+    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
         """What is to be said now: about these records, and about earlier ones whose time has come."""
         self._now = write_time(self._clock.now())
         now = time.monotonic()
-        due: list[Letter] = []
+        due: list[OutgoingRecord] = []
         for record in records:
             name = record.topic.partition(".")[2]
-            for report in self._answer(self._partners[name], record):
+            for report in self._reports_for(self._partners[name], record):
                 where = (name, record.partition)
                 if report.after_seconds > 0:
-                    heapq.heappush(self._later, (now + report.after_seconds, next(self._order), where, report))
+                    heapq.heappush(self._scheduled, (now + report.after_seconds, next(self._order), where, report))
                 else:
-                    due.append(self._letter(where, report))
-        while self._later and self._later[0][0] <= now:
-            _, _, where, report = heapq.heappop(self._later)
-            due.append(self._letter(where, report))
+                    due.append(self._report_record(where, report))
+        while self._scheduled and self._scheduled[0][0] <= now:
+            _, _, where, report = heapq.heappop(self._scheduled)
+            due.append(self._report_record(where, report))
         for partner in self._partners.values():
             partner.flush()
         return due
 
-    def _answer(self, partner: Partner, record: "ConsumerRecord[bytes, bytes]") -> list[Report]:
+    def _reports_for(self, partner: SimulatedPartner, record: "ConsumerRecord[bytes, bytes]") -> list[ScheduledReport]:
         """To an instruction, and to a question about one that is known."""
         data = from_json(record.value or b"{}")
         if ("ce_type", INSTRUCTED) in record.headers:
@@ -112,9 +112,11 @@ class Partners:
         known = partner.ledger.get(data["reference"])
         if known is None:
             return []
-        return [Report(0, known.reference, "rejected" if known.reason else "settled", known.amount, known.reason)]
+        return [
+            ScheduledReport(0, known.reference, "rejected" if known.reason else "settled", known.amount, known.reason)
+        ]
 
-    def _letter(self, where: Where, report: Report) -> Letter:
+    def _report_record(self, where: PartnerLane, report: ScheduledReport) -> OutgoingRecord:
         name, partition = where
         headers = (
             ("ce_specversion", b"1.0"),
@@ -125,15 +127,15 @@ class Partners:
             ("content-type", b"application/json"),
         )
         value = report_data(report, name, self._now)
-        return Letter(disbursement_reports(name), report.reference.encode(), value, headers, partition)
+        return OutgoingRecord(disbursement_reports(name), report.reference.encode(), value, headers, partition)
 
 
 async def main(environment: Mapping[str, str]) -> None:
     keys = Path(environment["SALUR_KEYS_FOLDER"])
     ledgers = Path(environment.get("SALUR_LEDGERS_FOLDER", str(keys.parent / "ledgers")))
-    manners = Manners.from_environment(environment)
+    behaviour = PartnerBehaviour.from_environment(environment)
     partners = {
-        name: Partner(name, Seals.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", manners)
+        name: SimulatedPartner(name, Seals.load(keys / f"{name}.jwks.json"), ledgers / f"{name}.jsonl", behaviour)
         for name in PARTNERS
     }
     stopped = asyncio.Event()
@@ -142,7 +144,9 @@ async def main(environment: Mapping[str, str]) -> None:
         loop.add_signal_handler(sign, stopped.set)
     ready = environment.get("SALUR_READY_FILE")
     clock = Clock.from_environment()
-    await Partners(partners, clock).run(environment["SALUR_KAFKA_BOOTSTRAP"], Path(ready) if ready else None, stopped)
+    await PartnerSimulator(partners, clock).run(
+        environment["SALUR_KAFKA_BOOTSTRAP"], Path(ready) if ready else None, stopped
+    )
 
 
 if __name__ == "__main__":

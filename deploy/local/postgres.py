@@ -38,7 +38,7 @@ SETTINGS = {
 
 
 # What is flushed to the disk only a crash of the whole machine could tell: no end of the server loses anything.
-HASTY = {"fsync": "off"}
+NOT_DURABLE = {"fsync": "off"}
 
 
 class Postgres:
@@ -66,7 +66,7 @@ class Postgres:
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():
             self._initdb(data, user)
-        wanted = SETTINGS if self._durable else SETTINGS | HASTY
+        wanted = SETTINGS if self._durable else SETTINGS | NOT_DURABLE
         settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [binaries() / "postgres", "-D", data, "-p", str(self.port), *settings]
         self.process = Process.start(

@@ -68,10 +68,10 @@ class Process:
         return cls(name, psutil.Process(child.pid), log)
 
     @classmethod
-    def recall(cls, note: Path) -> Process | None:
+    def find_saved(cls, path: Path) -> Process | None:
         """The process an earlier command wrote down, if that very process (not just its pid) still runs."""
         try:
-            noted = json.loads(note.read_text())
+            noted = json.loads(path.read_text())
             process = psutil.Process(noted["pid"])
             same = abs(process.create_time() - noted["started"]) < SAME_START_WITHIN_SECONDS
         except (FileNotFoundError, psutil.NoSuchProcess):
@@ -79,7 +79,7 @@ class Process:
         found = cls(noted["name"], process, Path(noted["log"]))
         return found if same and found.alive else None
 
-    def note(self, path: Path) -> None:
+    def save(self, path: Path) -> None:
         """Write the process down for `recall`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         started = self._process.create_time()
@@ -119,9 +119,9 @@ class Process:
         deadline = Deadline(seconds)
         while not answers():
             if not self.alive:
-                raise DidNotStart(f"{self.name} ended at once{self._last_words()}")
+                raise DidNotStart(f"{self.name} ended at once{self._log_tail()}")
             if deadline.passed:
-                raise DidNotStart(f"{self.name} did not answer within {seconds:g} s{self._last_words()}")
+                raise DidNotStart(f"{self.name} did not answer within {seconds:g} s{self._log_tail()}")
             time.sleep(POLL_SECONDS)
 
     def stop(self, seconds: float = 30.0, by: signal.Signals = signal.SIGTERM) -> bool:
@@ -155,7 +155,7 @@ class Process:
         """SIGCONT: it goes on where it was frozen."""
         self._process.resume()
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-15:] if self.log.exists() else []
         return f" (log: {self.log})\n" + "\n".join(lines)
 

@@ -14,7 +14,7 @@ from deploy.local.ports import LOOPBACK
 from deploy.local.processes import DidNotStart, Process, refuse_taken
 
 
-class Service:
+class ServiceReplica:
     """One replica; `environment` is all it gets, `port` is where it answers HTTP.
 
     `migrate_url` is the way of its tables' owner, which the running service is not told.

@@ -19,11 +19,11 @@ from pathlib import Path
 from deploy.local.installation import Installation, Ports
 from deploy.local.keys import LostKeys, refuse_lost_keys
 from deploy.local.leap import Leap, refuse_leap, time_shown
+from deploy.local.options import StartRefused, clock_option, number_option
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
+from deploy.local.process_registry import ORDER, end, forget, ports_of, save, still_running
 from deploy.local.processes import DidNotStart, Process
-from deploy.local.running import ORDER, end, forget, ports_of, save, still_running
-from deploy.local.wishes import Refused, clock_wished, number_wished
 from shared.contracts.topics import PARTNERS, SERVICES
 
 # Each port: the setting that moves it, and where it is unless moved.
@@ -41,32 +41,32 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
-    except (Refused, DidNotStart, Leap, LostKeys) as refusal:
+    except (StartRefused, DidNotStart, Leap, LostKeys) as refusal:
         sys.exit(f"make up: {refusal}")
     except KeyboardInterrupt:
         sys.exit("make up: interrupted; what had started was stopped")
 
 
-def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
+def up(folder: Path, environment: Mapping[str, str]) -> Installation:
     """Start what is missing of an installation in `folder`, and leave it running.
 
     Raises Refused or LostKeys before anything is started; Leap or DidNotStart when what was started is stopped again.
     """
     running = still_running(folder / "run")
     names = {process.name for process in running}
-    ports = ports_wished(wishes, _known_ports(folder / "run", running), names)
-    clock, missing = clock_wished(wishes), _missing(wishes, names)
+    ports = chosen_ports(environment, _known_ports(folder / "run", running), names)
+    clock, missing = clock_option(environment), _missing(environment, names)
     if clock is not None and names - {"kafka", "postgres"}:
-        raise Refused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
+        raise StartRefused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
     refuse_lost_keys(folder / "keys", (*SERVICES, *PARTNERS), data=(folder / "postgres" / "data").exists())
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
-    installation.recall(running)
+    installation.attach(running)
     if not missing:
         print(f"Salur is up already. Addresses: {folder / 'salur.env'}")
         return installation
     began = time.monotonic()
     try:
-        _start(installation, clock, leap=wishes.get("LEAP") == "1")
+        _start(installation, clock, leap=environment.get("LEAP") == "1")
         if "partners" in missing:
             installation.start_partners()
         save(installation.processes(), asdict(ports), folder / "run")
@@ -80,10 +80,10 @@ def up(folder: Path, wishes: Mapping[str, str]) -> Installation:
     return installation
 
 
-def _missing(wishes: Mapping[str, str], running: Collection[str]) -> list[str]:
-    partners = wishes.get("PARTNERS") or "simulated"
+def _missing(environment: Mapping[str, str], running: Collection[str]) -> list[str]:
+    partners = environment.get("PARTNERS") or "simulated"
     if partners not in ("simulated", "none"):
-        raise Refused("PARTNERS must be 'none' or left out")
+        raise StartRefused("PARTNERS must be 'none' or left out")
     wanted = [name for name in ORDER if name != "partners" or partners == "simulated"]
     return [name for name in wanted if name not in running]
 
@@ -107,27 +107,29 @@ def _time_before(installation: Installation, clock: datetime | None, *, leap: bo
     return time_shown(installation.clock_file)
 
 
-def ports_wished(
-    wishes: Mapping[str, str], known: Mapping[str, int] | None = None, running: Collection[str] = ()
+def chosen_ports(
+    environment: Mapping[str, str], known: Mapping[str, int] | None = None, running: Collection[str] = ()
 ) -> Ports:
     """Return the ports as set, as they were saved (`known`), or by default.
 
     Raises Refused if one is no port, is taken, or is not the one at which a process in `running` listens.
     """
     known = known or {}
-    chosen = {name: _port(name, wishes, known.get(name), is_up=_process_of(name) in running) for name in PORT_SETTINGS}
+    chosen = {
+        name: _port(name, environment, known.get(name), is_up=_process_of(name) in running) for name in PORT_SETTINGS
+    }
     if len(set(chosen.values())) < len(chosen):
-        raise Refused(f"two of the ports are the same: {chosen}")
+        raise StartRefused(f"two of the ports are the same: {chosen}")
     return Ports(**chosen)
 
 
-def _port(name: str, wishes: Mapping[str, str], known: int | None, *, is_up: bool) -> int:
+def _port(name: str, environment: Mapping[str, str], known: int | None, *, is_up: bool) -> int:
     setting, default = PORT_SETTINGS[name]
-    port = number_wished(wishes, setting, known or default, 1, 65535)
+    port = number_option(environment, setting, known or default, 1, 65535)
     if is_up and port != known:
-        raise Refused(f"{name} is up on port {known}; run make down, then make up with {setting}={port}")
+        raise StartRefused(f"{name} is up on port {known}; run make down, then make up with {setting}={port}")
     if not is_up and is_taken(port):
-        raise Refused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
+        raise StartRefused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
     return port
 
 
@@ -141,7 +143,7 @@ def _known_ports(run: Path, running: Collection[Process]) -> Mapping[str, int] |
         return None
     known = ports_of(run)
     if known is None:
-        raise Refused("what is up was started by an earlier version; run make down, then make up")
+        raise StartRefused("what is up was started by an earlier version; run make down, then make up")
     return known
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.simulation.delivery import OutgoingRecord, RecordBatches, outgoing_record, pack, send, send_batches
 from deploy.simulation.people import Person, cohort
-from deploy.simulation.sending import Letter, Packed, letter, pack, post, send
-from deploy.simulation.story import Sealer, story, the_money, the_providers, the_wave
+from deploy.simulation.timeline import Sealer, funds_appropriated, providers_registered, timeline, wave_opened
 from shared.contracts.topics import ENROLLMENT_REQUESTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, TRAINING_PURCHASES
 
 REQUESTS, EVIDENCE = (ENROLLMENT_REQUESTS, TRAINING_PURCHASES), (TRAINING_ATTENDANCE, TRAINING_EVIDENCE)
@@ -29,8 +29,8 @@ class Portion:
     """So many journeys: the requests of all its people, and their evidence."""
 
     people: list[Person]
-    requests: Packed
-    evidence: Packed
+    requests: RecordBatches
+    evidence: RecordBatches
 
 
 def journeys(seed: int, count: int, first_number: int = 0) -> list[Person]:
@@ -45,23 +45,23 @@ def prepare(
     """Portions of ready-made record batches, in the order in which things happen to their people."""
     for first in range(0, len(people), portion):
         part = people[first : first + portion]
-        letters = [one for person in part for one in _letters(person, keys)]
-        requests = pack(producer, (one for one in letters if one.topic in REQUESTS))
-        yield Portion(part, requests, pack(producer, (one for one in letters if one.topic in EVIDENCE)))
+        records = [one for person in part for one in _records_of(person, keys)]
+        requests = pack(producer, (one for one in records if one.topic in REQUESTS))
+        yield Portion(part, requests, pack(producer, (one for one in records if one.topic in EVIDENCE)))
 
 
-async def open_the_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:
+async def open_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:
     """The wave, the providers, and money enough for all, in documents none of which is larger than may be."""
     documents = [(n, min(PEOPLE_A_DOCUMENT, people - n)) for n in range(0, people, PEOPLE_A_DOCUMENT)]
     money = [
-        the_money(component, count * DEAREST, f"SP2D-{seed}-{first}")
+        funds_appropriated(component, count * DEAREST, f"SP2D-{seed}-{first}")
         for component in ("training", "incentive")
         for first, count in documents
     ]
-    await send(producer, map(letter, [the_wave(), *the_providers(keys), *money]))
+    await send(producer, map(outgoing_record, [wave_opened(), *providers_registered(keys), *money]))
 
 
-async def pour(
+async def send_portions(
     producer: AIOKafkaProducer, portions: Sequence[Portion], *, done: Callable[[], int], in_flight: int
 ) -> None:
     """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`.
@@ -75,10 +75,10 @@ async def pour(
             await asyncio.sleep(LOOK_EVERY_SECONDS)
         if number < len(portions):
             begun += len(portions[number].people)
-            await post(producer, portions[number].requests)
+            await send_batches(producer, portions[number].requests)
         if number >= lag:
-            await post(producer, portions[number - lag].evidence)
+            await send_batches(producer, portions[number - lag].evidence)
 
 
-def _letters(person: Person, keys: Sealer) -> Iterator[Letter]:
-    return (letter(event) for event in story(person, keys) if not event.type.endswith(NOT_NEEDED))
+def _records_of(person: Person, keys: Sealer) -> Iterator[OutgoingRecord]:
+    return (outgoing_record(event) for event in timeline(person, keys) if not event.type.endswith(NOT_NEEDED))

@@ -21,7 +21,7 @@ from deploy.simulation.seals import Seals
 
 REJECTIONS = {"0401": "AC01", "0404": "AC04", "0779": "AB05"}
 SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS, SETTLED_AFTERWARDS = "0000", "0777", "0778", "0779"
-SECOND_THOUGHTS = 2.0
+CONTRADICTION_DELAY_SECONDS = 2.0
 """Seconds after which a partner that contradicts itself does so."""
 
 
@@ -37,7 +37,7 @@ class Payment(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class PartnerBehaviour:
     """How it answers: each report up to so many times, up to so many seconds late; `accepts` first, or at once."""
 
     seed: int = 1
@@ -46,7 +46,7 @@ class Manners:
     accepts: bool = True
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Manners":
+    def from_environment(cls, environment: Mapping[str, str]) -> "PartnerBehaviour":
         return cls(
             seed=int(environment.get("SALUR_PARTNERS_SEED", "1")),
             repeats_at_most=int(environment.get("SALUR_PARTNERS_REPEATS", "1")),
@@ -64,12 +64,14 @@ class Manners:
         }
 
     @property
-    def last_word_after_seconds(self) -> float:
+    def last_report_after_seconds(self) -> float:
         """When nothing more comes about an instruction, however late and often it is answered."""
-        return 2 * self.late_at_most_seconds + max(self.late_at_most_seconds * self.repeats_at_most, SECOND_THOUGHTS)
+        return 2 * self.late_at_most_seconds + max(
+            self.late_at_most_seconds * self.repeats_at_most, CONTRADICTION_DELAY_SECONDS
+        )
 
 
-class Report(NamedTuple):
+class ScheduledReport(NamedTuple):
     """A report to be sent so many seconds from now."""
 
     after_seconds: float
@@ -79,21 +81,21 @@ class Report(NamedTuple):
     reason: str | None
 
 
-class Partner:
+class SimulatedPartner:
     """One bank or e-wallet with its own ledger, a file of JSON lines that outlives it."""
 
-    def __init__(self, name: str, keys: Seals, ledger: Path, manners: Manners) -> None:
+    def __init__(self, name: str, keys: Seals, ledger: Path, behaviour: PartnerBehaviour) -> None:
         self.name = name
         self.ledger: dict[str, Payment] = {}
         self._keys = keys
-        self._manners = manners
+        self._behaviour = behaviour
         self._file = _open_ledger(ledger, self.ledger)
 
-    def receive(self, instruction: Mapping[str, object]) -> list[Report]:
+    def receive(self, instruction: Mapping[str, object]) -> list[ScheduledReport]:
         """Pays, unless the reference is known; answers in either case, but makes trouble only once."""
         reference = str(instruction["reference"])
         known = self.ledger.get(reference)
-        return list(self._answers(known or self._pay(reference, instruction), first_time=known is None))
+        return list(self._reports_of(known or self._pay(reference, instruction), first_time=known is None))
 
     def flush(self) -> None:
         """What was paid is on file before anybody hears of it."""
@@ -118,35 +120,39 @@ class Partner:
         self._file.write(to_json(payment._asdict()) + b"\n")
         return payment
 
-    def _answers(self, payment: Payment, *, first_time: bool) -> Iterator[Report]:
+    def _reports_of(self, payment: Payment, *, first_time: bool) -> Iterator[ScheduledReport]:
         ending = payment.account[-4:]
         if ending == SILENT:
             return
         final = "rejected" if payment.reason else "settled"
-        late = self._manners.late_at_most_seconds
-        delay = self._luck(payment, "late") * late if late else 0.0
+        late = self._behaviour.late_at_most_seconds
+        delay = self._random_fraction(payment, "late") * late if late else 0.0
         if ending == WRONG_AMOUNT_FIRST and first_time:
-            yield Report(delay, payment.reference, "settled", payment.amount + 1, None)
-        if self._manners.accepts:
-            yield from self._repeated(payment, delay, "accepted", None)
-        yield from self._repeated(payment, delay * 2, final, payment.reason)
+            yield ScheduledReport(delay, payment.reference, "settled", payment.amount + 1, None)
+        if self._behaviour.accepts:
+            yield from self._repeat(payment, delay, "accepted", None)
+        yield from self._repeat(payment, delay * 2, final, payment.reason)
         if ending == REJECTED_AFTERWARDS and first_time:
-            yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "rejected", payment.amount, "MS03")
+            yield ScheduledReport(
+                delay * 2 + CONTRADICTION_DELAY_SECONDS, payment.reference, "rejected", payment.amount, "MS03"
+            )
         if ending == SETTLED_AFTERWARDS and first_time:
-            yield Report(delay * 2 + SECOND_THOUGHTS, payment.reference, "settled", payment.amount, None)
+            yield ScheduledReport(
+                delay * 2 + CONTRADICTION_DELAY_SECONDS, payment.reference, "settled", payment.amount, None
+            )
 
-    def _repeated(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[Report]:
-        most = self._manners.repeats_at_most
-        for time in range(1 + int(self._luck(payment, status) * most) if most > 1 else 1):
-            yield Report(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
+    def _repeat(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[ScheduledReport]:
+        most = self._behaviour.repeats_at_most
+        for time in range(1 + int(self._random_fraction(payment, status) * most) if most > 1 else 1):
+            yield ScheduledReport(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
 
-    def _luck(self, payment: Payment, about: str) -> float:
+    def _random_fraction(self, payment: Payment, about: str) -> float:
         """Between 0 and 1, the same for the same payment whenever it is asked for."""
-        text = f"{self._manners.seed}/{self.name}/{payment.reference}/{about}".encode()
+        text = f"{self._behaviour.seed}/{self.name}/{payment.reference}/{about}".encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") / 2**32
 
 
-def report_data(report: Report, partner: str, reported_at: str) -> bytes:
+def report_data(report: ScheduledReport, partner: str, reported_at: str) -> bytes:
     """The JSON of a report, as the contract wants it."""
     return to_json(
         {

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from deploy.simulation.places import districts, regencies
+from deploy.simulation.regions import districts, regencies
 from shared.contracts.topics import PARTNERS
 
 WAVE = "48"
 OPENS_AT = datetime(2023, 2, 17, 12, tzinfo=UTC)
 CLOSES_AT = datetime(2023, 2, 20, 12, tzinfo=UTC)
-STORY_ENDS_AT = datetime(2023, 3, 25, 3, tzinfo=UTC)
+TIMELINE_ENDS_AT = datetime(2023, 3, 25, 3, tzinfo=UTC)
 MODES = ("online", "self_paced", "offline", "hybrid")
 PLATFORMS = ("pintar", "karier", "siapkerja")
 PROVIDERS = tuple(f"LP{number:04d}" for number in range(1, 25))
@@ -20,7 +20,7 @@ LATE_PROVIDER = PROVIDERS[-1]
 SHARE_VILLAGE, SHARE_WOMEN, SHARE_DISABILITY = 0.56, 0.49, 0.03
 
 
-class Fate(StrEnum):
+class Persona(StrEnum):
     """What is special about a person's story; most are ordinary."""
 
     ORDINARY = "ordinary"
@@ -46,31 +46,31 @@ class Fate(StrEnum):
 
 
 WEIGHTS = {
-    Fate.RETAKES_THE_TEST: 30,
-    Fate.NEVER_FINISHES: 60,
-    Fate.TOO_EARLY: 5,
-    Fate.NEVER_RATES: 30,
-    Fate.NO_ACCOUNT: 25,
-    Fate.OTHER_NIK: 15,
-    Fate.VERIFIED_LATE: 20,
-    Fate.SECOND_ACCOUNT: 20,
-    Fate.CLOSED_THEN_ANOTHER: 20,
-    Fate.CLOSED: 8,
-    Fate.TOO_YOUNG: 6,
-    Fate.WRONG_BIRTH_DATE: 6,
-    Fate.SAME_NIK: 6,
-    Fate.TOO_DEAR: 6,
-    Fate.TOO_SHORT: 6,
-    Fate.WRONG_AMOUNT_FIRST: 3,
-    Fate.REJECTED_AFTERWARDS: 3,
-    Fate.SECOND_TRAINING: 20,
-    Fate.CONTRADICTED: 3,
+    Persona.RETAKES_THE_TEST: 30,
+    Persona.NEVER_FINISHES: 60,
+    Persona.TOO_EARLY: 5,
+    Persona.NEVER_RATES: 30,
+    Persona.NO_ACCOUNT: 25,
+    Persona.OTHER_NIK: 15,
+    Persona.VERIFIED_LATE: 20,
+    Persona.SECOND_ACCOUNT: 20,
+    Persona.CLOSED_THEN_ANOTHER: 20,
+    Persona.CLOSED: 8,
+    Persona.TOO_YOUNG: 6,
+    Persona.WRONG_BIRTH_DATE: 6,
+    Persona.SAME_NIK: 6,
+    Persona.TOO_DEAR: 6,
+    Persona.TOO_SHORT: 6,
+    Persona.WRONG_AMOUNT_FIRST: 3,
+    Persona.REJECTED_AFTERWARDS: 3,
+    Persona.SECOND_TRAINING: 20,
+    Persona.CONTRADICTED: 3,
 }
 OUT_OF = 1000
 
-REFUSED = frozenset({Fate.TOO_YOUNG, Fate.WRONG_BIRTH_DATE, Fate.SAME_NIK})
-REJECTED = frozenset({Fate.TOO_DEAR, Fate.TOO_SHORT})
-UNFINISHED = frozenset({Fate.NEVER_FINISHES, Fate.TOO_EARLY})
+REFUSED = frozenset({Persona.TOO_YOUNG, Persona.WRONG_BIRTH_DATE, Persona.SAME_NIK})
+REJECTED = frozenset({Persona.TOO_DEAR, Persona.TOO_SHORT})
+UNFINISHED = frozenset({Persona.NEVER_FINISHES, Persona.TOO_EARLY})
 
 BALANCE = 3_500_000
 # When a first training of three sessions has long been completed and rated, and the next may still be bought.
@@ -89,7 +89,7 @@ class Person:
     regency: str
     dwelling: str
     disability: bool
-    fate: Fate
+    persona: Persona
     partner: str
     account: str
     second_account: str
@@ -103,20 +103,20 @@ class Person:
 
     @property
     def completes(self) -> bool:
-        return self.fate not in REFUSED | REJECTED | UNFINISHED
+        return self.persona not in REFUSED | REJECTED | UNFINISHED
 
     @property
     def rates(self) -> bool:
-        return self.completes and self.fate is not Fate.NEVER_RATES
+        return self.completes and self.persona is not Persona.NEVER_RATES
 
     @property
     def trainings(self) -> "tuple[Person, ...]":
         """The person as a learner in each training, the first one first; a second one takes what is left to spend."""
-        if self.fate is not Fate.SECOND_TRAINING:
+        if self.persona is not Persona.SECOND_TRAINING:
             return (self,)
         second = replace(
             self,
-            fate=Fate.NEVER_RATES,
+            persona=Persona.NEVER_RATES,
             redeem_code=f"NEXT{self.redeem_code[4:]}",
             price=BALANCE - self.price,
             admitted_at=self.admitted_at + SECOND_AFTER,
@@ -124,36 +124,38 @@ class Person:
         return (self, second)
 
 
-def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Fate, int] = WEIGHTS) -> list[Person]:
+def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Persona, int] = WEIGHTS) -> list[Person]:
     """People of wave 48, with real places and the programme's shares, numbered from `first_number`.
 
     `weights`: how many of `OUT_OF` have which fate; all others are ordinary.
     """
-    luck = random.Random(f"cohort-{seed}-{first_number}")
+    rng = random.Random(f"cohort-{seed}-{first_number}")
     born: list[Person] = []
     for number in range(first_number, first_number + people):
-        fate = _fate(luck, number, weights)
-        born.append(_person(luck, number, fate, born))
+        persona = _persona(rng, number, weights)
+        born.append(_person(rng, number, persona, born))
     return born
 
 
-def _fate(luck: random.Random, number: int, weights: Mapping[Fate, int]) -> Fate:
-    at = number % OUT_OF if number < OUT_OF else luck.randrange(OUT_OF)
-    for fate, weight in weights.items():
+def _persona(rng: random.Random, number: int, weights: Mapping[Persona, int]) -> Persona:
+    at = number % OUT_OF if number < OUT_OF else rng.randrange(OUT_OF)
+    for persona, weight in weights.items():
         at -= weight
         if at < 0:
-            return fate
-    return Fate.ORDINARY
+            return persona
+    return Persona.ORDINARY
 
 
-def _person(luck: random.Random, number: int, fate: Fate, born: list[Person]) -> Person:
-    gender = "female" if luck.random() < SHARE_WOMEN else "male"
-    birth_date = date(2006, 6, 1) if fate is Fate.TOO_YOUNG else date(1962, 1, 1) + timedelta(luck.randrange(15_000))
-    district = luck.choice(districts())
+def _person(rng: random.Random, number: int, persona: Persona, born: list[Person]) -> Person:
+    gender = "female" if rng.random() < SHARE_WOMEN else "male"
+    birth_date = (
+        date(2006, 6, 1) if persona is Persona.TOO_YOUNG else date(1962, 1, 1) + timedelta(rng.randrange(15_000))
+    )
+    district = rng.choice(districts())
     nik = _nik(district, birth_date, gender, number)
-    if fate is Fate.WRONG_BIRTH_DATE:
+    if persona is Persona.WRONG_BIRTH_DATE:
         birth_date += timedelta(days=1)
-    if fate is Fate.SAME_NIK and born:
+    if persona is Persona.SAME_NIK and born:
         gender, birth_date, nik = born[0].gender, born[0].birth_date, born[0].nik
     return Person(
         number=number,
@@ -161,28 +163,28 @@ def _person(luck: random.Random, number: int, fate: Fate, born: list[Person]) ->
         nik=nik,
         birth_date=birth_date,
         gender=gender,
-        regency=luck.choice(regencies()),
-        dwelling="village" if luck.random() < SHARE_VILLAGE else "town",
-        disability=luck.random() < SHARE_DISABILITY,
-        fate=fate,
-        partner=luck.choice(PARTNERS),
-        account=_account(number, fate),
+        regency=rng.choice(regencies()),
+        dwelling="village" if rng.random() < SHARE_VILLAGE else "town",
+        disability=rng.random() < SHARE_DISABILITY,
+        persona=persona,
+        partner=rng.choice(PARTNERS),
+        account=_account(number, persona),
         second_account=f"08{number:08d}2000",
         redeem_code=_redeem_code(number),
         mode=MODES[number % len(MODES)],
         platform=PLATFORMS[number % len(PLATFORMS)],
-        provider_id=luck.choice(PROVIDERS),
-        price=_price(luck, fate),
-        sessions=1 if fate is Fate.TOO_EARLY else luck.randrange(1, 4),
-        admitted_at=OPENS_AT + timedelta(hours=80, seconds=luck.randrange(86_400)),
+        provider_id=rng.choice(PROVIDERS),
+        price=_price(rng, persona),
+        sessions=1 if persona is Persona.TOO_EARLY else rng.randrange(1, 4),
+        admitted_at=OPENS_AT + timedelta(hours=80, seconds=rng.randrange(86_400)),
     )
 
 
-def _price(luck: random.Random, fate: Fate) -> int:
-    if fate is Fate.TOO_DEAR:
+def _price(rng: random.Random, persona: Persona) -> int:
+    if persona is Persona.TOO_DEAR:
         return 4_000_000
-    price = luck.randrange(400, 3500) * 1000
-    return price // 2 if fate is Fate.SECOND_TRAINING else price
+    price = rng.randrange(400, 3500) * 1000
+    return price // 2 if persona is Persona.SECOND_TRAINING else price
 
 
 def _nik(district: str, born: date, gender: str, number: int) -> str:
@@ -190,15 +192,15 @@ def _nik(district: str, born: date, gender: str, number: int) -> str:
     return f"{district}{day:02d}{born.month:02d}{born.year % 100:02d}{number % 10_000:04d}"
 
 
-def _account(number: int, fate: Fate) -> str:
+def _account(number: int, persona: Persona) -> str:
     """The last four digits tell the simulated partner how to behave; see deploy/simulation/partner.py."""
     ending = {
-        Fate.CLOSED: "0404",
-        Fate.CLOSED_THEN_ANOTHER: "0404",
-        Fate.WRONG_AMOUNT_FIRST: "0777",
-        Fate.REJECTED_AFTERWARDS: "0778",
-        Fate.CONTRADICTED: "0779",
-    }.get(fate, "1000")
+        Persona.CLOSED: "0404",
+        Persona.CLOSED_THEN_ANOTHER: "0404",
+        Persona.WRONG_AMOUNT_FIRST: "0777",
+        Persona.REJECTED_AFTERWARDS: "0778",
+        Persona.CONTRADICTED: "0779",
+    }.get(persona, "1000")
     return f"08{number:08d}{ending}"
 
 

@@ -1,27 +1,27 @@
 """Composition: the only place where the parts of the completion service meet."""
 
-from services.completion.handlers.adopting import adopt
+from services.completion.handlers.adoption import adopt
 from services.completion.invariants import INVARIANTS
-from services.completion.ops import gauges, trail
+from services.completion.ops import audit_trail, gauges
 from services.completion.settings import CompletionSettings
 from services.completion.subscriptions import CAUSES, sources
 from services.completion.timers import timers
 from shared.contracts.topics import COMPLETION_EVENTS, dead_letters
-from shared.runtime.parts import ServiceParts
+from shared.runtime.definition import ServiceDefinition
 
 NAME = "completion"
 
 
-def parts(settings: CompletionSettings) -> ServiceParts:
+def definition(settings: CompletionSettings) -> ServiceDefinition:
     """All that the runtime needs to know of this service."""
-    return ServiceParts(
+    return ServiceDefinition(
         name=NAME,
         settings=settings,
         sources=sources(settings),
         timers=timers(),
         own_topics=(COMPLETION_EVENTS, dead_letters(NAME)),
         adopt=adopt,
-        trail=trail,
+        audit_trail=audit_trail,
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,

@@ -5,84 +5,91 @@ from collections.abc import AsyncIterator
 from asyncpg import Connection
 
 from services.completion.domain.completion import Completion, decide_completion, digest_of
-from services.completion.domain.enrollment import Enrollment, State
+from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence
 from services.completion.store import (
-    count_states,
-    count_stray_evidence,
+    count_enrollments_by_state,
+    count_orphaned_evidence,
     load_evidence,
     load_next_enrollments,
-    load_said,
-    load_tally,
-    load_without_deadline,
+    load_open_without_deadline,
+    load_remembered_outcomes,
+    load_state_counts,
 )
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED
-from shared.runtime.parts import Invariant
+from shared.runtime.definition import Invariant
 
 PORTION = 2_000
-WORDS = (COMPLETION_CONFIRMED.name, COMPLETION_REJECTED.name)
+OUTCOME_TYPES = (COMPLETION_CONFIRMED.name, COMPLETION_REJECTED.name)
 
 
 async def rests_on_evidence(connection: Connection) -> list[str]:
     """Behind each confirmed completion stands all that its rule demands, under the digest that was said."""
     return [
         breach
-        async for enrollment, evidence, adopted in _all(connection, State.COMPLETED)
+        async for enrollment, evidence, adopted in _each_enrollment(connection, EnrollmentState.COMPLETED)
         for breach in _unfounded(enrollment, evidence, adopted)
     ]
 
 
-async def none_forgotten(connection: Connection) -> list[str]:
+async def all_complete_are_completed(connection: Connection) -> list[str]:
     """What has all its evidence is completed."""
     return [
         f"{enrollment.redeem_code} has all its evidence and is {enrollment.state}"
-        async for enrollment, evidence, adopted in _all(connection, State.OPEN, State.NOT_COMPLETED)
+        async for enrollment, evidence, adopted in _each_enrollment(
+            connection, EnrollmentState.OPEN, EnrollmentState.NOT_COMPLETED
+        )
         if not adopted and _outcome(enrollment, evidence)
     ]
 
 
-async def none_open_for_ever(connection: Connection) -> list[str]:
+async def all_open_have_a_deadline(connection: Connection) -> list[str]:
     """What is never completed is given up one day."""
-    return [f"{code} is open for ever" for code in await load_without_deadline(connection)]
+    return [f"{code} is open for ever" for code in await load_open_without_deadline(connection)]
 
 
-async def evidence_is_somebodys(connection: Connection) -> list[str]:
+async def evidence_has_an_enrollment(connection: Connection) -> list[str]:
     """Evidence belongs to a confirmed enrollment."""
-    stray = await count_stray_evidence(connection)
-    return [f"{stray} pieces of evidence belong to no confirmed enrollment"] if stray else []
+    orphaned = await count_orphaned_evidence(connection)
+    return [f"{orphaned} pieces of evidence belong to no confirmed enrollment"] if orphaned else []
 
 
-async def tally_agrees(connection: Connection) -> list[str]:
+async def state_counts_agree(connection: Connection) -> list[str]:
     """The tally counts what is there."""
-    ever, now = await load_tally(connection), await count_states(connection)
-    now[State.OPEN] = sum(number for state, number in now.items() if state is not State.REJECTED)
+    ever, now = await load_state_counts(connection), await count_enrollments_by_state(connection)
+    now[EnrollmentState.OPEN] = sum(number for state, number in now.items() if state is not EnrollmentState.REJECTED)
     return [
         f"the tally says that {ever.get(state, 0)} enrollments came to be {state}, the table says {now.get(state, 0)}"
-        for state in State
+        for state in EnrollmentState
         if ever.get(state, 0) != now.get(state, 0)
     ]
 
 
 INVARIANTS = (
     Invariant("I4", "a confirmed completion rests on the evidence its rule demands", rests_on_evidence),
-    Invariant("I3", "what has all its evidence is completed", none_forgotten),
-    Invariant("I3", "what is never completed is given up", none_open_for_ever),
-    Invariant("I7", "evidence belongs to a confirmed enrollment", evidence_is_somebodys),
-    Invariant("I1", "the tally of enrollments agrees with the enrollments", tally_agrees),
+    Invariant("I3", "what has all its evidence is completed", all_complete_are_completed),
+    Invariant("I3", "what is never completed is given up", all_open_have_a_deadline),
+    Invariant("I7", "evidence belongs to a confirmed enrollment", evidence_has_an_enrollment),
+    Invariant("I1", "the tally of enrollments agrees with the enrollments", state_counts_agree),
 )
 
 
-async def _all(connection: Connection, *states: State) -> AsyncIterator[tuple[Enrollment, list[Evidence], bool]]:
+async def _each_enrollment(
+    connection: Connection, *states: EnrollmentState
+) -> AsyncIterator[tuple[Enrollment, list[Evidence], bool]]:
     """Each enrollment in one of these states, its evidence, and whether its outcome was said before a restore."""
     after = ""
     while portion := await load_next_enrollments(connection, after, PORTION):
         after = portion[-1].redeem_code
         enrollments = [enrollment for enrollment in portion if enrollment.state in states]
         codes = [enrollment.redeem_code for enrollment in enrollments]
-        evidence, said = await load_evidence(connection, codes), await load_said(connection, WORDS, codes)
+        evidence, announced = (
+            await load_evidence(connection, codes),
+            await load_remembered_outcomes(connection, OUTCOME_TYPES, codes),
+        )
         for enrollment in enrollments:
             code = enrollment.redeem_code
-            yield enrollment, evidence[code], code in said
+            yield enrollment, evidence[code], code in announced
 
 
 def _outcome(enrollment: Enrollment, evidence: list[Evidence]) -> Completion | None:

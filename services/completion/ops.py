@@ -3,14 +3,14 @@
 from asyncpg import Connection
 
 from services.completion.domain.completion import Completion, Incomplete, decide_completion
-from services.completion.domain.enrollment import Enrollment, State
+from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence
-from services.completion.store import load_enrollments_of_participant, load_evidence, load_tally
-from shared.runtime.parts import Gauge
+from services.completion.store import load_enrollments_of_participant, load_evidence, load_state_counts
+from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 
-async def trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
+async def audit_trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
     """Return each enrollment of a participant with its evidence and what is missing; None if there is none.
 
     `rests_on` is the evidence of a completion, whole and in the order over which its digest was made.
@@ -24,9 +24,9 @@ async def trail(connection: Connection, participant_id: str) -> dict[str, object
 
 async def gauges(connection: Connection) -> list[Gauge]:
     """`salur_trainings` by state. Read from the tally, never counted."""
-    ever = await load_tally(connection)
-    now = {state: ever.get(state, 0) for state in State}
-    now[State.OPEN] -= now[State.COMPLETED] + now[State.NOT_COMPLETED]
+    ever = await load_state_counts(connection)
+    now = {state: ever.get(state, 0) for state in EnrollmentState}
+    now[EnrollmentState.OPEN] -= now[EnrollmentState.COMPLETED] + now[EnrollmentState.NOT_COMPLETED]
     return [Gauge("salur_trainings", float(number), {"state": state.value}) for state, number in now.items()]
 
 

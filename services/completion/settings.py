@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.bounds import Form
+from shared.runtime.bounds import TextFormat
 from shared.runtime.settings import Port, ServiceSettings
 
-UriReference = Annotated[str, Form("1 to 128 characters of a URI reference", r"[!-~]+", 128)]
+UriReference = Annotated[str, TextFormat("1 to 128 characters of a URI reference", r"[!-~]+", 128)]
 
 
 class CompletionSettings(ServiceSettings):

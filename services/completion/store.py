@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from services.completion.domain.enrollment import Enrollment, State, Terms
-from services.completion.domain.evidence import Evidence, Kind
-from services.completion.domain.rule import Rule, Session
+from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
+from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.rule import CompletionRule, RequiredSession
 from shared.postgres.queries import Queries
 from shared.times import write_time
 
@@ -31,15 +31,15 @@ ENROLLMENT = (
 DEADLINE = ("due_at", "lane", "redeem_codes")
 EVIDENCE = ("redeem_code", "kind", "part", "happened_at", "seen_at", "source", "id")
 
-Key = tuple[str, str, int]
+EvidenceKey = tuple[str, str, int]
 """(redeem_code, kind, part): the business key of a piece of evidence."""
 
 
-class Decision(NamedTuple):
+class StoredOutcome(NamedTuple):
     """What becomes of an open enrollment."""
 
     redeem_code: str
-    state: State
+    state: EnrollmentState
     completed_at: datetime | None = None
     digest: bytes | None = None
 
@@ -62,9 +62,9 @@ async def load_next_enrollments(connection: Connection, after: str, at_most: int
     return [_enrollment(row) for row in await connection.fetch(QUERIES["load_next_enrollments"], after, at_most)]
 
 
-async def load_open(connection: Connection, redeem_codes: Collection[str]) -> list[Enrollment]:
+async def load_open_enrollments(connection: Connection, redeem_codes: Collection[str]) -> list[Enrollment]:
     """Those of these that are not decided yet."""
-    return [_enrollment(row) for row in await connection.fetch(QUERIES["load_open"], list(redeem_codes))]
+    return [_enrollment(row) for row in await connection.fetch(QUERIES["load_open_enrollments"], list(redeem_codes))]
 
 
 async def take_deadlines(connection: Connection, lanes: Sequence[int], due_by: datetime, at_most: int) -> set[str]:
@@ -86,21 +86,23 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
     await connection.copy_records_to_table("deadline", columns=DEADLINE, records=deadlines)
 
 
-async def decide_enrollments(connection: Connection, decisions: Sequence[Decision], decided_at: datetime) -> None:
+async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome], decided_at: datetime) -> None:
     """Makes decisions final. Raises ValueError if one of these enrollments was not open."""
     rows = await connection.fetch(
-        QUERIES["decide_enrollments"],
+        QUERIES["save_outcomes"],
         decided_at,
-        [d.redeem_code for d in decisions],
-        [d.state for d in decisions],
-        [d.completed_at for d in decisions],
-        [d.digest for d in decisions],
+        [d.redeem_code for d in outcomes],
+        [d.state for d in outcomes],
+        [d.completed_at for d in outcomes],
+        [d.digest for d in outcomes],
     )
-    if len(rows) != len(decisions):
-        raise ValueError(f"{len(decisions) - len(rows)} of {len(decisions)} enrollments were not open")
+    if len(rows) != len(outcomes):
+        raise ValueError(f"{len(outcomes) - len(rows)} of {len(outcomes)} enrollments were not open")
 
 
-async def insert_evidence(connection: Connection, evidence: Sequence[tuple[str, Evidence]], now: datetime) -> set[Key]:
+async def insert_evidence(
+    connection: Connection, evidence: Sequence[tuple[str, Evidence]], now: datetime
+) -> set[EvidenceKey]:
     """Adds (redeem_code, evidence) accepted now; the keys of those that were the first of their key.
 
     None may be listed twice. The lanes are locked, so nobody else adds to what is known.
@@ -120,49 +122,59 @@ async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -
     return {code: found.get(code, []) for code in redeem_codes}
 
 
-async def load_evidence_that_may_suffice(
-    connection: Connection, demands: Mapping[str, int]
+async def load_possibly_sufficient_evidence(
+    connection: Connection, requirement_counts: Mapping[str, int]
 ) -> dict[str, list[Evidence]]:
     """redeem_code -> all that counts, for those with at least as many pieces as they demand."""
     return _evidence(
-        await connection.fetch(QUERIES["load_evidence_that_may_suffice"], list(demands), list(demands.values()))
+        await connection.fetch(
+            QUERIES["load_possibly_sufficient_evidence"], list(requirement_counts), list(requirement_counts.values())
+        )
     )
 
 
-async def add_to_tally(connection: Connection, counts: Iterable[tuple[tuple[int, str], int]]) -> None:
+async def add_to_state_counts(connection: Connection, counts: Iterable[tuple[tuple[int, str], int]]) -> None:
     """Adds ((lane, state), number) of enrollments that have come to be in a state."""
     counted = sorted(counts)
     await connection.execute(
-        QUERIES["add_to_tally"],
+        QUERIES["add_to_state_counts"],
         [lane for (lane, _), _ in counted],
         [state for (_, state), _ in counted],
         [number for _, number in counted],
     )
 
 
-async def load_tally(connection: Connection) -> dict[State, int]:
+async def load_state_counts(connection: Connection) -> dict[EnrollmentState, int]:
     """State -> how many enrollments ever came to be in it; the decided ones were open before."""
-    return {State(row["state"]): row["enrollments"] for row in await connection.fetch(QUERIES["load_tally"])}
+    return {
+        EnrollmentState(row["state"]): row["enrollments"]
+        for row in await connection.fetch(QUERIES["load_state_counts"])
+    }
 
 
-async def count_states(connection: Connection) -> dict[State, int]:
+async def count_enrollments_by_state(connection: Connection) -> dict[EnrollmentState, int]:
     """State -> how many enrollments are in it now. Reads the whole table."""
-    return {State(row["state"]): row["enrollments"] for row in await connection.fetch(QUERIES["count_states"])}
+    return {
+        EnrollmentState(row["state"]): row["enrollments"]
+        for row in await connection.fetch(QUERIES["count_enrollments_by_state"])
+    }
 
 
-async def load_without_deadline(connection: Connection) -> list[str]:
+async def load_open_without_deadline(connection: Connection) -> list[str]:
     """The redeem codes of open enrollments that would never be given up. Reads the whole table."""
-    return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_without_deadline"])]
+    return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_open_without_deadline"])]
 
 
-async def count_stray_evidence(connection: Connection) -> int:
+async def count_orphaned_evidence(connection: Connection) -> int:
     """How many pieces of evidence belong to no confirmed enrollment. Reads the whole table."""
-    return int(await connection.fetchval(QUERIES["count_stray_evidence"]))
+    return int(await connection.fetchval(QUERIES["count_orphaned_evidence"]))
 
 
-async def load_said(connection: Connection, types: Collection[str], redeem_codes: Collection[str]) -> set[str]:
+async def load_remembered_outcomes(
+    connection: Connection, types: Collection[str], redeem_codes: Collection[str]
+) -> set[str]:
     """The redeem codes of which an event of one of these types had been published before a restore."""
-    rows = await connection.fetch(QUERIES["load_said"], list(types), list(redeem_codes))
+    rows = await connection.fetch(QUERIES["load_remembered_outcomes"], list(types), list(redeem_codes))
     return {row["redeem_code"] for row in rows}
 
 
@@ -170,7 +182,7 @@ def _evidence(rows: Iterable[Record]) -> dict[str, list[Evidence]]:
     found: dict[str, list[Evidence]] = {}
     for row in rows:
         fact = Evidence(
-            kind=Kind(row["kind"]),
+            kind=EvidenceKind(row["kind"]),
             part=row["part"],
             source=row["source"],
             id=row["id"],
@@ -187,8 +199,8 @@ def _enrollment(row: Record) -> Enrollment:
         redeem_code=row["redeem_code"],
         participant_id=row["participant_id"],
         lane=row["lane"],
-        state=State(row["state"]),
-        terms=rule and Terms(row["provider_id"], row["scheme"], row["scheme_version"], _rule(rule)),
+        state=EnrollmentState(row["state"]),
+        terms=rule and ConfirmedTerms(row["provider_id"], row["scheme"], row["scheme_version"], _rule(rule)),
         completed_at=row["completed_at"],
         digest=row["digest"],
     )
@@ -196,14 +208,21 @@ def _enrollment(row: Record) -> Enrollment:
 
 def _record(e: Enrollment, known_at: datetime) -> tuple[object, ...]:
     terms = e.terms
-    known = (e.redeem_code, e.participant_id, e.lane, e.state, known_at, None if e.state is State.OPEN else known_at)
+    known = (
+        e.redeem_code,
+        e.participant_id,
+        e.lane,
+        e.state,
+        known_at,
+        None if e.state is EnrollmentState.OPEN else known_at,
+    )
     if terms is None:
         return (*known, None, None, None, None)
     return (*known, terms.provider_id, terms.scheme, terms.scheme_version, _rule_text(terms.rule))
 
 
 @lru_cache(maxsize=500)
-def _rule_text(rule: Rule) -> str:
+def _rule_text(rule: CompletionRule) -> str:
     """Everybody in a class has the same rule, so it is remembered, here and when it is read."""
     sessions = [
         session._asdict() | {"starts_at": write_time(session.starts_at), "ends_at": write_time(session.ends_at)}
@@ -222,10 +241,10 @@ def _rule_text(rule: Rule) -> str:
 
 
 @lru_cache(maxsize=500)
-def _rule(text: str) -> Rule:
+def _rule(text: str) -> CompletionRule:
     members = json.loads(text)
     sessions = tuple(
-        Session(
+        RequiredSession(
             sequence=session["sequence"],
             proof=session["proof"],
             starts_at=datetime.fromisoformat(session["starts_at"]),
@@ -233,4 +252,4 @@ def _rule(text: str) -> Rule:
         )
         for session in members.pop("sessions")
     )
-    return Rule(sessions=sessions, **members)
+    return CompletionRule(sessions=sessions, **members)

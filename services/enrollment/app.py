@@ -4,22 +4,23 @@ from datetime import timedelta
 
 from asyncpg import Connection
 
-from services.enrollment.handlers import TAKEN_IN, Context
+from services.enrollment.context import Context
+from services.enrollment.handlers import DEFERRED_SEALS
 from services.enrollment.handlers.adoption import adopt
-from services.enrollment.handlers.identity import fixed, rings
-from services.enrollment.handlers.resealing import seal_again
+from services.enrollment.handlers.data_identity import pinned, rotating_keys
+from services.enrollment.handlers.resealing import reseal
 from services.enrollment.invariants import INVARIANTS
-from services.enrollment.ops import gauges, trail
+from services.enrollment.ops import audit_trail, gauges
 from services.enrollment.schemes import load_schemes
 from services.enrollment.settings import EnrollmentSettings
-from services.enrollment.store.account import anything_is_kept
+from services.enrollment.store.accounts import has_sealed_accounts
 from services.enrollment.subscriptions import CAUSES, sources
 from services.enrollment.timers import timers
 from shared.contracts import upstream
-from shared.contracts.sealed import BlindIndex, KeyRing
+from shared.contracts.seals import BlindIndex, KeyRing
 from shared.contracts.topics import ENROLLMENT_EVENTS, dead_letters
-from shared.messaging.transaction import Terms
-from shared.runtime.parts import LookBack, ServiceParts
+from shared.messaging.transaction.transaction import TransactionTerms
+from shared.runtime.definition import PostMigrationStep, ServiceDefinition
 
 NAME = "enrollment"
 
@@ -28,13 +29,13 @@ def context_of(settings: EnrollmentSettings) -> Context:
     """Return what all use cases share; raises OSError or ValueError for bad keys or schemes."""
     keys = settings.keys_folder
     programme, own = keys / "programme.jwks.json", KeyRing.load(keys / f"{NAME}.jwks.json")
-    taken_in = own.derived(TAKEN_IN)
+    deferred_seals = own.derive(DEFERRED_SEALS)
     return Context(
-        identities=KeyRing.load(programme, may_seal=upstream.PARTICIPANT_ADMITTED.name).joined(taken_in),
-        accounts=KeyRing.load(programme, may_seal=upstream.ACCOUNT_LINKED.name).joined(taken_in),
+        identities=KeyRing.load(programme, may_seal=upstream.PARTICIPANT_ADMITTED.name).merge(deferred_seals),
+        accounts=KeyRing.load(programme, may_seal=upstream.ACCOUNT_LINKED.name).merge(deferred_seals),
         upstream=KeyRing.load(programme),
         own=own,
-        taken_in=taken_in,
+        deferred_seals=deferred_seals,
         for_payment=KeyRing.load(keys / "accounts.jwks.json"),
         index=BlindIndex.load(keys / "identity-index.key"),
         schemes=load_schemes(),
@@ -42,28 +43,28 @@ def context_of(settings: EnrollmentSettings) -> Context:
     )
 
 
-def parts(settings: EnrollmentSettings) -> ServiceParts:
+def definition(settings: EnrollmentSettings) -> ServiceDefinition:
     """All that the runtime needs to know of this service. Raises OSError or ValueError for bad keys or schemes."""
     context = context_of(settings)
-    return ServiceParts(
+    return ServiceDefinition(
         name=NAME,
         settings=settings,
         sources=sources(context),
         timers=timers(context),
         own_topics=(ENROLLMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
-        trail=trail,
+        audit_trail=audit_trail,
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,
-        fixed=fixed(context),
-        rings=rings(context),
+        pinned=pinned(context),
+        rotating_keys=rotating_keys(context),
     )
 
 
-async def look_back(service: ServiceParts, _: Terms, connection: Connection) -> list[str]:
+async def post_migration(service: ServiceDefinition, _: TransactionTerms, connection: Connection) -> list[str]:
     """Seal again what lies under another key, or waits under a seal of before 1.0."""
-    return await seal_again(context_of(EnrollmentSettings.model_validate(service.settings)), connection)
+    return await reseal(context_of(EnrollmentSettings.model_validate(service.settings)), connection)
 
 
-LOOK_BACK = LookBack(anything_is_kept, look_back)
+POST_MIGRATION = PostMigrationStep(has_sealed_accounts, post_migration)

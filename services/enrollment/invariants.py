@@ -2,8 +2,8 @@
 
 from asyncpg import Connection
 
-from services.enrollment.store import invariant
-from shared.runtime.parts import Invariant
+from services.enrollment.store import invariants
+from shared.runtime.definition import Invariant
 
 
 async def quota_holds(connection: Connection) -> list[str]:
@@ -11,41 +11,41 @@ async def quota_holds(connection: Connection) -> list[str]:
         f"wave {row['wave']}: quota {row['quota']}, admitted {row['admitted']} and counted {row['counted_admitted']}, "
         f"refused {row['refused']} and counted {row['counted_refused']}, "
         f"promised {row['promised']} and counted {row['counted_promised']}"
-        for row in await invariant.waves_miscounted(connection)
+        for row in await invariants.load_miscounted_waves(connection)
     ]
 
 
 async def announcements_have_causes(connection: Connection) -> list[str]:
-    keys = await invariant.announced_without_cause(connection)
+    keys = await invariants.load_uncaused_announcements(connection)
     return [f"{key} was announced before a restore, and nothing read since says why" for key in keys]
 
 
 async def once_per_nik(connection: Connection) -> list[str]:
-    people = await invariant.niks_admitted_twice(connection)
+    people = await invariants.load_niks_admitted_twice(connection)
     return [f"{person} was admitted under a NIK that is not theirs alone" for person in people]
 
 
 async def refusals_use_nothing_up(connection: Connection) -> list[str]:
-    people = await invariant.niks_used_up(connection)
+    people = await invariants.load_used_up_niks(connection)
     return [f"{person} has used up a NIK without having been admitted under it" for person in people]
 
 
 async def balance_suffices(connection: Connection) -> list[str]:
     return [
         f"{row['participant_id']} has spent {row['spent']} of {row['granted']} rupiah"
-        for row in await invariant.balances_overdrawn(connection)
+        for row in await invariants.load_overdrawn_balances(connection)
     ]
 
 
 async def once_per_redeem_code(connection: Connection) -> list[str]:
-    codes = await invariant.redeem_codes_astray(connection)
+    codes = await invariants.load_misclaimed_redeem_codes(connection)
     return [f"{code} is not claimed for the participant who bought it" for code in codes]
 
 
-async def tally_agrees(connection: Connection) -> list[str]:
+async def state_counts_agree(connection: Connection) -> list[str]:
     return [
         f"the tally says {row['told']} enrollments are {row['state']}, and {row['there']} are"
-        for row in await invariant.tally_differences(connection)
+        for row in await invariants.load_state_count_differences(connection)
     ]
 
 
@@ -56,5 +56,5 @@ INVARIANTS = (
     Invariant("I3", "a refusal uses no NIK up", refusals_use_nothing_up),
     Invariant("I1", "what was granted covers what was spent", balance_suffices),
     Invariant("I7", "a redeem code is one participant's", once_per_redeem_code),
-    Invariant("I3", "the tally of enrollments agrees with the enrollments", tally_agrees),
+    Invariant("I3", "the tally of enrollments agrees with the enrollments", state_counts_agree),
 )

@@ -4,26 +4,26 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from services.enrollment.store.account import Account, load_accounts
-from services.enrollment.store.admission import Admission, load_admissions
-from services.enrollment.store.enrollment import Enrollment, count_enrollments, load_enrollments
-from services.enrollment.store.wave import count_waves
-from shared.runtime.parts import Gauge
+from services.enrollment.store.accounts import StoredAccount, load_accounts
+from services.enrollment.store.admissions import Admission, load_admissions
+from services.enrollment.store.enrollments import Enrollment, load_enrollments, load_state_counts
+from services.enrollment.store.waves import count_waves
+from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 Step = tuple[datetime, dict[str, object]]
 
 
-async def trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
+async def audit_trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
     """What enrollment knows of a participant in order of time, and the balance left; None if that is nothing."""
     admissions = (await load_admissions(connection, [participant_id])).get(participant_id, [])
     account = (await load_accounts(connection, [participant_id])).get(participant_id)
     enrollments = (await load_enrollments(connection, [participant_id])).get(participant_id, [])
     if not admissions:
         return None
-    steps = [_admission(admission) for admission in admissions]
-    steps += [_account(account)] if account else []
-    steps += [step for enrollment in enrollments for step in _enrollment(enrollment)]
+    steps = [_admission_step(admission) for admission in admissions]
+    steps += [_account_step(account)] if account else []
+    steps += [step for enrollment in enrollments for step in _enrollment_steps(enrollment)]
     granted = sum(admission.balance or 0 for admission in admissions)
     spent = sum(enrollment.price for enrollment in enrollments if enrollment.confirmed)
     return {
@@ -39,11 +39,11 @@ async def gauges(connection: Connection) -> list[Gauge]:
     for wave, admitted, refused in await count_waves(connection):
         found.append(Gauge("salur_participants", float(admitted), {"wave": wave, "state": "admitted"}))
         found.append(Gauge("salur_participants", float(refused), {"wave": wave, "state": "refused"}))
-    states = await count_enrollments(connection)
+    states = await load_state_counts(connection)
     return found + [Gauge("salur_enrollments", float(number), {"state": state}) for state, number in states.items()]
 
 
-def _admission(admission: Admission) -> Step:
+def _admission_step(admission: Admission) -> Step:
     return admission.admitted_at, {
         "step": "admitted" if admission.admitted else "refused",
         "wave": admission.wave,
@@ -54,7 +54,7 @@ def _admission(admission: Admission) -> Step:
     }
 
 
-def _account(account: Account) -> Step:
+def _account_step(account: StoredAccount) -> Step:
     return account.linked_at, {
         "step": "account_linked",
         "partner": account.partner,
@@ -63,7 +63,7 @@ def _account(account: Account) -> Step:
     }
 
 
-def _enrollment(enrollment: Enrollment) -> list[Step]:
+def _enrollment_steps(enrollment: Enrollment) -> list[Step]:
     place: dict[str, object] = {"redeem_code": enrollment.redeem_code}
     purchase = {
         "step": "training_purchased",

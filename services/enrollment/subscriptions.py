@@ -2,12 +2,13 @@
 
 from functools import partial
 
-from services.enrollment.handlers import ENROLLMENT, PARTICIPANT, WAVE, Context
-from services.enrollment.handlers.account import link_accounts
-from services.enrollment.handlers.admission import admit_participants
-from services.enrollment.handlers.completion import note_milestones
-from services.enrollment.handlers.purchase import buy_trainings
-from services.enrollment.handlers.wave import open_waves
+from services.enrollment.context import Context
+from services.enrollment.handlers import ENROLLMENT, PARTICIPANT, WAVE
+from services.enrollment.handlers.accounts import link_accounts
+from services.enrollment.handlers.admissions import admit_participants
+from services.enrollment.handlers.milestones import record_milestones
+from services.enrollment.handlers.purchases import buy_trainings
+from services.enrollment.handlers.waves import open_waves
 from shared.contracts import completion, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -16,7 +17,7 @@ from shared.contracts.topics import (
     TRAINING_PURCHASES,
     lane_of,
 )
-from shared.messaging.subscription import Source, Subscription
+from shared.messaging.transaction.subscription import Source, Subscription
 
 # An admission may have to wait for its wave, and what waits for an admission with it.
 CAUSES = {WAVE: (PROGRAMME_REGISTRY,), PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS)}
@@ -25,7 +26,7 @@ CAUSES = {WAVE: (PROGRAMME_REGISTRY,), PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLM
 
 def sources(context: Context) -> tuple[Source, ...]:
     """Causes before effects. What registration says of providers is payment's concern."""
-    noted = partial(note_milestones, context)
+    record = partial(record_milestones, context)
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -66,8 +67,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, noted, waits_for=_enrollment),
-                Subscription(completion.TRAINING_RATED, noted, waits_for=_enrollment),
+                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_deferral_key),
+                Subscription(completion.TRAINING_RATED, record, defers_on=_deferral_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             producer="completion",
@@ -75,5 +76,5 @@ def sources(context: Context) -> tuple[Source, ...]:
     )
 
 
-def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+def _deferral_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")

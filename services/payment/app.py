@@ -5,26 +5,26 @@ from functools import partial
 
 from asyncpg import Connection
 
-from services.payment.handlers import Context
-from services.payment.handlers.adopting import adopt
-from services.payment.handlers.identity import fixed, rings
-from services.payment.handlers.looking_back import freeze_contradicted, is_contradiction_parked
-from services.payment.handlers.measuring import AnswerTimes
-from services.payment.handlers.resealing import seal_again
+from services.payment.context import Context
+from services.payment.handlers.adoption import adopt
+from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
+from services.payment.handlers.data_identity import fixed, rings
+from services.payment.handlers.resealing import reseal_accounts
 from services.payment.invariants import INVARIANTS
-from services.payment.ops import degraded, funds, gauges, halts, trail
+from services.payment.metrics import AnswerTimes
+from services.payment.ops import audit_trail, degraded, funds, gauges, halts
 from services.payment.settings import PaymentSettings
-from services.payment.store.accounts import anything_is_kept
-from services.payment.store.books import BOOKS
+from services.payment.store.accounts import has_accounts
+from services.payment.store.ledger import LEDGER_CHAINS
 from services.payment.subscriptions import sources
 from services.payment.timers import timers
 from shared.clock import Clock
 from shared.contracts import upstream
-from shared.contracts.sealed import BlindIndex, KeyRing, read_key
+from shared.contracts.seals import BlindIndex, KeyRing, read_key
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
-from shared.messaging.intake import Intake
-from shared.messaging.transaction import Terms
-from shared.runtime.parts import LookBack, ServiceParts
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.transaction import TransactionTerms
+from shared.runtime.definition import PostMigrationStep, ServiceDefinition
 
 NAME = "payment"
 
@@ -45,15 +45,15 @@ def context_of(settings: PaymentSettings) -> Context:
         answer_within=timedelta(seconds=settings.answer_within_seconds),
         retry_after=timedelta(seconds=settings.retry_after_seconds),
         approval_above=settings.approval_above_rupiah,
-        block=settings.draw_rupiah,
+        allotment_block=settings.draw_rupiah,
         answers=AnswerTimes(),
     )
 
 
-def parts(settings: PaymentSettings) -> ServiceParts:
+def definition(settings: PaymentSettings) -> ServiceDefinition:
     """All that the runtime needs to know of this service."""
     context = context_of(settings)
-    return ServiceParts(
+    return ServiceDefinition(
         name=NAME,
         settings=settings,
         sources=sources(context),
@@ -61,13 +61,13 @@ def parts(settings: PaymentSettings) -> ServiceParts:
         # As they are adopted: what was told to partners, then which rights it pays.
         own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
-        trail=partial(trail, context),
+        audit_trail=partial(audit_trail, context),
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
-        measures=(context.answers,),
-        fixed=fixed(context),
-        rings=rings(context),
-        chains=(BOOKS,),
+        collectors=(context.answers,),
+        pinned=fixed(context),
+        rotating_keys=rings(context),
+        chains=(LEDGER_CHAINS,),
         views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )
@@ -75,15 +75,15 @@ def parts(settings: PaymentSettings) -> ServiceParts:
 
 async def is_to_look_back(connection: Connection) -> bool:
     """Tell whether anything is kept or parked that may have to be seen to."""
-    return await anything_is_kept(connection) or await is_contradiction_parked(connection)
+    return await has_accounts(connection) or await is_contradiction_parked(connection)
 
 
-async def look_back(service: ServiceParts, terms: Terms, connection: Connection) -> list[str]:
+async def look_back(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
     """Seal again what lies under another key, and freeze what was parked as a contradiction before that froze."""
     context = context_of(PaymentSettings.model_validate(service.settings))
-    sealed = await seal_again(context, connection)
+    sealed = await reseal_accounts(context, connection)
     now = Clock.from_environment().now()
-    return [*sealed, *await freeze_contradicted(context, terms, Intake(service.sources), now, connection)]
+    return [*sealed, *await freeze_contradicted(context, terms, Decoder(service.sources), now, connection)]
 
 
-LOOK_BACK = LookBack(is_to_look_back, look_back)
+LOOK_BACK = PostMigrationStep(is_to_look_back, look_back)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from asyncpg import Connection, Record
 
-from services.payment.domain.fitness import ALL_PARTNERS
+from services.payment.context import Context
+from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.domain.reference import reference_of
-from services.payment.handlers import Context
-from services.payment.handlers.halting import ITSELF
+from services.payment.handlers.halts import ITSELF
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
     view_account,
@@ -19,18 +19,18 @@ from services.payment.store.views import (
     view_enrollments,
     view_funds,
     view_oldest,
-    view_tally,
+    view_state_counts,
     view_transfers,
 )
 from shared.clock import Clock
 from shared.contracts.topics import PARTNERS
-from shared.runtime.parts import Gauge
+from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 View = dict[str, object]
 
 
-async def trail(context: Context, connection: Connection, participant_id: str) -> View | None:
+async def audit_trail(context: Context, connection: Connection, participant_id: str) -> View | None:
     """A participant's trainings and each disbursement with its attempts, what partners said, and its transfers.
 
     No account number is shown. None: nothing is known of the participant.
@@ -53,8 +53,8 @@ async def trail(context: Context, connection: Connection, participant_id: str) -
             _view(disbursement)
             | {"attempts": [_view(a) for a in attempts if a["reference"] in own]}
             | {"transfers": [_view(t) for t in transfers if t["reference"] in own]}
-            | {"contradictions": _of_right(contradictions, disbursement)}
-            | {"approvals": _of_right(approvals, disbursement)}
+            | {"contradictions": _of_disbursement(contradictions, disbursement)}
+            | {"approvals": _of_disbursement(approvals, disbursement)}
         )
     return {
         "account": _view(account) if account else None,
@@ -85,7 +85,7 @@ async def degraded(connection: Connection) -> list[str]:
 async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
     """Disbursements, their rupiah, the age of the oldest unsettled, and halts. Read from the tally, never counted."""
     found = await _halt_gauges(connection, clock.now())
-    for row in await view_tally(connection):
+    for row in await view_state_counts(connection):
         labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
         found.append(Gauge("salur_disbursements", float(row["disbursements"]), labels))
         found.append(Gauge("salur_disbursements_rupiah", float(row["rupiah"]), labels))
@@ -139,9 +139,11 @@ async def _transfers(
     return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
 
 
-def _of_right(rows: Sequence[Record], right: Record) -> list[View]:
+def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]:
     """Those of one right, without its names."""
-    own = [r for r in rows if (r["redeem_code"], r["benefit"]) == (right["redeem_code"], right["benefit"])]
+    own = [
+        r for r in rows if (r["redeem_code"], r["benefit"]) == (disbursement["redeem_code"], disbursement["benefit"])
+    ]
     return [{name: value for name, value in _view(r).items() if name not in ("redeem_code", "benefit")} for r in own]
 
 

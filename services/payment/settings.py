@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.contracts.fields import RUPIAH_AT_MOST
-from shared.runtime.bounds import LONGEST_SECONDS, Form
+from shared.contracts.fields import MAX_RUPIAH
+from shared.runtime.bounds import LONGEST_SECONDS, TextFormat
 from shared.runtime.settings import Port, ServiceSettings
 
-Programme = Annotated[str, Form("1 to 64 small letters, digits or hyphens", r"[a-z0-9-]+", 64)]
+Programme = Annotated[str, TextFormat("1 to 64 small letters, digits or hyphens", r"[a-z0-9-]+", 64)]
 
 
 class PaymentSettings(ServiceSettings):
@@ -21,5 +21,5 @@ class PaymentSettings(ServiceSettings):
     programme: Programme = "prakerja"
     answer_within_seconds: int = Field(default=900, ge=1, le=LONGEST_SECONDS)
     retry_after_seconds: int = Field(default=3600, ge=1, le=LONGEST_SECONDS)
-    approval_above_rupiah: int | None = Field(default=None, ge=1, le=RUPIAH_AT_MOST)
-    draw_rupiah: int = Field(default=100_000_000, ge=1, le=RUPIAH_AT_MOST)
+    approval_above_rupiah: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
+    draw_rupiah: int = Field(default=100_000_000, ge=1, le=MAX_RUPIAH)

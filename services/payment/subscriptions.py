@@ -2,14 +2,14 @@
 
 from functools import partial
 
+from services.payment.context import Context
 from services.payment.domain.reference import lane_in
-from services.payment.handlers import Context
-from services.payment.handlers.enrolling import note_enrollments
-from services.payment.handlers.funding import appropriate_funds
-from services.payment.handlers.linking import link_accounts
-from services.payment.handlers.milestones import note_milestones
+from services.payment.handlers.accounts import link_accounts
+from services.payment.handlers.appropriations import appropriate_funds
+from services.payment.handlers.enrollments import record_enrollments
+from services.payment.handlers.milestones import record_milestones
 from services.payment.handlers.providers import register_providers
-from services.payment.handlers.reports import WAITS_FOR_REFERENCE, take_reports
+from services.payment.handlers.reports import DEFERRED_FOR_REFERENCE, process_reports
 from shared.contracts import completion, enrollment, partner, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -20,13 +20,15 @@ from shared.contracts.topics import (
     TREASURY_FUNDING,
     disbursement_reports,
 )
-from shared.messaging.subscription import Source, Subscription
+from shared.messaging.transaction.subscription import Source, Subscription
 
 
 def sources(context: Context) -> tuple[Source, ...]:
     """Internal topics: the partition is the lane. A report finds its lane in its reference."""
-    noted = partial(note_milestones, context)
-    reported = Subscription(partner.DISBURSEMENT_REPORTED, partial(take_reports, context), _lane_of_report, _reference)
+    noted = partial(record_milestones, context)
+    reported = Subscription(
+        partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference
+    )
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -43,7 +45,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(enrollment.PARTICIPANT_ADMITTED, None),
                 Subscription(enrollment.PARTICIPANT_REFUSED, None),
                 Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
-                Subscription(enrollment.ENROLLMENT_CONFIRMED, note_enrollments),
+                Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
             ),
             producer="enrollment",
@@ -51,8 +53,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, noted, waits_for=_enrollment),
-                Subscription(completion.TRAINING_RATED, noted, waits_for=_enrollment),
+                Subscription(completion.COMPLETION_CONFIRMED, noted, defers_on=_enrollment),
+                Subscription(completion.TRAINING_RATED, noted, defers_on=_enrollment),
                 Subscription(completion.COMPLETION_REJECTED, None),
             ),
             producer="completion",
@@ -62,7 +64,7 @@ def sources(context: Context) -> tuple[Source, ...]:
 
 
 def _reference(data: partner.DisbursementReported) -> tuple[str, str, str]:
-    return (WAITS_FOR_REFERENCE, data.reference, "")
+    return (DEFERRED_FOR_REFERENCE, data.reference, "")
 
 
 def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:

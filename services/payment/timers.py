@@ -3,31 +3,31 @@
 from collections.abc import Sequence
 from functools import partial
 
-from services.payment.domain.disbursement import ask_again
-from services.payment.handlers import Context
-from services.payment.handlers.announcing import announce_question
-from services.payment.handlers.bookkeeping import write_down
-from services.payment.handlers.paying import pay
-from services.payment.handlers.queueing import load_in_turn
-from services.payment.handlers.reminding import remind
-from services.payment.handlers.reports import WAITS_FOR_CATCHING_UP
-from services.payment.handlers.spending import empty_purses
+from services.payment.context import Context
+from services.payment.domain.disbursement import postpone_status_check
+from services.payment.handlers.reports import DEFERRED_FOR_CATCHING_UP
+from services.payment.payout.events import request_status
+from services.payment.payout.funds import empty_allotments
+from services.payment.payout.ledger import post
+from services.payment.payout.pay import pay
+from services.payment.payout.queue import load_in_turn
+from services.payment.payout.status_checks import schedule_status_checks
 from services.payment.store.attempts import load_attempts
 from services.payment.store.disbursements import (
     load_releasable,
     load_retries,
     load_under_way,
-    postpone_questions,
-    put_off,
+    postpone_retries,
+    postpone_status_checks,
 )
-from services.payment.store.funds import load_idle_pots
-from services.payment.store.reminders import take_reminders
+from services.payment.store.funds import load_funds_with_idle_allotments
+from services.payment.store.status_checks import take_status_checks
 from shared.contracts.topics import PARTNERS, disbursement_reports
-from shared.messaging.subscription import Timer
-from shared.messaging.transaction import Transaction
+from shared.messaging.transaction.subscription import Timer
+from shared.messaging.transaction.transaction import Transaction
 
 PORTION = 500
-REMINDERS_AT_ONCE = 50
+STATUS_CHECKS_AT_ONCE = 50
 
 
 def timers(context: Context) -> tuple[Timer, ...]:
@@ -35,65 +35,69 @@ def timers(context: Context) -> tuple[Timer, ...]:
     reports = tuple(map(disbursement_reports, PARTNERS))
     return (
         Timer("return_unused", return_unused, beaten_by=()),
-        Timer("release", partial(release, context), beaten_by=()),
+        Timer("release", partial(release_holds, context), beaten_by=()),
         Timer("retry", partial(retry, context), beaten_by=reports),
         *(
-            Timer(f"ask_{partner}", partial(ask, context, partner), beaten_by=(disbursement_reports(partner),))
+            Timer(
+                f"ask_{partner}",
+                partial(request_overdue_statuses, context, partner),
+                beaten_by=(disbursement_reports(partner),),
+            )
             for partner in PARTNERS
         ),
-        Timer("judge_again", judge_again, beaten_by=()),
+        Timer("judge_again", recheck_unmatched, beaten_by=()),
     )
 
 
-async def release(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Pay held disbursements whose cure has come, and those for whom there is money, the oldest first.
 
     What a partner was told of before is put off until now, and left to `retry`.
     """
     cured = await load_releasable(tx.connection, lanes, PORTION)
     covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
-    done = await pay(context, tx, list({d.right: d for d in (*cured, *covered, *beyond)}.values()), traces={})
-    told = [d for d in covered if d.attempt > 0]
-    return done + (await put_off(tx.connection, told, tx.now) if told else 0)
+    done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
+    retries = [d for d in covered if d.attempt > 0]
+    return done + (await postpone_retries(tx.connection, retries, tx.now) if retries else 0)
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Try again what was put off until now: a report that lay unread might have contradicted what was believed."""
-    through = tx.read_through
+    through = tx.watermark
     due = await load_retries(tx.connection, lanes, through, PORTION)
-    return await pay(context, tx, due, traces={}, reports_read_through=through)
+    return await pay(context, tx, due, traces={}, reports_watermark=through)
 
 
-async def ask(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:
+async def request_overdue_statuses(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:
     """Ask a partner for the status of what it has not answered in time, once per interval. Nothing is sent anew.
 
     It waits for this partner's reports alone: another's that are not read hold up no question.
     """
-    codes = await take_reminders(tx.connection, lanes, partner, tx.read_through, REMINDERS_AT_ONCE)
+    codes = await take_status_checks(tx.connection, lanes, partner, tx.watermark, STATUS_CHECKS_AT_ONCE)
     under_way = [d for d in await load_under_way(tx.connection, codes) if d.partner == partner] if codes else []
-    late = [d for d in under_way if d.look_again_at is not None and d.look_again_at <= tx.read_through]
+    late = [d for d in under_way if d.look_again_at is not None and d.look_again_at <= tx.watermark]
     next_time = tx.now + context.answer_within
     if late:
-        await postpone_questions(tx.connection, late, next_time, tx.now)
+        await postpone_status_checks(tx.connection, late, next_time, tx.now)
         for attempt in (await load_attempts(tx.connection, [str(d.reference) for d in late])).values():
-            announce_question(tx, attempt)
-    postponed = {d.right: ask_again(d, next_time) for d in late}
-    await remind(tx, (postponed.get(d.right, d) for d in under_way), by=next_time)
+            request_status(tx, attempt)
+    postponed = {d.key: postpone_status_check(d, next_time) for d in late}
+    await schedule_status_checks(tx, (postponed.get(d.key, d) for d in under_way), by=next_time)
     return len(codes)
 
 
 async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
     """Gives money that lies unused in purses, of whatever lane, back to waves whose money is short."""
-    pots = await load_idle_pots(tx.connection)
-    postings = await empty_purses(tx, pots) if pots else []
-    await write_down(tx, postings)
+    funds = await load_funds_with_idle_allotments(tx.connection)
+    postings = await empty_allotments(tx, funds) if funds else []
+    await post(tx, postings)
     return len(postings)
 
 
-async def judge_again(tx: Transaction, lanes: Sequence[int]) -> int:
+async def recheck_unmatched(tx: Transaction, lanes: Sequence[int]) -> int:
     """Reports on unknown references waited while their lane was catching up; what is unknown still never was ours."""
     caught_up = [str(lane) for lane in lanes if not tx.catching_up(lane)]
-    woken = await tx.waiting_keys(WAITS_FOR_CATCHING_UP, lanes, caught_up)
-    for lane in woken:
-        tx.wake(WAITS_FOR_CATCHING_UP, lane)
-    return len(woken)
+    keys = await tx.deferred_keys(DEFERRED_FOR_CATCHING_UP, lanes, caught_up)
+    for lane in keys:
+        tx.release(DEFERRED_FOR_CATCHING_UP, lane)
+    return len(keys)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.contracts.envelope import LONGEST_ID
+from shared.contracts.envelope import MAX_ID_LENGTH
 from shared.contracts.events import EventType
 from shared.contracts.topics import PARTNERS, PROGRAMME_REGISTRY, TOPICS, TREASURY_FUNDING, Topic
 
 _SCHEMAS = "../../shared/contracts/schemas"
 _SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
-_TO_PARTNERS = ("disbursements", "disbursement-reports")
+_PARTNER_FAMILIES = ("disbursements", "disbursement-reports")
 _KEYS = {
     PROGRAMME_REGISTRY: "wave, provider_id or course_code",
     TREASURY_FUNDING: "wave",
@@ -55,7 +55,7 @@ def _action(topic: Topic) -> str:
 
 
 def _channel(family: str, topic: Topic, events: Mapping[str, EventType[Any]]) -> dict[str, Any]:
-    of_partners = family in _TO_PARTNERS
+    of_partners = family in _PARTNER_FAMILIES
     names = [name.removesuffix(".json") for name, event in events.items() if event.topic == family]
     return {
         "address": f"{family}.{{partner}}" if of_partners else family,
@@ -82,7 +82,7 @@ def _envelope(*, numbered: bool) -> dict[str, Any]:
     text = {"type": "string"}
     required = {
         "ce_specversion": {"const": "1.0"},
-        "ce_id": {**text, "minLength": 1, "maxLength": LONGEST_ID},
+        "ce_id": {**text, "minLength": 1, "maxLength": MAX_ID_LENGTH},
         "ce_source": {**text, "format": "uri-reference"},
         "ce_type": text,
         "ce_time": {**text, "format": "date-time"},

@@ -8,7 +8,7 @@ from shared.contracts.events import EventType
 from shared.contracts.fields import Code, Internal, ParticipantId, RedeemCode, Time
 from shared.contracts.topics import COMPLETION_EVENTS
 
-NAMED_AT_MOST = 64
+MAX_EVIDENCE_NAMED = 64
 
 
 class EvidenceNamed(Internal):

@@ -10,16 +10,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from shared.contracts.fields import parse_time
-from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.strict_json import check_json, shorten_numbers
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.strict_json import check_json, truncate_numbers
 
 __all__ = ["Envelope", "check_json", "open_envelope"]
 
-LARGEST_BYTES = 256 * 1024
-LONGEST_ID = 128
-MOST_HEADERS = 10_000
-LONGEST_SOURCE = 256
-LONGEST_ATTRIBUTE_BYTES = 4 * LONGEST_ID
+MAX_RECORD_BYTES = 256 * 1024
+MAX_ID_LENGTH = 128
+MAX_HEADERS = 10_000
+MAX_SOURCE_LENGTH = 256
+MAX_ATTRIBUTE_BYTES = 4 * MAX_ID_LENGTH
 
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++", re.ASCII)
 _TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -48,17 +48,17 @@ def open_envelope(
     value: bytes | None,
     headers: Sequence[tuple[str, bytes | None]],
     known_types: Container[str],
-    largest: int = LARGEST_BYTES,
+    max_bytes: int = MAX_RECORD_BYTES,
 ) -> Envelope:
     """Raises Parked: too_large, null_value, bad_envelope, unknown_type, in this order of precedence.
 
     In structured mode the envelope stands inside the JSON, so the checks of the JSON come before those of the envelope.
     """
-    if value is not None and len(value) > largest:
+    if value is not None and len(value) > max_bytes:
         raise Parked(ParkReason.TOO_LARGE)
     if value is None:
         raise Parked(ParkReason.NULL_VALUE)
-    if len(headers) > MOST_HEADERS:
+    if len(headers) > MAX_HEADERS:
         raise Parked(ParkReason.BAD_ENVELOPE, "headers")
     named = dict(headers)
     if len(named) != len(headers):
@@ -90,7 +90,7 @@ def _finite(number: str) -> float:
 
 def _structured(value: bytes, known_types: Container[str]) -> Envelope:
     check_json(value)
-    event = json.loads(shorten_numbers(value), parse_float=_finite)
+    event = json.loads(truncate_numbers(value), parse_float=_finite)
     headers: dict[str, bytes | None] = {}
     for name in _REQUIRED:
         if not isinstance(text := event.get(name), str):
@@ -125,7 +125,7 @@ def _envelope(headers: Mapping[str, bytes | None], data: bytes, known_types: Con
     _specversion(get("ce_specversion"))
     identity, source, kind = _id(get("ce_id")), _source(get("ce_source")), _type(get("ce_type"))
     time = _time(get("ce_time"))
-    others = _others(headers) if len(headers) > len(_REQUIRED_HEADERS) else _NOTHING
+    others = _optional_headers(headers) if len(headers) > len(_REQUIRED_HEADERS) else _NOTHING
     if kind not in known_types:
         raise Parked(ParkReason.UNKNOWN_TYPE)
     return Envelope(identity, source, kind, time, others.get("ce_subject"), others.get("traceparent"), data)
@@ -140,7 +140,7 @@ def _specversion(value: bytes | None) -> None:
 
 def _id(value: bytes | None) -> str:
     text = _text("ce_id", value)
-    if not 1 <= len(text) <= LONGEST_ID or not text.isprintable():
+    if not 1 <= len(text) <= MAX_ID_LENGTH or not text.isprintable():
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
     return text
 
@@ -148,7 +148,7 @@ def _id(value: bytes | None) -> str:
 @lru_cache(1024)
 def _source(value: bytes | None) -> str:
     text = _text("ce_source", value)
-    if len(text) > LONGEST_SOURCE or not _URI_REFERENCE.fullmatch(text):
+    if len(text) > MAX_SOURCE_LENGTH or not _URI_REFERENCE.fullmatch(text):
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
     return text
 
@@ -169,7 +169,7 @@ def _time(value: bytes | None) -> datetime:
 
 
 def _text(name: str, value: bytes | None) -> str:
-    if value is None or len(value) > LONGEST_ATTRIBUTE_BYTES:
+    if value is None or len(value) > MAX_ATTRIBUTE_BYTES:
         raise Parked(ParkReason.BAD_ENVELOPE, name)
     try:
         return value.decode()
@@ -177,7 +177,7 @@ def _text(name: str, value: bytes | None) -> str:
         raise Parked(ParkReason.BAD_ENVELOPE, name) from None
 
 
-def _others(headers: Mapping[str, bytes | None]) -> dict[str, str]:
+def _optional_headers(headers: Mapping[str, bytes | None]) -> dict[str, str]:
     """What is not required: every `ce_` header must be a text; of the rest only the trace is kept, if it is one."""
     others = {}
     for name, value in headers.items():

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaSerializer, SchemaValidator
 
-from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.strict_json import check_json, count_members, shorten_numbers
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.strict_json import check_json, count_members, truncate_numbers
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class EventType(Generic[T]):
     name: str
     topic: str
     model: type[T]
-    happened: str | None = None
+    time_field: str | None = None
     _validator: SchemaValidator = field(init=False, repr=False, compare=False)
     _serializer: SchemaSerializer = field(init=False, repr=False, compare=False)
 
@@ -40,13 +40,13 @@ class EventType(Generic[T]):
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             if first["type"] != "json_invalid":
                 location = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-                raise Parked(ParkReason.INVALID_FIELD, pointer(location)) from None
-        shortened = shorten_numbers(data)
-        if shortened == data:
+                raise Parked(ParkReason.INVALID_FIELD, json_pointer(location)) from None
+        truncated = truncate_numbers(data)
+        if truncated == data:
             raise Parked(ParkReason.INVALID_JSON)
-        return self.parse(shortened)
+        return self.parse(truncated)
 
-    def parse_foreign(self, data: bytes) -> T:
+    def parse_inbound(self, data: bytes) -> T:
         """As `parse`, of what somebody else has written; before all else it raises what `check_json` does.
 
         A model that refuses unknown fields bounds the depth, and a key that stands there twice is one member too many:
@@ -57,7 +57,7 @@ class EventType(Generic[T]):
         except ValidationError:
             check_json(data)
             return self.parse(data)
-        if members_of(cast("BaseModel", parsed)) != count_members(data):
+        if count_model_members(cast("BaseModel", parsed)) != count_members(data):
             check_json(data)
         return parsed
 
@@ -66,12 +66,12 @@ class EventType(Generic[T]):
         return self._serializer.to_json(data)
 
 
-def members_of(model: BaseModel) -> int:
+def count_model_members(model: BaseModel) -> int:
     """How many members the JSON had from which it was read, those of the objects in it included."""
     count = len(model.model_fields_set)
     for name in _fields_with_models(type(model)):
         inner = getattr(model, name)
-        count += sum(map(members_of, inner)) if isinstance(inner, tuple) else members_of(inner)
+        count += sum(map(count_model_members, inner)) if isinstance(inner, tuple) else count_model_members(inner)
     return count
 
 
@@ -82,6 +82,6 @@ def _fields_with_models(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(name for name, (kind, *_) in held.items() if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
-def pointer(location: "tuple[Any, ...]") -> str:
+def json_pointer(location: "tuple[Any, ...]") -> str:
     """A JSON Pointer (RFC 6901) of names that a schema has and places in a list; the root is `/`."""
     return "".join(f"/{part}" for part in location) or "/"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, WithJsonSchema
 from pydantic_core import core_schema
 
-RUPIAH_AT_MOST = 10**12
+MAX_RUPIAH = 10**12
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 _TIME_PATTERN = r"20\d\d-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
@@ -45,13 +45,13 @@ def _text(value: str) -> str:
     return value
 
 
-class WrittenTime(datetime):
+class VerbatimTime(datetime):
     """A time that keeps the text it was read from, for where two texts must agree byte for byte."""
 
     text: str
 
     @classmethod
-    def read(cls, text: str) -> "WrittenTime":
+    def parse(cls, text: str) -> "VerbatimTime":
         """Raises ValueError."""
         time = cls.fromisoformat(text)
         time.text = text
@@ -71,7 +71,7 @@ def _schema_of(read: Callable[[str], datetime]) -> Callable[[Any, Any], core_sch
 
 _TIME_IN_JSON = WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME_PATTERN}$"})
 Time = Annotated[datetime, GetPydanticSchema(_schema_of(datetime.fromisoformat)), _TIME_IN_JSON]
-SealedTime = Annotated[WrittenTime, GetPydanticSchema(_schema_of(WrittenTime.read)), _TIME_IN_JSON]
+SealedTime = Annotated[VerbatimTime, GetPydanticSchema(_schema_of(VerbatimTime.parse)), _TIME_IN_JSON]
 ParticipantId = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
 RedeemCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{12}$")]
 Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]
@@ -90,7 +90,7 @@ class Rupiah(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
-    value: Annotated[int, Field(ge=1, le=RUPIAH_AT_MOST)]
+    value: Annotated[int, Field(ge=1, le=MAX_RUPIAH)]
     currency: Literal["IDR"] = "IDR"
 
 

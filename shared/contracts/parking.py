@@ -2,7 +2,7 @@
 
 from shared.contracts.events import EventType
 from shared.contracts.fields import Internal, Time
-from shared.contracts.reasons import ParkReason
+from shared.contracts.park_reasons import ParkReason
 from shared.contracts.topics import SERVICES, dead_letters
 
 

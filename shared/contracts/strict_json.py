@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.park_reasons import Parked, ParkReason
 
-DEEPEST = 16
+MAX_DEPTH = 16
 
 # A string, or what is left of the text after one that never ends. Possessive, so that no text makes it try twice.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
@@ -27,7 +27,7 @@ def check_json(data: bytes) -> dict[str, Any]:
     """
     bare = _without_strings(data)
     opened = bare.count(b"{") + bare.count(b"[")
-    if opened > DEEPEST and _depth(bare) > DEEPEST:
+    if opened > MAX_DEPTH and _depth(bare) > MAX_DEPTH:
         raise Parked(ParkReason.TOO_DEEP)
     parsed = parse_json(data)
     # Each colon outside a string is a member; a parser keeps fewer members when a key stands there twice.
@@ -46,16 +46,16 @@ def parse_json(data: bytes) -> dict[str, Any]:
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except ValueError:
-        shortened = shorten_numbers(data)
-        if shortened == data:
+        truncated = truncate_numbers(data)
+        if truncated == data:
             raise Parked(ParkReason.INVALID_JSON) from None
-        return parse_json(shortened)
+        return parse_json(truncated)
     if not isinstance(parsed, dict):
         raise Parked(ParkReason.INVALID_JSON)
     return parsed
 
 
-def shorten_numbers(data: bytes) -> bytes:
+def truncate_numbers(data: bytes) -> bytes:
     """The same JSON, valid or not, with no number of more digits than a parser reads."""
     return _LONG_NUMBER.sub(rb"\1\2", data) if _LONG_RUN.search(data) else data
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from asyncpg import Connection
 
-from shared.contracts.sealed import fingerprint, read_key
+from shared.contracts.seals import fingerprint, read_key
 
 GENESIS = bytes(32)
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from aiokafka import TopicPartition
 
 from shared.contracts.envelope import ENVELOPE_HEADERS
-from shared.messaging.record_batches import RawBatch
+from shared.messaging.reading.record_batches import RawBatch
 
 T = TypeVar("T")
 

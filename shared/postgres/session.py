@@ -13,7 +13,7 @@ ANSWER_SECONDS = 40.0
 TRANSACTION_TIMEOUT = "60s"
 # A plan is made once for each statement of a session, not for each batch. Made while tables were empty it would read
 # all of them, and go on so as they grow: what the work asks for has an index, and is found through it.
-PLANS = {
+PLANNER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -22,7 +22,11 @@ PLANS = {
 # A check joins whole tables. Planned as if they were as small as they were counted last, it may compare each row of one
 # with each row of another: a minute for what takes a second. A check that gives way to others may take long between two
 # questions.
-PATIENCE = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "10min", "enable_nestloop": "off"}
+LONG_RUNNING_SETTINGS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "10min",
+    "enable_nestloop": "off",
+}
 SETTINGS = {
     "statement_timeout": "30s",
     "lock_timeout": "10s",
@@ -34,7 +38,7 @@ SETTINGS = {
 }
 
 
-async def connect(url: str, application_name: str, *, patient: bool = False) -> Connection:
+async def connect(url: str, application_name: str, *, long_running: bool = False) -> Connection:
     """Opens a session as the role that `url` names; its search_path is the role's own.
 
     A session frozen inside a transaction is ended by the server within 10 s, a transaction after 60 s where the
@@ -45,9 +49,11 @@ async def connect(url: str, application_name: str, *, patient: bool = False) -> 
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
-        command_timeout=None if patient else ANSWER_SECONDS,
-        server_settings=SETTINGS | {"application_name": application_name} | (PATIENCE if patient else PLANS),
+        command_timeout=None if long_running else ANSWER_SECONDS,
+        server_settings=SETTINGS
+        | {"application_name": application_name}
+        | (LONG_RUNNING_SETTINGS if long_running else PLANNER_SETTINGS),
     )
-    if not patient:
+    if not long_running:
         await connection.execute(QUERIES["change_known_setting"], "transaction_timeout", TRANSACTION_TIMEOUT)
     return connection

@@ -21,45 +21,47 @@ _SERVER = rf"{_HOST}(?::{_PORT})?"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TextFormat:
     """The form of a text: at most `longest` characters, all of which match. `words` complete "must be ..."."""
 
-    words: str
+    description: str
     pattern: str
-    longest: int
+    max_length: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._check, handler(source))
 
     def _check(self, given: object) -> object:
         text = given.get_secret_value() if isinstance(given, SecretStr) else str(given)
-        if len(text) > self.longest or not re.fullmatch(self.pattern, text, re.ASCII):
-            raise ValueError(f"must be {self.words}")
+        if len(text) > self.max_length or not re.fullmatch(self.pattern, text, re.ASCII):
+            raise ValueError(f"must be {self.description}")
         return given
 
 
 PostgresUrl = Annotated[
     SecretStr,
-    Form(
+    TextFormat(
         "postgresql://user:password@host:port/database, at most 2000 characters",
         rf"postgres(?:ql)?://(?:[^\s/@?#]*@)?(?:{_SERVER}(?:,{_SERVER})*)?(?:/[^\s/?#]*)?(?:\?[^\s#]*)?",
         2000,
     ),
 ]
-Servers = Annotated[
+BootstrapServers = Annotated[
     str,
-    Form(
+    TextFormat(
         "host:port, or several joined by commas, at most 2000 characters",
         rf"{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*",
         2000,
     ),
 ]
-Host = Annotated[str, Form("a host name or an address, at most 253 characters", r"[A-Za-z0-9:][A-Za-z0-9.:_-]*", 253)]
-Folder = Annotated[Path, Form("a path of 1 to 1000 characters that can be seen", r"[^\x00-\x1f\x7f]+", 1000)]
+Host = Annotated[
+    str, TextFormat("a host name or an address, at most 253 characters", r"[A-Za-z0-9:][A-Za-z0-9.:_-]*", 253)
+]
+Folder = Annotated[Path, TextFormat("a path of 1 to 1000 characters that can be seen", r"[^\x00-\x1f\x7f]+", 1000)]
 # As Kafka has it, which knows each member of a group by such a name.
-Name = Annotated[
+ReplicaName = Annotated[
     str,
-    Form(
+    TextFormat(
         "1 to 128 letters, digits, dots, hyphens or underscores, and not dots alone",
         r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+",
         128,
@@ -67,13 +69,13 @@ Name = Annotated[
 ]
 
 
-def bounds_of(field: FieldInfo) -> str:
+def describe_bounds(field: FieldInfo) -> str:
     """Complete the sentence "must be ..." for a setting.
 
     Raises TypeError for a number without both ends, and for a text, or anything else, without a form.
     """
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
-    forms = [part.words for part in field.metadata if isinstance(part, Form)]
+    forms = [part.description for part in field.metadata if isinstance(part, TextFormat)]
     least = [part.ge for part in field.metadata if isinstance(part, Ge)]
     most = [part.le for part in field.metadata if isinstance(part, Le)]
     if len(forms) == 1:

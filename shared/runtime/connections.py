@@ -18,40 +18,40 @@ class BoundedProtocol(H11Protocol):
     """
 
     opened_at: float
-    _patience: asyncio.TimerHandle | None = None
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and make room for it."""
         super().connection_made(transport)
         self.opened_at = self.loop.time()
-        self._wait(REQUEST_SECONDS)
+        self._set_deadline(REQUEST_SECONDS)
         if len(self.connections) > MOST:
-            idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.answers]
+            idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.is_answering]
             min(idle, key=lambda one: one.opened_at, default=self).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._wait(None)
+        self._set_deadline(None)
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self._wait(REQUEST_SECONDS)
+        self._set_deadline(REQUEST_SECONDS)
         super().on_response_complete()
 
     @property
-    def answers(self) -> bool:
+    def is_answering(self) -> bool:
         """Tell whether a whole request has come that is not answered yet."""
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 
-    def _wait(self, seconds: float | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = None if seconds is None else self.loop.call_later(seconds, self._lose_patience, seconds)
+    def _set_deadline(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._on_deadline, seconds)
 
-    def _lose_patience(self, waited: float) -> None:
-        if self.answers and waited < ANSWER_SECONDS:
-            self._wait(ANSWER_SECONDS)
+    def _on_deadline(self, waited: float) -> None:
+        if self.is_answering and waited < ANSWER_SECONDS:
+            self._set_deadline(ANSWER_SECONDS)
         else:
             self.transport.abort()

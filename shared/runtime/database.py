@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from asyncpg import Connection
 
 from shared.postgres.failures import is_infrastructure
-from shared.postgres.migrate import Migration, WrongSchema
-from shared.postgres.migrate import confirm as confirm_schema
+from shared.postgres.migrations import Migration, SchemaMismatch
+from shared.postgres.migrations import confirm as confirm_schema
 from shared.postgres.queries import Queries
 from shared.postgres.session import connect
-from shared.runtime.identity import Identity, WrongIdentity
+from shared.runtime.data_identity import DataIdentity, IdentityMismatch
 
 QUERIES = Queries.load("shared.runtime")
 ANSWER_SECONDS = 5.0
@@ -22,11 +22,11 @@ Confirm = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class DataRequirements:
     """What the data must be for this program to work with them. `identity` None: no key is used."""
 
     migrations: Sequence[Migration]
-    identity: Identity | None = None
+    identity: DataIdentity | None = None
 
     async def confirm(self, connection: Connection) -> None:
         """Compare; raises WrongSchema or WrongIdentity."""
@@ -34,19 +34,19 @@ class Expected:
         if self.identity is not None:
             await self.identity.confirm(connection)
 
-    async def note(self, connection: Connection) -> None:
+    async def save_fingerprints(self, connection: Connection) -> None:
         """Write down what is used for the first time, so that it is known again."""
         if self.identity is not None:
-            await self.identity.note(connection)
+            await self.identity.save_fingerprints(connection)
 
 
-class Unreachable(Exception):
+class DatabaseUnavailable(Exception):
     """The database does not answer, or is not this program's; the message says which, in one sentence."""
 
 
-async def open_session(url: str, application_name: str, confirm: Confirm, *, patient: bool = False) -> Connection:
+async def open_session(url: str, application_name: str, confirm: Confirm, *, long_running: bool = False) -> Connection:
     """Open a session in the data of this program; raises WrongSchema or WrongIdentity where they are another's."""
-    connection = await connect(url, application_name, patient=patient)
+    connection = await connect(url, application_name, long_running=long_running)
     try:
         await confirm(connection)
     except BaseException:
@@ -74,8 +74,8 @@ class Database:
                     yield await self._open()
             except Exception as error:
                 self._drop()
-                if reason := why_unreachable(error):
-                    raise Unreachable(reason) from error
+                if reason := unavailable_reason(error):
+                    raise DatabaseUnavailable(reason) from error
                 raise
             except BaseException:
                 self._drop()
@@ -100,9 +100,9 @@ class Database:
             self._connection = None
 
 
-def why_unreachable(error: Exception) -> str | None:
+def unavailable_reason(error: Exception) -> str | None:
     """One sentence about a database that cannot be worked with; None when the error is about something else."""
-    if isinstance(error, WrongSchema | WrongIdentity):
+    if isinstance(error, SchemaMismatch | IdentityMismatch):
         return str(error)
     if isinstance(error, TimeoutError):
         return "Postgres does not answer in time"

@@ -5,7 +5,7 @@ from asyncpg import Connection
 from shared.messaging.chain import GENESIS
 from shared.messaging.operation_log import load_head, operation_hash
 from shared.runtime.database import QUERIES
-from shared.runtime.parts import Invariant
+from shared.runtime.definition import Invariant
 
 
 async def _pages_are_gapless(connection: Connection) -> list[str]:
@@ -17,8 +17,8 @@ async def _pages_are_gapless(connection: Connection) -> list[str]:
     ]
 
 
-async def _nothing_unsaid_is_published(connection: Connection) -> list[str]:
-    rows = await connection.fetch(QUERIES["published_beyond_said"])
+async def _only_outbox_events_are_published(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["published_beyond_outbox"])
     return [f"{r['topic']}/{r['lane']}: published to {r['published']}, said only to {r['said']}" for r in rows]
 
 
@@ -36,8 +36,8 @@ async def _nothing_set_aside_is_overtaken_or_forgotten(connection: Connection) -
     ]
 
 
-async def _parked_is_settled_once(connection: Connection) -> list[str]:
-    rows = await connection.fetch(QUERIES["settled_twice"])
+async def _parked_is_resolved_once(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["resolved_twice"])
     return [f"parked record {r['id']} was both replayed and closed" for r in rows]
 
 
@@ -60,10 +60,10 @@ async def _service_owns_nothing(connection: Connection) -> list[str]:
 
 ENGINE_INVARIANTS = (
     Invariant("E1", "pages are gapless", _pages_are_gapless),
-    Invariant("E2", "nothing unsaid is published", _nothing_unsaid_is_published),
+    Invariant("E2", "nothing unsaid is published", _only_outbox_events_are_published),
     Invariant("E3", "positions follow what was read", _positions_follow_what_was_read),
     Invariant("E4", "nothing set aside is overtaken or forgotten", _nothing_set_aside_is_overtaken_or_forgotten),
-    Invariant("E5", "what was parked is settled once", _parked_is_settled_once),
+    Invariant("E5", "what was parked is settled once", _parked_is_resolved_once),
     Invariant("E6", "operations are a chain", _operations_are_a_chain),
     Invariant("E7", "the service's role owns nothing", _service_owns_nothing),
 )

@@ -7,8 +7,8 @@ from datetime import datetime
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.messaging.topics import Topics
-from shared.runtime.parts import Gauge
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.runtime.definition import Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Lag:
     seconds: float
 
 
-class LagReader(Topics):
+class LagReader(TopicInspector):
     """Asks Kafka; raises what `kafka_trouble` knows when it does not answer."""
 
     async def lags(self, positions: Mapping[TopicPartition, int], real_now: datetime) -> list[Lag]:
@@ -42,22 +42,22 @@ class LagReader(Topics):
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
         """Milliseconds of the first record at or after each offset; none where only control records are left."""
-        async with self._one_at_a_time:
+        async with self._lock:
             beginnings = await self._offsets(starts, "beginning_offsets")
             spans = {place: (max(at, beginnings[place]), ends[place]) for place, at in starts.items()}
             return {place: record.timestamp for place, record in (await self._first_records(spans)).items()}
 
 
-def add_to(lags: Sequence[Lag], without_effect: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
+def add_unapplied(lags: Sequence[Lag], unapplied: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
     """Add what was read and has had no effect yet: partition -> (records, seconds of the oldest)."""
     found = []
     for lag in lags:
-        records, seconds = without_effect.get(lag.place, (0, 0.0))
+        records, seconds = unapplied.get(lag.place, (0, 0.0))
         found.append(Lag(lag.place, lag.records + records, max(lag.seconds, seconds)))
     return found
 
 
-def kafka_trouble(error: BaseException) -> bool:
+def is_kafka_error(error: BaseException) -> bool:
     """Whether Kafka could not be asked."""
     return isinstance(error, KafkaError | OSError)
 

@@ -21,9 +21,9 @@ def configure(service: str, replica: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _format_exception,
     ]
-    repeats = Repeats()
+    repeats = RepeatFilter()
     structlog.configure(
-        processors=[repeats.drop_outage, *shared, structlog.processors.JSONRenderer()],
+        processors=[repeats.drop_repeated_outage, *shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -39,31 +39,31 @@ def configure(service: str, replica: str) -> None:
             ],
         )
     )
-    handler.addFilter(repeats.is_news)
+    handler.addFilter(repeats.filter_record)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-class Repeats:
+class RepeatFilter:
     """Lets the same thing be said once a minute."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
 
-    def drop_outage(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def drop_repeated_outage(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Of the retries during an outage the first is logged, and then one a minute."""
-        if event.get("event") == "outage" and not self._first(("outage", str(event.get("part")))):
+        if event.get("event") == "outage" and not self._first_in_interval(("outage", str(event.get("part")))):
             raise structlog.DropEvent
         return event
 
-    def is_news(self, record: logging.LogRecord) -> bool:
+    def filter_record(self, record: logging.LogRecord) -> bool:
         """The same for what libraries say."""
-        return self._first((record.name, str(record.msg)[:40]))
+        return self._first_in_interval((record.name, str(record.msg)[:40]))
 
-    def _first(self, words: tuple[str, str]) -> bool:
+    def _first_in_interval(self, key: tuple[str, str]) -> bool:
         now = time.monotonic()
-        if now - self._said.get(words, float("-inf")) < REPEAT_SECONDS:
+        if now - self._logged_at.get(key, float("-inf")) < REPEAT_SECONDS:
             return False
-        self._said[words] = now
+        self._logged_at[key] = now
         return True
 
 

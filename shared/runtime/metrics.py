@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from shared.messaging.plan import BatchReport
-from shared.runtime.parts import Gauge, Measure
+from shared.messaging.engine.plan import BatchReport
+from shared.runtime.definition import BatchCollector, Gauge
 
-MEANINGS = {
+HELP_TEXTS = {
     "kafka_consumergroup_group_lag": "Records behind the end of the partition.",
     "kafka_consumergroup_group_lag_seconds": "Age of the oldest record not yet handled; 0 when caught up.",
     "salur_stopped_lanes": "1 while a lane stands still.",
@@ -36,22 +36,22 @@ class Metrics:
     `measures` are the service's own.
     """
 
-    def __init__(self, service: str, measures: Sequence[Measure] = ()) -> None:
+    def __init__(self, service: str, collectors: Sequence[BatchCollector] = ()) -> None:
         self.gauges: Sequence[Gauge] = ()
         self._service = service
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
-        self._measures = measures
-        for measure in measures:
+        self._collectors = collectors
+        for measure in collectors:
             self._registry.register(measure)
         self._seconds = self._histogram("salur_batch_seconds", "Duration of a committed batch.", BATCH_SECONDS)
         self._records = self._histogram("salur_batch_records", "Records in a batch.", BATCH_RECORDS)
         meaning = "From ce_time to handled, the oldest of each type in a batch."
         self._ages = self._histogram("salur_event_age_seconds", meaning, AGE_SECONDS, "type")
 
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
-        return Histogram(name, meaning, ("service", *labels), registry=self._registry, buckets=buckets)
+    def _histogram(self, name: str, help_text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, help_text, ("service", *labels), registry=self._registry, buckets=buckets)
 
     def observe(self, batch: BatchReport) -> None:
         """Counts one committed batch."""
@@ -59,26 +59,26 @@ class Metrics:
         self._records.labels(self._service).observe(batch.records)
         for event_type, age in batch.oldest.items():
             self._ages.labels(self._service, event_type).observe(age)
-        for measure in self._measures:
+        for measure in self._collectors:
             measure.observe(batch)
 
     def collect(self) -> Iterator[Metric]:
         """The gauges as families, as the registry asks for them."""
-        return families(self.gauges)
+        return gauge_families(self.gauges)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
 
 
-def families(gauges: Iterable[Gauge]) -> Iterator[Metric]:
+def gauge_families(gauges: Iterable[Gauge]) -> Iterator[Metric]:
     """One family per name, in order of name; all gauges of a name have the same labels."""
     by_name: dict[str, list[Gauge]] = {}
     for gauge in gauges:
         by_name.setdefault(gauge.name, []).append(gauge)
     for name, members in sorted(by_name.items()):
         labels = list(members[0].labels)
-        family = GaugeMetricFamily(name, MEANINGS.get(name, name), labels=labels)
+        family = GaugeMetricFamily(name, HELP_TEXTS.get(name, name), labels=labels)
         for gauge in members:
             family.add_metric([gauge.labels[label] for label in labels], gauge.value)
         yield family

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from shared.contracts.reasons import ParkReason
-from shared.messaging.lane import QUERIES
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.transaction.lane import QUERIES
 
 GROUPS_SHOWN = 100
 PORTION = 500
@@ -25,7 +25,7 @@ class Selection(NamedTuple):
         return (self.reason and self.reason.value, self.source, self.type)
 
 
-EVERYTHING = Selection()
+ALL_PARKED = Selection()
 
 
 class Totals(NamedTuple):
@@ -48,7 +48,7 @@ async def count(connection: Connection, selection: Selection, *, resolved: bool 
     return Totals(row["records"], row["last"])
 
 
-async def groups(connection: Connection, selection: Selection = EVERYTHING) -> list[dict[str, object]]:
+async def groups(connection: Connection, selection: Selection = ALL_PARKED) -> list[dict[str, object]]:
     """Return the open ones by cause and source, the largest hundred groups first."""
     rows = await connection.fetch(QUERIES["group_parked"], *selection.arguments, GROUPS_SHOWN)
     names = ("records", "reason", "ce_type", "ce_source", "topic", "oldest")

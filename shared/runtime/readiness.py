@@ -5,19 +5,19 @@ from collections.abc import Callable, Collection
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
-from shared.messaging.plan import EngineStatus
-from shared.messaging.watermark import HeldUp
+from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.reading.watermark import HeldUp
 from shared.times import write_time
 
-EngineState = Callable[[], EngineStatus]
+EngineStatusSource = Callable[[], EngineStatus]
 
 
-def obstacles(state: EngineStatus) -> list[str]:
+def unready_reasons(state: EngineStatus) -> list[str]:
     """Why this process is not ready as far as the engine goes, one sentence each; none when it is."""
     reasons = []
     if not state.assigned:
         reasons.append("Kafka has given no partitions to this process")
-    elif not state.anchored:
+    elif not state.positioned:
         reasons.append("the positions of its partitions have not been found yet")
     if not state.publishing:
         reasons.append("the publisher does not reach Postgres or Kafka")
@@ -26,7 +26,7 @@ def obstacles(state: EngineStatus) -> list[str]:
     return reasons
 
 
-def held_up(state: EngineStatus) -> list[str]:
+def stalled_deadlines(state: EngineStatus) -> list[str]:
     """Return what stands still while all else goes on, one sentence for each partition that holds up deadlines."""
     by_place: dict[TopicPartition, list[HeldUp]] = {}
     for held in state.held_up:

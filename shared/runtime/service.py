@@ -12,20 +12,20 @@ from asyncpg import Connection
 from faststream.asgi import AsgiFastStream
 
 from shared.clock import Clock
-from shared.messaging.engine import Engine
-from shared.messaging.plan import Plan, Retention
-from shared.postgres.migrate import Migration
-from shared.runtime.database import Database, Expected, open_session
-from shared.runtime.http import Pages
+from shared.messaging.engine.engine import Engine
+from shared.messaging.engine.plan import Plan, Retention
+from shared.postgres.migrations import Migration
+from shared.runtime.database import Database, DataRequirements, open_session
+from shared.runtime.definition import ServiceDefinition
+from shared.runtime.http import HttpApi
+from shared.runtime.invariant_monitor import InvariantMonitor
 from shared.runtime.keys import Keys
 from shared.runtime.metrics import Metrics
-from shared.runtime.monitor import Monitor
-from shared.runtime.parts import ServiceParts
-from shared.runtime.watch import Watch
+from shared.runtime.service_monitor import ServiceMonitor
 
 LOG = structlog.get_logger()
 BROKER_PAUSE_SECONDS = 1.0
-LEAVING_STEP_SECONDS = 6.0
+SHUTDOWN_STEP_SECONDS = 6.0
 
 Step = Callable[[], Awaitable[object]]
 
@@ -37,23 +37,23 @@ class ServiceApp(AsgiFastStream):
     is done by whoever gets the lanes next.
     """
 
-    def __init__(self, engine: Engine, pages: Pages, *, enter: Step, leave: Sequence[Step]) -> None:
-        super().__init__(engine.broker, logger=None, on_startup=[enter])
-        self._pages = pages
-        self._leaving = (engine.commit_now, engine.broker.stop, engine.stop, *leave)
+    def __init__(self, engine: Engine, http_api: HttpApi, *, startup: Step, shutdown: Sequence[Step]) -> None:
+        super().__init__(engine.broker, logger=None, on_startup=[startup])
+        self._http_api = http_api
+        self._shutdown_steps = (engine.commit_now, engine.broker.stop, engine.stop, *shutdown)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
         if scope["type"] == "http":
-            await self._pages(scope, receive, send)
+            await self._http_api(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
     async def stop(self) -> None:
         """Finishes the batch, says to Kafka how far it is read, publishes what is committed, lets go."""
-        for step in self._leaving:
+        for step in self._shutdown_steps:
             try:
-                async with asyncio.timeout(LEAVING_STEP_SECONDS):
+                async with asyncio.timeout(SHUTDOWN_STEP_SECONDS):
                     await step()
             except Exception as error:  # noqa: BLE001 - the further steps are taken all the same
                 LOG.warning("outage", part="leaving", error=repr(error))
@@ -72,24 +72,26 @@ class ServiceApp(AsgiFastStream):
                 await asyncio.sleep(BROKER_PAUSE_SECONDS)
 
 
-def build_app(parts: ServiceParts, keys: Keys, watch: Watch, migrations: Sequence[Migration]) -> AsgiFastStream:
+def build_app(
+    definition: ServiceDefinition, keys: Keys, invariant_monitor: InvariantMonitor, migrations: Sequence[Migration]
+) -> AsgiFastStream:
     """The application that uvicorn runs; nothing is connected before."""
-    settings, clock = parts.settings, Clock.from_environment()
-    metrics = Metrics(parts.name, parts.measures)
-    expected = Expected(migrations, keys.identity)
-    engine = Engine(_plan(parts, clock, metrics, keys, expected))
+    settings, clock = definition.settings, Clock.from_environment()
+    metrics = Metrics(definition.name, definition.collectors)
+    requirements = DataRequirements(migrations, keys.identity)
+    engine = Engine(_plan(definition, clock, metrics, keys, requirements))
     url = settings.postgres_url.get_secret_value()
-    database = Database(url, f"{settings.replica} pages", expected.confirm)
-    monitor = Monitor(parts, clock, database, watch, metrics)
+    database = Database(url, f"{settings.replica} pages", requirements.confirm)
+    monitor = ServiceMonitor(definition, clock, database, invariant_monitor, metrics)
     return ServiceApp(
         engine,
-        Pages(parts, database, monitor, engine.status),
-        enter=in_turn(engine.start, watch.start),
-        leave=(watch.stop, monitor.stop, database.close),
+        HttpApi(definition, database, monitor, engine.status),
+        startup=combine_steps(engine.start, invariant_monitor.start),
+        shutdown=(invariant_monitor.stop, monitor.stop, database.close),
     )
 
 
-def in_turn(*steps: Step) -> Step:
+def combine_steps(*steps: Step) -> Step:
     """Several steps as one."""
 
     async def all_of_them() -> None:
@@ -99,35 +101,37 @@ def in_turn(*steps: Step) -> Step:
     return all_of_them
 
 
-def _plan(parts: ServiceParts, clock: Clock, metrics: Metrics, keys: Keys, expected: Expected) -> Plan:
-    settings = parts.settings
+def _plan(
+    definition: ServiceDefinition, clock: Clock, metrics: Metrics, keys: Keys, requirements: DataRequirements
+) -> Plan:
+    settings = definition.settings
     url = settings.postgres_url.get_secret_value()
 
     async def connect(name: str) -> Connection:
-        return await open_session(url, f"{settings.replica} {name}", expected.confirm)
+        return await open_session(url, f"{settings.replica} {name}", requirements.confirm)
 
     return Plan(
-        service=parts.name,
+        service=definition.name,
         replica=settings.replica,
         bootstrap=settings.kafka_bootstrap,
-        sources=parts.sources,
-        timers=parts.timers,
-        own_topics=parts.own_topics,
-        lane_topic=parts.lane_topic,
-        adopt=parts.adopt,
+        sources=definition.sources,
+        timers=definition.timers,
+        own_topics=definition.own_topics,
+        lane_topic=definition.lane_topic,
+        adopt=definition.adopt,
         connect=connect,
-        confirm=expected.confirm,
-        note=expected.note,
+        confirm=requirements.confirm,
+        note=requirements.save_fingerprints,
         clock=clock,
         vault=keys.own,
-        chain=keys.sealing.key,
+        chain=keys.chain_seals.key,
         batch_records=settings.batch_records,
         sweep_every_seconds=settings.sweep_every_seconds,
         look_every_seconds=settings.look_every_seconds,
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
         waiting_per_key=settings.waiting_per_key,
         waiting_in_all=settings.waiting_in_all,
-        causes=parts.causes,
+        causes=definition.causes,
         retention=Retention(
             pages=timedelta(days=settings.page_retention_days), parked=timedelta(days=settings.parked_retention_days)
         ),

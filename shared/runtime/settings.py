@@ -9,7 +9,16 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.runtime.bounds import LONGEST_DAYS, LONGEST_SECONDS, Folder, Host, Name, PostgresUrl, Servers, bounds_of
+from shared.runtime.bounds import (
+    LONGEST_DAYS,
+    LONGEST_SECONDS,
+    BootstrapServers,
+    Folder,
+    Host,
+    PostgresUrl,
+    ReplicaName,
+    describe_bounds,
+)
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -30,11 +39,11 @@ class ServiceSettings(BaseSettings):
 
     postgres_url: PostgresUrl
     migrate_url: PostgresUrl
-    kafka_bootstrap: Servers = "127.0.0.1:19092"
+    kafka_bootstrap: BootstrapServers = "127.0.0.1:19092"
     http_host: Host = "127.0.0.1"
     http_port: Port = 8080
     keys_folder: Folder = Path("var/keys")
-    replica: Name
+    replica: ReplicaName
     batch_records: int = Field(default=3000, ge=1, le=10_000)
     sweep_every_seconds: float = Field(default=5.0, ge=0.01, le=60)
     look_every_seconds: float = Field(default=60.0, ge=0.01, le=3600)
@@ -48,7 +57,7 @@ class ServiceSettings(BaseSettings):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Refuse a class with a setting that has no bounds."""
         for field in cls.model_fields.values():
-            bounds_of(field)
+            describe_bounds(field)
 
     @classmethod
     def service(cls) -> str:
@@ -57,8 +66,8 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _know_every_name_and_ourselves(cls, given: Any) -> Any:
-        if unknown := unknown_names(cls, os.environ):
+    def _refuse_unknown_and_add_defaults(cls, given: Any) -> Any:
+        if unknown := unknown_variables(cls, os.environ):
             raise ValueError("; ".join(unknown))
         service = cls.service()
         ways = {"postgres_url": service, "migrate_url": f"{service}_owner"}
@@ -66,7 +75,7 @@ class ServiceSettings(BaseSettings):
         return own | {"replica": f"{service}-1"} | dict(given)
 
 
-def unknown_names(settings: type[ServiceSettings], names: Iterable[str]) -> list[str]:
+def unknown_variables(settings: type[ServiceSettings], names: Iterable[str]) -> list[str]:
     """One sentence for each name that has the service's prefix and is no setting of it."""
     prefix = str(settings.model_config.get("env_prefix", "")).upper()
     known = [prefix + field.upper() for field in settings.model_fields]
@@ -80,14 +89,14 @@ def unknown_names(settings: type[ServiceSettings], names: Iterable[str]) -> list
     return sentences
 
 
-def complaints(error: ValidationError, settings: type[ServiceSettings]) -> list[str]:
+def setting_errors(error: ValidationError, settings: type[ServiceSettings]) -> list[str]:
     """One sentence for each setting that is wrong: its name and what it must be, without the value that was given."""
     prefix = str(settings.model_config.get("env_prefix", "")).upper()
     sentences = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = str(problem["loc"][0]) if problem["loc"] else ""
         if field := settings.model_fields.get(name):
-            sentences.append(f"{prefix}{name.upper()} must be {bounds_of(field)}")
+            sentences.append(f"{prefix}{name.upper()} must be {describe_bounds(field)}")
         else:
             sentences.append(problem["msg"].removeprefix("Value error, "))
     return sentences

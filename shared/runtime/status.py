@@ -6,17 +6,17 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from shared.contracts.reasons import ParkReason
+from shared.contracts.park_reasons import ParkReason
 from shared.contracts.topics import LANES, lane_of
 from shared.messaging.message import packed_forms, unpack
 from shared.runtime import parked as parked_records
 from shared.runtime.database import QUERIES
-from shared.runtime.parts import Gauge
+from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 RECORDS_SHOWN = 100
 # Kinds under which the engine itself sets records aside; a service's own kinds come with their first record.
-WAITING_KINDS = ("lane", "replay")
+DEFERRAL_KINDS = ("lane", "replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LaneState:
     oldest: datetime | None
 
 
-def word(reason: str | None, *, served: bool | None) -> str:
+def state_of(reason: str | None, *, served: bool | None) -> str:
     """Return how a lane or partition stands, in one of three words; `served` None: Kafka could not be asked."""
     if reason is not None:
         return "stands still"
@@ -95,7 +95,7 @@ async def parked(connection: Connection) -> dict[str, object]:
     """Return how many are open, per reason and per group of cause and source, and the first hundred without bytes."""
     counts = await connection.fetch(QUERIES["parked_counts"])
     rows = await parked_records.load(
-        connection, parked_records.EVERYTHING, resolved=False, after=0, at_most=RECORDS_SHOWN
+        connection, parked_records.ALL_PARKED, resolved=False, after=0, at_most=RECORDS_SHOWN
     )
     hidden = {"sha256", "replayed_at", "closed_at"}
     return {
@@ -108,7 +108,7 @@ async def parked(connection: Connection) -> dict[str, object]:
     }
 
 
-async def waiting_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
+async def deferred_records_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
     """Return the first hundred records about a participant that wait: for what, since when, and until when.
 
     `until` None: as long as it takes. What has waited until then in vain is parked as `wait_expired`.
@@ -152,12 +152,12 @@ async def gauges(connection: Connection, service: str, now: datetime) -> Sequenc
         Gauge("salur_parked_records", counts.get(reason.value, 0), {"service": service, "reason": reason.value})
         for reason in ParkReason
     ]
-    return found + await _waiting(connection, service, now)
+    return found + await _deferred_gauges(connection, service, now)
 
 
-async def _waiting(connection: Connection, service: str, now: datetime) -> list[Gauge]:
+async def _deferred_gauges(connection: Connection, service: str, now: datetime) -> list[Gauge]:
     rows = await connection.fetch(QUERIES["waiting_counts"])
-    waiting = dict.fromkeys(WAITING_KINDS, (0, now)) | {row["kind"]: (row["records"], row["oldest"]) for row in rows}
+    waiting = dict.fromkeys(DEFERRAL_KINDS, (0, now)) | {row["kind"]: (row["records"], row["oldest"]) for row in rows}
     found = []
     for kind, (records, oldest) in waiting.items():
         labels = {"service": service, "kind": kind}

@@ -179,24 +179,24 @@ def _rate(outside: Outsider) -> None:
 def _pay(outside: Outsider, partner: str, benefit: str, amount: int, kind_of_payee: str, number: str) -> None:
     """Receives the instruction as the partner, opens the account, answers twice, and sees it settled."""
     kind = benefit.split("_")[0]
-    record, told = outside.await_event(
+    record, instruction = outside.await_event(
         f"disbursements.{partner}",
         lambda type_, data: type_ == "salur.payment.disbursement_instructed.v1" and data["benefit"] == kind,
         f"{partner} is told to pay the {benefit}",
     )
-    assert told["amount"] == {"value": amount, "currency": "IDR"}
-    assert told["payee"]["kind"] == kind_of_payee
-    assert outside.open(partner, told["payee"]["account"]) == {"sub": told["reference"], "number": number}
+    assert instruction["amount"] == {"value": amount, "currency": "IDR"}
+    assert instruction["payee"]["kind"] == kind_of_payee
+    assert outside.open(partner, instruction["payee"]["account"]) == {"sub": instruction["reference"], "number": number}
     for status in ("accepted", "settled", "settled"):
         outside.send(
             f"disbursement-reports.{partner}",
             f"/partners/{partner}",
             "salur.partner.disbursement_reported.v1",
-            told["reference"],
+            instruction["reference"],
             {
-                "reference": told["reference"],
+                "reference": instruction["reference"],
                 "status": status,
-                "amount": told["amount"],
+                "amount": instruction["amount"],
                 "reason": None,
                 "partner_reference": f"{partner}-1",
                 "reported_at": "2023-03-20T00:00:00Z",
@@ -205,7 +205,9 @@ def _pay(outside: Outsider, partner: str, benefit: str, amount: int, kind_of_pay
         )
     _, settled = outside.await_event(
         "payment.events",
-        lambda type_, data: type_ == "salur.payment.disbursement_settled.v1" and data["reference"] == told["reference"],
+        lambda type_, data: (
+            type_ == "salur.payment.disbursement_settled.v1" and data["reference"] == instruction["reference"]
+        ),
         f"the {benefit} is settled",
     )
     assert settled["participant_id"] == PERSON

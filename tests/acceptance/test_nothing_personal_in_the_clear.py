@@ -21,7 +21,7 @@ def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installati
         **_topics(installation),
         **asyncio.run(_tables(installation)),
         **_logs(installation),
-        **_pages(installation),
+        **_http_responses(installation),
     }
     assert len(places) > 50
     # Postgres shows bytes as hexadecimal digits.
@@ -109,9 +109,9 @@ def _logs(installation: Installation) -> dict[str, bytes]:
     return {f"log {path.name}": path.read_bytes() for path in (installation.folder / "log").iterdir()}
 
 
-def _pages(installation: Installation) -> dict[str, bytes]:
-    pages = {}
+def _http_responses(installation: Installation) -> dict[str, bytes]:
+    responses = {}
     for name, service in installation.services.items():
         for path in ("/metrics", "/lanes", "/parked", f"/participants/{PERSON}"):
-            pages[f"page {name}{path}"] = httpx.get(service.url + path).content
-    return pages
+            responses[f"page {name}{path}"] = httpx.get(service.url + path).content
+    return responses

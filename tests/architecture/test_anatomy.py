@@ -23,8 +23,8 @@ FILES = {
 FOLDERS = {"domain", "handlers", "migrations", "sql"}
 # May be one file or, where it would grow too long, a package of the same name.
 EITHER = "store"
-# Data that a service owns, with what reads it, and that the others do not have.
-OWN = {"enrollment": {"schemes"}}
+# Rooms for which only these services have a need.
+OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout"}}
 
 
 def parts_of(service: Path) -> set[str]:

@@ -21,8 +21,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from deploy.local.paths import ROOT
-from deploy.local.topics import create_topics
-from deploy.simulation.sending import Letter, Packed, pack, post
+from deploy.local.topic_creation import create_topics
+from deploy.simulation.delivery import OutgoingRecord, RecordBatches, pack, send_batches
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
     ENROLLMENT_EVENTS,
@@ -37,7 +37,7 @@ from shared.contracts.topics import (
     disbursement_reports,
     disbursements,
 )
-from tests.benchmarks.stage import Stage, say
+from tests.benchmarks.harness import BenchmarkHarness, print_line
 
 T = TypeVar("T")
 BATCH_RECORDS, CHUNKS = 3_000, 100
@@ -49,7 +49,7 @@ READS: dict[str, tuple[str, ...]] = {
     "payment": (ENROLLMENT_EVENTS, COMPLETION_EVENTS, *REPORTS),
     "others": (),
 }
-SAYS: dict[str, tuple[str, ...]] = {
+WRITES: dict[str, tuple[str, ...]] = {
     "enrollment": (ENROLLMENT_EVENTS,),
     "completion": (COMPLETION_EVENTS,),
     "payment": (PAYMENT_EVENTS, *INSTRUCTIONS),
@@ -60,13 +60,15 @@ TABLES = """
 FEW_ROWS = 100
 
 
-async def measure_floor(stage: Stage, journeys: int, of_all: int) -> float:
+async def measure_floor(harness: BenchmarkHarness, journeys: int, of_all: int) -> float:
     """Journeys a second. The services must not run; `journeys` of the `of_all` that were run are used."""
-    say("  floor")
-    await stage.connection.execute("analyze")
-    said = {topic for topics in SAYS.values() for topic in topics}
-    await create_topics(stage.installation.kafka.bootstrap, [Topic(f"floor.{t}", LANES, internal=True) for t in said])
-    workers = [await _start(stage, who, journeys / of_all) for who in READS]
+    print_line("  floor")
+    await harness.connection.execute("analyze")
+    written = {topic for topics in WRITES.values() for topic in topics}
+    await create_topics(
+        harness.installation.kafka.bootstrap, [Topic(f"floor.{t}", LANES, internal=True) for t in written]
+    )
+    workers = [await _start(harness, who, journeys / of_all) for who in READS]
     try:
         for worker in workers:
             assert worker.stdout is not None
@@ -86,8 +88,8 @@ async def measure_floor(stage: Stage, journeys: int, of_all: int) -> float:
     return round(journeys / seconds, 1)
 
 
-async def _start(stage: Stage, who: str, share: float) -> Process:
-    bootstrap, url = stage.installation.kafka.bootstrap, stage.installation.postgres_url
+async def _start(harness: BenchmarkHarness, who: str, share: float) -> Process:
+    bootstrap, url = harness.installation.kafka.bootstrap, harness.installation.postgres_url
     command = (sys.executable, "-m", "tests.benchmarks.floor", who, str(share), bootstrap, url)
     return await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=None, cwd=ROOT, env=os.environ
@@ -109,10 +111,10 @@ class Worker:
         connection = await asyncpg.connect(self.url)
         await producer.start()
         await consumer.start()
-        said = [pack(producer, letters) for letters in _chunks(await self._records(consumer, SAYS[self.who]))]
+        written = [pack(producer, letters) for letters in _chunks(await self._records(consumer, WRITES[self.who]))]
         rows = await self._rows(connection) if READS[self.who] else {}
         wanted = await self._seek(consumer, READS[self.who]) if READS[self.who] else 0
-        say("ready")
+        print_line("ready")
         await asyncio.to_thread(sys.stdin.read)
         done = consumed = 0
         while consumed < wanted:
@@ -120,9 +122,9 @@ class Worker:
             consumed += sum(map(len, fetched.values()))
             upto = min(CHUNKS, consumed * CHUNKS // wanted)
             await self._write(connection, rows, done, upto)
-            await _send(producer, said[done:upto])
+            await _send(producer, written[done:upto])
             done = upto
-        await _send(producer, said[done:])
+        await _send(producer, written[done:])
         await consumer.stop()
         await producer.stop()
         await connection.close()
@@ -134,12 +136,12 @@ class Worker:
         await consumer.seek_to_beginning()
         return int(sum((await consumer.end_offsets(places)).values()) * self.share)
 
-    async def _records(self, consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[Letter]:
-        wanted, letters = await self._seek(consumer, topics), list[Letter]()
-        while len(letters) < wanted:
+    async def _records(self, consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[OutgoingRecord]:
+        wanted, found = await self._seek(consumer, topics), list[OutgoingRecord]()
+        while len(found) < wanted:
             fetched = await consumer.getmany(timeout_ms=1000)
-            letters += [_letter(record) for records in fetched.values() for record in records]
-        return letters[:wanted]
+            found += [_floor_record(record) for records in fetched.values() for record in records]
+        return found[:wanted]
 
     async def _rows(self, connection: asyncpg.Connection) -> dict[str, list[bytes]]:
         """Chunks of rows by table, as COPY writes them, and an empty table for each to be copied into."""
@@ -162,13 +164,13 @@ class Worker:
                 await connection.copy_to_table(table, schema_name=f"floor_{self.who}", source=text)
 
 
-def _letter(record: "ConsumerRecord[bytes, bytes]") -> Letter:
-    return Letter(f"floor.{record.topic}", record.key, record.value, tuple(record.headers), record.partition)
+def _floor_record(record: "ConsumerRecord[bytes, bytes]") -> OutgoingRecord:
+    return OutgoingRecord(f"floor.{record.topic}", record.key, record.value, tuple(record.headers), record.partition)
 
 
-async def _send(producer: AIOKafkaProducer, portions: Sequence[Packed]) -> None:
+async def _send(producer: AIOKafkaProducer, portions: Sequence[RecordBatches]) -> None:
     for packed in portions:
-        await post(producer, packed)
+        await send_batches(producer, packed)
 
 
 def _chunks(everything: Sequence[T]) -> list[Sequence[T]]:

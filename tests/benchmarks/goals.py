@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shared.contracts.topics import SERVICES
-from tests.benchmarks.stage import Result, say
+from tests.benchmarks.harness import Result, print_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _p99(result: Result, offered: str) -> float | None:
     return found
 
 
-def against(goals: Iterable[Goal], result: Result) -> list[Result]:
+def compare_with_goals(goals: Iterable[Goal], result: Result) -> list[Result]:
     """Each goal that could be measured, said and written down."""
     found = []
     for goal in goals:
@@ -51,6 +51,6 @@ def against(goals: Iterable[Goal], result: Result) -> list[Result]:
             continue
         reached = goal.reached(figure)
         word = "reached" if reached else "missed"
-        say(f"  {goal.name}: {figure:,g}, {'at most' if goal.at_most else 'at least'} {goal.bar:,g}: {word}")
+        print_line(f"  {goal.name}: {figure:,g}, {'at most' if goal.at_most else 'at least'} {goal.bar:,g}: {word}")
         found.append({"goal": goal.name, "bar": goal.bar, "figure": figure, "reached": reached})
     return found

@@ -14,39 +14,39 @@ import time
 from deploy.local.postgres import SETTINGS
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
-from tests.benchmarks.course import Run, Track, quiet, run, until_checking
-from tests.benchmarks.filling import fill
-from tests.benchmarks.goals import GROWTH, against
+from tests.benchmarks.goals import GROWTH, compare_with_goals
+from tests.benchmarks.harness import BenchmarkHarness, Result, benchmark, differences, number_of, print_line
+from tests.benchmarks.journey_copies import fill
+from tests.benchmarks.load_run import LoadRun, LoadTarget, run_load, wait_until_checking, wait_until_idle
 from tests.benchmarks.meter import processes_of
-from tests.benchmarks.plans import LINE_PREFIX, explain, large_tables, load_explaining, read_plans, sequential
-from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
+from tests.benchmarks.plans import LINE_PREFIX, explain, large_tables, load_explaining, read_plans, sequential_reads
 
 COUNT, STORED = number_of("JOURNEYS", 20_000), number_of("STORED", 1_000_000)
 EXPLAINED = 500
 
 
-async def measure(stage: Stage) -> Result:
-    people = journeys(stage.seed, COUNT * 4 + EXPLAINED)
-    await stage.open(STORED + len(people))
+async def measure(harness: BenchmarkHarness) -> Result:
+    people = journeys(harness.seed, COUNT * 4 + EXPLAINED)
+    await harness.open_programme(STORED + len(people))
     parts = [people[first : first + COUNT] for first in range(0, len(people), COUNT)]
-    await run(stage, _track(stage), parts[0], "the originals")
-    await stage.restart_services()
-    await quiet(stage)
-    empty = await run(stage, _track(stage), parts[1], "nearly empty")
-    filled = await _fill(stage)
-    await until_checking(stage)
-    checking = await run(stage, _track(stage), parts[2], "full, while the invariants are checked")
-    checked = await quiet(stage)
-    full = await run(stage, _track(stage), parts[3], "full")
-    large = await large_tables(stage.connection)
-    plans = await _plans(stage, parts[4], large)
-    say("  invariants")
-    breaches = [*await stage.verify(), *differences(stage.ledgers(), people), *sequential(plans, large)]
+    await run_load(harness, _target(harness), parts[0], "the originals")
+    await harness.restart_services()
+    await wait_until_idle(harness)
+    empty = await run_load(harness, _target(harness), parts[1], "nearly empty")
+    filled = await _fill(harness)
+    await wait_until_checking(harness)
+    checking = await run_load(harness, _target(harness), parts[2], "full, while the invariants are checked")
+    checked = await wait_until_idle(harness)
+    full = await run_load(harness, _target(harness), parts[3], "full")
+    large = await large_tables(harness.connection)
+    plans = await _plans(harness, parts[4], large)
+    print_line("  invariants")
+    breaches = [*await harness.verify(), *differences(harness.ledgers(), people), *sequential_reads(plans, large)]
     result = _summary(empty, checking, full)
     result |= {"stored": 2 * COUNT * (1 + _copies()), "seconds_to_fill": filled, "seconds_to_check": checked}
-    result |= {"plans": plans, **await stage.surroundings()}
+    result |= {"plans": plans, **await harness.describe_environment()}
     result["invariants_hold"], result["breaches"] = not breaches, breaches
-    result["goals"] = against(GROWTH, result)
+    result["goals"] = compare_with_goals(GROWTH, result)
     return result
 
 
@@ -54,11 +54,11 @@ def _copies() -> int:
     return max(1, STORED // (2 * COUNT) - 1)
 
 
-def _track(stage: Stage) -> Track:
-    return Track(processes_of(stage.installation))
+def _target(harness: BenchmarkHarness) -> LoadTarget:
+    return LoadTarget(processes_of(harness.installation))
 
 
-def _summary(empty: Run, checking: Run, full: Run) -> Result:
+def _summary(empty: LoadRun, checking: LoadRun, full: LoadRun) -> Result:
     return {
         "nearly_empty": empty.figures(),
         "full": full.figures(),
@@ -67,29 +67,29 @@ def _summary(empty: Run, checking: Run, full: Run) -> Result:
     }
 
 
-async def _fill(stage: Stage) -> float:
+async def _fill(harness: BenchmarkHarness) -> float:
     started = time.monotonic()
-    await stage.stop_services()
-    await fill(stage, _copies())
+    await harness.stop_services()
+    await fill(harness, _copies())
     seconds = round(time.monotonic() - started, 1)
-    say(f"\r  filled in {seconds} s               ")
-    await load_explaining(stage.connection)
-    await stage.restart_services()
+    print_line(f"\r  filled in {seconds} s               ")
+    await load_explaining(harness.connection)
+    await harness.restart_services()
     return seconds
 
 
-async def _plans(stage: Stage, people: list[Person], large: set[str]) -> dict[str, Result]:
+async def _plans(harness: BenchmarkHarness, people: list[Person], large: set[str]) -> dict[str, Result]:
     """The plans that the database chose for the statements of a short run, under their names."""
-    log = stage.installation.postgres.folder / "postgres.log"
+    log = harness.installation.postgres.folder / "postgres.log"
     already = log.stat().st_size
-    await explain(stage.connection, wanted=True)
-    await run(stage, _track(stage), people, "explained")
-    await explain(stage.connection, wanted=False)
+    await explain(harness.connection, wanted=True)
+    await run_load(harness, _target(harness), people, "explained")
+    await explain(harness.connection, wanted=False)
     with log.open("rb") as file:
         file.seek(already)
         plans = read_plans(file.read().decode(errors="replace"), large)
     for name, entry in plans.items():
-        say(f"  {name} ({entry['times']} times, {entry['ms']} ms): {'; '.join(entry['reads'])}")
+        print_line(f"  {name} ({entry['times']} times, {entry['ms']} ms): {'; '.join(entry['reads'])}")
     return plans
 
 

@@ -15,12 +15,12 @@ from statistics import median
 
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
-from tests.benchmarks.baseline.running import measure_baseline
-from tests.benchmarks.course import Run, Track, run
+from tests.benchmarks.baseline.measurement import measure_baseline
 from tests.benchmarks.floor import measure_floor
-from tests.benchmarks.goals import JOURNEY, against
+from tests.benchmarks.goals import JOURNEY, compare_with_goals
+from tests.benchmarks.harness import BenchmarkHarness, Result, benchmark, differences, number_of, print_line
+from tests.benchmarks.load_run import LoadRun, LoadTarget, run_load
 from tests.benchmarks.meter import processes_of
-from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
 
 COUNT, RUNS = number_of("JOURNEYS", 100_000), number_of("RUNS", 3)
 FLOOR, BASELINE = number_of("FLOOR_JOURNEYS", 20_000), number_of("BASELINE_JOURNEYS", 3_000)
@@ -28,34 +28,34 @@ FLOOR, BASELINE = number_of("FLOOR_JOURNEYS", 20_000), number_of("BASELINE_JOURN
 SYSTEM = ("enrollment", "completion", "payment", "kafka", "postgres")
 
 
-async def measure(stage: Stage) -> Result:
+async def measure(harness: BenchmarkHarness) -> Result:
     """All runs, one after the other in the same installation, and what came of them."""
-    await stage.open(COUNT * RUNS + BASELINE)
-    track = Track(processes_of(stage.installation))
+    await harness.open_programme(COUNT * RUNS + BASELINE)
+    target = LoadTarget(processes_of(harness.installation))
     everybody: list[Person] = []
     done = []
     for number in range(RUNS):
-        people = journeys(stage.seed, COUNT, first_number=number * COUNT)
+        people = journeys(harness.seed, COUNT, first_number=number * COUNT)
         everybody += people
-        done.append(await run(stage, track, people, f"run {number + 1} of {RUNS}"))
-    say("  invariants")
-    paid = stage.ledgers()
-    breaches = [*await stage.verify(), *differences(paid, everybody)]
-    result = {**_summary(done), **await stage.surroundings(), "in_flight": track.in_flight}
-    await stage.stop_services()
+        done.append(await run_load(harness, target, people, f"run {number + 1} of {RUNS}"))
+    print_line("  invariants")
+    paid = harness.ledgers()
+    breaches = [*await harness.verify(), *differences(paid, everybody)]
+    result = {**_summary(done), **await harness.describe_environment(), "in_flight": target.in_flight}
+    await harness.stop_services()
     if FLOOR:
-        result["floor_journeys_per_second"] = await measure_floor(stage, min(FLOOR, len(everybody)), len(everybody))
+        result["floor_journeys_per_second"] = await measure_floor(harness, min(FLOOR, len(everybody)), len(everybody))
         result["share_of_the_floor"] = round(result["journeys_per_second"] / result["floor_journeys_per_second"], 2)
     if BASELINE:
-        people = journeys(stage.seed, BASELINE, first_number=RUNS * COUNT)
-        result |= await measure_baseline(stage, people, {payment.reference for payment in paid}, breaches)
+        people = journeys(harness.seed, BASELINE, first_number=RUNS * COUNT)
+        result |= await measure_baseline(harness, people, {payment.reference for payment in paid}, breaches)
         result["times_the_baseline"] = round(result["journeys_per_second"] / result["baseline_journeys_per_second"], 1)
     result["invariants_hold"], result["breaches"] = not breaches, breaches
-    result["goals"] = against(JOURNEY, result)
+    result["goals"] = compare_with_goals(JOURNEY, result)
     return result
 
 
-def _summary(runs: Sequence[Run]) -> Result:
+def _summary(runs: Sequence[LoadRun]) -> Result:
     rates = [one.per_second for one in runs]
     figures = [one.figures() for one in runs]
     return {

@@ -19,10 +19,10 @@ from math import ceil
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from deploy.simulation.delivery import OutgoingRecord, outgoing_record
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
-from deploy.simulation.sending import Letter, letter
-from deploy.simulation.story import story
+from deploy.simulation.timeline import timeline
 from shared.contracts import completion, enrollment, payment, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -33,16 +33,16 @@ from shared.contracts.topics import (
     TRAINING_PURCHASES,
     disbursements,
 )
-from tests.benchmarks.goals import LATENCY, against
+from tests.benchmarks.goals import LATENCY, compare_with_goals
+from tests.benchmarks.harness import BenchmarkHarness, Result, benchmark, differences, number_of, print_line
 from tests.benchmarks.meter import processes_of, read_meters
-from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of, say
 
 RATES = tuple(map(int, os.environ.get("RATES", "300 1000").split()))
 SECONDS, IDLE = number_of("SECONDS", 30), number_of("IDLE", 200)
 WARM_UP_SECONDS = 5.0
 IDLE_RATE = 4
 TICK_SECONDS = 0.01
-GIVE_UP_AFTER_SECONDS = 60.0
+DRAIN_WITHIN_SECONDS = 60.0
 # When each record is sent, in seconds against the evidence that completes the training. What is not here is not sent.
 TIMES = {
     upstream.PARTICIPANT_ADMITTED.name: -3.0,
@@ -66,78 +66,83 @@ TOPICS = (
     *(disbursements(name) for name in PARTNERS),
 )
 FEES = "select reference, redeem_code from payment.attempt where benefit = 'fee'"
-RIGHTS = "select count(*) from payment.disbursement where state = 'settled'"
+SETTLED_DISBURSEMENTS = "select count(*) from payment.disbursement where state = 'settled'"
 
 
 @dataclass(slots=True)
-class Timetable:
+class SendingPlan:
     """What is to be sent at which tick, and when each training's completing evidence was due, in seconds from 0."""
 
-    ticks: dict[int, list[Letter]]
+    ticks: dict[int, list[OutgoingRecord]]
     due: dict[str, float]
     seconds: float
 
 
 @dataclass(slots=True)
-class Mail:
+class BackgroundSender:
     """Sends in the background; what comes for a partition while a batch is under way makes up the next one."""
 
     producer: AIOKafkaProducer
-    _waiting: dict[tuple[str, int], deque[Letter]] = field(default_factory=dict)
-    _posting: set[asyncio.Task[None]] = field(default_factory=set)
+    _queued: dict[tuple[str, int], deque[OutgoingRecord]] = field(default_factory=dict)
+    _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def put(self, letters: list[Letter]) -> None:
-        for one in letters:
-            if self._waiting.get(one.where):
-                self._waiting[one.where].append(one)
+    def enqueue(self, records: list[OutgoingRecord]) -> None:
+        for one in records:
+            if self._queued.get(one.topic_partition):
+                self._queued[one.topic_partition].append(one)
             else:
-                self._waiting[one.where] = deque([one])
-                self._posting.add(asyncio.create_task(self._post(*one.where)))
+                self._queued[one.topic_partition] = deque([one])
+                self._sending.add(asyncio.create_task(self._send_partition(*one.topic_partition)))
 
-    async def sent(self) -> None:
-        await asyncio.gather(*self._posting)
+    async def until_sent(self) -> None:
+        await asyncio.gather(*self._sending)
 
-    async def _post(self, topic: str, partition: int) -> None:
-        waiting = self._waiting[topic, partition]
-        while waiting:
+    async def _send_partition(self, topic: str, partition: int) -> None:
+        queued = self._queued[topic, partition]
+        while queued:
             batch, taken = self.producer.create_batch(), 0
-            for one in waiting:
+            for one in queued:
                 if batch.append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers)) is None:
                     break
                 taken += 1
             await (await self.producer.send_batch(batch, topic, partition=partition))
             for _ in range(taken):
-                waiting.popleft()
+                queued.popleft()
 
 
-async def measure(stage: Stage) -> Result:
+async def measure(harness: BenchmarkHarness) -> Result:
     """Each rate in turn, then idle; the same services all the while."""
     counts = [rate * int(WARM_UP_SECONDS + SECONDS) for rate in RATES] + [IDLE + int(WARM_UP_SECONDS * IDLE_RATE)]
-    everybody = journeys(stage.seed, sum(counts))
-    await stage.open(len(everybody))
+    everybody = journeys(harness.seed, sum(counts))
+    await harness.open_programme(len(everybody))
     runs: Result = {}
     rest = everybody
     for rate, count, name in zip((*RATES, IDLE_RATE), counts, [*map(str, RATES), "idle"], strict=True):
         people, rest = rest[:count], rest[count:]
-        runs[name] = await _offer(stage, people, rate)
-        say(f"\r  {name}: {runs[name]}")
-    breaches = [*await stage.verify(), *differences(stage.ledgers(), everybody)]
-    result = {"offered": runs, **await stage.surroundings(), "seconds": SECONDS, "warm_up_seconds": WARM_UP_SECONDS}
+        runs[name] = await _offer(harness, people, rate)
+        print_line(f"\r  {name}: {runs[name]}")
+    breaches = [*await harness.verify(), *differences(harness.ledgers(), everybody)]
+    result = {
+        "offered": runs,
+        **await harness.describe_environment(),
+        "seconds": SECONDS,
+        "warm_up_seconds": WARM_UP_SECONDS,
+    }
     result["invariants_hold"], result["breaches"] = not breaches, breaches
-    result["goals"] = against(LATENCY, result)
+    result["goals"] = compare_with_goals(LATENCY, result)
     return result
 
 
-async def _offer(stage: Stage, people: list[Person], rate: int) -> Result:
-    table = await _timetable(stage, people, rate)
-    settled_before = await stage.connection.fetchval(RIGHTS)
-    processes = processes_of(stage.installation)
-    begins = await _ends(stage, TOPICS)
-    before = await read_meters(processes, stage.connection)
-    begun, late = await _send(stage, table, f"{rate} journeys/s")
-    after = await read_meters(processes, stage.connection)
-    await _drain(stage, settled_before + 2 * len(people))
-    appended = await _appended(stage, begins)
+async def _offer(harness: BenchmarkHarness, people: list[Person], rate: int) -> Result:
+    table = await _sending_plan(harness, people, rate)
+    settled_before = await harness.connection.fetchval(SETTLED_DISBURSEMENTS)
+    processes = processes_of(harness.installation)
+    begins = await _ends(harness, TOPICS)
+    before = await read_meters(processes, harness.connection)
+    begun, late = await _send(harness, table, f"{rate} journeys/s")
+    after = await read_meters(processes, harness.connection)
+    await _drain(harness, settled_before + 2 * len(people))
+    appended = await _appended(harness, begins)
     busy = sum(after.cpu_seconds[name] - before.cpu_seconds[name] for name in processes)
     due = {code: begun + at for code, at in table.due.items() if at >= FIRST_MEASURED}
     waits = {
@@ -153,11 +158,11 @@ async def _offer(stage: Stage, people: list[Person], rate: int) -> Result:
     }
 
 
-async def _appended(stage: Stage, begins: Mapping[TopicPartition, int]) -> dict[str, dict[str, float]]:
+async def _appended(harness: BenchmarkHarness, begins: Mapping[TopicPartition, int]) -> dict[str, dict[str, float]]:
     """When the broker had appended what is on the way, in seconds, by kind of event and redeem code."""
-    fees = {row["reference"]: row["redeem_code"] for row in await stage.connection.fetch(FEES)}
+    fees = {row["reference"]: row["redeem_code"] for row in await harness.connection.fetch(FEES)}
     found: dict[str, dict[str, float]] = {name: {} for name in ON_THE_WAY}
-    async for record, at in _read(stage, begins):
+    async for record, at in _read(harness, begins):
         name = next(value.decode() for header, value in record.headers if header == "ce_type")
         if name == INSTRUCTED:
             code = fees.get(record.key.decode(), "")
@@ -169,9 +174,9 @@ async def _appended(stage: Stage, begins: Mapping[TopicPartition, int]) -> dict[
     return found
 
 
-async def _ends(stage: Stage, topics: Sequence[str]) -> dict[TopicPartition, int]:
+async def _ends(harness: BenchmarkHarness, topics: Sequence[str]) -> dict[TopicPartition, int]:
     places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.installation.kafka.bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=harness.installation.kafka.bootstrap)
     await consumer.start()
     try:
         found: dict[TopicPartition, int] = await consumer.end_offsets(places)
@@ -181,12 +186,14 @@ async def _ends(stage: Stage, topics: Sequence[str]) -> dict[TopicPartition, int
 
 
 async def _read(
-    stage: Stage, begins: Mapping[TopicPartition, int]
+    harness: BenchmarkHarness, begins: Mapping[TopicPartition, int]
 ) -> AsyncIterator[tuple["ConsumerRecord[bytes, bytes]", float]]:
     """All committed records from there on, each with the second at which the broker appended it."""
-    ends = await _ends(stage, sorted({place.topic for place in begins}))
+    ends = await _ends(harness, sorted({place.topic for place in begins}))
     wanted = sum(ends.values()) - sum(begins.values())
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.installation.kafka.bootstrap, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=harness.installation.kafka.bootstrap, isolation_level="read_committed"
+    )
     await consumer.start()
     try:
         consumer.assign(list(begins))
@@ -201,43 +208,43 @@ async def _read(
         await consumer.stop()
 
 
-async def _timetable(stage: Stage, people: list[Person], rate: int) -> Timetable:
+async def _sending_plan(harness: BenchmarkHarness, people: list[Person], rate: int) -> SendingPlan:
     """All records by the tick at which they are sent; people of one tick have the same time."""
-    letters: dict[int, list[Letter]] = {}
+    records: dict[int, list[OutgoingRecord]] = {}
     due: dict[str, float] = {}
     lead = -min(TIMES.values())
     for number, person in enumerate(people):
         at = ceil((lead + number / rate) / TICK_SECONDS) * TICK_SECONDS
         due[person.redeem_code] = at
-        for sent in story(person, stage.keys):
+        for sent in timeline(person, harness.keys):
             if sent.type in TIMES:
-                letters.setdefault(round((at + TIMES[sent.type]) / TICK_SECONDS), []).append(letter(sent))
+                records.setdefault(round((at + TIMES[sent.type]) / TICK_SECONDS), []).append(outgoing_record(sent))
         if number % 1000 == 0:
-            say(f"\r  {rate} journeys/s: packed {number:,}", end="")
+            print_line(f"\r  {rate} journeys/s: packed {number:,}", end="")
             await asyncio.sleep(0)
-    return Timetable({tick: letters[tick] for tick in sorted(letters)}, due, max(letters) * TICK_SECONDS)
+    return SendingPlan({tick: records[tick] for tick in sorted(records)}, due, max(records) * TICK_SECONDS)
 
 
-async def _send(stage: Stage, table: Timetable, label: str) -> tuple[float, float]:
+async def _send(harness: BenchmarkHarness, table: SendingPlan, label: str) -> tuple[float, float]:
     """Sends each tick at its time and waits for no answer; returns when it began, and how late it was at worst."""
     begun, late, said = time.time(), 0.0, 0.0
-    mail = Mail(stage.producer)
+    sender = BackgroundSender(harness.producer)
     for tick, letters in table.ticks.items():
         at = begun + tick * TICK_SECONDS
         await asyncio.sleep(max(0.0, at - time.time()))
         late = max(late, time.time() - at)
-        mail.put(letters)
+        sender.enqueue(letters)
         if at - said > 2:
             said = at
-            say(f"\r  {label}: {at - begun:.0f} s      ", end="")
-    await mail.sent()
+            print_line(f"\r  {label}: {at - begun:.0f} s      ", end="")
+    await sender.until_sent()
     return begun, late
 
 
-async def _drain(stage: Stage, wanted: int) -> None:
+async def _drain(harness: BenchmarkHarness, wanted: int) -> None:
     """Raises TimeoutError when what was offered does not become whole."""
-    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS + SECONDS * 10):
-        while await stage.connection.fetchval(RIGHTS) < wanted:
+    async with asyncio.timeout(DRAIN_WITHIN_SECONDS + SECONDS * 10):
+        while await harness.connection.fetchval(SETTLED_DISBURSEMENTS) < wanted:
             await asyncio.sleep(0.2)
 
 

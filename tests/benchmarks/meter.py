@@ -26,14 +26,14 @@ class Reading:
 async def read_meters(processes: Mapping[str, Process], connection: Connection) -> Reading:
     wal = await connection.fetchval("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
     disk = await connection.fetchval("select pg_database_size(current_database())")
-    return Reading({name: sum(map(_seconds, family(one))) for name, one in processes.items()}, wal, disk)
+    return Reading({name: sum(map(_seconds, process_tree(one))) for name, one in processes.items()}, wal, disk)
 
 
 def resident_megabytes(processes: Mapping[str, Process]) -> dict[str, float]:
     """By process; what its children share is counted once."""
     found = {}
     for name, process in processes.items():
-        members = family(process)
+        members = process_tree(process)
         shares = [member.memory_full_info().pss if len(members) > 1 else member.memory_info().rss for member in members]
         found[name] = round(sum(shares) / 2**20, 1)
     return found
@@ -52,7 +52,7 @@ def processes_of(installation: Installation) -> dict[str, Process]:
     return {name: process for name, process in found.items() if process is not None}
 
 
-def family(process: Process) -> list[psutil.Process]:
+def process_tree(process: Process) -> list[psutil.Process]:
     """A process and all that it has started."""
     root = psutil.Process(process.pid)
     return [root, *root.children(recursive=True)]

@@ -16,10 +16,10 @@ from statistics import mean
 
 from deploy.simulation.load import journeys
 from shared.contracts.topics import SERVICES
-from tests.benchmarks.course import Run, Track, quiet, run
-from tests.benchmarks.goals import OVERHEAD, against
+from tests.benchmarks.goals import OVERHEAD, compare_with_goals
+from tests.benchmarks.harness import BenchmarkHarness, Result, benchmark, differences, number_of
+from tests.benchmarks.load_run import LoadRun, LoadTarget, run_load, wait_until_idle
 from tests.benchmarks.meter import processes_of
-from tests.benchmarks.stage import Result, Stage, benchmark, differences, number_of
 
 COUNT = number_of("JOURNEYS", 20_000)
 BUSY, QUIET, WARM_UP = "with", "without", "warm-up"
@@ -28,17 +28,17 @@ SWEEP_EVERY = {BUSY: "1", QUIET: "60", WARM_UP: "5"}
 SYSTEM = (*SERVICES, "kafka", "postgres")
 
 
-async def measure(stage: Stage) -> Result:
-    people = journeys(stage.seed, COUNT * len(ORDER))
-    await stage.open(len(people))
-    runs: dict[str, list[Run]] = {name: [] for name in ORDER}
+async def measure(harness: BenchmarkHarness) -> Result:
+    people = journeys(harness.seed, COUNT * len(ORDER))
+    await harness.open_programme(len(people))
+    runs: dict[str, list[LoadRun]] = {name: [] for name in ORDER}
     for number, name in enumerate(ORDER):
-        await stage.restart_services({f"{one.upper()}_SWEEP_EVERY_SECONDS": SWEEP_EVERY[name] for one in SERVICES})
-        await quiet(stage)
+        await harness.restart_services({f"{one.upper()}_SWEEP_EVERY_SECONDS": SWEEP_EVERY[name] for one in SERVICES})
+        await wait_until_idle(harness)
         part = people[number * COUNT : (number + 1) * COUNT]
-        async with _scraping(stage) if name == BUSY else nullcontext():
-            runs[name].append(await run(stage, Track(processes_of(stage.installation)), part, name))
-    breaches = [*await stage.verify(), *differences(stage.ledgers(), people)]
+        async with _scraping(harness) if name == BUSY else nullcontext():
+            runs[name].append(await run_load(harness, LoadTarget(processes_of(harness.installation)), part, name))
+    breaches = [*await harness.verify(), *differences(harness.ledgers(), people)]
     with_both, without = _cpu(runs[BUSY]), _cpu(runs[QUIET])
     result = {
         "with_sweeps_and_scrapes_every_second": [one.figures() for one in runs[BUSY]],
@@ -46,20 +46,20 @@ async def measure(stage: Stage) -> Result:
         "cpu_us_per_journey_with": with_both,
         "cpu_us_per_journey_without": without,
         "more_cpu_percent": round((sum(with_both.values()) / sum(without.values()) - 1) * 100, 1),
-        **await stage.surroundings(),
+        **await harness.describe_environment(),
     }
     result["invariants_hold"], result["breaches"] = not breaches, breaches
-    result["goals"] = against(OVERHEAD, result)
+    result["goals"] = compare_with_goals(OVERHEAD, result)
     return result
 
 
-def _cpu(runs: list[Run]) -> dict[str, float]:
+def _cpu(runs: list[LoadRun]) -> dict[str, float]:
     return {name: round(mean(one.cpu_us[name] for one in runs), 1) for name in SYSTEM}
 
 
 @asynccontextmanager
-async def _scraping(stage: Stage) -> AsyncIterator[None]:
-    task = asyncio.create_task(_scrape([f"{one.url}/metrics" for one in stage.installation.services.values()]))
+async def _scraping(harness: BenchmarkHarness) -> AsyncIterator[None]:
+    task = asyncio.create_task(_scrape([f"{one.url}/metrics" for one in harness.installation.services.values()]))
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from asyncpg import Connection
 from deploy.local.paths import ROOT
 from shared.contracts.topics import SERVICES
 from shared.postgres.queries import blocks
-from tests.benchmarks.stage import Result
+from tests.benchmarks.harness import Result
 
 LARGE_ROWS = 10_000
 SEQUENTIAL = "Seq Scan"
@@ -49,7 +49,7 @@ async def explain(connection: Connection, *, wanted: bool) -> None:
 
 def read_plans(log: str, large: set[str]) -> dict[str, Result]:
     """By named query that touches a large table: how often it ran, milliseconds on average, what it reads and how."""
-    name_of = named()
+    name_of = query_namer()
     found: dict[str, Result] = {}
     for service, session, milliseconds, text in EXPLAINED.findall(log):
         explained = json.loads(text)
@@ -64,7 +64,7 @@ def read_plans(log: str, large: set[str]) -> dict[str, Result]:
     return {name: _tidied(entry) for name, entry in sorted(found.items())}
 
 
-def sequential(plans: dict[str, Result], large: set[str]) -> list[str]:
+def sequential_reads(plans: dict[str, Result], large: set[str]) -> list[str]:
     """What reads a large table from one end to the other; that no plan was written down is as bad."""
     if not plans:
         return ["no plan was written down"]
@@ -76,7 +76,7 @@ def sequential(plans: dict[str, Result], large: set[str]) -> list[str]:
     ]
 
 
-def named() -> Callable[[str], str]:
+def query_namer() -> Callable[[str], str]:
     """What a statement is called in the `.sql` files; the beginning of one that stands in none."""
     names = dict(_queries())
     return lambda statement: names.get(_squeezed(statement), " ".join(statement.partition("(")[0].split())[:60])

@@ -14,7 +14,7 @@ from joserfc import jwe
 from joserfc.jwk import OctKey
 
 from deploy.local.paths import VAR
-from shared.contracts.sealed import KeyRing
+from shared.contracts.seals import KeyRing
 
 ROUNDS, TIMES = 7, 2_000
 ACCOUNT = json.dumps({"sub": "4810000000000017", "number": "081200000001", "nik": "3273015204960001"}).encode()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from deploy.local.paths import ROOT, VAR
-from tests.benchmarks.stage import Result
+from tests.benchmarks.harness import Result
 
 PAGE = ROOT / "docs" / "performance.md"
 PROCESSES = ("enrollment", "completion", "payment", "kafka", "postgres")
@@ -28,7 +28,7 @@ def main() -> int:
 
 def _journey(found: Result) -> Iterator[str]:
     runs, spread = found["runs"], found["spread"]
-    yield f"{_surroundings(found)} {len(runs)} runs of {runs[0]['journeys']:,} journeys, one after the other."
+    yield f"{_environment(found)} {len(runs)} runs of {runs[0]['journeys']:,} journeys, one after the other."
     yield ""
     yield from _table(
         ("", "bar", "measured"),
@@ -56,7 +56,7 @@ def _cpu(found: Result) -> Iterator[str]:
 
 
 def _latency(found: Result) -> Iterator[str]:
-    yield f"{_surroundings(found)} {found['seconds']} s at each rate, after {found['warm_up_seconds']:g} s of warm-up."
+    yield f"{_environment(found)} {found['seconds']} s at each rate, after {found['warm_up_seconds']:g} s of warm-up."
     yield ""
     names = ("p50_ms", "p95_ms", "p99_ms", "max_ms", "cores_busy", "journeys")
     rows = [(offered, *(_number(one[name]) for name in names)) for offered, one in found["offered"].items()]
@@ -75,7 +75,7 @@ def _latency(found: Result) -> Iterator[str]:
 
 
 def _growth(found: Result) -> Iterator[str]:
-    yield f"{_surroundings(found)} Filled in {found['seconds_to_fill']:g} s."
+    yield f"{_environment(found)} Filled in {found['seconds_to_fill']:g} s."
     yield ""
     stored = f"{found['stored']:,} journeys"
     labels = {
@@ -135,7 +135,7 @@ TABLES: dict[str, Callable[[Result], Iterable[str]]] = {
 }
 
 
-def _surroundings(found: Result) -> str:
+def _environment(found: Result) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return f"{found['cores']} cores, everything on the one machine; {versions}; fsync {found['fsync']}."
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from deploy.docker.handing import RECIPIENTS
+from deploy.docker.handover import RECIPIENTS
 from deploy.docker.jobs import JOBS
 from deploy.local.paths import ROOT
 from deploy.local.up import PORT_SETTINGS

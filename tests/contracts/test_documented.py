@@ -10,14 +10,14 @@ from typing import Any
 import confluent_kafka
 import pytest
 
-from shared.contracts.publish import DOCUMENT
-from shared.contracts.reasons import ParkReason
-from shared.contracts.sealed import KeyRing
+from shared.contracts.park_reasons import ParkReason
+from shared.contracts.published_files import DOCUMENT
 from shared.contracts.sealed_fields import open_identity
-from shared.messaging.intake import Item
+from shared.contracts.seals import KeyRing
 from shared.messaging.message import Record
+from shared.messaging.transaction.decoder import DecodedRecord
 from tests.builders import LATER, keys_folder, programme_keys
-from tests.unit.contracts.reading import a_reader
+from tests.unit.contracts.decoding import a_decoder
 
 TEXT = DOCUMENT.with_name("README.md").read_text()
 REFERENCE = "7Q2M9K4T1B8XW3ZA"
@@ -45,7 +45,7 @@ class Client:
 
 
 @dataclass
-class Coming:
+class StubRecord:
     said: dict[str, Any]
 
     def value(self) -> bytes:
@@ -78,9 +78,9 @@ def run(name: str) -> dict[str, Any]:
     return names
 
 
-def understood(topic: str, value: str, headers: dict[str, str]) -> Item:
+def understood(topic: str, value: str, headers: dict[str, str]) -> DecodedRecord:
     packed = tuple((name, text.encode()) for name, text in headers.items())
-    return a_reader().understand(Record(topic, 0, 0, 0, None, value.encode(), packed), LATER)
+    return a_decoder().decode(Record(topic, 0, 0, 0, None, value.encode(), packed), LATER)
 
 
 def test_the_sample_of_an_upstream_is_understood_and_its_seal_opens(client: Client) -> None:
@@ -95,7 +95,9 @@ def test_the_sample_of_an_upstream_is_understood_and_its_seal_opens(client: Clie
 def test_the_sample_of_a_partner_opens_the_account_and_its_report_is_understood(client: Client) -> None:
     account = KeyRing.load(keys_folder() / "gopay.jwks.json").seal({"sub": REFERENCE, "number": "081200000001"})
     sample = Path(__file__).parent / "samples" / "salur.payment.disbursement_instructed.v1-disbursements.json"
-    client.coming = [Coming({**json.loads(sample.read_text()), "payee": {"kind": "participant", "account": account}})]
+    client.coming = [
+        StubRecord({**json.loads(sample.read_text()), "payee": {"kind": "participant", "account": account}})
+    ]
     assert run("partner")["account"] == {"sub": REFERENCE, "number": "081200000001"}
     ((topic, value, key, partition, headers),) = client.sent
     assert (topic, key, partition) == ("disbursement-reports.gopay", REFERENCE, 7)

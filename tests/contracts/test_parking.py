@@ -12,14 +12,14 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from shared.contracts.events import EventType
+from shared.contracts.park_reasons import ParkReason
 from shared.contracts.parking import EVENTS, RecordParked
-from shared.contracts.publish import SCHEMAS, file_name
-from shared.contracts.reasons import ParkReason
+from shared.contracts.published_files import SCHEMAS, file_name
 from shared.contracts.topics import SERVICES
 from shared.messaging.message import Record
-from shared.messaging.page import Said
-from shared.messaging.saving import _pointer
-from shared.messaging.transaction import ParkedRecord
+from shared.messaging.outbox.page import OutboxEvent
+from shared.messaging.transaction.flush import _pointer
+from shared.messaging.transaction.transaction import ParkedRecord
 from tests.builders import a_wave
 
 NOW = datetime(2023, 2, 22, 3, 0, 0, 250_000, tzinfo=UTC)
@@ -33,17 +33,17 @@ STRANGE = {
 }
 
 
-def pointer_to(record: Record, reason: ParkReason = ParkReason.INVALID_FIELD, service: str = "payment") -> Said:
+def pointer_to(record: Record, reason: ParkReason = ParkReason.INVALID_FIELD, service: str = "payment") -> OutboxEvent:
     digest = hashlib.sha256(record.value or b"").digest()
     return _pointer(ParkedRecord(record, reason, "/price/value", lane=None), digest, service, NOW)
 
 
-def assert_as_published(said: Said, event: EventType[RecordParked]) -> None:
+def assert_as_published(pointer: OutboxEvent, event: EventType[RecordParked]) -> None:
     """Follows the schema, and the type takes all of it in and would write the same."""
     schema: dict[str, Any] = json.loads((SCHEMAS / file_name(event)).read_text())
-    written = json.loads(said.data)
+    written = json.loads(pointer.data)
     Draft202012Validator(schema).validate(written)
-    assert json.loads(event.dump(event.parse(said.data))) == written
+    assert json.loads(event.dump(event.parse(pointer.data))) == written
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 
 from shared.contracts.events import EventType
-from shared.contracts.publish import DOCUMENT, EVENTS, SCHEMAS, file_name, files
+from shared.contracts.published_files import DOCUMENT, EVENTS, SCHEMAS, file_name, files
 from shared.contracts.topics import PARTNERS, TOPICS
 
 # Frozen: a sample is never changed or taken away. A type that gains a case gains a file, `<name>+2.json`.

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.world import World, a_proved_world
+from tests.faults.world import FaultWorld, verified_world
 
 
 @pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    async with a_proved_world() as world:
+async def world() -> AsyncIterator[FaultWorld]:
+    async with verified_world() as world:
         yield world

@@ -2,59 +2,63 @@
 
 import pytest
 
-from deploy.simulation.people import Fate
-from deploy.simulation.story import cures, told_first
-from tests.faults.world import World
+from deploy.simulation.people import Persona
+from deploy.simulation.timeline import cures, first_events
+from tests.faults.world import FaultWorld
 
 
-async def test_internal_topics_that_are_emptied_are_filled_again_and_pay_nobody_twice(world: World) -> None:
-    await world.send(world.newcomers(20))
-    await world.in_order()
+async def test_internal_topics_that_are_emptied_are_filled_again_and_pay_nobody_twice(world: FaultWorld) -> None:
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
     for topic in ("enrollment.events", "completion.events", "payment.events"):
-        await world.empty(topic)
-    await world.send(world.newcomers(20))
-    await world.in_order()
+        await world.empty_topic(topic)
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
-async def test_a_database_restored_from_an_older_copy_asks_for_no_payment_anew(world: World, *, running: bool) -> None:
-    await world.send(world.newcomers(20))
-    await world.in_order()
-    copy = await world.copy_of_the_database()
-    await world.send(world.newcomers(20))
-    await world.in_order()
-    await world.restore(copy, services_running=running)
-    await world.send(world.newcomers(20))
-    await world.in_order()
+async def test_a_database_restored_from_an_older_copy_asks_for_no_payment_anew(
+    world: FaultWorld, *, running: bool
+) -> None:
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
+    copy = await world.copy_database()
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
+    await world.restore_database(copy, services_running=running)
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
 
 
 async def test_one_schema_restored_after_an_account_has_changed_asks_the_same_partner_for_the_same_payment(
-    world: World,
+    world: FaultWorld,
 ) -> None:
-    await world.send(world.newcomers(10))
-    await world.in_order()
-    copy = await world.copy_of_the_schema("payment")
-    movers = world.people_of(Fate.SECOND_ACCOUNT, 12)
-    await world.send(world.letters(event for person in movers for event in told_first(person, world.keys)))
-    await world.in_order()
-    await world.send(world.letters(event for person in movers for event in cures(person, world.keys)))
+    await world.send(world.new_people_records(10))
+    await world.assert_consistent()
+    copy = await world.copy_schema("payment")
+    movers = world.people_of(Persona.SECOND_ACCOUNT, 12)
+    await world.send(
+        world.repeated_and_shuffled(event for person in movers for event in first_events(person, world.keys))
+    )
+    await world.assert_consistent()
+    await world.send(world.repeated_and_shuffled(event for person in movers for event in cures(person, world.keys)))
     await world.restore_schema("payment", copy)
-    await world.send(world.newcomers(10))
-    await world.in_order()
+    await world.send(world.new_people_records(10))
+    await world.assert_consistent()
     paid = {payment.account for payment in world.payments()}
     assert paid.isdisjoint(person.second_account for person in movers)
 
 
 async def test_kafka_lost_while_postgres_went_on_is_filled_again_and_read_on_where_an_operator_says(
-    world: World,
+    world: FaultWorld,
 ) -> None:
-    await world.send(world.newcomers(20))
-    await world.in_order()
-    read = {service: await world.external_places_read(service) for service in world.installation.services}
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
+    read = {service: await world.external_partitions_read(service) for service in world.installation.services}
     await world.empty_kafka()
     for service, places in read.items():
         for place in places:
             await world.until_stopped(service, place, "topic_changed")
-        await world.go_on_from_the_beginning(service)
-    await world.send(world.newcomers(20))
-    await world.in_order()
+        await world.resume_from_the_beginning(service)
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()

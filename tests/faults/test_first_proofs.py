@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
-from shared.messaging.probe import POINTS
-from tests.faults.world import World
+from shared.messaging.failpoint import POINTS
+from tests.faults.world import FaultWorld
 
 TOPICS = {
     "enrollment": ["programme.registry", "enrollment.requests", "training.purchases", "completion.events"],
@@ -17,55 +17,55 @@ TOPICS = {
 }
 
 
-async def test_every_record_delivered_three_times_and_shuffled_pays_once(world: World) -> None:
+async def test_every_record_delivered_three_times_and_shuffled_pays_once(world: FaultWorld) -> None:
     await world.send(await world.three_times())
-    await world.in_order()
+    await world.assert_consistent()
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_services_killed_at_any_point_pay_once(world: World, point: str) -> None:
+async def test_services_killed_at_any_point_pay_once(world: FaultWorld, point: str) -> None:
     """Each dies there once; whoever is in front is back before the one behind it dies for want of what it says."""
-    letters = world.newcomers(30)
+    records = world.new_people_records(30)
     async with world.dying("payment", point), world.dying("completion", point), world.dying("enrollment", point):
-        for part in (letters[0::3], letters[1::3], letters[2::3]):
+        for part in (records[0::3], records[1::3], records[2::3]):
             await world.send(part)
-    await world.in_order()
+    await world.assert_consistent()
 
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
 @pytest.mark.parametrize("service", ["enrollment", "completion"])
-async def test_group_offsets_reset_to_either_end_decide_nothing(world: World, service: str, where: str) -> None:
-    letters = world.newcomers(30)
-    await world.send(letters[::2])
+async def test_group_offsets_reset_to_either_end_decide_nothing(world: FaultWorld, service: str, where: str) -> None:
+    records = world.new_people_records(30)
+    await world.send(records[::2])
     one = world.installation.services[service]
     await asyncio.to_thread(one.kill)
-    await world.send(letters[1::2])
+    await world.send(records[1::2])
     await world.reset_offsets(service, TOPICS[service], where)
     await asyncio.to_thread(one.start)
-    await world.in_order()
+    await world.assert_consistent()
 
 
 @pytest.mark.parametrize("server", ["kafka", "postgres"])
-async def test_a_server_killed_under_load_costs_nothing(world: World, server: str) -> None:
-    letters = world.newcomers(30)
+async def test_a_server_killed_under_load_costs_nothing(world: FaultWorld, server: str) -> None:
+    records = world.new_people_records(30)
     one: Kafka | Postgres = getattr(world.installation, server)
-    await world.send(letters[::2])
+    await world.send(records[::2])
     await asyncio.to_thread(one.kill)
     await asyncio.to_thread(one.start)
-    await world.send(letters[1::2])
-    await world.in_order()
+    await world.send(records[1::2])
+    await world.assert_consistent()
 
 
-async def test_poison_among_good_records_is_parked_and_costs_nobody_anything(world: World) -> None:
-    letters = world.newcomers(30)
-    await world.send(letters[::2])
-    await world.poison()
-    await world.send(letters[1::2])
-    await world.in_order()
+async def test_poison_among_good_records_is_parked_and_costs_nobody_anything(world: FaultWorld) -> None:
+    records = world.new_people_records(30)
+    await world.send(records[::2])
+    await world.send_poison()
+    await world.send(records[1::2])
+    await world.assert_consistent()
 
 
-async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(world: World) -> None:
-    letters = world.newcomers(30)
+async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(world: FaultWorld) -> None:
+    records = world.new_people_records(30)
     one, postgres = world.installation.services["completion"], world.installation.postgres
     await asyncio.to_thread(one.kill)
     assert postgres.process is not None
@@ -73,7 +73,7 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(wo
     client = httpx.AsyncClient(timeout=10)
     try:
         await asyncio.to_thread(one.launch)
-        await world.send(letters)
+        await world.send(records)
 
         async def up_and_not_ready() -> bool:
             with suppress(httpx.TransportError):
@@ -86,4 +86,4 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(wo
         await client.aclose()
         postgres.process.thaw()
     await asyncio.to_thread(one.wait_ready)
-    await world.in_order()
+    await world.assert_consistent()

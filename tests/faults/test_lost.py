@@ -5,13 +5,13 @@ import asyncio
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulation.people import Fate, cohort
-from deploy.simulation.sending import repeated_and_shuffled, send
-from deploy.simulation.story import story, the_money
+from deploy.simulation.delivery import repeat_and_shuffle, send
+from deploy.simulation.people import Persona, cohort
+from deploy.simulation.timeline import funds_appropriated, timeline
 from shared.contracts.topics import LANES
-from tests.faults.world import World
+from tests.faults.world import FaultWorld
 
-STRANGERS = 900_000
+ABORTED_PEOPLE_FROM = 900_000
 # What the broker has acknowledged and lost: noted as published, and in no topic.
 LOSE_ONE_LANE = """
     with lost as (
@@ -22,63 +22,67 @@ LOSE_ONE_LANE = """
 """
 
 
-async def test_a_lost_internal_record_stops_its_lane_until_it_is_said_again_and_the_others_go_on(world: World) -> None:
-    people = world.people_of(Fate.ORDINARY, 20)
+async def test_a_lost_internal_record_stops_its_lane_until_it_is_said_again_and_the_others_go_on(
+    world: FaultWorld,
+) -> None:
+    people = world.people_of(Persona.ORDINARY, 20)
     async with world.dying("completion", "after_commit") as dying:
-        await world.send(world.letters(event for person in people for event in story(person, world.keys)))
+        await world.send(
+            world.repeated_and_shuffled(event for person in people for event in timeline(person, world.keys))
+        )
         await world.until_ended(dying)
         connection = await asyncpg.connect(world.installation.role_postgres_url("completion"))
         lost = await connection.fetchrow(LOSE_ONE_LANE)
         await connection.close()
     assert lost is not None
     lane = lost["lane"]
-    await world.send(world.newcomers_in_lanes([lane]))
+    await world.send(world.new_people_records_in_lanes([lane]))
     await world.until_stopped("payment", f"lane {lane}", "gap")
     await world.until_stopped("enrollment", f"lane {lane}", "gap")
-    await world.send(world.newcomers(20))
+    await world.send(world.new_people_records(20))
     await world.until_paid_in(set(range(LANES)) - {lane})
     await world.operate("completion", "pages", "say-again", "--lane", str(lane), "--from", str(lost["published"] + 1))
-    await world.in_order()
+    await world.assert_consistent()
     assert not await world.stopped("payment")
 
 
 async def test_an_external_topic_made_anew_and_grown_past_the_position_is_not_read_until_an_operator_says_where(
-    world: World,
+    world: FaultWorld,
 ) -> None:
-    await world.send(world.newcomers(20))
-    await world.in_order()
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
     payment = world.installation.services["payment"]
     await asyncio.to_thread(payment.kill)
-    await world.empty("treasury.funding")
-    money = [the_money("training", 1_000_000, f"AGAIN-{number}") for number in range(20)]
-    await send(world.producer, repeated_and_shuffled(money, 7))
+    await world.empty_topic("treasury.funding")
+    money = [funds_appropriated("training", 1_000_000, f"AGAIN-{number}") for number in range(20)]
+    await send(world.producer, repeat_and_shuffle(money, 7))
     await asyncio.to_thread(payment.start)
     await world.until_stopped("payment", "treasury.funding/0", "topic_changed")
-    await world.send(world.newcomers(20))
-    await world.in_order()
+    await world.send(world.new_people_records(20))
+    await world.assert_consistent()
     assert await world.appropriations("AGAIN") == 0
     await world.operate("payment", "positions", "set", "treasury.funding", "0", "0", "--yes")
     await world.until_read_to_the_end()
     assert await world.appropriations("AGAIN") == len(money)
-    await world.in_order()
+    await world.assert_consistent()
 
 
-async def test_what_a_producer_took_back_is_never_read_and_does_not_stand_in_the_way(world: World) -> None:
-    strangers = cohort(1, 20, first_number=STRANGERS)
-    taken_back = repeated_and_shuffled([event for one in strangers for event in story(one, world.keys)], 3)
+async def test_what_a_producer_took_back_is_never_read_and_does_not_stand_in_the_way(world: FaultWorld) -> None:
+    strangers = cohort(1, 20, first_number=ABORTED_PEOPLE_FROM)
+    taken_back = repeat_and_shuffle([event for one in strangers for event in timeline(one, world.keys)], 3)
     producer = AIOKafkaProducer(
         bootstrap_servers=world.installation.kafka.bootstrap, transactional_id="upstream", max_batch_size=1 << 20
     )
     await producer.start()
-    for letters, end in (
+    for records, end in (
         (taken_back, producer.abort_transaction),
-        (world.newcomers(20), producer.commit_transaction),
+        (world.new_people_records(20), producer.commit_transaction),
         (taken_back, producer.abort_transaction),
     ):
         await producer.begin_transaction()
-        await send(producer, letters)
+        await send(producer, records)
         await end()
     await producer.stop()
-    await world.in_order()
+    await world.assert_consistent()
     await world.until_read_to_the_end()
     assert world.watcher.seen.admitted.isdisjoint(person.participant_id for person in strangers)

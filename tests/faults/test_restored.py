@@ -17,16 +17,16 @@ import pytest
 from deploy.local.paths import ROOT
 from deploy.local.processes import Process
 from deploy.simulation.people import Person, cohort
-from deploy.simulation.story import story, the_money
+from deploy.simulation.timeline import funds_appropriated, timeline
 from shared.contracts.topics import lane_of
-from tests.faults.world import World, a_proved_world
+from tests.faults.world import FaultWorld, verified_world
 
 FEE = 1_500_000
 
 
 @pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    async with a_proved_world(quota=3, training=2_000_000) as world:
+async def world() -> AsyncIterator[FaultWorld]:
+    async with verified_world(quota=3, training=2_000_000) as world:
         yield world
 
 
@@ -39,7 +39,7 @@ def rivals(first_number: int) -> tuple[Person, Person]:
 
 
 @asynccontextmanager
-async def restored(world: World, service: str, copy: Path, first: Person) -> AsyncIterator[None]:
+async def restored(world: FaultWorld, service: str, copy: Path, first: Person) -> AsyncIterator[None]:
     """Inside, the service has read all but what concerns `first`."""
     lane = lane_of(first.participant_id)
     async with world.restored_schema(service, copy):
@@ -49,18 +49,18 @@ async def restored(world: World, service: str, copy: Path, first: Person) -> Asy
     await world.operate(service, "lanes", "resume", str(lane))
 
 
-async def tell(world: World, *people: Person) -> None:
-    await world.send(world.letters(event for person in people for event in story(person, world.keys)))
+async def send_timelines(world: FaultWorld, *people: Person) -> None:
+    await world.send(world.repeated_and_shuffled(event for person in people for event in timeline(person, world.keys)))
 
 
-async def requests_read(world: World, person: Person) -> int:
+async def requests_read(world: FaultWorld, person: Person) -> int:
     """How far enrollment has read what registration says of the person."""
     query = "select next_offset from position where topic = 'enrollment.requests' and partition = $1"
     (row,) = await world.rows("enrollment", query, lane_of(person.participant_id))
     return int(row["next_offset"])
 
 
-async def until_fees(world: World, *fees: tuple[Person, str]) -> None:
+async def until_fees(world: FaultWorld, *fees: tuple[Person, str]) -> None:
     """These are the only fees, and so they stand in the books."""
 
     async def stand() -> bool:
@@ -70,12 +70,12 @@ async def until_fees(world: World, *fees: tuple[Person, str]) -> None:
     await world.until(stand, f"fees stand so: {[state for _, state in fees]}")
 
 
-async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world: World) -> None:
-    copy = await world.copy_of_the_schema("payment")
+async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world: FaultWorld) -> None:
+    copy = await world.copy_schema("payment")
     first, second = rivals(50_000)
-    await tell(world, first)
+    await send_timelines(world, first)
     await until_fees(world, (first, "settled"))
-    await tell(world, second)
+    await send_timelines(world, second)
     await until_fees(world, (first, "settled"), (second, "held"))
 
     async with restored(world, "payment", copy, first):
@@ -83,18 +83,18 @@ async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world
     await until_fees(world, (first, "settled"), (second, "held"))
     assert [payment.amount for payment in world.payments() if payment.benefit == "fee"] == [FEE]
 
-    await world.send(world.letters([the_money("training", 10**10, "SP2D-3")]))
+    await world.send(world.repeated_and_shuffled([funds_appropriated("training", 10**10, "SP2D-3")]))
     world.people += [first, second]
-    await world.in_order()
+    await world.assert_consistent()
 
 
-async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_else(world: World) -> None:
-    copy = await world.copy_of_the_schema("enrollment")
+async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_else(world: FaultWorld) -> None:
+    copy = await world.copy_schema("enrollment")
     last, late = rivals(60_000)
-    await tell(world, last)
+    await send_timelines(world, last)
     world.people.append(last)
-    await world.until_everybody_has_what_is_due()
-    await tell(world, late)
+    await world.until_all_settled()
+    await send_timelines(world, late)
 
     async def refused() -> bool:
         return world.watcher.seen.refused.get(late.participant_id) == "wave_full"
@@ -107,14 +107,14 @@ async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_el
 
     async with restored(world, "enrollment", copy, last):
         await world.until(read_again, "the admission of who comes late is read again")
-    await world.in_order()
+    await world.assert_consistent()
     assert await refused()
     assert late.participant_id not in world.watcher.seen.admitted
 
 
-async def test_payment_of_another_programme_refuses_to_start_on_restored_data(world: World) -> None:
+async def test_payment_of_another_programme_refuses_to_start_on_restored_data(world: FaultWorld) -> None:
     """It would pay every right once more, under references of its own."""
-    copy = await world.copy_of_the_schema("payment")
+    copy = await world.copy_schema("payment")
     async with world.restored_schema("payment", copy):
         one = world.installation.services["payment"]
         log = world.installation.folder / "log" / "astray.log"
@@ -130,4 +130,4 @@ async def test_payment_of_another_programme_refuses_to_start_on_restored_data(wo
         finally:
             await asyncio.to_thread(astray.kill)
         assert "PAYMENT_PROGRAMME" in log.read_text()
-    await world.in_order()
+    await world.assert_consistent()

@@ -35,7 +35,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class World:
+class Scenario:
     """What happens. `standing`: what stands still from the beginning, and `resumes`: does it go on one day?"""
 
     standing: frozenset[object] = frozenset()
@@ -51,37 +51,37 @@ class State(NamedTuple):
     ends: tuple[int | None, ...]
     through: tuple[bool, ...]
     standing: frozenset[object]
-    aside: tuple[tuple[Record, ...], ...]
+    deferred: tuple[tuple[Record, ...], ...]
     numbers: tuple[int, ...]
     ahead: tuple[int, ...]
     effects: frozenset[Record]
     acted: tuple[bool, ...]
-    to_say_again: tuple[Record, ...]
+    to_republish: tuple[Record, ...]
 
 
-def initial(world: World) -> State:
+def initial(scenario: Scenario) -> State:
     """All records are written, and both deadlines have just fallen due; a lost record is still to be said again."""
     shared = tuple((lane, 0) for lane in LANES)
     inners: tuple[tuple[Record, ...], ...] = tuple(((lane, 1), (lane, 2)) for lane in LANES)
     again: tuple[Record, ...] = ()
-    if world.lost:
+    if scenario.lost:
         inners, again = (((0, 2),), inners[1]), ((0, 1), (0, 2))
     return State(
         logs=(shared, ((0, 9),), *inners),
         positions=(0,) * len(PLACES),
         ends=(None,) * len(PLACES),
         through=(False,) * len(PLACES),
-        standing=world.standing,
-        aside=((), ()),
+        standing=scenario.standing,
+        deferred=((), ()),
         numbers=(0, 0),
         ahead=(0, 0),
         effects=frozenset(),
         acted=(False, False),
-        to_say_again=again,
+        to_republish=again,
     )
 
 
-def successors(state: State, rules: Rules, world: World) -> Iterator[tuple[str, State]]:
+def successors(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
     """Every next step: reading, standing still and going on, looking up ends, and deadlines that act."""
     for place in range(len(PLACES)):
         if can_be_read(state, place):
@@ -90,12 +90,12 @@ def successors(state: State, rules: Rules, world: World) -> Iterator[tuple[str, 
             yield f"ask for the end of {PLACES[place]}", ask(state, place)
         if is_read_through(state, place, rules):
             yield f"{PLACES[place]} is read through", state._replace(through=at(state.through, place, True))
-    if state.to_say_again:
-        yield "say again", say_again(state)
-    for what in sorted(state.standing, key=str) if world.resumes else ():
+    if state.to_republish:
+        yield "say again", republish(state)
+    for what in sorted(state.standing, key=str) if scenario.resumes else ():
         yield f"{what} goes on", state._replace(standing=state.standing - {what})
     for lane in LANES:
-        if state.aside[lane] and not is_stopped(state, lane):
+        if state.deferred[lane] and not is_stopped(state, lane):
             yield f"take up in {lane}", take_up(state, lane)
         if not state.acted[lane] and not is_stopped(state, lane) and may_act(state, lane, rules):
             yield f"deadline of {lane}", state._replace(acted=at(state.acted, lane, True))
@@ -136,8 +136,8 @@ def read(state: State, place: int) -> State:
     if PLACES[place] == REPORTS:
         return moved
     if PLACES[place] == SHARED:
-        if is_stopped(state, lane) or state.aside[lane]:
-            return moved._replace(aside=at(state.aside, lane, (*state.aside[lane], record)))
+        if is_stopped(state, lane) or state.deferred[lane]:
+            return moved._replace(deferred=at(state.deferred, lane, (*state.deferred[lane], record)))
         return moved._replace(effects=state.effects | {record})
     if number > state.numbers[lane] + 1:
         return moved._replace(ahead=at(state.ahead, lane, max(number, state.ahead[lane])))
@@ -157,15 +157,15 @@ def is_read_through(state: State, place: int, rules: Rules) -> bool:
     return topic != "inner" or not rules.numbers or state.numbers[lane] >= state.ahead[lane]
 
 
-def say_again(state: State) -> State:
-    record, *rest = state.to_say_again
+def republish(state: State) -> State:
+    record, *rest = state.to_republish
     place = PLACES.index(inner(record[0]))
-    return state._replace(logs=at(state.logs, place, (*state.logs[place], record)), to_say_again=tuple(rest))
+    return state._replace(logs=at(state.logs, place, (*state.logs[place], record)), to_republish=tuple(rest))
 
 
 def take_up(state: State, lane: int) -> State:
-    record, *rest = state.aside[lane]
-    return state._replace(aside=at(state.aside, lane, tuple(rest)), effects=state.effects | {record})
+    record, *rest = state.deferred[lane]
+    return state._replace(deferred=at(state.deferred, lane, tuple(rest)), effects=state.effects | {record})
 
 
 def may_act(state: State, lane: int, rules: Rules) -> bool:
@@ -176,7 +176,7 @@ def may_act(state: State, lane: int, rules: Rules) -> bool:
         awaited.add(REPORTS)
     if not rules.per_lane:
         awaited = set(PLACES)
-    if rules.own_rows and state.aside[lane]:
+    if rules.own_rows and state.deferred[lane]:
         return False
     return all(state.through[PLACES.index(place)] for place in awaited)
 

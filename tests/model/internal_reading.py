@@ -46,7 +46,7 @@ class Budget(NamedTuple):
     """How often each may still happen: trouble first, then the cures."""
 
     mangled: int = 0
-    stranger: int = 0
+    foreign: int = 0
     again: int = 0
     upgrade: int = 0
     resume: int = 0
@@ -54,10 +54,10 @@ class Budget(NamedTuple):
 
 
 class State(NamedTuple):
-    """The topic, how many events have been said into it, and how far they were read and cured."""
+    """The topic, how many events have been emitted into it, and how far they were read and cured."""
 
     topic: tuple[Entry, ...] = ()
-    said: int = 0
+    emitted: int = 0
     offset: int = 0
     last: int = 0
     gap: bool = False
@@ -90,15 +90,15 @@ class Protocol:
 
     def _produce(self, s: State) -> Iterator[tuple[str, State]]:
         budget = s.budget
-        if s.said < LAST_EVENT:
-            number = s.said + 1
-            yield f"says {number}", s._replace(said=number, topic=(*s.topic, self._page(number)))
+        if s.emitted < LAST_EVENT:
+            number = s.emitted + 1
+            yield f"says {number}", s._replace(emitted=number, topic=(*s.topic, self._page(number)))
             if budget.mangled:
                 spent = budget._replace(mangled=budget.mangled - 1)
                 mangled = (*s.topic, Entry(number, NEVER))
-                yield f"{number} is mangled", s._replace(said=number, topic=mangled, budget=spent)
-        if budget.stranger:
-            spent = budget._replace(stranger=budget.stranger - 1)
+                yield f"{number} is mangled", s._replace(emitted=number, topic=mangled, budget=spent)
+        if budget.foreign:
+            spent = budget._replace(foreign=budget.foreign - 1)
             for entry in (Entry(None, NEVER), Entry(2, NEVER), Entry(3, NEVER), Entry(2, OLD, fits=False)):
                 yield f"a stranger writes {entry}", s._replace(topic=(*s.topic, entry), budget=spent)
 
@@ -127,9 +127,9 @@ class Protocol:
     def _cure(self, s: State) -> Iterator[tuple[str, State]]:
         budget = s.budget
         read_all = s.offset == len(s.topic)
-        if read_all and s.gap and budget.again and s.said > s.last:
+        if read_all and s.gap and budget.again and s.emitted > s.last:
             spent = budget._replace(again=budget.again - 1)
-            pages = tuple(self._page(number) for number in range(s.last + 1, s.said + 1))
+            pages = tuple(self._page(number) for number in range(s.last + 1, s.emitted + 1))
             yield "pages say-again", s._replace(topic=s.topic + pages, budget=spent)
         if budget.upgrade:
             yield "a newer binary", s._replace(binary=NEW, budget=budget._replace(upgrade=budget.upgrade - 1))
@@ -160,9 +160,9 @@ def breach(state: State, ended: bool) -> str | None:
     acted = [record.number or 0 for record in records]
     if any(later <= earlier for earlier, later in pairwise(acted)):
         return "a number acts twice or out of order"
-    settled = {*acted, *(state.topic[offset].number for offset in state.parked if state.topic[offset].fits)}
-    if not settled.issuperset(range(1, max(acted, default=0))):
+    resolved = {*acted, *(state.topic[offset].number for offset in state.parked if state.topic[offset].fits)}
+    if not resolved.issuperset(range(1, max(acted, default=0))):
         return "a number was skipped"
-    if ended and not settled.issuperset(range(1, state.said + 1)):
+    if ended and not resolved.issuperset(range(1, state.emitted + 1)):
         return "the lane stands still for ever"
     return None

@@ -1,7 +1,8 @@
-"""Money of one wave and component, drawn by lanes and short at times: who is paid, in which order, and who locks what.
+"""Model the money of one wave and component, short at times: who is paid, in which order, who locks what.
 
-A handler reads its lane's purse and the fund's flag without a lock. While the flag is down and the purse suffices, it
-spends from there; else it locks the fund. Whoever holds that lock knows the whole queue. Locks end with the commit.
+A handler reads its lane's allotment and the fund's flag without a lock. While the flag is down and the allotment
+suffices, it spends from there; else it locks the fund. Whoever holds that lock knows the whole queue. Locks end with
+the commit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 NEW, QUEUED, PAID = "new", "queued", "paid"
-HANDLER, RELEASE, COLLECT = "handler", "release", "collect"
+HANDLER, SERVE, COLLECT = "handler", "serve", "collect"
 Step = tuple[str, "State"]
 
 
@@ -22,16 +23,16 @@ class Rules:
     the_flag_closes_the_fast_path: bool = True
     the_queue_spans_all_lanes: bool = True
     no_blocks_while_short: bool = True
-    purses_of_all_lanes_are_emptied: bool = True
-    locked_purses_are_passed_over: bool = True
-    a_purse_is_spent_only_while_it_holds_the_money: bool = True
+    allotments_of_all_lanes_are_emptied: bool = True
+    locked_allotments_are_passed_over: bool = True
+    an_allotment_is_reserved_only_while_it_holds_the_money: bool = True
     the_queue_changes_under_the_lock: bool = True
-    money_given_back_has_a_book_of_its_own: bool = True
+    money_released_has_a_ledger_of_its_own: bool = True
     whoever_the_money_ends_at_is_looked_at_too: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Setup:
     """What does not change. The index of a right is its age, 0 the oldest; `together` come in one batch."""
 
     lanes: tuple[int, ...]
@@ -44,17 +45,17 @@ class World:
 
 class Fund(NamedTuple):
     appropriated: int
-    drawn: int
+    allotted: int
     short: bool
 
 
-class Purse(NamedTuple):
-    drawn: int
-    spent: int
+class Allotment(NamedTuple):
+    allotted: int
+    reserved: int
 
     @property
     def free(self) -> int:
-        return self.drawn - self.spent
+        return self.allotted - self.reserved
 
 
 class Payment(NamedTuple):
@@ -66,7 +67,7 @@ class Payment(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a handler knows without a lock: of its purse and the flag; and who waited then."""
+    """What a handler knows without a lock: of its allotment and the flag; and who waited then."""
 
     free: int
     short: bool
@@ -76,17 +77,17 @@ class Read(NamedTuple):
 class Transaction(NamedTuple):
     """What a process has under way: calls still to make, what was read, what is locked, and changes not yet committed.
 
-    `drawn` and `spent` are changes by lane; `flag` is what the fund's flag becomes.
+    `allotted` and `reserved` are changes by lane; `flag` is what the fund's flag becomes.
     """
 
     kind: str
-    drawn: tuple[int, ...]
-    spent: tuple[int, ...]
+    allotted: tuple[int, ...]
+    reserved: tuple[int, ...]
     calls: tuple[int, ...] = ()
     read: Read | None = None
     fund: bool = False
-    purses: frozenset[int] = frozenset()
-    books: frozenset[int] = frozenset()
+    allotments: frozenset[int] = frozenset()
+    ledgers: frozenset[int] = frozenset()
     places: tuple[tuple[int, str], ...] = ()
     payments: tuple[Payment, ...] = ()
     flag: bool | None = None
@@ -100,7 +101,7 @@ class State(NamedTuple):
     """
 
     fund: Fund
-    purses: tuple[Purse, ...]
+    allotments: tuple[Allotment, ...]
     places: tuple[str, ...]
     owners: tuple[int, ...]
     running: tuple[Transaction | None, ...]
@@ -112,14 +113,16 @@ class State(NamedTuple):
     wrong: str | None = None
 
 
-def breach(world: World, state: State, ended: bool) -> str | None:
+def breach(setup: Setup, state: State, ended: bool) -> str | None:
     """What is wrong with a state; with one that leads nowhere, also whoever still waits for money that is there."""
     if state.wrong:
         return state.wrong
     fund, queue = state.fund, queue_of(state.places)
-    if not 0 <= fund.drawn <= fund.appropriated or any(not 0 <= purse.spent <= purse.drawn for purse in state.purses):
+    if not 0 <= fund.allotted <= fund.appropriated or any(
+        not 0 <= allotment.reserved <= allotment.allotted for allotment in state.allotments
+    ):
         return "overdrawn"
-    if fund.drawn != sum(purse.drawn for purse in state.purses):
+    if fund.allotted != sum(allotment.allotted for allotment in state.allotments):
         return "money is astray"
     if fund.short != bool(queue):
         return "the flag does not agree with the queue"
@@ -127,27 +130,27 @@ def breach(world: World, state: State, ended: bool) -> str | None:
         return None
     if any(state.running):
         return "deadlock"
-    unspent = fund.appropriated - sum(purse.spent for purse in state.purses)
-    stopped = {right for right in queue if world.lanes[right] in world.stopped}
+    unspent = fund.appropriated - sum(allotment.reserved for allotment in state.allotments)
+    stopped = {right for right in queue if setup.lanes[right] in setup.stopped}
     waiting = [right for right in queue if right in stopped or right not in state.hindered]
-    starving = [right for right in covered(world, waiting, unspent) if right not in stopped]
+    starving = [right for right in covered(setup, waiting, unspent) if right not in stopped]
     return f"{starving} starve" if starving else None
 
 
-def successors(world: World, state: State) -> Iterator[Step]:
+def successors(setup: Setup, state: State) -> Iterator[Step]:
     """Everything that may happen next."""
     for process, running in enumerate(state.running):
-        going = _going(world, state, process)
+        going = _going(setup, state, process)
         if running is None:
-            yield from _begin(world, state, process, going)
+            yield from _begin(setup, state, process, going)
         elif running.ready:
-            yield f"process {process} commits", _commit(world, state, process, running)
+            yield f"process {process} commits", _commit(setup, state, process, running)
         elif running.kind == HANDLER:
-            yield from _handle(world, state, process, running)
-        elif running.kind == RELEASE:
-            yield from _release(world, state, process, running, going)
+            yield from _handle(setup, state, process, running)
+        elif running.kind == SERVE:
+            yield from _serve_queue(setup, state, process, running, going)
         else:
-            yield from _collect(world, state, process, running, going)
+            yield from _collect(setup, state, process, running, going)
         if state.crashes:
             owners = tuple(-1 if owner == process else owner for owner in state.owners)
             dead = _run(state, process, None)._replace(owners=owners, crashes=state.crashes - 1)
@@ -160,11 +163,11 @@ def queue_of(places: Sequence[str]) -> list[int]:
     return [right for right, place in enumerate(places) if place == QUEUED]
 
 
-def covered(world: World, queue: Sequence[int], money: int) -> list[int]:
+def covered(setup: Setup, queue: Sequence[int], money: int) -> list[int]:
     """Whom the money lasts for, in order of age: where it ends, nobody younger is served."""
     served = []
     for right in queue:
-        money -= world.amounts[right]
+        money -= setup.amounts[right]
         if money < 0:
             break
         served.append(right)
@@ -187,95 +190,99 @@ def _from_outside(state: State) -> Iterator[Step]:
             )
 
 
-def _begin(world: World, state: State, process: int, going: list[int]) -> Iterator[Step]:
-    blank = Transaction("", (0,) * len(state.purses), (0,) * len(state.purses))
+def _begin(setup: Setup, state: State, process: int, going: list[int]) -> Iterator[Step]:
+    blank = Transaction("", (0,) * len(state.allotments), (0,) * len(state.allotments))
     for right, place in enumerate(state.places):
-        lane = world.lanes[right]
+        lane = setup.lanes[right]
         if lane not in going:
             continue
         if place == NEW:
-            for batch in ((right,), *(pair for pair in world.together if pair[0] == right)):
+            for batch in ((right,), *(pair for pair in setup.together if pair[0] == right)):
                 if all(state.places[one] == NEW for one in batch):
-                    # What else the batch brings is in the lane's book already: a partner has paid somebody.
-                    handler = blank._replace(kind=HANDLER, calls=batch, books=frozenset({lane}))
+                    # What else the batch brings is in the lane's ledger already: a partner has paid somebody.
+                    handler = blank._replace(kind=HANDLER, calls=batch, ledgers=frozenset({lane}))
                     yield f"process {process} takes {batch}", _run(state, process, handler)
-        elif place == PAID and state.rejections and lane not in _locked(state).purses:
-            purse = Purse(state.purses[lane].drawn, state.purses[lane].spent - world.amounts[right])
-            back = state._replace(purses=_put(state.purses, lane, purse), places=_put(state.places, right, NEW))
+        elif place == PAID and state.rejections and lane not in _locked(state).allotments:
+            allotment = Allotment(
+                state.allotments[lane].allotted, state.allotments[lane].reserved - setup.amounts[right]
+            )
+            back = state._replace(
+                allotments=_put(state.allotments, lane, allotment), places=_put(state.places, right, NEW)
+            )
             yield f"{right} is rejected", back._replace(rejections=state.rejections - 1)
     if state.fund.short:
-        served, ends_at = _own_served(world, state, blank, going)
+        served, ends_at = _own_served(setup, state, blank, going)
         if served or state.hindered.intersection(ends_at):
-            yield f"process {process} sweeps its queue", _run(state, process, blank._replace(kind=RELEASE))
-        if _idle(world, state, going):
-            yield f"process {process} sweeps purses", _run(state, process, blank._replace(kind=COLLECT))
+            yield f"process {process} sweeps its queue", _run(state, process, blank._replace(kind=SERVE))
+        if _idle(setup, state, going):
+            yield f"process {process} sweeps allotments", _run(state, process, blank._replace(kind=COLLECT))
 
 
-def _handle(world: World, state: State, process: int, tx: Transaction) -> Iterator[Step]:
+def _handle(setup: Setup, state: State, process: int, tx: Transaction) -> Iterator[Step]:
     """One call after the other; what was read without a lock may be old when it is acted upon."""
     if not tx.calls:
         yield f"process {process} is done", _run(state, process, tx._replace(ready=True))
         return
-    right, lane = tx.calls[0], world.lanes[tx.calls[0]]
+    right, lane = tx.calls[0], setup.lanes[tx.calls[0]]
     if tx.read is None:
-        free = state.purses[lane].free + tx.drawn[lane] - tx.spent[lane]
+        free = state.allotments[lane].free + tx.allotted[lane] - tx.reserved[lane]
         read = Read(free, state.fund.short or bool(tx.flag), frozenset(queue_of(state.places)))
-        yield f"process {process} reads the purse for {right}", _run(state, process, tx._replace(read=read))
+        yield f"process {process} reads the allotment for {right}", _run(state, process, tx._replace(read=read))
         return
     free, short, saw = tx.read
-    if free >= world.amounts[right] and not (short and world.rules.the_flag_closes_the_fast_path):
-        if lane not in _locked(state, process).purses:
-            yield from _move(world, state, process, _pay(world, state, tx, right, drawn=0, saw=saw))
-    elif short and not world.rules.the_queue_changes_under_the_lock:
+    if free >= setup.amounts[right] and not (short and setup.rules.the_flag_closes_the_fast_path):
+        if lane not in _locked(state, process).allotments:
+            yield from _move(setup, state, process, _pay(setup, state, tx, right, allotted=0, saw=saw))
+    elif short and not setup.rules.the_queue_changes_under_the_lock:
         joined = tx._replace(places=(*tx.places, (right, QUEUED)), calls=tx.calls[1:], read=None)
         yield f"{right} joins the queue", _run(state, process, joined)
     elif not _locked(state, process).fund:
-        yield from _move(world, state, process, _under_the_lock(world, state, tx._replace(fund=True), right, free))
+        yield from _move(setup, state, process, _under_the_lock(setup, state, tx._replace(fund=True), right, free))
         if state.fund.short:
             # Many are older: it waits with them, and is paid in its turn.
-            yield from _move(world, state, process, _join(tx._replace(fund=True), right))
+            yield from _move(setup, state, process, _join(tx._replace(fund=True), right))
 
 
-def _under_the_lock(world: World, state: State, tx: Transaction, right: int, free: int) -> Transaction:
-    lane, amount = world.lanes[right], world.amounts[right]
-    central = state.fund.appropriated - state.fund.drawn - sum(tx.drawn)
+def _under_the_lock(setup: Setup, state: State, tx: Transaction, right: int, free: int) -> Transaction:
+    lane, amount = setup.lanes[right], setup.amounts[right]
+    central = state.fund.appropriated - state.fund.allotted - sum(tx.allotted)
     if state.fund.short or tx.flag:
         queue = [
-            r for r in _queue_with(state, tx, right) if world.lanes[r] == lane or world.rules.the_queue_spans_all_lanes
+            r for r in _queue_with(state, tx, right) if setup.lanes[r] == lane or setup.rules.the_queue_spans_all_lanes
         ]
-        if right not in covered(world, queue, central):
+        if right not in covered(setup, queue, central):
             return _join(tx, right)
-        return _pay(world, state, tx, right, amount if world.rules.no_blocks_while_short else min(central, world.block))
-    wanted = max(world.block, amount - free)
+        return _pay(setup, state, tx, right, amount if setup.rules.no_blocks_while_short else min(central, setup.block))
+    wanted = max(setup.block, amount - free)
     if central >= wanted:
-        return _pay(world, state, tx, right, wanted)
+        return _pay(setup, state, tx, right, wanted)
     if central + free >= amount:
-        return _pay(world, state, tx, right, amount - free)
-    return _join(tx._replace(drawn=_add(tx.drawn, lane, -free)), right)
+        return _pay(setup, state, tx, right, amount - free)
+    return _join(tx._replace(allotted=_add(tx.allotted, lane, -free)), right)
 
 
-def _move(world: World, state: State, process: int, tx: Transaction) -> Iterator[Step]:
-    """The purse as it is now, whatever was read: if the money has been taken back meanwhile, all is done again."""
-    right, lane = tx.calls[0], world.lanes[tx.calls[0]]
-    left = state.purses[lane].free + tx.drawn[lane] - tx.spent[lane]
-    if left < 0 and world.rules.a_purse_is_spent_only_while_it_holds_the_money:
+def _move(setup: Setup, state: State, process: int, tx: Transaction) -> Iterator[Step]:
+    """The allotment as it is now, whatever was read: if the money has been taken back meanwhile, all is done again."""
+    right, lane = tx.calls[0], setup.lanes[tx.calls[0]]
+    left = state.allotments[lane].free + tx.allotted[lane] - tx.reserved[lane]
+    if left < 0 and setup.rules.an_allotment_is_reserved_only_while_it_holds_the_money:
         yield f"process {process} starts again", _run(state, process, None)
         return
-    decided = tx._replace(calls=tx.calls[1:], read=None, purses=tx.purses | {lane})
+    decided = tx._replace(calls=tx.calls[1:], read=None, allotments=tx.allotments | {lane})
     yield f"process {process} decides about {right}", _run(state, process, decided)
 
 
-def _release(world: World, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
+def _serve_queue(setup: Setup, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
     """Pays its lanes' own whose turn it is. What is held for something else by now leaves the queue."""
     if _locked(state, process).fund:
         return
     tx = tx._replace(fund=True)
-    served, ends_at = _own_served(world, state, tx, going)
+    served, ends_at = _own_served(setup, state, tx, going)
     leaving = [right for right in (*served, *ends_at) if right in state.hindered]
     paid = [right for right in served if right not in leaving]
     for right in paid:
-        lane = world.lanes[right]
-        tx = _pay(world, state, tx, right, world.amounts[right])._replace(purses=tx.purses | {lane})
+        lane = setup.lanes[right]
+        tx = _pay(setup, state, tx, right, setup.amounts[right])._replace(allotments=tx.allotments | {lane})
     tx = tx._replace(places=(*tx.places, *((right, NEW) for right in leaving)))
     flag = len(queue_of(state.places)) > len(paid) + len(leaving)
     yield (
@@ -284,48 +291,53 @@ def _release(world: World, state: State, process: int, tx: Transaction, going: l
     )
 
 
-def _collect(world: World, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
-    """Gives back what lies unused in purses: of lanes that nobody owns or that stand still, too."""
+def _collect(setup: Setup, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
+    """Gives back what lies unused in allotments: of lanes that nobody owns or that stand still, too."""
     if not tx.fund:
         if not _locked(state, process).fund:
             yield f"process {process} locks the fund", _run(state, process, tx._replace(fund=True))
         return
-    lanes, locked = set(_idle(world, state, going)), _locked(state, process)
-    if world.rules.locked_purses_are_passed_over:
-        lanes -= locked.purses
-    books = frozenset() if world.rules.money_given_back_has_a_book_of_its_own else lanes & locked.books
-    if lanes & locked.purses or books:
+    lanes, locked = set(_idle(setup, state, going)), _locked(state, process)
+    if setup.rules.locked_allotments_are_passed_over:
+        lanes -= locked.allotments
+    ledgers = frozenset() if setup.rules.money_released_has_a_ledger_of_its_own else lanes & locked.ledgers
+    if lanes & locked.allotments or ledgers:
         return
-    drawn = tuple(-purse.free if lane in lanes else 0 for lane, purse in enumerate(state.purses))
-    emptied = tx._replace(drawn=drawn, purses=frozenset(lanes), ready=True)
-    yield f"process {process} empties the purses of {sorted(lanes)}", _run(state, process, emptied)
+    allotted = tuple(-allotment.free if lane in lanes else 0 for lane, allotment in enumerate(state.allotments))
+    emptied = tx._replace(allotted=allotted, allotments=frozenset(lanes), ready=True)
+    yield f"process {process} empties the allotments of {sorted(lanes)}", _run(state, process, emptied)
 
 
-def _commit(world: World, state: State, process: int, tx: Transaction) -> State:
+def _commit(setup: Setup, state: State, process: int, tx: Transaction) -> State:
     short = state.fund.short if tx.flag is None else tx.flag
-    fund = Fund(state.fund.appropriated, state.fund.drawn + sum(tx.drawn), short)
-    changes = zip(state.purses, tx.drawn, tx.spent, strict=True)
-    purses = tuple(Purse(purse.drawn + drawn, purse.spent + spent) for purse, drawn, spent in changes)
+    fund = Fund(state.fund.appropriated, state.fund.allotted + sum(tx.allotted), short)
+    changes = zip(state.allotments, tx.allotted, tx.reserved, strict=True)
+    allotments = tuple(
+        Allotment(allotment.allotted + allotted, allotment.reserved + reserved)
+        for allotment, allotted, reserved in changes
+    )
     places = state.places
     for right, place in tx.places:
         places = _put(places, right, place)
     wrong = None
     for right, saw, left in tx.payments:
         older = [one for one in queue_of(places) if one < right and one in saw]
-        if sum(world.amounts[one] for one in older) > left:
+        if sum(setup.amounts[one] for one in older) > left:
             wrong = f"{right} overtakes {older}"
     hindered = state.hindered.intersection(queue_of(places))
-    return _run(state, process, None)._replace(fund=fund, purses=purses, places=places, hindered=hindered, wrong=wrong)
+    return _run(state, process, None)._replace(
+        fund=fund, allotments=allotments, places=places, hindered=hindered, wrong=wrong
+    )
 
 
-def _own_served(world: World, state: State, tx: Transaction, going: list[int]) -> tuple[list[int], list[int]]:
+def _own_served(setup: Setup, state: State, tx: Transaction, going: list[int]) -> tuple[list[int], list[int]]:
     """Those of its lanes whom the money lasts for, and whom it ends at, if that is one of its lanes too."""
     queue = queue_of(state.places)
-    if not world.rules.the_queue_spans_all_lanes:
-        queue = [right for right in queue if world.lanes[right] in going]
-    served = covered(world, queue, state.fund.appropriated - state.fund.drawn - sum(tx.drawn))
-    ends_at = queue[len(served) :][: world.rules.whoever_the_money_ends_at_is_looked_at_too]
-    return ([r for r in served if world.lanes[r] in going], [r for r in ends_at if world.lanes[r] in going])
+    if not setup.rules.the_queue_spans_all_lanes:
+        queue = [right for right in queue if setup.lanes[right] in going]
+    served = covered(setup, queue, state.fund.appropriated - state.fund.allotted - sum(tx.allotted))
+    ends_at = queue[len(served) :][: setup.rules.whoever_the_money_ends_at_is_looked_at_too]
+    return ([r for r in served if setup.lanes[r] in going], [r for r in ends_at if setup.lanes[r] in going])
 
 
 def _queue_with(state: State, tx: Transaction, right: int) -> list[int]:
@@ -334,14 +346,14 @@ def _queue_with(state: State, tx: Transaction, right: int) -> list[int]:
 
 
 def _pay(
-    world: World, state: State, tx: Transaction, right: int, drawn: int, saw: frozenset[int] | None = None
+    setup: Setup, state: State, tx: Transaction, right: int, allotted: int, saw: frozenset[int] | None = None
 ) -> Transaction:
-    lane = world.lanes[right]
+    lane = setup.lanes[right]
     saw = frozenset(queue_of(state.places)) if saw is None else saw
-    left = state.fund.appropriated - state.fund.drawn - sum(tx.drawn) - drawn
+    left = state.fund.appropriated - state.fund.allotted - sum(tx.allotted) - allotted
     return tx._replace(
-        drawn=_add(tx.drawn, lane, drawn),
-        spent=_add(tx.spent, lane, world.amounts[right]),
+        allotted=_add(tx.allotted, lane, allotted),
+        reserved=_add(tx.reserved, lane, setup.amounts[right]),
         places=(*tx.places, (right, PAID)),
         payments=(*tx.payments, Payment(right, saw, left)),
     )
@@ -351,28 +363,28 @@ def _join(tx: Transaction, right: int) -> Transaction:
     return tx._replace(places=(*tx.places, (right, QUEUED)), flag=True)
 
 
-def _idle(world: World, state: State, going: list[int]) -> list[int]:
-    lanes = range(len(state.purses)) if world.rules.purses_of_all_lanes_are_emptied else going
-    return [lane for lane in lanes if state.purses[lane].free]
+def _idle(setup: Setup, state: State, going: list[int]) -> list[int]:
+    lanes = range(len(state.allotments)) if setup.rules.allotments_of_all_lanes_are_emptied else going
+    return [lane for lane in lanes if state.allotments[lane].free]
 
 
 class Locks(NamedTuple):
     """What transactions hold."""
 
     fund: bool
-    purses: frozenset[int]
-    books: frozenset[int]
+    allotments: frozenset[int]
+    ledgers: frozenset[int]
 
 
 def _locked(state: State, but: int = -1) -> Locks:
     """By all processes, `but` one."""
     others = [tx for process, tx in enumerate(state.running) if tx is not None and process != but]
-    purses = frozenset[int]().union(*(tx.purses for tx in others))
-    return Locks(any(tx.fund for tx in others), purses, frozenset[int]().union(*(tx.books for tx in others)))
+    allotments = frozenset[int]().union(*(tx.allotments for tx in others))
+    return Locks(any(tx.fund for tx in others), allotments, frozenset[int]().union(*(tx.ledgers for tx in others)))
 
 
-def _going(world: World, state: State, process: int) -> list[int]:
-    return [lane for lane, owner in enumerate(state.owners) if owner == process and lane not in world.stopped]
+def _going(setup: Setup, state: State, process: int) -> list[int]:
+    return [lane for lane, owner in enumerate(state.owners) if owner == process and lane not in setup.stopped]
 
 
 def _run(state: State, process: int, tx: Transaction | None) -> State:

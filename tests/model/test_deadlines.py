@@ -4,17 +4,17 @@ from functools import partial
 
 import pytest
 
-from tests.model.deadlines import REPORTS, SHARED, Rules, State, World, breach, initial, successors
+from tests.model.deadlines import REPORTS, SHARED, Rules, Scenario, State, breach, initial, successors
 from tests.model.search import Outcome, search
 
-QUIET = World()
-LANE_STOPPED = World(standing=frozenset({1}))
-LANE_STOPPED_FOR_A_WHILE = World(standing=frozenset({0}), resumes=True)
-PARTITION_STOPPED = World(standing=frozenset({SHARED}))
-PARTITION_STOPPED_FOR_A_WHILE = World(standing=frozenset({SHARED}), resumes=True)
-OTHER_TOPIC_STOPPED = World(standing=frozenset({REPORTS}))
-RECORD_LOST = World(lost=True)
-WORLDS = {
+QUIET = Scenario()
+LANE_STOPPED = Scenario(standing=frozenset({1}))
+LANE_STOPPED_FOR_A_WHILE = Scenario(standing=frozenset({0}), resumes=True)
+PARTITION_STOPPED = Scenario(standing=frozenset({SHARED}))
+PARTITION_STOPPED_FOR_A_WHILE = Scenario(standing=frozenset({SHARED}), resumes=True)
+OTHER_TOPIC_STOPPED = Scenario(standing=frozenset({REPORTS}))
+RECORD_LOST = Scenario(lost=True)
+SCENARIOS = {
     "nothing stands still": QUIET,
     "a lane stands still": LANE_STOPPED,
     "a lane stands still for a while": LANE_STOPPED_FOR_A_WHILE,
@@ -25,13 +25,13 @@ WORLDS = {
 }
 
 
-def searched(rules: Rules, world: World) -> Outcome[State]:
-    return search(initial(world), partial(successors, rules=rules, world=world), breach)
+def searched(rules: Rules, scenario: Scenario) -> Outcome[State]:
+    return search(initial(scenario), partial(successors, rules=rules, scenario=scenario), breach)
 
 
-@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS.keys())
-def test_deadline_acts_when_nothing_can_beat_it_and_never_before(world: World) -> None:
-    outcome = searched(Rules(), world)
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_deadline_acts_when_nothing_can_beat_it_and_never_before(scenario: Scenario) -> None:
+    outcome = searched(Rules(), scenario)
     assert outcome.breach is None, outcome.steps
     assert outcome.states > 10
 

@@ -25,47 +25,50 @@ class Rules:
 
 @dataclass(frozen=True)
 class Database:
-    """How far the milestones were read; with which training the incentive fell due, and whether a partner was told."""
+    """How far the milestones were read; the training that earned the incentive; whether a partner was instructed."""
 
     read: int = 0
     granted: str = ""
-    told: bool = False
+    instructed: bool = False
     announced: str = ""
 
 
 @dataclass(frozen=True)
-class World:
-    """`said` are the milestones so far, in the order of their topic. `copy`: a backup of the database."""
+class State:
+    """`emitted` are the milestones so far, in the order of their topic. `copy`: a backup of the database."""
 
-    said: tuple[str, ...] = ()
+    emitted: tuple[str, ...] = ()
     database: Database = Database()
     copy: Database | None = None
     restores: int = 2
     announced: str = ""
-    told: frozenset[str] = frozenset()
+    instructed: frozenset[str] = frozenset()
 
 
-def successors(rules: Rules, world: World) -> Iterator[tuple[str, World]]:
+def successors(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
     for milestone in MILESTONES:
-        if milestone not in world.said:
-            yield f"{milestone} is said", replace(world, said=(*world.said, milestone))
-    database = world.database
-    for count in range(1, len(world.said) - database.read + 1):
-        after = decided(rules, world.said, replace(database, read=database.read + count))
-        announced = world.announced if after.granted == database.granted else after.granted
-        yield f"{count} are read", replace(world, database=after, announced=announced)
-    if database.granted and not database.told:
-        told = world.told | {database.granted}
-        yield "a partner is told", replace(world, database=replace(database, told=True), told=told)
-    if world.copy is None:
-        yield "a copy is made", replace(world, copy=database)
-    elif world.restores:
-        restored = world.copy if world.copy.granted else replace(world.copy, announced=world.announced)
-        yield "it is restored", replace(world, database=restored, restores=world.restores - 1)
+        if milestone not in state.emitted:
+            yield f"{milestone} is emitted", replace(state, emitted=(*state.emitted, milestone))
+    database = state.database
+    for count in range(1, len(state.emitted) - database.read + 1):
+        after = decided(rules, state.emitted, replace(database, read=database.read + count))
+        announced = state.announced if after.granted == database.granted else after.granted
+        yield f"{count} are read", replace(state, database=after, announced=announced)
+    if database.granted and not database.instructed:
+        instructed = state.instructed | {database.granted}
+        yield (
+            "a partner is instructed",
+            replace(state, database=replace(database, instructed=True), instructed=instructed),
+        )
+    if state.copy is None:
+        yield "a copy is made", replace(state, copy=database)
+    elif state.restores:
+        restored = state.copy if state.copy.granted else replace(state.copy, announced=state.announced)
+        yield "it is restored", replace(state, database=restored, restores=state.restores - 1)
 
 
-def decided(rules: Rules, said: tuple[str, ...], database: Database) -> Database:
-    known = said[: database.read]
+def decided(rules: Rules, emitted: tuple[str, ...], database: Database) -> Database:
+    known = emitted[: database.read]
     completed = [milestone[0] for milestone in known if milestone.endswith("completed")]
     earned = sorted(training for training in completed if f"{training} rated" in known)
     if not rules.a_rating_decides:
@@ -77,21 +80,21 @@ def decided(rules: Rules, said: tuple[str, ...], database: Database) -> Database
     if not database.granted:
         return replace(database, granted=earned[0])
     moves = not rules.a_grant_stands and database.granted != EARLIER and EARLIER in earned
-    return replace(database, granted=EARLIER, told=False) if moves else database
+    return replace(database, granted=EARLIER, instructed=False) if moves else database
 
 
-def breach(world: World, ended: bool) -> str | None:
-    if len(world.told) > 1:
-        return "two incentives are told"
-    everything = world.database.read == len(world.said)
-    earned = any({f"{one} completed", f"{one} rated"} <= set(world.said) for one in "AB")
-    if everything and earned and not world.database.granted:
+def breach(state: State, ended: bool) -> str | None:
+    if len(state.instructed) > 1:
+        return "two incentives are instructed"
+    everything = state.database.read == len(state.emitted)
+    earned = any({f"{one} completed", f"{one} rated"} <= set(state.emitted) for one in "AB")
+    if everything and earned and not state.database.granted:
         return "an incentive is lost"
-    return "an incentive is never told" if ended and not world.told else None
+    return "an incentive is never instructed" if ended and not state.instructed else None
 
 
-def searched(rules: Rules) -> Outcome[World]:
-    return search(World(), lambda world: successors(rules, world), breach)
+def searched(rules: Rules) -> Outcome[State]:
+    return search(State(), lambda state: successors(rules, state), breach)
 
 
 def test_each_who_has_completed_and_rated_a_training_is_told_of_with_one() -> None:
@@ -104,8 +107,8 @@ def test_each_who_has_completed_and_rated_a_training_is_told_of_with_one() -> No
     ("rule", "wrong"),
     [
         ("a_rating_decides", "an incentive is lost"),
-        ("a_grant_stands", "two incentives are told"),
-        ("what_was_announced_binds", "two incentives are told"),
+        ("a_grant_stands", "two incentives are instructed"),
+        ("what_was_announced_binds", "two incentives are instructed"),
     ],
 )
 def test_without_the_rule_an_incentive_is_lost_or_doubled(rule: str, wrong: str) -> None:

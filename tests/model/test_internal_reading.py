@@ -13,10 +13,10 @@ from tests.model.search import Outcome, search
 Scene = tuple[dict[int, int], Budget]
 """Which events need which binary, and what may happen."""
 
-MANGLED: Scene = ({}, Budget(mangled=1, stranger=1, again=1))
-TOO_NEW: Scene = ({2: NEW}, Budget(stranger=1, upgrade=1, resume=1))
-WRONG_FOR_EVER: Scene = ({2: NEVER}, Budget(stranger=1, passing=1))
-STRANGERS: Scene = ({}, Budget(stranger=2))
+MANGLED: Scene = ({}, Budget(mangled=1, foreign=1, again=1))
+TOO_NEW: Scene = ({2: NEW}, Budget(foreign=1, upgrade=1, resume=1))
+WRONG_FOR_EVER: Scene = ({2: NEVER}, Budget(foreign=1, passing=1))
+STRANGERS: Scene = ({}, Budget(foreign=2))
 SCENES = {
     "mangled": MANGLED,
     "too new": TOO_NEW,

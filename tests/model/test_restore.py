@@ -1,8 +1,8 @@
-"""After a restore: what was told binds before anybody decides.
+"""After a restore: what was instructed binds before anybody decides.
 
-One wave has money for one payment, and both lanes owe one. Lane A had told a partner to pay, in two records, when the
-database was restored to a copy that knows nothing of it. Two replicas come back, each with a lane of its own; they may
-crash and take each other's lane over. What is told in all must never be more than the money.
+One wave has money for one payment, and both lanes owe one. Lane A had instructed a partner to pay, in two records, when
+the database was restored to a copy that knows nothing of it. Two replicas come back, each with a lane of its own; they
+may crash and take each other's lane over. What is instructed in all must never be more than the money.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MONEY = 1
 
 @dataclass(frozen=True)
 class Rules:
-    """Each of them is needed: without it the search finds that too much is told."""
+    """Each of them is needed: without it the search finds that too much is instructed."""
 
     adopts_all_lanes: bool = True
     adopts_before_it_decides: bool = True
@@ -38,7 +38,7 @@ class Replica:
 
 
 @dataclass(frozen=True)
-class World:
+class State:
     """`adopted` records of lane A's tail are pages again, `mark` is where the next session looks from.
 
     `paid` are lanes in which the database knows that money was taken.
@@ -48,72 +48,72 @@ class World:
     adopted: int = 0
     mark: int = 0
     paid: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset("A")
+    instructed: frozenset[str] = frozenset("A")
     crashes: int = 2
 
 
-def successors(rules: Rules, world: World) -> Iterator[tuple[str, World]]:
-    for number, replica in enumerate(world.replicas):
+def successors(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
+    for number, replica in enumerate(state.replicas):
         name = "XY"[number]
         if not replica.session:
             lanes = frozenset(LANES) if rules.adopts_all_lanes else replica.lanes
-            yield f"{name} opens a session", _with(world, number, replace(replica, session=True, to_adopt=lanes))
+            yield f"{name} opens a session", _with(state, number, replace(replica, session=True, to_adopt=lanes))
             continue
-        yield from _adopts(rules, world, number)
+        yield from _adopts(rules, state, number)
         if not replica.to_adopt or not rules.adopts_before_it_decides:
-            yield from _decides(world, number)
-        if world.crashes:
-            other = world.replicas[1 - number]
+            yield from _decides(state, number)
+        if state.crashes:
+            other = state.replicas[1 - number]
             heir = replace(other, lanes=other.lanes | replica.lanes)
             if not rules.adopts_all_lanes:
                 heir = replace(heir, to_adopt=other.to_adopt | replica.lanes)
             replicas = (Replica(frozenset()), heir) if number == 0 else (heir, Replica(frozenset()))
-            yield f"{name} crashes", replace(world, replicas=replicas, crashes=world.crashes - 1)
+            yield f"{name} crashes", replace(state, replicas=replicas, crashes=state.crashes - 1)
 
 
-def _adopts(rules: Rules, world: World, number: int) -> Iterator[tuple[str, World]]:
+def _adopts(rules: Rules, state: State, number: int) -> Iterator[tuple[str, State]]:
     """A portion of a tail is one record; the lane's lock makes each transaction one step."""
-    replica, name = world.replicas[number], "XY"[number]
+    replica, name = state.replicas[number], "XY"[number]
     for lane in sorted(replica.to_adopt):
         looked = replace(replica, to_adopt=replica.to_adopt - {lane})
-        if lane == "B" or world.mark == TAIL_OF_A:
-            yield f"{name} finds no more in lane {lane}", _with(world, number, looked)
-        elif world.adopted > world.mark:
-            yield f"{name} finds pages", replace(world, mark=world.adopted)
+        if lane == "B" or state.mark == TAIL_OF_A:
+            yield f"{name} finds no more in lane {lane}", _with(state, number, looked)
+        elif state.adopted > state.mark:
+            yield f"{name} finds pages", replace(state, mark=state.adopted)
         elif rules.mark_moves_with_the_page:
-            yield f"{name} adopts a record", _adopted(replace(world, mark=world.mark + 1))
+            yield f"{name} adopts a record", _adopted(replace(state, mark=state.mark + 1))
         else:
-            yield f"{name} moves the mark", replace(world, mark=world.mark + 1)
-    if not rules.mark_moves_with_the_page and "A" in replica.to_adopt and world.adopted < world.mark:
-        yield f"{name} adopts a record", _adopted(world)
+            yield f"{name} moves the mark", replace(state, mark=state.mark + 1)
+    if not rules.mark_moves_with_the_page and "A" in replica.to_adopt and state.adopted < state.mark:
+        yield f"{name} adopts a record", _adopted(state)
 
 
-def _adopted(world: World) -> World:
+def _adopted(state: State) -> State:
     """The last record of the tail is the one that tells the partner to pay."""
-    adopted = world.adopted + 1
-    return replace(world, adopted=adopted, paid=world.paid | {"A"} if adopted == TAIL_OF_A else world.paid)
+    adopted = state.adopted + 1
+    return replace(state, adopted=adopted, paid=state.paid | {"A"} if adopted == TAIL_OF_A else state.paid)
 
 
-def _decides(world: World, number: int) -> Iterator[tuple[str, World]]:
-    for lane in sorted(world.replicas[number].lanes - world.paid):
-        if len(world.paid) < MONEY:
+def _decides(state: State, number: int) -> Iterator[tuple[str, State]]:
+    for lane in sorted(state.replicas[number].lanes - state.paid):
+        if len(state.paid) < MONEY:
             step = f"{'XY'[number]} pays in lane {lane}"
-            yield step, replace(world, paid=world.paid | {lane}, told=world.told | {lane})
+            yield step, replace(state, paid=state.paid | {lane}, instructed=state.instructed | {lane})
 
 
-def _with(world: World, number: int, replica: Replica) -> World:
-    other = world.replicas[1 - number]
-    return replace(world, replicas=(replica, other) if number == 0 else (other, replica))
+def _with(state: State, number: int, replica: Replica) -> State:
+    other = state.replicas[1 - number]
+    return replace(state, replicas=(replica, other) if number == 0 else (other, replica))
 
 
-def breach(world: World, ended: bool) -> str | None:
-    if len(world.told) > MONEY:
-        return "more was told than there is money"
-    return "what was told has no money" if ended and world.paid != world.told else None
+def breach(state: State, ended: bool) -> str | None:
+    if len(state.instructed) > MONEY:
+        return "more was instructed than there is money"
+    return "what was instructed has no money" if ended and state.paid != state.instructed else None
 
 
-def searched(rules: Rules) -> Outcome[World]:
-    return search(World(), lambda world: successors(rules, world), breach)
+def searched(rules: Rules) -> Outcome[State]:
+    return search(State(), lambda state: successors(rules, state), breach)
 
 
 def test_tails_of_all_lanes_adopted_before_deciding_keep_what_was_told_within_the_money() -> None:
@@ -125,5 +125,5 @@ def test_tails_of_all_lanes_adopted_before_deciding_keep_what_was_told_within_th
 @pytest.mark.parametrize("rule", ["adopts_all_lanes", "adopts_before_it_decides", "mark_moves_with_the_page"])
 def test_without_the_rule_another_lane_takes_the_money(rule: str) -> None:
     outcome = searched(replace(Rules(), **{rule: False}))
-    assert outcome.breach == "more was told than there is money"
+    assert outcome.breach == "more was instructed than there is money"
     assert any("pays in lane B" in step for step in outcome.steps)

@@ -13,11 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
-from deploy.local.alone import AlreadyRunning, alone
-from deploy.local.interruptible import interruptible
+from deploy.local.instance_lock import AlreadyRunning, hold_lock
+from deploy.local.interrupts import run_interruptible
 from deploy.local.jars import kafka_jars
 from deploy.local.paths import VAR
-from tests.faults.world import a_world
+from tests.faults.world import running_world
 from tests.storm.schedule import schedule
 from tests.storm.storm import Storm
 
@@ -26,22 +26,22 @@ INTERRUPTED = 130
 DRAIN_SECONDS = 300.0
 
 
-async def weather(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
+async def run_storm(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
     """One storm and what came of it."""
     strikes = schedule(seed, minutes * 60)
     console.print(f"{len(strikes)} faults in {minutes:g} minutes; the logs are in {folder}", highlight=False)
-    async with a_world(folder) as world:
+    async with running_world(folder) as world:
         world.patience_seconds = DRAIN_SECONDS
         with console.status("") as status:
             storm = Storm(world, seed, status.update)
-            await storm.blow(strikes, minutes * 60)
+            await storm.run(strikes, minutes * 60)
             status.update("everything is healed; draining")
             healed = time.monotonic()
             try:
-                await world.until_everybody_has_what_is_due()
+                await world.until_all_settled()
                 await world.until_read_to_the_end()
                 drained = round(time.monotonic() - healed, 1)
-                await world.in_order()
+                await world.assert_consistent()
             except AssertionError as broken:
                 storm.trouble.append(str(broken))
                 drained = round(time.monotonic() - healed, 1)
@@ -65,9 +65,9 @@ def main() -> int:
     minutes, seed = float(os.environ.get("MINUTES", "10")), int(os.environ.get("SEED", "7"))
     folder = Path(tempfile.mkdtemp(prefix="salur-storm-"))
     try:
-        with alone(VAR / "storm.lock"):
+        with hold_lock(VAR / "storm.lock"):
             kafka_jars()
-            result = asyncio.run(interruptible(weather(minutes, seed, console, folder), console.print))
+            result = asyncio.run(run_interruptible(run_storm(minutes, seed, console, folder), console.print))
     except AlreadyRunning as refusal:
         console.print(f"make storm: {refusal}", highlight=False)
         return 1

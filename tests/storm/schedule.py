@@ -8,7 +8,7 @@ from enum import StrEnum
 from shared.contracts.topics import SERVICES
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What can happen to an installation under load."""
 
     KILL = "kill"
@@ -33,78 +33,78 @@ class Kind(StrEnum):
 
 EXTRA_REPLICAS = (2, 3)
 WEIGHTS = {
-    Kind.KILL: 8,
-    Kind.STOP: 2,
-    Kind.FREEZE: 5,
-    Kind.ZOMBIE: 2,
-    Kind.CUT_SESSIONS: 5,
-    Kind.JOIN: 3,
-    Kind.LEAVE: 3,
-    Kind.RESET_OFFSETS: 2,
-    Kind.KILL_BROKER: 1,
-    Kind.FREEZE_BROKER: 1,
-    Kind.KILL_DATABASE: 1,
-    Kind.STOP_DATABASE: 1,
-    Kind.REPEATS: 4,
-    Kind.POISON: 3,
-    Kind.TAKEN_BACK: 2,
-    Kind.RESTORE_SCHEMA: 2,
-    Kind.CONTRADICTION: 2,
-    Kind.BOMB: 1,
+    FaultKind.KILL: 8,
+    FaultKind.STOP: 2,
+    FaultKind.FREEZE: 5,
+    FaultKind.ZOMBIE: 2,
+    FaultKind.CUT_SESSIONS: 5,
+    FaultKind.JOIN: 3,
+    FaultKind.LEAVE: 3,
+    FaultKind.RESET_OFFSETS: 2,
+    FaultKind.KILL_BROKER: 1,
+    FaultKind.FREEZE_BROKER: 1,
+    FaultKind.KILL_DATABASE: 1,
+    FaultKind.STOP_DATABASE: 1,
+    FaultKind.REPEATS: 4,
+    FaultKind.POISON: 3,
+    FaultKind.TAKEN_BACK: 2,
+    FaultKind.RESTORE_SCHEMA: 2,
+    FaultKind.CONTRADICTION: 2,
+    FaultKind.BOMB: 1,
 }
 TARGETS = {
-    Kind.KILL_BROKER: "kafka",
-    Kind.FREEZE_BROKER: "kafka",
-    Kind.KILL_DATABASE: "postgres",
-    Kind.STOP_DATABASE: "postgres",
-    Kind.REPEATS: "upstream",
-    Kind.POISON: "upstream",
-    Kind.TAKEN_BACK: "upstream",
-    Kind.CONTRADICTION: "upstream",
-    Kind.BOMB: "upstream",
+    FaultKind.KILL_BROKER: "kafka",
+    FaultKind.FREEZE_BROKER: "kafka",
+    FaultKind.KILL_DATABASE: "postgres",
+    FaultKind.STOP_DATABASE: "postgres",
+    FaultKind.REPEATS: "upstream",
+    FaultKind.POISON: "upstream",
+    FaultKind.TAKEN_BACK: "upstream",
+    FaultKind.CONTRADICTION: "upstream",
+    FaultKind.BOMB: "upstream",
 }
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 3.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class PlannedFault:
     """One fault: when it comes, in seconds from the beginning, whom it hits, and for how long.
 
     `target` is a service's replica such as `payment-1`, `kafka`, `postgres` or `upstream`.
     """
 
     at: float
-    kind: Kind
+    kind: FaultKind
     target: str
     seconds: float
 
 
-def schedule(seed: int, seconds: float) -> list[Strike]:
+def schedule(seed: int, seconds: float) -> list[PlannedFault]:
     """All that happens within so many seconds."""
-    return list(_strikes(random.Random(f"storm-{seed}"), seconds))
+    return list(_planned_faults(random.Random(f"storm-{seed}"), seconds))
 
 
-def _strikes(luck: random.Random, seconds: float) -> Iterator[Strike]:
+def _planned_faults(rng: random.Random, seconds: float) -> Iterator[PlannedFault]:
     at, extra = 0.0, set[str]()
     absent = {f"{service}-{number}" for service in SERVICES for number in EXTRA_REPLICAS}
-    while (at := at + luck.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)) < seconds:
-        kind = luck.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        if kind is Kind.LEAVE and not extra:
-            kind = Kind.JOIN
-        if kind is Kind.JOIN and not absent:
-            kind = Kind.LEAVE
-        target = _target(luck, kind, absent, extra)
-        yield Strike(at, kind, target, luck.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
+    while (at := at + rng.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)) < seconds:
+        kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        if kind is FaultKind.LEAVE and not extra:
+            kind = FaultKind.JOIN
+        if kind is FaultKind.JOIN and not absent:
+            kind = FaultKind.LEAVE
+        target = _target(rng, kind, absent, extra)
+        yield PlannedFault(at, kind, target, rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
 
 
-def _target(luck: random.Random, kind: Kind, absent: set[str], extra: set[str]) -> str:
+def _target(rng: random.Random, kind: FaultKind, absent: set[str], extra: set[str]) -> str:
     if kind in TARGETS:
         return TARGETS[kind]
-    if kind not in (Kind.JOIN, Kind.LEAVE):
-        return f"{luck.choice(SERVICES)}-1"
-    come_from, go_to = (absent, extra) if kind is Kind.JOIN else (extra, absent)
-    target = luck.choice(sorted(come_from))
+    if kind not in (FaultKind.JOIN, FaultKind.LEAVE):
+        return f"{rng.choice(SERVICES)}-1"
+    come_from, go_to = (absent, extra) if kind is FaultKind.JOIN else (extra, absent)
+    target = rng.choice(sorted(come_from))
     come_from.remove(target)
     go_to.add(target)
     return target

@@ -14,12 +14,12 @@ from deploy.local.leap import Leap
 from deploy.local.ports import free_port
 from deploy.local.up import PORT_SETTINGS, up
 from tests.acceptance.outsider import Outsider
-from tests.upgrade.kept import lay_out
-from tests.upgrade.upgraded import QUICK, Upgraded
+from tests.upgrade.snapshot import lay_out
+from tests.upgrade.upgraded_installation import QUICK, UpgradedInstallation
 
 
 @pytest.fixture(scope="module")
-def upgraded() -> Iterator[Upgraded]:
+def upgraded() -> Iterator[UpgradedInstallation]:
     folder = Path(tempfile.mkdtemp(prefix="salur-upgrade-"))
     try:
         kept = lay_out(folder)
@@ -31,7 +31,7 @@ def upgraded() -> Iterator[Upgraded]:
                 up(folder, wishes | {"CLOCK": "2024-01-01T00:00:00Z"})
             installation = up(folder, wishes)
             outside = Outsider(installation.kafka.bootstrap, installation.keys)
-            yield Upgraded(installation, outside, kept)
+            yield UpgradedInstallation(installation, outside, kept)
             outside.close()
     finally:
         down(folder)

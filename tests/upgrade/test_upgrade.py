@@ -6,63 +6,63 @@ import asyncpg
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from services.payment.store.books import BOOKS
-from shared.contracts.sealed import kid_of, lengthen
+from services.payment.store.ledger import LEDGER_CHAINS
+from shared.contracts.seals import expand, kid_of
 from shared.contracts.topics import SERVICES, TOPICS
-from shared.runtime.sealing import Sealing
-from tests.faults.said import breaches_of_topics
-from tests.upgrade.kept import KEPT
-from tests.upgrade.upgraded import Upgraded
-from tests.upgrade.voices import UNOPENED_WAVE
+from shared.runtime.chain_seals import ChainSeals
+from tests.faults.topic_audit import breaches_of_topics
+from tests.upgrade.outside_world import UNOPENED_WAVE
+from tests.upgrade.snapshot import SNAPSHOT
+from tests.upgrade.upgraded_installation import UpgradedInstallation
 
 OPERATOR = ("--who", "ani", "--why", "known by now")
 
 
-def test_unread_report_is_taken_in(upgraded: Upgraded) -> None:
-    upgraded.until(lambda: upgraded.right("under_way", "fee")["state"] == "settled", "the report is taken in")
+def test_unread_report_is_taken_in(upgraded: UpgradedInstallation) -> None:
+    upgraded.until(lambda: upgraded.disbursement("under_way", "fee")["state"] == "settled", "the report is taken in")
 
 
-def test_unpublished_instruction_is_published(upgraded: Upgraded) -> None:
-    right = upgraded.right("unpublished", "incentive_1")
+def test_unpublished_instruction_is_published(upgraded: UpgradedInstallation) -> None:
+    right = upgraded.disbursement("unpublished", "incentive_1")
     upgraded.outside.await_event(
         "disbursements.gopay", lambda _kind, data: data["reference"] == right["reference"], "the page left behind"
     )
 
 
-def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: Upgraded) -> None:
+def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: UpgradedInstallation) -> None:
     def told() -> bool:
-        return upgraded.right("lost_incentive", "incentive_1", "_a").get("state") == "instructed"
+        return upgraded.disbursement("lost_incentive", "incentive_1", "_a").get("state") == "instructed"
 
     upgraded.until(told, "a partner is told to pay what was lost")
-    assert upgraded.right("lost_incentive", "incentive_1", "_b") == {}
+    assert upgraded.disbursement("lost_incentive", "incentive_1", "_b") == {}
 
 
 @pytest.mark.parametrize("name", ["duplicate", "duplicate_then_unverified", "contradicted"])
-def test_right_that_a_person_must_look_at_is_frozen(upgraded: Upgraded, name: str) -> None:
-    right = upgraded.right(name, "incentive_1")
+def test_right_that_a_person_must_look_at_is_frozen(upgraded: UpgradedInstallation, name: str) -> None:
+    right = upgraded.disbursement(name, "incentive_1")
     assert (right["state"], right["frozen"], right["attempt"]) == ("held", True, 1)
 
 
-async def test_what_is_kept_rests_under_each_services_own_key(upgraded: Upgraded) -> None:
+async def test_what_is_kept_rests_under_each_services_own_key(upgraded: UpgradedInstallation) -> None:
     connection = await asyncpg.connect(upgraded.installation.postgres_url)
     rows = await connection.fetch("select account from payment.account union all select account from payment.provider")
     kept = await connection.fetch("select sealed from enrollment.account where sealed is not null")
     await connection.close()
-    assert len(rows) > len(upgraded.kept.people) / 2
-    assert {kid_of(lengthen(row["account"])) for row in rows} == {"payment-1"}
+    assert len(rows) > len(upgraded.snapshot.people) / 2
+    assert {kid_of(expand(row["account"])) for row in rows} == {"payment-1"}
     assert {kid_of(row["sealed"]) for row in kept} <= {"enrollment-1"}
 
 
-def test_producers_keep_their_keys_and_each_may_seal_its_own(upgraded: Upgraded) -> None:
+def test_producers_keep_their_keys_and_each_may_seal_its_own(upgraded: UpgradedInstallation) -> None:
     before, now = (
         {key["kid"]: key for key in json.loads((keys / "programme.jwks.json").read_text())["keys"]}
-        for keys in (KEPT / "keys", upgraded.installation.keys)
+        for keys in (SNAPSHOT / "keys", upgraded.installation.keys)
     )
     assert {kid: key["k"] for kid, key in before.items()} == {kid: key["k"] for kid, key in now.items()}
     assert {kid for kid, key in now.items() if key.get("salur_may_seal")} == {"registration", "registry"}
 
 
-def test_topics_that_others_write_take_ordinary_batches(upgraded: Upgraded) -> None:
+def test_topics_that_others_write_take_ordinary_batches(upgraded: UpgradedInstallation) -> None:
     outside = [topic.name for topic in TOPICS if not topic.internal]
     admin = AdminClient({"bootstrap.servers": upgraded.installation.kafka.bootstrap})
     described = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in outside])
@@ -70,12 +70,12 @@ def test_topics_that_others_write_take_ordinary_batches(upgraded: Upgraded) -> N
     assert min(found.values()) >= 1_048_588
 
 
-def test_unread_seals_of_before_are_parked(upgraded: Upgraded) -> None:
+def test_unread_seals_of_before_are_parked(upgraded: UpgradedInstallation) -> None:
     upgraded.parked("enrollment", "bad_seal", "salur.registration.participant_admitted.v1")
     upgraded.parked("enrollment", "bad_seal", "salur.registration.account_linked.v1")
 
 
-def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(upgraded: Upgraded) -> None:
+def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(upgraded: UpgradedInstallation) -> None:
     upgraded.parked("enrollment", "unknown_type", "salur.platform.training_purchased.v1")
     upgraded.parked("completion", "unknown_type", "salur.training.session_attended.v1")
     for service in ("enrollment", "completion"):
@@ -89,7 +89,7 @@ def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(u
     )
 
 
-def test_admission_that_waits_since_before_is_taken_up(upgraded: Upgraded) -> None:
+def test_admission_that_waits_since_before_is_taken_up(upgraded: UpgradedInstallation) -> None:
     wave = {"wave": UNOPENED_WAVE, "scheme": "normal-2023", "quota": 10}
     times = {"opens_at": "2023-02-17T12:00:00Z", "closes_at": "2023-02-20T12:00:00Z"}
     upgraded.outside.send(
@@ -103,7 +103,7 @@ def test_admission_that_waits_since_before_is_taken_up(upgraded: Upgraded) -> No
     )
 
 
-def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: Upgraded) -> None:
+def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: UpgradedInstallation) -> None:
     person = upgraded.person("no_account")
     nik, at = f"327301550595{int(person[-4:]):04d}", "2023-03-19T03:00:00Z"
     stated = {"kyc": "verified", "linked_at": at}
@@ -111,13 +111,15 @@ def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: Upgraded) 
     sealed = upgraded.outside.seal("programme", "registration", claims)
     data = {"participant_id": person, "account": {"partner": "gopay", "sealed": sealed}, **stated}
     upgraded.outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", person, data)
-    upgraded.until(lambda: upgraded.right("no_account", "incentive_1")["state"] == "instructed", "it is released")
+    upgraded.until(
+        lambda: upgraded.disbursement("no_account", "incentive_1")["state"] == "instructed", "it is released"
+    )
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_ends_of_chains_are_sealed(upgraded: Upgraded, service: str) -> None:
+async def test_ends_of_chains_are_sealed(upgraded: UpgradedInstallation, service: str) -> None:
     """What stood before there were seals is sealed as it is."""
-    sealing = Sealing.load(upgraded.installation.keys, service, (BOOKS,) if service == "payment" else ())
+    sealing = ChainSeals.load(upgraded.installation.keys, service, (LEDGER_CHAINS,) if service == "payment" else ())
     connection = await asyncpg.connect(upgraded.installation.role_postgres_url(service))
     heads = [head for chains in sealing.chains for head in await chains.load(connection)]
     breaches = await sealing.breaches(connection)
@@ -127,11 +129,11 @@ async def test_ends_of_chains_are_sealed(upgraded: Upgraded, service: str) -> No
     assert any(head.number for head in heads) or service != "payment"
 
 
-async def test_topics_hold_what_was_said_and_nothing_else(upgraded: Upgraded) -> None:
+async def test_topics_hold_what_was_said_and_nothing_else(upgraded: UpgradedInstallation) -> None:
     assert await breaches_of_topics(upgraded.installation) == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_invariant_holds(upgraded: Upgraded, service: str) -> None:
+def test_every_invariant_holds(upgraded: UpgradedInstallation, service: str) -> None:
     done = upgraded.verb(service, "verify")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment
-from services.completion.domain.evidence import Evidence, Kind
-from services.completion.domain.rule import Rule
+from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.rule import CompletionRule
 from shared.times import write_time
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -18,7 +18,7 @@ CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii
 class Requirement(NamedTuple):
     """A kind of evidence that is needed; `part` None: any part of that kind will do."""
 
-    kind: Kind
+    kind: EvidenceKind
     part: int | None = None
 
     def is_met_by(self, evidence: Evidence) -> bool:
@@ -41,19 +41,19 @@ class Incomplete(NamedTuple):
     missing: tuple[str, ...]
 
 
-def requirements(rule: Rule) -> Iterator[Requirement]:
+def requirements(rule: CompletionRule) -> Iterator[Requirement]:
     """All that is needed, sessions first."""
     for session in rule.sessions:
-        yield Requirement(Kind.SESSION_ATTENDED, session.sequence)
+        yield Requirement(EvidenceKind.SESSION_ATTENDED, session.sequence)
     if rule.post_test is not None:
-        yield Requirement(Kind.POST_TEST_TAKEN)
+        yield Requirement(EvidenceKind.POST_TEST_TAKEN)
     if rule.graded:
-        yield Requirement(Kind.WORK_GRADED)
+        yield Requirement(EvidenceKind.WORK_GRADED)
     if rule.certificate:
-        yield Requirement(Kind.CERTIFICATE_ISSUED)
+        yield Requirement(EvidenceKind.CERTIFICATE_ISSUED)
 
 
-def decide_completion(rule: Rule, evidence: Iterable[Evidence]) -> Completion | Incomplete:
+def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Completion | Incomplete:
     """Of several retakes that would do, the one that happened first is the one it rests on."""
     by_time = sorted(evidence, key=lambda fact: fact.happened_at)
     needed: list[Evidence] = []
@@ -77,18 +77,18 @@ def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
     """Return what `completion_confirmed` says, all evidence named: JSON with sorted keys, no spaces, times in UTC."""
     terms = enrollment.confirmed_terms
-    said = {
+    document = {
         "participant_id": enrollment.participant_id,
         "redeem_code": enrollment.redeem_code,
         "completed_at": _time(completion.completed_at),
-        "evidence": [_named(fact) for fact in completion.evidence],
+        "evidence": [_evidence_document(fact) for fact in completion.evidence],
         "scheme": terms.scheme,
         "scheme_version": terms.scheme_version,
     }
-    return CANONICAL.encode(said)
+    return CANONICAL.encode(document)
 
 
-def _named(fact: Evidence) -> dict[str, str]:
+def _evidence_document(fact: Evidence) -> dict[str, str]:
     return {
         "type": fact.kind,
         "source": fact.source,

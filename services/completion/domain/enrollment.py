@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.completion.domain.rule import Rule
+from services.completion.domain.rule import CompletionRule
 
 
-class State(StrEnum):
+class EnrollmentState(StrEnum):
     """Where an enrollment stands. Only `open` ever changes."""
 
     OPEN = "open"
@@ -16,13 +16,13 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-class Terms(NamedTuple):
+class ConfirmedTerms(NamedTuple):
     """What was confirmed: who trains, under which version of which scheme, and what completes it."""
 
     provider_id: str
     scheme: str
     scheme_version: int
-    rule: Rule
+    rule: CompletionRule
 
 
 class Enrollment(NamedTuple):
@@ -31,19 +31,19 @@ class Enrollment(NamedTuple):
     redeem_code: str
     participant_id: str
     lane: int
-    state: State
-    terms: Terms | None
+    state: EnrollmentState
+    terms: ConfirmedTerms | None
     completed_at: datetime | None = None
     digest: bytes | None = None
 
     @property
-    def confirmed_terms(self) -> Terms:
+    def confirmed_terms(self) -> ConfirmedTerms:
         """The terms; raises ValueError for a rejected enrollment, of which nothing may be asked."""
         if self.terms is None:
             raise ValueError(f"{self.redeem_code} was rejected and has no terms")
         return self.terms
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> CompletionRule:
         """What completes it; raises ValueError for a rejected enrollment."""
         return self.confirmed_terms.rule

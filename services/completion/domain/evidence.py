@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class EvidenceKind(StrEnum):
     """What kind of fact it is."""
 
     SESSION_ATTENDED = "session_attended"
@@ -15,10 +15,10 @@ class Kind(StrEnum):
     TRAINING_RATED = "training_rated"
 
 
-class Statement(NamedTuple):
+class ReportedFact(NamedTuple):
     """What a producer says happened. The last four are None where the kind of fact does not have them."""
 
-    kind: Kind
+    kind: EvidenceKind
     redeem_code: str
     participant_id: str
     source: str
@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
     of graded work in microseconds, and 0 for what exists once.
     """
 
-    kind: Kind
+    kind: EvidenceKind
     part: int
     source: str
     id: str

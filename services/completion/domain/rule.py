@@ -11,7 +11,7 @@ Proof = Literal["face", "venue_qr"]
 PostTest = Literal["passed", "taken"]
 
 
-class Session(NamedTuple):
+class RequiredSession(NamedTuple):
     """One meeting, and how attendance of it is proved."""
 
     sequence: int
@@ -20,7 +20,7 @@ class Session(NamedTuple):
     ends_at: datetime
 
 
-class Span(NamedTuple):
+class EvidenceSpan(NamedTuple):
     """The times that follow from the sessions: first start and last end, and the two midnights after which evidence
     happens too late, and what is missing is missing for ever.
     """
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CompletionRule:
     """Everything named here is needed. Days are calendar days in Jakarta, counted from the end of the last session.
 
     `post_test` None: no test is needed. `whole_span`: a session may be attended at any time between the first
@@ -40,20 +40,20 @@ class Rule:
     Raises ValueError without sessions: a certificate alone completes nothing.
     """
 
-    sessions: Sequence[Session]
+    sessions: Sequence[RequiredSession]
     post_test: PostTest | None
     graded: bool
     certificate: bool
     whole_span: bool
     evidence_days: int
     complete_within_days: int
-    span: Span = field(init=False, compare=False, repr=False)
+    span: EvidenceSpan = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.sessions:
             raise ValueError("a training without sessions cannot be completed")
         ends_at = max(session.ends_at for session in self.sessions)
-        span = Span(
+        span = EvidenceSpan(
             starts_at=min(session.starts_at for session in self.sessions),
             ends_at=ends_at,
             evidence_until=end_of_day(ends_at, self.evidence_days),
@@ -62,10 +62,10 @@ class Rule:
         object.__setattr__(self, "span", span)
 
     @property
-    def demands(self) -> int:
+    def requirement_count(self) -> int:
         """How many pieces of evidence it takes."""
         return len(self.sessions) + (self.post_test is not None) + self.graded + self.certificate
 
-    def session(self, sequence: int | None) -> Session | None:
+    def session(self, sequence: int | None) -> RequiredSession | None:
         """The session of that number, None if the enrollment has no such session."""
         return next((session for session in self.sessions if session.sequence == sequence), None)

@@ -11,6 +11,6 @@ over as (delete from deadline where ctid = any(array(select at from taken where 
 begun as (update deadline set redeem_codes = rest from taken where deadline.ctid = at and rest <> '{}')
 select codes from taken;
 
--- name: load_without_deadline
+-- name: load_open_without_deadline
 -- Whatever is open is given up one day; there are none that are not.
 select redeem_code from enrollment where state = 'open' except select unnest(redeem_codes) from deadline;

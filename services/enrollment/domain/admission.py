@@ -45,17 +45,17 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AdmissionRefused:
     reason: AdmissionRefusal
 
 
 def decide_admission(
     applicant: Applicant, wave: Wave, scheme: Scheme, *, nik_is_free: bool, places: int
-) -> Admitted | Refused:
+) -> Admitted | AdmissionRefused:
     """`places`: how many the wave still has. `nik_is_free`: neither the NIK nor the participant was ever admitted."""
     reason = _refusal(applicant, wave, scheme, nik_is_free=nik_is_free, places=places)
     if reason is not None:
-        return Refused(reason)
+        return AdmissionRefused(reason)
     return Admitted(scheme.scheme, scheme.version, scheme.training_balance)
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.enrollment.domain import places
+from services.enrollment.domain import region_codes
 
 FORM = re.compile(r"[0-9]{16}")
 ADDED_FOR_WOMEN = 40
@@ -24,7 +24,7 @@ def is_well_formed(identity: Identity, gender: str) -> bool:
     The stated birth date gives the century. The place is not the home: people move, their NIK does not.
     """
     nik, born = identity.nik, identity.birth_date
-    if not FORM.fullmatch(nik) or not places.is_known(nik[:4]):
+    if not FORM.fullmatch(nik) or not region_codes.is_region_code(nik[:4]):
         return False
     day = born.day + (ADDED_FOR_WOMEN if gender == "female" else 0)
     return nik[6:12] == f"{day:02d}{born.month:02d}{born.year % 100:02d}"

@@ -21,7 +21,7 @@ class PurchaseRefusal(StrEnum):
     REGION_NOT_OPEN = "region_not_open"
 
 
-class State(StrEnum):
+class EnrollmentState(StrEnum):
     """Of an enrollment. Undecided: it will be rejected, unless something still to be read says otherwise."""
 
     UNDECIDED = "undecided"

@@ -9,7 +9,7 @@ Proof = Literal["face", "venue_qr"]
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AdmissionRule:
     """`days`: how long after a wave has closed its participants may still be admitted."""
 
     age_at_least: int
@@ -18,7 +18,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Purchasing:
+class PurchaseRule:
     """Days are calendar days in Jakarta; `next_within_days` None: no deadline.
 
     `offline_regions`: the first digits of the regencies whose people may buy trainings that meet in a room; None: all.
@@ -31,7 +31,7 @@ class Purchasing:
 
 
 @dataclass(frozen=True, slots=True)
-class Cash:
+class CashBenefit:
     """A sum of money for the participant, paid so many times."""
 
     amount: int
@@ -43,7 +43,7 @@ class Cash:
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class CompletionPeriods:
     """Days after the end of the last session: for evidence to come from, and to be complete."""
 
     evidence_days: int
@@ -75,11 +75,11 @@ class Scheme:
     version: int
     kind: Literal["normal", "semi-bansos"]
     training_balance: int
-    incentive: Cash
-    survey: Cash
-    admission: Admission
-    purchase: Purchasing
-    completion: Completion
+    incentive: CashBenefit
+    survey: CashBenefit
+    admission: AdmissionRule
+    purchase: PurchaseRule
+    completion: CompletionPeriods
     modes: Mapping[Mode, ModeRule]
 
     def __post_init__(self) -> None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from services.enrollment.handlers import NIK, REDEEM_CODE
-from services.enrollment.store.account import Account
-from services.enrollment.store.wave import recount_promised
+from services.enrollment.store.accounts import StoredAccount
+from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
 from shared.contracts.enrollment import (
     ACCOUNT_LINKED,
@@ -22,15 +22,15 @@ from shared.contracts.enrollment import (
     ParticipantRefused,
 )
 from shared.contracts.events import EventType
-from shared.contracts.reasons import Parked
-from shared.messaging.memory import Word, forget, recall, remember
-from shared.messaging.page import Said
-from shared.messaging.subscription import Tail
-from shared.messaging.transaction import Transaction
+from shared.contracts.park_reasons import Parked
+from shared.messaging.outbox.page import OutboxEvent
+from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall, remember
+from shared.messaging.transaction.subscription import Tail
+from shared.messaging.transaction.transaction import Transaction
 from shared.times import write_time
 
-AdmissionSaid = ParticipantAdmitted | ParticipantRefused
-PurchaseSaid = EnrollmentConfirmed | EnrollmentRejected
+AnnouncedAdmission = ParticipantAdmitted | ParticipantRefused
+AnnouncedPurchase = EnrollmentConfirmed | EnrollmentRejected
 
 ADMISSIONS: Mapping[str, EventType[Any]] = {
     event.name: event for event in (enrollment.PARTICIPANT_ADMITTED, enrollment.PARTICIPANT_REFUSED)
@@ -38,12 +38,12 @@ ADMISSIONS: Mapping[str, EventType[Any]] = {
 PURCHASES: Mapping[str, EventType[Any]] = {
     event.name: event for event in (enrollment.ENROLLMENT_CONFIRMED, enrollment.ENROLLMENT_REJECTED)
 }
-TAKEN_OVER = {**ADMISSIONS, **PURCHASES, ACCOUNT_LINKED.name: ACCOUNT_LINKED}
-Link = tuple[str, datetime]
+ADOPTED_EVENTS = {**ADMISSIONS, **PURCHASES, ACCOUNT_LINKED.name: ACCOUNT_LINKED}
+LinkKey = tuple[str, datetime]
 """(participant, when they linked the account)."""
 
 # What a purchase states and its confirmation repeats, price and sessions apart.
-STATED = (
+STATED_FIELDS = (
     "participant_id",
     "platform",
     "provider_id",
@@ -62,43 +62,51 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     taken from them: `verify` names it once it has been decided as it was announced.
     """
     wanted: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    words, waves = [], set()
-    for _, said in tail.events():
-        event = _parse(said)
-        if isinstance(event, AdmissionSaid):
-            words.append(Word(said.type, _key(event), event.participant_id, said.data))
+    remembered, waves = [], set()
+    for _, outbox_event in tail.events():
+        event = _parse(outbox_event)
+        if isinstance(event, AnnouncedAdmission):
+            remembered.append(
+                RememberedEvent(outbox_event.type, _admission_key(event), event.participant_id, outbox_event.data)
+            )
         elif isinstance(event, AccountLinked):
-            words.append(Word(said.type, _link_key(_link(event)), event.participant_id, said.data))
+            remembered.append(
+                RememberedEvent(outbox_event.type, _link_key(_link_of(event)), event.participant_id, outbox_event.data)
+            )
         elif event is not None:
-            words.append(Word(said.type, event.redeem_code, event.participant_id, said.data))
+            remembered.append(
+                RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
+            )
             wanted[REDEEM_CODE][event.redeem_code] = event.participant_id
         if isinstance(event, ParticipantAdmitted):
             wanted[NIK][event.identity_index] = event.participant_id
             waves.add(event.wave)
     for kind, owners in sorted(wanted.items()):
         await tx.claim(kind, owners)
-    await remember(tx, tail.lane, words)
+    await remember(tx, tail.lane, remembered)
     await recount_promised(tx.connection, waves)
 
 
-async def admissions_said(tx: Transaction, people: Collection[str]) -> dict[tuple[str, str], AdmissionSaid]:
+async def load_announced_admissions(
+    tx: Transaction, people: Collection[str]
+) -> dict[tuple[str, str], AnnouncedAdmission]:
     """(participant, wave) -> what had been decided about an application that has not been read again yet."""
-    words = [ADMISSIONS[word.type].parse(word.data) for word in await recall(tx, people, *ADMISSIONS)]
-    return {(said.participant_id, said.wave): said for said in words}
+    remembered = [ADMISSIONS[one.type].parse(one.data) for one in await recall(tx, people, *ADMISSIONS)]
+    return {(event.participant_id, event.wave): event for event in remembered}
 
 
-async def forget_admissions(tx: Transaction, said: Collection[AdmissionSaid]) -> None:
+async def forget_admissions(tx: Transaction, events: Collection[AnnouncedAdmission]) -> None:
     """From now on the rows say it: the places that were kept are taken."""
-    if said:
-        await forget(tx, [_key(one) for one in said], *ADMISSIONS)
-        await recount_promised(tx.connection, {one.wave for one in said})
+    if events:
+        await forget(tx, [_admission_key(one) for one in events], *ADMISSIONS)
+        await recount_promised(tx.connection, {one.wave for one in events})
 
 
-async def purchases_said(tx: Transaction, people: Collection[str]) -> dict[str, dict[str, PurchaseSaid]]:
+async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> dict[str, dict[str, AnnouncedPurchase]]:
     """Participant -> redeem code -> what had been decided about a purchase that has not been read again yet."""
-    found: defaultdict[str, dict[str, PurchaseSaid]] = defaultdict(dict)
-    for word in await recall(tx, people, *PURCHASES):
-        found[word.owner][word.key] = PURCHASES[word.type].parse(word.data)
+    found: defaultdict[str, dict[str, AnnouncedPurchase]] = defaultdict(dict)
+    for one in await recall(tx, people, *PURCHASES):
+        found[one.owner][one.key] = PURCHASES[one.type].parse(one.data)
     return dict(found)
 
 
@@ -107,47 +115,47 @@ async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None
     await forget(tx, list(redeem_codes), *PURCHASES)
 
 
-async def accounts_said(tx: Transaction, people: Collection[str]) -> dict[Link, AccountLinked]:
+async def load_announced_accounts(tx: Transaction, people: Collection[str]) -> dict[LinkKey, AccountLinked]:
     """(participant, linked at) -> what was announced of an account that has not been read again yet."""
-    words = [ACCOUNT_LINKED.parse(word.data) for word in await recall(tx, people, ACCOUNT_LINKED.name)]
-    return {_link(said): said for said in words}
+    remembered = [ACCOUNT_LINKED.parse(one.data) for one in await recall(tx, people, ACCOUNT_LINKED.name)]
+    return {_link_of(event): event for event in remembered}
 
 
-async def forget_accounts(tx: Transaction, said: Iterable[Link], standing: Mapping[str, Account]) -> None:
+async def forget_accounts(tx: Transaction, links: Iterable[LinkKey], standing: Mapping[str, StoredAccount]) -> None:
     """Forget what was announced of accounts that stand now or are older: the rows say it, or nobody asks any more."""
-    keys = [_link_key((person, at)) for person, at in said if person in standing and at <= standing[person].linked_at]
+    keys = [_link_key((person, at)) for person, at in links if person in standing and at <= standing[person].linked_at]
     await forget(tx, keys, ACCOUNT_LINKED.name)
 
 
-def is_of(purchase: upstream.TrainingPurchased, said: PurchaseSaid) -> bool:
+def is_same_purchase(purchase: upstream.TrainingPurchased, announced: AnnouncedPurchase) -> bool:
     """Tell whether this purchase is the one announced, as far as the announcement tells."""
-    if isinstance(said, EnrollmentRejected):
-        return purchase.participant_id == said.participant_id
-    return _stated(purchase) == _stated(said)
+    if isinstance(announced, EnrollmentRejected):
+        return purchase.participant_id == announced.participant_id
+    return _stated_values(purchase) == _stated_values(announced)
 
 
-def _stated(said: upstream.TrainingPurchased | EnrollmentConfirmed) -> Sequence[object]:
-    sessions = [(session.sequence, session.starts_at, session.ends_at) for session in said.sessions]
-    return [said.price.value, sessions, *(getattr(said, name) for name in STATED)]
+def _stated_values(event: upstream.TrainingPurchased | EnrollmentConfirmed) -> Sequence[object]:
+    sessions = [(session.sequence, session.starts_at, session.ends_at) for session in event.sessions]
+    return [event.price.value, sessions, *(getattr(event, name) for name in STATED_FIELDS)]
 
 
-def _parse(said: Said) -> AdmissionSaid | PurchaseSaid | AccountLinked | None:
+def _parse(outbox_event: OutboxEvent) -> AnnouncedAdmission | AnnouncedPurchase | AccountLinked | None:
     """None for what nobody decides again, and for what cannot be read."""
-    event = TAKEN_OVER.get(said.type)
+    event = ADOPTED_EVENTS.get(outbox_event.type)
     try:
-        return event.parse(said.data) if event else None
+        return event.parse(outbox_event.data) if event else None
     except Parked:
         return None
 
 
-def _key(said: AdmissionSaid) -> str:
-    return f"{said.participant_id}/{said.wave}"
+def _admission_key(event: AnnouncedAdmission) -> str:
+    return f"{event.participant_id}/{event.wave}"
 
 
-def _link(said: AccountLinked) -> Link:
-    return said.participant_id, said.linked_at
+def _link_of(event: AccountLinked) -> LinkKey:
+    return event.participant_id, event.linked_at
 
 
-def _link_key(link: Link) -> str:
+def _link_key(link: LinkKey) -> str:
     person, linked_at = link
     return f"{person}/{write_time(linked_at)}"

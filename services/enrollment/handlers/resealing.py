@@ -6,36 +6,41 @@ from typing import Any
 
 from asyncpg import Connection
 
-from services.enrollment.handlers import Context
-from services.enrollment.handlers.keeping import open_kept, seal_kept
-from services.enrollment.store.account import Account, load_kept_accounts, load_own_since, replace_kept_accounts
+from services.enrollment.context import Context
+from services.enrollment.handlers.account_seals import open_kept_account, seal_kept_account
+from services.enrollment.store.accounts import (
+    StoredAccount,
+    load_kept_accounts,
+    load_own_seals_since,
+    replace_kept_accounts,
+)
 from shared.contracts import upstream
 from shared.contracts.envelope import Envelope, open_envelope
-from shared.contracts.reasons import Parked
-from shared.contracts.sealed import KeyRing, Secret, number_of, open_claims
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import KeyRing, Secret, number_of, open_claims
 from shared.contracts.strict_json import parse_json
 from shared.contracts.topics import ENROLLMENT_REQUESTS
 from shared.messaging.message import Record
-from shared.messaging.rewriting import rewrite_waiting
+from shared.messaging.transaction.deferral import rewrite_deferred
 from shared.times import write_time
 
 PORTION = 2000
-SEALED = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)
+SEALED_TYPES = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)
 
 
-async def seal_again(context: Context, connection: Connection) -> list[str]:
+async def reseal(context: Context, connection: Connection) -> list[str]:
     """Seal again what is kept of accounts, and what has waited since before seals held all that they hold now.
 
     Says how many there were. Each portion is a transaction of its own: a run that was ended is gone on with. An account
     that does not open stays as it is, and is named.
     """
-    accounts, closed = await _seal_accounts(context, connection)
-    since = await load_own_since(connection)
+    accounts, closed = await _reseal_accounts(context, connection)
+    since = await load_own_seals_since(connection)
 
     def rewrite(record: Record) -> Record | None:
-        return sealed_anew(context, record) if record.timestamp < since else None
+        return reseal_record(context, record) if record.timestamp < since else None
 
-    waiting = await rewrite_waiting(connection, ENROLLMENT_REQUESTS, rewrite)
+    waiting = await rewrite_deferred(connection, ENROLLMENT_REQUESTS, rewrite)
     sealed = f"sealed again under {context.own.current}"
     found = {
         f"{sealed}: {accounts} accounts that are kept": accounts,
@@ -45,22 +50,22 @@ async def seal_again(context: Context, connection: Connection) -> list[str]:
     return [sentence for sentence, number in found.items() if number]
 
 
-async def _seal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
+async def _reseal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
     """Return how many were sealed again, and how many do not open."""
     sealed, closed, after = 0, 0, ""
-    while kept := await load_kept_accounts(connection, context.own.prefix, after, PORTION):
+    while kept := await load_kept_accounts(connection, context.own.current_prefix, after, PORTION):
         after = kept[-1].participant_id
-        again = [a._replace(sealed=seal_kept(context.own, a, n)) for a in kept if (n := _number(context, a))]
+        again = [a._replace(sealed=seal_kept_account(context.own, a, n)) for a in kept if (n := _number(context, a))]
         await replace_kept_accounts(connection, kept, again)
         sealed, closed = sealed + len(again), closed + len(kept) - len(again)
     return sealed, closed
 
 
-def _number(context: Context, account: Account) -> Secret | None:
+def _number(context: Context, account: StoredAccount) -> Secret | None:
     """None when it does not open."""
     assert account.sealed is not None
     try:
-        return open_kept(context.own, account)
+        return open_kept_account(context.own, account)
     except Parked:
         pass
     try:
@@ -70,24 +75,24 @@ def _number(context: Context, account: Account) -> Secret | None:
         return None
 
 
-def sealed_anew(context: Context, record: Record) -> Record | None:
+def reseal_record(context: Context, record: Record) -> Record | None:
     """The record with its seal of before made whole by what stands outside; None if it has none such."""
     try:
-        envelope = open_envelope(record.value, record.headers, SEALED)
+        envelope = open_envelope(record.value, record.headers, SEALED_TYPES)
         data = parse_json(envelope.data)
         is_admission = envelope.type == upstream.PARTICIPANT_ADMITTED.name
-        (_seal_identity if is_admission else _seal_account)(context.upstream, context.taken_in, data)
+        (_reseal_identity if is_admission else _reseal_account)(context.upstream, context.deferred_seals, data)
     except (Parked, KeyError, TypeError):
         return None
     return record.rewritten(json.dumps(data, separators=(",", ":")).encode(), _headers(envelope))
 
 
-def _seal_identity(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
+def _reseal_identity(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
     claims = open_claims(before, data["identity"], {"sub": data["participant_id"]}, "nik", "birth_date")
     data["identity"] = now.seal({**claims, **{name: data[name] for name in ("wave", "regency", "admitted_at")}})
 
 
-def _seal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
+def _reseal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None:
     account: dict[str, str] = data["account"]
     claims = open_claims(before, account["sealed"], {"sub": data["participant_id"]}, "number", "nik")
     stated = {"partner": account["partner"], "kyc": data["kyc"], "linked_at": data["linked_at"]}

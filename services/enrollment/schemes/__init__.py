@@ -10,11 +10,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from services.enrollment.domain.scheme import Scheme
-from shared.contracts.fields import RUPIAH_AT_MOST
+from shared.contracts.fields import MAX_RUPIAH
 
 FOLDER = Path(__file__).parent
 # What the events that carry a number, and the dates counted from it, can bear.
-_DAYS, _RUPIAH, _AGE = range(366), range(1, RUPIAH_AT_MOST + 1), range(151)
+_DAYS, _RUPIAH, _AGE = range(366), range(1, MAX_RUPIAH + 1), range(151)
 BOUNDS = {
     "version": range(1, 2**31),
     "training_balance": _RUPIAH,

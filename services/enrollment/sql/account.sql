@@ -16,11 +16,11 @@ from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], 
      as n (participant_id, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
 where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
 
--- name: own_seals_since
+-- name: load_own_seals_since
 -- What waits since before, waits under a seal of that time.
 select (extract(epoch from applied_at) * 1000)::bigint from migration where component = 'enrollment' and name = 'own_seals';
 
--- name: anything_is_kept
+-- name: has_sealed_accounts
 -- Or waits with a seal in it. Before keys are read for its sake.
 select exists (select from account where sealed is not null) or exists (select from waiting where topic = $1);
 
@@ -29,7 +29,7 @@ select exists (select from account where sealed is not null) or exists (select f
 select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
 from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
 
--- name: seal_kept_accounts_again
+-- name: reseal_kept_accounts
 -- Unless another account was linked, or this one announced, meanwhile.
 update account a set sealed = new.sealed from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, sealed)
 where a.participant_id = new.participant_id and a.sealed = new.before;

@@ -24,21 +24,21 @@ from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (
 where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state = 'confirmed'
 returning e.redeem_code;
 
--- name: undecided_participants
+-- name: load_undecided_participants
 -- Who among these has bought something that is not decided yet.
 select distinct participant_id from enrollment where state = 'undecided' and participant_id = any($1::text[]);
 
--- name: due_participants
+-- name: load_due_participants
 -- Whose undecided purchase is due in these lanes.
 select distinct participant_id from enrollment
 where state = 'undecided' and lane = any($1::smallint[]) and due_at <= $2 limit $3;
 
--- name: count_up
+-- name: add_to_state_counts
 -- The lane is locked, so its tally is nobody else's.
 insert into tally (lane, state, enrollments) select * from unnest($1::smallint[], $2::text[], $3::bigint[])
 on conflict (lane, state) do update set enrollments = tally.enrollments + excluded.enrollments;
 
--- name: count_enrollments
+-- name: load_state_counts
 -- Enrollments by state, for the metrics; the undecided are few, and have an index of their own.
 select state, sum(enrollments)::bigint as enrollments from tally group by state
 union all select 'undecided', count(*) from enrollment where state = 'undecided';

@@ -1,4 +1,4 @@
--- name: load_purchase_digests
+-- name: load_purchase_digest
 -- Purchases that are kept whole, with the keyed digest of each.
 select purchase, content_digest from enrollment where state = 'undecided' limit 1;
 
@@ -10,7 +10,7 @@ select events from page where topic = 'enrollment.events' and not adopted order 
 -- The keyed index of the NIK under which each was admitted.
 select participant_id, identity_index from admission where state = 'admitted' and participant_id = any($1::text[]);
 
--- name: sealed_under
+-- name: is_sealed_under
 -- Does an account that is kept rest under this key, or something wait that upstream has sealed with it? Asked only after
 -- a key was taken out of its set, since it reads whole tables.
 select exists (select from account where starts_with(sealed, $1))

@@ -1,4 +1,4 @@
--- name: waves_miscounted
+-- name: load_miscounted_waves
 -- The counters against what they count, and against the quota.
 select wave, quota, admitted, counted_admitted, refused, counted_refused, promised, coalesce(counted_promised, 0) as counted_promised
 from wave left join (
@@ -10,11 +10,11 @@ from wave left join (
 where admitted + promised > quota or admitted <> coalesce(counted_admitted, 0) or refused <> coalesce(counted_refused, 0)
    or promised <> coalesce(counted_promised, 0);
 
--- name: announced_without_cause
+-- name: load_uncaused_announcements
 -- What was announced before a restore, and everything read since does not say why.
 select key from remembered where not exists (select from lane where catching_up_since is not null);
 
--- name: niks_admitted_twice
+-- name: load_niks_admitted_twice
 -- Two admissions under one index, or one whose claim is not its participant's.
 select a.participant_id from admission a
 left join claim c on c.kind = 'nik' and c.key = encode(a.identity_index, 'hex') and c.owner = a.participant_id
@@ -22,25 +22,25 @@ where a.state = 'admitted' and c.key is null
 union
 select min(participant_id) from admission where state = 'admitted' group by identity_index having count(*) > 1;
 
--- name: niks_used_up
+-- name: load_used_up_niks
 -- A refusal uses nothing up. What was adopted after a restore is admitted again once its lane has caught up.
 select c.owner from claim c
 left join admission a on a.participant_id = c.owner and a.state = 'admitted' and encode(a.identity_index, 'hex') = c.key
 where c.kind = 'nik' and a.participant_id is null and not exists (select from lane where catching_up_since is not null);
 
--- name: balances_overdrawn
+-- name: load_overdrawn_balances
 -- Spent more than was granted, or without having been admitted.
 select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance), 0) as granted
 from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
 where e.state = 'confirmed' group by e.participant_id having sum(e.price) > coalesce(max(a.balance), 0);
 
--- name: redeem_codes_astray
+-- name: load_misclaimed_redeem_codes
 -- Enrollments whose redeem code is not claimed for their participant.
 select e.redeem_code from enrollment e
 left join claim c on c.kind = 'redeem_code' and c.key = e.redeem_code and c.owner = e.participant_id
 where c.key is null;
 
--- name: tally_differences
+-- name: load_state_count_differences
 -- The tally against what it counts.
 select state, coalesce(told, 0)::bigint as told, coalesce(there, 0)::bigint as there
 from (select state, sum(enrollments) as told from tally group by state) as t

@@ -8,7 +8,7 @@ on conflict do nothing;
 -- The waves that are known among these.
 select wave, scheme, quota, opens_at, closes_at from wave where wave = any($1::text[]);
 
--- name: load_opened
+-- name: load_opened_waves
 -- Every wave there is.
 select wave from wave;
 

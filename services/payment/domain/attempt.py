@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.payment.domain.verdict import FORBIDS_ANOTHER
+from services.payment.domain.reason_codes import FORBIDS_RETRY
 
 
 class Attempt(NamedTuple):
@@ -48,11 +48,11 @@ class Report(NamedTuple):
     reported_at: datetime
 
 
-class Judgement(StrEnum):
+class ReportCheck(StrEnum):
     """How a report stands to what is known of its attempt."""
 
-    NEWS = "news"
-    REPEAT = "repeat"
+    NEW = "news"
+    DUPLICATE = "repeat"
     AMOUNT_MISMATCH = "amount_mismatch"
     CONTRADICTS_FINAL = "contradicts_final"
 
@@ -70,17 +70,17 @@ class Contradiction(NamedTuple):
     attempt: int
 
     @property
-    def right(self) -> tuple[str, str]:
+    def disbursement_key(self) -> tuple[str, str]:
         return (self.redeem_code, self.benefit)
 
 
-def judge(attempt: Attempt, report: Report) -> Judgement:
+def classify_report(attempt: Attempt, report: Report) -> ReportCheck:
     """The first final word holds for ever. An `accepted` that comes after it is only late.
 
     A rejection said again is a repeat, unless it now gives a reason that forbids another attempt.
     """
     if report.amount != attempt.amount:
-        return Judgement.AMOUNT_MISMATCH
+        return ReportCheck.AMOUNT_MISMATCH
     settled, rejected = attempt.settled_at is not None, attempt.rejected_at is not None
     if report.status == "accepted":
         known = settled or rejected or attempt.accepted_at is not None
@@ -88,18 +88,18 @@ def judge(attempt: Attempt, report: Report) -> Judgement:
         known = settled
     else:
         known = rejected
-        if rejected and not settled and report.reason != attempt.reason and report.reason in FORBIDS_ANOTHER:
-            return Judgement.CONTRADICTS_FINAL
+        if rejected and not settled and report.reason != attempt.reason and report.reason in FORBIDS_RETRY:
+            return ReportCheck.CONTRADICTS_FINAL
     if known:
-        return Judgement.REPEAT
-    return Judgement.CONTRADICTS_FINAL if settled or rejected else Judgement.NEWS
+        return ReportCheck.DUPLICATE
+    return ReportCheck.CONTRADICTS_FINAL if settled or rejected else ReportCheck.NEW
 
 
-def answered(attempt: Attempt, report: Report) -> Attempt:
+def record_report(attempt: Attempt, report: Report) -> Attempt:
     """The attempt with a piece of news taken in."""
-    said_by = report.partner_reference or attempt.partner_reference
+    partner_reference = report.partner_reference or attempt.partner_reference
     if report.status == "accepted":
-        return attempt._replace(accepted_at=report.reported_at, partner_reference=said_by)
+        return attempt._replace(accepted_at=report.reported_at, partner_reference=partner_reference)
     if report.status == "settled":
-        return attempt._replace(settled_at=report.reported_at, partner_reference=said_by)
-    return attempt._replace(rejected_at=report.reported_at, reason=report.reason, partner_reference=said_by)
+        return attempt._replace(settled_at=report.reported_at, partner_reference=partner_reference)
+    return attempt._replace(rejected_at=report.reported_at, reason=report.reason, partner_reference=partner_reference)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.payment.domain.right import Component, Enrollment, Entitlement, Payee, component_of
+from services.payment.domain.entitlement import Component, Enrollment, Entitlement, Payee, component_of
 from services.payment.domain.words import Word
 
 
@@ -103,7 +103,7 @@ class Disbursement(NamedTuple):
     look_again_at: datetime | None = None
 
     @property
-    def right(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, str]:
         """Identity: a benefit of an enrollment is paid once."""
         return (self.redeem_code, self.benefit)
 
@@ -141,7 +141,7 @@ def hold(
 ) -> Disbursement:
     """It waits for what the reason names. `partner`: the one it would go to, when that is known."""
     partner = partner or disbursement.partner
-    return _go(disbursement, State.HELD, reason=reason, partner=partner, look_again_at=look_again_at)
+    return _transition(disbursement, State.HELD, reason=reason, partner=partner, look_again_at=look_again_at)
 
 
 def freeze(disbursement: Disbursement) -> Disbursement:
@@ -166,7 +166,7 @@ def instruct(
 
     What froze the right has been approved then, unless the attempt is `adopted`: it had been made already.
     """
-    return _go(
+    return _transition(
         disbursement,
         State.INSTRUCTED,
         reason=None,
@@ -181,40 +181,40 @@ def instruct(
 
 def accept(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
     """The partner has taken it; the final word is still to come."""
-    return _go(disbursement, State.ACCEPTED, look_again_at=ask_at)
+    return _transition(disbursement, State.ACCEPTED, look_again_at=ask_at)
 
 
 def settle(disbursement: Disbursement) -> Disbursement:
     """Paid, for ever. Raises IllegalTransition for one that is held, which takes a confirmation."""
     if disbursement.state is State.HELD:
-        raise IllegalTransition(f"{disbursement.right} is held and was not confirmed")
-    return _go(disbursement, State.SETTLED, frozen=False, look_again_at=None)
+        raise IllegalTransition(f"{disbursement.key} is held and was not confirmed")
+    return _transition(disbursement, State.SETTLED, frozen=False, look_again_at=None)
 
 
 def confirm(disbursement: Disbursement, reference: str, partner: str) -> Disbursement:
     """Paid, under a reference that its partner had rejected. Raises IllegalTransition for one that is not frozen."""
     if not disbursement.frozen:
-        raise IllegalTransition(f"{disbursement.right} is not frozen")
+        raise IllegalTransition(f"{disbursement.key} is not frozen")
     changes = {"reason": None, "reference": reference, "partner": partner, "frozen": False, "look_again_at": None}
-    return _go(disbursement, State.SETTLED, **changes)
+    return _transition(disbursement, State.SETTLED, **changes)
 
 
 def reject(disbursement: Disbursement) -> Disbursement:
     """This attempt has failed; what follows depends on the reason."""
-    return _go(disbursement, State.REJECTED, look_again_at=None)
+    return _transition(disbursement, State.REJECTED, look_again_at=None)
 
 
 def fail(disbursement: Disbursement) -> Disbursement:
     """It can never be paid."""
-    return _go(disbursement, State.FAILED)
+    return _transition(disbursement, State.FAILED)
 
 
-def ask_again(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
+def postpone_status_check(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
     """No word yet: the partner is asked, and asked again at `ask_at`."""
     return disbursement._replace(look_again_at=ask_at)
 
 
-def _go(disbursement: Disbursement, state: State, **changes: Any) -> Disbursement:
+def _transition(disbursement: Disbursement, state: State, **changes: Any) -> Disbursement:
     if (disbursement.state, state) not in TRANSITIONS:
-        raise IllegalTransition(f"{disbursement.state} -> {state} of {disbursement.right}")
+        raise IllegalTransition(f"{disbursement.state} -> {state} of {disbursement.key}")
     return disbursement._replace(state=state, **changes)

@@ -11,19 +11,19 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.right import Component
+from services.payment.domain.entitlement import Component
 
 Age = tuple[datetime, str, str]
 
 
-class Pot(NamedTuple):
+class Fund(NamedTuple):
     """Money of one wave for one component, in rupiah."""
 
     wave: str
     component: Component
 
 
-class Purse(NamedTuple):
+class Allotment(NamedTuple):
     """A lane's part of a pot."""
 
     lane: int
@@ -31,8 +31,8 @@ class Purse(NamedTuple):
     component: Component
 
     @property
-    def pot(self) -> Pot:
-        return Pot(self.wave, self.component)
+    def fund(self) -> Fund:
+        return Fund(self.wave, self.component)
 
 
 class Balance(NamedTuple):
@@ -42,7 +42,7 @@ class Balance(NamedTuple):
     short: bool
 
 
-class Waiting(NamedTuple):
+class QueuedDisbursement(NamedTuple):
     """A disbursement that waits for money, in whatever lane. Sorts by age."""
 
     age: Age
@@ -50,66 +50,72 @@ class Waiting(NamedTuple):
     amount: int
 
     @property
-    def right(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, str]:
         return self.age[1:]
 
 
-Queues = Mapping[Purse, Sequence[Disbursement]]
+Queues = Mapping[Allotment, Sequence[Disbursement]]
 
 
-class Share(NamedTuple):
+class Allocation(NamedTuple):
     """Name who is paid, what each purse spends for it, and what it draws; negative: gives back."""
 
-    paid: Sequence[Disbursement]
-    spent: Mapping[Purse, int]
-    drawn: Mapping[Purse, int]
+    funded: Sequence[Disbursement]
+    committed: Mapping[Allotment, int]
+    allotted: Mapping[Allotment, int]
 
 
-def pot_of(disbursement: Disbursement) -> Pot:
+def fund_of(disbursement: Disbursement) -> Fund:
     """Return the pot that pays a disbursement."""
-    return Pot(disbursement.wave, disbursement.component)
+    return Fund(disbursement.wave, disbursement.component)
 
 
-def purse_of(disbursement: Disbursement) -> Purse:
+def allotment_of(disbursement: Disbursement) -> Allotment:
     """Return the purse that pays a disbursement."""
-    return Purse(disbursement.lane, disbursement.wave, disbursement.component)
+    return Allotment(disbursement.lane, disbursement.wave, disbursement.component)
 
 
-def waiting_of(disbursement: Disbursement) -> Waiting:
+def queued(disbursement: Disbursement) -> QueuedDisbursement:
     """Return the place that a disbursement has, or would take, in the queue of its pot."""
-    return Waiting(disbursement.age, disbursement.lane, disbursement.amount)
+    return QueuedDisbursement(disbursement.age, disbursement.lane, disbursement.amount)
 
 
 def affordable(amounts: Sequence[int], money: int) -> tuple[int, int]:
     """How many of the amounts, taken in order, the money lasts for, and their sum."""
-    spent = 0
+    total = 0
     for count, amount in enumerate(amounts):
-        if spent + amount > money:
-            return count, spent
-        spent += amount
-    return len(amounts), spent
+        if total + amount > money:
+            return count, total
+        total += amount
+    return len(amounts), total
 
 
-def share(queues: Queues, free: Mapping[Purse, int], central: int, block: int) -> Share:
+def allocate(queues: Queues, free: Mapping[Allotment, int], unallotted: int, block: int) -> Allocation:
     """Share out money of a pot for which nobody waits yet.
 
     While there is plenty, a purse that falls short draws a block, or more where more is needed. Else all that the
     `central` rest and these purses hold goes to the oldest of all their lanes, and nothing stays in the purses.
     """
-    needed = {purse: sum([d.amount for d in queue]) for purse, queue in queues.items()}
-    drawn = {purse: max(block, amount - free[purse]) for purse, amount in needed.items() if amount > free[purse]}
-    if sum(drawn.values()) <= central:
-        return Share([d for queue in queues.values() for d in queue], needed, drawn)
+    needed = {allotment: sum([d.amount for d in queue]) for allotment, queue in queues.items()}
+    allotted = {
+        allotment: max(block, amount - free[allotment])
+        for allotment, amount in needed.items()
+        if amount > free[allotment]
+    }
+    if sum(allotted.values()) <= unallotted:
+        return Allocation([d for queue in queues.values() for d in queue], needed, allotted)
     every = oldest_first(queues)
-    count, _ = affordable([d.amount for d in every], central + sum(free.values()))
-    spent = taken_from_purses(every[:count])
-    return Share(every[:count], spent, {purse: spent[purse] - free[purse] for purse in queues})
+    count, _ = affordable([d.amount for d in every], unallotted + sum(free.values()))
+    committed = amounts_by_allotment(every[:count])
+    return Allocation(
+        every[:count], committed, {allotment: committed[allotment] - free[allotment] for allotment in queues}
+    )
 
 
-def share_in_turn(paid: Sequence[Disbursement]) -> Share:
+def allocate_in_turn(paid: Sequence[Disbursement]) -> Allocation:
     """Pay those whose turn it is in a pot that is short: purses draw what they spend, and no more."""
-    spent = taken_from_purses(paid)
-    return Share(paid, spent, spent)
+    committed = amounts_by_allotment(paid)
+    return Allocation(paid, committed, committed)
 
 
 def oldest_first(queues: Queues) -> list[Disbursement]:
@@ -117,9 +123,9 @@ def oldest_first(queues: Queues) -> list[Disbursement]:
     return sorted((d for queue in queues.values() for d in queue), key=lambda d: d.age)
 
 
-def taken_from_purses(disbursements: Iterable[Disbursement]) -> Counter[Purse]:
+def amounts_by_allotment(disbursements: Iterable[Disbursement]) -> Counter[Allotment]:
     """Return what these take out of each purse; 0 for any other."""
-    taken: Counter[Purse] = Counter()
+    taken: Counter[Allotment] = Counter()
     for disbursement in disbursements:
-        taken[purse_of(disbursement)] += disbursement.amount
+        taken[allotment_of(disbursement)] += disbursement.amount
     return taken

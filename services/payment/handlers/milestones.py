@@ -3,19 +3,19 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
+from services.payment.context import Context
 from services.payment.domain.disbursement import fall_due
-from services.payment.domain.right import Enrollment, Right, complete, due_once, newly_earned, rate
-from services.payment.handlers import Context
-from services.payment.handlers.adopting import forget_grants, grants_announced
-from services.payment.handlers.paying import pay
+from services.payment.domain.entitlement import EarnedEntitlement, Enrollment, complete, due_once, newly_earned, rate
+from services.payment.handlers.adoption import forget_grants, load_announced_grants
+from services.payment.payout.pay import pay
 from services.payment.store.disbursements import load_grants
 from services.payment.store.enrollments import load_enrollments, save_milestones
 from shared.contracts.completion import CompletionConfirmed, TrainingRated
 from shared.messaging.message import Message
-from shared.messaging.transaction import Transaction
+from shared.messaging.transaction.transaction import Transaction
 
 
-async def note_milestones(
+async def record_milestones(
     context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
 ) -> None:
     """Note what was reached; what a training earns falls due, some of it with a participant's first training only.
@@ -24,12 +24,12 @@ async def note_milestones(
     """
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
-    earned: list[Right] = []
+    earned: list[EarnedEntitlement] = []
     traces: dict[tuple[str, str], str | None] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
         if known is None:
-            tx.wait(message, "enrollment", message.data.redeem_code)
+            tx.defer(message, "enrollment", message.data.redeem_code)
             continue
         if isinstance(message.data, CompletionConfirmed):
             reached = complete(known, message.data.completed_at, noted_at=tx.now)
@@ -42,13 +42,15 @@ async def note_milestones(
                 traces[reached.redeem_code, entitlement.benefit] = message.trace
     if changed := [enrollment for code, enrollment in after.items() if enrollment is not before[code]]:
         await save_milestones(tx.connection, changed)
-        due = [right for right in earned if not right[1].first_training_only]
+        due = [earned_entitlement for earned_entitlement in earned if not earned_entitlement[1].first_training_only]
         earners = {enrollment.participant_id for enrollment, entitlement in earned if entitlement.first_training_only}
         due += await _due_once(tx, earners, after.values())
-        await pay(context, tx, [fall_due(*right, tx.now) for right in due], traces)
+        await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in due], traces)
 
 
-async def _due_once(tx: Transaction, participants: Collection[str], enrollments: Iterable[Enrollment]) -> list[Right]:
+async def _due_once(
+    tx: Transaction, participants: Collection[str], enrollments: Iterable[Enrollment]
+) -> list[EarnedEntitlement]:
     """What falls due of the benefits that these participants have once; `enrollments` are all of theirs."""
     trainings: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for enrollment in enrollments:
@@ -57,11 +59,11 @@ async def _due_once(tx: Transaction, participants: Collection[str], enrollments:
     # Whoever has but one training was granted nothing with another.
     others = [one.redeem_code for of_one in trainings.values() if len(of_one) > 1 for one in of_one]
     grants = await load_grants(tx.connection, others)
-    announced = await grants_announced(tx, participants)
+    announced = await load_announced_grants(tx, participants)
     due = [
-        right
+        earned_entitlement
         for person, of_one in trainings.items()
-        for right in due_once(of_one, grants.get(person, ()), announced.get(person, {}))
+        for earned_entitlement in due_once(of_one, grants.get(person, ()), announced.get(person, {}))
     ]
     if announced:
         await forget_grants(tx, due)

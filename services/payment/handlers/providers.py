@@ -3,33 +3,33 @@
 import json
 from collections.abc import Sequence
 
-from services.payment.domain.right import Payee
-from services.payment.handlers import Context
-from services.payment.handlers.sealing import seal_own
+from services.payment.context import Context
+from services.payment.domain.entitlement import Payee
+from services.payment.payout.account_seals import seal_own
 from services.payment.store.providers import ProviderVersion, insert_providers, load_provider_contents
-from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import open_provider_account
 from shared.contracts.upstream import ProviderRegistered
 from shared.messaging.message import Message
-from shared.messaging.transaction import Transaction
+from shared.messaging.transaction.transaction import Transaction
 
 
 async def register_providers(
     context: Context, tx: Transaction, messages: Sequence[Message[ProviderRegistered]]
 ) -> None:
     """Only writes down the account: each lane's sweep takes up what waited for it."""
-    understood: list[tuple[Message[ProviderRegistered], ProviderVersion]] = []
+    opened: list[tuple[Message[ProviderRegistered], ProviderVersion]] = []
     for message in messages:
         try:
-            understood.append((message, _version(context, message.data)))
+            opened.append((message, _version(context, message.data)))
         except Parked as refusal:
             tx.park(message, refusal.reason, "/account/sealed")
     first: dict[tuple[str, int], ProviderVersion] = {}
-    for _, version in understood:
+    for _, version in opened:
         first.setdefault(version.key, version)
     await insert_providers(tx.connection, list(first.values()))
     known = await load_provider_contents(tx.connection, first)
-    for message, version in understood:
+    for message, version in opened:
         if known[version.key] != version.content:
             tx.park(message, ParkReason.CONFLICT, "/version")
 
@@ -38,6 +38,6 @@ def _version(context: Context, data: ProviderRegistered) -> ProviderVersion:
     """Raises Parked(bad_seal)."""
     account = open_provider_account(context.providers, data)
     partner, number = data.account.partner, account.number
-    content = context.index.of(json.dumps([partner, number.reveal(), account.name.reveal()]))
+    content = context.index.hexdigest(json.dumps([partner, number.reveal(), account.name.reveal()]))
     sealed = seal_own(context.own, Payee.PROVIDER, data.provider_id, partner, number)
     return ProviderVersion(data.provider_id, data.version, partner, sealed, content)

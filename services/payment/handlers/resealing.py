@@ -5,18 +5,18 @@ from typing import NamedTuple
 
 from asyncpg import Connection
 
-from services.payment.domain.right import Payee
-from services.payment.handlers import Context
-from services.payment.handlers.sealing import open_as_before, open_own, seal_own
-from services.payment.store.accounts import Kept, load_account_portion, replace_accounts
+from services.payment.context import Context
+from services.payment.domain.entitlement import Payee
+from services.payment.payout.account_seals import open_legacy, open_own, seal_own
+from services.payment.store.accounts import StoredAccount, load_account_portion, replace_accounts
 from services.payment.store.providers import load_providers_sealed_otherwise, replace_provider_accounts
-from shared.contracts.reasons import Parked
-from shared.contracts.sealed import Secret, kid_of
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import Secret, kid_of
 
 PORTION = 2000
 
 
-class Found(NamedTuple):
+class SealGroup(NamedTuple):
     """Describe an account found under another key: whose it is, under which key, and whether it opens."""
 
     opens: bool
@@ -24,7 +24,7 @@ class Found(NamedTuple):
     kid: str
 
 
-async def seal_again(context: Context, connection: Connection) -> list[str]:
+async def reseal_accounts(context: Context, connection: Connection) -> list[str]:
     """Seal kept accounts again under the current key, and say how many lay under which.
 
     Each portion is a transaction of its own: a run that was ended is gone on with. What does not open stays as it is,
@@ -34,17 +34,17 @@ async def seal_again(context: Context, connection: Connection) -> list[str]:
     return [_sentence(context, one, number) for one, number in sorted(found.items(), key=_sealed_first)]
 
 
-async def _seal_accounts(context: Context, connection: Connection) -> Counter[Found]:
-    found, prefix, after = Counter[Found](), context.own.prefix, ""
+async def _seal_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
+    found, prefix, after = Counter[SealGroup](), context.own.current_prefix, ""
     while (portion := await load_account_portion(connection, after, prefix, PORTION)).last:
         after = portion.last
-        sealed = [(a.subject, a.token, again) for a in portion.otherwise if (again := _seal(context, a, found))]
+        sealed = [(a.subject, a.token, again) for a in portion.outdated if (again := _seal(context, a, found))]
         await replace_accounts(connection, sealed)
     return found
 
 
-async def _seal_provider_accounts(context: Context, connection: Connection) -> Counter[Found]:
-    found, prefix, after = Counter[Found](), context.own.prefix, ("", 0)
+async def _seal_provider_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
+    found, prefix, after = Counter[SealGroup](), context.own.current_prefix, ("", 0)
     while kept := await load_providers_sealed_otherwise(connection, prefix, after, PORTION):
         after = (kept[-1][0].subject, kept[-1][1])
         sealed = [(a.subject, version, again) for a, version in kept if (again := _seal(context, a, found))]
@@ -52,27 +52,27 @@ async def _seal_provider_accounts(context: Context, connection: Connection) -> C
     return found
 
 
-def _seal(context: Context, kept: Kept, found: Counter[Found]) -> str | None:
+def _seal(context: Context, kept: StoredAccount, found: Counter[SealGroup]) -> str | None:
     number = _number(context, kept)
-    found[Found(number is not None, kept.payee, kid_of(kept.token))] += 1
+    found[SealGroup(number is not None, kept.payee, kid_of(kept.token))] += 1
     return None if number is None else seal_own(context.own, kept.payee, kept.subject, kept.partner, number)
 
 
-def _number(context: Context, kept: Kept) -> Secret | None:
+def _number(context: Context, kept: StoredAccount) -> Secret | None:
     try:
         return open_own(context.own, kept)
     except Parked:
         pass
     try:
-        return open_as_before(context.upstream, kept.token, kept.payee, kept.subject)
+        return open_legacy(context.upstream, kept.token, kept.payee, kept.subject)
     except Parked:
         return None
 
 
-def _sealed_first(item: tuple[Found, int]) -> tuple[bool, Payee, str]:
+def _sealed_first(item: tuple[SealGroup, int]) -> tuple[bool, Payee, str]:
     return (not item[0].opens, item[0].payee, item[0].kid)
 
 
-def _sentence(context: Context, found: Found, number: int) -> str:
+def _sentence(context: Context, found: SealGroup, number: int) -> str:
     done = f"sealed again under {context.own.current}" if found.opens else "left as it is, since it does not open"
     return f"{done}: {number} of {found.payee}s that lay under {found.kid or 'no key'}"

@@ -19,7 +19,7 @@ from account where participant_id = any($1::text[]);
 -- What enrollment said before, it passed on as upstream had sealed it.
 select (extract(epoch from applied_at) * 1000000)::bigint from migration where component = 'payment' and name = 'own_seals';
 
--- name: anything_is_kept
+-- name: has_accounts
 -- Before keys are read for its sake.
 select exists (select from account) or exists (select from provider);
 
@@ -31,7 +31,7 @@ select max(participant_id) as last,
        coalesce(array_agg(account) filter (where not starts_with(account, $2)), '{}') as accounts
 from (select participant_id, partner, account from account where participant_id > $1 order by participant_id limit $3) as portion;
 
--- name: seal_accounts_again
+-- name: reseal_accounts
 -- Unless another account was linked meanwhile.
 update account a set account = new.account
 from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, account)

@@ -1,4 +1,4 @@
--- name: load_told
+-- name: load_attempts_with_disbursements
 -- By reference, with the disbursement that each pays. How its latest attempt stands, the disbursement says.
 select a.reference as told_reference, a.lane as told_lane, a.partner as told_partner, a.amount as told_amount, a.account,
     a.instructed_at, a.answer_by, a.redeem_code as told_redeem_code, a.benefit as told_benefit, a.number, a.accepted_at as told_accepted_at,
@@ -13,7 +13,7 @@ select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[],
                            $8::component[])
 on conflict do nothing;
 
--- name: note_announced_attempts
+-- name: update_announced_attempts
 -- What payment.events say of adopted attempts: the wave that pays them, whether their money may still be out, to which account.
 update attempt a
 set wave = new.wave, component = new.component, keeps_money = new.keeps_money,
@@ -22,7 +22,7 @@ from unnest($1::text[], $2::text[], $3::component[], $4::boolean[], $5::bigint[]
     as new (reference, wave, component, keeps_money, account_version)
 where a.reference = new.reference and a.adopted and a.redeem_code is null;
 
--- name: own_adopted_attempts
+-- name: attach_adopted_attempts
 -- The right that an adopted attempt pays has been read again: it is instructed again as it was.
 update attempt a
 set redeem_code = new.redeem_code, benefit = new.benefit, number = new.number, keeps_money = false,

@@ -18,7 +18,7 @@ from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestam
     as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
--- name: postpone_questions
+-- name: postpone_status_checks
 -- They were asked about now.
 update disbursement d set ask_at = $3, changed_at = $4
 from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit)
@@ -83,7 +83,7 @@ select h.* from disbursement h
 where h.lane = any($1::smallint[]) and h.retry_at <= $2
 order by h.due_at, h.redeem_code, h.benefit limit $3;
 
--- name: put_off
+-- name: postpone_retries
 -- From then on they may go, unless something else holds them by now.
 update disbursement d set retry_at = $4, changed_at = $4
 from unnest($1::text[], $2::text[], $3::hold_reason[]) as told (redeem_code, benefit, reason)

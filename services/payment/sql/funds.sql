@@ -31,7 +31,7 @@ from funds f join unnest($1::text[], $2::component[]) as asked (wave, component)
 order by f.component desc, f.wave
 for update of f;
 
--- name: note_shortages
+-- name: update_shortage_flags
 -- The rows are locked, and whoever comes to a queue or leaves it locks them first: so the flag says what is committed with it.
 update funds f set short = not f.short
 from unnest($1::text[], $2::component[]) as asked (wave, component)
@@ -39,7 +39,7 @@ where f.wave = asked.wave and f.component = asked.component
   and f.short <> exists (select from disbursement d
                          where d.reason = 'no_funds' and d.wave = asked.wave and d.component = asked.component);
 
--- name: load_payable_pots
+-- name: load_payable_funds
 -- Somebody waits for money, and there is some.
 select wave, component, appropriated - drawn - promised as free from funds where short and appropriated - drawn > promised;
 
@@ -51,7 +51,7 @@ where reason = 'no_funds' and wave = $1 and component = $2::component
   and (due_at, redeem_code, benefit) > ($3::timestamptz, $4::text, $5::text)
 order by due_at, redeem_code, benefit limit $6;
 
--- name: move_funds
+-- name: allot_funds
 -- Drawn by lanes, or given back (negative), which covers first what is overdrawn; the row refuses to be overdrawn further.
 update funds f set drawn = f.drawn + moved.amount, overdrawn = greatest(least(f.overdrawn, f.overdrawn + moved.amount), 0)
 from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
@@ -80,7 +80,7 @@ left join (select wave, component, sum(amount) as amount from disbursement where
     using (wave, component)
 order by f.wave, f.component;
 
--- name: load_purses
+-- name: load_allotments
 -- What lanes may spend at once, unless somebody waits for money of the wave, or was told of more than it has left.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
        coalesce(f.short or f.appropriated - f.drawn < f.promised, false) as short
@@ -88,13 +88,13 @@ from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, compo
 left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component
 left join funds f on f.wave = p.wave and f.component = p.component;
 
--- name: open_purses
+-- name: open_allotments
 -- A lane draws from this wave for the first time.
 insert into purse (lane, wave, component, drawn)
 select lane, wave, component, 0 from unnest($1::smallint[], $2::text[], $3::component[]) as new (lane, wave, component)
 on conflict do nothing;
 
--- name: move_purses
+-- name: update_allotments
 -- Drawn and spent go up and down, unless less is there now than was read; the row refuses to be overspent.
 update purse p set drawn = p.drawn + moved.drawn, spent = p.spent + moved.spent
 from unnest($1::smallint[], $2::text[], $3::component[], $4::bigint[], $5::bigint[]) as moved (lane, wave, component, drawn, spent)
@@ -102,13 +102,13 @@ where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.compon
   and p.drawn + moved.drawn >= p.spent + moved.spent
 returning p.lane;
 
--- name: load_idle_pots
+-- name: load_funds_with_idle_allotments
 -- Money is short, or less than is promised, and some of it lies unused in purses.
 select distinct f.wave, f.component
 from funds f join purse p on p.wave = f.wave and p.component = f.component
 where (f.short or f.appropriated - f.drawn < f.promised) and p.drawn > p.spent;
 
--- name: lock_idle_purses
+-- name: lock_idle_allotments
 -- The funds are locked. What a lane is just using is passed over: it would wait for us, and we for it.
 select p.lane, p.wave, p.component, p.drawn - p.spent as free
 from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)

@@ -1,4 +1,4 @@
--- name: load_a_reference
+-- name: load_any_reference
 -- One that was derived here, with all that went into it.
 select a.reference, a.lane, a.redeem_code, a.benefit, a.number, d.participant_id
 from (select reference, lane, redeem_code, benefit, number from attempt
@@ -9,7 +9,7 @@ join disbursement d using (redeem_code, benefit);
 -- Some accounts of record, with the keyed hash of what each version says.
 select provider_id, partner, account, content from provider limit 100;
 
--- name: sealed_under
+-- name: is_sealed_under
 -- Does anything rest under this key, or wait that upstream has sealed with it? Asked only after a key was taken out of its
 -- set, since it reads whole tables.
 select exists (select from account where starts_with(account, $2)) or exists (select from provider where starts_with(account, $1))

@@ -1,4 +1,4 @@
--- name: rights_without_disbursement
+-- name: entitlements_without_disbursement
 -- I3: what has been earned is a disbursement from the same moment on. What a participant has once may have fallen due with
 -- another training, and does so again if it was cancelled before a partner was told.
 with missing as (
@@ -14,12 +14,12 @@ where once and not exists (
     where d.participant_id = m.participant_id and d.benefit = m.benefit and (d.attempt > 0 or d.cancelled_at is null))
 group by participant_id, benefit;
 
--- name: completions_that_wait
+-- name: deferred_completions
 -- I3: a completion whose enrollment does not come. Measured by the time of what was said last, whatever clock that was.
 select key from waiting
 where kind = 'enrollment' and since < (select max(said_at) from page) - $1::interval;
 
--- name: disbursements_without_right
+-- name: disbursements_without_entitlement
 -- I4: nothing is paid that was not promised, in another amount, or before its milestone.
 with promised as (
     select e.redeem_code, e.participant_id, e.provider_id, e.completed_at, e.rated_at, p ->> 'benefit' as benefit,
@@ -42,7 +42,7 @@ where a.redeem_code is not null and e.completion_noted_at is null;
 select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
 where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
 
--- name: said_settled_twice
+-- name: reported_settled_twice
 -- I2, I10: at most one payment of each right, say the partners, in whatever records of theirs are parked. What two persons
 -- have looked at and let go since did not go out, by their word.
 with parked as (
@@ -56,7 +56,7 @@ from (select redeem_code, benefit, reference, partner from parked
       where d.state = 'settled') as said
 group by redeem_code, benefit having count(*) > 1;
 
--- name: said_settled_of_failed
+-- name: reported_settled_of_failed
 -- I10: what a partner says it has paid is not written off.
 select c.redeem_code, c.benefit, c.reference
 from contradiction c join disbursement d using (redeem_code, benefit) where d.state = 'failed' and c.status = 'settled';
@@ -73,7 +73,7 @@ where d.state not in ('settled', 'failed') and not d.frozen
 select d.redeem_code, d.benefit, a.reason from disbursement d join attempt a on a.reference = d.reference
 where d.reason is not null and a.reason = any($1::text[]) and not d.frozen;
 
--- name: attempts_nobody_approved
+-- name: unapproved_attempts
 -- I10: after either, the next attempt goes on a person's word; one that was said before a restore binds by itself.
 with doubt as (
     select redeem_code, benefit, number as attempt from attempt where reason = any($1::text[])
@@ -109,7 +109,7 @@ where not case
     when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
 
--- name: nobody_reminded
+-- name: missing_status_checks
 -- I7: whom a partner owes a word is looked at again.
 select redeem_code, d.benefit from disbursement d
 join (select redeem_code, partner from disbursement where state in ('instructed', 'accepted')
@@ -191,23 +191,23 @@ where d.state in ('instructed', 'accepted', 'settled')
 select d.wave, d.component, d.partner, d.reference, d.amount
 from disbursement d where d.state in ('instructed', 'accepted') order by d.reference;
 
--- name: instructions_unlike_books
+-- name: instructions_unlike_ledger
 -- I10: what partners were told is what the books say.
 select a.reference
 from attempt a left join disbursement d using (redeem_code, benefit)
 where a.redeem_code is not null
   and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state <> 'held'));
 
--- name: instructions_without_right
+-- name: instructions_without_disbursement
 -- I10: said before a restore, and nobody has said which right it pays; or everything read since does not say why.
 select a.reference from attempt a join lane l using (lane)
 where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
 
--- name: books_without_end
+-- name: ledgers_without_end
 -- I11: no row stands behind the last one, and no book is without one.
 select t.lane, t.number from transfer t left join book b using (lane) where b.lane is null or t.number > b.number;
 
--- name: tally_astray
+-- name: state_counts_astray
 -- The tally counts what the table holds.
 select coalesce(t.lane, d.lane) as lane, coalesce(t.state, d.state) as state, coalesce(t.benefit, d.benefit) as benefit
 from (select * from tally where disbursements <> 0 or rupiah <> 0) as t

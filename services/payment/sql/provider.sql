@@ -15,7 +15,7 @@ select distinct on (provider_id) provider_id, version, partner, account
 from provider where provider_id = any($1::text[])
 order by provider_id, version desc;
 
--- name: load_providers_to_seal_again
+-- name: load_providers_to_reseal
 -- Versions whose account is not sealed under the current key.
 select provider_id, version, partner, account from provider
 where not starts_with(account, $1) and (provider_id, version) > ($2, $3::integer)

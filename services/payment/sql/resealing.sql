@@ -1,4 +1,4 @@
--- name: seal_providers_again
+-- name: reseal_providers
 -- What a version says stays what it is. Done by `migrate` as the owner; the service itself may not.
 update provider p set account = new.account
 from unnest($1::text[], $2::integer[], $3::text[]) as new (provider_id, version, account)

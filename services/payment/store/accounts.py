@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from services.payment.domain.fitness import Account
-from services.payment.domain.right import Payee
+from services.payment.domain.eligibility import PayeeAccount
+from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
-from shared.contracts.sealed import lengthen, shorten
+from shared.contracts.seals import compact, expand
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ class LinkedAccount(NamedTuple):
     linked_at: datetime
 
 
-class Kept(NamedTuple):
+class StoredAccount(NamedTuple):
     """An account as it is kept: `token` is its number, sealed for this payee at this partner."""
 
     payee: Payee
@@ -39,54 +39,54 @@ class Portion(NamedTuple):
     """So many people in order: the last of them, None if nobody is left, and the accounts that are sealed otherwise."""
 
     last: str | None
-    otherwise: Sequence[Kept]
+    outdated: Sequence[StoredAccount]
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
     """Keeps the latest of each participant, whenever it arrives; nobody may be listed twice."""
     rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
     known = {row["participant_id"] for row in rows}
-    new = [a._replace(account=shorten(a.account)) for a in accounts if a.participant_id not in known]
+    new = [a._replace(account=compact(a.account)) for a in accounts if a.participant_id not in known]
     await connection.copy_records_to_table("account", columns=LinkedAccount._fields, records=new)
     if again := [a for a in accounts if a.participant_id in known]:
         await connection.execute(
             QUERIES["update_accounts"],
             [a.participant_id for a in again],
             [a.partner for a in again],
-            [shorten(a.account) for a in again],
+            [compact(a.account) for a in again],
             [a.verified for a in again],
             [a.same_identity for a in again],
             [a.linked_at for a in again],
         )
 
 
-async def load_own_since(connection: Connection) -> int:
+async def load_own_seals_since(connection: Connection) -> int:
     """Since when accounts have been sealed for payment by enrollment: when the schema came to know, in microseconds."""
     return int(await connection.fetchval(QUERIES["own_seals_since"]))
 
 
-async def anything_is_kept(connection: Connection) -> bool:
-    return bool(await connection.fetchval(QUERIES["anything_is_kept"]))
+async def has_accounts(connection: Connection) -> bool:
+    return bool(await connection.fetchval(QUERIES["has_accounts"]))
 
 
 async def load_account_portion(connection: Connection, after: str, prefix: str, size: int) -> Portion:
     """The next people in order; `prefix` is how tokens begin that are sealed under the current key."""
-    (row,) = await connection.fetch(QUERIES["load_account_portion"], after, shorten(prefix), size)
-    otherwise = zip(row["participant_ids"], row["partners"], map(lengthen, row["accounts"]), strict=True)
-    return Portion(row["last"], [Kept(Payee.PARTICIPANT, *one) for one in otherwise])
+    (row,) = await connection.fetch(QUERIES["load_account_portion"], after, compact(prefix), size)
+    otherwise = zip(row["participant_ids"], row["partners"], map(expand, row["accounts"]), strict=True)
+    return Portion(row["last"], [StoredAccount(Payee.PARTICIPANT, *one) for one in otherwise])
 
 
 async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, str, str]]) -> None:
     """(participant, token before, token) of each; what was linked meanwhile stays."""
     await connection.execute(
-        QUERIES["seal_accounts_again"],
+        QUERIES["reseal_accounts"],
         [participant for participant, _, _ in sealed],
-        [shorten(before) for _, before, _ in sealed],
-        [shorten(token) for _, _, token in sealed],
+        [compact(before) for _, before, _ in sealed],
+        [compact(token) for _, _, token in sealed],
     )
 
 
-async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, Account]:
+async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
     """The account of each participant who has linked one."""
     if not participant_ids:
         return {}
@@ -94,10 +94,10 @@ async def load_accounts(connection: Connection, participant_ids: Collection[str]
     return {row["participant_id"]: _account(row) for row in rows}
 
 
-def _account(row: Record) -> Account:
-    return Account(
+def _account(row: Record) -> PayeeAccount:
+    return PayeeAccount(
         partner=row["partner"],
-        sealed=lengthen(row["account"]),
+        sealed=expand(row["account"]),
         version=(row["linked_at"] - EPOCH) // timedelta(microseconds=1),
         verified=row["verified"],
         same_identity=row["same_identity"],

@@ -8,11 +8,11 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.fitness import Approval
+from services.payment.domain.eligibility import Approval
 from services.payment.store import QUERIES
 
 
-class Approved(NamedTuple):
+class StoredApproval(NamedTuple):
     """What was approved, and whether two persons did it."""
 
     approval: Approval
@@ -21,17 +21,17 @@ class Approved(NamedTuple):
 
 async def load_approvals(
     connection: Connection, disbursements: Iterable[Disbursement]
-) -> dict[tuple[str, str], Approved]:
+) -> dict[tuple[str, str], StoredApproval]:
     """Return what was approved for the next attempt of these, by right."""
     rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
     return {(row["redeem_code"], row["benefit"]): _approved(row) for row in rows}
 
 
 async def save_approval(
-    connection: Connection, right: tuple[str, str], approval: Approval, who: str, second: str | None, now: datetime
+    connection: Connection, key: tuple[str, str], approval: Approval, who: str, second: str | None, now: datetime
 ) -> None:
     """Keep what was approved, in place of what was approved for the same attempt before."""
-    await connection.execute(QUERIES["save_approval"], *right, *approval, who, second, now)
+    await connection.execute(QUERIES["save_approval"], *key, *approval, who, second, now)
 
 
 async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
@@ -43,13 +43,13 @@ async def void_approvals(connection: Connection, disbursements: Iterable[Disburs
 
 async def insert_confirmation(connection: Connection, attempt: Attempt, who: str, second: str, now: datetime) -> None:
     """Keep that money went out under this attempt; a right is confirmed once."""
-    right = (attempt.redeem_code, attempt.benefit)
-    await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *right, who, second, now)
+    key = (attempt.redeem_code, attempt.benefit)
+    await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *key, who, second, now)
 
 
-def _approved(row: Record) -> Approved:
+def _approved(row: Record) -> StoredApproval:
     approval = Approval(row["attempt"], row["amount"], row["partner"], row["account_version"])
-    return Approved(approval, row["by_two"])
+    return StoredApproval(approval, row["by_two"])
 
 
 def _next_attempts(disbursements: Iterable[Disbursement]) -> tuple[list[str], list[str], list[int]]:

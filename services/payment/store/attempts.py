@@ -7,13 +7,13 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.right import Component
+from services.payment.domain.entitlement import Component
 from services.payment.store import QUERIES
 from services.payment.store.disbursements import disbursement_of
-from shared.contracts.sealed import lengthen, shorten
+from shared.contracts.seals import compact, expand
 
 # What is known of an attempt when it is made.
-SAID = (
+INSTRUCTED_COLUMNS = (
     "reference",
     "lane",
     "redeem_code",
@@ -27,7 +27,7 @@ SAID = (
 )
 
 
-class Announced(NamedTuple):
+class AnnouncedAttempt(NamedTuple):
     """Tell which money pays an attempt, by `payment.events`, and whether that may be out."""
 
     reference: str
@@ -37,22 +37,30 @@ class Announced(NamedTuple):
     account_version: int | None
 
 
-class Told(NamedTuple):
+class AttemptWithDisbursement(NamedTuple):
     """What a partner was told, and the disbursement it pays; None of one that is only adopted."""
 
     attempt: Attempt
     disbursement: Disbursement | None
 
 
-async def load_told(connection: Connection, references: Collection[str]) -> dict[str, Told]:
+async def load_attempts_with_disbursements(
+    connection: Connection, references: Collection[str]
+) -> dict[str, AttemptWithDisbursement]:
     """By reference, of those that exist."""
-    rows = await connection.fetch(QUERIES["load_told"], list(references))
-    return {row["told_reference"]: Told(_attempt(row), disbursement_of(row) if row["state"] else None) for row in rows}
+    rows = await connection.fetch(QUERIES["load_attempts_with_disbursements"], list(references))
+    return {
+        row["told_reference"]: AttemptWithDisbursement(_attempt(row), disbursement_of(row) if row["state"] else None)
+        for row in rows
+    }
 
 
 async def load_attempts(connection: Connection, references: Collection[str]) -> dict[str, Attempt]:
     """By reference, of those that exist."""
-    return {reference: told.attempt for reference, told in (await load_told(connection, references)).items()}
+    return {
+        reference: found.attempt
+        for reference, found in (await load_attempts_with_disbursements(connection, references)).items()
+    }
 
 
 async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
@@ -66,13 +74,13 @@ async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -
             a.number,
             a.partner,
             a.amount,
-            shorten(a.account),
+            compact(a.account),
             a.instructed_at,
             a.answer_by,
         )
         for a in attempts
     ]
-    await connection.copy_records_to_table("attempt", columns=SAID, records=rows)
+    await connection.copy_records_to_table("attempt", columns=INSTRUCTED_COLUMNS, records=rows)
 
 
 async def insert_adopted_attempts(
@@ -88,17 +96,17 @@ async def insert_adopted_attempts(
         [a.lane for a in attempts],
         [a.partner for a in attempts],
         [a.amount for a in attempts],
-        [shorten(a.account) for a in attempts],
+        [compact(a.account) for a in attempts],
         [a.instructed_at for a in attempts],
         [a.answer_by for a in attempts],
         components,
     )
 
 
-async def note_announced_attempts(connection: Connection, announced: Sequence[Announced]) -> None:
+async def update_announced_attempts(connection: Connection, announced: Sequence[AnnouncedAttempt]) -> None:
     """Note which wave pays what our own topics say was told, and if its money may be out. No reference twice."""
     await connection.execute(
-        QUERIES["note_announced_attempts"],
+        QUERIES["update_announced_attempts"],
         [one.reference for one in announced],
         [one.wave for one in announced],
         [one.component for one in announced],
@@ -107,10 +115,10 @@ async def note_announced_attempts(connection: Connection, announced: Sequence[An
     )
 
 
-async def own_adopted_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
+async def attach_adopted_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
     """Ties adopted attempts to the rights they pay."""
     await connection.execute(
-        QUERIES["own_adopted_attempts"],
+        QUERIES["attach_adopted_attempts"],
         [a.reference for a in attempts],
         [a.redeem_code for a in attempts],
         [a.benefit for a in attempts],
@@ -139,7 +147,7 @@ def _attempt(row: Record) -> Attempt:
         lane=row["told_lane"],
         partner=row["told_partner"],
         amount=row["told_amount"],
-        account=lengthen(row["account"]),
+        account=expand(row["account"]),
         instructed_at=row["instructed_at"],
         answer_by=row["answer_by"],
         redeem_code=row["told_redeem_code"],

@@ -7,7 +7,7 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Contradiction, Report
 from services.payment.store import QUERIES
-from shared.contracts.reasons import ParkReason
+from shared.contracts.park_reasons import ParkReason
 
 
 async def insert_contradictions(

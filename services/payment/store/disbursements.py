@@ -9,7 +9,7 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason, State
-from services.payment.domain.right import Grant, Payee
+from services.payment.domain.entitlement import Grant, Payee
 from services.payment.store import QUERIES
 
 COLUMNS = (
@@ -35,10 +35,10 @@ COLUMNS = (
 )
 PAYEES = {payee.value: payee for payee in Payee}
 STATES = {state.value: state for state in State}
-REASONS = {reason.value: reason for reason in HoldReason}
+HOLD_REASONS = {reason.value: reason for reason in HoldReason}
 
 
-class Place(NamedTuple):
+class StateCountKey(NamedTuple):
     """Where a disbursement is counted; an empty text for none."""
 
     lane: int
@@ -111,12 +111,12 @@ async def save_answers(connection: Connection, answered: Sequence[tuple[Disburse
     )
 
 
-async def postpone_questions(
+async def postpone_status_checks(
     connection: Connection, disbursements: Sequence[Disbursement], ask_at: datetime, now: datetime
 ) -> None:
     """Their partners were asked, and are asked again at `ask_at`."""
     codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
-    await connection.execute(QUERIES["postpone_questions"], codes, benefits, ask_at, now)
+    await connection.execute(QUERIES["postpone_status_checks"], codes, benefits, ask_at, now)
 
 
 async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
@@ -144,16 +144,16 @@ async def load_retries(connection: Connection, lanes: Sequence[int], due: dateti
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 
-async def put_off(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:
+async def postpone_retries(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:
     """Put these off until then, unless they are held for something else by now; return how many were."""
     codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
     reasons = [d.reason for d in disbursements]
-    return len(await connection.fetch(QUERIES["put_off"], codes, benefits, reasons, until))
+    return len(await connection.fetch(QUERIES["postpone_retries"], codes, benefits, reasons, until))
 
 
-async def load_disbursements(connection: Connection, rights: Collection[tuple[str, str]]) -> list[Disbursement]:
+async def load_disbursements(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Disbursement]:
     """Return these, as they stand now."""
-    codes, benefits = [code for code, _ in rights], [benefit for _, benefit in rights]
+    codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
     return _disbursements(await connection.fetch(QUERIES["load_disbursements"], codes, benefits))
 
 
@@ -162,11 +162,11 @@ async def load_under_way(connection: Connection, redeem_codes: Collection[str]) 
     return _disbursements(await connection.fetch(QUERIES["load_under_way"], list(redeem_codes)))
 
 
-async def move_tally(connection: Connection, moved: Mapping[Place, tuple[int, int]]) -> None:
+async def update_state_counts(connection: Connection, moved: Mapping[StateCountKey, tuple[int, int]]) -> None:
     """(disbursements, rupiah) that came to each place, or left it (negative)."""
     places, amounts = list(moved), list(moved.values())
     await connection.execute(
-        QUERIES["move_tally"],
+        QUERIES["update_state_counts"],
         [place.lane for place in places],
         [place.state for place in places],
         [place.partner for place in places],
@@ -222,7 +222,7 @@ def disbursement_of(row: Record) -> Disbursement:
         amount=row["amount"],
         due_at=row["due_at"],
         state=STATES[row["state"]],
-        reason=REASONS.get(row["reason"]),
+        reason=HOLD_REASONS.get(row["reason"]),
         attempt=row["attempt"],
         reference=row["reference"],
         partner=row["partner"],

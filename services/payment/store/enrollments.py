@@ -7,10 +7,10 @@ from functools import lru_cache
 from asyncpg import Connection, Record
 from pydantic_core import to_json
 
-from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store import QUERIES
 
-CONFIRMED = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "benefits")
+CONFIRMED_COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "benefits")
 
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
@@ -22,7 +22,7 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
         for e in enrollments
         if e.redeem_code not in known
     ]
-    await connection.copy_records_to_table("enrollment", columns=CONFIRMED, records=records)
+    await connection.copy_records_to_table("enrollment", columns=CONFIRMED_COLUMNS, records=records)
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:

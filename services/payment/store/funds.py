@@ -6,8 +6,8 @@ from datetime import datetime
 
 from asyncpg import Connection, Record, SerializationError
 
-from services.payment.domain.funds import Age, Balance, Pot, Purse, Waiting
-from services.payment.domain.right import Component
+from services.payment.domain.entitlement import Component
+from services.payment.domain.funds import Age, Allotment, Balance, Fund, QueuedDisbursement
 from services.payment.store import QUERIES
 
 
@@ -27,11 +27,11 @@ class Appropriation:
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class AllotmentChange:
     """What was drawn into a purse, and what was spent from it; either may be negative."""
 
-    drawn: int
-    spent: int
+    allotted: int
+    committed: int
 
 
 async def insert_appropriations(
@@ -63,105 +63,108 @@ async def load_appropriations(
     return found
 
 
-async def add_funds(connection: Connection, amounts: Mapping[Pot, int]) -> None:
+async def add_funds(connection: Connection, amounts: Mapping[Fund, int]) -> None:
     """More money for these."""
-    await connection.execute(QUERIES["add_funds"], *_pots(amounts), list(amounts.values()))
+    await connection.execute(QUERIES["add_funds"], *_fund_columns(amounts), list(amounts.values()))
 
 
-async def open_funds(connection: Connection, pots: Collection[Pot]) -> None:
+async def open_funds(connection: Connection, funds: Collection[Fund]) -> None:
     """Make the rows of pots that the treasury has given nothing yet, so that they can be locked."""
-    await connection.execute(QUERIES["open_funds"], *_pots(pots))
+    await connection.execute(QUERIES["open_funds"], *_fund_columns(funds))
 
 
-async def lock_funds(connection: Connection, pots: Collection[Pot]) -> dict[Pot, Balance]:
+async def lock_funds(connection: Connection, funds: Collection[Fund]) -> dict[Fund, Balance]:
     """Lock the rows of these pots to the end of the transaction and return them; one without a row is left out."""
-    rows = await connection.fetch(QUERIES["lock_funds"], *_pots(pots))
-    return {_pot(row): Balance(row["free"], row["short"]) for row in rows}
+    rows = await connection.fetch(QUERIES["lock_funds"], *_fund_columns(funds))
+    return {_fund(row): Balance(row["free"], row["short"]) for row in rows}
 
 
-async def note_shortages(connection: Connection, pots: Collection[Pot]) -> None:
+async def update_shortage_flags(connection: Connection, funds: Collection[Fund]) -> None:
     """Make the flags of these locked pots say whether somebody waits for money, as saved in this transaction."""
-    await connection.execute(QUERIES["note_shortages"], *_pots(pots))
+    await connection.execute(QUERIES["update_shortage_flags"], *_fund_columns(funds))
 
 
-async def load_payable_pots(connection: Connection) -> dict[Pot, int]:
+async def load_payable_funds(connection: Connection) -> dict[Fund, int]:
     """Return what is left of the pots that are short and not empty."""
-    return {_pot(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_pots"])}
+    return {_fund(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_funds"])}
 
 
-async def load_queue(connection: Connection, pot: Pot, after: Age, at_most: int) -> list[Waiting]:
+async def load_queue(connection: Connection, fund: Fund, after: Age, at_most: int) -> list[QueuedDisbursement]:
     """Return who waits for money of this pot in all lanes, the oldest first, from behind an age on."""
-    rows = await connection.fetch(QUERIES["load_queue"], *pot, *after, at_most)
-    return [Waiting((row["due_at"], row["redeem_code"], row["benefit"]), row["lane"], row["amount"]) for row in rows]
+    rows = await connection.fetch(QUERIES["load_queue"], *fund, *after, at_most)
+    return [
+        QueuedDisbursement((row["due_at"], row["redeem_code"], row["benefit"]), row["lane"], row["amount"])
+        for row in rows
+    ]
 
 
-async def move_funds(connection: Connection, drawn: Mapping[Pot, int]) -> None:
+async def allot_funds(connection: Connection, allotted: Mapping[Fund, int]) -> None:
     """Drawn from these by lanes; negative: given back."""
-    await connection.execute(QUERIES["move_funds"], *_pots(drawn), list(drawn.values()))
+    await connection.execute(QUERIES["allot_funds"], *_fund_columns(allotted), list(allotted.values()))
 
 
-async def overdraw_funds(connection: Connection, pot: Pot, amount: int) -> int:
+async def overdraw_funds(connection: Connection, fund: Fund, amount: int) -> int:
     """Draw from this whether it lasts or not; return by how much it is overdrawn then."""
-    return int(await connection.fetchval(QUERIES["overdraw_funds"], *pot, amount))
+    return int(await connection.fetchval(QUERIES["overdraw_funds"], *fund, amount))
 
 
-async def recount_promised(connection: Connection, pots: Collection[Pot]) -> None:
+async def recount_promised(connection: Connection, funds: Collection[Fund]) -> None:
     """Counts what adopted attempts keep of these until their rights are read again."""
-    await connection.execute(QUERIES["recount_promised"], *_pots(pots))
+    await connection.execute(QUERIES["recount_promised"], *_fund_columns(funds))
 
 
-async def load_purses(connection: Connection, purses: Collection[Purse]) -> dict[Purse, Balance]:
+async def load_allotments(connection: Connection, allotments: Collection[Allotment]) -> dict[Allotment, Balance]:
     """Return what each purse holds, read without a lock; one never opened is empty."""
-    rows = await connection.fetch(QUERIES["load_purses"], *_purses(purses))
-    return {_purse(row): Balance(row["free"], row["short"]) for row in rows}
+    rows = await connection.fetch(QUERIES["load_allotments"], *_allotment_columns(allotments))
+    return {_allotment(row): Balance(row["free"], row["short"]) for row in rows}
 
 
-async def open_purses(connection: Connection, purses: Collection[Purse]) -> None:
+async def open_allotments(connection: Connection, allotments: Collection[Allotment]) -> None:
     """Makes those that do not exist yet, empty."""
-    await connection.execute(QUERIES["open_purses"], *_purses(purses))
+    await connection.execute(QUERIES["open_allotments"], *_allotment_columns(allotments))
 
 
-async def move_purses(connection: Connection, movements: Mapping[Purse, Movement]) -> None:
+async def update_allotments(connection: Connection, movements: Mapping[Allotment, AllotmentChange]) -> None:
     """Money in and out of existing purses.
 
     Raises SerializationError, upon which the batch is tried again, when one holds less than was read: its money has
     been given back meanwhile.
     """
     moved = await connection.fetch(
-        QUERIES["move_purses"],
-        *_purses(movements),
-        [movement.drawn for movement in movements.values()],
-        [movement.spent for movement in movements.values()],
+        QUERIES["update_allotments"],
+        *_allotment_columns(movements),
+        [movement.allotted for movement in movements.values()],
+        [movement.committed for movement in movements.values()],
     )
     if len(moved) < len(movements):
         raise SerializationError("a purse was emptied while it was being spent from")
 
 
-async def load_idle_pots(connection: Connection) -> list[Pot]:
+async def load_funds_with_idle_allotments(connection: Connection) -> list[Fund]:
     """Return the pots that are short while money of theirs lies unused in purses."""
-    return [_pot(row) for row in await connection.fetch(QUERIES["load_idle_pots"])]
+    return [_fund(row) for row in await connection.fetch(QUERIES["load_funds_with_idle_allotments"])]
 
 
-async def lock_idle_purses(connection: Connection, pots: Collection[Pot]) -> dict[Purse, int]:
+async def lock_idle_allotments(connection: Connection, funds: Collection[Fund]) -> dict[Allotment, int]:
     """Lock the purses of these locked pots that hold unused money, of all lanes, and return how much.
 
     A purse that its lane is just using is passed over, for no lane waits for another.
     """
-    rows = await connection.fetch(QUERIES["lock_idle_purses"], *_pots(pots))
-    return {_purse(row): row["free"] for row in rows}
+    rows = await connection.fetch(QUERIES["lock_idle_allotments"], *_fund_columns(funds))
+    return {_allotment(row): row["free"] for row in rows}
 
 
-def _pot(row: Record) -> Pot:
-    return Pot(row["wave"], Component(row["component"]))
+def _fund(row: Record) -> Fund:
+    return Fund(row["wave"], Component(row["component"]))
 
 
-def _purse(row: Record) -> Purse:
-    return Purse(row["lane"], row["wave"], Component(row["component"]))
+def _allotment(row: Record) -> Allotment:
+    return Allotment(row["lane"], row["wave"], Component(row["component"]))
 
 
-def _pots(pots: Collection[Pot]) -> tuple[list[str], list[Component]]:
-    return [pot.wave for pot in pots], [pot.component for pot in pots]
+def _fund_columns(funds: Collection[Fund]) -> tuple[list[str], list[Component]]:
+    return [fund.wave for fund in funds], [fund.component for fund in funds]
 
 
-def _purses(purses: Collection[Purse]) -> tuple[list[int], list[str], list[Component]]:
-    return [p.lane for p in purses], [p.wave for p in purses], [p.component for p in purses]
+def _allotment_columns(allotments: Collection[Allotment]) -> tuple[list[int], list[str], list[Component]]:
+    return [p.lane for p in allotments], [p.wave for p in allotments], [p.component for p in allotments]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from asyncpg import Connection
 
-from services.payment.domain.fitness import Account
-from services.payment.domain.right import Payee
+from services.payment.domain.eligibility import PayeeAccount
+from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
-from services.payment.store.accounts import Kept
+from services.payment.store.accounts import StoredAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,19 @@ async def insert_providers(connection: Connection, versions: Sequence[ProviderVe
 
 async def load_providers_sealed_otherwise(
     connection: Connection, prefix: str, after: tuple[str, int], size: int
-) -> list[tuple[Kept, int]]:
+) -> list[tuple[StoredAccount, int]]:
     """The next accounts in order whose tokens do not begin so, each with its version."""
-    rows = await connection.fetch(QUERIES["load_providers_to_seal_again"], prefix, *after, size)
-    return [(Kept(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"]) for row in rows]
+    rows = await connection.fetch(QUERIES["load_providers_to_reseal"], prefix, *after, size)
+    return [
+        (StoredAccount(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"])
+        for row in rows
+    ]
 
 
 async def replace_provider_accounts(connection: Connection, sealed: Sequence[tuple[str, int, str]]) -> None:
     """(provider, version, token) of each."""
     await connection.execute(
-        QUERIES["seal_providers_again"],
+        QUERIES["reseal_providers"],
         [provider for provider, _, _ in sealed],
         [version for _, version, _ in sealed],
         [token for _, _, token in sealed],
@@ -66,9 +69,9 @@ async def load_provider_contents(
     return {(row["provider_id"], row["version"]): row["content"] for row in rows}
 
 
-async def load_provider_accounts(connection: Connection, provider_ids: Collection[str]) -> Mapping[str, Account]:
+async def load_provider_accounts(connection: Connection, provider_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
     """The account of record of each provider that has one."""
     if not provider_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_provider_accounts"], list(provider_ids))
-    return {row["provider_id"]: Account(row["partner"], row["account"], row["version"]) for row in rows}
+    return {row["provider_id"]: PayeeAccount(row["partner"], row["account"], row["version"]) for row in rows}

@@ -44,9 +44,9 @@ async def view_funds(connection: Connection) -> Sequence[Record]:
     return await connection.fetch(QUERIES["load_funds_views"])
 
 
-async def view_tally(connection: Connection) -> Sequence[Record]:
+async def view_state_counts(connection: Connection) -> Sequence[Record]:
     """state, partner, benefit, reason, disbursements, rupiah; an empty text for none."""
-    return await connection.fetch(QUERIES["load_tally"])
+    return await connection.fetch(QUERIES["load_state_counts"])
 
 
 async def view_oldest(connection: Connection) -> Sequence[Record]:

@@ -26,7 +26,7 @@ select next_offset, stopped_reason from position where topic = $1 and partition 
 update position set next_offset = $3, last_offset = null, last_digest = null, stopped_reason = null
 where topic = $1 and partition = $2;
 
--- name: pages_to_say_again
+-- name: pages_to_republish
 -- What is kept from a sequence on, and whether it is already asked for.
 select b.published, b.say_again_from, count(p.events)::int as pages, min(p.first_sequence) as first_sequence
 from publication b left join page p on p.topic = b.topic and p.lane = b.lane and p.last_sequence >= $3
@@ -72,7 +72,7 @@ select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, c
        closed_at, whole, length(sealed) as sealed
 from parked where id = $1;
 
--- name: parked_to_settle
+-- name: lock_open_parked
 -- Only what is still open, so that a second time finds nothing to do.
 select id, reason, lane, topic, partition, "offset", sha256, sealed, whole from parked
 where id = any($1::bigint[]) and replayed_at is null and closed_at is null order by id for update;

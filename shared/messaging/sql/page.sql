@@ -79,11 +79,11 @@ where p.topic = n.topic and p.lane = n.lane;
 -- All up to this offset was looked at. What was noticed behind it meanwhile stays to be looked at.
 update publication set unseen_from = null, unseen_to = null where topic = $1 and lane = $2 and unseen_to < $3;
 
--- name: ask_to_say_again
+-- name: request_republish
 -- The lane's publisher says everything from this number on once more.
 update publication set say_again_from = least(coalesce(say_again_from, $3), $3) where topic = $1 and lane = $2;
 
--- name: said_again
+-- name: end_republish
 -- Done, unless somebody has asked for more meanwhile.
 update publication set say_again_from = null where topic = $1 and lane = $2 and say_again_from = $3;
 

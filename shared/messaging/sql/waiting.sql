@@ -1,4 +1,4 @@
--- name: count_waiting
+-- name: count_deferred
 -- How many of each owner wait under each of these keys: the number is bounded. Ordered by owner, as one index has it: the
 -- other that begins with kind and key would be read for each owner from end to end.
 select n.kind, n.key, n.owner, w.waiting
@@ -18,7 +18,7 @@ cross join lateral (
     where w.kind = n.kind and w.key = n.key and w.owner = n.owner and w.digest between n.digest and n.digest
     order by w.digest limit 1) as w;
 
--- name: insert_waiting
+-- name: insert_deferred
 -- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
 insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record)
 select lane, kind, key, owner, topic, partition, "offset", since, due, digest, record
@@ -28,11 +28,11 @@ from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::
 order by place
 on conflict (kind, key, owner, digest) do nothing;
 
--- name: count_all_waiting
+-- name: count_all_deferred
 -- Asked now and then, never by a batch: it reads the whole of an index.
 select count(*) from waiting;
 
--- name: take_waiting
+-- name: take_deferred
 -- By key, never by rescanning; only in lanes that this transaction has locked, and no more than it has room for. Ordered
 -- by lane and id here and below, which one index alone gives: by id alone others would be read from end to end.
 delete from waiting where id = any(array(
@@ -47,7 +47,7 @@ delete from waiting where id = any(array(
     where before < $5::bigint))
 returning id, lane, kind, key, record;
 
--- name: mark_woken
+-- name: mark_released
 -- What is left of these keys, in whatever lane, its lane's sweep takes up; what comes to wait later is not meant.
 insert into woken (lane, kind, key, upto)
 select l.lane, n.kind, n.key, last.id
@@ -61,7 +61,7 @@ cross join lateral (
 on conflict (lane, kind, key) do update set upto = greatest(woken.upto, excluded.upto)
 returning lane, kind, key;
 
--- name: load_portion
+-- name: load_released_portion
 -- What is to be taken up next in these lanes: keys in turn, each in order of arrival.
 select id, lane, kind, key, record
 from (select found.*, sum(octet_length(record)) over (order by turn, id rows unbounded preceding) - octet_length(record) as before
@@ -108,20 +108,20 @@ where k.turn is not null
    or (select w.owner <> '' from waiting w where w.kind = n.kind and w.key = n.key and w.lane between n.lane and n.lane
        order by w.lane, w.id limit 1);
 
--- name: lanes_with_woken
+-- name: lanes_with_released
 -- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
 select lane from unnest($1::smallint[]) as asked (lane)
 where exists (select from woken k where k.lane in (asked.lane, -1));
 
--- name: delete_waiting
+-- name: delete_deferred
 -- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
 delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
 
--- name: confirm_waiting
+-- name: confirm_deferred
 -- Whether nobody has taken it up yet.
 select id from waiting where id = $1;
 
--- name: load_waiting_keys
+-- name: load_deferred_keys
 -- For which of these keys somebody waits in these lanes, and nobody has been woken yet.
 select key from unnest($3::text[]) as asked (key)
 where exists (
@@ -149,10 +149,10 @@ from (select found.*, sum(octet_length(record)) over (order by due, id rows unbo
             order by w.due, w.id limit $5) as found) as portion
 where before < $6::bigint;
 
--- name: load_waiting_portion
+-- name: load_deferred_portion
 -- All that waits, in order.
 select id, topic, record from waiting where id > $1 order by id limit $2;
 
--- name: replace_waiting
+-- name: replace_deferred
 -- The same event in other words; its digest is that of the words in which it came.
 update waiting w set record = new.record from unnest($1::bigint[], $2::bytea[]) as new (id, record) where w.id = new.id;

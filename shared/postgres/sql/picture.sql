@@ -1,17 +1,17 @@
--- name: picture_tables
+-- name: dump_tables
 -- Everything with columns that belongs to the schema, by name.
 select c.oid, format('create table %I', c.relname) as opening,
        format('comment on table %I is %L', c.relname, obj_description(c.oid, 'pg_class')) as said,
        obj_description(c.oid, 'pg_class') is not null as commented
 from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') order by c.relname;
 
--- name: picture_types
+-- name: dump_types
 -- What a column may hold, where that is a short list.
 select format('create type %I as enum (%s)', t.typname, string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)) as definition
 from pg_type t join pg_enum e on e.enumtypid = t.oid
 where t.typnamespace = current_schema()::regnamespace group by t.typname order by t.typname;
 
--- name: picture_columns
+-- name: dump_columns
 -- In the order in which they were made.
 select quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
        case when a.attidentity = 'a' then 'generated always as identity'
@@ -23,23 +23,23 @@ select quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as t
 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum;
 
--- name: picture_constraints
+-- name: dump_constraints
 -- Keys first. Newer servers also list what is not null; that stands beside the columns.
 select format('constraint %I %s', conname, regexp_replace(pg_get_constraintdef(oid), '\s+', ' ', 'g')) as definition from pg_constraint
 where conrelid = $1 and contype in ('p', 'u', 'f', 'c', 'x')
 order by array_position(array['p', 'u', 'f', 'c', 'x'], contype::text), conname;
 
--- name: picture_indexes
+-- name: dump_indexes
 -- Those that are no constraint's.
 select pg_get_indexdef(i.indexrelid) as definition from pg_index i join pg_class c on c.oid = i.indexrelid
 where i.indrelid = $1 and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype <> 'f')
 order by c.relname;
 
--- name: picture_triggers
+-- name: dump_triggers
 -- Those of ours.
 select pg_get_triggerdef(oid) as definition from pg_trigger where tgrelid = $1 and not tgisinternal order by tgname;
 
--- name: picture_functions
+-- name: dump_functions
 -- What the triggers call.
 select pg_get_functiondef(oid) as definition from pg_proc
 where pronamespace = current_schema()::regnamespace and prokind = 'f' order by proname;

@@ -12,7 +12,7 @@ select s.topic, s.lane, s.next_sequence, max(p.last_sequence) as last_sequence
 from sequence s join page p on p.topic = s.topic and p.lane = s.lane and not p.adopted
 group by s.topic, s.lane, s.next_sequence having max(p.last_sequence) <> s.next_sequence - 1 order by s.topic, s.lane;
 
--- name: published_beyond_said
+-- name: published_beyond_outbox
 -- Nothing can be in Kafka that was never said.
 select b.topic, b.lane, b.published, s.next_sequence - 1 as said
 from publication b join sequence s using (topic, lane) where b.published > s.next_sequence - 1 order by b.topic, b.lane;
@@ -33,7 +33,7 @@ where w.kind in ('lane', 'replay') and not exists (
     select from woken k where k.lane = w.lane and k.kind = w.kind and k.key = w.key and w.id <= k.upto)
 group by w.lane order by w.lane;
 
--- name: settled_twice
+-- name: resolved_twice
 -- A parked record is replayed or closed, never both.
 select id from parked where replayed_at is not null and closed_at is not null order by id;
 

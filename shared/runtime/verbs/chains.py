@@ -2,15 +2,15 @@
 
 import typer
 
-from shared.runtime.desk import Desk
+from shared.runtime.command_context import CommandContext
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from shared.runtime.verbs.options import Who, Why, Yes
 
-OF_CHAINS = ("E6", "I11")
+CHAIN_INVARIANT_IDS = ("E6", "I11")
 """The checks of what stands in the chains, row by row."""
 
 
-def chain_verbs(desk: Desk) -> typer.Typer:
+def chain_verbs(command: CommandContext) -> typer.Typer:
     verbs = typer.Typer(help="See to the seals of the hash chains.")
 
     @verbs.callback()
@@ -20,8 +20,10 @@ def chain_verbs(desk: Desk) -> typer.Typer:
     @verbs.command("seal-anew")
     def seal_anew(who: Who, why: Why, yes: Yes = False) -> None:
         """Seal every chain's end under the key that is there now, since the one before is lost for good."""
-        keys = desk.keys.with_another_chain_key()
-        checks = [one for one in (*ENGINE_INVARIANTS, *desk.parts.invariants) if one.id in OF_CHAINS]
-        desk.operate(lambda c, operator: keys.sealing.seal_anew(c, operator, checks), who, why, do=yes, keys=keys)
+        keys = command.keys.with_another_chain_key()
+        checks = [one for one in (*ENGINE_INVARIANTS, *command.definition.invariants) if one.id in CHAIN_INVARIANT_IDS]
+        command.execute_and_report(
+            lambda c, operator: keys.chain_seals.seal_anew(c, operator, checks), who, why, commit=yes, keys=keys
+        )
 
     return verbs

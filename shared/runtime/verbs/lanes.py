@@ -5,24 +5,24 @@ from collections.abc import Collection
 import typer
 from rich.table import Table
 
-from shared.messaging.operations import pass_lane, resume_lane
+from shared.messaging.engine.operations import pass_lane, resume_lane
 from shared.runtime import status
-from shared.runtime.desk import Desk
+from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Who, Why, Yes
 
 
-def lane_verbs(desk: Desk) -> typer.Typer:
+def lane_verbs(command: CommandContext) -> typer.Typer:
     verbs = typer.Typer(help="Show the lanes, or let a stopped one go on.", invoke_without_command=True)
 
     @verbs.callback()
     def show(context: typer.Context) -> None:
         """Show all lanes: whether they go on, why not, and what is not yet in Kafka."""
         if context.invoked_subcommand is None:
-            held, lane_topic = desk.served(), desk.parts.lane_topic
+            held, lane_topic = command.assigned_partitions(), command.definition.lane_topic
             served = None if held is None else {place.partition for place in held if place.topic == lane_topic}
-            desk.out.print(_table(desk.ask(status.lanes), served))
-            for stop in desk.ask(status.stopped_partitions):
-                desk.out.print(
+            command.out.print(_table(command.run_in_session(status.lanes), served))
+            for stop in command.run_in_session(status.stopped_partitions):
+                command.out.print(
                     f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: "
                     f"{stop['stopped_reason']}. `positions set` says where to go on."
                 )
@@ -30,7 +30,7 @@ def lane_verbs(desk: Desk) -> typer.Typer:
     @verbs.command()
     def resume(lane: int, who: Who, why: Why) -> None:
         """Let a stopped lane go on. What stopped it is tried again first."""
-        desk.operate(lambda connection, operator: resume_lane(connection, operator, lane), who, why)
+        command.execute_and_report(lambda connection, operator: resume_lane(connection, operator, lane), who, why)
 
     @verbs.command("pass")
     def pass_(lane: int, who: Who, why: Why, yes: Yes = False) -> None:
@@ -39,7 +39,9 @@ def lane_verbs(desk: Desk) -> typer.Typer:
         First see whether its producer can say it again (`pages say-again`), or a newer version can read it
         (`lanes resume`): a number once taken is not taken again, whatever comes under it.
         """
-        desk.operate(lambda connection, operator: pass_lane(connection, operator, lane), who, why, do=yes)
+        command.execute_and_report(
+            lambda connection, operator: pass_lane(connection, operator, lane), who, why, commit=yes
+        )
 
     return verbs
 
@@ -47,7 +49,7 @@ def lane_verbs(desk: Desk) -> typer.Typer:
 def _table(lanes: list[status.LaneState], served: Collection[int] | None) -> Table:
     table = Table("lane", "state", "since", "unpublished pages", "detail", box=None)
     for lane in lanes:
-        state = status.word(lane.reason, served=None if served is None else lane.lane in served)
+        state = status.state_of(lane.reason, served=None if served is None else lane.lane in served)
         state += f": {lane.reason}" if lane.reason else ", catching up" if lane.catching_up_since else ""
         since = lane.since or lane.catching_up_since
         table.add_row(

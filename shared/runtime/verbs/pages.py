@@ -7,18 +7,18 @@ import typer
 from asyncpg import Connection
 from rich.table import Table
 
-from shared.messaging.lane import QUERIES
-from shared.messaging.operations import say_again
-from shared.messaging.page import Page
-from shared.messaging.publisher import page_of
-from shared.runtime.desk import Desk
+from shared.messaging.engine.operations import republish
+from shared.messaging.outbox.page import Page
+from shared.messaging.outbox.publisher import page_of
+from shared.messaging.transaction.lane import QUERIES
+from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Who, Why
 
 PAGES_SHOWN = 20
-EVERYTHING = 2**62
+NO_UPPER_BOUND = 2**62
 
 
-def page_verbs(desk: Desk) -> typer.Typer:
+def page_verbs(command: CommandContext) -> typer.Typer:
     verbs = typer.Typer(help="Show what was said, or say it again.", no_args_is_help=True)
 
     @verbs.command()
@@ -28,14 +28,14 @@ def page_verbs(desk: Desk) -> typer.Typer:
         from_: Annotated[int, typer.Option("--from", help="The first sequence number wanted.")] = 1,
     ) -> None:
         """Show the pages of a topic and lane from a sequence number on, each event by type and key."""
-        pages = desk.ask(lambda connection: _pages(connection, topic, lane, from_))
+        pages = command.run_in_session(lambda connection: _pages(connection, topic, lane, from_))
         if not pages:
-            desk.give_up(f"{topic}, lane {lane}: no page from {from_} on")
+            command.fail(f"{topic}, lane {lane}: no page from {from_} on")
         for page in pages:
-            desk.out.print(_table(page, from_))
+            command.out.print(_table(page, from_))
 
     @verbs.command("say-again")
-    def say_again_(
+    def say_again(
         lane: Annotated[int, typer.Option(help="The lane.")],
         from_: Annotated[int, typer.Option("--from", help="The first sequence number to send once more.")],
         who: Who,
@@ -43,21 +43,23 @@ def page_verbs(desk: Desk) -> typer.Typer:
         topic: Annotated[str, typer.Option(help="The topic; without it, the service's own events.")] = "",
     ) -> None:
         """Send everything said from a number on once more. Readers drop what they know, so this is always safe."""
-        where = topic or f"{desk.service}.events"
-        desk.operate(lambda connection, operator: say_again(connection, operator, where, lane, from_), who, why)
+        topic_name = topic or f"{command.service}.events"
+        command.execute_and_report(
+            lambda connection, operator: republish(connection, operator, topic_name, lane, from_), who, why
+        )
 
     return verbs
 
 
 async def _pages(connection: Connection, topic: str, lane: int, first: int) -> Sequence[Page]:
-    rows = await connection.fetch(QUERIES["load_pages_again"], topic, lane, first, EVERYTHING, -1, 0, PAGES_SHOWN)
+    rows = await connection.fetch(QUERIES["load_pages_again"], topic, lane, first, NO_UPPER_BOUND, -1, 0, PAGES_SHOWN)
     return [page_of(row) for row in rows]
 
 
 def _table(page: Page, first: int) -> Table:
-    title = f"{page.topic}, lane {page.lane}, era {page.era}, said {page.said_at:%Y-%m-%d %H:%M:%S}Z"
+    title = f"{page.topic}, lane {page.lane}, era {page.era}, said {page.emitted_at:%Y-%m-%d %H:%M:%S}Z"
     table = Table("number", "type", "key", "bytes", title=title, title_justify="left", box=None)
-    for sequence, said in enumerate(page.events, page.first_sequence):
+    for sequence, event in enumerate(page.events, page.first_sequence):
         if sequence >= first:
-            table.add_row(str(sequence), said.type, said.key, str(len(said.data)))
+            table.add_row(str(sequence), event.type, event.key, str(len(event.data)))
     return table

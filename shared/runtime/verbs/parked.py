@@ -7,15 +7,15 @@ import typer
 from asyncpg import Connection, Record
 from rich.table import Table
 
-from shared.contracts.reasons import ParkReason
-from shared.messaging.intake import Intake
-from shared.messaging.lane import QUERIES, real_microseconds
-from shared.messaging.operations import Operator, Outcome, close_parked, replay_parked
-from shared.messaging.rehearsal import Rehearsal
-from shared.messaging.session import Session
-from shared.messaging.topics import Topics
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.engine.operations import Operator, Outcome, close_parked, replay_parked
+from shared.messaging.engine.replay_preview import ReplayPreview
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.lane import QUERIES, real_microseconds
+from shared.messaging.transaction.session import EngineSession
 from shared.runtime import parked
-from shared.runtime.desk import Desk
+from shared.runtime.command_context import CommandContext
 from shared.runtime.parked import Selection
 from shared.runtime.verbs.options import Json, Who, Why, Yes
 from shared.runtime.verbs.resolution import GROUP_COLUMNS, Resolution
@@ -34,14 +34,14 @@ The preview tries them, 500 at a time, in a transaction that is rolled back, and
 CLOSE = "Mark records as looked at, with nothing to be done. Only what is open is closed."
 
 
-def parked_verbs(desk: Desk) -> typer.Typer:
+def parked_verbs(command: CommandContext) -> typer.Typer:
     verbs = typer.Typer(help="Show parked records, replay or close them.", no_args_is_help=True)
-    _add_views(verbs, desk)
-    _add_resolutions(verbs, desk)
+    _add_listings(verbs, command)
+    _add_resolutions(verbs, command)
     return verbs
 
 
-def _add_views(verbs: typer.Typer, desk: Desk) -> None:
+def _add_listings(verbs: typer.Typer, command: CommandContext) -> None:
     @verbs.command("list")
     def list_(
         reason: Reason = None,
@@ -53,11 +53,11 @@ def _add_views(verbs: typer.Typer, desk: Desk) -> None:
     ) -> None:
         """Show what is parked in the order in which it was parked, and how much there is in all."""
         chosen = Selection(reason, source, type_)
-        rows = desk.ask(lambda c: parked.load(c, chosen, resolved=resolved, after=after, at_most=limit))
-        total = desk.ask(lambda c: parked.count(c, chosen, resolved=resolved))
-        desk.out.print(_table(rows))
+        rows = command.run_in_session(lambda c: parked.load(c, chosen, resolved=resolved, after=after, at_most=limit))
+        total = command.run_in_session(lambda c: parked.count(c, chosen, resolved=resolved))
+        command.out.print(_table(rows))
         if rows and rows[-1]["id"] != total.last:
-            desk.out.print(
+            command.out.print(
                 f"{len(rows):,} of {total.records:,} records are shown; --after {rows[-1]['id']} goes on, "
                 "and `parked groups` sums up"
             )
@@ -65,46 +65,48 @@ def _add_views(verbs: typer.Typer, desk: Desk) -> None:
     @verbs.command("groups")
     def groups_(as_json: Json = False) -> None:
         """Show what is open by cause and source, the largest group first."""
-        desk.show(desk.ask(parked.groups), GROUP_COLUMNS, as_json=as_json)
+        command.show(command.run_in_session(parked.groups), GROUP_COLUMNS, as_json=as_json)
 
     @verbs.command()
     def show(number: int) -> None:
         """Show one parked record: where it came from and why it is here. Its content stays sealed."""
-        row = desk.ask(lambda connection: connection.fetchrow(QUERIES["load_parked_record"], number))
+        row = command.run_in_session(lambda connection: connection.fetchrow(QUERIES["load_parked_record"], number))
         if row is None:
-            desk.give_up(f"no record is parked under number {number}")
+            command.fail(f"no record is parked under number {number}")
         for name, value in _described(row).items():
-            desk.out.print(f"{name:12} {value}", markup=False)
+            command.out.print(f"{name:12} {value}", markup=False)
 
 
-def _add_resolutions(verbs: typer.Typer, desk: Desk) -> None:
-    def replaying(who: str, why: str, do: bool) -> Resolution:
-        vault, bootstrap = desk.keys.own, desk.settings().kafka_bootstrap
+def _add_resolutions(verbs: typer.Typer, command: CommandContext) -> None:
+    def replay_resolution(who: str, why: str, commit: bool) -> Resolution:
+        vault, bootstrap = command.keys.own, command.settings().kafka_bootstrap
 
         async def action(connection: Connection, operator: Operator, chosen: Sequence[int]) -> Outcome:
-            async with Topics(bootstrap) as topics:
+            async with TopicInspector(bootstrap) as topics:
                 return await replay_parked(connection, operator, chosen, vault, topics)
 
         async def rehearse(
-            rehearsal: Rehearsal, connection: Connection, operator: Operator, chosen: Sequence[int]
+            rehearsal: ReplayPreview, connection: Connection, operator: Operator, chosen: Sequence[int]
         ) -> None:
-            session = Session(connection, desk.terms(), Intake(desk.parts.sources), real_microseconds)
-            async with Topics(bootstrap) as topics:
+            session = EngineSession(
+                connection, command.transaction_terms(), Decoder(command.definition.sources), real_microseconds
+            )
+            async with TopicInspector(bootstrap) as topics:
                 await rehearsal.add(session, operator.now, chosen, vault, topics)
 
-        return Resolution(desk, action, who, why, do, rehearse)
+        return Resolution(command, action, who, why, commit, rehearse)
 
-    def closing(who: str, why: str, do: bool) -> Resolution:
-        return Resolution(desk, close_parked, who, why, do)
+    def close_resolution(who: str, why: str, commit: bool) -> Resolution:
+        return Resolution(command, close_parked, who, why, commit)
 
-    _add_resolution(verbs, "replay", REPLAY, replaying)
-    _add_resolution(verbs, "close", CLOSE, closing)
+    _add_resolution(verbs, "replay", REPLAY, replay_resolution)
+    _add_resolution(verbs, "close", CLOSE, close_resolution)
 
 
 def _add_resolution(
-    verbs: typer.Typer, name: str, what: str, resolution: Callable[[str, str, bool], Resolution]
+    verbs: typer.Typer, name: str, help_text: str, resolution: Callable[[str, str, bool], Resolution]
 ) -> None:
-    @verbs.command(name, help=what)
+    @verbs.command(name, help=help_text)
     def resolve(
         who: Who,
         why: Why,

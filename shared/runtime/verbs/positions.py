@@ -7,37 +7,39 @@ from aiokafka import TopicPartition
 from asyncpg import Connection, Record
 from rich.table import Table
 
-from shared.messaging.operations import set_position
-from shared.messaging.topics import Topics
+from shared.messaging.engine.operations import set_position
+from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.runtime import status
+from shared.runtime.command_context import CommandContext
 from shared.runtime.database import QUERIES
-from shared.runtime.desk import Desk
 from shared.runtime.verbs.options import Who, Why, Yes
 
 
-def position_verbs(desk: Desk) -> typer.Typer:
+def position_verbs(command: CommandContext) -> typer.Typer:
     verbs = typer.Typer(help="Show where reading stopped, or say where to go on.", invoke_without_command=True)
 
     @verbs.callback()
     def show(context: typer.Context) -> None:
         """Show the position in every partition, and how many records are still to be read."""
         if context.invoked_subcommand is None:
-            rows = desk.ask(_positions)
+            rows = command.run_in_session(_positions)
             places = [TopicPartition(row["topic"], row["partition"]) for row in rows]
-            desk.out.print(_table(rows, desk.ask_kafka(lambda topics: topics.ends(places)), desk.served()))
+            command.out.print(
+                _table(rows, command.query_kafka(lambda topics: topics.ends(places)), command.assigned_partitions())
+            )
 
     @verbs.command("set")
     def set_(topic: str, partition: int, offset: int, who: Who, why: Why, yes: Yes = False) -> None:
         """Say at which OFFSET reading goes on in a partition. Setting the same twice changes nothing more."""
         place = TopicPartition(topic, partition)
-        if place not in {TopicPartition(row["topic"], row["partition"]) for row in desk.ask(_positions)}:
-            desk.give_up(f"{topic}/{partition} has never been read here")
-        kept = desk.ask_kafka(lambda topics: _kept(topics, place))
-        desk.operate(
+        if place not in {TopicPartition(row["topic"], row["partition"]) for row in command.run_in_session(_positions)}:
+            command.fail(f"{topic}/{partition} has never been read here")
+        kept = command.query_kafka(lambda topics: _kept_offsets(topics, place))
+        command.execute_and_report(
             lambda connection, operator: set_position(connection, operator, topic, partition, offset, kept),
             who,
             why,
-            do=yes,
+            commit=yes,
         )
 
     return verbs
@@ -47,7 +49,7 @@ async def _positions(connection: Connection) -> Sequence[Record]:
     return list(await connection.fetch(QUERIES["positions"]))
 
 
-async def _kept(topics: Topics, place: TopicPartition) -> tuple[int, int]:
+async def _kept_offsets(topics: TopicInspector, place: TopicPartition) -> tuple[int, int]:
     """Where the records of a partition begin and end."""
     return (await topics.beginnings([place]))[place], (await topics.ends([place]))[place]
 
@@ -60,7 +62,7 @@ def _table(
         place = TopicPartition(row["topic"], row["partition"])
         end = ends[place]
         reason = row["stopped_reason"] or ("a number is missing" if row["gap_since"] else None)
-        state = status.word(reason, served=None if served is None else place in served)
+        state = status.state_of(reason, served=None if served is None else place in served)
         table.add_row(
             row["topic"],
             str(row["partition"]),

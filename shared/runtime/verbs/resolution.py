@@ -6,47 +6,49 @@ from dataclasses import dataclass
 from asyncpg import Connection
 from rich.progress import Progress
 
-from shared.messaging.operations import Operator, Outcome, Refused
-from shared.messaging.rehearsal import Rehearsal
+from shared.messaging.engine.operations import OperationRefused, Operator, Outcome
+from shared.messaging.engine.replay_preview import ReplayPreview
 from shared.runtime import parked
-from shared.runtime.desk import PREVIEW, Desk
-from shared.runtime.parked import EVERYTHING, Selection
+from shared.runtime.command_context import PREVIEW, CommandContext
+from shared.runtime.parked import ALL_PARKED, Selection
 
 GROUP_COLUMNS = ("records", "reason", "ce_type", "ce_source", "topic", "oldest")
 
 Action = Callable[[Connection, Operator, Sequence[int]], Awaitable[Outcome]]
-Rehearse = Callable[[Rehearsal, Connection, Operator, Sequence[int]], Awaitable[None]]
+Rehearse = Callable[[ReplayPreview, Connection, Operator, Sequence[int]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """One command. `do` False: it only shows what it would do, and by `rehearse` what would become of the records."""
 
-    desk: Desk
+    command: CommandContext
     action: Action
     who: str
     why: str
-    do: bool
+    commit: bool
     rehearse: Rehearse | None = None
 
     def __call__(self, numbers: list[int] | None, chosen: Selection) -> None:
         """Resolve these numbers, or whatever is open of a selection."""
         if numbers:
             self._rehearse([numbers], len(numbers))
-            self.desk.operate(lambda c, operator: self.action(c, operator, numbers), self.who, self.why, do=self.do)
+            self.command.execute_and_report(
+                lambda c, operator: self.action(c, operator, numbers), self.who, self.why, commit=self.commit
+            )
             return
-        if chosen == EVERYTHING:
-            self.desk.give_up("say which: numbers, --reason, --source or --type")
-        total = self.desk.ask(lambda connection: parked.count(connection, chosen))
+        if chosen == ALL_PARKED:
+            self.command.fail("say which: numbers, --reason, --source or --type")
+        total = self.command.run_in_session(lambda connection: parked.count(connection, chosen))
         if total.last is None:
-            self.desk.give_up("none of these is open")
+            self.command.fail("none of these is open")
         portions = self._portions(chosen, total.last)
-        if self.do:
-            self._carry_out(portions, total.records)
+        if self.commit:
+            self._execute(portions, total.records)
             return
-        self.desk.show(self.desk.ask(lambda c: parked.groups(c, chosen)), GROUP_COLUMNS, as_json=False)
+        self.command.show(self.command.run_in_session(lambda c: parked.groups(c, chosen)), GROUP_COLUMNS, as_json=False)
         self._rehearse(portions, total.records)
-        self.desk.out.print(f"{total.records:,} records. {PREVIEW}")
+        self.command.out.print(f"{total.records:,} records. {PREVIEW}")
 
     def _portions(self, chosen: Selection, last: int) -> Iterator[list[int]]:
         found = [0]
@@ -54,50 +56,52 @@ class Resolution:
             yield found
 
     def _portion(self, chosen: Selection, after: int, last: int) -> list[int]:
-        return self.desk.ask(lambda connection: parked.open_numbers(connection, chosen, after=after, last=last))
+        return self.command.run_in_session(
+            lambda connection: parked.open_numbers(connection, chosen, after=after, last=last)
+        )
 
-    def _carry_out(self, portions: Iterable[list[int]], records: int) -> None:
+    def _execute(self, portions: Iterable[list[int]], records: int) -> None:
         """Each portion has a transaction of its own: what is done when somebody interrupts, stays done."""
         changed = False
         for numbers in self._progress(portions, records):
-            outcome = self.desk.carry_out(self._as_far_as_possible(numbers), self.who, self.why)
-            self.desk.out.print(outcome.sentence, markup=False)
+            outcome = self.command.execute(self._refusal_as_outcome(numbers), self.who, self.why)
+            self.command.out.print(outcome.sentence, markup=False)
             changed |= outcome.changed
         if not changed:
-            self.desk.give_up("nothing was changed")
+            self.command.fail("nothing was changed")
 
-    def _as_far_as_possible(self, numbers: list[int]) -> Callable[[Connection, Operator], Awaitable[Outcome]]:
-        async def deed(connection: Connection, operator: Operator) -> Outcome:
+    def _refusal_as_outcome(self, numbers: list[int]) -> Callable[[Connection, Operator], Awaitable[Outcome]]:
+        async def act(connection: Connection, operator: Operator) -> Outcome:
             try:
                 return await self.action(connection, operator, numbers)
-            except Refused as refusal:
+            except OperationRefused as refusal:
                 return Outcome(changed=False, sentence=str(refusal))
 
-        return deed
+        return act
 
     def _rehearse(self, portions: Iterable[list[int]], records: int) -> None:
         """Show what would become of the records, each portion in a transaction that is rolled back."""
-        rehearse, rehearsal = self.rehearse, Rehearsal()
-        if self.do or rehearse is None:
+        rehearse, rehearsal = self.rehearse, ReplayPreview()
+        if self.commit or rehearse is None:
             return
         for numbers in self._progress(portions, records):
-            self.desk.carry_out(_deed(rehearse, rehearsal, numbers), self.who, self.why, do=False)
-        for words, count in (*rehearsal.records.most_common(), *rehearsal.announced.most_common()):
-            self.desk.out.print(f"{count:>9,} {words}", markup=False)
+            self.command.execute(_rehearsal_action(rehearse, rehearsal, numbers), self.who, self.why, commit=False)
+        for words, count in (*rehearsal.records.most_common(), *rehearsal.emitted.most_common()):
+            self.command.out.print(f"{count:>9,} {words}", markup=False)
 
     def _progress(self, portions: Iterable[list[int]], records: int) -> Iterator[list[int]]:
-        with Progress(console=self.desk.err, disable=not self.desk.err.is_terminal) as progress:
+        with Progress(console=self.command.err, disable=not self.command.err.is_terminal) as progress:
             bar = progress.add_task("records", total=records)
             for numbers in portions:
                 yield numbers
                 progress.advance(bar, len(numbers))
 
 
-def _deed(
-    rehearse: Rehearse, rehearsal: Rehearsal, numbers: list[int]
+def _rehearsal_action(
+    rehearse: Rehearse, rehearsal: ReplayPreview, numbers: list[int]
 ) -> Callable[[Connection, Operator], Awaitable[Outcome]]:
-    async def deed(connection: Connection, operator: Operator) -> Outcome:
+    async def act(connection: Connection, operator: Operator) -> Outcome:
         await rehearse(rehearsal, connection, operator, numbers)
         return Outcome(changed=False, sentence="")
 
-    return deed
+    return act

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy.local.alone import alone
+from deploy.local.instance_lock import hold_lock
 from deploy.local.paths import ROOT
 from deploy.simulation.scheme import INCENTIVE
 
@@ -83,9 +83,9 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
     summaries = []
     for _ in range(2):
         demo = start(folder, people=600, seed=11)
-        said, _ = demo.communicate(timeout=180)
-        assert demo.returncode == 0, said
-        assert "doubles 0, losses 0, balanced" in said
+        output, _ = demo.communicate(timeout=180)
+        assert demo.returncode == 0, output
+        assert "doubles 0, losses 0, balanced" in output
         summaries.append(json.loads((folder / "demo" / "summary.json").read_text()))
     summary: dict[str, Any] = summaries[0]
     assert summary["participants"] == 600
@@ -105,11 +105,11 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
 
 
 def test_a_second_demo_in_the_same_place_is_refused_and_harms_nothing(folder: Path) -> None:
-    with alone(folder / "demo.lock"):
+    with hold_lock(folder / "demo.lock"):
         demo = start(folder, people=300, seed=12)
-        said, _ = demo.communicate(timeout=60)
+        output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert "another one is running" in said
+    assert "another one is running" in output
     assert not (folder / "demo").exists()
 
 
@@ -118,12 +118,12 @@ def test_a_second_demo_in_the_same_place_is_refused_and_harms_nothing(folder: Pa
 def test_an_interrupted_demo_leaves_nothing_running(folder: Path, moment: str) -> None:
     demo = start(folder, people=300, seed=12)
     assert demo.stdout is not None
-    said = ""
+    output = ""
     deadline = time.monotonic() + 60
-    while moment not in said and time.monotonic() < deadline:
-        said += demo.stdout.readline()
-    assert moment in said
+    while moment not in output and time.monotonic() < deadline:
+        output += demo.stdout.readline()
+    assert moment in output
     demo.send_signal(signal.SIGINT)
-    said += demo.communicate(timeout=90)[0]
-    assert demo.returncode == 130, said
-    assert "Traceback" not in said
+    output += demo.communicate(timeout=90)[0]
+    assert demo.returncode == 130, output
+    assert "Traceback" not in output

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.contracts import completion, enrollment, upstream
 from shared.contracts.topics import TRAINING_ATTENDANCE, TRAINING_EVIDENCE
-from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, emit, handles
 
 Rule = enrollment.EnrollmentConfirmed
 HOUR, EVIDENCE_DAYS = timedelta(hours=1), timedelta(days=30)
@@ -25,7 +25,7 @@ EVIDENCE = "select * from evidence where redeem_code = $1 order by happened_at"
 COMPLETED = "update training set completed_at = $2, digest = $3 where redeem_code = $1"
 
 
-@on(enrollments, enrollment.ENROLLMENT_CONFIRMED)
+@handles(enrollments, enrollment.ENROLLMENT_CONFIRMED)
 async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> None:
     row = (data.redeem_code, data.participant_id, data.provider_id, data.scheme, data.scheme_version)
     async with service.transaction() as connection:
@@ -37,24 +37,24 @@ async def others() -> None:
     """Admissions and accounts are not this service's concern."""
 
 
-@on(attendance, upstream.SESSION_ATTENDED)
+@handles(attendance, upstream.SESSION_ATTENDED)
 async def attended(data: upstream.SessionAttended, headers: Headers) -> None:
     if str(headers["ce_source"]).startswith("/attendance/"):
         await _take("session_attended", data, data.sequence, data.attended_at, headers)
 
 
-@on(evidence, upstream.POST_TEST_TAKEN)
+@handles(evidence, upstream.POST_TEST_TAKEN)
 async def tested(data: upstream.PostTestTaken, headers: Headers) -> None:
     if data.passed:
         await _take("post_test_taken", data, _micros(data.taken_at), data.taken_at, headers)
 
 
-@on(evidence, upstream.WORK_GRADED)
+@handles(evidence, upstream.WORK_GRADED)
 async def graded(data: upstream.WorkGraded, headers: Headers) -> None:
     await _take("work_graded", data, _micros(data.graded_at), data.graded_at, headers)
 
 
-@on(evidence, upstream.TRAINING_RATED)
+@handles(evidence, upstream.TRAINING_RATED)
 async def rated(data: upstream.TrainingRated, headers: Headers) -> None:
     await _take("training_rated", data, 0, data.rated_at, headers)
 
@@ -73,13 +73,13 @@ async def _take(kind: str, data: Any, part: int, at: datetime, headers: Headers)
         if not await connection.fetchval(KEEP_EVIDENCE, *row):
             return
         if isinstance(data, upstream.TrainingRated):
-            said = completion.TrainingRated(
+            rated = completion.TrainingRated(
                 participant_id=data.participant_id,
                 redeem_code=data.redeem_code,
                 stars=data.stars,
                 rated_at=data.rated_at,
             )
-            await say(connection, COMPLETION_EVENTS, data.participant_id, completion.TRAINING_RATED, said)
+            await emit(connection, COMPLETION_EVENTS, data.participant_id, completion.TRAINING_RATED, rated)
         elif training["completed_at"] is None:
             await _complete(connection, training, rule)
 
@@ -93,7 +93,7 @@ async def _complete(connection: Any, training: Any, rule: Rule) -> None:
     found = [row for row in needed if row is not None]
     if len(found) < len(needed):
         return
-    said = completion.CompletionConfirmed(
+    confirmed = completion.CompletionConfirmed(
         participant_id=training["participant_id"],
         redeem_code=training["redeem_code"],
         completed_at=max(row["happened_at"] for row in found),
@@ -111,8 +111,8 @@ async def _complete(connection: Any, training: Any, rule: Rule) -> None:
         scheme=training["scheme"],
         scheme_version=training["scheme_version"],
     )
-    await connection.execute(COMPLETED, said.redeem_code, said.completed_at, bytes.fromhex(said.digest))
-    await say(connection, COMPLETION_EVENTS, said.participant_id, completion.COMPLETION_CONFIRMED, said)
+    await connection.execute(COMPLETED, confirmed.redeem_code, confirmed.completed_at, bytes.fromhex(confirmed.digest))
+    await emit(connection, COMPLETION_EVENTS, confirmed.participant_id, completion.COMPLETION_CONFIRMED, confirmed)
 
 
 def _in_window(rule: Rule, kind: str, part: int, at: datetime) -> bool:

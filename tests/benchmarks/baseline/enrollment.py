@@ -10,10 +10,10 @@ from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.schemes import load_schemes
 from shared.contracts import completion, enrollment, upstream
 from shared.contracts.fields import rupiah
-from shared.contracts.sealed import BlindIndex, KeyRing
-from shared.contracts.sealed_fields import linked_account, open_identity, open_participant_account
+from shared.contracts.sealed_fields import open_identity, open_participant_account, seal_linked_account
+from shared.contracts.seals import BlindIndex, KeyRing
 from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_PURCHASES
-from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, on, say
+from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, emit, handles
 
 service = Service("baseline_enrollment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
@@ -42,12 +42,12 @@ COMPLETED = "update enrollment set completed_at = $2 where redeem_code = $1 and 
 RATED = "update enrollment set rated_at = $2 where redeem_code = $1 and rated_at is null"
 
 
-@on(registry, upstream.WAVE_OPENED)
+@handles(registry, upstream.WAVE_OPENED)
 async def open_wave(data: upstream.WaveOpened, _: Headers) -> None:
     waves[data.wave] = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at)
 
 
-@on(requests, upstream.PARTICIPANT_ADMITTED)
+@handles(requests, upstream.PARTICIPANT_ADMITTED)
 async def admit(data: upstream.ParticipantAdmitted, _: Headers) -> None:
     opened = open_identity(seals, data)
     nik = opened.nik.reveal()
@@ -77,15 +77,15 @@ async def _admit(connection: Any, data: upstream.ParticipantAdmitted, outcome: A
         identity_index=nik.hex(),
         admitted_at=data.admitted_at,
     )
-    await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.PARTICIPANT_ADMITTED, admitted)
+    await emit(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.PARTICIPANT_ADMITTED, admitted)
 
 
-@on(requests, upstream.ACCOUNT_LINKED)
+@handles(requests, upstream.ACCOUNT_LINKED)
 async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
     opened = open_participant_account(seals, data)
     async with service.transaction() as connection:
         admission = await connection.fetchrow(ADMISSION, data.participant_id)
-        linked = linked_account(
+        linked = seal_linked_account(
             for_payment,
             opened.number,
             participant_id=data.participant_id,
@@ -96,10 +96,10 @@ async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
         )
         row = (data.participant_id, linked.partner, linked.verified, linked.same_identity, linked.linked_at)
         if await connection.fetchval(KEEP_ACCOUNT, *row):
-            await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ACCOUNT_LINKED, linked)
+            await emit(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ACCOUNT_LINKED, linked)
 
 
-@on(purchases, upstream.TRAINING_PURCHASED)
+@handles(purchases, upstream.TRAINING_PURCHASED)
 async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
     ends_at = max(session.ends_at for session in data.sessions)
     purchase = Purchase(data.mode, data.price.value, data.hours, data.class_size, data.purchased_at, ends_at)
@@ -113,16 +113,16 @@ async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
         row = (data.redeem_code, data.participant_id, provider, course, price, data.purchased_at, ends_at)
         if await connection.fetchval(KEEP_ENROLLMENT, *row):
             said = confirmed_event(data, admission["wave"], scheme)
-            await say(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, said)
+            await emit(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, said)
 
 
-@on(completions, completion.COMPLETION_CONFIRMED)
+@handles(completions, completion.COMPLETION_CONFIRMED)
 async def note_completion(data: completion.CompletionConfirmed, _: Headers) -> None:
     async with service.transaction() as connection:
         await connection.execute(COMPLETED, data.redeem_code, data.completed_at)
 
 
-@on(completions, completion.TRAINING_RATED)
+@handles(completions, completion.TRAINING_RATED)
 async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
     async with service.transaction() as connection:
         await connection.execute(RATED, data.redeem_code, data.rated_at)

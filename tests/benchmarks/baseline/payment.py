@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.payment.domain.entitlement import kind_of
 from services.payment.domain.reference import reference_of
-from services.payment.domain.right import kind_of
 from shared.contracts import completion, enrollment, partner, payment, upstream
 from shared.contracts.fields import rupiah
-from shared.contracts.sealed import KeyRing, Secret, open_claims
 from shared.contracts.sealed_fields import open_linked_account, open_provider_account
+from shared.contracts.seals import KeyRing, Secret, open_claims
 from shared.contracts.topics import PARTNERS, PROGRAMME_REGISTRY, disbursement_reports, disbursements
 from tests.benchmarks.baseline.service import (
     COMPLETION_EVENTS,
@@ -16,8 +16,8 @@ from tests.benchmarks.baseline.service import (
     PAYMENT_EVENTS,
     Headers,
     Service,
-    on,
-    say,
+    emit,
+    handles,
 )
 
 ANSWER_WITHIN = timedelta(seconds=900)
@@ -57,10 +57,10 @@ REPORTED = {
     "settled": "update attempt set settled_at = $2, partner_reference = $3 where reference = $1",
 }
 CHANGED = "update disbursement set state = $3, changed_at = $4 where redeem_code = $1 and benefit = $2"
-SAID = {"accepted": payment.DISBURSEMENT_ACCEPTED, "settled": payment.DISBURSEMENT_SETTLED}
+EVENT_OF_STATUS = {"accepted": payment.DISBURSEMENT_ACCEPTED, "settled": payment.DISBURSEMENT_SETTLED}
 
 
-@on(registry, upstream.PROVIDER_REGISTERED)
+@handles(registry, upstream.PROVIDER_REGISTERED)
 async def register(data: upstream.ProviderRegistered, _: Headers) -> None:
     sealed = _keep(data.provider_id, open_provider_account(seals, data).number)
     async with service.transaction() as connection:
@@ -72,7 +72,7 @@ async def others() -> None:
     """Waves are not this service's concern."""
 
 
-@on(enrollments, enrollment.ACCOUNT_LINKED)
+@handles(enrollments, enrollment.ACCOUNT_LINKED)
 async def link_account(data: enrollment.AccountLinked, _: Headers) -> None:
     payable = data.verified and data.same_identity
     sealed = _keep(data.participant_id, open_linked_account(linked, data))
@@ -80,7 +80,7 @@ async def link_account(data: enrollment.AccountLinked, _: Headers) -> None:
         await connection.execute(KEEP_ACCOUNT, data.participant_id, data.partner, sealed, payable, data.linked_at)
 
 
-@on(enrollments, enrollment.ENROLLMENT_CONFIRMED)
+@handles(enrollments, enrollment.ENROLLMENT_CONFIRMED)
 async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> None:
     terms = enrollment.ENROLLMENT_CONFIRMED.dump(data)
     async with service.transaction() as connection:
@@ -94,13 +94,13 @@ async def admissions() -> None:
     """Admissions are not this service's concern."""
 
 
-@on(completions, completion.COMPLETION_CONFIRMED)
+@handles(completions, completion.COMPLETION_CONFIRMED)
 async def note_completion(data: completion.CompletionConfirmed, _: Headers) -> None:
     async with service.transaction() as connection:
         await _pay_what_is_due(connection, await connection.fetchrow(COMPLETED, data.redeem_code, data.completed_at))
 
 
-@on(completions, completion.TRAINING_RATED)
+@handles(completions, completion.TRAINING_RATED)
 async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
     async with service.transaction() as connection:
         await _pay_what_is_due(connection, await connection.fetchrow(RATED, data.redeem_code, data.rated_at))
@@ -149,8 +149,8 @@ async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit)
         attempt=1,
         reason=None,
     )
-    await say(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_SCHEDULED, said)
-    await say(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_INSTRUCTED, said)
+    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_SCHEDULED, said)
+    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_INSTRUCTED, said)
     instruction = payment.Instruction(
         reference=reference,
         amount=benefit.amount,
@@ -160,7 +160,7 @@ async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit)
         instructed_at=now,
         answer_by=answer_by,
     )
-    await say(connection, disbursements(name), reference, payment.INSTRUCTION, instruction)
+    await emit(connection, disbursements(name), reference, payment.INSTRUCTION, instruction)
 
 
 async def _account_of(connection: Any, training: Any, benefit: enrollment.Benefit) -> tuple[Any, str]:
@@ -204,11 +204,11 @@ async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
             attempt=1,
             reason=None,
         )
-        await say(connection, PAYMENT_EVENTS, said.participant_id, SAID[data.status], said)
+        await emit(connection, PAYMENT_EVENTS, said.participant_id, EVENT_OF_STATUS[data.status], said)
 
 
 for subscriber in reports:
-    on(subscriber, partner.DISBURSEMENT_REPORTED)(take_report)
+    handles(subscriber, partner.DISBURSEMENT_REPORTED)(take_report)
 
 
 async def _post(connection: Any, wave: str, debit: str, credit: str, amount: int, reference: str) -> None:

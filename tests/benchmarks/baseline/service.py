@@ -33,7 +33,7 @@ OUTBOX = """create table outbox (
     id bigint generated always as identity primary key, topic text not null, key text not null,
     type text not null, happened_at timestamptz not null, data bytea not null)"""
 TAKE = "delete from outbox where id in (select id from outbox order by id limit $1 for update skip locked) returning *"
-SAY = "insert into outbox (topic, key, type, happened_at, data) values ($1, $2, $3, $4, $5)"
+INSERT_EVENT = "insert into outbox (topic, key, type, happened_at, data) values ($1, $2, $3, $4, $5)"
 
 
 @dataclass(slots=True)
@@ -104,12 +104,12 @@ class Service:
         )
 
 
-async def say(connection: Any, topic: str, key: str, event: EventType[T], data: T) -> None:
+async def emit(connection: Any, topic: str, key: str, event: EventType[T], data: T) -> None:
     """Into the outbox, in the handler's own transaction."""
-    await connection.execute(SAY, topic, key, event.name, datetime.now(UTC), event.dump(data))
+    await connection.execute(INSERT_EVENT, topic, key, event.name, datetime.now(UTC), event.dump(data))
 
 
-def on(subscriber: LogicSubscriber[Any], event: EventType[T]) -> Callable[[Handler[T]], Handler[T]]:
+def handles(subscriber: LogicSubscriber[Any], event: EventType[T]) -> Callable[[Handler[T]], Handler[T]]:
     """Hands each message of a type, read by its model, to the decorated function.
 
     The filter is a coroutine though it waits for nothing: FastStream runs plain functions in threads.

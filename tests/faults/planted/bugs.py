@@ -10,35 +10,43 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.payment.domain.entitlement import (
+    EarnedEntitlement,
+    Enrollment,
+    Entitlement,
+    Grant,
+    due_once,
+    newly_earned,
+)
 from services.payment.domain.reference import reference_of
-from services.payment.domain.right import Enrollment, Entitlement, Grant, Right, due_once, newly_earned
-from services.payment.handlers import milestones, planning
+from services.payment.handlers import milestones
+from services.payment.payout import plan
 from shared.contracts.events import EventType
-from shared.messaging import intake, position, saving, session
-from shared.messaging.consumer import ContiguousConsumer
-from shared.messaging.holding import Holding
-from shared.messaging.intake import Intake, Item
-from shared.messaging.lane import QUERIES
+from shared.messaging.engine.assignment import PartitionAssignment
+from shared.messaging.engine.batch_runner import BatchRunner
+from shared.messaging.engine.plan import Plan
 from shared.messaging.message import Record
-from shared.messaging.number import Number
-from shared.messaging.page import Page
-from shared.messaging.plan import Plan
-from shared.messaging.position import Cursor, Position, Standing
-from shared.messaging.publisher import Publisher
-from shared.messaging.reader import Reader
-from shared.messaging.session import Session
-from shared.messaging.sweeper import Sweeper
-from shared.messaging.transaction import Transaction
-from shared.messaging.watermark import Watermarks
-from tests.faults.planted import engine_stories, service_stories, session_stories
-from tests.faults.planted.ground import Ground, say
+from shared.messaging.outbox.page import Page
+from shared.messaging.outbox.publisher import Publisher
+from shared.messaging.reading import position
+from shared.messaging.reading.consumer import ContiguousConsumer
+from shared.messaging.reading.position import Cursor, Position, SequenceCheck
+from shared.messaging.reading.watermark import Watermarks
+from shared.messaging.sequence_number import SequenceNumber
+from shared.messaging.transaction import decoder, flush, session
+from shared.messaging.transaction.decoder import DecodedRecord, Decoder
+from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.transaction.session import EngineSession
+from shared.messaging.transaction.transaction import Transaction
+from tests.faults.planted import engine_scenarios, service_scenarios
+from tests.faults.planted.planted_harness import PlantedHarness, publish_pages
 from tests.infrastructure import Database
-from tests.integration.enrollment import bench as of_enrollment
-from tests.integration.messaging import running
+from tests.integration.enrollment import harness as of_enrollment
+from tests.integration.messaging import toy_world
 from tests.integration.messaging.toy import TABLES
-from tests.integration.payment import bench as of_payment
+from tests.integration.payment import harness as of_payment
 
-Story = Callable[[Ground], Awaitable[list[str]]]
+BugScenario = Callable[[PlantedHarness], Awaitable[list[str]]]
 Product = pytest.MonkeyPatch
 LATEST = datetime.max.replace(tzinfo=UTC)
 PLAN: ContextVar[Plan] = ContextVar("plan")
@@ -49,7 +57,7 @@ class Bug:
     """`shows`: words of a breach that the story must end with when the bug is planted."""
 
     plant: Callable[[Product], None]
-    story: Story
+    scenario: BugScenario
     shows: str
 
     @property
@@ -72,34 +80,34 @@ def it_acknowledges_before_commit(product: Product) -> None:
 
 def it_publishes_before_commit(product: Product) -> None:
     """Pages go out as soon as they are written, whether or not the transaction will be committed."""
-    save = saving.save
+    save = flush.flush
 
-    async def say_at_once(*arguments: Any) -> list[Page]:
+    async def publish_at_once(*arguments: Any) -> list[Page]:
         pages = await save(*arguments)
         if pages:
-            await say(PLAN.get().bootstrap, PLAN.get().service, pages)
+            await publish_pages(PLAN.get().bootstrap, PLAN.get().service, pages)
         return pages
 
     _tell_the_plan(product)
-    product.setattr(session, "save", say_at_once)
+    product.setattr(session, "flush", publish_at_once)
 
 
 def it_skips_the_compare_and_set(product: Product) -> None:
     """Positions are written wherever they stand now."""
-    _shorten(product, "advance_positions", " and p.next_offset = n.seen_offset")
+    _cut_from_query(product, "advance_positions", " and p.next_offset = n.seen_offset")
 
 
 def it_locks_no_lane_and_skips_the_compare_and_set(product: Product) -> None:
     """Two writers of a lane know nothing of each other. Either guard alone would have been enough."""
-    _shorten(product, "lock_lanes", " for update")
+    _cut_from_query(product, "lock_lanes", " for update")
     it_skips_the_compare_and_set(product)
 
 
 def it_trusts_kafkas_offset(product: Product) -> None:
     """What the group has committed is where reading goes on, whatever the position says."""
-    open_session = Holding._open_session
+    open_session = PartitionAssignment._open_session
 
-    async def believe(holding: Holding) -> Session:
+    async def believe(holding: PartitionAssignment) -> EngineSession:
         opened = await open_session(holding)
         assert holding.consumer is not None
         for place in holding.consumer.assignment():
@@ -108,7 +116,7 @@ def it_trusts_kafkas_offset(product: Product) -> None:
             await opened.connection.execute(query, place.topic, place.partition, offset)
         return opened
 
-    product.setattr(Holding, "_open_session", believe)
+    product.setattr(PartitionAssignment, "_open_session", believe)
 
 
 def it_skips_the_contiguity_check(product: Product) -> None:
@@ -125,43 +133,43 @@ def it_skips_the_contiguity_check(product: Product) -> None:
 
 def it_ignores_the_era(product: Product) -> None:
     """Only the number counts, whichever self has said it."""
-    standing = Cursor.standing
+    standing = Cursor.check_sequence
 
-    def of_one_era(cursor: Cursor, _era: int, era_first: int, sequence: int) -> Standing:
+    def of_one_era(cursor: Cursor, _era: int, era_first: int, sequence: int) -> SequenceCheck:
         return standing(cursor, cursor.era, era_first, sequence)
 
-    product.setattr(Cursor, "standing", of_one_era)
+    product.setattr(Cursor, "check_sequence", of_one_era)
 
 
 def it_ignores_a_gap(product: Product) -> None:
     """What comes after a missing number takes effect."""
-    _take(product, Standing.AHEAD)
+    _treat_as_next(product, SequenceCheck.GAP)
 
 
-def it_takes_repeats_for_news(product: Product) -> None:
+def it_takes_duplicates_for_new_events(product: Product) -> None:
     """What has been seen takes effect again."""
-    _take(product, Standing.REPEAT)
+    _treat_as_next(product, SequenceCheck.DUPLICATE)
 
 
-def it_judges_a_record_before_it_reads_its_number(product: Product) -> None:
+def it_decodes_a_record_before_it_reads_its_number(product: Product) -> None:
     """What cannot be read is parked as if it were a stranger's, and reading goes on behind it."""
-    understand = Intake.understand
+    decode_numbered = Decoder.decode
 
-    def judge(reader: Intake, record: Record, now: datetime) -> Item:
-        item = understand(reader, record, now)
+    def decode(reader: Decoder, record: Record, now: datetime) -> DecodedRecord:
+        item = decode_numbered(reader, record, now)
         return item if item.refusal is None else item._replace(number=None)
 
-    product.setattr(Intake, "understand", judge)
+    product.setattr(Decoder, "decode", decode)
 
 
 def it_believes_whatever_number_a_record_states(product: Product) -> None:
     """Source and id are not compared with the number."""
 
-    def believed(record: Record, _source: bytes, _newest_era: int) -> Number:
+    def believed(record: Record, _source: bytes, _newest_era: int) -> SequenceNumber:
         era, _, first = record.header("ce_era").partition(".")
-        return Number(int(era), int(first), int(record.header("ce_sequence")))
+        return SequenceNumber(int(era), int(first), int(record.header("ce_sequence")))
 
-    product.setattr(intake, "number_of", believed)
+    product.setattr(decoder, "sequence_number_of", believed)
 
 
 def it_sends_pages_out_of_order(product: Product) -> None:
@@ -177,19 +185,19 @@ def it_sends_pages_out_of_order(product: Product) -> None:
 
 def it_drops_the_business_key(product: Product) -> None:
     """A goal may be there more than once."""
-    product.setattr(running, "TABLES", TABLES.replace("goal text primary key", "goal text not null"))
+    product.setattr(toy_world, "TABLES", TABLES.replace("goal text primary key", "goal text not null"))
 
 
 def it_drops_the_unique_key_of_claims(product: Product) -> None:
     """What is unique across lanes may be claimed by many."""
-    prepare = of_enrollment.a_bench
+    prepare = of_enrollment.create_harness
 
-    async def without_key(database: Database) -> of_enrollment.Bench:
-        bench = await prepare(database)
-        await bench.connection.execute("alter table claim drop constraint claim_pkey")
-        return bench
+    async def without_key(database: Database) -> of_enrollment.EnrollmentHarness:
+        harness = await prepare(database)
+        await harness.connection.execute("alter table claim drop constraint claim_pkey")
+        return harness
 
-    product.setattr(of_enrollment, "a_bench", without_key)
+    product.setattr(of_enrollment, "create_harness", without_key)
 
 
 def it_sends_again_under_a_new_reference(product: Product) -> None:
@@ -198,7 +206,7 @@ def it_sends_again_under_a_new_reference(product: Product) -> None:
     def drawn(key: bytes, lane: int, *, programme: str, **of: Any) -> str:
         return reference_of(key, lane, programme=f"{programme} {datetime.now()}", **of)  # noqa: DTZ005
 
-    product.setattr(planning, "reference_of", drawn)
+    product.setattr(plan, "reference_of", drawn)
 
 
 def it_keeps_unused_claims(product: Product) -> None:
@@ -207,7 +215,7 @@ def it_keeps_unused_claims(product: Product) -> None:
     async def keep(*_: object) -> None:
         return None
 
-    product.setattr(Transaction, "release", keep)
+    product.setattr(Transaction, "release_claims", keep)
 
 
 def a_deadline_does_not_wait_for_the_backlog(product: Product) -> None:
@@ -240,7 +248,7 @@ def it_gives_the_incentive_to_the_first_completion(product: Product) -> None:
 def it_pays_the_incentive_before_the_rating(product: Product) -> None:
     """A completed training is taken for a rated one."""
 
-    def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[Right]:
+    def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[EarnedEntitlement]:
         return due_once([one._replace(rated_at=one.completed_at) for one in trainings], *known)
 
     def earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
@@ -252,147 +260,131 @@ def it_pays_the_incentive_before_the_rating(product: Product) -> None:
 
 def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: Product) -> None:
     """Each training that is completed and rated earns one. The database alone would have refused the second."""
-    prepare = of_payment.a_bench
+    prepare = of_payment.create_harness
 
-    async def without_key(database: Database) -> of_payment.Bench:
-        bench = await prepare(database)
-        await bench.connection.execute("drop index one_incentive_per_participant")
-        return bench
+    async def without_key(database: Database) -> of_payment.PaymentHarness:
+        harness = await prepare(database)
+        await harness.connection.execute("drop index one_incentive_per_participant")
+        return harness
 
-    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[Right]:
+    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:
         return due_once(trainings, [grant._replace(stands=False) for grant in grants], announced)
 
-    product.setattr(of_payment, "a_bench", without_key)
+    product.setattr(of_payment, "create_harness", without_key)
     product.setattr(milestones, "due_once", with_each)
 
 
 def it_forgets_what_it_had_granted_before_a_restore(product: Product) -> None:
     """Whatever was announced of it, an incentive falls due with the training that seems to be the first."""
 
-    def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[Right]:
+    def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
         return due_once(trainings, grants, {})
 
     product.setattr(milestones, "due_once", afresh)
 
 
 def _tell_the_plan(product: Product) -> None:
-    commit = Reader._commit
+    commit = BatchRunner._commit
 
-    async def with_plan(reader: Reader, *arguments: Any, **options: Any) -> None:
+    async def with_plan(reader: BatchRunner, *arguments: Any, **options: Any) -> None:
         PLAN.set(reader._plan)
         await commit(reader, *arguments, **options)
 
-    product.setattr(Reader, "_commit", with_plan)
+    product.setattr(BatchRunner, "_commit", with_plan)
 
 
-def _shorten(product: Product, query: str, words: str) -> None:
+def _cut_from_query(product: Product, query: str, words: str) -> None:
     assert words in QUERIES[query]
     product.setitem(QUERIES._statements, query, QUERIES[query].replace(words, ""))
 
 
-def _take(product: Product, wrongly: Standing) -> None:
-    standing = Cursor.standing
+def _treat_as_next(product: Product, wrongly: SequenceCheck) -> None:
+    standing = Cursor.check_sequence
 
-    def lenient(cursor: Cursor, era: int, era_first: int, sequence: int) -> Standing:
+    def lenient(cursor: Cursor, era: int, era_first: int, sequence: int) -> SequenceCheck:
         found = standing(cursor, era, era_first, sequence)
-        return Standing.NEXT if found is wrongly else found
+        return SequenceCheck.NEXT if found is wrongly else found
 
-    product.setattr(Cursor, "standing", lenient)
-
-
-def it_works_in_whatever_schema_there_is(product: Product) -> None:
-    async def never(_: Sweeper, __: Session) -> None:
-        """Compare nothing."""
-
-    product.setattr(Sweeper, "_confirm_schema", never)
-
-
-def it_joins_before_it_has_its_name(product: Product) -> None:
-    async def at_once(_: Holding) -> None:
-        """Ask for nothing."""
-
-    product.setattr(Holding, "_until_entered", at_once)
+    product.setattr(Cursor, "check_sequence", lenient)
 
 
 BUGS = (
-    Bug(it_acknowledges_before_commit, engine_stories.a_session_is_cut_before_its_commit, "lost: g2"),
-    Bug(it_publishes_before_commit, engine_stories.a_session_is_cut_before_its_commit, "one too many: g2"),
+    Bug(it_acknowledges_before_commit, engine_scenarios.a_session_is_cut_before_its_commit, "lost: g2"),
+    Bug(it_publishes_before_commit, engine_scenarios.a_session_is_cut_before_its_commit, "one too many: g2"),
     Bug(
         it_skips_the_compare_and_set,
-        engine_stories.an_operator_moves_a_position_in_the_middle_of_a_batch,
+        engine_scenarios.an_operator_moves_a_position_in_the_middle_of_a_batch,
         "one too many: g2",
     ),
     Bug(
         it_locks_no_lane_and_skips_the_compare_and_set,
-        engine_stories.two_processes_have_fetched_the_same_batch,
+        engine_scenarios.two_processes_have_fetched_the_same_batch,
         "one too many: g2",
     ),
-    Bug(it_trusts_kafkas_offset, engine_stories.offsets_are_reset_to_the_end, "lost: g2"),
+    Bug(it_trusts_kafkas_offset, engine_scenarios.offsets_are_reset_to_the_end, "lost: g2"),
     Bug(
         it_skips_the_contiguity_check,
-        engine_stories.the_database_goes_back_while_a_batch_is_on_its_way,
+        engine_scenarios.the_database_goes_back_while_a_batch_is_on_its_way,
         "lost: g1",
     ),
-    Bug(it_ignores_the_era, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "lost: g5"),
-    Bug(it_ignores_a_gap, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "nobody is told of the gap"),
-    Bug(it_takes_repeats_for_news, engine_stories.words_are_lost_repeated_and_said_by_a_zombie, "one too many: g3"),
+    Bug(it_ignores_the_era, engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie, "lost: g5"),
+    Bug(it_ignores_a_gap, engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie, "nobody is told of the gap"),
     Bug(
-        it_judges_a_record_before_it_reads_its_number,
-        engine_stories.a_stranger_and_a_newer_version_write_into_an_internal_topic,
+        it_takes_duplicates_for_new_events,
+        engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie,
+        "one too many: g3",
+    ),
+    Bug(
+        it_decodes_a_record_before_it_reads_its_number,
+        engine_scenarios.a_foreign_producer_and_a_newer_version_write_into_an_internal_topic,
         "lost: g2",
     ),
     Bug(
         it_believes_whatever_number_a_record_states,
-        engine_stories.a_stranger_and_a_newer_version_write_into_an_internal_topic,
+        engine_scenarios.a_foreign_producer_and_a_newer_version_write_into_an_internal_topic,
         "one too many: g9",
     ),
     Bug(
         it_sends_pages_out_of_order,
-        engine_stories.everything_comes_three_times_while_nothing_can_be_published,
+        engine_scenarios.everything_comes_three_times_while_nothing_can_be_published,
         "leaves a gap",
     ),
     Bug(
         it_drops_the_business_key,
-        engine_stories.everything_comes_three_times_while_nothing_can_be_published,
+        engine_scenarios.everything_comes_three_times_while_nothing_can_be_published,
         "one too many: g1",
     ),
     Bug(
         it_drops_the_unique_key_of_claims,
-        service_stories.a_nik_is_refused_and_comes_twice,
+        service_scenarios.a_nik_is_refused_and_comes_twice,
         "was admitted under a NIK that is not theirs alone",
     ),
     Bug(
         it_sends_again_under_a_new_reference,
-        service_stories.a_restore_forgets_what_partners_were_told,
+        service_scenarios.a_restore_forgets_what_partners_were_told,
         "fee is asked for twice",
     ),
-    Bug(it_keeps_unused_claims, service_stories.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
-    Bug(a_deadline_does_not_wait_for_the_backlog, engine_stories.a_deadline_falls_due_during_an_outage, "lost: g1"),
+    Bug(it_keeps_unused_claims, service_scenarios.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
+    Bug(a_deadline_does_not_wait_for_the_backlog, engine_scenarios.a_deadline_falls_due_during_an_outage, "lost: g1"),
     Bug(
         it_gives_the_incentive_to_the_first_completion,
-        service_stories.the_training_heard_of_first_is_never_rated,
+        service_scenarios.the_training_heard_of_first_is_never_rated,
         "PRAT00000001 incentive_1 is earned and not there",
     ),
     Bug(
         it_pays_the_incentive_before_the_rating,
-        service_stories.the_training_heard_of_first_is_never_rated,
+        service_scenarios.the_training_heard_of_first_is_never_rated,
         "PRAT00000002 incentive_1 is not owed like this",
     ),
     Bug(
         it_forgets_what_was_granted_and_drops_the_key_of_incentives,
-        service_stories.two_trainings_are_completed_and_rated,
+        service_scenarios.two_trainings_are_completed_and_rated,
         "has more than one incentive_1",
     ),
     Bug(
         it_forgets_what_it_had_granted_before_a_restore,
-        service_stories.a_restore_forgets_which_training_came_first,
+        service_scenarios.a_restore_forgets_which_training_came_first,
         "incentive is asked for twice",
     ),
-    Bug(it_takes_amounts_for_floats, service_stories.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
-    Bug(
-        it_joins_before_it_has_its_name,
-        session_stories.a_second_process_of_a_name_cannot_log_in,
-        "taken from whoever works",
-    ),
-    Bug(it_works_in_whatever_schema_there_is, session_stories.the_schema_becomes_a_newer_programs, "one too many: g2"),
+    Bug(it_takes_amounts_for_floats, service_scenarios.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
 )

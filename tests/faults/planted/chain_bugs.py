@@ -3,7 +3,7 @@
 import hmac
 
 from shared.messaging.chain import ChainKey
-from tests.faults.planted import chain_stories
+from tests.faults.planted import chain_scenarios
 from tests.faults.planted.bugs import Bug, Product
 
 
@@ -24,17 +24,17 @@ def it_seals_an_end_without_saying_of_which_chain(product: Product) -> None:
 BUGS = (
     Bug(
         it_adds_to_a_chain_whose_seal_it_has_not_checked,
-        chain_stories.a_book_and_the_log_are_rewritten_and_gone_on_with,
+        chain_scenarios.a_ledger_and_the_log_are_rewritten_and_continued,
         "passes for ours",
     ),
     Bug(
         it_takes_every_seal_for_its_own,
-        chain_stories.a_book_and_the_log_are_rewritten_and_gone_on_with,
+        chain_scenarios.a_ledger_and_the_log_are_rewritten_and_continued,
         "passes for ours",
     ),
     Bug(
         it_seals_an_end_without_saying_of_which_chain,
-        chain_stories.a_book_is_put_in_the_place_of_another,
+        chain_scenarios.a_ledger_is_put_in_the_place_of_another,
         "passes for ours",
     ),
 )

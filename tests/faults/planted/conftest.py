@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.planted.proving import Proofs
+from tests.faults.planted.proofs import Proofs
 from tests.infrastructure import PostgresServer, kafka_server
 
 

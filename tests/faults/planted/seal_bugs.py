@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.payment.handlers import sealing
+from services.payment.payout import account_seals
 from shared.contracts import sealed_fields
-from shared.contracts.reasons import Parked, ParkReason
-from shared.contracts.sealed import KeyRing
-from tests.faults.planted import seal_stories
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.seals import KeyRing
+from tests.faults.planted import seal_scenarios
 from tests.faults.planted.bugs import Bug, Product
 
 
@@ -34,15 +34,15 @@ def it_asks_of_a_seal_only_whose_it_is(product: Product) -> None:
 
 
 def it_keeps_an_account_for_nobody_in_particular(product: Product) -> None:
-    product.setattr(sealing, "_bound_to", lambda *_: {})
+    product.setattr(account_seals, "_bound_to", lambda *_: {})
 
 
 BUGS = (
-    Bug(it_lets_every_key_seal_everything, seal_stories.a_seal_is_copied_and_another_forged, "that nobody linked"),
-    Bug(it_asks_of_a_seal_only_whose_it_is, seal_stories.a_seal_is_copied_and_another_forged, "that nobody linked"),
+    Bug(it_lets_every_key_seal_everything, seal_scenarios.a_seal_is_copied_and_another_forged, "that nobody linked"),
+    Bug(it_asks_of_a_seal_only_whose_it_is, seal_scenarios.a_seal_is_copied_and_another_forged, "that nobody linked"),
     Bug(
         it_keeps_an_account_for_nobody_in_particular,
-        seal_stories.an_account_is_moved_in_its_row,
+        seal_scenarios.an_account_is_moved_in_its_row,
         "somebody else's incentive",
     ),
 )

@@ -4,9 +4,9 @@ import pytest
 
 from tests.faults.planted import bugs
 from tests.faults.planted.bugs import Bug
-from tests.faults.planted.proving import Proofs
+from tests.faults.planted.proofs import Proofs
 
 
 @pytest.mark.parametrize("bug", bugs.BUGS, ids=lambda bug: bug.name)
 async def test_the_proofs_go_red_when(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
-    await proofs.go_red(bug, monkeypatch)
+    await proofs.detect(bug, monkeypatch)

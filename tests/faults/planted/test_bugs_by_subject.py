@@ -5,26 +5,28 @@ import pytest
 from tests.faults.planted import (
     age_bugs,
     chain_bugs,
+    deferral_bugs,
     reading_bugs,
     restore_bugs,
+    review_bugs,
     seal_bugs,
-    verdict_bugs,
-    waiting_bugs,
+    session_bugs,
 )
 from tests.faults.planted.bugs import Bug
-from tests.faults.planted.proving import Proofs
+from tests.faults.planted.proofs import Proofs
 
 BUGS = (
     *chain_bugs.BUGS,
     *seal_bugs.BUGS,
-    *verdict_bugs.BUGS,
-    *waiting_bugs.BUGS,
+    *review_bugs.BUGS,
+    *deferral_bugs.BUGS,
     *age_bugs.BUGS,
     *reading_bugs.BUGS,
     *restore_bugs.BUGS,
+    *session_bugs.BUGS,
 )
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 async def test_the_proofs_go_red_when(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
-    await proofs.go_red(bug, monkeypatch)
+    await proofs.detect(bug, monkeypatch)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.completion.bench import Bench, a_bench
+from tests.integration.completion.harness import CompletionHarness, create_harness
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
+async def harness(database: Database) -> AsyncIterator[CompletionHarness]:
     """A fresh schema of the service, and a session in it."""
-    bench = await a_bench(database)
-    yield bench
-    await bench.connection.close()
+    harness = await create_harness(database)
+    yield harness
+    await harness.connection.close()

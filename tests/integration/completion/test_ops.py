@@ -6,21 +6,29 @@ from typing import Any, cast
 
 import pytest
 
-from services.completion.ops import gauges, trail
+from services.completion.ops import audit_trail, gauges
 from shared.contracts.enrollment import Session
-from shared.runtime.parts import Gauge
+from shared.runtime.definition import Gauge
 from shared.times import write_time
-from tests.integration.completion.bench import Bench, all_evidence, attended, confirmed, examined, graded, rejected
+from tests.integration.completion.harness import (
+    CompletionHarness,
+    all_evidence,
+    attended,
+    confirmed,
+    examined,
+    graded,
+    rejected,
+)
 from tests.unit.completion.facts import CODE, DAY, HOUR, PARTICIPANT, SEEN
 
 REOPENED = "update enrollment set state = 'open', decided_at = null, completed_at = null, digest = null"
 
 
-async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> None:
+async def test_audit_trail_names_what_is_missing(harness: CompletionHarness) -> None:
     sent = attended(2)
-    await bench.receive(confirmed(), sent)
+    await harness.receive(confirmed(), sent)
 
-    assert await trail(bench.connection, PARTICIPANT) == {
+    assert await audit_trail(harness.connection, PARTICIPANT) == {
         "enrollments": [
             {
                 "redeem_code": CODE,
@@ -46,47 +54,49 @@ async def test_the_trail_of_a_participant_says_what_is_missing(bench: Bench) -> 
     }
 
 
-async def test_the_trail_answers_all_evidence_of_a_completion_that_names_its_first(bench: Bench) -> None:
+async def test_audit_trail_lists_evidence_the_event_does_not_name(harness: CompletionHarness) -> None:
     sessions = tuple(Session(sequence=n, proof="face", starts_at=SEEN, ends_at=SEEN + HOUR) for n in range(1, 81))
-    await bench.receive(confirmed(sessions=sessions, whole_span=True, purchased_at=SEEN))
-    bench.now += DAY
+    await harness.receive(confirmed(sessions=sessions, whole_span=True, purchased_at=SEEN))
+    harness.now += DAY
     happened = write_time(SEEN + HOUR / 2)
     for sent in [*(attended(n) for n in range(1, 81)), examined(), graded()]:
         time = next(name for name in sent.data if name.endswith("_at"))
-        await bench.receive(sent.with_data(**{time: happened}))
-    ((word, said),) = bench.said
-    found = await trail(bench.connection, PARTICIPANT)
+        await harness.receive(sent.with_data(**{time: happened}))
+    ((event_name, data),) = harness.announced
+    found = await audit_trail(harness.connection, PARTICIPANT)
     assert found is not None
     (enrollment,) = cast("list[dict[str, Any]]", found["enrollments"])
-    assert (word, len(said["evidence"]), said["evidence_count"]) == ("completion_confirmed", 64, 82)
-    assert enrollment["rests_on"][:64] == said["evidence"]
-    canonical = {**said, "evidence": enrollment["rests_on"]}
+    assert (event_name, len(data["evidence"]), data["evidence_count"]) == ("completion_confirmed", 64, 82)
+    assert enrollment["rests_on"][:64] == data["evidence"]
+    canonical = {**data, "evidence": enrollment["rests_on"]}
     canonical = {name: canonical[name] for name in canonical if name not in ("digest", "evidence_count")}
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert hashlib.sha256(text.encode()).hexdigest() == said["digest"] == enrollment["digest"]
+    assert hashlib.sha256(text.encode()).hexdigest() == data["digest"] == enrollment["digest"]
 
 
-async def test_the_trail_shows_a_rejected_enrollment_too(bench: Bench) -> None:
-    await bench.receive(rejected())
-    assert await trail(bench.connection, PARTICIPANT) == {"enrollments": [{"redeem_code": CODE, "state": "rejected"}]}
+async def test_audit_trail_shows_a_rejected_enrollment(harness: CompletionHarness) -> None:
+    await harness.receive(rejected())
+    assert await audit_trail(harness.connection, PARTICIPANT) == {
+        "enrollments": [{"redeem_code": CODE, "state": "rejected"}]
+    }
 
 
-async def test_nobody_has_no_trail(bench: Bench) -> None:
-    assert await trail(bench.connection, PARTICIPANT) is None
+async def test_unknown_participant_has_no_audit_trail(harness: CompletionHarness) -> None:
+    assert await audit_trail(harness.connection, PARTICIPANT) is None
 
 
-async def test_trainings_are_counted_by_state(bench: Bench) -> None:
-    await bench.receive(
+async def test_trainings_are_counted_by_state(harness: CompletionHarness) -> None:
+    await harness.receive(
         confirmed(), *all_evidence(), confirmed("PRAT00000002"), confirmed("PRAT00000003"), rejected("PRAT00000004")
     )
     counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1}
-    assert await gauges(bench.connection) == [
+    assert await gauges(harness.connection) == [
         Gauge("salur_trainings", float(number), {"state": state}) for state, number in counted.items()
     ]
 
-    bench.now += 30 * DAY
-    await bench.sweep()
-    assert [gauge.value for gauge in await gauges(bench.connection)] == [0, 1, 2, 1]
+    harness.now += 30 * DAY
+    await harness.sweep()
+    assert [gauge.value for gauge in await gauges(harness.connection)] == [0, 1, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -103,11 +113,11 @@ async def test_trainings_are_counted_by_state(bench: Bench) -> None:
         ),
     ],
 )
-async def test_tampering_is_found(bench: Bench, tampering: str, breach: str) -> None:
-    await bench.receive(confirmed(), *all_evidence())
-    assert await bench.breaches() == []
+async def test_tampering_is_found(harness: CompletionHarness, tampering: str, breach: str) -> None:
+    await harness.receive(confirmed(), *all_evidence())
+    assert await harness.breaches() == []
 
-    await bench.connection.execute(
+    await harness.connection.execute(
         f"alter table enrollment disable trigger user; alter table evidence disable trigger user; {tampering}"
     )
-    assert breach in await bench.breaches()
+    assert breach in await harness.breaches()

@@ -3,63 +3,63 @@
 import json
 
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED, TRAINING_RATED
-from tests.integration.completion.bench import Bench, all_evidence, confirmed, rated
+from tests.integration.completion.harness import CompletionHarness, all_evidence, confirmed, rated
 from tests.unit.completion.facts import CODE, DAY
 
 
-def data(bench: Bench, place: int) -> bytes:
-    return json.dumps(bench.said[place][1]).encode()
+def event_bytes(harness: CompletionHarness, place: int) -> bytes:
+    return json.dumps(harness.announced[place][1]).encode()
 
 
-async def test_a_completion_said_before_is_taken_over_and_not_said_again(bench: Bench) -> None:
-    await bench.receive(confirmed(), *all_evidence())
-    said, digest = data(bench, 0), bench.said[0][1]["digest"]
-    await bench.empty()
+async def test_announced_completion_stands_and_is_not_emitted_again(harness: CompletionHarness) -> None:
+    await harness.receive(confirmed(), *all_evidence())
+    event_data, digest = event_bytes(harness, 0), harness.announced[0][1]["digest"]
+    await harness.reset()
 
-    bench.now += DAY
-    await bench.adopt((COMPLETION_CONFIRMED.name, said))
-    await bench.receive(confirmed(), *all_evidence())
+    harness.now += DAY
+    await harness.adopt((COMPLETION_CONFIRMED.name, event_data))
+    await harness.receive(confirmed(), *all_evidence())
 
-    assert bench.said == []
-    assert await bench.state() == "completed"
-    row = await bench.connection.fetchrow("select digest from enrollment where redeem_code = $1", CODE)
+    assert harness.announced == []
+    assert await harness.state() == "completed"
+    row = await harness.connection.fetchrow("select digest from enrollment where redeem_code = $1", CODE)
     assert row is not None
     assert row["digest"].hex() == digest
-    assert await bench.breaches() == []
+    assert await harness.breaches() == []
 
 
-async def test_a_rejection_said_before_stands_though_the_evidence_is_all_there_now(bench: Bench) -> None:
-    await bench.receive(confirmed())
-    bench.now += 30 * DAY
-    await bench.sweep()
-    said = data(bench, 0)
-    await bench.empty()
+async def test_announced_rejection_stands_though_all_evidence_is_there(harness: CompletionHarness) -> None:
+    await harness.receive(confirmed())
+    harness.now += 30 * DAY
+    await harness.sweep()
+    event_data = event_bytes(harness, 0)
+    await harness.reset()
 
-    await bench.adopt((COMPLETION_REJECTED.name, said))
-    await bench.receive(confirmed(), *all_evidence())
+    await harness.adopt((COMPLETION_REJECTED.name, event_data))
+    await harness.receive(confirmed(), *all_evidence())
 
-    assert (bench.said, await bench.state()) == ([], "not_completed")
-    assert await bench.breaches() == []
-
-
-async def test_a_completion_said_before_stands_though_the_evidence_is_gone(bench: Bench) -> None:
-    await bench.receive(confirmed(), *all_evidence())
-    said = data(bench, 0)
-    await bench.empty()
-
-    await bench.adopt((COMPLETION_CONFIRMED.name, said))
-    await bench.receive(confirmed())
-    bench.now += 30 * DAY
-    await bench.sweep()
-
-    assert (bench.said, await bench.state()) == ([], "completed")
+    assert (harness.announced, await harness.state()) == ([], "not_completed")
+    assert await harness.breaches() == []
 
 
-async def test_a_rating_said_before_is_not_said_again(bench: Bench) -> None:
-    await bench.receive(confirmed(), rated())
-    said = data(bench, 0)
-    await bench.empty()
+async def test_announced_completion_stands_without_its_evidence(harness: CompletionHarness) -> None:
+    await harness.receive(confirmed(), *all_evidence())
+    event_data = event_bytes(harness, 0)
+    await harness.reset()
 
-    await bench.adopt((TRAINING_RATED.name, said))
-    await bench.receive(confirmed(), rated(), *all_evidence())
-    assert bench.words() == ["completion_confirmed"]
+    await harness.adopt((COMPLETION_CONFIRMED.name, event_data))
+    await harness.receive(confirmed())
+    harness.now += 30 * DAY
+    await harness.sweep()
+
+    assert (harness.announced, await harness.state()) == ([], "completed")
+
+
+async def test_announced_rating_is_not_emitted_again(harness: CompletionHarness) -> None:
+    await harness.receive(confirmed(), rated())
+    event_data = event_bytes(harness, 0)
+    await harness.reset()
+
+    await harness.adopt((TRAINING_RATED.name, event_data))
+    await harness.receive(confirmed(), rated(), *all_evidence())
+    assert harness.event_names() == ["completion_confirmed"]

@@ -6,8 +6,8 @@ from itertools import takewhile
 
 from deploy.local.roles import owner_of
 from services.completion import store
-from services.completion.domain.rule import Rule, Session
-from shared.postgres.migrate import migrate, migrations_of
+from services.completion.domain.rule import CompletionRule, RequiredSession
+from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.infrastructure import Database
 
@@ -40,8 +40,8 @@ async def test_rule_stored_by_position_is_read_by_name_after_the_upgrade(empty_d
     terms = found[SCHEMED].terms
     assert found[TERMLESS].terms is None
     assert terms is not None
-    assert terms.rule == Rule(
-        sessions=(Session(1, "face", FIRST, SECOND), Session(2, "venue_qr", SECOND, SECOND)),
+    assert terms.rule == CompletionRule(
+        sessions=(RequiredSession(1, "face", FIRST, SECOND), RequiredSession(2, "venue_qr", SECOND, SECOND)),
         post_test="taken",
         graded=True,
         certificate=False,

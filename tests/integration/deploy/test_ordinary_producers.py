@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Producer
 
 from deploy.local.jars import kafka_jars
-from deploy.local.topics import create_topics
+from deploy.local.topic_creation import create_topics
 from shared.contracts.topics import Topic
-from shared.messaging.consumer import CONSUMER_SETTINGS
+from shared.messaging.reading.consumer import CONSUMER_SETTINGS
 from tests.builders import LATER, a_grade
 from tests.infrastructure import KafkaServer
 

@@ -80,24 +80,24 @@ def test_a_frozen_process_goes_on_when_it_is_thawed(tmp_path: Path) -> None:
 
 def test_what_one_command_noted_another_can_end(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
-    process.note(tmp_path / "note.json")
+    process.save(tmp_path / "note.json")
 
-    recalled = Process.recall(tmp_path / "note.json")
+    recalled = Process.find_saved(tmp_path / "note.json")
 
     assert recalled is not None
     assert recalled.pid == process.pid
     assert recalled.stop(seconds=10)
-    assert Process.recall(tmp_path / "note.json") is None
+    assert Process.find_saved(tmp_path / "note.json") is None
 
 
 def test_a_pid_that_passed_to_another_program_is_not_ours(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     note = tmp_path / "note.json"
-    process.note(note)
+    process.save(note)
     noted = json.loads(note.read_text())
     note.write_text(json.dumps(noted | {"started": noted["started"] - 3600}))
 
-    assert Process.recall(note) is None
+    assert Process.find_saved(note) is None
     process.stop(by=signal.SIGKILL)
 
 

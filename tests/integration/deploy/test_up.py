@@ -19,10 +19,10 @@ from confluent_kafka.admin import AdminClient
 from deploy.local.down import clean, down
 from deploy.local.installation import Installation
 from deploy.local.keys import KEYS_OF
+from deploy.local.options import StartRefused
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.running import still_running
+from deploy.local.process_registry import still_running
 from deploy.local.up import PORT_SETTINGS, up
-from deploy.local.wishes import Refused
 from shared.contracts.topics import TOPICS
 
 # At SIGTERM it would wait for sessions that nobody ends, until it is killed.
@@ -102,12 +102,12 @@ def test_second_up_changes_nothing(installation: Installation, capsys: pytest.Ca
 
 
 def test_clock_of_what_is_up_is_not_moved(installation: Installation, wishes: dict[str, str]) -> None:
-    with pytest.raises(Refused, match="make down"):
+    with pytest.raises(StartRefused, match="make down"):
         up(installation.folder, wishes)
 
 
 def test_port_of_what_is_up_is_not_moved(installation: Installation) -> None:
-    with pytest.raises(Refused, match=r"payment is up on port \d+; run make down"):
+    with pytest.raises(StartRefused, match=r"payment is up on port \d+; run make down"):
         up(installation.folder, {"PARTNERS": "none", "PAYMENT_HTTP_PORT": str(free_port())})
 
 

@@ -6,26 +6,26 @@ from datetime import date, timedelta
 import asyncpg
 
 from services.enrollment.domain.admission import AdmissionRefusal
-from services.enrollment.domain.purchase import PurchaseRefusal, State
-from services.enrollment.ops import gauges, trail
-from shared.postgres.picture import draw, schema_file
+from services.enrollment.domain.purchase import EnrollmentState, PurchaseRefusal
+from services.enrollment.ops import audit_trail, gauges
+from shared.postgres.schema_dump import dump_service_schema, schema_file
 from shared.postgres.session import connect
 from tests.builders import ADMITTED_AT, a_nik, a_participant_id, a_purchase, a_wave, an_account, an_admission
 from tests.infrastructure import Database
-from tests.integration.enrollment.bench import Bench, completed, rated
+from tests.integration.enrollment.harness import EnrollmentHarness, completed, rated
 
 DAY = timedelta(days=1)
 
 
-async def test_a_trail_tells_a_participant_s_story_in_order_of_time_and_no_secret(bench: Bench) -> None:
+async def test_audit_trail_is_in_order_of_time_and_holds_no_secret(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     first = a_purchase(person)
     code = first.data["redeem_code"]
-    await bench.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=nik, number="0812777"), first)
-    await bench.receive(completed(person, code, ADMITTED_AT + 4 * DAY), rated(person, code, ADMITTED_AT + 5 * DAY))
-    told = await trail(bench.connection, person)
-    assert told is not None
-    steps = told["steps"]
+    await harness.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=nik, number="0812777"), first)
+    await harness.receive(completed(person, code, ADMITTED_AT + 4 * DAY), rated(person, code, ADMITTED_AT + 5 * DAY))
+    found = await audit_trail(harness.connection, person)
+    assert found is not None
+    steps = found["steps"]
     assert isinstance(steps, list)
     assert [step["step"] for step in steps] == [
         "admitted",
@@ -34,20 +34,20 @@ async def test_a_trail_tells_a_participant_s_story_in_order_of_time_and_no_secre
         "completed",
         "rated",
     ]
-    assert told["balance_left"] == 2_000_000
-    assert not re.search(f"{nik}|0812777|eyJ", str(told))
+    assert found["balance_left"] == 2_000_000
+    assert not re.search(f"{nik}|0812777|eyJ", str(found))
 
 
-async def test_of_somebody_unknown_there_is_no_trail(bench: Bench) -> None:
-    assert await trail(bench.connection, a_participant_id()) is None
+async def test_unknown_participant_has_no_audit_trail(harness: EnrollmentHarness) -> None:
+    assert await audit_trail(harness.connection, a_participant_id()) is None
 
 
-async def test_gauges_count_participants_by_wave_and_enrollments_by_state(bench: Bench) -> None:
+async def test_gauges_count_participants_by_wave_and_enrollments_by_state(harness: EnrollmentHarness) -> None:
     admission, person = an_admission(), a_participant_id()
     late = ADMITTED_AT + 16 * DAY
-    await bench.receive(a_wave(), admission, an_admission(birth_date=date(2012, 1, 1)), an_admission(person))
-    await bench.receive(a_purchase(admission.data["participant_id"]), a_purchase(person, purchased_at=late))
-    found = {(gauge.name, *sorted(gauge.labels.values())): gauge.value for gauge in await gauges(bench.connection)}
+    await harness.receive(a_wave(), admission, an_admission(birth_date=date(2012, 1, 1)), an_admission(person))
+    await harness.receive(a_purchase(admission.data["participant_id"]), a_purchase(person, purchased_at=late))
+    found = {(gauge.name, *sorted(gauge.labels.values())): gauge.value for gauge in await gauges(harness.connection)}
     assert found == {
         ("salur_participants", "48", "admitted"): 2,
         ("salur_participants", "48", "refused"): 1,
@@ -56,10 +56,10 @@ async def test_gauges_count_participants_by_wave_and_enrollments_by_state(bench:
     }
 
 
-async def test_every_invariant_finds_what_breaks_it(bench: Bench, database: Database) -> None:
+async def test_every_invariant_finds_what_breaks_it(harness: EnrollmentHarness, database: Database) -> None:
     admission = an_admission()
-    await bench.receive(a_wave(quota=1), admission, a_purchase(admission.data["participant_id"]))
-    assert await bench.breaches() == []
+    await harness.receive(a_wave(quota=1), admission, a_purchase(admission.data["participant_id"]))
+    assert await harness.breaches() == []
     superuser = await asyncpg.connect(database.url, server_settings={"search_path": "enrollment"})
     await superuser.execute("set session_replication_role = replica")
     await superuser.execute("update enrollment set price = 3500001")
@@ -69,23 +69,23 @@ async def test_every_invariant_finds_what_breaks_it(bench: Bench, database: Data
     await superuser.execute("update tally set enrollments = 9")
     await superuser.execute("insert into remembered values ('of before', 'a key', 'somebody', '{}')")
     await superuser.close()
-    broken = [i.name for i in bench.parts.invariants if await i.check(bench.connection)]
-    assert broken == [i.name for i in bench.parts.invariants]
+    broken = [i.name for i in harness.definition.invariants if await i.check(harness.connection)]
+    assert broken == [i.name for i in harness.definition.invariants]
 
 
-async def test_the_database_knows_the_same_states_and_reasons_as_the_rules(bench: Bench) -> None:
+async def test_the_database_knows_the_same_states_and_reasons_as_the_rules(harness: EnrollmentHarness) -> None:
     query = "select pg_get_constraintdef(oid) from pg_constraint where conname = $1"
     for constraint, names in {
         "admission_reason_check": AdmissionRefusal,
         "enrollment_reason_check": PurchaseRefusal,
-        "enrollment_state_check": State,
+        "enrollment_state_check": EnrollmentState,
     }.items():
-        definition = await bench.connection.fetchval(query, constraint)
+        definition = await harness.connection.fetchval(query, constraint)
         assert set(re.findall(r"'(\w+)'", definition)) == {name.value for name in names}, constraint
 
 
 async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
     connection = await connect(empty_database.url, "picture")
-    drawn = await draw(connection, "services.enrollment")
+    drawn = await dump_service_schema(connection, "services.enrollment")
     await connection.close()
     assert schema_file("services.enrollment").read_text() == drawn

@@ -20,27 +20,27 @@ from tests.builders import (
     an_admission,
 )
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.enrollment.bench import Bench, a_bench
+from tests.integration.enrollment.harness import EnrollmentHarness, create_harness
 
-WHY = "was announced before a restore, and nothing read since says why"
+UNCAUSED = "was announced before a restore, and nothing read since says why"
 
 
 @dataclass
 class Restored:
     """What was announced before, and the service on a database that knows nothing of it any more."""
 
-    before: Bench
-    after: Bench
+    before: EnrollmentHarness
+    after: EnrollmentHarness
 
     async def adopt(self) -> None:
-        await self.after.adopt(*self.before.said)
+        await self.after.adopt(*self.before.announced)
 
 
 @pytest.fixture
-async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
+async def restored(harness: EnrollmentHarness, postgres: PostgresServer) -> AsyncIterator[Restored]:
     empty: Database = await postgres.lend("enrollment")
-    after = await a_bench(empty)
-    yield Restored(bench, after)
+    after = await create_harness(empty)
+    yield Restored(harness, after)
     await after.connection.close()
     await postgres.take_back(empty)
 
@@ -49,15 +49,15 @@ def person(event: Event) -> str:
     return str(event.data["participant_id"])
 
 
-async def admissions(bench: Bench) -> dict[str, str]:
+async def admissions(harness: EnrollmentHarness) -> dict[str, str]:
     """participant -> admitted, or the reason of the refusal."""
-    rows = await bench.connection.fetch("select participant_id, coalesce(reason, state) as outcome from admission")
+    rows = await harness.connection.fetch("select participant_id, coalesce(reason, state) as outcome from admission")
     return {row["participant_id"]: row["outcome"] for row in rows}
 
 
-async def purchases(bench: Bench) -> dict[str, str]:
+async def purchases(harness: EnrollmentHarness) -> dict[str, str]:
     """redeem code -> confirmed, or the reason of the rejection or of the doubt."""
-    rows = await bench.connection.fetch("select redeem_code, coalesce(reason, state) as outcome from enrollment")
+    rows = await harness.connection.fetch("select redeem_code, coalesce(reason, state) as outcome from enrollment")
     return {row["redeem_code"]: row["outcome"] for row in rows}
 
 
@@ -66,7 +66,7 @@ async def test_last_place_stays_with_whom_it_was_announced_for_whoever_is_read_f
     await restored.before.receive(wave, first, second)
     after = restored.after
     for order in permutations([wave, first, second, late]):
-        await after.empty()
+        await after.reset()
         await restored.adopt()
         await after.receive(*order, at_once=False)
         await after.sweep()
@@ -75,7 +75,7 @@ async def test_last_place_stays_with_whom_it_was_announced_for_whoever_is_read_f
             person(second): "wave_full",
             person(late): "wave_full",
         }
-        assert [data["participant_id"] for _, data in after.said] == [person(late)]
+        assert [data["participant_id"] for _, data in after.announced] == [person(late)]
         assert await after.breaches() == []
         assert await after.rows("remembered") == 0
 
@@ -94,14 +94,14 @@ async def test_refusal_announced_stands_though_there_is_a_place_now(restored: Re
     """Whose place it was has not been read again, and may never be: somebody was told that there is none."""
     wave, first, second = a_wave(quota=1), an_admission(), an_admission()
     await restored.before.receive(wave, first, second)
-    refused = [(word, data) for word, data in restored.before.said if word == "participant_refused"]
+    refused = [(name, data) for name, data in restored.before.announced if name == "participant_refused"]
     await restored.after.adopt(*refused)
     await restored.after.receive(wave, second)
     assert await admissions(restored.after) == {person(second): "wave_full"}
-    assert restored.after.said == []
+    assert restored.after.announced == []
 
 
-async def test_refusal_announced_gives_the_nik_back(restored: Restored) -> None:
+async def test_announced_refusal_releases_the_nik(restored: Restored) -> None:
     nik = "3273015204960001"
     wave, early = a_wave(), an_admission(nik=nik, admitted_at=write_time(ADMITTED_AT - timedelta(days=30)))
     other = an_admission(nik=nik)
@@ -123,29 +123,29 @@ async def test_whoever_had_been_admitted_is_not_admitted_to_another_wave_read_fi
     assert await restored.after.breaches() == []
 
 
-async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(bench: Bench) -> None:
+async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(harness: EnrollmentHarness) -> None:
     """Nor does it free the one they were admitted under, not even for the next in the same batch."""
     nik, other_nik = "3273015204960001", "3273015204960002"
     first = an_admission(nik=nik)
-    await bench.receive(a_wave(), a_wave(wave="49"), a_wave(wave="50"), first)
+    await harness.receive(a_wave(), a_wave(wave="49"), a_wave(wave="50"), first)
     again = an_admission(person(first), wave="49", nik=nik)
     with_another = an_admission(person(first), wave="50", nik=other_nik)
     thief, owner = an_admission(nik=nik), an_admission(nik=other_nik)
-    await bench.receive(again, with_another, thief, owner)
-    assert bench.reasons() == ["nik_already_admitted"] * 3
-    assert await bench.breaches() == []
+    await harness.receive(again, with_another, thief, owner)
+    assert harness.reasons() == ["nik_already_admitted"] * 3
+    assert await harness.breaches() == []
 
 
 async def test_other_content_under_a_decided_key_is_parked_whatever_is_read_first(restored: Restored) -> None:
-    wave, told = a_wave(), an_admission()
-    lie = told.but(disability=True)
-    purchase = a_purchase(person(told))
-    dearer = purchase.but(price={"value": 2_000_000, "currency": "IDR"})
-    await restored.before.receive(wave, told, purchase)
+    wave, admission = a_wave(), an_admission()
+    lie = admission.with_data(disability=True)
+    purchase = a_purchase(person(admission))
+    dearer = purchase.with_data(price={"value": 2_000_000, "currency": "IDR"})
+    await restored.before.receive(wave, admission, purchase)
     await restored.adopt()
-    await restored.after.receive(wave, lie, told, dearer, purchase, at_once=False)
+    await restored.after.receive(wave, lie, admission, dearer, purchase, at_once=False)
     assert await restored.after.parked() == [("conflict", "")] * 2
-    assert restored.after.said == []
+    assert restored.after.announced == []
     assert await restored.after.breaches() == []
 
 
@@ -164,68 +164,68 @@ async def test_admission_announced_stands_though_its_place_was_given_away_and_ve
 
 
 async def test_what_was_announced_and_never_comes_again_is_named(restored: Restored) -> None:
-    told = an_admission()
-    await restored.before.receive(a_wave(), told)
+    admission = an_admission()
+    await restored.before.receive(a_wave(), admission)
     await restored.adopt()
-    assert f"{person(told)}/48 {WHY}" in await restored.after.breaches()
+    assert f"{person(admission)}/48 {UNCAUSED}" in await restored.after.breaches()
 
 
 async def test_training_confirmed_has_its_money_before_another_that_is_read_first(restored: Restored) -> None:
-    wave, told = a_wave(), an_admission()
-    dear = a_purchase(person(told), price={"value": 2_500_000, "currency": "IDR"})
-    other = a_purchase(person(told), purchased_at=ADMITTED_AT + timedelta(hours=2))
-    await restored.before.receive(wave, told, dear)
+    wave, admission = a_wave(), an_admission()
+    dear = a_purchase(person(admission), price={"value": 2_500_000, "currency": "IDR"})
+    other = a_purchase(person(admission), purchased_at=ADMITTED_AT + timedelta(hours=2))
+    await restored.before.receive(wave, admission, dear)
     after = restored.after
-    for order in permutations([dear, other, told]):
-        await after.empty()
+    for order in permutations([dear, other, admission]):
+        await after.reset()
         await restored.adopt()
         await after.receive(wave, *order, at_once=False)
         await after.sweep()
         outcomes = await purchases(after)
         assert outcomes == {dear.data["redeem_code"]: "confirmed", other.data["redeem_code"]: "balance_insufficient"}
-        assert after.words() == ["enrollment_rejected"]
+        assert after.event_names() == ["enrollment_rejected"]
         assert await after.breaches() == []
         assert await after.rows("remembered") == 0
 
 
 async def test_rejection_announced_stands_though_nothing_would_reject_it_now(restored: Restored) -> None:
-    wave, told = a_wave(), an_admission()
-    dear = a_purchase(person(told), price={"value": 2_500_000, "currency": "IDR"})
-    second = a_purchase(person(told), purchased_at=ADMITTED_AT + timedelta(days=2))
-    await restored.before.receive(wave, told, dear, second)
-    rejected = [(word, data) for word, data in restored.before.said if word == "enrollment_rejected"]
+    wave, admission = a_wave(), an_admission()
+    dear = a_purchase(person(admission), price={"value": 2_500_000, "currency": "IDR"})
+    second = a_purchase(person(admission), purchased_at=ADMITTED_AT + timedelta(days=2))
+    await restored.before.receive(wave, admission, dear, second)
+    rejected = [(name, data) for name, data in restored.before.announced if name == "enrollment_rejected"]
     await restored.after.adopt(*rejected)
-    await restored.after.receive(wave, told, second)
+    await restored.after.receive(wave, admission, second)
     assert await purchases(restored.after) == {second.data["redeem_code"]: "balance_insufficient"}
-    assert "enrollment_rejected" not in restored.after.words()
+    assert "enrollment_rejected" not in restored.after.event_names()
 
 
 async def test_purchase_that_was_undecided_in_the_copy_is_decided_as_it_was_announced(restored: Restored) -> None:
     """It looks late until an earlier one is read, by which it had been confirmed."""
-    wave, told, code = a_wave(), an_admission(), a_redeem_code()
-    late = a_purchase(person(told), code, purchased_at=ADMITTED_AT + timedelta(days=20))
-    await restored.before.receive(wave, told, late)
+    wave, admission, code = a_wave(), an_admission(), a_redeem_code()
+    late = a_purchase(person(admission), code, purchased_at=ADMITTED_AT + timedelta(days=20))
+    await restored.before.receive(wave, admission, late)
     await restored.before.sweep()
     assert restored.before.reasons() == ["first_purchase_late"]
-    await restored.after.receive(wave, told, late)
+    await restored.after.receive(wave, admission, late)
     await restored.adopt()
     await restored.after.sweep()
     assert await purchases(restored.after) == {code: "first_purchase_late"}
-    assert restored.after.words() == ["participant_admitted"]
+    assert restored.after.event_names() == ["participant_admitted"]
 
 
-async def test_purchase_of_somebody_whose_admission_was_announced_waits_for_it(restored: Restored) -> None:
+async def test_purchase_is_deferred_until_its_announced_admission(restored: Restored) -> None:
     """An earlier wave had refused them, which the copy knows."""
     nobody = an_admission(admitted_at=write_time(ADMITTED_AT - timedelta(days=30)))
-    told = an_admission(person(nobody), wave="49")
+    admission = an_admission(person(nobody), wave="49")
     purchase = a_purchase(person(nobody))
     await restored.before.receive(a_wave(), a_wave(wave="49"), nobody)
-    await restored.before.receive(told)
+    await restored.before.receive(admission)
     await restored.after.receive(a_wave(), a_wave(wave="49"), nobody)
     await restored.adopt()
     await restored.after.receive(purchase)
     assert await purchases(restored.after) == {}
-    await restored.after.receive(told)
+    await restored.after.receive(admission)
     assert await purchases(restored.after) == {purchase.data["redeem_code"]: "confirmed"}
 
 
@@ -235,20 +235,20 @@ def linked(who: str, nik: str, hour: int) -> Event:
 
 async def test_account_announced_is_not_announced_again_in_whatever_order_it_is_read(restored: Restored) -> None:
     who, nik = a_participant_id(), a_nik()
-    told, first, second, third = an_admission(who, nik=nik), *(linked(who, nik, hour) for hour in (1, 2, 3))
-    await restored.before.receive(a_wave(), told, first)
+    admission, first, second, third = an_admission(who, nik=nik), *(linked(who, nik, hour) for hour in (1, 2, 3))
+    await restored.before.receive(a_wave(), admission, first)
     await restored.before.receive(second)
     after = restored.after
-    for order in permutations([told, first, second]):
-        await after.empty()
+    for order in permutations([admission, first, second]):
+        await after.reset()
         await restored.adopt()
         await after.receive(a_wave(), *order, at_once=False)
         await after.sweep()
-        assert after.said == []
+        assert after.announced == []
         assert await after.rows("remembered") == 0
         assert await after.breaches() == []
     await after.receive(third)
-    assert after.words() == ["account_linked"]
+    assert after.event_names() == ["account_linked"]
 
 
 async def test_account_that_was_kept_and_announced_is_not_announced_again(restored: Restored) -> None:
@@ -257,22 +257,22 @@ async def test_account_that_was_kept_and_announced_is_not_announced_again(restor
     records = [a_wave(quota=1), a_wave("49"), an_admission(), an_admission(who, nik=nik), linked(who, nik, 1)]
     await restored.before.receive(*records, at_once=False)
     await restored.before.receive(an_admission(who, nik=nik, wave="49"))
-    assert "account_linked" in restored.before.words()
+    assert "account_linked" in restored.before.event_names()
     await restored.adopt()
     await restored.after.receive(*records, at_once=False)
     assert await restored.after.rows("remembered") == 2
     await restored.after.receive(an_admission(who, nik=nik, wave="49"))
-    assert restored.after.said == []
+    assert restored.after.announced == []
     assert await restored.after.rows("remembered") == 0
     assert await restored.after.breaches() == []
 
 
 async def test_other_account_under_the_time_of_one_announced_is_parked(restored: Restored) -> None:
     who, nik = a_participant_id(), a_nik()
-    told, account = an_admission(who, nik=nik), linked(who, nik, 1)
-    await restored.before.receive(a_wave(), told, account)
+    admission, account = an_admission(who, nik=nik), linked(who, nik, 1)
+    await restored.before.receive(a_wave(), admission, account)
     await restored.adopt()
-    await restored.after.receive(a_wave(), told, linked(who, nik, 1), account, at_once=False)
+    await restored.after.receive(a_wave(), admission, linked(who, nik, 1), account, at_once=False)
     assert await restored.after.parked() == [("conflict", "")]
-    assert restored.after.said == []
+    assert restored.after.announced == []
     assert await restored.after.breaches() == []

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.infrastructure import Database, KafkaServer
-from tests.integration.messaging.running import World
 from tests.integration.messaging.toy import League
+from tests.integration.messaging.toy_world import ToyWorld
 
 
 @pytest.fixture
-async def world(kafka: KafkaServer, database: Database) -> AsyncIterator[World]:
+async def world(kafka: KafkaServer, database: Database) -> AsyncIterator[ToyWorld]:
     """Topics and schemas of a toy that no other test shares."""
-    world = World(kafka.bootstrap, database, League(uuid.uuid4().hex[:8]))
+    world = ToyWorld(kafka.bootstrap, database, League(uuid.uuid4().hex[:8]))
     await world.prepare()
     yield world
     await world.close()

@@ -2,11 +2,11 @@
 
 from deploy.local.roles import owner_of
 from shared.postgres.session import connect
-from tests.integration.messaging.running import World, a_goal, a_player, producer
-from tests.waiting import until
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
+from tests.timeouts import until
 
 
-async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_meanwhile(world: World) -> None:
+async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_meanwhile(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_seen(("ana", "g1", 1))
@@ -18,18 +18,18 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
     async with world.running(world.league.board_service), world.running(world.league.service) as engine:
 
         async def door_is_closed() -> bool:
-            consumer = engine._holding.consumer
+            consumer = engine._assignment.consumer
             return consumer is not None and bool(consumer.paused()) and consumer.paused() == consumer.assignment()
 
         await until(door_is_closed, "all partitions are assigned and paused")
         await world.send(a_goal("ana", "g6"))
         assert engine.status().records == 0
-        assert not engine.status().anchored
+        assert not engine.status().positioned
         await holder.close()
         await world.until_seen(*[("ana", f"g{n}", n) for n in range(1, 7)])
 
 
-async def test_a_header_that_is_not_utf8_costs_only_its_record(world: World) -> None:
+async def test_a_header_that_is_not_utf8_costs_only_its_record(world: ToyWorld) -> None:
     broken = a_goal("ana", "g2")
     headers = [(name, b"\xff" if name == "ce_id" else value) for name, value in broken.headers]
     async with world.running(world.league.service), world.running(world.league.board_service):
@@ -43,7 +43,7 @@ async def test_a_header_that_is_not_utf8_costs_only_its_record(world: World) -> 
     assert [row["reason"] for row in rows] == ["bad_envelope", "null_value"]
 
 
-async def test_records_of_an_aborted_transaction_are_never_read_and_hold_no_deadline_up(world: World) -> None:
+async def test_records_of_an_aborted_transaction_are_never_read_and_hold_no_deadline_up(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("bo", "g1"))
         await world.until_count(world.league.service, "waiting", 1)

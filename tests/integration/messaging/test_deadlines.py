@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from shared.contracts.topics import LANES, lane_of
-from shared.messaging.watermark import HeldUp
-from tests.integration.messaging.running import World, a_goal, a_player, rounds
+from shared.messaging.reading.watermark import HeldUp
 from tests.integration.messaging.toy import bell_timer
-from tests.waiting import until
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, rounds
+from tests.timeouts import until
 
 BOB = next(other for n in range(99) if lane_of(other := f"p{n}") != lane_of("ana"))
 
 
-async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: World) -> None:
+async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: ToyWorld) -> None:
     league, board = world.league.service, world.league.board_service
     await world.fetch(board, "alter table seen add check (total < 100)")
     bell = bell_timer(world.clock.now() + timedelta(hours=1))
@@ -19,14 +19,14 @@ async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: Wo
         await world.send(a_player("ana"), a_player(BOB), a_goal("ana", "g1"), a_goal(BOB, "g2", points=100))
         await world.until_seen(("ana", "g1", 1))
         await world.send(a_goal(BOB, "g3"))
-        await world.until_said(world.league.totals, 3)
+        await world.until_published(world.league.totals, 3)
         world.clock.pass_hours(2)
         await world.until_count(board, "rung", LANES - 1)
         rows = await world.fetch(board, "select lane from rung where lane = $1", lane_of(BOB))
     assert rows == []
 
 
-async def test_external_partition_that_stands_still_is_named_and_holds_up_what_it_can_beat(world: World) -> None:
+async def test_external_partition_that_stands_still_is_named_and_holds_up_what_it_can_beat(world: ToyWorld) -> None:
     league, requests = world.league.service, world.league.requests
     now = world.clock.now()
     async with world.running(league):

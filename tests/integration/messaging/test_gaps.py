@@ -3,15 +3,15 @@
 from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import lane_of
-from tests.integration.messaging.running import World, a_goal, a_player, producer
-from tests.waiting import until
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
+from tests.timeouts import until
 
 
-async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: World) -> None:
+async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: ToyWorld) -> None:
     lane = lane_of("ana")
     async with world.running(world.league.service):
         await world.send(a_player("ana"), *[a_goal("ana", f"g{n}") for n in range(1, 5)])
-        records = await world.until_said(world.league.totals, 4)
+        records = await world.until_published(world.league.totals, 4)
     await world.rewrite(world.league.totals, [records[0], records[2], records[3]])
 
     async with world.running(world.league.board_service):
@@ -23,28 +23,28 @@ async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: World)
         assert position["partition"] == lane
         assert await world.seen() == [("ana", "g1", 1)]
         async with world.running(world.league.service):
-            await world.say_again(world.league.totals, lane, 2)
+            await world.republish(world.league.totals, lane, 2)
             await world.until_seen(*[("ana", f"g{n}", n) for n in range(1, 5)])
     assert not await world.fetch(world.league.board_service, "select 1 from position where gap_since is not null")
 
 
-async def test_an_emptied_topic_is_filled_again_and_nothing_takes_effect_twice(world: World) -> None:
+async def test_an_emptied_topic_is_filled_again_and_nothing_takes_effect_twice(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"), a_goal("ana", "g2"))
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
-    before = await world.until_said(world.league.totals, 2)
+    before = await world.until_published(world.league.totals, 2)
     await world.rewrite(world.league.totals, [])
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_goal("ana", "g3"))
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2), ("ana", "g3", 3))
-    after = await world.said(world.league.totals)
+    after = await world.published(world.league.totals)
     assert [_content(record) for record in after[:2]] == [_content(record) for record in before]
 
 
-async def test_events_that_come_twice_take_effect_once(world: World) -> None:
+async def test_events_that_come_twice_take_effect_once(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"), a_goal("ana", "g2"))
-        records = await world.until_said(world.league.totals, 2)
+        records = await world.until_published(world.league.totals, 2)
         async with producer(world.bootstrap) as kafka:
             for record in [*records, *reversed(records)]:
                 await kafka.send_and_wait(
@@ -54,7 +54,7 @@ async def test_events_that_come_twice_take_effect_once(world: World) -> None:
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
 
 
-async def test_what_a_restore_has_forgotten_is_adopted_before_anything_is_read(world: World) -> None:
+async def test_what_a_restore_has_forgotten_is_adopted_before_anything_is_read(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_seen(("ana", "g1", 1))

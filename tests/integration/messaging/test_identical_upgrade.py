@@ -1,10 +1,12 @@
 """What waited before identical records were known gets the identity with which it came."""
 
 from shared.messaging.message import Record, pack, unpack
-from shared.postgres.migrate import load
-from tests.integration.messaging.running import World, a_goal, a_player
+from shared.postgres.migrations import load_migrations
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player
 
-IDENTITIES = next(migration for migration in load("shared.messaging") if migration.name == "identity_of_waiting")
+IDENTITIES = next(
+    migration for migration in load_migrations("shared.messaging") if migration.name == "identity_of_waiting"
+)
 INSERT = (
     'insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)'
     " values (0, $1, '', $2, 't', 0, 0, now(), $3) returning id"
@@ -17,7 +19,7 @@ ODD = (
 )
 
 
-async def test_identity_is_that_which_a_repeat_will_have(world: World) -> None:
+async def test_identity_is_that_which_a_repeat_will_have(world: ToyWorld) -> None:
     league = world.league.service
     for record in ODD:
         await world.fetch(league, INSERT, "player", str(record.offset), pack(record))
@@ -27,7 +29,7 @@ async def test_identity_is_that_which_a_repeat_will_have(world: World) -> None:
     assert [row["digest"] for row in rows] == [*(unpack(row["record"]).identity() for row in rows[:-1]), None]
 
 
-async def test_repeat_of_what_waited_before_the_upgrade_takes_no_second_place(world: World) -> None:
+async def test_repeat_of_what_waited_before_the_upgrade_takes_no_second_place(world: ToyWorld) -> None:
     league = world.league.service
     async with world.running(league):
         await world.send(a_goal("ana", "g1"), a_goal("ana", "g2"), a_goal("bea", "g3"))

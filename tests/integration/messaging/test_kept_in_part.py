@@ -5,12 +5,12 @@ from hashlib import sha256
 
 import pytest
 
-from shared.contracts.sealed import KeyRing
+from shared.contracts.seals import KeyRing
+from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, replay_parked
 from shared.messaging.message import unpack
-from shared.messaging.operations import Operator, Outcome, Refused, replay_parked
-from shared.messaging.topics import Topics
-from tests.integration.messaging.running import World, a_goal, a_player, a_vault, producer
-from tests.waiting import until
+from shared.messaging.reading.topic_inspector import TopicInspector
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, a_vault, producer
+from tests.timeouts import until
 
 KEPT = 64 * 1024
 ROOMY = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
@@ -21,18 +21,18 @@ def a_large_goal() -> bytes:
     return a_goal("ana", "g1").value.ljust(100_000)
 
 
-async def replay(world: World, vault: KeyRing, *, kafka: bool = True) -> Outcome:
+async def replay(world: ToyWorld, vault: KeyRing, *, kafka: bool = True) -> Outcome:
     session = world.connection(world.league.service)
     operator = Operator("Ani", "a drill", world.clock.now(), world.chain(world.league.service))
     numbers = [row["id"] for row in await session.fetch("select id from parked")]
-    async with Topics(world.bootstrap) as topics, session.transaction():
+    async with TopicInspector(world.bootstrap) as topics, session.transaction():
         outcome = await replay_parked(session, operator, numbers, vault, topics if kafka else None)
         # While it waited for Kafka it was idle.
         assert await session.fetchval("show idle_in_transaction_session_timeout") == "10min"
         return outcome
 
 
-async def send_bomb(world: World, partition: int) -> None:
+async def send_bomb(world: ToyWorld, partition: int) -> None:
     """Forty records in one batch, of a few kilobytes on the wire and forty million bytes."""
     async with producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:
         bomb = kafka.create_batch()
@@ -41,7 +41,7 @@ async def send_bomb(world: World, partition: int) -> None:
         await (await kafka.send_batch(bomb, world.league.requests, partition=partition))
 
 
-async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_replayed_whole(world: World) -> None:
+async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_replayed_whole(world: ToyWorld) -> None:
     league, vault, value = world.league.service, a_vault(), a_large_goal()
     async with world.running(league, vault=vault):
         await world.send(replace(a_goal("ana", "g1"), raw=value))
@@ -58,7 +58,7 @@ async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_r
         kept = unpack(vault.open_bytes(row["sealed"]))
         assert value.startswith(kept.value or b"")
         assert KEPT - 500 < len(kept.value or b"") <= KEPT
-        with pytest.raises(Refused, match="kept in part only, and not to be had from Kafka"):
+        with pytest.raises(OperationRefused, match="kept in part only, and not to be had from Kafka"):
             await replay(world, vault, kafka=False)
         await world.send(a_player("ana"))
         await world.until_count(league, "player", 1)
@@ -68,7 +68,7 @@ async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_r
         assert await session.fetchval("show idle_in_transaction_session_timeout") == "10s"
 
 
-async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_and_not_replayed(world: World) -> None:
+async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_and_not_replayed(world: ToyWorld) -> None:
     league, vault = world.league.service, a_vault()
     async with world.running(league, vault=vault):
         await world.send(a_player("ana", partition=3))
@@ -78,8 +78,8 @@ async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_an
         (row,) = await world.fetch(league, 'select reason, detail, "offset", whole, size from parked')
         assert tuple(row)[:4] == ("too_large", "batch", 1, False)
         assert row["size"] < 20_000
-        await world.until_said(f"dead-letters.{league}", 1)
-        with pytest.raises(Refused, match="`positions set` reads a partition again"):
+        await world.until_published(f"dead-letters.{league}", 1)
+        with pytest.raises(OperationRefused, match="`positions set` reads a partition again"):
             await replay(world, vault)
         await send_bomb(world, partition=3)
         await world.until_count(league, "parked", 2)
@@ -88,13 +88,13 @@ async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_an
     async with world.running(league, vault=vault) as engine:
 
         async def anchored() -> bool:
-            return engine.status().anchored
+            return engine.status().positioned
 
         await until(anchored, "the bomb as the last record is no other topic")
     assert not await world.fetch(league, "select 1 from position where stopped_reason is not null")
 
 
-async def test_what_waits_keeps_neither_a_key_nor_headers_without_end(world: World) -> None:
+async def test_what_waits_keeps_neither_a_key_nor_headers_without_end(world: ToyWorld) -> None:
     league, goal = world.league.service, a_goal("ana", "g1")
     ballast = b"\0" * (1 << 20)
     async with world.running(league), producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:

@@ -9,25 +9,25 @@ from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.contracts.topics import lane_of
-from shared.messaging import anchor
-from shared.messaging import position as positions_of
-from shared.messaging.intake import Intake
-from shared.messaging.lane import QUERIES
+from shared.messaging.engine import seek
+from shared.messaging.engine.batch_runner import BatchRunner
 from shared.messaging.message import Message, Record, pack
-from shared.messaging.position import PositionMoved
-from shared.messaging.reader import Reader
-from shared.messaging.subscription import Source, Subscription
-from shared.messaging.topic_ids import NO_IDS, TopicIds
-from shared.messaging.topics import Topics
-from shared.messaging.transaction import Transaction
-from tests.integration.messaging.running import World, a_goal, a_player, rounds, until
+from shared.messaging.reading import position as positions_of
+from shared.messaging.reading.position import PositionMoved
+from shared.messaging.reading.topic_ids import NO_IDS, TopicIds
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.transaction.subscription import Source, Subscription
+from shared.messaging.transaction.transaction import Transaction
 from tests.integration.messaging.toy import PlayerRegistered
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, rounds, until
 
 LaneOf = Callable[[PlayerRegistered], int]
 
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
-async def test_group_offsets_that_were_reset_decide_nothing(world: World, where: str) -> None:
+async def test_group_offsets_that_were_reset_decide_nothing(world: ToyWorld, where: str) -> None:
     async with world.running(world.league.board_service):
         async with world.running(world.league.service):
             await world.send(a_player("ana"), a_goal("ana", "g1"))
@@ -39,7 +39,7 @@ async def test_group_offsets_that_were_reset_decide_nothing(world: World, where:
             await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2), ("ana", "g3", 3))
 
 
-class MeanwhileMoved(Topics):
+class MeanwhileMoved(TopicInspector):
     """While Kafka is asked, an operator says where to go on."""
 
     def __init__(self, bootstrap: str, connection: Connection) -> None:
@@ -56,37 +56,39 @@ class MeanwhileMoved(Topics):
         return found
 
 
-async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overruled(world: World) -> None:
+async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overruled(world: ToyWorld) -> None:
     await read_and_made_anew(world)
     connection = world.connection(world.league.service)
     async with MeanwhileMoved(world.bootstrap, connection) as topics:
         with pytest.raises(PositionMoved):
-            await anchor.find(connection, topics, Intake(world.league.sources()), [place_of(world)])
+            await seek.resolve_offsets(connection, topics, Decoder(world.league.sources()), [place_of(world)])
     assert await position(world) == (0, None)
 
 
-async def test_operator_who_lets_a_stopped_partition_go_on_while_it_is_looked_at_is_not_overruled(world: World) -> None:
+async def test_operator_who_lets_a_stopped_partition_go_on_while_it_is_looked_at_is_not_overruled(
+    world: ToyWorld,
+) -> None:
     await read_and_made_anew(world)
     await world.fetch(world.league.service, "update position set stopped_reason = 'topic_changed' where partition = 0")
     connection, place = world.connection(world.league.service), place_of(world)
     async with MeanwhileMoved(world.bootstrap, connection) as topics:
-        found = await anchor.find(connection, topics, Intake(world.league.sources()), [place])
+        found = await seek.resolve_offsets(connection, topics, Decoder(world.league.sources()), [place])
     assert found.stopped == {place: "topic_changed"}
     assert await position(world) == (0, None)
 
 
-async def read_and_made_anew(world: World) -> None:
+async def read_and_made_anew(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_count(world.league.service, "goal", 1)
     await world.rewrite(world.league.requests, [])
 
 
-def place_of(world: World) -> TopicPartition:
+def place_of(world: ToyWorld) -> TopicPartition:
     return TopicPartition(world.league.requests, 0)
 
 
-async def position(world: World) -> tuple[int, str | None]:
+async def position(world: ToyWorld) -> tuple[int, str | None]:
     (row,) = await world.fetch(
         world.league.service, "select next_offset, stopped_reason from position where partition = 0"
     )
@@ -95,9 +97,9 @@ async def position(world: World) -> tuple[int, str | None]:
 
 @pytest.mark.parametrize("lane_of_player", [lambda data: lane_of(data.player), None], ids=["its lane", "its partition"])
 async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped(
-    world: World, monkeypatch: pytest.MonkeyPatch, lane_of_player: LaneOf | None
+    world: ToyWorld, monkeypatch: pytest.MonkeyPatch, lane_of_player: LaneOf | None
 ) -> None:
-    league, stop = world.league.service, Reader._stop
+    league, stop = world.league.service, BatchRunner._stop
 
     async def meanwhile_passed(*arguments: Any) -> None:
         operator = await world.open(league, "operator")
@@ -105,7 +107,7 @@ async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped
         await operator.close()
         await stop(*arguments)
 
-    monkeypatch.setattr(Reader, "_stop", meanwhile_passed)
+    monkeypatch.setattr(BatchRunner, "_stop", meanwhile_passed)
     async with world.running(league, sources=breaking(world, [], lane_of_player)):
         await world.send(a_player("ana"))
         await world.send(replace(a_player("bo"), raw=b"not json"))
@@ -114,7 +116,7 @@ async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped
     assert await world.fetch(league, "select from lane where stopped_reason is not null") == []
 
 
-async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and_no_partition(world: World) -> None:
+async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and_no_partition(world: ToyWorld) -> None:
     league, tried = world.league.service, list[str]()
     event = a_player("ana")
     record = Record(world.league.requests, 0, 0, 0, event.key, event.value, tuple(event.headers))
@@ -141,7 +143,7 @@ async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and
         await world.until_count(league, "player", 1)
 
 
-def breaking(world: World, tried: list[str], lane_of_player: LaneOf | None) -> tuple[Source, ...]:
+def breaking(world: ToyWorld, tried: list[str], lane_of_player: LaneOf | None) -> tuple[Source, ...]:
     """The code is wrong about players."""
 
     async def breaks(_: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
@@ -151,7 +153,7 @@ def breaking(world: World, tried: list[str], lane_of_player: LaneOf | None) -> t
     return (Source(world.league.requests, (Subscription(world.league.registered, breaks, lane_of_player),)),)
 
 
-async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: World) -> None:
+async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: ToyWorld) -> None:
     connection, place = world.connection(world.league.service), place_of(world)
     await positions_of.insert_missing(connection, [place])
     seen = (await positions_of.load(connection, [place]))[place]
@@ -164,7 +166,7 @@ async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: Worl
     assert await position(world) == (0, "topic_changed")
 
 
-class Shortened(Topics):
+class Shortened(TopicInspector):
     """Retention has left the records from 5 to 9."""
 
     async def beginnings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
@@ -174,12 +176,12 @@ class Shortened(Topics):
         return dict.fromkeys(places, 9)
 
 
-async def test_partition_that_lacks_a_number_goes_on_at_what_retention_has_left(world: World) -> None:
+async def test_partition_that_lacks_a_number_goes_on_at_what_retention_has_left(world: ToyWorld) -> None:
     """Where the position stood before, a batch would never begin."""
     connection, place = world.connection(world.league.service), place_of(world)
     await positions_of.insert_missing(connection, [place])
     await connection.execute("update position set next_offset = 2, gap_since = now()")
     async with Shortened(world.bootstrap) as topics:
-        found = await anchor.find(connection, topics, Intake(world.league.sources()), [place])
+        found = await seek.resolve_offsets(connection, topics, Decoder(world.league.sources()), [place])
     assert found.seeks == {place: 5}
     assert await position(world) == (5, None)

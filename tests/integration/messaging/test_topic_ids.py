@@ -4,10 +4,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from shared.messaging.consumer import CONSUMER_SETTINGS
-from shared.messaging.topic_ids import IdentifyingConsumer
-from shared.messaging.topics import Topics
-from tests.integration.messaging.running import World, a_goal, a_player, producer, until
+from shared.messaging.reading.consumer import CONSUMER_SETTINGS
+from shared.messaging.reading.topic_ids import IdentifyingConsumer
+from shared.messaging.reading.topic_inspector import TopicInspector
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer, until
 
 SETTINGS = {name: CONSUMER_SETTINGS[name] for name in ("isolation_level", "auto_offset_reset", "fetch_max_wait_ms")}
 
@@ -20,7 +20,7 @@ async def read(consumer: IdentifyingConsumer, count: int) -> list[int]:
     return offsets
 
 
-async def test_reader_who_stands_in_a_topic_does_not_go_on_in_another_of_its_name(world: World) -> None:
+async def test_reader_who_stands_in_a_topic_does_not_go_on_in_another_of_its_name(world: ToyWorld) -> None:
     place = TopicPartition(world.league.requests, 0)
     await world.send(a_player("ana"), a_goal("ana", "g1"))
     consumer = IdentifyingConsumer(bootstrap_servers=world.bootstrap, enable_auto_commit=False, **SETTINGS)
@@ -39,31 +39,31 @@ async def test_reader_who_stands_in_a_topic_does_not_go_on_in_another_of_its_nam
     new = await consumer.ask_ids([place.topic])
     assert list(old) == list(new) == [place.topic]
     assert old != new
-    async with Topics(world.bootstrap) as topics:
+    async with TopicInspector(world.bootstrap) as topics:
         assert set(await topics.records_at({place: 2}, new)) == {place}
         with pytest.raises(OffsetOutOfRangeError):
             await topics.records_at({place: 2}, old)
     await consumer.stop()
 
 
-async def test_aborted_records_are_not_handed_out_by_id(world: World) -> None:
+async def test_aborted_records_are_not_handed_out_by_id(world: ToyWorld) -> None:
     place = TopicPartition(world.league.requests, 0)
     async with producer(world.bootstrap, transactional_id=f"t-{world.league.suffix}") as kafka:
         for keep in (True, False, True):
             await kafka.begin_transaction()
             await kafka.send_and_wait(place.topic, b"kept" if keep else b"taken back", partition=0)
             await (kafka.commit_transaction() if keep else kafka.abort_transaction())
-    async with Topics(world.bootstrap) as topics:
+    async with TopicInspector(world.bootstrap) as topics:
         ids = await topics.ids([place.topic])
         assert (await topics.records_at({place: 0}, ids))[place].value == b"kept"
         assert place not in await topics.records_at({place: 2}, ids)
 
 
-async def test_engine_reads_by_the_ids_it_has_looked_at(world: World) -> None:
+async def test_engine_reads_by_the_ids_it_has_looked_at(world: ToyWorld) -> None:
     async with world.running(world.league.service) as engine:
         await world.send(a_player("ana"))
         await world.until_count(world.league.service, "player", 1)
-        consumer = engine._holding.consumer
+        consumer = engine._assignment.consumer
         assert consumer is not None
         assert set(consumer.topic_ids) == {world.league.requests}
         # As if it had been made anew since: nothing is read by the wrong id, and the right one is found.

@@ -7,8 +7,8 @@ import pytest
 from asyncpg import Connection
 
 from deploy.local.roles import owner_of
-from shared.messaging.operations import Operator, Refused, second_person
-from shared.postgres.migrate import grants, load, migrate
+from shared.messaging.engine.operations import OperationRefused, Operator, require_second_person
+from shared.postgres.migrations import grants, load_migrations, migrate
 from shared.postgres.session import connect
 from tests.builders import chain_key
 from tests.infrastructure import Database, sealing_of
@@ -21,8 +21,8 @@ CONTENT = {"lane": 4, "sequence": 17}
 @pytest.fixture
 async def desk(database: Database) -> AsyncIterator[Connection]:
     url = database.url_of(owner_of("enrollment"))
-    begin = sealing_of("enrollment").begin
-    await migrate(url, load("shared.messaging"), [grants("shared.messaging")], begin)
+    begin = sealing_of("enrollment").seal_in_migration
+    await migrate(url, load_migrations("shared.messaging"), [grants("shared.messaging")], begin)
     connection = await connect(database.url_of("enrollment"), "test")
     yield connection
     await connection.close()
@@ -30,7 +30,9 @@ async def desk(database: Database) -> AsyncIterator[Connection]:
 
 async def pass_lane(desk: Connection, who: str, **content: int) -> str | None:
     async with desk.transaction():
-        return await second_person(desk, Operator(who, "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT | content)
+        return await require_second_person(
+            desk, Operator(who, "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT | content
+        )
 
 
 async def test_the_second_of_two_persons_is_told_who_was_the_first(desk: Connection) -> None:
@@ -47,7 +49,7 @@ UNSEEN = ("\u200b", "\ufe0f", "\u034f", "\u3164", "\u115f", "\u2800", "\U000e010
 @pytest.mark.parametrize("again", ["Ani", "ani ", " ANI", "\uff21ni", "Ani\t", *(f"A{sign}ni" for sign in UNSEEN)])
 async def test_one_person_under_two_spellings_is_not_two(desk: Connection, again: str) -> None:
     await pass_lane(desk, "Ani")
-    with pytest.raises(Refused, match="two different persons"):
+    with pytest.raises(OperationRefused, match="two different persons"):
         await pass_lane(desk, again)
     assert await pass_lane(desk, "Budi") == "Ani"
 
@@ -62,7 +64,7 @@ async def test_a_word_about_another_content_is_void(desk: Connection) -> None:
 async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> None:
     preview = desk.transaction()
     await preview.start()
-    await second_person(desk, Operator("Ani", "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT)
+    await require_second_person(desk, Operator("Ani", "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT)
     await preview.rollback()
     assert await pass_lane(desk, "Budi") is None
 
@@ -70,5 +72,5 @@ async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> N
 @pytest.mark.parametrize("nobody", ["", "  ", *UNSEEN])
 def test_nobody_is_no_operator(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
-        with pytest.raises(Refused, match="says nothing"):
+        with pytest.raises(OperationRefused, match="says nothing"):
             Operator(who, why, NOW, KEY)

@@ -8,15 +8,15 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import lane_of
-from shared.messaging.lane import real_microseconds
-from shared.messaging.number import identity_of, source_of
-from shared.messaging.operations import Operator, Outcome, Refused, pass_lane, resume_lane
-from shared.messaging.subscription import Source, Subscription
-from shared.postgres.migrate import load
+from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, pass_lane, resume_lane
+from shared.messaging.sequence_number import identity_of, source_of
+from shared.messaging.transaction.lane import real_microseconds
+from shared.messaging.transaction.subscription import Source, Subscription
+from shared.postgres.migrations import load_migrations
 from shared.runtime.status import lanes
-from tests.integration.messaging.running import World, a_goal, a_player, producer
 from tests.integration.messaging.toy import note_totals
-from tests.waiting import until
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
+from tests.timeouts import until
 
 LANE = lane_of("ana")
 ERA = real_microseconds()
@@ -30,7 +30,7 @@ class Total:
     value: bytes | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
 
-    def record(self, world: World) -> tuple[bytes, list[tuple[str, bytes]]]:
+    def record(self, world: ToyWorld) -> tuple[bytes, list[tuple[str, bytes]]]:
         topic = world.league.totals
         headers: dict[str, str | None] = {
             "ce_specversion": "1.0",
@@ -48,7 +48,7 @@ class Total:
         return value if self.value is None else self.value, encoded
 
 
-async def write(world: World, *totals: Total) -> None:
+async def write(world: ToyWorld, *totals: Total) -> None:
     """Writes into the totals as whoever can reach the topic."""
     async with producer(world.bootstrap, max_request_size=8 << 20) as kafka:
         for total in totals:
@@ -60,13 +60,13 @@ def seen(*numbers: int) -> list[tuple[str, str, int]]:
     return [("ana", f"g{number}", number) for number in numbers]
 
 
-async def state(world: World) -> tuple[str | None, str | None]:
+async def state(world: ToyWorld) -> tuple[str | None, str | None]:
     """(reason, detail) of ana's lane at the board."""
     found = await lanes(world.connection(world.league.board_service))
     return next(((lane.reason, lane.detail) for lane in found if lane.lane == LANE), (None, None))
 
 
-async def until_stopped(world: World, reason: str) -> str:
+async def until_stopped(world: ToyWorld, reason: str) -> str:
     async def stopped() -> str | None:
         why, detail = await state(world)
         return detail if why == reason else None
@@ -74,16 +74,16 @@ async def until_stopped(world: World, reason: str) -> str:
     return str(await until(stopped, f"the lane stands still: {reason}"))
 
 
-async def operate(world: World, deed: Any, who: str = "Ani") -> Outcome:
+async def operate(world: ToyWorld, action: Any, who: str = "Ani") -> Outcome:
     board = world.connection(world.league.board_service)
     async with board.transaction():
-        outcome: Outcome = await deed(
+        outcome: Outcome = await action(
             board, Operator(who, "a drill", world.clock.now(), world.chain(world.league.board_service)), LANE
         )
         return outcome
 
 
-async def test_record_that_cannot_be_read_stops_its_lane_until_it_is_said_readably(world: World) -> None:
+async def test_record_that_cannot_be_read_stops_its_lane_until_it_is_said_readably(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, headers={"ce_type": "toy.league.season_closed.v1"}), Total(3))
         assert await until_stopped(world, "unreadable") == f"{world.league.totals} at 1: unknown_type"
@@ -95,14 +95,14 @@ async def test_record_that_cannot_be_read_stops_its_lane_until_it_is_said_readab
     assert not await world.fetch(world.league.board_service, "select 1 from parked")
 
 
-async def test_mangled_record_is_cured_by_saying_the_pages_again(world: World) -> None:
+async def test_mangled_record_is_cured_by_saying_the_pages_again(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), *(a_goal("ana", f"g{n}") for n in range(1, 4)))
-        records = await world.until_said(world.league.totals, 3)
+        records = await world.until_published(world.league.totals, 3)
     await world.rewrite(world.league.totals, [records[0], mangled(records[1]), records[2]])
     async with world.running(world.league.board_service), world.running(world.league.service):
         await until_stopped(world, "unreadable")
-        await world.say_again(world.league.totals, LANE, 2)
+        await world.republish(world.league.totals, LANE, 2)
         await world.until_seen(*seen(1, 2, 3))
 
 
@@ -110,7 +110,7 @@ def mangled(record: "ConsumerRecord[bytes, bytes]") -> "ConsumerRecord[bytes, by
     return replace(record, value=b"\x00" + (record.value or b""))
 
 
-async def test_record_that_a_newer_version_understands_is_read_again_when_its_lane_is_resumed(world: World) -> None:
+async def test_record_that_a_newer_version_understands_is_read_again_when_its_lane_is_resumed(world: ToyWorld) -> None:
     newer = replace(world.league.reached, name="toy.league.total_reached.v2")
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, headers={"ce_type": newer.name}), Total(3))
@@ -129,7 +129,7 @@ async def test_record_that_a_newer_version_understands_is_read_again_when_its_la
         assert await state(world) == (None, None)
 
 
-async def test_resumed_lane_stands_still_again_where_its_record_still_cannot_be_read(world: World) -> None:
+async def test_resumed_lane_stands_still_again_where_its_record_still_cannot_be_read(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, value=b"{"), Total(3))
         before = await until_stopped(world, "unreadable")
@@ -139,14 +139,14 @@ async def test_resumed_lane_stands_still_again_where_its_record_still_cannot_be_
     assert await world.seen() == seen(1)
 
 
-async def test_passing_a_lane_takes_two_persons_parks_the_record_and_takes_its_number(world: World) -> None:
+async def test_passing_a_lane_takes_two_persons_parks_the_record_and_takes_its_number(world: ToyWorld) -> None:
     board = world.league.board_service
     async with world.running(board):
         await write(world, Total(1), Total(2, value=b"{"), Total(3))
         await until_stopped(world, "unreadable")
         first = await operate(world, pass_lane)
         assert "when a second person says so too" in first.sentence
-        with pytest.raises(Refused, match="two different persons"):
+        with pytest.raises(OperationRefused, match="two different persons"):
             await operate(world, pass_lane)
         assert await world.seen() == seen(1)
         second = await operate(world, pass_lane, who="Budi")
@@ -155,20 +155,20 @@ async def test_passing_a_lane_takes_two_persons_parks_the_record_and_takes_its_n
         assert await state(world) == (None, None)
         (parked,) = await world.fetch(board, 'select reason, lane, "offset" from parked')
         assert tuple(parked) == ("invalid_json", LANE, 1)
-        await world.until_said(f"dead-letters.{board}", 1)
+        await world.until_published(f"dead-letters.{board}", 1)
         await write(world, Total(2), Total(4))
         await world.until_seen(*seen(1, 3, 4))
 
 
-async def test_lane_that_reads_everything_cannot_be_passed(world: World) -> None:
+async def test_lane_that_reads_everything_cannot_be_passed(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1))
         await world.until_seen(*seen(1))
-        with pytest.raises(Refused, match="does not stand still at a record that cannot be read"):
+        with pytest.raises(OperationRefused, match="does not stand still at a record that cannot be read"):
             await operate(world, pass_lane)
 
 
-async def test_record_without_a_number_of_ours_is_parked_and_its_lane_goes_on(world: World) -> None:
+async def test_record_without_a_number_of_ours_is_parked_and_its_lane_goes_on(world: ToyWorld) -> None:
     board = world.league.board_service
     foreign = ({"ce_era": None}, {"ce_source": "/salur/somebody"}, {"ce_sequence": "3"})
     async with world.running(board):
@@ -178,7 +178,7 @@ async def test_record_without_a_number_of_ours_is_parked_and_its_lane_goes_on(wo
     assert [tuple(row) for row in parked] == [("bad_envelope", name) for name in ("ce_era", "ce_source", "ce_id")]
 
 
-async def test_stranger_that_guesses_a_number_stops_its_lane_only_until_the_number_comes(world: World) -> None:
+async def test_stranger_that_guesses_a_number_stops_its_lane_only_until_the_number_comes(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, value=b"junk"), Total(9, value=b"junk"))
         await until_stopped(world, "unreadable")
@@ -187,11 +187,11 @@ async def test_stranger_that_guesses_a_number_stops_its_lane_only_until_the_numb
         assert await state(world) == (None, None)
 
 
-async def test_lane_of_the_version_before_goes_on_after_the_upgrade(world: World) -> None:
+async def test_lane_of_the_version_before_goes_on_after_the_upgrade(world: ToyWorld) -> None:
     """It parked its own word of 300 KB, since it judged the size before the number, and stood still for ever."""
     board = world.league.board_service
     large = b'{"player":"ana","goal":"g2","total":2%s}' % (b" " * 300_000)
-    migration = next(m for m in load("shared.messaging") if m.name == "unreadable")
+    migration = next(m for m in load_migrations("shared.messaging") if m.name == "unreadable")
     begins = "update position p set unreadable_offset"
     async with world.running(board):
         await write(world, Total(1))

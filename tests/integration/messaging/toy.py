@@ -12,11 +12,11 @@ from asyncpg import Connection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.contracts.events import EventType
-from shared.contracts.reasons import ParkReason
+from shared.contracts.park_reasons import ParkReason
 from shared.contracts.topics import lane_of
 from shared.messaging.message import Message
-from shared.messaging.subscription import Source, Subscription, Tail, Timer
-from shared.messaging.transaction import Transaction
+from shared.messaging.transaction.subscription import Source, Subscription, Tail, Timer
+from shared.messaging.transaction.transaction import Transaction
 
 
 class Strict(BaseModel):
@@ -123,7 +123,7 @@ class League:
                 message.data.player,
                 message.data.shirt,
             )
-            tx.wake("player", message.data.player)
+            tx.release("player", message.data.player)
 
     async def score(self, tx: Transaction, messages: Sequence[Message[PointScored]]) -> None:
         for message in messages:
@@ -134,7 +134,7 @@ class League:
         if self.breaks_on and data.goal == self.breaks_on:
             raise AssertionError("the code is wrong about this goal")
         if not await tx.connection.fetchval("select true from player where player = $1", data.player):
-            tx.wait(message, "player", data.player)
+            tx.defer(message, "player", data.player)
             return
         known = await tx.connection.fetchval(
             "insert into goal values ($1, $2, $3, $4) on conflict do nothing returning goal",
@@ -145,7 +145,7 @@ class League:
         total = await tx.connection.fetchval("select sum(points)::bigint from goal where player = $1", data.player)
         reached = TotalReached(player=data.player, goal=data.goal, total=total)
         assert message.lane is not None
-        tx.announce(self.reached, reached, lane=message.lane, key=data.player)
+        tx.emit(self.reached, reached, lane=message.lane, key=data.player)
 
 
 async def note_totals(tx: Transaction, messages: Sequence[Message[TotalReached]]) -> None:
@@ -166,9 +166,9 @@ async def adopt_totals(tx: Transaction, tail: Tail) -> None:
 async def join_players(tx: Transaction, lanes: Sequence[int]) -> int:
     """Wake goals whose players are there by now: a shared cause, written by whoever does not hold their lanes."""
     players = [row["player"] for row in await tx.connection.fetch("select player from player")]
-    known = await tx.waiting_keys("player", lanes, players)
+    known = await tx.deferred_keys("player", lanes, players)
     for player in known:
-        tx.wake("player", player)
+        tx.release("player", player)
     return len(known)
 
 
@@ -179,7 +179,7 @@ def closing_timer(closes_at: datetime) -> Timer:
     """Removes players without a goal at a deadline, once everything that came in time has been read."""
 
     async def close(tx: Transaction, lanes: Sequence[int]) -> int:
-        if tx.read_through < closes_at:
+        if tx.watermark < closes_at:
             return 0
         idle = await tx.connection.fetch(
             "select player from player where not exists (select 1 from goal where goal.player = player.player)"
@@ -196,7 +196,7 @@ def bell_timer(rings_at: datetime, *beaten_by: str) -> Timer:
 
     async def ring(tx: Transaction, lanes: Sequence[int]) -> int:
         rung = {row["lane"] for row in await tx.connection.fetch("select lane from rung")}
-        due = [lane for lane in lanes if lane not in rung and tx.read_through >= rings_at]
+        due = [lane for lane in lanes if lane not in rung and tx.watermark >= rings_at]
         seen = await tx.connection.fetch("select player, goal from seen order by id")
         for lane in due:
             goals = [row["goal"] for row in seen if lane_of(row["player"]) == lane]

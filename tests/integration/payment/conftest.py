@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import journey
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
+async def harness(database: Database) -> AsyncIterator[PaymentHarness]:
     """A fresh schema of the service, and a session in it. At the end every invariant holds."""
-    bench = await a_bench(database)
-    yield bench
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    harness = await create_harness(database)
+    yield harness
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
 @pytest.fixture
-async def told(bench: Bench) -> Bench:
+async def told(harness: PaymentHarness) -> PaymentHarness:
     """Fee and incentive have been instructed."""
-    await bench.prepare()
-    await bench.receive(*journey())
-    return bench
+    await harness.prepare()
+    await harness.receive(*journey())
+    return harness

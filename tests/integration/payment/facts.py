@@ -7,12 +7,12 @@ from typing import Any
 from shared.contracts import completion, enrollment
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
-from shared.contracts.sealed import Secret
-from shared.contracts.sealed_fields import linked_account
+from shared.contracts.sealed_fields import seal_linked_account
+from shared.contracts.seals import Secret
 from shared.contracts.topics import LANES, disbursement_reports, lane_of
 from shared.messaging.message import Record
-from shared.messaging.number import source_of
-from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_said, keys_of
+from shared.messaging.sequence_number import source_of
+from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_emitted, keys_of
 
 PARTICIPANT = "4810000000000017"
 CODE = "PRAT0AB12CD3"
@@ -37,7 +37,7 @@ def linked(
     same_identity: bool = True,
 ) -> Event:
     """`account_linked`, some days after admission."""
-    data = linked_account(
+    data = seal_linked_account(
         keys_of("accounts"),
         Secret(number or a_number(participant)),
         participant_id=participant,
@@ -182,4 +182,4 @@ class InternalEvent(Event):
     """Something that another service said, with its era and sequence."""
 
     def record(self, offset: int = 0) -> Record:
-        return as_said(super().record(offset), self.type.name.split(".")[1])
+        return as_emitted(super().record(offset), self.type.name.split(".")[1])

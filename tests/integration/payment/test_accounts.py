@@ -6,21 +6,21 @@ import pytest
 
 from services.payment.app import context_of
 from services.payment.handlers import resealing
-from services.payment.handlers.resealing import seal_again
-from services.payment.handlers.sealing import seal_own
+from services.payment.handlers.resealing import reseal_accounts
+from services.payment.payout.account_seals import seal_own
 from services.payment.settings import PaymentSettings
-from shared.contracts.sealed import kid_of, lengthen, shorten
-from shared.messaging.lane import real_microseconds
+from shared.contracts.seals import compact, expand, kid_of
 from shared.messaging.message import Record
-from tests.builders import Event, a_provider, as_said, keys_folder, keys_of, programme_keys, seal
-from tests.integration.payment.bench import Bench
+from shared.messaging.transaction.lane import real_microseconds
+from tests.builders import Event, a_provider, as_emitted, keys_folder, keys_of, programme_keys, seal
 from tests.integration.payment.facts import CODE, PARTICIPANT, a_number, confirmed, journey, linked
+from tests.integration.payment.harness import PaymentHarness
 
 OTHER, OTHER_CODE = "4810000000000025", "PRAT0AB12CD4"
 
 
-async def run(bench: Bench) -> list[str]:
-    return await seal_again(context_of(PaymentSettings(keys_folder=keys_folder())), bench.connection)
+async def run(harness: PaymentHarness) -> list[str]:
+    return await reseal_accounts(context_of(PaymentSettings(keys_folder=keys_folder())), harness.connection)
 
 
 def as_before(participant: str = PARTICIPANT, kid: str = "registration") -> str:
@@ -28,37 +28,37 @@ def as_before(participant: str = PARTICIPANT, kid: str = "registration") -> str:
     return seal({"sub": participant, "number": a_number(participant), "nik": "3273" + "0" * 12}, kid)
 
 
-class Said(Event):
+class EventOfEra(Event):
     """Said by enrollment in an era of long ago."""
 
     era = 1
 
     def record(self, offset: int = 0) -> Record:
-        return as_said(super().record(offset), "enrollment", era=self.era)
+        return as_emitted(super().record(offset), "enrollment", era=self.era)
 
 
-class SaidSince(Said):
+class EventSinceSchema(EventOfEra):
     """In an era that began after this test's schema was made."""
 
     era = real_microseconds() + 3_600_000_000
 
 
-def said_as(kind: type[Event], event: Event, **changes: Any) -> Event:
+def changed_event(kind: type[Event], event: Event, **changes: Any) -> Event:
     return kind(event.type, {**event.data, **changes}, event.source, event.key, event.id)
 
 
-async def kept(bench: Bench) -> dict[str, str]:
+async def kept(harness: PaymentHarness) -> dict[str, str]:
     """The tokens by payee."""
-    rows = await bench.connection.fetch(
+    rows = await harness.connection.fetch(
         "select participant_id as payee, account from account union select provider_id, account from provider"
     )
-    return {row["payee"]: lengthen(row["account"]) for row in rows}
+    return {row["payee"]: expand(row["account"]) for row in rows}
 
 
-async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(linked())
-    tokens = await kept(bench)
+async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(linked())
+    tokens = await kept(harness)
     assert {payee: kid_of(token) for payee, token in tokens.items()} == {
         PARTICIPANT: "payment-1",
         "LP0001": "payment-1",
@@ -66,8 +66,8 @@ async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(b
     assert keys_of("payment").open(tokens[PARTICIPANT]) == {
         "payee": "participant", "sub": PARTICIPANT, "partner": "gopay", "number": a_number(PARTICIPANT),
     }  # fmt: skip
-    await bench.receive(confirmed(), *journey()[2:])
-    assert [told.number for told in bench.told("incentive")] == [a_number(PARTICIPANT)]
+    await harness.receive(confirmed(), *journey()[2:])
+    assert [told.number for told in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,20 @@ async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(b
     ],
     ids=["another partner", "another person's", "a provider's"],
 )
-async def test_account_that_was_moved_in_its_row_is_not_paid_into(bench: Bench, change: str) -> None:
+async def test_account_that_was_moved_in_its_row_is_not_paid_into(harness: PaymentHarness, change: str) -> None:
     """Both people fall due at once: what was opened for the one is not lent to the other."""
-    await bench.prepare()
-    await bench.receive(linked(), linked(OTHER))
-    await bench.connection.execute(change)
-    await bench.receive(*journey()[1:], *journey(OTHER, OTHER_CODE)[1:])
-    assert await bench.state("incentive_1", CODE) == "held(account_invalid)"
-    assert a_number(PARTICIPANT) not in {told.number for told in bench.instructions}
+    await harness.prepare()
+    await harness.receive(linked(), linked(OTHER))
+    await harness.connection.execute(change)
+    await harness.receive(*journey()[1:], *journey(OTHER, OTHER_CODE)[1:])
+    assert await harness.state("incentive_1", CODE) == "held(account_invalid)"
+    assert a_number(PARTICIPANT) not in {told.number for told in harness.instructions}
 
 
 @pytest.mark.parametrize("name", ["partner", "verified", "same_identity", "linked_at", "participant_id"])
-async def test_announced_account_that_says_otherwise_than_its_seal_is_parked(bench: Bench, name: str) -> None:
+async def test_announced_account_that_says_otherwise_than_its_seal_is_parked(
+    harness: PaymentHarness, name: str
+) -> None:
     facts = {
         "partner": "dana",
         "verified": False,
@@ -98,79 +100,85 @@ async def test_announced_account_that_says_otherwise_than_its_seal_is_parked(ben
         "linked_at": "2023-03-01T00:00:00Z",
         "participant_id": OTHER,
     }
-    await bench.receive(said_as(Said, linked(), **{name: facts[name]}))
-    assert await bench.parked() == ["bad_seal"]
-    assert await kept(bench) == {}
+    await harness.receive(changed_event(EventOfEra, linked(), **{name: facts[name]}))
+    assert await harness.parked() == ["bad_seal"]
+    assert await kept(harness) == {}
 
 
-async def test_account_announced_before_seals_held_so_much_is_taken_in(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(said_as(Said, linked(), account=as_before()))
-    assert kid_of((await kept(bench))[PARTICIPANT]) == "payment-1"
-    await bench.receive(*journey()[1:])
-    assert [told.number for told in bench.told("incentive")] == [a_number(PARTICIPANT)]
-    assert await bench.parked() == []
+async def test_account_announced_before_seals_held_so_much_is_taken_in(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(changed_event(EventOfEra, linked(), account=as_before()))
+    assert kid_of((await kept(harness))[PARTICIPANT]) == "payment-1"
+    await harness.receive(*journey()[1:])
+    assert [told.number for told in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
+    assert await harness.parked() == []
 
 
 @pytest.mark.parametrize("participant", [PARTICIPANT, OTHER])
-async def test_account_announced_since_under_a_seal_of_before_is_parked(bench: Bench, participant: str) -> None:
-    await bench.receive(said_as(SaidSince, linked(), account=as_before(participant)))
-    await bench.receive(said_as(Said, linked(), account=as_before(OTHER)))
-    assert await bench.parked() == ["bad_seal", "bad_seal"]
-    assert await kept(bench) == {}
+async def test_account_announced_since_under_a_seal_of_before_is_parked(
+    harness: PaymentHarness, participant: str
+) -> None:
+    await harness.receive(changed_event(EventSinceSchema, linked(), account=as_before(participant)))
+    await harness.receive(changed_event(EventOfEra, linked(), account=as_before(OTHER)))
+    assert await harness.parked() == ["bad_seal", "bad_seal"]
+    assert await kept(harness) == {}
 
 
 @pytest.mark.parametrize("name", ["partner", "version", "provider_id"])
-async def test_copied_seal_of_a_provider_is_given_nothing_new(bench: Bench, name: str) -> None:
+async def test_copied_seal_of_a_provider_is_given_nothing_new(harness: PaymentHarness, name: str) -> None:
     good = a_provider()
     changes: dict[str, dict[str, Any]] = {
         "partner": {"account": {**good.data["account"], "partner": "dana"}},
         "version": {"version": 2},
         "provider_id": {"provider_id": "LP0002"},
     }
-    await bench.receive(good, good.but(**changes[name]))
-    assert await bench.parked() == ["bad_seal"]
-    assert list(await kept(bench)) == ["LP0001"]
+    await harness.receive(good, good.with_data(**changes[name]))
+    assert await harness.parked() == ["bad_seal"]
+    assert list(await kept(harness)) == ["LP0001"]
 
 
-async def test_platform_cannot_redirect_the_fees_of_a_provider(bench: Bench) -> None:
+async def test_platform_cannot_redirect_the_fees_of_a_provider(harness: PaymentHarness) -> None:
     stolen = {"sub": "LP0001", "name": "Lembaga", "number": "666", "partner": "bni", "version": "2"}
     for token in (seal(stolen, "registration"), keys_of("bni").seal(stolen), keys_of("payment").seal(stolen)):
-        await bench.receive(a_provider(version=2, account={"partner": "bni", "sealed": token}))
-    assert await bench.parked() == ["bad_seal"] * 3
+        await harness.receive(a_provider(version=2, account={"partner": "bni", "sealed": token}))
+    assert await harness.parked() == ["bad_seal"] * 3
 
 
-async def put_as_before(bench: Bench) -> None:
+async def put_as_before(harness: PaymentHarness) -> None:
     """What is kept, as an installation of before 1.0 kept it."""
     provider = seal({"sub": "LP0001", "number": "0123456789", "name": "Lembaga"}, "registry")
-    await bench.connection.execute("update provider set account = $1", provider)
-    for row in await bench.connection.fetch("select participant_id from account"):
-        token = shorten(as_before(row["participant_id"]))
-        await bench.connection.execute("update account set account = $2 where participant_id = $1", row[0], token)
+    await harness.connection.execute("update provider set account = $1", provider)
+    for row in await harness.connection.fetch("select participant_id from account"):
+        token = compact(as_before(row["participant_id"]))
+        await harness.connection.execute("update account set account = $2 where participant_id = $1", row[0], token)
 
 
-async def test_what_rests_under_upstreams_keys_is_sealed_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_rests_under_upstreams_keys_is_sealed_again(
+    harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resealing, "PORTION", 2)
     people = [f"48100000000{number:05}" for number in range(5)]
-    await bench.prepare()
-    await bench.receive(linked(), *map(linked, people))
-    await put_as_before(bench)
-    assert await run(bench) == [
+    await harness.prepare()
+    await harness.receive(linked(), *map(linked, people))
+    await put_as_before(harness)
+    assert await run(harness) == [
         "sealed again under payment-1: 6 of participants that lay under registration",
         "sealed again under payment-1: 1 of providers that lay under registry",
     ]
-    assert {kid_of(token) for token in (await kept(bench)).values()} == {"payment-1"}
-    await bench.receive(*journey()[1:])
-    assert {told.number for told in bench.instructions} == {"0123456789", a_number(PARTICIPANT)}
+    assert {kid_of(token) for token in (await kept(harness)).values()} == {"payment-1"}
+    await harness.receive(*journey()[1:])
+    assert {told.number for told in harness.instructions} == {"0123456789", a_number(PARTICIPANT)}
     # A repeat of what is known is one, whatever seal it came under.
-    assert await run(bench) == []
+    assert await run(harness) == []
 
 
-async def test_resealing_that_was_ended_is_gone_on_with(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_resealing_that_was_ended_is_gone_on_with(
+    harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resealing, "PORTION", 1)
-    await bench.prepare()
-    await bench.receive(linked(), linked(OTHER))
-    await put_as_before(bench)
+    await harness.prepare()
+    await harness.receive(linked(), linked(OTHER))
+    await put_as_before(harness)
     calls: list[Any] = []
 
     def ends(*arguments: Any) -> str:
@@ -182,27 +190,31 @@ async def test_resealing_that_was_ended_is_gone_on_with(bench: Bench, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(resealing, "seal_own", ends)
         with pytest.raises(ConnectionResetError):
-            await run(bench)
-    assert sorted(kid_of(token) for token in (await kept(bench)).values()) == ["payment-1", "registration", "registry"]
-    await run(bench)
-    assert {kid_of(token) for token in (await kept(bench)).values()} == {"payment-1"}
+            await run(harness)
+    assert sorted(kid_of(token) for token in (await kept(harness)).values()) == [
+        "payment-1",
+        "registration",
+        "registry",
+    ]
+    await run(harness)
+    assert {kid_of(token) for token in (await kept(harness)).values()} == {"payment-1"}
 
 
-async def test_what_does_not_open_is_named_and_left(bench: Bench) -> None:
-    await bench.receive(linked(), linked(OTHER))
-    stolen = shorten(as_before(OTHER))
-    await bench.connection.execute("update account set account = $1", stolen)
-    assert await run(bench) == [
+async def test_what_does_not_open_is_named_and_left(harness: PaymentHarness) -> None:
+    await harness.receive(linked(), linked(OTHER))
+    stolen = compact(as_before(OTHER))
+    await harness.connection.execute("update account set account = $1", stolen)
+    assert await run(harness) == [
         "sealed again under payment-1: 1 of participants that lay under registration",
         "left as it is, since it does not open: 1 of participants that lay under registration",
     ]
-    assert (await kept(bench))[PARTICIPANT] == lengthen(stolen)
+    assert (await kept(harness))[PARTICIPANT] == expand(stolen)
 
 
-async def test_provider_known_from_before_comes_again_as_a_repeat(bench: Bench) -> None:
+async def test_provider_known_from_before_comes_again_as_a_repeat(harness: PaymentHarness) -> None:
     provider = a_provider(number="0123456789")
-    await bench.receive(provider)
-    await bench.receive(a_provider(number="0123456789"))
-    assert await bench.parked() == []
+    await harness.receive(provider)
+    await harness.receive(a_provider(number="0123456789"))
+    assert await harness.parked() == []
     opened = programme_keys().open(provider.data["account"]["sealed"])
-    assert opened["number"] == keys_of("payment").open((await kept(bench))["LP0001"])["number"]
+    assert opened["number"] == keys_of("payment").open((await kept(harness))["LP0001"])["number"]

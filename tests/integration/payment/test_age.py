@@ -6,11 +6,10 @@ from datetime import timedelta
 import pytest
 
 from services.payment import timers
-from services.payment.handlers import queueing
-from services.payment.handlers.halting import halt, resume
+from services.payment.handlers.halts import halt, resume
+from services.payment.payout import queue
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import (
     INCENTIVE,
     code_of,
@@ -22,275 +21,280 @@ from tests.integration.payment.facts import (
     of_lane,
     rated,
 )
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 MILLION = 1_000_000
 LANES = (2, 5, 9)
 
 
-async def due(bench: Bench, number: int, lane: int, amount: int, *, minute: int | None = None) -> None:
+async def due(harness: PaymentHarness, number: int, lane: int, amount: int, *, minute: int | None = None) -> None:
     """A fee falls due some minutes later; its number is its age, unless told otherwise."""
-    bench.now = LATER + timedelta(minutes=number if minute is None else minute)
-    await bench.receive(*fee_due(lane, number, amount))
+    harness.now = LATER + timedelta(minutes=number if minute is None else minute)
+    await harness.receive(*fee_due(lane, number, amount))
 
 
-async def come(bench: Bench, rupiah: int, lanes: Sequence[int] = LANES) -> None:
+async def come(harness: PaymentHarness, rupiah: int, lanes: Sequence[int] = LANES) -> None:
     """Money comes, and each lane sweeps on its own, as if each had a process of its own."""
-    await bench.receive(funds("48", "training", rupiah=rupiah))
-    await sweep(bench, lanes)
+    await harness.receive(funds("48", "training", rupiah=rupiah))
+    await sweep(harness, lanes)
 
 
-async def sweep(bench: Bench, lanes: Sequence[int] = LANES) -> None:
+async def sweep(harness: PaymentHarness, lanes: Sequence[int] = LANES) -> None:
     for lane in lanes:
-        await bench.sweep(lanes=[lane])
+        await harness.sweep(lanes=[lane])
 
 
-async def paid(bench: Bench) -> list[int]:
+async def paid(harness: PaymentHarness) -> list[int]:
     """The numbers of those that partners were told to pay, in order of age."""
-    rows = await bench.connection.fetch(
+    rows = await harness.connection.fetch(
         "select redeem_code from disbursement where state <> 'held' order by redeem_code, benefit"
     )
     return [int(row["redeem_code"].removeprefix("PRAT")) for row in rows]
 
 
-async def short(bench: Bench) -> list[str]:
-    return [row["component"] for row in await bench.connection.fetch("select component from funds where short")]
+async def short(harness: PaymentHarness) -> list[str]:
+    return [row["component"] for row in await harness.connection.fetch("select component from funds where short")]
 
 
-async def test_the_oldest_is_paid_first_whatever_its_lane_and_its_size(bench: Bench) -> None:
+async def test_the_oldest_is_paid_first_whatever_its_lane_and_its_size(harness: PaymentHarness) -> None:
     """The third would be affordable at once; the second starved."""
-    await bench.receive(a_provider())
+    await harness.receive(a_provider())
     for number, amount in enumerate((2_000_000, 1_800_000, 1_700_000, 1_000_000, 1_000_000, 900_000)):
-        await due(bench, number, LANES[number % 3], amount)
+        await due(harness, number, LANES[number % 3], amount)
     youngest_first = tuple(reversed(LANES))
-    await come(bench, 1_700_000, youngest_first)
-    assert await paid(bench) == []
-    await come(bench, 300_000, youngest_first)
-    assert await paid(bench) == [0]
-    await come(bench, 1_800_000, youngest_first)
-    assert await paid(bench) == [0, 1]
-    await come(bench, 10 * MILLION, youngest_first)
-    assert (await paid(bench), await short(bench)) == ([0, 1, 2, 3, 4, 5], [])
+    await come(harness, 1_700_000, youngest_first)
+    assert await paid(harness) == []
+    await come(harness, 300_000, youngest_first)
+    assert await paid(harness) == [0]
+    await come(harness, 1_800_000, youngest_first)
+    assert await paid(harness) == [0, 1]
+    await come(harness, 10 * MILLION, youngest_first)
+    assert (await paid(harness), await short(harness)) == ([0, 1, 2, 3, 4, 5], [])
 
 
-async def test_a_lane_pays_its_own_only_when_all_older_ones_are_covered(bench: Bench) -> None:
+async def test_a_lane_pays_its_own_only_when_all_older_ones_are_covered(harness: PaymentHarness) -> None:
     """The oldest stands in a lane that does not sweep: its money stays for it, and what is beyond goes to the next."""
-    await bench.receive(a_provider())
+    await harness.receive(a_provider())
     for number, lane in enumerate((2, 5, 5)):
-        await due(bench, number, lane, MILLION)
-    await come(bench, MILLION, lanes=[5])
-    assert await paid(bench) == []
-    await come(bench, MILLION, lanes=[5])
-    assert (await paid(bench), await short(bench)) == ([1], ["training"])
-    await sweep(bench, [2])
-    assert await paid(bench) == [0, 1]
+        await due(harness, number, lane, MILLION)
+    await come(harness, MILLION, lanes=[5])
+    assert await paid(harness) == []
+    await come(harness, MILLION, lanes=[5])
+    assert (await paid(harness), await short(harness)) == ([1], ["training"])
+    await sweep(harness, [2])
+    assert await paid(harness) == [0, 1]
 
 
 async def test_who_is_younger_does_not_pay_itself_out_of_its_lanes_purse(database: Database) -> None:
     """The purse of the younger one's lane holds enough; the older one needs all that is left."""
-    bench = await a_bench(database, draw_rupiah=5 * MILLION)
-    await bench.receive(a_provider(), funds("48", "training", rupiah=6 * MILLION))
-    await due(bench, 0, 2, MILLION)
-    await due(bench, 1, 5, 5 * MILLION)
-    await due(bench, 2, 2, MILLION)
-    assert await paid(bench) == [0]
-    await sweep(bench, [2])
-    assert await paid(bench) == [0]
-    await sweep(bench, [5])
-    assert await paid(bench) == [0, 1]
-    await bench.connection.close()
+    harness = await create_harness(database, draw_rupiah=5 * MILLION)
+    await harness.receive(a_provider(), funds("48", "training", rupiah=6 * MILLION))
+    await due(harness, 0, 2, MILLION)
+    await due(harness, 1, 5, 5 * MILLION)
+    await due(harness, 2, 2, MILLION)
+    assert await paid(harness) == [0]
+    await sweep(harness, [2])
+    assert await paid(harness) == [0]
+    await sweep(harness, [5])
+    assert await paid(harness) == [0, 1]
+    await harness.connection.close()
 
 
 async def test_in_one_batch_the_oldest_is_paid_out_of_all_its_lanes_purses(database: Database) -> None:
     """One batch, two lanes: what the lane of the younger one holds goes to the older one first."""
-    bench = await a_bench(database, draw_rupiah=3 * MILLION)
-    await bench.receive(a_provider(), funds("48", "training", rupiah=3 * MILLION))
-    await due(bench, 0, 9, MILLION)
-    bench.now += timedelta(minutes=9)
-    await bench.receive(*fee_due(9, 2, MILLION), *fee_due(2, 1, 2 * MILLION))
-    assert (await paid(bench), await short(bench)) == ([0, 1], ["training"])
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    harness = await create_harness(database, draw_rupiah=3 * MILLION)
+    await harness.receive(a_provider(), funds("48", "training", rupiah=3 * MILLION))
+    await due(harness, 0, 9, MILLION)
+    harness.now += timedelta(minutes=9)
+    await harness.receive(*fee_due(9, 2, MILLION), *fee_due(2, 1, 2 * MILLION))
+    assert (await paid(harness), await short(harness)) == ([0, 1], ["training"])
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
 @pytest.mark.parametrize(("minute", "goes"), [(1, [9]), (30, [0])])
-async def test_a_newcomer_takes_its_place_by_age(bench: Bench, minute: int, goes: list[int]) -> None:
+async def test_a_newcomer_takes_its_place_by_age(harness: PaymentHarness, minute: int, goes: list[int]) -> None:
     """Late heard of and older, or younger: the time at which it fell due decides."""
-    await bench.receive(a_provider())
-    await due(bench, 0, 2, 2 * MILLION, minute=20)
-    await due(bench, 9, 5, 2 * MILLION, minute=minute)
-    await come(bench, 2 * MILLION)
-    assert await paid(bench) == goes
+    await harness.receive(a_provider())
+    await due(harness, 0, 2, 2 * MILLION, minute=20)
+    await due(harness, 9, 5, 2 * MILLION, minute=minute)
+    await come(harness, 2 * MILLION)
+    assert await paid(harness) == goes
 
 
-async def test_a_newcomer_for_whom_the_money_lasts_need_not_wait(bench: Bench) -> None:
+async def test_a_newcomer_for_whom_the_money_lasts_need_not_wait(harness: PaymentHarness) -> None:
     """An older one's money is kept for it, as long as its lane stands still; nobody else is held up by that."""
-    await bench.receive(a_provider())
-    await due(bench, 0, 2, MILLION)
-    await bench.receive(funds("48", "training", rupiah=2 * MILLION))
-    await due(bench, 1, 5, MILLION)
-    await due(bench, 2, 5, MILLION)
-    assert await paid(bench) == [1]
-    await sweep(bench)
-    assert await paid(bench) == [0, 1]
+    await harness.receive(a_provider())
+    await due(harness, 0, 2, MILLION)
+    await harness.receive(funds("48", "training", rupiah=2 * MILLION))
+    await due(harness, 1, 5, MILLION)
+    await due(harness, 2, 5, MILLION)
+    assert await paid(harness) == [1]
+    await sweep(harness)
+    assert await paid(harness) == [0, 1]
 
 
 async def test_money_in_the_purse_of_a_lane_that_stands_still_serves_the_queue(database: Database) -> None:
     """Whoever sweeps takes it back, into a book of its own: the lane's book is written by the lane's owner alone."""
-    bench = await a_bench(database, draw_rupiah=10 * MILLION)
-    await bench.receive(a_provider(), funds("48", "training", rupiah=10 * MILLION))
-    await due(bench, 0, 2, MILLION)
-    await due(bench, 1, 5, 9 * MILLION)
+    harness = await create_harness(database, draw_rupiah=10 * MILLION)
+    await harness.receive(a_provider(), funds("48", "training", rupiah=10 * MILLION))
+    await due(harness, 0, 2, MILLION)
+    await due(harness, 1, 5, 9 * MILLION)
     query = "select coalesce(max(number), 0) from transfer where lane = $1"
-    before = await bench.connection.fetchval(query, 2)
-    await sweep(bench, [5])
-    assert (await paid(bench), await short(bench)) == ([0, 1], [])
-    assert await bench.connection.fetchval(query, 2) == before
-    assert await bench.connection.fetchval(query, -2) == 1
-    assert await bench.balance("appropriation") + await bench.balance("reserved:training") == 0
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    before = await harness.connection.fetchval(query, 2)
+    await sweep(harness, [5])
+    assert (await paid(harness), await short(harness)) == ([0, 1], [])
+    assert await harness.connection.fetchval(query, 2) == before
+    assert await harness.connection.fetchval(query, -2) == 1
+    assert await harness.balance("appropriation") + await harness.balance("reserved:training") == 0
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
-async def test_money_that_a_partner_rejects_goes_to_the_oldest(bench: Bench) -> None:
-    await bench.receive(a_provider(), funds("48", "training", rupiah=2 * MILLION))
-    await due(bench, 0, 2, 2 * MILLION)
-    await due(bench, 1, 5, 2 * MILLION)
-    await due(bench, 2, 2, MILLION)
-    await bench.report(bench.told("fee")[0].reference, "rejected", "MD07")
-    await due(bench, 3, 2, MILLION)
-    assert await paid(bench) == [0]
-    await sweep(bench)
-    assert (await paid(bench), await bench.state("fee", code_of(0))) == ([0, 1], "failed")
+async def test_money_that_a_partner_rejects_goes_to_the_oldest(harness: PaymentHarness) -> None:
+    await harness.receive(a_provider(), funds("48", "training", rupiah=2 * MILLION))
+    await due(harness, 0, 2, 2 * MILLION)
+    await due(harness, 1, 5, 2 * MILLION)
+    await due(harness, 2, 2, MILLION)
+    await harness.report(harness.instructions_for("fee")[0].reference, "rejected", "MD07")
+    await due(harness, 3, 2, MILLION)
+    assert await paid(harness) == [0]
+    await sweep(harness)
+    assert (await paid(harness), await harness.state("fee", code_of(0))) == ([0, 1], "failed")
 
 
-async def test_a_rejection_that_can_be_cured_comes_back_by_its_age(bench: Bench) -> None:
-    await bench.receive(a_provider(), funds("48", "training", rupiah=2 * MILLION))
-    await due(bench, 0, 2, 2 * MILLION)
-    await due(bench, 1, 5, 2 * MILLION)
-    await bench.report(bench.told("fee")[0].reference, "rejected", "AC04")
-    await bench.receive(a_provider(version=2))
-    await sweep(bench, [2, 5])
-    assert await paid(bench) == [0]
-    assert len(bench.instructions) == 2
+async def test_a_rejection_that_can_be_cured_comes_back_by_its_age(harness: PaymentHarness) -> None:
+    await harness.receive(a_provider(), funds("48", "training", rupiah=2 * MILLION))
+    await due(harness, 0, 2, 2 * MILLION)
+    await due(harness, 1, 5, 2 * MILLION)
+    await harness.report(harness.instructions_for("fee")[0].reference, "rejected", "AC04")
+    await harness.receive(a_provider(version=2))
+    await sweep(harness, [2, 5])
+    assert await paid(harness) == [0]
+    assert len(harness.instructions) == 2
 
 
 async def test_a_right_that_is_released_from_another_hold_joins_the_queue_by_its_age(database: Database) -> None:
     """An account that is linked, the end of a halt, an approval: each comes before who waits already and is younger."""
-    bench = await a_bench(database, approval_above_rupiah=INCENTIVE)
-    await bench.receive(a_provider())
+    harness = await create_harness(database, approval_above_rupiah=INCENTIVE)
+    await harness.receive(a_provider())
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5, 9, 2))]
-    await bench.operate(halt, "dana")
+    await harness.operate(halt, "dana")
     for number, person in enumerate(people):
-        bench.now = LATER + timedelta(minutes=number)
+        harness.now = LATER + timedelta(minutes=number)
         amount = INCENTIVE + (number == 2)
         account = {1: [linked(person, partner="dana")], 0: []}.get(number, [linked(person)])
         code = code_of(number)
         facts = [*account, confirmed(person, code, incentive=amount), completed(person, code), rated(person, code)]
-        await bench.receive(*facts)
-    reasons = [await bench.state("incentive_1", code_of(number)) for number in range(4)]
+        await harness.receive(*facts)
+    reasons = [await harness.state("incentive_1", code_of(number)) for number in range(4)]
     assert reasons == ["held(no_account)", "held(halted)", "held(needs_approval)", "held(no_funds)"]
-    await bench.receive(linked(people[0]))
-    await bench.operate(resume, "dana")
-    await bench.approve(code_of(2), "incentive_1")
-    await sweep(bench)
-    assert [await bench.state("incentive_1", code_of(number)) for number in range(4)] == ["held(no_funds)"] * 4
+    await harness.receive(linked(people[0]))
+    await harness.operate(resume, "dana")
+    await harness.approve(code_of(2), "incentive_1")
+    await sweep(harness)
+    assert [await harness.state("incentive_1", code_of(number)) for number in range(4)] == ["held(no_funds)"] * 4
     for expected in ([0], [0, 1], [0, 1, 2], [0, 1, 2, 3]):
         rupiah = INCENTIVE + (expected[-1] == 2)
-        await bench.receive(funds("48", "incentive", rupiah=rupiah))
-        await sweep(bench, (9, 5, 2))
-        assert await paid(bench) == expected
-    assert await bench.breaches() == []
-    await bench.connection.close()
+        await harness.receive(funds("48", "incentive", rupiah=rupiah))
+        await sweep(harness, (9, 5, 2))
+        assert await paid(harness) == expected
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
-async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_queue(bench: Bench) -> None:
+async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_queue(harness: PaymentHarness) -> None:
     """The oldest's partner is halted meanwhile: the money goes to the next, and the oldest comes back by its age."""
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5, 9))]
     for number, person in enumerate(people):
-        bench.now = LATER + timedelta(minutes=number)
+        harness.now = LATER + timedelta(minutes=number)
         account = linked(person, partner="gopay" if number else "dana")
-        await bench.receive(account, *journey(person, code_of(number))[1:])
-    await bench.operate(halt, "dana")
-    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE))
-    await sweep(bench, (2, 5, 9))
-    assert (await paid(bench), await bench.state("incentive_1", code_of(0))) == ([1], "held(halted)")
-    await bench.operate(resume, "dana")
-    await sweep(bench)
-    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE))
-    await sweep(bench, (9, 5, 2))
-    assert (await paid(bench), await short(bench)) == ([0, 1], ["incentive"])
+        await harness.receive(account, *journey(person, code_of(number))[1:])
+    await harness.operate(halt, "dana")
+    await harness.receive(funds("48", "incentive", rupiah=INCENTIVE))
+    await sweep(harness, (2, 5, 9))
+    assert (await paid(harness), await harness.state("incentive_1", code_of(0))) == ([1], "held(halted)")
+    await harness.operate(resume, "dana")
+    await sweep(harness)
+    await harness.receive(funds("48", "incentive", rupiah=INCENTIVE))
+    await sweep(harness, (9, 5, 2))
+    assert (await paid(harness), await short(harness)) == ([0, 1], ["incentive"])
 
 
 @pytest.mark.parametrize("obstacle", ["halted", "account_unverified"])
-async def test_nobody_waits_behind_one_that_would_be_held_for_something_else(bench: Bench, obstacle: str) -> None:
+async def test_nobody_waits_behind_one_that_would_be_held_for_something_else(
+    harness: PaymentHarness, obstacle: str
+) -> None:
     """The money does not last for the oldest, which could not be paid anyhow; it comes back by its age."""
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5))]
     for number, person in enumerate(people):
-        bench.now = LATER + timedelta(minutes=number)
+        harness.now = LATER + timedelta(minutes=number)
         account = linked(person, partner="gopay" if number else "dana")
         amount = INCENTIVE if number else 2 * INCENTIVE
-        await bench.receive(account, *journey(person, code_of(number), incentive=amount)[1:])
+        await harness.receive(account, *journey(person, code_of(number), incentive=amount)[1:])
     if obstacle == "halted":
-        await bench.operate(halt, "dana")
+        await harness.operate(halt, "dana")
     else:
-        await bench.receive(linked(people[0], partner="dana", day=1, verified=False))
-    await bench.receive(funds("48", "incentive", rupiah=2 * INCENTIVE - 1))
-    await sweep(bench, (5, 2, 5))
-    assert (await paid(bench), await bench.state("incentive_1", code_of(0))) == ([1], f"held({obstacle})")
+        await harness.receive(linked(people[0], partner="dana", day=1, verified=False))
+    await harness.receive(funds("48", "incentive", rupiah=2 * INCENTIVE - 1))
+    await sweep(harness, (5, 2, 5))
+    assert (await paid(harness), await harness.state("incentive_1", code_of(0))) == ([1], f"held({obstacle})")
     if obstacle == "halted":
-        await bench.operate(resume, "dana")
+        await harness.operate(resume, "dana")
     else:
-        await bench.receive(linked(people[0], partner="dana", day=2))
-    await sweep(bench)
-    assert await bench.state("incentive_1", code_of(0)) == "held(no_funds)"
-    await bench.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
-    await sweep(bench)
-    assert (await paid(bench), await short(bench)) == ([0, 1], [])
-    assert await bench.breaches() == []
+        await harness.receive(linked(people[0], partner="dana", day=2))
+    await sweep(harness)
+    assert await harness.state("incentive_1", code_of(0)) == "held(no_funds)"
+    await harness.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
+    await sweep(harness)
+    assert (await paid(harness), await short(harness)) == ([0, 1], [])
+    assert await harness.breaches() == []
 
 
-async def test_the_flag_falls_when_the_last_one_leaves_the_queue(bench: Bench) -> None:
+async def test_the_flag_falls_when_the_last_one_leaves_the_queue(harness: PaymentHarness) -> None:
     """Even one that is not paid: its partner was halted while it waited."""
-    await bench.receive(a_provider())
-    await due(bench, 0, 2, MILLION)
-    assert await short(bench) == ["training"]
-    await bench.operate(halt, None)
-    await come(bench, MILLION)
-    assert (await bench.state("fee"), await short(bench)) == ("held(halted)", [])
+    await harness.receive(a_provider())
+    await due(harness, 0, 2, MILLION)
+    assert await short(harness) == ["training"]
+    await harness.operate(halt, None)
+    await come(harness, MILLION)
+    assert (await harness.state("fee"), await short(harness)) == ("held(halted)", [])
 
 
-async def test_when_the_queue_is_empty_lanes_draw_blocks_again(bench: Bench) -> None:
-    await bench.receive(a_provider())
-    await due(bench, 0, 2, MILLION)
-    await come(bench, 1000 * MILLION)
+async def test_when_the_queue_is_empty_lanes_draw_blocks_again(harness: PaymentHarness) -> None:
+    await harness.receive(a_provider())
+    await due(harness, 0, 2, MILLION)
+    await come(harness, 1000 * MILLION)
     asked: list[str] = []
-    bench.session.connection.add_query_logger(lambda query: asked.append(query.query))
-    await due(bench, 1, 5, MILLION)
+    harness.session.connection.add_query_logger(lambda query: asked.append(query.query))
+    await due(harness, 1, 5, MILLION)
     assert any("for update of f" in query for query in asked)
     asked.clear()
-    await due(bench, 2, 5, MILLION)
+    await due(harness, 2, 5, MILLION)
     assert not any("for update of f" in query for query in asked)
-    assert await bench.balance("reserved:training") == 98 * MILLION
+    assert await harness.balance("reserved:training") == 98 * MILLION
 
 
-async def test_each_wave_and_component_has_a_queue_of_its_own(bench: Bench) -> None:
-    await bench.receive(a_provider(), funds("49", "training", rupiah=MILLION), funds("48", "incentive"))
-    await due(bench, 0, 2, MILLION)
+async def test_each_wave_and_component_has_a_queue_of_its_own(harness: PaymentHarness) -> None:
+    await harness.receive(a_provider(), funds("49", "training", rupiah=MILLION), funds("48", "incentive"))
+    await due(harness, 0, 2, MILLION)
     person = of_lane(5, 1)
-    await bench.receive(confirmed(person, code_of(1), wave="49", fee=MILLION), completed(person, code_of(1)))
-    assert await paid(bench) == [1]
+    await harness.receive(confirmed(person, code_of(1), wave="49", fee=MILLION), completed(person, code_of(1)))
+    assert await paid(harness) == [1]
 
 
-async def test_a_queue_longer_than_a_page_is_paid_in_order(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queueing, "PAGE", 3)
+async def test_a_queue_longer_than_a_page_is_paid_in_order(
+    harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "PORTION", 3)
     monkeypatch.setattr(timers, "PORTION", 4)
-    await bench.receive(a_provider())
+    await harness.receive(a_provider())
     for number in range(11):
-        await due(bench, number, LANES[number % 2], MILLION)
-    await come(bench, 10 * MILLION, lanes=[5])
-    assert await paid(bench) == [1, 3, 5, 7, 9]
-    await due(bench, 11, 9, MILLION)
-    await sweep(bench, [2, 9])
-    assert await paid(bench) == list(range(10))
-    await come(bench, 2 * MILLION)
-    assert (await paid(bench), await short(bench)) == (list(range(12)), [])
+        await due(harness, number, LANES[number % 2], MILLION)
+    await come(harness, 10 * MILLION, lanes=[5])
+    assert await paid(harness) == [1, 3, 5, 7, 9]
+    await due(harness, 11, 9, MILLION)
+    await sweep(harness, [2, 9])
+    assert await paid(harness) == list(range(10))
+    await come(harness, 2 * MILLION)
+    assert (await paid(harness), await short(harness)) == (list(range(12)), [])

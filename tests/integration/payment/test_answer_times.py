@@ -5,24 +5,24 @@ from datetime import timedelta
 import pytest
 
 from tests.builders import LATER, a_provider
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import INCENTIVE, journey, reported
+from tests.integration.payment.harness import PaymentHarness
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
 
 
 @pytest.fixture
-async def told(bench: Bench) -> Bench:
+async def told(harness: PaymentHarness) -> PaymentHarness:
     """Fee and incentive were instructed at `LATER`."""
-    await bench.prepare()
-    await bench.receive(*journey())
-    return bench
+    await harness.prepare()
+    await harness.receive(*journey())
+    return harness
 
 
-def times(bench: Bench) -> dict[tuple[str, str], tuple[float, float]]:
+def times(harness: PaymentHarness) -> dict[tuple[str, str], tuple[float, float]]:
     """(partner, status) -> how many answers, and their seconds in all."""
     found: dict[str, dict[tuple[str, str], float]] = {"count": {}, "sum": {}}
-    for measure in bench.parts.measures:
+    for measure in harness.definition.collectors:
         for sample in (sample for family in measure.collect() for sample in family.samples):
             name, _, what = sample.name.rpartition("_")
             if name == "salur_partner_answer_seconds" and what in found:
@@ -30,17 +30,17 @@ def times(bench: Bench) -> dict[tuple[str, str], tuple[float, float]]:
     return {place: (count, found["sum"][place]) for place, count in found["count"].items()}
 
 
-async def test_each_word_is_timed_from_the_instruction_and_its_repetitions_are_not(told: Bench) -> None:
-    fee, incentive = told.told("fee")[0].reference, told.told("incentive")[0].reference
+async def test_each_word_is_timed_from_the_instruction_and_its_repetitions_are_not(told: PaymentHarness) -> None:
+    fee, incentive = told.instructions_for("fee")[0].reference, told.instructions_for("incentive")[0].reference
     told.now = LATER + timedelta(seconds=5)
     await told.report(incentive, "accepted")
     told.now = LATER + timedelta(seconds=60)
     settled = told.answer(incentive, "settled")
     await told.receive(
-        told.answer(incentive, "accepted"), settled, settled.again(), told.answer(fee, "rejected", "AC04")
+        told.answer(incentive, "accepted"), settled, settled.with_new_id(), told.answer(fee, "rejected", "AC04")
     )
     told.now = LATER + timedelta(seconds=90)
-    await told.receive(settled.again(), told.answer(incentive, "accepted"))
+    await told.receive(settled.with_new_id(), told.answer(incentive, "accepted"))
     assert times(told) == {
         ("gopay", "accepted"): (1, 5),
         ("gopay", "settled"): (1, 60),
@@ -48,39 +48,41 @@ async def test_each_word_is_timed_from_the_instruction_and_its_repetitions_are_n
     }
 
 
-async def test_the_next_attempt_has_a_time_of_its_own(told: Bench) -> None:
-    await told.report(told.told("fee")[0].reference, "rejected", "AC04")
+async def test_the_next_attempt_has_a_time_of_its_own(told: PaymentHarness) -> None:
+    await told.report(told.instructions_for("fee")[0].reference, "rejected", "AC04")
     told.now = LATER + timedelta(days=1)
     await told.receive(a_provider(version=2))
     await told.sweep("release", "retry")
     told.now += timedelta(seconds=7)
-    await told.report(told.told("fee")[1].reference, "settled")
+    await told.report(told.instructions_for("fee")[1].reference, "settled")
     assert times(told)[("bni", "settled")] == (1, 7)
 
 
-async def test_what_is_not_believed_is_not_timed(told: Bench) -> None:
-    await told.report(told.told("fee")[0].reference, "settled", amount=1)
+async def test_what_is_not_believed_is_not_timed(told: PaymentHarness) -> None:
+    await told.report(told.instructions_for("fee")[0].reference, "settled", amount=1)
     await told.receive(reported("dana", STRANGE, "settled", INCENTIVE))
     assert times(told) == {}
-    await told.report(told.told("fee")[0].reference, "settled")
-    await told.report(told.told("fee")[0].reference, "rejected", "AC04")
+    await told.report(told.instructions_for("fee")[0].reference, "settled")
+    await told.report(told.instructions_for("fee")[0].reference, "rejected", "AC04")
     assert list(times(told)) == [("bni", "settled")]
 
 
-async def test_a_clock_that_was_set_back_makes_no_answer_come_before_its_instruction(told: Bench) -> None:
+async def test_a_clock_that_was_set_back_makes_no_answer_come_before_its_instruction(told: PaymentHarness) -> None:
     told.now = LATER - timedelta(seconds=30)
-    await told.report(told.told("fee")[0].reference, "settled")
+    await told.report(told.instructions_for("fee")[0].reference, "settled")
     assert times(told) == {("bni", "settled"): (1, 0)}
 
 
 @pytest.mark.parametrize("meanwhile", ["nothing", "others", "repeats"])
-async def test_a_batch_that_fails_times_nothing_until_it_is_handled_again(told: Bench, meanwhile: str) -> None:
-    fee, incentive = (told.answer(told.told(benefit)[0].reference, "settled") for benefit in ("fee", "incentive"))
+async def test_a_batch_that_fails_times_nothing_until_it_is_handled_again(told: PaymentHarness, meanwhile: str) -> None:
+    fee, incentive = (
+        told.answer(told.instructions_for(benefit)[0].reference, "settled") for benefit in ("fee", "incentive")
+    )
     await told.receive(incentive)
     with pytest.raises(ConnectionResetError):
         await told.receive(fee, broken=True)
     if meanwhile != "nothing":
-        await told.receive(a_provider("LP0002") if meanwhile == "others" else incentive.again())
+        await told.receive(a_provider("LP0002") if meanwhile == "others" else incentive.with_new_id())
     assert list(times(told)) == [("gopay", "settled")]
     await told.receive(fee)
     assert times(told) == {("gopay", "settled"): (1, 0), ("bni", "settled"): (1, 0)}

@@ -4,9 +4,9 @@ import json
 from itertools import takewhile
 
 from deploy.local.roles import owner_of
-from services.payment.domain.right import Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import Entitlement, Milestone, Payee
 from services.payment.store.enrollments import load_enrollments
-from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.infrastructure import Database
 

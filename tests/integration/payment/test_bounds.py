@@ -9,8 +9,8 @@ from services.payment.settings import PaymentSettings
 from shared.clock import LATEST
 from tests.builders import LATER
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import FEE, INCENTIVE, journey
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 ENDS = {"least": Ge, "most": Le}
 
@@ -27,31 +27,31 @@ def at_the_end(end: str) -> dict[str, object]:
     return numbers | {"programme": "p" * {"least": 1, "most": 64}[end]}
 
 
-async def a_story(bench: Bench) -> None:
+async def a_story(harness: PaymentHarness) -> None:
     """Instructed, accepted, asked about, rejected for now, tried again, settled."""
     longest = timedelta(days=365)
-    await bench.prepare()
-    await bench.receive(*journey())
-    if bench.words("fee")[-1] == "held(needs_approval)":
+    await harness.prepare()
+    await harness.receive(*journey())
+    if harness.event_names("fee")[-1] == "held(needs_approval)":
         return
-    await bench.report(bench.told("incentive")[0].reference, "accepted")
-    await bench.report(bench.told("fee")[0].reference, "rejected", "TM01")
-    began, bench.now = bench.now, bench.now + longest
-    await bench.sweep("release", "retry", "ask")
-    assert set(bench.questions) == {bench.told("incentive")[0].reference}
-    bench.now = began
-    await bench.report(bench.told("fee")[1].reference, "settled")
-    await bench.report(bench.told("incentive")[0].reference, "settled")
-    assert await bench.balance("paid:fee") == FEE
-    assert await bench.balance("paid:incentive") == INCENTIVE
+    await harness.report(harness.instructions_for("incentive")[0].reference, "accepted")
+    await harness.report(harness.instructions_for("fee")[0].reference, "rejected", "TM01")
+    began, harness.now = harness.now, harness.now + longest
+    await harness.sweep("release", "retry", "ask")
+    assert set(harness.status_requests) == {harness.instructions_for("incentive")[0].reference}
+    harness.now = began
+    await harness.report(harness.instructions_for("fee")[1].reference, "settled")
+    await harness.report(harness.instructions_for("incentive")[0].reference, "settled")
+    assert await harness.balance("paid:fee") == FEE
+    assert await harness.balance("paid:incentive") == INCENTIVE
 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("now", [LATER, LATEST])
 async def test_a_payment_takes_its_way(database: Database, end: str, now: datetime) -> None:
-    bench = await a_bench(database, **at_the_end(end))
-    bench.now = now
-    await a_story(bench)
-    assert await bench.parked() == []
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    harness = await create_harness(database, **at_the_end(end))
+    harness.now = now
+    await a_story(harness)
+    assert await harness.parked() == []
+    assert await harness.breaches() == []
+    await harness.connection.close()

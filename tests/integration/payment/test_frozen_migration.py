@@ -9,14 +9,14 @@ from asyncpg import Connection
 from deploy.local.roles import owner_of
 from shared.contracts.topics import lane_of
 from shared.messaging.chain import GENESIS
-from shared.messaging.lane import insert_rows
 from shared.messaging.operation_log import operation_hash
-from shared.postgres.migrate import migrate, migrations_of
+from shared.messaging.transaction.lane import insert_rows
+from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import COMPLETED_AT, INCENTIVE, in_one_lane
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 LOOKED_AT, HIDDEN, CLOSED, APPROVED, UNAPPROVED, LET_GO = PEOPLE = in_one_lane(6)
 LANE = lane_of(LOOKED_AT)
@@ -54,7 +54,7 @@ async def attempted(
 
 
 @pytest.fixture
-async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
+async def upgraded(empty_database: Database) -> AsyncIterator[PaymentHarness]:
     """Rows that only the first migrations know, and then all others."""
     url = empty_database.url_of(owner_of("payment"))
     await migrate(url, [migration for migration in migrations_of("services.payment") if migration.number == 1])
@@ -73,26 +73,28 @@ async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
         f"{insert} values ($1, $2, $3, $4, $5, $6, $7, $8)", *said, GENESIS, operation_hash(GENESIS, *said)
     )
     await connection.close()
-    bench = await a_bench(empty_database)
-    yield bench
-    await bench.connection.close()
+    harness = await create_harness(empty_database)
+    yield harness
+    await harness.connection.close()
 
 
-async def test_what_a_person_must_look_at_is_frozen_whatever_it_was_held_for(upgraded: Bench) -> None:
+async def test_what_a_person_must_look_at_is_frozen_whatever_it_was_held_for(upgraded: PaymentHarness) -> None:
     rows = await upgraded.connection.fetch("select participant_id from disbursement where frozen order by 1")
     assert {row["participant_id"] for row in rows} == {LOOKED_AT, HIDDEN, LET_GO}
     shown = "select reason from disbursement where participant_id = $1"
     assert await upgraded.connection.fetchval(shown, HIDDEN) == "account_unverified"
 
 
-async def test_an_approval_that_was_bound_to_nothing_is_void(upgraded: Bench) -> None:
+async def test_an_approval_that_was_bound_to_nothing_is_void(upgraded: PaymentHarness) -> None:
     waiting = (
         "select count(*) from approval a join disbursement d using (redeem_code, benefit) where a.attempt > d.attempt"
     )
     assert await upgraded.connection.fetchval(waiting) == 0
 
 
-async def test_an_attempt_that_an_operator_had_let_go_is_no_breach_and_one_that_nobody_had_is(upgraded: Bench) -> None:
+async def test_an_attempt_that_an_operator_had_let_go_is_no_breach_and_one_that_nobody_had_is(
+    upgraded: PaymentHarness,
+) -> None:
     wrong = "was instructed after doubts, and nobody approved it"
     found = [breach for breach in await upgraded.breaches() if wrong in breach]
     assert found == [f"{code_of(UNAPPROVED)}-2 {wrong}"]

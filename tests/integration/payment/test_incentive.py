@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 
 from tests.builders import Event
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import (
     COMPLETED_AT,
     INCENTIVE,
@@ -19,6 +18,7 @@ from tests.integration.payment.facts import (
     linked,
     rated,
 )
+from tests.integration.payment.harness import PaymentHarness
 
 A, B = "PRAT000000AA", "PRAT000000BB"
 DEARER = 700_000
@@ -32,33 +32,35 @@ def done(code: str, *, completed_on: int, rated_on: int) -> list[Event]:
     return [completed(code=code, at=day(completed_on)), rated(code=code, at=day(rated_on))]
 
 
-async def enroll(bench: Bench) -> None:
+async def enroll(harness: PaymentHarness) -> None:
     """Two trainings, of which B promises more, and an account."""
-    await bench.prepare()
-    await bench.receive(linked(), confirmed(code=A), confirmed(code=B, incentive=DEARER))
+    await harness.prepare()
+    await harness.receive(linked(), confirmed(code=A), confirmed(code=B, incentive=DEARER))
 
 
-async def granted(bench: Bench) -> dict[str, str]:
+async def granted(harness: PaymentHarness) -> dict[str, str]:
     """Redeem code -> state of each incentive."""
-    rows = await bench.connection.fetch("select redeem_code, state from disbursement where benefit = 'incentive_1'")
+    rows = await harness.connection.fetch("select redeem_code, state from disbursement where benefit = 'incentive_1'")
     return {row["redeem_code"]: row["state"] for row in rows}
 
 
-async def test_a_training_that_is_never_rated_keeps_nobody_from_the_incentive_of_another(bench: Bench) -> None:
+async def test_a_training_that_is_never_rated_keeps_nobody_from_the_incentive_of_another(
+    harness: PaymentHarness,
+) -> None:
     """Completed later, delivered first, never rated."""
-    await enroll(bench)
-    await bench.receive(completed(code=B, at=day(5)))
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    assert await granted(bench) == {A: "instructed"}
-    assert [told.benefit for told in bench.instructions] == ["fee", "fee", "incentive"]
+    await enroll(harness)
+    await harness.receive(completed(code=B, at=day(5)))
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    assert await granted(harness) == {A: "instructed"}
+    assert [told.benefit for told in harness.instructions] == ["fee", "fee", "incentive"]
 
 
-async def test_only_the_first_completed_and_rated_training_earns_the_incentive(bench: Bench) -> None:
-    await enroll(bench)
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    await bench.receive(*done(B, completed_on=2, rated_on=3))
-    assert await granted(bench) == {A: "instructed"}
-    assert sorted(told.benefit for told in bench.instructions) == ["fee", "fee", "incentive"]
+async def test_only_the_first_completed_and_rated_training_earns_the_incentive(harness: PaymentHarness) -> None:
+    await enroll(harness)
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    await harness.receive(*done(B, completed_on=2, rated_on=3))
+    assert await granted(harness) == {A: "instructed"}
+    assert sorted(told.benefit for told in harness.instructions) == ["fee", "fee", "incentive"]
 
 
 @pytest.mark.parametrize(
@@ -67,117 +69,123 @@ async def test_only_the_first_completed_and_rated_training_earns_the_incentive(b
 )
 @pytest.mark.parametrize("order", list(permutations(range(4)))[::9])
 async def test_in_one_batch_the_times_of_the_events_decide_and_not_their_order(
-    bench: Bench, of_a: tuple[int, int], of_b: tuple[int, int], first: str, order: Sequence[int]
+    harness: PaymentHarness, of_a: tuple[int, int], of_b: tuple[int, int], first: str, order: Sequence[int]
 ) -> None:
-    await enroll(bench)
+    await enroll(harness)
     events = [
         *done(A, completed_on=of_a[0], rated_on=of_a[1]),
         *done(B, completed_on=of_b[0], rated_on=of_b[1]),
     ]
-    await bench.receive(*(events[number] for number in order), *events)
-    assert await granted(bench) == {first: "instructed"}
-    assert bench.told("incentive")[0].amount == (INCENTIVE if first == A else DEARER)
+    await harness.receive(*(events[number] for number in order), *events)
+    assert await granted(harness) == {first: "instructed"}
+    assert harness.instructions_for("incentive")[0].amount == (INCENTIVE if first == A else DEARER)
 
 
-async def test_trainings_reached_piece_by_piece_compete_once_the_batch_brings_the_last_of_each(bench: Bench) -> None:
-    await enroll(bench)
-    await bench.receive(rated(code=A, at=day(4)), completed(code=B, at=day(2)))
-    await bench.receive(rated(code=B, at=day(5)), completed(code=A, at=day(3)))
-    assert await granted(bench) == {A: "instructed"}
+async def test_trainings_reached_piece_by_piece_compete_once_the_batch_brings_the_last_of_each(
+    harness: PaymentHarness,
+) -> None:
+    await enroll(harness)
+    await harness.receive(rated(code=A, at=day(4)), completed(code=B, at=day(2)))
+    await harness.receive(rated(code=B, at=day(5)), completed(code=A, at=day(3)))
+    assert await granted(harness) == {A: "instructed"}
 
 
 @pytest.mark.parametrize("with_account", [True, False])
 async def test_what_fell_due_stays_with_its_training_though_an_earlier_one_comes_later(
-    bench: Bench, with_account: bool
+    harness: PaymentHarness, with_account: bool
 ) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(code=A), confirmed(code=B, incentive=DEARER), *([linked()] if with_account else []))
-    await bench.receive(*done(B, completed_on=5, rated_on=6))
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    assert await granted(bench) == {B: "instructed" if with_account else "held"}
-    await bench.receive(linked(day=1), *done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
-    assert [told.amount for told in bench.told("incentive")] == [DEARER]
+    await harness.prepare()
+    await harness.receive(confirmed(code=A), confirmed(code=B, incentive=DEARER), *([linked()] if with_account else []))
+    await harness.receive(*done(B, completed_on=5, rated_on=6))
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    assert await granted(harness) == {B: "instructed" if with_account else "held"}
+    await harness.receive(linked(day=1), *done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
+    assert [told.amount for told in harness.instructions_for("incentive")] == [DEARER]
 
 
 @pytest.mark.parametrize("end", [("settled", None), ("rejected", "AC04"), ("rejected", "LEGL")])
 async def test_an_incentive_once_instructed_is_used_up_however_it_ended(
-    bench: Bench, end: tuple[str, str | None]
+    harness: PaymentHarness, end: tuple[str, str | None]
 ) -> None:
-    await enroll(bench)
-    await bench.receive(*done(B, completed_on=5, rated_on=6))
-    await bench.report(bench.told("incentive")[0].reference, *end)
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    await bench.sweep()
-    assert list(await granted(bench)) == [B]
-    assert len(bench.told("incentive")) == 1
+    await enroll(harness)
+    await harness.receive(*done(B, completed_on=5, rated_on=6))
+    await harness.report(harness.instructions_for("incentive")[0].reference, *end)
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    await harness.sweep()
+    assert list(await granted(harness)) == [B]
+    assert len(harness.instructions_for("incentive")) == 1
 
 
-async def test_milestones_that_waited_for_their_enrollments_earn_one_incentive(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(linked(), *done(B, completed_on=5, rated_on=6), *done(A, completed_on=0, rated_on=1))
-    await bench.receive(confirmed(code=B), confirmed(code=A))
-    assert await granted(bench) == {A: "instructed"}
+async def test_milestones_that_waited_for_their_enrollments_earn_one_incentive(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(linked(), *done(B, completed_on=5, rated_on=6), *done(A, completed_on=0, rated_on=1))
+    await harness.receive(confirmed(code=B), confirmed(code=A))
+    assert await granted(harness) == {A: "instructed"}
 
 
-async def test_a_training_known_by_its_milestones_alone_leaves_the_incentive_to_the_one_enrolled(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(linked(), confirmed(code=B))
-    await bench.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
-    await bench.receive(confirmed(code=A))
-    assert await granted(bench) == {B: "instructed"}
-    assert sorted(told.benefit for told in bench.instructions) == ["fee", "fee", "incentive"]
+async def test_a_training_known_by_its_milestones_alone_leaves_the_incentive_to_the_one_enrolled(
+    harness: PaymentHarness,
+) -> None:
+    await harness.prepare()
+    await harness.receive(linked(), confirmed(code=B))
+    await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
+    await harness.receive(confirmed(code=A))
+    assert await granted(harness) == {B: "instructed"}
+    assert sorted(told.benefit for told in harness.instructions) == ["fee", "fee", "incentive"]
 
 
 @asynccontextmanager
-async def cancelled(bench: Bench) -> AsyncIterator[None]:
+async def cancelled(harness: PaymentHarness) -> AsyncIterator[None]:
     """What is held of the incentive is cancelled, as a void or a revocation will do it; in the end it never was."""
-    await bench.connection.execute("alter type state add value 'cancelled'")
-    transaction = bench.connection.transaction()
+    await harness.connection.execute("alter type state add value 'cancelled'")
+    transaction = harness.connection.transaction()
     await transaction.start()
     for move in (
         "update disbursement set state = 'cancelled', reason = null, cancelled_at = changed_at where state = 'held'",
         "update tally set state = 'cancelled', reason = '' where state = 'held'",
     ):
-        await bench.connection.execute(f"{move} and benefit = 'incentive_1'")
+        await harness.connection.execute(f"{move} and benefit = 'incentive_1'")
     # What the service does meanwhile belongs to the same transaction, which only the owner of the schema may begin so.
-    writer, bench.session.connection = bench.session.connection, bench.connection
+    writer, harness.session.connection = harness.session.connection, harness.connection
     yield
-    bench.session.connection = writer
+    harness.session.connection = writer
     await transaction.rollback()
 
 
-async def lost_or_doubled(bench: Bench) -> list[str]:
+async def lost_or_doubled(harness: PaymentHarness) -> list[str]:
     """The breaches that concern rights; the checks of states will know of cancelling when there is any."""
-    checks = [invariant for invariant in bench.parts.invariants if invariant.id in ("I2", "I3", "I4")]
-    return [breach for invariant in checks for breach in await invariant.check(bench.connection)]
+    checks = [invariant for invariant in harness.definition.invariants if invariant.id in ("I2", "I3", "I4")]
+    return [breach for invariant in checks for breach in await invariant.check(harness.connection)]
 
 
-async def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_training(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(code=A), confirmed(code=B), *done(A, completed_on=0, rated_on=1))
-    async with cancelled(bench):
-        assert await lost_or_doubled(bench) == []
-        await bench.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6), linked())
-        assert await granted(bench) == {A: "cancelled", B: "instructed"}
-        assert await lost_or_doubled(bench) == []
+async def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_training(
+    harness: PaymentHarness,
+) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(code=A), confirmed(code=B), *done(A, completed_on=0, rated_on=1))
+    async with cancelled(harness):
+        assert await lost_or_doubled(harness) == []
+        await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6), linked())
+        assert await granted(harness) == {A: "cancelled", B: "instructed"}
+        assert await lost_or_doubled(harness) == []
 
 
-async def test_one_cancelled_after_a_partner_was_told_is_used_up(bench: Bench) -> None:
-    await enroll(bench)
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    await bench.report(bench.told("incentive")[0].reference, "rejected", "AC04")
-    async with cancelled(bench):
-        await bench.receive(*done(B, completed_on=5, rated_on=6))
-        assert await granted(bench) == {A: "cancelled"}
-        assert await lost_or_doubled(bench) == []
+async def test_one_cancelled_after_a_partner_was_told_is_used_up(harness: PaymentHarness) -> None:
+    await enroll(harness)
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    await harness.report(harness.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    async with cancelled(harness):
+        await harness.receive(*done(B, completed_on=5, rated_on=6))
+        assert await granted(harness) == {A: "cancelled"}
+        assert await lost_or_doubled(harness) == []
 
 
-async def test_what_a_cancelled_one_leaves_ungranted_is_named(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(code=A), confirmed(code=B))
-    await bench.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
-    async with cancelled(bench):
-        assert await lost_or_doubled(bench) == [f"participant {PARTICIPANT}: {B} incentive_1 is earned and not there"]
+async def test_what_a_cancelled_one_leaves_ungranted_is_named(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(code=A), confirmed(code=B))
+    await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
+    async with cancelled(harness):
+        assert await lost_or_doubled(harness) == [f"participant {PARTICIPANT}: {B} incentive_1 is earned and not there"]
 
 
 COPY = (
@@ -188,34 +196,38 @@ COPY = (
 )
 
 
-async def test_the_database_refuses_a_second_incentive_until_the_first_is_cancelled_untold(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(code=A), confirmed(code=B), *done(A, completed_on=0, rated_on=1))
+async def test_the_database_refuses_a_second_incentive_until_the_first_is_cancelled_untold(
+    harness: PaymentHarness,
+) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(code=A), confirmed(code=B), *done(A, completed_on=0, rated_on=1))
     with pytest.raises(asyncpg.UniqueViolationError):
-        await bench.connection.execute(COPY, B)
-    async with cancelled(bench):
-        await bench.connection.execute(COPY, B)
+        await harness.connection.execute(COPY, B)
+    async with cancelled(harness):
+        await harness.connection.execute(COPY, B)
 
 
-async def test_the_database_refuses_a_second_incentive_after_one_that_was_told_and_cancelled(bench: Bench) -> None:
-    await enroll(bench)
-    await bench.receive(*done(A, completed_on=0, rated_on=1))
-    await bench.report(bench.told("incentive")[0].reference, "rejected", "AC04")
-    async with cancelled(bench):
+async def test_the_database_refuses_a_second_incentive_after_one_that_was_told_and_cancelled(
+    harness: PaymentHarness,
+) -> None:
+    await enroll(harness)
+    await harness.receive(*done(A, completed_on=0, rated_on=1))
+    await harness.report(harness.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    async with cancelled(harness):
         with pytest.raises(asyncpg.UniqueViolationError):
-            async with bench.connection.transaction():
-                await bench.connection.execute(COPY, B)
+            async with harness.connection.transaction():
+                await harness.connection.execute(COPY, B)
 
 
-async def test_the_database_lets_nothing_go_on_that_is_cancelled(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(code=A), *done(A, completed_on=0, rated_on=1))
+async def test_the_database_lets_nothing_go_on_that_is_cancelled(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(code=A), *done(A, completed_on=0, rated_on=1))
     with pytest.raises(asyncpg.CheckViolationError):
-        await bench.connection.execute("update disbursement set cancelled_at = changed_at where state = 'held'")
-    async with cancelled(bench):
+        await harness.connection.execute("update disbursement set cancelled_at = changed_at where state = 'held'")
+    async with cancelled(harness):
         with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="is final"):
-            async with bench.connection.transaction():
-                await bench.connection.execute(
+            async with harness.connection.transaction():
+                await harness.connection.execute(
                     "update disbursement set state = 'held', reason = 'no_account', cancelled_at = null"
                     " where state = 'cancelled'"
                 )

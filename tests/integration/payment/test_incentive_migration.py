@@ -9,12 +9,12 @@ from asyncpg import Connection
 
 from deploy.local.roles import owner_of
 from shared.contracts.topics import lane_of
-from shared.postgres.migrate import migrate, migrations_of
+from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import COMPLETED_AT, FEE, INCENTIVE, completed, in_one_lane, linked, rated
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 LOST, LOST_TWICE, HELD, UNRATED, UNCOMPLETED = in_one_lane(5)
 DEARER = 700_000
@@ -84,7 +84,7 @@ async def held(
 
 
 @pytest.fixture
-async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
+async def upgraded(empty_database: Database) -> AsyncIterator[PaymentHarness]:
     """Rows that only the first migrations know, and then all others."""
     url = empty_database.url_of(owner_of("payment"))
     first = [migration for migration in migrations_of("services.payment") if migration.number == 1]
@@ -101,21 +101,23 @@ async def upgraded(empty_database: Database) -> AsyncIterator[Bench]:
     await trained(connection, UNRATED, "UNRATED0000A", completed_on=0, rated_on=None, is_first=True)
     await trained(connection, UNCOMPLETED, "UNCOMPLETE0A", completed_on=None, rated_on=0)
     await connection.close()
-    bench = await a_bench(empty_database)
-    yield bench
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    harness = await create_harness(empty_database)
+    yield harness
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
-async def incentives(bench: Bench) -> dict[str, str]:
-    rows = await bench.connection.fetch(
+async def incentives(harness: PaymentHarness) -> dict[str, str]:
+    rows = await harness.connection.fetch(
         "select redeem_code, amount || ' ' || state || coalesce(' ' || reason::text, '') as stands"
         " from disbursement where benefit = 'incentive_1'"
     )
     return {row["redeem_code"]: row["stands"] for row in rows}
 
 
-async def test_incentives_that_were_lost_are_granted_with_the_training_that_earned_them(upgraded: Bench) -> None:
+async def test_incentives_that_were_lost_are_granted_with_the_training_that_earned_them(
+    upgraded: PaymentHarness,
+) -> None:
     assert await upgraded.breaches() == []
     await upgraded.prepare()
     await upgraded.receive(linked(LOST), linked(LOST_TWICE))
@@ -125,10 +127,10 @@ async def test_incentives_that_were_lost_are_granted_with_the_training_that_earn
         "TWICE000000B": "700000 instructed",
         "HELD0000000A": "600000 held no_account",
     }
-    assert sorted(told.amount for told in upgraded.told("incentive")) == [DEARER, DEARER]
+    assert sorted(told.amount for told in upgraded.instructions_for("incentive")) == [DEARER, DEARER]
 
 
-async def test_what_stands_in_the_way_of_one_granted_is_named_by_the_next_sweep(upgraded: Bench) -> None:
+async def test_what_stands_in_the_way_of_one_granted_is_named_by_the_next_sweep(upgraded: PaymentHarness) -> None:
     await upgraded.sweep()
     assert await incentives(upgraded) == {
         "LOST0000000A": "700000 held no_account",
@@ -142,7 +144,7 @@ async def test_what_stands_in_the_way_of_one_granted_is_named_by_the_next_sweep(
     assert (await incentives(upgraded))["LOST0000000A"] == "700000 instructed"
 
 
-async def test_nothing_is_granted_twice_though_all_is_delivered_once_more(upgraded: Bench) -> None:
+async def test_nothing_is_granted_twice_though_all_is_delivered_once_more(upgraded: PaymentHarness) -> None:
     await upgraded.prepare()
     await upgraded.receive(*(linked(person) for person in (LOST, LOST_TWICE, HELD, UNRATED, UNCOMPLETED)))
     await upgraded.sweep()
@@ -153,6 +155,6 @@ async def test_nothing_is_granted_twice_though_all_is_delivered_once_more(upgrad
     }.items():
         await upgraded.receive(*(event for code in codes for event in (completed(person, code), rated(person, code))))
         await upgraded.sweep()
-    assert sorted(told.amount for told in upgraded.told("incentive")) == [INCENTIVE, DEARER, DEARER]
+    assert sorted(told.amount for told in upgraded.instructions_for("incentive")) == [INCENTIVE, DEARER, DEARER]
     await upgraded.receive(rated(UNRATED, "UNRATED0000A"), completed(UNCOMPLETED, "UNCOMPLETE0A"))
-    assert len(upgraded.told("incentive")) == 5
+    assert len(upgraded.instructions_for("incentive")) == 5

@@ -10,28 +10,28 @@ import pytest
 
 from deploy.local.paths import ROOT
 from services.payment.ops import degraded, halts
-from shared.postgres.picture import draw, schema_file
+from shared.postgres.schema_dump import dump_service_schema, schema_file
 from shared.postgres.session import connect
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from tests.builders import LATER, keys_folder
 from tests.infrastructure import Database, sealing_of
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 
 @pytest.fixture
-async def told(bench: Bench) -> Bench:
-    await bench.prepare()
-    await bench.receive(*journey())
-    await bench.report(bench.told("fee")[0].reference, "settled")
-    return bench
+async def told(harness: PaymentHarness) -> PaymentHarness:
+    await harness.prepare()
+    await harness.receive(*journey())
+    await harness.report(harness.instructions_for("fee")[0].reference, "settled")
+    return harness
 
 
-async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers(told: Bench) -> None:
-    await told.report(told.told("incentive")[0].reference, "rejected", "AC04")
+async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers(told: PaymentHarness) -> None:
+    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "AC04")
     await told.receive(linked(day=1, partner="dana"))
     await told.sweep("retry")
-    trail = await told.parts.trail(told.connection, PARTICIPANT)
+    trail = await told.definition.audit_trail(told.connection, PARTICIPANT)
     assert trail is not None
     shown = {d["benefit"]: d for d in trail["disbursements"]}  # type: ignore[attr-defined]
     assert {benefit: d["state"] for benefit, d in shown.items()} == {"fee": "settled", "incentive_1": "instructed"}
@@ -47,17 +47,17 @@ async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers
     assert "eyJ" not in text
 
 
-async def test_nobody_has_no_trail(bench: Bench) -> None:
-    assert await bench.parts.trail(bench.connection, PARTICIPANT) is None
+async def test_nobody_has_no_trail(harness: PaymentHarness) -> None:
+    assert await harness.definition.audit_trail(harness.connection, PARTICIPANT) is None
 
 
-async def test_money_is_counted_by_state(told: Bench) -> None:
+async def test_money_is_counted_by_state(told: PaymentHarness) -> None:
     def at(name: str, **labels: str) -> float:
         where = {"state": "", "partner": "", "benefit": "", "reason": ""} | labels
         return sum(gauge.value for gauge in gauges if gauge.name == name and gauge.labels == where)
 
     await told.receive(*journey("4810000000000018", "PRAT00000002")[1:])
-    gauges = await told.parts.gauges(told.connection)
+    gauges = await told.definition.gauges(told.connection)
     settled = {"state": "settled", "partner": "bni", "benefit": "fee"}
     assert (at("salur_disbursements", **settled), at("salur_disbursements_rupiah", **settled)) == (1, FEE)
     held = {"state": "held", "benefit": "incentive_1", "reason": "no_account"}
@@ -66,7 +66,7 @@ async def test_money_is_counted_by_state(told: Bench) -> None:
     assert at("salur_disbursement_oldest_seconds", state="instructed", partner="gopay", benefit="incentive_1") > 0
 
 
-async def test_halt_shows_who_waits_and_why(told: Bench) -> None:
+async def test_halt_shows_who_waits_and_why(told: PaymentHarness) -> None:
     at = ("salur_halted", {"scope": "gopay", "by": "payment"})
     await told.receive(reported("gopay", "0" * 16, "settled", INCENTIVE, None))
     await told.receive(*journey("4810000000000018", "PRAT00000002"), linked("4810000000000018"))
@@ -76,7 +76,7 @@ async def test_halt_shows_who_waits_and_why(told: Bench) -> None:
     (sentence,) = await degraded(told.connection)
     assert sentence.startswith("gopay is halted since ")
     assert f"1 people wait for {INCENTIVE} rupiah" in sentence
-    gauges = {(g.name, tuple(g.labels.values())): g.value for g in await told.parts.gauges(told.connection)}
+    gauges = {(g.name, tuple(g.labels.values())): g.value for g in await told.definition.gauges(told.connection)}
     assert gauges[at[0], ("gopay", "payment")] == 1
     assert gauges[at[0], ("dana", "")] == 0
     assert gauges["salur_halt_age_seconds", ("all", "")] == 0
@@ -109,7 +109,7 @@ TAMPERING = [
 
 
 @pytest.mark.parametrize(("invariant", "tampering"), TAMPERING)
-async def test_tampering_is_found(told: Bench, invariant: str, tampering: str) -> None:
+async def test_tampering_is_found(told: PaymentHarness, invariant: str, tampering: str) -> None:
     tables = ("disbursement", "attempt", "transfer")
     async with told.connection.transaction():
         savepoint = told.connection.transaction()
@@ -117,33 +117,33 @@ async def test_tampering_is_found(told: Bench, invariant: str, tampering: str) -
         for table in tables:
             await told.connection.execute(f"alter table {table} disable trigger user")
         await told.connection.execute(tampering)
-        found = [i.id for i in told.parts.invariants if await i.check(told.connection)]
+        found = [i.id for i in told.definition.invariants if await i.check(told.connection)]
         await savepoint.rollback()
     assert invariant in found
 
 
-async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_hour(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(journey()[2])
-    bench.now = LATER.replace(hour=LATER.hour + 2)
-    await bench.receive(*journey("4810000000000018", "PRAT00000002"))
-    assert await bench.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
-    await bench.receive(*journey()[:2])
+async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_hour(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(journey()[2])
+    harness.now = LATER.replace(hour=LATER.hour + 2)
+    await harness.receive(*journey("4810000000000018", "PRAT00000002"))
+    assert await harness.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
+    await harness.receive(*journey()[:2])
 
 
 async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
     connection = await connect(empty_database.url, "picture")
-    drawn = await draw(connection, "services.payment")
+    drawn = await dump_service_schema(connection, "services.payment")
     await connection.close()
     assert drawn == schema_file("services.payment").read_text()
 
 
 async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(database: Database) -> None:
-    bench = await a_bench(database)
-    await bench.prepare()
-    await bench.receive(*journey())
-    reference = bench.told("fee")[0].reference
-    await bench.report(reference, "rejected", "AM05")
+    harness = await create_harness(database)
+    await harness.prepare()
+    await harness.receive(*journey())
+    reference = harness.instructions_for("fee")[0].reference
+    await harness.report(reference, "rejected", "AM05")
     environment = {
         **os.environ,
         "PAYMENT_POSTGRES_URL": database.url_of("payment"),
@@ -164,14 +164,14 @@ async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(dat
             subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
         )
         assert (said in done.stdout + done.stderr, done.returncode) == (True, status), done.stdout + done.stderr
-    assert await bench.state("fee") == "settled"
-    await bench.note_pages()
-    assert bench.words("fee")[-1] == "settled"
-    await bench.report(bench.told("incentive")[0].reference, "settled")
+    assert await harness.state("fee") == "settled"
+    await harness.note_pages()
+    assert harness.event_names("fee")[-1] == "settled"
+    await harness.report(harness.instructions_for("incentive")[0].reference, "settled")
     checks = (*ENGINE_INVARIANTS, sealing_of("payment").invariant())
-    assert [i for invariant in checks for i in await invariant.check(bench.session.connection)] == []
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    assert [i for invariant in checks for i in await invariant.check(harness.session.connection)] == []
+    assert await harness.breaches() == []
+    await harness.connection.close()
 
 
 VERBS = [
@@ -187,7 +187,7 @@ VERBS = [
 
 
 async def test_operators_throw_the_switch_from_the_command_line(database: Database) -> None:
-    bench = await a_bench(database)
+    harness = await create_harness(database)
     ways = {"PAYMENT_POSTGRES_URL": database.url_of("payment"), "PAYMENT_KEYS_FOLDER": str(keys_folder())}
     environment = {**os.environ, **ways, "NO_COLOR": "1"}
     by = ("--who", "night shift", "--why", "a call")
@@ -199,5 +199,5 @@ async def test_operators_throw_the_switch_from_the_command_line(database: Databa
         )
         assert said in done.stdout + done.stderr
         assert done.returncode == status
-    assert await bench.halts() == ["dana"]
-    await bench.connection.close()
+    assert await harness.halts() == ["dana"]
+    await harness.connection.close()

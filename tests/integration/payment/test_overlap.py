@@ -11,12 +11,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.payment.handlers import spending
-from shared.messaging import session
+from services.payment.payout import funds as payout_funds
+from shared.messaging.transaction import session
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import code_of, fee_due
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 MILLION = 1_000_000
 HERE, THERE = 2, 5
@@ -27,18 +27,18 @@ DEADLINE = 20.0
 class Two:
     """Two processes, each with a lane of its own. Blocks are of four million."""
 
-    here: Bench
-    there: Bench
+    here: PaymentHarness
+    there: PaymentHarness
     watcher: asyncpg.Connection
     monkeypatch: pytest.MonkeyPatch
 
-    async def due(self, bench: Bench, number: int, amount: int) -> None:
+    async def due(self, harness: PaymentHarness, number: int, amount: int) -> None:
         """A fee falls due in the lane of this process; its number is its age."""
-        bench.now = LATER + timedelta(minutes=number)
-        await bench.receive(*fee_due(HERE if bench is self.here else THERE, number, amount))
+        harness.now = LATER + timedelta(minutes=number)
+        await harness.receive(*fee_due(HERE if harness is self.here else THERE, number, amount))
 
-    async def sweep(self, bench: Bench) -> None:
-        await bench.sweep(lanes=[HERE if bench is self.here else THERE])
+    async def sweep(self, harness: PaymentHarness) -> None:
+        await harness.sweep(lanes=[HERE if harness is self.here else THERE])
 
     async def is_undone(self, work: Awaitable[None]) -> None:
         """The engine does such work again from its beginning."""
@@ -53,12 +53,14 @@ class Two:
         return bool(await self.watcher.fetchval("select bool_or(short) from payment.funds"))
 
     @asynccontextmanager
-    async def paused(self, work: Awaitable[None], bench: Bench, module: Any, name: str) -> AsyncIterator[None]:
+    async def paused(
+        self, work: Awaitable[None], harness: PaymentHarness, module: Any, name: str
+    ) -> AsyncIterator[None]:
         """`work` of this process stands still before it calls the function, and goes on at the end."""
         reached, go_on, real = asyncio.Event(), asyncio.Event(), getattr(module, name)
 
         async def pausing(first: Any, *more: Any) -> Any:
-            if getattr(first, "connection", first) is bench.session.connection and not reached.is_set():
+            if getattr(first, "connection", first) is harness.session.connection and not reached.is_set():
                 reached.set()
                 await go_on.wait()
             return await real(first, *more)
@@ -70,18 +72,18 @@ class Two:
         go_on.set()
         await asyncio.wait_for(running, DEADLINE)
 
-    async def until_blocked(self, bench: Bench) -> None:
+    async def until_blocked(self, harness: PaymentHarness) -> None:
         """This process waits for a lock that the other one holds."""
         query = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
         async with asyncio.timeout(DEADLINE):
-            while not await self.watcher.fetchval(query, bench.session.connection.get_server_pid()):
+            while not await self.watcher.fetchval(query, harness.session.connection.get_server_pid()):
                 await asyncio.sleep(0.01)
 
 
 @pytest.fixture
 async def two(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Two]:
-    here = await a_bench(database, draw_rupiah=4 * MILLION)
-    there = await a_bench(database, draw_rupiah=4 * MILLION)
+    here = await create_harness(database, draw_rupiah=4 * MILLION)
+    there = await create_harness(database, draw_rupiah=4 * MILLION)
     watcher = await asyncpg.connect(database.url)
     await here.receive(a_provider())
     yield Two(here, there, watcher, monkeypatch)
@@ -93,7 +95,7 @@ async def two(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def test_what_was_decided_before_anybody_waited_stands_and_the_next_one_waits(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
-    async with two.paused(two.due(two.here, 2, MILLION), two.here, spending, "move_purses"):
+    async with two.paused(two.due(two.here, 2, MILLION), two.here, payout_funds, "update_allotments"):
         await two.due(two.there, 1, 3 * MILLION)
         assert (await two.paid(), await two.short()) == ([0], True)
     assert await two.paid() == [0, 2]
@@ -104,7 +106,7 @@ async def test_what_was_decided_before_anybody_waited_stands_and_the_next_one_wa
 async def test_a_purse_that_was_emptied_meanwhile_is_not_spent_from(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
-    async with two.paused(two.is_undone(two.due(two.here, 2, MILLION)), two.here, spending, "move_purses"):
+    async with two.paused(two.is_undone(two.due(two.here, 2, MILLION)), two.here, payout_funds, "update_allotments"):
         await two.due(two.there, 1, 3 * MILLION)
         await two.sweep(two.there)
         assert await two.paid() == [0, 1]
@@ -115,7 +117,7 @@ async def test_a_purse_that_was_emptied_meanwhile_is_not_spent_from(two: Two) ->
 async def test_a_purse_in_use_is_passed_over_and_holds_up_no_other_lane(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
-    async with two.paused(two.due(two.here, 2, MILLION), two.here, session, "save"):
+    async with two.paused(two.due(two.here, 2, MILLION), two.here, session, "flush"):
         await asyncio.wait_for(two.due(two.there, 1, 2 * MILLION), DEADLINE)
         await asyncio.wait_for(two.sweep(two.there), DEADLINE)
         assert await two.paid() == [0]
@@ -124,7 +126,7 @@ async def test_a_purse_in_use_is_passed_over_and_holds_up_no_other_lane(two: Two
 
 
 async def test_of_two_lanes_that_fall_short_at_once_both_wait_and_the_oldest_is_paid_first(two: Two) -> None:
-    async with two.paused(two.due(two.here, 1, MILLION), two.here, session, "save"):
+    async with two.paused(two.due(two.here, 1, MILLION), two.here, session, "flush"):
         older = asyncio.ensure_future(two.due(two.there, 0, MILLION))
         await two.until_blocked(two.there)
     await asyncio.wait_for(older, DEADLINE)
@@ -139,7 +141,7 @@ async def test_of_two_lanes_that_fall_short_at_once_both_wait_and_the_oldest_is_
 async def test_the_flag_stays_up_for_whoever_comes_while_the_last_one_is_being_paid(two: Two) -> None:
     await two.due(two.here, 0, MILLION)
     await two.here.receive(funds("48", "training", rupiah=MILLION))
-    async with two.paused(two.sweep(two.here), two.here, spending, "move_purses"):
+    async with two.paused(two.sweep(two.here), two.here, payout_funds, "update_allotments"):
         newcomer = asyncio.ensure_future(two.due(two.there, 1, MILLION))
         await two.until_blocked(two.there)
     await asyncio.wait_for(newcomer, DEADLINE)
@@ -147,7 +149,7 @@ async def test_the_flag_stays_up_for_whoever_comes_while_the_last_one_is_being_p
 
 
 async def test_money_that_is_appropriated_meanwhile_is_found_by_the_next_sweep(two: Two) -> None:
-    async with two.paused(two.due(two.here, 0, MILLION), two.here, session, "save"):
+    async with two.paused(two.due(two.here, 0, MILLION), two.here, session, "flush"):
         money = asyncio.ensure_future(two.there.receive(funds("48", "training", rupiah=MILLION)))
         await two.until_blocked(two.there)
     await asyncio.wait_for(money, DEADLINE)
@@ -163,7 +165,7 @@ async def test_money_comes_in_the_order_in_which_funds_are_locked(two: Two) -> N
     lock = "select from funds where component = $1 for update nowait"
     async with two.here.connection.transaction():
         await two.here.connection.execute(lock, "incentive")
-        coming = asyncio.ensure_future(two.there.receive(*(one.but(document="SP2D-2") for one in money)))
+        coming = asyncio.ensure_future(two.there.receive(*(one.with_data(document="SP2D-2") for one in money)))
         await two.until_blocked(two.there)
         await two.here.connection.execute(lock, "training")
     await asyncio.wait_for(coming, DEADLINE)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from asyncpg import Connection
 
 from deploy.local.roles import owner_of
-from shared.postgres.migrate import Migration, migrate, migrations_of
+from shared.postgres.migrations import Migration, migrate, migrations_of
 from shared.postgres.session import connect
 from tests.builders import LATER
 from tests.infrastructure import Database

@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.topics import lane_of
-from shared.messaging.operations import Refused
+from shared.messaging.engine.operations import OperationRefused
 from tests.builders import Event, funds
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import (
     CODE,
     INCENTIVE,
@@ -26,6 +25,7 @@ from tests.integration.payment.facts import (
     rated,
     reported,
 )
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
 
@@ -34,8 +34,8 @@ STRANGE = "3Q2M9K4T1B8XW3ZA"
 class Restored:
     """What was said before, and the service on a database that knows nothing of it any more."""
 
-    before: Bench
-    after: Bench
+    before: PaymentHarness
+    after: PaymentHarness
 
     async def adopt(self, *, whole: bool = True) -> None:
         await self.after.adopt(self.before.pages, whole=whole)
@@ -46,12 +46,12 @@ class Restored:
 
 
 @pytest.fixture
-async def restored(bench: Bench, postgres: PostgresServer) -> AsyncIterator[Restored]:
+async def restored(harness: PaymentHarness, postgres: PostgresServer) -> AsyncIterator[Restored]:
     empty: Database = await postgres.lend("payment")
-    await bench.prepare()
-    await bench.receive(*journey())
-    after = await a_bench(empty)
-    yield Restored(bench, after)
+    await harness.prepare()
+    await harness.receive(*journey())
+    after = await create_harness(empty)
+    yield Restored(harness, after)
     await after.connection.close()
     await postgres.take_back(empty)
 
@@ -63,11 +63,11 @@ async def test_a_replay_asks_the_same_partner_for_the_same_payment_though_the_ac
     after = restored.after
     await after.prepare()
     await after.receive(linked(day=3, partner="dana", number="08129999"), *journey())
-    assert after.told("incentive") == restored.before.told("incentive")
-    assert after.told("fee") == restored.before.told("fee")
-    assert after.told("incentive")[0].number == a_number(PARTICIPANT)
+    assert after.instructions_for("incentive") == restored.before.instructions_for("incentive")
+    assert after.instructions_for("fee") == restored.before.instructions_for("fee")
+    assert after.instructions_for("incentive")[0].number == a_number(PARTICIPANT)
 
-    await after.report(after.told("incentive")[0].reference, "settled")
+    await after.report(after.instructions_for("incentive")[0].reference, "settled")
     assert await after.state("incentive_1") == "settled"
     assert await after.breaches() == []
 
@@ -89,20 +89,20 @@ async def test_without_money_yet_an_adopted_payment_is_booked_as_it_was_and_name
     after = restored.after
     await after.receive(*journey())
     assert await after.state("incentive_1") == "instructed"
-    reference = restored.before.told("incentive")[0].reference
+    reference = restored.before.instructions_for("incentive")[0].reference
     assert any(
         "600000 rupiah went out and were not appropriated" in b and reference in b for b in await after.breaches()
     )
     await after.receive(linked(day=3, partner="dana"))
     await after.prepare()
     await after.sweep()
-    assert after.told("incentive") == restored.before.told("incentive")
+    assert after.instructions_for("incentive") == restored.before.instructions_for("incentive")
     assert await after.breaches() == []
 
 
 async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(restored: Restored) -> None:
     before, after = restored.before, restored.after
-    first = before.told("incentive")[0].reference
+    first = before.instructions_for("incentive")[0].reference
     await before.report(first, "rejected", "AC04")
     await before.receive(linked(day=1, partner="dana"))
     await before.sweep("retry")
@@ -111,14 +111,14 @@ async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(
     await after.prepare()
     await after.receive(*journey(), linked(day=1, partner="dana"), linked(day=2, partner="ovo"))
     await after.report(first, "rejected", "AC04")
-    assert after.told("incentive") == before.told("incentive")
-    assert [told.partner for told in after.told("incentive")] == ["gopay", "dana"]
+    assert after.instructions_for("incentive") == before.instructions_for("incentive")
+    assert [told.partner for told in after.instructions_for("incentive")] == ["gopay", "dana"]
 
 
 async def test_a_report_on_an_adopted_reference_waits_until_its_right_is_read_again(restored: Restored) -> None:
     await restored.adopt()
     after = restored.after
-    reference = restored.before.told("incentive")[0].reference
+    reference = restored.before.instructions_for("incentive")[0].reference
     await after.receive(reported("gopay", reference, "settled", INCENTIVE))
     await after.sweep()
     assert (await after.parked(), await after.halts()) == ([], [])
@@ -158,17 +158,17 @@ LATER_ONE = [completed(code=SECOND, at=RATED_AT), rated(code=SECOND, at=RATED_AT
 
 @pytest.fixture(params=["instructed", "held"])
 async def second_first(
-    bench: Bench, postgres: PostgresServer, request: pytest.FixtureRequest
+    harness: PaymentHarness, postgres: PostgresServer, request: pytest.FixtureRequest
 ) -> AsyncIterator[Restored]:
     """Of the later training all was heard of first, so the incentive fell due with it."""
     empty: Database = await postgres.lend("payment")
     account = [linked()] if request.param == "instructed" else []
     for batch in ([*account, confirmed(code=FIRST), confirmed(code=SECOND)], LATER_ONE, EARLIER):
-        await bench.receive(*batch)
-    await bench.prepare()
-    await bench.sweep()
-    after = await a_bench(empty)
-    yield Restored(bench, after)
+        await harness.receive(*batch)
+    await harness.prepare()
+    await harness.sweep()
+    after = await create_harness(empty)
+    yield Restored(harness, after)
     await after.connection.close()
     await postgres.take_back(empty)
 
@@ -185,9 +185,9 @@ async def test_an_incentive_falls_due_again_with_the_training_it_was_announced_w
         await after.receive(*batch)
     rows = await after.connection.fetch("select redeem_code from disbursement where benefit = 'incentive_1'")
     assert [row["redeem_code"] for row in rows] == [SECOND]
-    assert after.told("incentive")[: len(second_first.before.told("incentive"))] == second_first.before.told(
-        "incentive"
-    )
+    assert after.instructions_for("incentive")[
+        : len(second_first.before.instructions_for("incentive"))
+    ] == second_first.before.instructions_for("incentive")
     assert await after.breaches() == []
     assert await after.connection.fetch("select from remembered") == []
 
@@ -215,7 +215,7 @@ async def test_money_of_what_was_told_is_nobody_elses_before_its_right_is_read_a
     await after.sweep()
     assert await after.state("incentive_1", OTHER_CODE) == "held(no_funds)"
     await after.receive(*journey())
-    assert after.told("incentive") == restored.before.told("incentive")
+    assert after.instructions_for("incentive") == restored.before.instructions_for("incentive")
     assert await after.breaches() == []
 
 
@@ -234,7 +234,7 @@ async def test_money_that_lies_in_another_lanes_purse_is_kept_for_what_was_told_
 
 
 async def test_what_was_told_stands_though_another_has_taken_its_money_and_is_named(restored: Restored) -> None:
-    after, reference = restored.after, restored.before.told("incentive")[0].reference
+    after, reference = restored.after, restored.before.instructions_for("incentive")[0].reference
     await after.prepare(incentive=INCENTIVE)
     await after.receive(*journey_of_another())
     await restored.adopt()
@@ -257,7 +257,7 @@ async def test_while_nobody_says_what_was_told_pays_nothing_new_is_told_of_its_c
     assert await after.state("incentive_1", OTHER_CODE) == "held(halted)"
     assert await after.state("fee", OTHER_CODE) == "instructed"
     assert [breach.partition(" ")[0] for breach in await after.breaches()] == [
-        restored.before.told("incentive")[0].reference
+        restored.before.instructions_for("incentive")[0].reference
     ]
     await after.receive(*journey())
     await after.sweep()
@@ -270,7 +270,7 @@ async def test_while_nobody_says_what_was_told_pays_nothing_new_is_told_of_its_c
 async def test_adopted_attempt_is_not_tried_again_on_an_account_that_is_known_to_be_closed(
     restored: Restored, *, announced: bool
 ) -> None:
-    after, reference = restored.after, restored.before.told("incentive")[0].reference
+    after, reference = restored.after, restored.before.instructions_for("incentive")[0].reference
     pages = [page for page in restored.before.pages if announced or page.topic != "payment.events"]
     await after.prepare()
     await after.adopt(pages)
@@ -281,13 +281,13 @@ async def test_adopted_attempt_is_not_tried_again_on_an_account_that_is_known_to
     assert await after.state("incentive_1") == "held(account_closed)"
     await after.receive(linked(day=200, partner="dana"))
     await after.sweep()
-    assert [told.partner for told in after.told("incentive")] == ["gopay", "dana"]
+    assert [told.partner for told in after.instructions_for("incentive")] == ["gopay", "dana"]
     assert await after.breaches() == []
 
 
 async def test_what_had_been_rejected_keeps_no_money(restored: Restored) -> None:
     before, after = restored.before, restored.after
-    await before.report(before.told("incentive")[0].reference, "rejected", "AC04")
+    await before.report(before.instructions_for("incentive")[0].reference, "rejected", "AC04")
     await after.prepare(incentive=INCENTIVE)
     await restored.adopt()
     await after.receive(*journey_of_another())
@@ -300,7 +300,7 @@ async def test_money_that_comes_back_into_a_purse_is_kept_for_what_was_told(rest
     await after.prepare(incentive=INCENTIVE)
     await after.receive(*journey_of_another())
     await restored.adopt()
-    await after.report(after.told("incentive")[0].reference, "rejected", "AC04")
+    await after.report(after.instructions_for("incentive")[0].reference, "rejected", "AC04")
     await after.receive(*journey(NEIGHBOUR, NEIGHBOURS_CODE))
     assert await after.state("incentive_1", NEIGHBOURS_CODE) == "held(no_funds)"
     await after.sweep()
@@ -317,7 +317,7 @@ async def test_who_waits_for_money_and_was_told_before_goes_once_though_there_is
     await restored.adopt()
     await after.prepare(incentive=2 * INCENTIVE)
     await after.sweep()
-    assert after.told("incentive") == restored.before.told("incentive")
+    assert after.instructions_for("incentive") == restored.before.instructions_for("incentive")
     assert await after.breaches() == []
 
 
@@ -330,17 +330,17 @@ async def test_what_was_approved_and_told_goes_again_though_the_copy_is_from_bef
     before, after = restored.before, restored.after
     await after.prepare()
     await after.receive(*journey())
-    for bench in (before, after):
-        await bench.report(before.told("incentive")[0].reference, "rejected", reason)
+    for harness in (before, after):
+        await harness.report(before.instructions_for("incentive")[0].reference, "rejected", reason)
     known = len(before.pages)
     await before.approve(CODE, "incentive_1")
     await before.sweep()
-    second = before.told("incentive")[1]
+    second = before.instructions_for("incentive")[1]
     await before.report(second.reference, *answer)
 
     await after.adopt([page for page in before.pages[known:] if announced or page.topic != "payment.events"])
     await after.sweep()
-    assert after.told("incentive")[1:] == [second]
+    assert after.instructions_for("incentive")[1:] == [second]
     await after.report(second.reference, *answer)
     state = "held(needs_approval)" if reason == "AM05" else "held(account_closed)"
     assert await after.state("incentive_1") == ("settled" if answer[0] == "settled" else state)
@@ -353,8 +353,8 @@ async def second_told(restored: Restored) -> Restored:
     before, after = restored.before, restored.after
     await after.prepare()
     await after.receive(*journey())
-    for bench in (before, after):
-        await bench.report(before.told("incentive")[0].reference, "rejected", "AM05")
+    for harness in (before, after):
+        await harness.report(before.instructions_for("incentive")[0].reference, "rejected", "AM05")
     known = len(before.pages)
     await before.approve(CODE, "incentive_1")
     await before.sweep()
@@ -367,26 +367,26 @@ async def test_nobody_confirms_an_attempt_after_which_another_was_told_before_th
     second_told: Restored, shown: str
 ) -> None:
     before, after = second_told.before, second_told.after
-    first, second = (told.reference for told in before.told("incentive"))
+    first, second = (told.reference for told in before.instructions_for("incentive"))
     if shown == "account_unverified":
         await after.connection.execute(f"update disbursement set reason = '{shown}' where frozen")
-    with pytest.raises(Refused, match=f"attempt 2 of {CODE} incentive_1, {second}, was told before a restore"):
+    with pytest.raises(OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was told before a restore"):
         await after.confirm(first)
     if shown == "account_unverified":
         await after.connection.execute("update disbursement set reason = 'needs_approval' where frozen")
     await after.sweep()
-    assert after.told("incentive")[1:] == before.told("incentive")[1:]
+    assert after.instructions_for("incentive")[1:] == before.instructions_for("incentive")[1:]
     await after.report(second, "rejected", "AM05")
     await after.confirm(first)
     assert await after.state("incentive_1") == "settled"
     assert await after.breaches() == []
 
 
-async def test_nobody_confirms_while_the_lane_is_catching_up(told: Bench) -> None:
-    first = told.told("incentive")[0].reference
+async def test_nobody_confirms_while_the_lane_is_catching_up(told: PaymentHarness) -> None:
+    first = told.instructions_for("incentive")[0].reference
     await told.report(first, "rejected", "AM05")
     await told.connection.execute("update lane set catching_up_since = now()")
-    with pytest.raises(Refused, match="is still reading again what it knew before a restore: wait until"):
+    with pytest.raises(OperationRefused, match="is still reading again what it knew before a restore: wait until"):
         await told.confirm(first)
     await told.connection.execute("update lane set catching_up_since = null")
     await told.confirm(first)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import code_of, completed, confirmed, fee_due, of_lane
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 MILLION = 1_000_000
 HERE, THERE = 2, 5
@@ -23,10 +23,10 @@ A_PAGE, A_LOCK = "order by due_at, redeem_code, benefit limit", "for update of f
 
 
 @pytest.fixture
-async def crowd(database: Database) -> AsyncIterator[Bench]:
+async def crowd(database: Database) -> AsyncIterator[PaymentHarness]:
     """Thousands wait for a million each, in a lane that does not sweep; nothing else is known of them."""
-    bench = await a_bench(database)
-    await bench.connection.execute(
+    harness = await create_harness(database)
+    await harness.connection.execute(
         "insert into disbursement (redeem_code, benefit, participant_id, lane, wave, component, payee, provider_id,"
         " amount, due_at, state, reason, attempt, tried_version, changed_at)"
         " select 'PRAT' || lpad(n::text, 8, '0'), 'fee', '483' || lpad(n::text, 13, '0'), $1, '48', 'training',"
@@ -35,17 +35,17 @@ async def crowd(database: Database) -> AsyncIterator[Bench]:
         LATER,
         MANY,
     )
-    await bench.connection.execute(
+    await harness.connection.execute(
         "insert into funds (wave, component, appropriated, short) values ('48', 'training', 0, true)"
     )
-    await bench.receive(a_provider())
-    yield bench
-    await bench.connection.close()
+    await harness.receive(a_provider())
+    yield harness
+    await harness.connection.close()
 
 
-def asked(bench: Bench) -> list[str]:
+def asked(harness: PaymentHarness) -> list[str]:
     queries: list[str] = []
-    bench.session.connection.add_query_logger(lambda query: queries.append(query.query))
+    harness.session.connection.add_query_logger(lambda query: queries.append(query.query))
     return queries
 
 
@@ -55,7 +55,7 @@ def count(queries: list[str], words: str) -> int:
 
 @pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (MILLION - 1, 1), (3 * MILLION, 1), (700 * MILLION, 2)])
 async def test_a_sweep_reads_of_the_queue_what_the_money_lasts_for_and_locks_nothing_in_vain(
-    crowd: Bench, rupiah: int, pages: int
+    crowd: PaymentHarness, rupiah: int, pages: int
 ) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", rupiah)
     queries = asked(crowd)
@@ -64,7 +64,9 @@ async def test_a_sweep_reads_of_the_queue_what_the_money_lasts_for_and_locks_not
 
 
 @pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (3 * MILLION, 1), (2 * MANY * MILLION, 4)])
-async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(crowd: Bench, rupiah: int, pages: int) -> None:
+async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(
+    crowd: PaymentHarness, rupiah: int, pages: int
+) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", rupiah)
     crowd.now = LATER + timedelta(minutes=1)
     queries = asked(crowd)
@@ -73,7 +75,9 @@ async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(crowd: Bench
     assert count(queries, A_PAGE) == pages
 
 
-async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_there_is_money(crowd: Bench) -> None:
+async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_there_is_money(
+    crowd: PaymentHarness,
+) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", 2 * MANY * MILLION)
     crowd.now = LATER + timedelta(minutes=1)
     await crowd.receive(*fee_due(HERE, MANY + 1, MILLION))
@@ -85,7 +89,7 @@ async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_l
     empty_database: Database,
 ) -> None:
     """One lane had drawn all there was; of another wave nothing was known but who waits."""
-    old = await a_bench(empty_database)
+    old = await create_harness(empty_database)
     await old.receive(a_provider(), funds("48", "training", rupiah=100 * MILLION))
     await old.receive(*fee_due(HERE, 0, MILLION))
     await old.receive(*fee_due(THERE, 1, 2 * MILLION))
@@ -94,13 +98,13 @@ async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_l
     await old.connection.execute(UNDONE)
     await old.connection.close()
 
-    bench = await a_bench(empty_database)
-    short = await bench.connection.fetch("select wave, component from funds where short order by wave")
+    harness = await create_harness(empty_database)
+    short = await harness.connection.fetch("select wave, component from funds where short order by wave")
     assert [tuple(row) for row in short] == [("48", "training"), ("49", "training")]
-    await bench.sweep(lanes=[THERE])
-    assert [await bench.state("fee", code_of(n)) for n in range(3)] == ["instructed", "instructed", "held(no_funds)"]
-    await bench.receive(funds("49", "training", rupiah=MILLION))
-    await bench.sweep(lanes=[THERE])
-    assert await bench.state("fee", code_of(2)) == "instructed"
-    assert await bench.breaches() == []
-    await bench.connection.close()
+    await harness.sweep(lanes=[THERE])
+    assert [await harness.state("fee", code_of(n)) for n in range(3)] == ["instructed", "instructed", "held(no_funds)"]
+    await harness.receive(funds("49", "training", rupiah=MILLION))
+    await harness.sweep(lanes=[THERE])
+    assert await harness.state("fee", code_of(2)) == "instructed"
+    assert await harness.breaches() == []
+    await harness.connection.close()

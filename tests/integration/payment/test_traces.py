@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.builders import LATER, Event, a_provider, funds
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import PARTICIPANT, completed, confirmed, in_one_lane, journey, linked, rated
+from tests.integration.payment.harness import PaymentHarness
 
 LINK, CONFIRMATION, COMPLETION, RATING, REPORT = (f"00-{n:032x}-{n:016x}-01" for n in range(1, 6))
 OTHER = f"00-{9:032x}-{9:016x}-01"
@@ -19,29 +19,29 @@ def traced(event: Event, trace: str) -> Event:
     return replace(event, trace=trace)
 
 
-def spoken(bench: Bench) -> Iterator[tuple[str, str, str | None]]:
+def spoken(harness: PaymentHarness) -> Iterator[tuple[str, str, str | None]]:
     """(topic, what, trace) of all that was said since the last call."""
-    for page in bench.pages:
+    for page in harness.pages:
         for event in page.events:
             what = event.type.split(".")[2].removeprefix("disbursement_")
             yield page.topic, what, event.headers.get("traceparent")
-    bench.pages.clear()
+    harness.pages.clear()
 
 
 @pytest.fixture
-async def told(bench: Bench) -> Bench:
+async def told(harness: PaymentHarness) -> PaymentHarness:
     """Fee and incentive have been instructed, and nothing of it was traced."""
-    await bench.prepare()
-    await bench.receive(*journey())
-    assert {trace for _, _, trace in spoken(bench)} == {None}
-    return bench
+    await harness.prepare()
+    await harness.receive(*journey())
+    assert {trace for _, _, trace in spoken(harness)} == {None}
+    return harness
 
 
-async def test_what_falls_due_carries_the_trace_of_what_made_it_due(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(traced(linked(), LINK), traced(confirmed(), CONFIRMATION))
-    await bench.receive(traced(completed(), COMPLETION), traced(completed(), OTHER), traced(rated(), RATING))
-    assert list(spoken(bench)) == [
+async def test_what_falls_due_carries_the_trace_of_what_made_it_due(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(traced(linked(), LINK), traced(confirmed(), CONFIRMATION))
+    await harness.receive(traced(completed(), COMPLETION), traced(completed(), OTHER), traced(rated(), RATING))
+    assert list(spoken(harness)) == [
         ("disbursements.bni", "instructed", COMPLETION),
         ("disbursements.gopay", "instructed", RATING),
         ("payment.events", "scheduled", COMPLETION),
@@ -51,35 +51,35 @@ async def test_what_falls_due_carries_the_trace_of_what_made_it_due(bench: Bench
     ]
 
 
-async def test_in_one_batch_each_right_carries_the_trace_of_its_own_cause(bench: Bench) -> None:
-    await bench.prepare()
+async def test_in_one_batch_each_right_carries_the_trace_of_its_own_cause(harness: PaymentHarness) -> None:
+    await harness.prepare()
     first, second = in_one_lane(2)
-    await bench.receive(confirmed(first), confirmed(second, SECOND))
-    await bench.receive(traced(completed(first), COMPLETION), completed(second, SECOND))
-    instructed = [trace for topic, _, trace in spoken(bench) if topic == "disbursements.bni"]
+    await harness.receive(confirmed(first), confirmed(second, SECOND))
+    await harness.receive(traced(completed(first), COMPLETION), completed(second, SECOND))
+    instructed = [trace for topic, _, trace in spoken(harness) if topic == "disbursements.bni"]
     assert sorted(instructed, key=str) == [COMPLETION, None]
 
 
-async def test_a_completion_that_waited_for_its_enrollment_keeps_its_own_trace(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(traced(completed(), COMPLETION))
-    await bench.receive(traced(confirmed(), CONFIRMATION))
-    assert {trace for _, _, trace in spoken(bench)} == {COMPLETION}
+async def test_a_completion_that_waited_for_its_enrollment_keeps_its_own_trace(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(traced(completed(), COMPLETION))
+    await harness.receive(traced(confirmed(), CONFIRMATION))
+    assert {trace for _, _, trace in spoken(harness)} == {COMPLETION}
 
 
-async def test_what_a_linked_account_cures_carries_the_trace_of_the_link(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(), completed(), rated())
-    list(spoken(bench))
-    await bench.receive(traced(linked(day=1), LINK), traced(linked(), OTHER))
-    assert list(spoken(bench)) == [
+async def test_what_a_linked_account_cures_carries_the_trace_of_the_link(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(), completed(), rated())
+    list(spoken(harness))
+    await harness.receive(traced(linked(day=1), LINK), traced(linked(), OTHER))
+    assert list(spoken(harness)) == [
         ("disbursements.gopay", "instructed", LINK),
         ("payment.events", "instructed", LINK),
     ]
 
 
-async def test_each_word_of_a_partner_passes_its_trace_on(told: Bench) -> None:
-    fee = told.told("fee")[0].reference
+async def test_each_word_of_a_partner_passes_its_trace_on(told: PaymentHarness) -> None:
+    fee = told.instructions_for("fee")[0].reference
     await told.receive(
         traced(told.answer(fee, "accepted"), REPORT),
         traced(told.answer(fee, "accepted"), LINK),
@@ -88,9 +88,11 @@ async def test_each_word_of_a_partner_passes_its_trace_on(told: Bench) -> None:
     assert list(spoken(told)) == [("payment.events", "accepted", REPORT), ("payment.events", "settled", OTHER)]
 
 
-async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clock_makes_has_none(told: Bench) -> None:
+async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clock_makes_has_none(
+    told: PaymentHarness,
+) -> None:
     await told.receive(traced(linked(day=1, partner="dana"), LINK))
-    await told.receive(traced(told.answer(told.told("incentive")[0].reference, "rejected", "AC04"), REPORT))
+    await told.receive(traced(told.answer(told.instructions_for("incentive")[0].reference, "rejected", "AC04"), REPORT))
     await told.sweep("retry")
     assert list(spoken(told)) == [
         ("payment.events", "rejected", REPORT),
@@ -100,12 +102,12 @@ async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clo
     ]
 
 
-async def test_what_the_clock_causes_carries_no_trace(bench: Bench) -> None:
-    await bench.receive(funds("48", "training"), *(traced(event, COMPLETION) for event in journey(PARTICIPANT)))
-    assert {trace for _, _, trace in spoken(bench)} == {COMPLETION}
-    await bench.receive(traced(a_provider(), OTHER))
-    await bench.sweep("release")
-    assert list(spoken(bench)) == [("disbursements.bni", "instructed", None), ("payment.events", "instructed", None)]
-    bench.now = LATER + timedelta(days=1)
-    await bench.sweep("ask")
-    assert list(spoken(bench)) == [("disbursements.bni", "status_requested", None)]
+async def test_what_the_clock_causes_carries_no_trace(harness: PaymentHarness) -> None:
+    await harness.receive(funds("48", "training"), *(traced(event, COMPLETION) for event in journey(PARTICIPANT)))
+    assert {trace for _, _, trace in spoken(harness)} == {COMPLETION}
+    await harness.receive(traced(a_provider(), OTHER))
+    await harness.sweep("release")
+    assert list(spoken(harness)) == [("disbursements.bni", "instructed", None), ("payment.events", "instructed", None)]
+    harness.now = LATER + timedelta(days=1)
+    await harness.sweep("ask")
+    assert list(spoken(harness)) == [("disbursements.bni", "status_requested", None)]

@@ -7,69 +7,69 @@ from itertools import pairwise
 import pytest
 
 from services.payment import timers
-from services.payment.handlers.halting import halt, resume
+from services.payment.handlers.halts import halt, resume
 from tests.builders import a_provider, funds
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import CODE, FEE, completed, confirmed, in_one_lane, journey, linked, rated
+from tests.integration.payment.harness import PaymentHarness
 from tests.integration.payment.test_reports import RETRY_AFTER
 
-Way = Callable[[Bench], Awaitable[object]]
+Way = Callable[[PaymentHarness], Awaitable[object]]
 Case = tuple[str, str, Way, Way]
 
 
-async def nothing(_: Bench) -> None:
+async def nothing(_: PaymentHarness) -> None:
     pass
 
 
-async def a_newer_account_is_linked(bench: Bench) -> None:
-    await bench.receive(linked(day=1, partner="dana"))
+async def a_newer_account_is_linked(harness: PaymentHarness) -> None:
+    await harness.receive(linked(day=1, partner="dana"))
 
 
-async def the_same_account_is_linked_after_an_approval(bench: Bench) -> None:
+async def the_same_account_is_linked_after_an_approval(harness: PaymentHarness) -> None:
     """Which changes nothing, and makes payment look at all that is held."""
-    await bench.approve(CODE, "incentive_1")
-    await bench.receive(linked())
+    await harness.approve(CODE, "incentive_1")
+    await harness.receive(linked())
 
 
-async def a_newer_provider_account_is_registered(bench: Bench) -> None:
-    await bench.receive(a_provider(number="8800555", version=2))
+async def a_newer_provider_account_is_registered(harness: PaymentHarness) -> None:
+    await harness.receive(a_provider(number="8800555", version=2))
 
 
-async def it_is_approved(bench: Bench) -> None:
-    await bench.approve(CODE, "incentive_1")
+async def it_is_approved(harness: PaymentHarness) -> None:
+    await harness.approve(CODE, "incentive_1")
 
 
-async def it_was_approved_while_halted(bench: Bench) -> None:
-    await bench.operate(halt, None)
-    await bench.approve(CODE, "incentive_1")
-    await bench.sweep()
-    assert await bench.state("incentive_1") == "held(halted)"
+async def it_was_approved_while_halted(harness: PaymentHarness) -> None:
+    await harness.operate(halt, None)
+    await harness.approve(CODE, "incentive_1")
+    await harness.sweep()
+    assert await harness.state("incentive_1") == "held(halted)"
 
 
-async def it_is_cured_while_halted(bench: Bench) -> None:
-    await bench.operate(halt, None)
-    await bench.receive(linked(day=1, partner="dana"))
-    assert await bench.state("incentive_1") == "held(halted)"
+async def it_is_cured_while_halted(harness: PaymentHarness) -> None:
+    await harness.operate(halt, None)
+    await harness.receive(linked(day=1, partner="dana"))
+    assert await harness.state("incentive_1") == "held(halted)"
 
 
-async def the_halt_ends(bench: Bench) -> None:
-    await bench.operate(resume, None)
+async def the_halt_ends(harness: PaymentHarness) -> None:
+    await harness.operate(resume, None)
 
 
-async def its_time_is_over(bench: Bench) -> None:
-    bench.now += RETRY_AFTER
+async def its_time_is_over(harness: PaymentHarness) -> None:
+    harness.now += RETRY_AFTER
 
 
-async def it_is_cured_while_there_is_no_money(bench: Bench) -> None:
+async def it_is_cured_while_there_is_no_money(harness: PaymentHarness) -> None:
     (poor,) = in_one_lane(2)[1:]
-    await bench.receive(*journey(poor, "PRAT00000009"))
-    await bench.receive(a_provider(number="8800555", version=2))
-    await bench.sweep()
-    assert await bench.state("fee", CODE) == "held(no_funds)"
+    await harness.receive(*journey(poor, "PRAT00000009"))
+    await harness.receive(a_provider(number="8800555", version=2))
+    await harness.sweep()
+    assert await harness.state("fee", CODE) == "held(no_funds)"
 
 
-async def money_comes(bench: Bench) -> None:
-    await bench.receive(funds("48", "training", rupiah=FEE))
+async def money_comes(harness: PaymentHarness) -> None:
+    await harness.receive(funds("48", "training", rupiah=FEE))
 
 
 CASES: dict[str, Case] = {
@@ -89,52 +89,52 @@ CASES: dict[str, Case] = {
 
 
 @pytest.fixture(params=CASES)
-async def cured(bench: Bench, request: pytest.FixtureRequest) -> tuple[Bench, str]:
+async def cured(harness: PaymentHarness, request: pytest.FixtureRequest) -> tuple[PaymentHarness, str]:
     """A right of which a partner has rejected the first attempt, and whose cure has just come."""
     benefit, reason, before, cure = CASES[request.param]
-    await bench.prepare(training=FEE)
-    await bench.receive(*journey())
+    await harness.prepare(training=FEE)
+    await harness.receive(*journey())
     if request.param == "account that was there":
-        await bench.receive(linked(day=1, partner="dana"))
-    await bench.report(first(bench, benefit), "rejected", reason)
-    await before(bench)
-    bench.now += timedelta(minutes=1)
-    await cure(bench)
-    return bench, benefit
+        await harness.receive(linked(day=1, partner="dana"))
+    await harness.report(first(harness, benefit), "rejected", reason)
+    await before(harness)
+    harness.now += timedelta(minutes=1)
+    await cure(harness)
+    return harness, benefit
 
 
-def first(bench: Bench, benefit: str) -> str:
-    return bench.told(benefit.removesuffix("_1"))[0].reference
+def first(harness: PaymentHarness, benefit: str) -> str:
+    return harness.instructions_for(benefit.removesuffix("_1"))[0].reference
 
 
-async def attempts(bench: Bench, benefit: str) -> int:
+async def attempts(harness: PaymentHarness, benefit: str) -> int:
     query = "select attempt from disbursement where (redeem_code, benefit) = ($1, $2)"
-    return int(await bench.connection.fetchval(query, CODE, benefit))
+    return int(await harness.connection.fetchval(query, CODE, benefit))
 
 
-async def test_no_cure_overtakes_a_report_that_lies_unread(cured: tuple[Bench, str]) -> None:
-    bench, benefit = cured
-    before = bench.now - timedelta(minutes=1, microseconds=1)
+async def test_no_cure_overtakes_a_report_that_lies_unread(cured: tuple[PaymentHarness, str]) -> None:
+    harness, benefit = cured
+    before = harness.now - timedelta(minutes=1, microseconds=1)
     for _ in range(2):
-        await bench.sweep(read_through=before)
-    assert await attempts(bench, benefit) == 1
-    await bench.report(first(bench, benefit), "settled")
-    await bench.sweep()
-    assert (await bench.state(benefit, CODE), await attempts(bench, benefit)) == ("held(needs_approval)", 1)
+        await harness.sweep(read_through=before)
+    assert await attempts(harness, benefit) == 1
+    await harness.report(first(harness, benefit), "settled")
+    await harness.sweep()
+    assert (await harness.state(benefit, CODE), await attempts(harness, benefit)) == ("held(needs_approval)", 1)
 
 
-async def test_cured_right_goes_once_all_reports_of_before_are_read(cured: tuple[Bench, str]) -> None:
-    bench, benefit = cured
-    await bench.sweep(read_through=bench.now - timedelta(minutes=1))
-    come = bench.now
-    bench.now += timedelta(minutes=1)
-    await bench.sweep(read_through=come)
-    assert (await bench.state(benefit, CODE), await attempts(bench, benefit)) == ("instructed", 2)
-    words = bench.words(benefit)
+async def test_cured_right_goes_once_all_reports_of_before_are_read(cured: tuple[PaymentHarness, str]) -> None:
+    harness, benefit = cured
+    await harness.sweep(read_through=harness.now - timedelta(minutes=1))
+    come = harness.now
+    harness.now += timedelta(minutes=1)
+    await harness.sweep(read_through=come)
+    assert (await harness.state(benefit, CODE), await attempts(harness, benefit)) == ("instructed", 2)
+    words = harness.event_names(benefit)
     assert all(one != following for one, following in pairwise(words) if one.startswith("held"))
 
 
-async def test_what_comes_between_makes_a_right_wait_from_the_next_cure_on(told: Bench) -> None:
+async def test_what_comes_between_makes_a_right_wait_from_the_next_cure_on(told: PaymentHarness) -> None:
     await told.report(first(told, "incentive_1"), "rejected", "AC04")
     await told.receive(linked(day=1, partner="dana"))
     cured_first = told.now
@@ -148,51 +148,51 @@ async def test_what_comes_between_makes_a_right_wait_from_the_next_cure_on(told:
     assert await attempts(told, "incentive_1") == 2
 
 
-async def test_first_attempt_waits_for_no_report(bench: Bench) -> None:
-    await bench.prepare()
-    await bench.receive(confirmed(), completed(), rated())
-    await bench.receive(linked())
-    assert await attempts(bench, "incentive_1") == 1
+async def test_first_attempt_waits_for_no_report(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(), completed(), rated())
+    await harness.receive(linked())
+    assert await attempts(harness, "incentive_1") == 1
 
 
 async def test_those_who_wait_for_reports_keep_nobody_from_a_first_attempt(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither who is cured like them nor who stands behind them in the queue for money, in portions of one."""
     monkeypatch.setattr(timers, "PORTION", 1)
     old, young = in_one_lane(2)
-    await bench.prepare()
-    await bench.receive(*journey(old, "PRAT00000001"))
-    await bench.report(first(bench, "fee"), "rejected", "AC04")
-    await bench.receive(a_provider(number="8800555", version=2))
-    await bench.operate(halt, None)
-    await bench.sweep()
-    await bench.receive(*journey(young, "PRAT00000002"))
-    await bench.operate(resume, None)
-    await bench.sweep(read_through=bench.now - timedelta(minutes=1))
-    assert await bench.state("fee", "PRAT00000001") == "held(halted)"
-    assert await bench.state("fee", "PRAT00000002") == "instructed"
+    await harness.prepare()
+    await harness.receive(*journey(old, "PRAT00000001"))
+    await harness.report(first(harness, "fee"), "rejected", "AC04")
+    await harness.receive(a_provider(number="8800555", version=2))
+    await harness.operate(halt, None)
+    await harness.sweep()
+    await harness.receive(*journey(young, "PRAT00000002"))
+    await harness.operate(resume, None)
+    await harness.sweep(read_through=harness.now - timedelta(minutes=1))
+    assert await harness.state("fee", "PRAT00000001") == "held(halted)"
+    assert await harness.state("fee", "PRAT00000002") == "instructed"
 
 
 async def test_who_waits_for_reports_keeps_its_turn_for_money_and_others_are_served_behind_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timers, "PORTION", 1)
     people = in_one_lane(4)
-    await bench.prepare(training=FEE)
+    await harness.prepare(training=FEE)
     for number, person in enumerate(people[:2], start=1):
-        await bench.receive(*journey(person, f"PRAT0000000{number}"))
-        bench.now += timedelta(minutes=1)
+        await harness.receive(*journey(person, f"PRAT0000000{number}"))
+        harness.now += timedelta(minutes=1)
         if number == 1:
-            await bench.report(first(bench, "fee"), "rejected", "AC04")
-    await bench.receive(a_provider(number="8800555", version=2))
-    await bench.sweep()
+            await harness.report(first(harness, "fee"), "rejected", "AC04")
+    await harness.receive(a_provider(number="8800555", version=2))
+    await harness.sweep()
     for number, person in enumerate(people[2:], start=3):
-        await bench.receive(*journey(person, f"PRAT0000000{number}"))
-        bench.now += timedelta(minutes=1)
-    await bench.receive(funds("48", "training", rupiah=2 * FEE))
-    await bench.sweep(read_through=bench.now - timedelta(minutes=1))
-    states = [await bench.state("fee", f"PRAT0000000{number}") for number in range(1, 5)]
+        await harness.receive(*journey(person, f"PRAT0000000{number}"))
+        harness.now += timedelta(minutes=1)
+    await harness.receive(funds("48", "training", rupiah=2 * FEE))
+    await harness.sweep(read_through=harness.now - timedelta(minutes=1))
+    states = [await harness.state("fee", f"PRAT0000000{number}") for number in range(1, 5)]
     assert states == ["held(no_funds)", "instructed", "instructed", "held(no_funds)"]
-    await bench.sweep()
-    assert await bench.state("fee", "PRAT00000001") == "instructed"
+    await harness.sweep()
+    assert await harness.state("fee", "PRAT00000001") == "instructed"

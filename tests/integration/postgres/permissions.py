@@ -16,7 +16,7 @@ from shared.postgres.queries import blocks
 
 SHARED = ("shared.messaging", "shared.runtime", "shared.postgres")
 # For the owner, in `migrate`, and for whoever draws schemas; but every program reads which migrations were applied.
-FOR_OTHERS = {"migration.sql", "picture.sql", "resealing.sql"}
+NOT_RUN_BY_SERVICES = {"migration.sql", "picture.sql", "resealing.sql"}
 COMPARED = "load_migrations"
 
 
@@ -40,7 +40,7 @@ def statements_of(service: str) -> list[Statement]:
 def _queries(package: str) -> Iterator[Statement]:
     for file in files(package).joinpath("sql").iterdir():
         for name, text in blocks(file.read_text("utf-8"), file.name):
-            if file.name not in FOR_OTHERS or name == COMPARED:
+            if file.name not in NOT_RUN_BY_SERVICES or name == COMPARED:
                 yield Statement(name, text)
 
 

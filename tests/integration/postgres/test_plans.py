@@ -22,19 +22,19 @@ GROWING = {
 }
 # What waits is asked for each key anew, and under one of them half a million may wait.
 BY_INDEX = {
-    "count_waiting": {"waiting_once"},
+    "count_deferred": {"waiting_once"},
     "load_identical": {"waiting_once"},
-    "take_waiting": {"waiting_in_order"},
-    "load_portion": {"waiting_in_order"},
+    "take_deferred": {"waiting_in_order"},
+    "load_released_portion": {"waiting_in_order"},
     "end_turns": {"waiting_in_order"},
     "end_marks": {"waiting_in_order"},
     "load_queued": {"waiting_in_order"},
-    "load_waiting_keys": {"waiting_in_order"},
+    "load_deferred_keys": {"waiting_in_order"},
 }
 # Checks read whole tables, in patient sessions of their own; these do not stand in a file of their own.
-CHECKS = {"load_without_deadline", "count_stray_evidence", "count_states"}
+CHECKS = {"load_open_without_deadline", "count_orphaned_evidence", "count_enrollments_by_state"}
 # Asked at an upgrade, or after a key was taken out of its set, and never in the course of work.
-SELDOM = {"anything_is_kept", "count_frozen", "sealed_under"}
+SELDOM = {"has_accounts", "has_sealed_accounts", "count_frozen", "is_sealed_under"}
 
 
 @pytest.mark.parametrize("service", GROWING)
@@ -63,7 +63,7 @@ async def test_what_waits_is_asked_by_the_one_index_that_holds_its_order(databas
     statements = dict(asked("shared.messaging"))
     found = {name: set(indexes_of(await plan(session, statements[name]), "waiting")) for name in BY_INDEX}
     # What was found by then is deleted by its number.
-    found["take_waiting"].discard("waiting_pkey")
+    found["take_deferred"].discard("waiting_pkey")
     assert found == BY_INDEX
 
 
@@ -72,7 +72,7 @@ async def test_no_check_compares_each_row_of_a_table_that_grows_with_each_row_of
     database: Database, service: str
 ) -> None:
     package = f"services.{service}"
-    connection = await connect(await database.migrate(service), "checking", patient=True)
+    connection = await connect(await database.migrate(service), "checking", long_running=True)
     for table in GROWING[service]:
         # From now on it is known to be empty, as a table is that was counted last when the service began.
         await connection.execute(f"analyze {table}")

@@ -35,7 +35,7 @@ async def test_a_session_has_its_bounds_and_its_schema(database: Database) -> No
 
 
 async def test_a_patient_session_may_take_its_time(database: Database) -> None:
-    connection = await connect(database.url_of("payment"), "verify", patient=True)
+    connection = await connect(database.url_of("payment"), "verify", long_running=True)
     assert await connection.fetchval("show statement_timeout") == "0"
     assert await connection.fetchval("show idle_in_transaction_session_timeout") == "10min"
     await connection.close()

@@ -23,13 +23,13 @@ from deploy.local.ports import free_port
 from deploy.local.processes import Process
 from deploy.local.roles import owner_of
 from shared.contracts.topics import LANES
-from shared.messaging.lane import insert_rows
-from shared.postgres.migrate import grants, load, migrate
+from shared.messaging.transaction.lane import insert_rows
+from shared.postgres.migrations import grants, load_migrations, migrate
 from shared.postgres.session import connect
-from shared.runtime.sealing import Sealing
+from shared.runtime.chain_seals import ChainSeals
 from tests.infrastructure import Database, KafkaServer
 from tests.integration.messaging.toy import TABLES, TOY_TABLES, League
-from tests.waiting import until
+from tests.timeouts import until
 
 MODULE = "tests.integration.runtime.toy"
 
@@ -47,7 +47,7 @@ class Toy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.environment['TOY_HTTP_PORT']}"
 
-    async def says(self, *verb: str, status: int = 0, **settings: str) -> str:
+    async def run_verb(self, *verb: str, status: int = 0, **settings: str) -> str:
         """Runs a verb and returns what it printed; fails when it does not end with this status."""
         done = await asyncio.to_thread(
             subprocess.run,
@@ -67,7 +67,7 @@ class Toy:
         return [(row["verb"], row["who"]) for row in rows]
 
     @contextlib.asynccontextmanager
-    async def running(self, **settings: str) -> AsyncIterator[Process]:
+    async def run_process(self, **settings: str) -> AsyncIterator[Process]:
         """The service as a process; killed at the end if it has not ended."""
         process = Process.start(
             "toy",
@@ -77,12 +77,12 @@ class Toy:
             folder=ROOT,
         )
         try:
-            await until(lambda: self.answers("/health/live"), "the process answers")
+            await until(lambda: self.is_up("/health/live"), "the process answers")
             yield process
         finally:
             await asyncio.to_thread(process.kill)
 
-    async def answers(self, page: str) -> bool:
+    async def is_up(self, page: str) -> bool:
         with contextlib.suppress(httpx.HTTPError):
             return (await self.get(page)).is_success
         return False
@@ -98,8 +98,8 @@ async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIt
     owner = database.url_of(owner_of("enrollment"))
     await create_topics(kafka.bootstrap, league.requests, *league.own_topics)
     make_keys(tmp_path, services=("toy",), partners=())
-    begin = Sealing.load(tmp_path, "toy").begin
-    await migrate(owner, load("shared.messaging"), [grants("shared.messaging")], begin)
+    begin = ChainSeals.load(tmp_path, "toy").seal_in_migration
+    await migrate(owner, load_migrations("shared.messaging"), [grants("shared.messaging")], begin)
     connection = await connect(owner, "test")
     await connection.execute(TABLES + f"grant all on {TOY_TABLES} to enrollment")
     await insert_rows(connection, league.own_topics)

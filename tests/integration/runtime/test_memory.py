@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.integration.messaging.crowd import goals_of, wait_for_players
-from tests.integration.messaging.running import a_goal, a_player, producer
+from tests.integration.messaging.deferred_goals import defer_goals, goals_of
+from tests.integration.messaging.toy_world import a_goal, a_player, producer
 from tests.integration.runtime.conftest import Toy
-from tests.waiting import until
+from tests.timeouts import until
 
 MIB = 1 << 20
 AT_MOST_BYTES = 250 * 1000 * 1000
@@ -32,8 +32,8 @@ def peak(pid: int) -> int:
 
 async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> None:
     large = b'{"player":"' + b"\0" * 255 * 1024
-    async with toy.running(TOY_LOOK_EVERY_SECONDS="1") as process:
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process(TOY_LOOK_EVERY_SECONDS="1") as process:
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         for number in range(8):
             await write(toy, number, [large] * 125, "zstd")
         await until(lambda: parked(toy, 1000), "1,000 records of 255 KiB are parked", 120)
@@ -41,7 +41,7 @@ async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> No
             await write(toy, 5, [b"\0" * MIB] * 60, codec)
         await write(toy, 6, [a_goal("ana", f"g{n}").value for n in range(5)], "zstd")
         await until(lambda: parked(toy, 1003), "three bombs are parked", 60)
-        await until(lambda: waiting(toy), "what comes behind them is taken in")
+        await until(lambda: deferred(toy), "what comes behind them is taken in")
         assert peak(process.pid) < AT_MOST_BYTES
     rows = await toy.connection.fetch(
         "select reason, detail, whole, size, length(sealed) as sealed from parked where detail = 'batch'"
@@ -52,15 +52,13 @@ async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> No
 
 async def test_memory_is_bounded_whatever_waits(toy: Toy) -> None:
     goals = goals_of("ana", 1500)
-    await wait_for_players(
-        toy.connection, toy.league, [replace(goal, raw=goal.value + b" " * 128 * 1024) for goal in goals]
-    )
-    async with toy.running() as process:
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    await defer_goals(toy.connection, toy.league, [replace(goal, raw=goal.value + b" " * 128 * 1024) for goal in goals])
+    async with toy.run_process() as process:
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         async with producer(toy.environment["TOY_KAFKA_BOOTSTRAP"]) as kafka:
             player = a_player("ana")
             await kafka.send_and_wait(toy.league.requests, player.value, headers=player.headers, partition=0)
-        await until(lambda: taken_up(toy, len(goals)), "all goals are in", 120)
+        await until(lambda: released(toy, len(goals)), "all goals are in", 120)
         assert peak(process.pid) < AT_MOST_BYTES
 
 
@@ -68,9 +66,9 @@ async def parked(toy: Toy, number: int) -> bool:
     return bool(await toy.connection.fetchval("select count(*) from parked") == number)
 
 
-async def waiting(toy: Toy) -> bool:
+async def deferred(toy: Toy) -> bool:
     return bool(await toy.connection.fetchval("select count(*) from waiting") == 5)
 
 
-async def taken_up(toy: Toy, goals: int) -> bool:
+async def released(toy: Toy, goals: int) -> bool:
     return bool(await toy.connection.fetchval("select count(*) from goal") == goals)

@@ -11,19 +11,19 @@ import pytest
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.roles import owner_of
-from shared.postgres.migrate import migrations_of, pending
+from shared.postgres.migrations import migrations_of, pending
 from shared.postgres.session import connect
 from tests.builders import keys_folder
 from tests.infrastructure import Database
 
 
 @dataclass(frozen=True)
-class Said:
+class Output:
     status: int
     lines: list[str]
 
 
-async def migrate(service: str, url: str) -> Said:
+async def migrate(service: str, url: str) -> Output:
     """Run the verb; return what it printed, on whichever stream. It is told of no way in but the owner's."""
     nowhere = f"postgresql://{service}@127.0.0.1:{free_port()}/salur"
     urls = {f"{service.upper()}_MIGRATE_URL": url, f"{service.upper()}_POSTGRES_URL": nowhere}
@@ -38,7 +38,7 @@ async def migrate(service: str, url: str) -> Said:
         text=True,
         check=False,
     )
-    return Said(done.returncode, done.stdout.splitlines())
+    return Output(done.returncode, done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
@@ -46,12 +46,12 @@ async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_
     database: Database, service: str
 ) -> None:
     url, wanted = database.url_of(owner_of(service)), migrations_of(f"services.{service}")
-    assert await migrate(service, url) == Said(0, [f"applied {migration}" for migration in wanted])
+    assert await migrate(service, url) == Output(0, [f"applied {migration}" for migration in wanted])
     connection = await connect(url, "test")
     assert await pending(connection, wanted) == []
     log = "select * from migration order by component, number"
     before = await connection.fetch(log)
-    assert await migrate(service, url) == Said(0, ["nothing to apply: the schema is up to date"])
+    assert await migrate(service, url) == Output(0, ["nothing to apply: the schema is up to date"])
     assert await connection.fetch(log) == before
     await connection.close()
 
@@ -66,7 +66,7 @@ async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one
         "payment: the schema is newer than this program: it has payment/9999; "
         "start the program that made it, or a newer one"
     )
-    assert await migrate("payment", url) == Said(2, [newer])
+    assert await migrate("payment", url) == Output(2, [newer])
 
 
 async def test_a_database_that_is_away_is_told_in_one_line() -> None:

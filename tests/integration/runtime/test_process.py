@@ -12,9 +12,9 @@ from deploy.local.ports import free_port
 from shared.clock import EARLIEST, LATEST
 from shared.contracts.topics import lane_of
 from shared.runtime.settings import ServiceSettings
-from tests.integration.messaging.running import Event, a_goal, a_player, producer
+from tests.integration.messaging.toy_world import Event, a_goal, a_player, producer
 from tests.integration.runtime.conftest import Toy
-from tests.waiting import until
+from tests.timeouts import until
 
 LAGS = {"kafka_consumergroup_group_lag", "kafka_consumergroup_group_lag_seconds"}
 PLAYER = "4810000000000017"
@@ -44,9 +44,9 @@ async def lag(toy: Toy) -> dict[str, float]:
 
 async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: Toy) -> None:
     await send(toy, a_player(PLAYER), a_goal(PLAYER, "g1"))
-    async with toy.running() as process:
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
-        await until(lambda: toy.answers(f"/participants/{PLAYER}"), "the goal is known")
+    async with toy.run_process() as process:
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
+        await until(lambda: toy.is_up(f"/participants/{PLAYER}"), "the goal is known")
         trail = (await toy.get(f"/participants/{PLAYER}")).json()
         assert trail == {"service": toy.league.service, "waiting": [], "goals": ["g1"]}
         assert (await toy.get("/participants/4810000000000025")).status_code == 404
@@ -79,7 +79,7 @@ async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: To
 
 
 async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -> None:
-    async with toy.running():
+    async with toy.run_process():
         await send(toy, a_player("a", shirt="7"))
         await until(lambda: toy.connection.fetchval("select true from player where player = 'a'"), "the first is known")
         await send(toy, a_player("b", shirt="7"))
@@ -87,16 +87,16 @@ async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -
         number = await until(lambda: toy.connection.fetchval(parked), "the second wearer is parked")
         await toy.connection.execute("alter table claim disable trigger user; delete from claim where owner = 'a'")
         by = ("--who", "an operator", "--why", "the shirt is free again", "--yes")
-        await toy.says("parked", "replay", str(number), *by)
+        await toy.run_verb("parked", "replay", str(number), *by)
         here = "select true from player where player = 'b'"
         await until(lambda: toy.connection.fetchval(here), "the replayed record is handled")
-        await toy.says("parked", "replay", str(number), *by, status=2)
+        await toy.run_verb("parked", "replay", str(number), *by, status=2)
     assert await toy.connection.fetchval("select count(*) from parked") == 1
 
 
 async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_caught_up(toy: Toy) -> None:
-    async with toy.running():
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process():
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
 
         async def caught_up() -> bool:
             return await lag(toy) == {
@@ -126,8 +126,8 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
 
 
 async def test_lag_at_a_gap_is_what_was_passed_by(toy: Toy) -> None:
-    async with toy.running():
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process():
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(
             "update position set gap_since = now(), era = 1, last_sequence = 4, ahead_era = 1, ahead_sequence = 9"
             " where topic = $1 and partition = 3",
@@ -141,9 +141,9 @@ async def test_lag_at_a_gap_is_what_was_passed_by(toy: Toy) -> None:
 
 
 async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_when(toy: Toy) -> None:
-    async with toy.running():
+    async with toy.run_process():
         await send(toy, a_goal(PLAYER, "g1"))
-        await until(lambda: toy.answers(f"/participants/{PLAYER}"), "the goal waits for its player")
+        await until(lambda: toy.is_up(f"/participants/{PLAYER}"), "the goal waits for its player")
         (waits,) = (await toy.get(f"/participants/{PLAYER}")).json()["waiting"]
         assert (waits["type"], waits["waits_for"], waits["key"]) == ("toy.league.point_scored.v1", "player", PLAYER)
         assert waits["since"] < waits["until"]
@@ -151,8 +151,8 @@ async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_
 
 
 async def test_lag_of_a_lane_that_stands_still_is_what_has_no_effect_yet(toy: Toy) -> None:
-    async with toy.running():
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process():
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(
             "update lane set stopped_reason = 'invariant', stopped_detail = 'd', stopped_at = now() where lane = $1",
             lane_of(PLAYER),
@@ -176,7 +176,7 @@ async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misse
         "TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur",
         "TOY_KAFKA_BOOTSTRAP": f"127.0.0.1:{nowhere}",
     }
-    async with toy.running(**away) as process:
+    async with toy.run_process(**away) as process:
         response = await toy.get("/health/ready")
         assert response.status_code == 503
         reasons = " ".join(response.json()["reasons"])
@@ -191,7 +191,7 @@ async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misse
 
 async def test_a_process_that_cannot_log_in_joins_nobody_and_ends_when_told_to(toy: Toy) -> None:
     shut = toy.environment["TOY_POSTGRES_URL"].replace("enrollment:", "enrollment:not-")
-    async with toy.running(TOY_POSTGRES_URL=shut) as process:
+    async with toy.run_process(TOY_POSTGRES_URL=shut) as process:
 
         async def says_so() -> bool:
             reasons = " ".join((await toy.get("/health/ready")).json()["reasons"])
@@ -214,8 +214,8 @@ async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_
         for bound in (part for part in field.metadata if isinstance(part, end) and setting != "http_port"):
             settings[f"TOY_{setting.upper()}"] = str(bound.ge if isinstance(bound, Ge) else bound.le)
     waits_or_parked = "select true from waiting union select true from parked"
-    async with toy.running(**settings):
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process(**settings):
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await send(toy, a_player(PLAYER), a_goal("nobody", "g1"))
         await until(lambda: toy.connection.fetchval("select true from player"), "the player is known")
         await until(lambda: toy.connection.fetchval(waits_or_parked), "the goal of nobody waits, or has waited")
@@ -226,6 +226,6 @@ async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_
 @pytest.mark.parametrize("said", ["", "soon", "9" * 30])
 async def test_a_process_does_not_start_under_a_clock_that_nobody_set(toy: Toy, said: str) -> None:
     (toy.folder / "offset").write_text(said)
-    output = await toy.says("run", status=2, SALUR_CLOCK_OFFSET_FILE=str(toy.folder / "offset"))
+    output = await toy.run_verb("run", status=2, SALUR_CLOCK_OFFSET_FILE=str(toy.folder / "offset"))
     assert "SALUR_CLOCK_OFFSET_FILE must name a file" in output
     assert "keys" not in output

@@ -2,11 +2,11 @@
 
 import pytest
 
-from shared.contracts.sealed import KeyRing
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import lane_of
 from shared.messaging.message import Record, pack
-from shared.runtime.parked import EVERYTHING, PORTION_BYTES, open_numbers
-from tests.integration.messaging.running import Event, a_goal, a_player
+from shared.runtime.parked import ALL_PARKED, PORTION_BYTES, open_numbers
+from tests.integration.messaging.toy_world import Event, a_goal, a_player
 from tests.integration.runtime.conftest import Toy
 from tests.integration.runtime.test_verbs import BY, NOW
 
@@ -32,7 +32,7 @@ async def test_preview_says_what_becomes_of_each_record_and_changes_nothing(toy:
         toy, a_player("bo"), a_goal("bo", "g1"), a_goal("ana", "g2"), a_goal("bo", "g3", 0), a_player("cy\0")
     )
     for chosen in (numbers, ["--reason", "conflict"]):
-        said = [" ".join(line.split()) for line in (await toy.says("parked", "replay", *chosen, *BY)).splitlines()]
+        said = [" ".join(line.split()) for line in (await toy.run_verb("parked", "replay", *chosen, *BY)).splitlines()]
         assert "2 are taken in" in said
         assert "1 wait for player" in said
         assert "1 are parked as invalid_field (/points)" in said
@@ -47,7 +47,7 @@ async def test_preview_tells_which_records_wait_for_a_lane_that_stands_still(toy
     stop = "update lane set stopped_reason = 'invariant', stopped_at = $2 where lane = $1"
     await toy.connection.execute(stop, lane_of("bo"), NOW)
     (number,) = await park(toy, a_player("bo"))
-    assert "1 wait until their lane goes on" in await toy.says("parked", "replay", number, *BY)
+    assert "1 wait until their lane goes on" in await toy.run_verb("parked", "replay", number, *BY)
 
 
 @pytest.mark.parametrize(("size", "portions"), [(PORTION_BYTES, [1] * 7), (PORTION_BYTES // 2, [2, 2, 2, 1]), (1, [7])])
@@ -60,7 +60,7 @@ async def test_records_that_have_to_be_read_again_are_replayed_a_few_at_once(
         toy.league.requests, size, NOW,
     )  # fmt: skip
     after, found = 0, list[list[int]]()
-    while numbers := await open_numbers(toy.connection, EVERYTHING, after=after, last=1000):
+    while numbers := await open_numbers(toy.connection, ALL_PARKED, after=after, last=1000):
         after = numbers[-1]
         found.append(numbers)
     assert list(map(len, found)) == portions
@@ -73,9 +73,9 @@ async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(t
         toy.league.requests, PORTION_BYTES, NOW,
     )  # fmt: skip
     await park(toy, a_player("bo"))
-    preview = await toy.says("parked", "replay", "--reason", "conflict", *BY)
+    preview = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY)
     assert "3 cannot be replayed" in preview
     assert "1 are taken in" in preview
-    said = await toy.says("parked", "replay", "--reason", "conflict", *BY, "--yes")
+    said = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY, "--yes")
     assert "1 record replayed" in said
     assert await toy.connection.fetchval("select count(*) from waiting where kind = 'replay'") == 1

@@ -5,12 +5,12 @@ import asyncio
 import asyncpg
 import pytest
 
-from shared.postgres.migrate import Migration, grants, load, migrate
+from shared.postgres.migrations import Migration, grants, load_migrations, migrate
 from tests.infrastructure import Database
-from tests.integration.messaging.running import a_player
+from tests.integration.messaging.toy_world import a_player
 from tests.integration.runtime.conftest import Toy
 from tests.integration.runtime.test_process import PLAYER, send
-from tests.waiting import until
+from tests.timeouts import until
 
 NEWER = "insert into migration values ('messaging', 9999, 'of_tomorrow', '', now())"
 OLDER = "delete from migration where number = (select max(number) from migration)"
@@ -36,7 +36,7 @@ async def test_another_programs_schema_is_refused_at_the_start_and_by_every_verb
         ("parked", "list"),
         ("lanes", "resume", "1", "--who", "w", "--why", "w"),
     ):
-        said = await toy.says(*verb, status=2)
+        said = await toy.run_verb(*verb, status=2)
         assert SENTENCES[change] in said
         assert len(said.strip().splitlines()) == 1
         assert ("run `migrate`" in said) == (change in (OLDER, NONE))
@@ -46,8 +46,8 @@ async def test_another_programs_schema_is_refused_at_the_start_and_by_every_verb
 async def test_a_schema_that_changes_under_a_running_process_stops_it_until_it_is_its_own_again(
     toy: Toy, change: str
 ) -> None:
-    async with toy.running():
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process():
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(f"create table kept as table migration; {change}")
 
         async def refused() -> bool:
@@ -63,7 +63,7 @@ async def test_a_schema_that_changes_under_a_running_process_stops_it_until_it_i
         assert (await toy.get("/lanes")).status_code == 503
         assert not await toy.connection.fetchval("select true from player")
         await toy.connection.execute("truncate migration; insert into migration table kept; drop table kept")
-        await until(lambda: toy.answers("/health/ready"), "it is ready again")
+        await until(lambda: toy.is_up("/health/ready"), "it is ready again")
         await until(lambda: toy.connection.fetchval("select true from player"), "what came meanwhile is handled")
         assert all(lane["reason"] is None for lane in (await toy.get("/lanes")).json()["lanes"])
 
@@ -75,12 +75,14 @@ async def test_a_migration_ends_the_sessions_of_the_program_before_it_so_that_no
     writer = f"{toy.league.service}-1 writer"
     waits = "select true from pg_stat_activity where wait_event_type = 'Lock' and application_name = $1"
     holder, observer = [await asyncpg.connect(database.url) for _ in range(2)]
-    async with toy.running(TOY_SWEEP_EVERY_SECONDS="60"):
-        await until(lambda: toy.answers("/health/ready"), "it is ready")
+    async with toy.run_process(TOY_SWEEP_EVERY_SECONDS="60"):
+        await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await holder.execute("begin; lock table enrollment.player in access share mode")
         migrating = asyncio.create_task(
             migrate(
-                toy.environment["TOY_MIGRATE_URL"], [*load("shared.messaging"), TOMORROW], [grants("shared.messaging")]
+                toy.environment["TOY_MIGRATE_URL"],
+                [*load_migrations("shared.messaging"), TOMORROW],
+                [grants("shared.messaging")],
             )
         )
         await until(lambda: observer.fetchval(waits, "migrate"), "the migration waits")

@@ -21,7 +21,7 @@ LOST = "toy-chain.key is missing, and without it no chain can be verified or go 
 async def closed(toy: Toy) -> Toy:
     """One operation stands in the log."""
     await park(toy)
-    await toy.says("parked", "close", "1", *BY, "--yes")
+    await toy.run_verb("parked", "close", "1", *BY, "--yes")
     return toy
 
 
@@ -37,28 +37,28 @@ async def rewrite_log(toy: Toy) -> None:
 
 
 async def test_log_that_was_rewritten_as_a_whole_is_found_and_not_gone_on_with(closed: Toy) -> None:
-    said = await closed.says("verify")
+    said = await closed.run_verb("verify")
     assert "OK E6" in said
     assert "OK E8" in said
     await rewrite_log(closed)
-    found = await closed.says("verify", status=1)
+    found = await closed.run_verb("verify", status=1)
     assert FORGED in found
     assert "OK E6" in found, "row by row it is a chain"
     await park(closed, 1)
-    assert "operations: the end at 1 bears a seal that is not ours" in await closed.says(
+    assert "operations: the end at 1 bears a seal that is not ours" in await closed.run_verb(
         "parked", "close", "2", *BY, "--yes", status=2
     )
 
 
 async def test_log_that_was_cut_short_is_found(closed: Toy) -> None:
     await closed.connection.execute("alter table operation disable trigger user; delete from operation")
-    assert "operations do not end at 0" in await closed.says("verify", status=1)
+    assert "operations do not end at 0" in await closed.run_verb("verify", status=1)
 
 
 async def test_missing_key_is_said_and_nothing_is_verified_or_written_down(closed: Toy) -> None:
     (closed.folder / KEY).unlink()
     for verb in (["run"], ["verify"], ["parked", "close", "1", *BY, "--yes"], ["chains", "seal-anew", *BY, "--yes"]):
-        assert LOST in await closed.says(*verb, status=2), verb
+        assert LOST in await closed.run_verb(*verb, status=2), verb
 
 
 async def test_other_key_is_refused_by_whoever_would_write_or_verify(closed: Toy) -> None:
@@ -66,27 +66,29 @@ async def test_other_key_is_refused_by_whoever_would_write_or_verify(closed: Toy
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
     await park(closed, 1)
     for verb in (["run"], ["verify"], ["parked", "close", "2", *BY, "--yes"]):
-        assert f"{KEY} is not what these data were made with; put that back" in await closed.says(*verb, status=2)
+        assert f"{KEY} is not what these data were made with; put that back" in await closed.run_verb(*verb, status=2)
     await closed.connection.execute("delete from fingerprint")
-    assert f"{KEY} is not what" in await closed.says("verify", status=2), "the seals themselves prove it"
+    assert f"{KEY} is not what" in await closed.run_verb("verify", status=2), "the seals themselves prove it"
 
 
 async def test_lost_key_is_followed_by_another_only_where_somebody_says_so(closed: Toy) -> None:
     seal_anew = ("chains", "seal-anew", *BY)
-    assert "toy-chain.key is the key of these data, and not lost" in await closed.says(*seal_anew, "--yes", status=2)
+    assert "toy-chain.key is the key of these data, and not lost" in await closed.run_verb(
+        *seal_anew, "--yes", status=2
+    )
     make_keys(closed.folder / "other", services=("toy",), partners=())
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
-    assert "add --yes" in await closed.says(*seal_anew)
-    await closed.says("verify", status=2)
-    assert "sealed anew under toy-chain.key: operations at 1" in await closed.says(*seal_anew, "--yes")
-    assert "OK E8" in await closed.says("verify")
+    assert "add --yes" in await closed.run_verb(*seal_anew)
+    await closed.run_verb("verify", status=2)
+    assert "sealed anew under toy-chain.key: operations at 1" in await closed.run_verb(*seal_anew, "--yes")
+    assert "OK E8" in await closed.run_verb("verify")
     (row,) = await closed.connection.fetch("select verb, detail::text as detail from operation where number = 2")
     assert (row["verb"], json.loads(row["detail"])) == ("chains seal-anew", {"ends": {"operations": 1}})
 
 
 async def test_end_that_is_not_ours_is_not_sealed_anew_with_the_key_at_hand(closed: Toy) -> None:
     await rewrite_log(closed)
-    said = await closed.says("chains", "seal-anew", *BY, "--yes", status=2)
+    said = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
     assert "toy-chain.key is the key of these data, and not lost" in said
 
 
@@ -94,7 +96,7 @@ async def test_chain_that_is_none_any_more_is_not_sealed_anew(closed: Toy) -> No
     await closed.connection.execute("alter table operation disable trigger user; update operation set who = 'another'")
     make_keys(closed.folder / "other", services=("toy",), partners=())
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
-    said = await closed.says("chains", "seal-anew", *BY, "--yes", status=2)
+    said = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
     assert "what stands in the chains is not what was written: operation 1 is not" in said
 
 
@@ -112,12 +114,12 @@ async def test_service_that_owns_what_guards_it_is_found(toy: Toy, database: Dat
     superuser = await connect(database.url, "test")
     await superuser.execute(f"set search_path = enrollment; {change}")
     await superuser.close()
-    assert f"BROKEN E7 the service's role owns nothing: {found}" in await toy.says("verify", status=1)
+    assert f"BROKEN E7 the service's role owns nothing: {found}" in await toy.run_verb("verify", status=1)
 
 
 async def test_service_that_comes_as_the_owner_or_as_a_superuser_is_found(toy: Toy, database: Database) -> None:
     owner, superuser = database.url_of(owner_of("enrollment")), f"{database.url}?search_path=enrollment"
-    assert "enrollment_owner may act as the owner of schema enrollment" in await toy.says(
+    assert "enrollment_owner may act as the owner of schema enrollment" in await toy.run_verb(
         "verify", status=1, TOY_POSTGRES_URL=owner
     )
-    assert "postgres is a superuser" in await toy.says("verify", status=1, TOY_POSTGRES_URL=superuser)
+    assert "postgres is a superuser" in await toy.run_verb("verify", status=1, TOY_POSTGRES_URL=superuser)

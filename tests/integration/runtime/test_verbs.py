@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.local.ports import free_port
-from shared.contracts.sealed import KeyRing
+from shared.contracts.seals import KeyRing
 from shared.messaging.message import Record, pack
-from shared.messaging.page import Said, encode
-from shared.runtime.watch import Watch
-from tests.integration.messaging.running import producer
+from shared.messaging.outbox.page import OutboxEvent, encode
+from shared.runtime.invariant_monitor import InvariantMonitor
+from tests.integration.messaging.toy_world import producer
 from tests.integration.runtime.conftest import MODULE, Toy
 
 BY = ("--who", "an operator", "--why", "a drill")
@@ -30,11 +30,11 @@ async def park(toy: Toy, offset: int = 0) -> int:
     return int(number)
 
 
-async def say(toy: Toy, lane: int, count: int) -> None:
+async def emit(toy: Toy, lane: int, count: int) -> None:
     """Pages of one event each, all of them published."""
     topic = toy.league.totals
     for number in range(1, count + 1):
-        events = encode([Said("toy.league.total_reached.v1", f"player-{number}", b"{}")])
+        events = encode([OutboxEvent("toy.league.total_reached.v1", f"player-{number}", b"{}")])
         await toy.connection.execute(
             "insert into page values ($1, $2, 1, 1, $3, $3, $4, false, $5)", topic, lane, number, NOW, events
         )
@@ -51,20 +51,20 @@ async def test_a_stopped_lane_says_why_and_is_resumed_once(toy: Toy) -> None:
         "update lane set stopped_reason = 'invariant', stopped_detail = 'two sides differ', stopped_at = $1"
         " where lane = 4", NOW,
     )  # fmt: skip
-    shown = await toy.says("lanes")
+    shown = await toy.run_verb("lanes")
     assert "stands still: invariant" in shown
     assert "nobody serves it" in shown
     assert "two sides differ" in shown
-    assert "it had stopped for invariant" in await toy.says("lanes", "resume", "4", *BY)
-    assert "lane 4 is not stopped" in await toy.says("lanes", "resume", "4", *BY, status=2)
-    assert "stands still" not in await toy.says("lanes")
+    assert "it had stopped for invariant" in await toy.run_verb("lanes", "resume", "4", *BY)
+    assert "lane 4 is not stopped" in await toy.run_verb("lanes", "resume", "4", *BY, status=2)
+    assert "stands still" not in await toy.run_verb("lanes")
     assert await toy.operations() == [("lanes resume", "an operator")]
 
 
 async def test_a_lane_with_a_gap_is_not_resumed_but_says_what_is_missing(toy: Toy) -> None:
     await toy.connection.execute("insert into position (topic, partition, gap_since) values ('totals', 4, $1)", NOW)
-    assert "stands still: gap" in await toy.says("lanes")
-    refused = await toy.says("lanes", "resume", "4", *BY, status=2)
+    assert "stands still: gap" in await toy.run_verb("lanes")
+    refused = await toy.run_verb("lanes", "resume", "4", *BY, status=2)
     assert "numbers missing in totals" in refused
     assert await toy.operations() == []
 
@@ -78,29 +78,31 @@ async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_hol
         "insert into position (topic, partition, next_offset, last_offset, stopped_reason)"
         " values ($1, 2, 1, 0, 'retention')", topic,
     )  # fmt: skip
-    assert "stands still: retention" in await toy.says("positions")
+    assert "stands still: retention" in await toy.run_verb("positions")
     verb = ("positions", "set", topic, "2")
-    assert "holds offsets 0 to 3, not 9" in await toy.says(*verb, "9", *BY, status=2)
-    preview = await toy.says(*verb, "3", *BY)
+    assert "holds offsets 0 to 3, not 9" in await toy.run_verb(*verb, "9", *BY, status=2)
+    preview = await toy.run_verb(*verb, "3", *BY)
     assert "2 records are passed over" in preview
     assert "add --yes" in preview
     stands = "select (next_offset, stopped_reason)::text from position where partition = 2"
     assert await toy.connection.fetchval(stands) == "(1,retention)"
     assert await toy.operations() == []
-    await toy.says(*verb, "3", *BY, "--yes")
+    await toy.run_verb(*verb, "3", *BY, "--yes")
     assert await toy.connection.fetchval(stands) == "(3,)"
-    assert "stands at 3 already" in await toy.says(*verb, "3", *BY, "--yes")
+    assert "stands at 3 already" in await toy.run_verb(*verb, "3", *BY, "--yes")
     assert await toy.operations() == [("positions set", "an operator")]
 
 
 async def test_replaying_a_parked_record_is_previewed_and_is_refused_the_second_time(toy: Toy) -> None:
     number = await park(toy)
     waiting = "select count(*) from waiting where kind = 'replay'"
-    assert "add --yes" in await toy.says("parked", "replay", str(number), *BY)
+    assert "add --yes" in await toy.run_verb("parked", "replay", str(number), *BY)
     assert await toy.connection.fetchval(waiting) == 0
-    assert f"1 record replayed: {number} (conflict)" in await toy.says("parked", "replay", str(number), *BY, "--yes")
+    assert f"1 record replayed: {number} (conflict)" in await toy.run_verb(
+        "parked", "replay", str(number), *BY, "--yes"
+    )
     for verb in ("replay", "close"):
-        assert "none of these is open" in await toy.says("parked", verb, str(number), *BY, "--yes", status=2)
+        assert "none of these is open" in await toy.run_verb("parked", verb, str(number), *BY, "--yes", status=2)
     assert await toy.connection.fetchval(waiting) == 1
     assert await toy.operations() == [("parked replay", "an operator")]
 
@@ -108,28 +110,28 @@ async def test_replaying_a_parked_record_is_previewed_and_is_refused_the_second_
 async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
     await park(toy, 1)
     await park(toy, 2)
-    assert "say which" in await toy.says("parked", "close", *BY, "--yes", status=2)
-    assert "none of these" in await toy.says("parked", "close", "--reason", "bad_seal", *BY, "--yes", status=2)
-    assert "2 records closed" in await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
-    assert "conflict" not in await toy.says("parked", "list")
-    assert "closed 2" in await toy.says("parked", "list", "--all")
+    assert "say which" in await toy.run_verb("parked", "close", *BY, "--yes", status=2)
+    assert "none of these" in await toy.run_verb("parked", "close", "--reason", "bad_seal", *BY, "--yes", status=2)
+    assert "2 records closed" in await toy.run_verb("parked", "close", "--reason", "conflict", *BY, "--yes")
+    assert "conflict" not in await toy.run_verb("parked", "list")
+    assert "closed 2" in await toy.run_verb("parked", "list", "--all")
 
 
 async def test_list_tells_the_true_total_and_where_it_goes_on(toy: Toy) -> None:
     numbers = [await park(toy, offset) for offset in range(3)]
-    shown = await toy.says("parked", "list", "--limit", "2")
+    shown = await toy.run_verb("parked", "list", "--limit", "2")
     assert f"2 of 3 records are shown; --after {numbers[1]} goes on" in shown
-    assert "are shown" not in await toy.says("parked", "list", "--after", str(numbers[1]))
+    assert "are shown" not in await toy.run_verb("parked", "list", "--after", str(numbers[1]))
 
 
 async def test_groups_name_cause_and_source(toy: Toy) -> None:
     for offset in range(3):
         await park(toy, offset)
     await toy.connection.execute("update parked set ce_source = '/b', ce_type = 't' where \"offset\" < 2")
-    first, second = json.loads(await toy.says("parked", "groups", "--json"))
+    first, second = json.loads(await toy.run_verb("parked", "groups", "--json"))
     assert (first["records"], first["reason"], first["ce_source"], first["ce_type"]) == (2, "conflict", "/b", "t")
     assert (second["records"], second["ce_source"]) == (1, None)
-    preview = await toy.says("parked", "replay", "--source", "/b", *BY)
+    preview = await toy.run_verb("parked", "replay", "--source", "/b", *BY)
     assert "2 records. This is a preview" in preview
 
 
@@ -138,14 +140,14 @@ async def test_all_that_is_selected_is_resolved_in_portions(toy: Toy) -> None:
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
         " select 'conflict', '/shirt', 'requests', 0, n, 1, '', '', $1 from generate_series(1, 1200) as n", NOW,
     )  # fmt: skip
-    said = await toy.says("parked", "close", "--reason", "conflict", *BY, "--yes")
+    said = await toy.run_verb("parked", "close", "--reason", "conflict", *BY, "--yes")
     assert [line.split(" closed")[0] for line in said.splitlines()] == ["500 records", "500 records", "200 records"]
     assert await toy.connection.fetchval("select count(*) from parked where closed_at is null") == 0
     assert await toy.operations() == [("parked close", "an operator")] * 3
 
 
 async def test_a_parked_record_is_shown_without_its_content(toy: Toy) -> None:
-    shown = await toy.says("parked", "show", str(await park(toy)))
+    shown = await toy.run_verb("parked", "show", str(await park(toy)))
     assert f"{toy.league.requests}/0 at 0" in shown
     assert "/shirt" in shown
     assert NIK.decode() not in shown
@@ -153,14 +155,14 @@ async def test_a_parked_record_is_shown_without_its_content(toy: Toy) -> None:
 
 async def test_what_was_said_is_shown_and_said_again_from_a_number_on(toy: Toy) -> None:
     topic = toy.league.totals
-    await say(toy, 5, 3)
-    shown = await toy.says("pages", "show", topic, "5", "--from", "2")
+    await emit(toy, 5, 3)
+    shown = await toy.run_verb("pages", "show", topic, "5", "--from", "2")
     assert "player-2" in shown
     assert "player-1" not in shown
     again = ("pages", "say-again", "--lane", "5", "--topic", topic, *BY)
-    assert "no page from 4 on" in await toy.says(*again, "--from", "4", status=2)
-    assert "2 pages are said again" in await toy.says(*again, "--from", "2")
-    assert "is being said again from 2" in await toy.says(*again, "--from", "3")
+    assert "no page from 4 on" in await toy.run_verb(*again, "--from", "4", status=2)
+    assert "2 pages are said again" in await toy.run_verb(*again, "--from", "2")
+    assert "is being said again from 2" in await toy.run_verb(*again, "--from", "3")
     assert await toy.connection.fetchval("select say_again_from from publication where say_again_from > 0") == 2
     assert await toy.operations() == [("pages say-again", "an operator")]
 
@@ -172,28 +174,28 @@ async def test_a_verb_that_finds_nothing_to_do_is_refused_and_writes_no_operatio
         ("parked", "replay", "7", "--yes"): "none of these is open",
         ("parked", "close", "--reason", "conflict", "--yes"): "none of these is open",
     }.items():
-        assert sentence in await toy.says(*verb, *BY, status=2)
-    assert "no page from 9 on" in await toy.says("pages", "show", toy.league.totals, "5", "--from", "9", status=2)
+        assert sentence in await toy.run_verb(*verb, *BY, status=2)
+    assert "no page from 9 on" in await toy.run_verb("pages", "show", toy.league.totals, "5", "--from", "9", status=2)
     nobody = ("--who", " ", "--why", "a drill")
-    assert "--who says nothing" in await toy.says("lanes", "resume", "4", *nobody, status=2)
+    assert "--who says nothing" in await toy.run_verb("lanes", "resume", "4", *nobody, status=2)
     assert await toy.operations() == []
 
 
 async def test_pages_that_are_no_longer_kept_are_not_promised(toy: Toy) -> None:
-    await say(toy, 5, 3)
+    await emit(toy, 5, 3)
     await toy.connection.execute("delete from page where first_sequence = 1")
     again = ("pages", "say-again", "--lane", "5", "--topic", toy.league.totals, "--from", "1", *BY)
-    assert "kept from 2 on only" in await toy.says(*again, status=2)
+    assert "kept from 2 on only" in await toy.run_verb(*again, status=2)
 
 
 async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy: Toy) -> None:
-    await say(toy, 5, 3)
+    await emit(toy, 5, 3)
     await toy.connection.execute("insert into player values ('a', '7')")
-    whole = await toy.says("verify")
+    whole = await toy.run_verb("verify")
     assert [line[:5] for line in whole.splitlines()] == [*(f"OK E{number}" for number in range(1, 9)), "OK T1"]
     await toy.connection.execute("delete from page where first_sequence = 2")
     await toy.connection.execute("insert into player values ('b', '13'), ('c', '13')")
-    broken = (await toy.says("verify", status=1)).splitlines()
+    broken = (await toy.run_verb("verify", status=1)).splitlines()
     assert f"BROKEN E1 pages are gapless: {toy.league.totals}/5: a page begins at 3, not at 2" in broken
     assert "BROKEN T1 nobody wears thirteen: player b wears 13" in broken
     assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
@@ -206,26 +208,26 @@ async def test_the_check_in_the_background_counts_the_breaches_that_verify_names
     await toy.connection.execute("insert into player values ('a', '7'), ('b', '13'), ('c', '13')")
     for name, value in toy.environment.items():
         monkeypatch.setenv(name, value)
-    watch = Watch((sys.executable, "-m", MODULE, "verify", "--gently"))
+    watch = InvariantMonitor((sys.executable, "-m", MODULE, "verify", "--gently"))
     await watch.check()
     assert watch.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "E7": 0, "E8": 0, "T1": 2}
 
 
 async def test_a_log_of_operations_that_was_tampered_with_is_found(toy: Toy) -> None:
     await park(toy)
-    await toy.says("parked", "close", "1", *BY, "--yes")
+    await toy.run_verb("parked", "close", "1", *BY, "--yes")
     await toy.connection.execute("alter table operation disable trigger all; update operation set who = 'another'")
-    assert "operation 1 is not what was written down" in await toy.says("verify", status=1)
+    assert "operation 1 is not what was written down" in await toy.run_verb("verify", status=1)
 
 
 async def test_what_is_away_is_said_in_one_line(toy: Toy) -> None:
     nowhere = free_port()
     no_postgres = {"TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur"}
     for verb in (["lanes"], ["verify"], ["parked", "list"]):
-        (line,) = (await toy.says(*verb, status=2, **no_postgres)).splitlines()
+        (line,) = (await toy.run_verb(*verb, status=2, **no_postgres)).splitlines()
         assert line.startswith("toy: Postgres is not reachable")
     await toy.connection.execute("insert into position (topic, partition) values ($1, 0)", toy.league.requests)
-    (line,) = (await toy.says("positions", status=2, TOY_KAFKA_BOOTSTRAP=f"127.0.0.1:{nowhere}")).splitlines()
+    (line,) = (await toy.run_verb("positions", status=2, TOY_KAFKA_BOOTSTRAP=f"127.0.0.1:{nowhere}")).splitlines()
     assert line.startswith("toy: Kafka is not reachable")
-    (line,) = (await toy.says("run", status=2, TOY_SUFIX="x")).splitlines()
+    (line,) = (await toy.run_verb("run", status=2, TOY_SUFIX="x")).splitlines()
     assert line == "toy: TOY_SUFIX is not a setting of toy; did you mean TOY_SUFFIX?"

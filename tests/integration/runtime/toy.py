@@ -7,12 +7,12 @@ from prometheus_client import Counter
 from prometheus_client.core import Metric
 from pydantic_settings import SettingsConfigDict
 
-from shared.messaging.plan import BatchReport
-from shared.postgres.migrate import load
-from shared.runtime.bounds import Name
+from shared.messaging.engine.plan import BatchReport
+from shared.postgres.migrations import load_migrations
+from shared.runtime.bounds import ReplicaName
 from shared.runtime.cli import main
-from shared.runtime.identity import Fixed
-from shared.runtime.parts import Gauge, Invariant, ServiceParts
+from shared.runtime.data_identity import PinnedValue
+from shared.runtime.definition import Gauge, Invariant, ServiceDefinition
 from shared.runtime.settings import ServiceSettings
 from tests.integration.messaging.toy import League
 
@@ -22,11 +22,11 @@ class ToySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="TOY_")
 
-    suffix: Name = "none"
-    season: Name = "spring"
+    suffix: ReplicaName = "none"
+    season: ReplicaName = "spring"
 
 
-async def trail(connection: Connection, player: str) -> dict[str, object] | None:
+async def audit_trail(connection: Connection, player: str) -> dict[str, object] | None:
     goals = await connection.fetch("select goal from goal where player = $1 order by goal", player)
     return {"goals": [row["goal"] for row in goals]} if goals else None
 
@@ -35,7 +35,7 @@ async def gauges(connection: Connection) -> Sequence[Gauge]:
     return [Gauge("toy_players", await connection.fetchval("select count(*) from player"))]
 
 
-class Records:
+class RecordsCollector:
     """How many records the process has handled."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ async def nobody_wears_thirteen(connection: Connection) -> list[str]:
     return [f"player {row['player']} wears 13" for row in rows]
 
 
-def parts(settings: ToySettings) -> ServiceParts:
+def definition(settings: ToySettings) -> ServiceDefinition:
     league = League(settings.suffix)
 
     season = f"TOY_SEASON ({settings.season})"
@@ -62,20 +62,20 @@ def parts(settings: ToySettings) -> ServiceParts:
         shirt = await connection.fetchval("select shirt from player where shirt like '%/%' limit 1")
         return season if shirt and shirt.partition("/")[0] != settings.season else None
 
-    return ServiceParts(
+    return ServiceDefinition(
         name=league.service,
         settings=settings,
         sources=league.sources(),
         timers=(),
         own_topics=league.own_topics,
         adopt=None,
-        trail=trail,
+        audit_trail=audit_trail,
         gauges=gauges,
         invariants=(Invariant("T1", "nobody wears thirteen", nobody_wears_thirteen),),
-        measures=(Records(),),
-        fixed=(Fixed("season", season, settings.season, is_of_another),),
+        collectors=(RecordsCollector(),),
+        pinned=(PinnedValue("season", season, settings.season, is_of_another),),
     )
 
 
 if __name__ == "__main__":
-    main(ToySettings, parts, migrations=load("shared.messaging"))
+    main(ToySettings, definition, migrations=load_migrations("shared.messaging"))

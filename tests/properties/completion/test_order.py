@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.infrastructure import Database
-from tests.integration.completion.bench import (
-    Bench,
+from tests.integration.completion.harness import (
+    CompletionHarness,
     Sent,
-    a_bench,
     all_evidence,
     attended,
     certified,
     confirmed,
+    create_harness,
     examined,
     graded,
     rated,
@@ -23,7 +23,7 @@ from tests.integration.completion.bench import (
 from tests.unit.completion.facts import DAY, LAST_END
 
 NEEDED = all_evidence()
-HARMLESS = [
+NOT_NEEDED = [
     attended(1, "venue_qr"),
     examined(passed=False, at=LAST_END + DAY),
     certified(),
@@ -41,39 +41,39 @@ REAL = settings(
 def shuffled_batches(draw: st.DrawFn) -> tuple[bool, list[list[Sent]]]:
     """Some evidence and the enrollment, each told one to three times, in any order, in any batches; and is it all."""
     needed = draw(st.sets(st.sampled_from(range(4)), min_size=3))
-    harmless = draw(st.sets(st.sampled_from(range(len(HARMLESS)))))
-    facts = [confirmed(), *(NEEDED[place] for place in needed), *(HARMLESS[place] for place in harmless)]
-    told = [fact for fact in facts for _ in range(draw(st.integers(1, 3)))]
-    order = draw(st.permutations(told))
+    harmless = draw(st.sets(st.sampled_from(range(len(NOT_NEEDED)))))
+    facts = [confirmed(), *(NEEDED[place] for place in needed), *(NOT_NEEDED[place] for place in harmless)]
+    repeated = [fact for fact in facts for _ in range(draw(st.integers(1, 3)))]
+    order = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=4)))
     edges = [0, *cuts, len(order)]
     return len(needed) == 4, [order[start:end] for start, end in pairwise(edges)]
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
-    bench = await a_bench(database)
-    yield bench
-    await bench.connection.close()
+async def harness(database: Database) -> AsyncIterator[CompletionHarness]:
+    harness = await create_harness(database)
+    yield harness
+    await harness.connection.close()
 
 
 @REAL
 @given(case=shuffled_batches())
 async def test_any_order_and_any_repetition_come_to_the_same(
-    bench: Bench, case: tuple[bool, Sequence[Sequence[Sent]]]
+    harness: CompletionHarness, case: tuple[bool, Sequence[Sequence[Sent]]]
 ) -> None:
     complete, batches = case
     facts = {fact.id: fact for batch in batches for fact in batch}.values()
-    await bench.empty()
+    await harness.reset()
     for batch in batches:
-        await bench.receive(*batch)
+        await harness.receive(*batch)
 
-    completions = [said for word, said in bench.said if word == "completion_confirmed"]
+    completions = [data for name, data in harness.announced if name == "completion_confirmed"]
     assert len(completions) == complete
-    assert all(said["completed_at"] == "2023-03-02T06:00:00Z" for said in completions)
-    assert {one["id"] for said in completions for one in said["evidence"]} <= {fact.id for fact in NEEDED}
-    assert bench.words().count("training_rated") == any("training_rated" in fact.type for fact in facts)
-    assert await bench.state() == ("completed" if complete else "open")
-    kept = {row["id"] for row in await bench.connection.fetch("select id from evidence")}
+    assert all(data["completed_at"] == "2023-03-02T06:00:00Z" for data in completions)
+    assert {one["id"] for data in completions for one in data["evidence"]} <= {fact.id for fact in NEEDED}
+    assert harness.event_names().count("training_rated") == any("training_rated" in fact.type for fact in facts)
+    assert await harness.state() == ("completed" if complete else "open")
+    kept = {row["id"] for row in await harness.connection.fetch("select id from evidence")}
     assert kept == {fact.id for fact in facts if fact in NEEDED or "training_rated" in fact.type}
-    assert (await bench.breaches(), await bench.rows("waiting")) == ([], 0)
+    assert (await harness.breaches(), await harness.rows("waiting")) == ([], 0)

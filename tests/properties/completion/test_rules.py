@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.completion.domain.completion import Completion, decide_completion, digest_of, requirements
-from services.completion.domain.evidence import Evidence, Kind
-from services.completion.domain.rule import Rule
+from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.rule import CompletionRule
 from tests.unit.completion.facts import LAST_END, SEEN, a_rule, an_enrollment
 
 RULES = st.builds(
@@ -17,48 +17,52 @@ RULES = st.builds(
     graded=st.booleans(),
     certificate=st.booleans(),
 )
-RETAKEN = (Kind.POST_TEST_TAKEN, Kind.WORK_GRADED)
+RETAKEN = (EvidenceKind.POST_TEST_TAKEN, EvidenceKind.WORK_GRADED)
 
 
-def a_fact(kind: Kind, number: int, minutes: int) -> Evidence:
+def a_fact(kind: EvidenceKind, number: int, minutes: int) -> Evidence:
     """Of a test or of graded work the time is the part."""
     part = minutes if kind in RETAKEN else number
     return Evidence(kind, part, "/a", f"{kind}-{part}", LAST_END + timedelta(minutes=minutes), SEEN)
 
 
-FACTS = st.builds(a_fact, st.sampled_from(Kind), st.integers(0, 6), st.integers(0, 9000))
+FACTS = st.builds(a_fact, st.sampled_from(EvidenceKind), st.integers(0, 6), st.integers(0, 9000))
 EVIDENCE = st.lists(FACTS, max_size=25, unique_by=lambda fact: (fact.kind, fact.part))
 
 
 @given(RULES, EVIDENCE)
-def test_a_training_is_completed_exactly_when_every_demand_is_met(rule: Rule, evidence: list[Evidence]) -> None:
-    attended = {fact.part for fact in evidence if fact.kind is Kind.SESSION_ATTENDED}
+def test_a_training_is_completed_exactly_when_every_demand_is_met(
+    rule: CompletionRule, evidence: list[Evidence]
+) -> None:
+    attended = {fact.part for fact in evidence if fact.kind is EvidenceKind.SESSION_ATTENDED}
     kinds = {fact.kind for fact in evidence}
     met = (
         attended >= {session.sequence for session in rule.sessions}
-        and (rule.post_test is None or Kind.POST_TEST_TAKEN in kinds)
-        and (not rule.graded or Kind.WORK_GRADED in kinds)
-        and (not rule.certificate or Kind.CERTIFICATE_ISSUED in kinds)
+        and (rule.post_test is None or EvidenceKind.POST_TEST_TAKEN in kinds)
+        and (not rule.graded or EvidenceKind.WORK_GRADED in kinds)
+        and (not rule.certificate or EvidenceKind.CERTIFICATE_ISSUED in kinds)
     )
     assert isinstance(decide_completion(rule, evidence), Completion) == met
 
 
 @given(RULES, EVIDENCE.flatmap(lambda facts: st.tuples(st.just(facts), st.permutations(facts))))
 def test_the_order_of_evidence_changes_neither_outcome_nor_digest(
-    rule: Rule, told: tuple[list[Evidence], list[Evidence]]
+    rule: CompletionRule, orders: tuple[list[Evidence], list[Evidence]]
 ) -> None:
-    outcome, again = (decide_completion(rule, facts) for facts in told)
+    outcome, again = (decide_completion(rule, facts) for facts in orders)
     assert outcome == again
     if isinstance(outcome, Completion) and isinstance(again, Completion):
         assert digest_of(an_enrollment(rule), outcome) == digest_of(an_enrollment(rule), again)
 
 
 @given(RULES, EVIDENCE, EVIDENCE)
-def test_more_evidence_never_undoes_a_completion(rule: Rule, evidence: list[Evidence], more: list[Evidence]) -> None:
+def test_more_evidence_never_undoes_a_completion(
+    rule: CompletionRule, evidence: list[Evidence], more: list[Evidence]
+) -> None:
     if isinstance(decide_completion(rule, evidence), Completion):
         assert isinstance(decide_completion(rule, [*evidence, *more]), Completion)
 
 
 @given(RULES)
-def test_a_rule_counts_its_demands_as_it_names_them(rule: Rule) -> None:
-    assert rule.demands == len(list(requirements(rule)))
+def test_rule_counts_its_requirements_as_it_lists_them(rule: CompletionRule) -> None:
+    assert rule.requirement_count == len(list(requirements(rule)))

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.contracts.reasons import ParkReason
-from shared.contracts.strict_json import DEEPEST
+from shared.contracts.park_reasons import ParkReason
+from shared.contracts.strict_json import MAX_DEPTH
 
 # Few names, so that some stand twice, and texts that look like structure.
 NAMES = st.sampled_from(["a", "b", "", ":", ":x", ",", '"', "\\", "[", "}", "é", "a\u0000", "price"])
@@ -42,7 +42,7 @@ def _wrapped(text: str, levels: int) -> str:
     return '{"a":' * levels + text + "}" * levels
 
 
-WHOLE = st.builds(_wrapped, texts(), st.integers(0, DEEPEST + 1)).map(str.encode)
+WHOLE = st.builds(_wrapped, texts(), st.integers(0, MAX_DEPTH + 1)).map(str.encode)
 
 
 @st.composite
@@ -59,7 +59,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 def oracle(data: bytes) -> ParkReason | None:
     """What is wrong with it, as the contract orders it: too deep, no JSON object in UTF-8, a key twice."""
-    if _depth(data) > DEEPEST:
+    if _depth(data) > MAX_DEPTH:
         return ParkReason.TOO_DEEP
     twice = []
 

@@ -12,14 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import partner, upstream
-from shared.contracts.envelope import LARGEST_BYTES, open_envelope
+from shared.contracts.envelope import MAX_RECORD_BYTES, open_envelope
 from shared.contracts.events import EventType
-from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json
 from tests.builders import LATER, a_purchase, programme_keys
 from tests.contracts.test_published import SAMPLES
 from tests.properties.contracts.json_texts import WHOLE, mutated, oracle
-from tests.unit.contracts.reading import READER
+from tests.unit.contracts.decoding import DECODER
 
 PURCHASE = a_purchase("4810000000000017")
 NAMES = [name for name, _ in PURCHASE.headers]
@@ -68,7 +68,7 @@ def test_json_is_checked_as_a_slow_reader_would(data: bytes) -> None:
 
 @THOROUGH
 @given(
-    st.none() | st.binary() | mutated() | st.just(b" " * (LARGEST_BYTES + 1)),
+    st.none() | st.binary() | mutated() | st.just(b" " * (MAX_RECORD_BYTES + 1)),
     st.lists(
         st.tuples(
             st.sampled_from([*NAMES, "ce_subject", "traceparent", "ce_era", "ce_sequence"]) | st.text(),
@@ -89,13 +89,13 @@ def test_headers_of_any_kind_come_to_an_envelope_or_are_parked(
 
 @THOROUGH
 @given(st.dictionaries(st.sampled_from(sorted(STRUCTURED)), PLAIN), st.sets(st.sampled_from(sorted(STRUCTURED))))
-def test_a_structured_event_of_any_kind_comes_to_an_item(changes: dict[str, Any], left_out: set[str]) -> None:
+def test_structured_event_of_any_kind_is_decoded(changes: dict[str, Any], left_out: set[str]) -> None:
     event = {name: value for name, value in {**STRUCTURED, **changes}.items() if name not in left_out}
     record = PURCHASE.record()
     value = json.dumps(event).encode()
     headers = (("content-type", b"application/cloudevents+json"),)
-    item = READER.understand(type(record)(record.topic, 0, 0, 0, None, value, headers), LATER)
-    assert (item.refusal is None) == (item.message is not None)
+    decoded = DECODER.decode(type(record)(record.topic, 0, 0, 0, None, value, headers), LATER)
+    assert (decoded.refusal is None) == (decoded.message is not None)
 
 
 @pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
@@ -107,11 +107,11 @@ def test_data_of_any_kind_is_an_event_or_parked(event: EventType[Any], data: byt
 @pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
 def test_a_key_of_any_object_that_stands_there_twice_is_found(event: EventType[Any]) -> None:
     text = sample(event)
-    assert event.parse_foreign(text.encode()) == event.parse(text.encode())
+    assert event.parse_inbound(text.encode()) == event.parse(text.encode())
     for key in re.finditer(r'"(\w+)":', text):
         for again in (f'"{key[1]}" :null,', f'"{key[1]}":":",'):
             twice = text[: key.start()] + again + text[key.start() :]
-            assert outcome(partial(event.parse_foreign, twice.encode())) is ParkReason.DUPLICATE_KEY
+            assert outcome(partial(event.parse_inbound, twice.encode())) is ParkReason.DUPLICATE_KEY
 
 
 @pytest.mark.parametrize("event", [*upstream.EVENTS, *partner.EVENTS], ids=lambda event: event.name)
@@ -122,7 +122,7 @@ def test_what_others_write_is_checked_before_all_else(event: EventType[Any], dat
     start, end = sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text)))))
     put = data.draw(st.text('{}[]":,\\ 0a', max_size=8))
     touched = (text[:start] + put + text[end:]).encode()
-    assert outcome(lambda: event.parse_foreign(touched)) == (
+    assert outcome(lambda: event.parse_inbound(touched)) == (
         outcome(lambda: check_json(touched)) or outcome(lambda: event.parse(touched))
     )
 
@@ -154,7 +154,7 @@ def test_detail_of_a_refusal_holds_no_text_of_the_sender(event: EventType[Any], 
     else:
         holder[data.draw(st.sampled_from(sorted(holder)))] = data.draw(st.sampled_from([[PLANTED], {PLANTED: 1}]))
     with pytest.raises(Parked) as refused:
-        event.parse_foreign(json.dumps(written).encode())
+        event.parse_inbound(json.dumps(written).encode())
     assert PLANTED not in refused.value.detail
     assert re.fullmatch(r"/|(/[a-z_0-9]+)+", refused.value.detail)
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.events import EventType
-from shared.contracts.publish import EVENTS, schema
-from shared.contracts.reasons import Parked
+from shared.contracts.park_reasons import Parked
+from shared.contracts.published_files import EVENTS, schema
 from shared.contracts.strict_json import check_json
 from tests.contracts.test_published import SAMPLES, type_of
 
@@ -60,13 +60,13 @@ def test_what_is_written_is_read_again(event: EventType[Any], data: st.DataObjec
     described = schema(event)
     drawn = data.draw(values_of(described, described))
     try:
-        said = event.parse(json.dumps(drawn).encode())
+        event_data = event.parse(json.dumps(drawn).encode())
     except Parked as refusal:
         parked = refusal
     else:
-        written = event.dump(said)
+        written = event.dump(event_data)
         check_json(written)
-        assert event.parse(written) == said
+        assert event.parse(written) == event_data
         assert event.dump(event.parse(written)) == written
         return
     # What a rule between two fields refuses, the schema cannot say.
@@ -78,8 +78,8 @@ def test_what_is_written_is_read_again(event: EventType[Any], data: st.DataObjec
 def test_no_field_of_an_event_may_be_left_out_but_one_that_its_first_version_lacked(
     sample: Any, data: st.DataObject
 ) -> None:
-    event, said = type_of(sample), json.loads(sample.read_text())
+    event, event_data = type_of(sample), json.loads(sample.read_text())
     needed = [name for name, field in event.model.model_fields.items() if field.is_required()]
-    del said[data.draw(st.sampled_from(sorted(needed)))]
+    del event_data[data.draw(st.sampled_from(sorted(needed)))]
     with pytest.raises(Parked):
-        event.parse(json.dumps(said).encode())
+        event.parse(json.dumps(event_data).encode())

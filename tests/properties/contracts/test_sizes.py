@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from services.completion.domain.completion import Completion, Incomplete, decide_completion, digest_of, requirements
-from services.completion.domain.evidence import Evidence, Kind
-from services.completion.domain.rule import Proof, Rule
-from services.completion.handlers.concluding import confirmed, rejected
+from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.rule import CompletionRule, Proof
+from services.completion.handlers.outcome import confirmation_event, rejection_event
 from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.schemes import load_schemes
 from shared.contracts import completion, enrollment, parking, payment
-from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED, NAMED_AT_MOST
-from shared.contracts.envelope import LARGEST_BYTES, LONGEST_ID, LONGEST_SOURCE
+from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED, MAX_EVIDENCE_NAMED
+from shared.contracts.envelope import MAX_ID_LENGTH, MAX_RECORD_BYTES, MAX_SOURCE_LENGTH
 from shared.contracts.events import EventType
 from shared.contracts.upstream import LAST_SESSION, TRAINING_PURCHASED
 from tests.unit.completion.facts import LAST_END, SEEN, a_rule, an_enrollment
@@ -29,23 +29,23 @@ LATEST = "2099-12-31T23:59:59.999999Z"
 TEXTS = {
     "account": "x" * 4096,
     "benefit": "incentive_10",
-    "ce_id": WIDEST * LONGEST_ID,
-    "ce_source": WIDEST * LONGEST_ID,
-    "ce_type": WIDEST * LONGEST_ID,
+    "ce_id": WIDEST * MAX_ID_LENGTH,
+    "ce_source": WIDEST * MAX_ID_LENGTH,
+    "ce_type": WIDEST * MAX_ID_LENGTH,
     "detail": WIDEST * 140,
     "digest": "0" * 64,
-    "id": WIDEST * LONGEST_ID,
+    "id": WIDEST * MAX_ID_LENGTH,
     "identity_index": "0" * 64,
     "missing": "session_attended/998",
     "purpose": "training incentive",
     "reason": "previous_not_completed",
     "sha256": "0" * 64,
-    "source": "/" * LONGEST_SOURCE,
+    "source": "/" * MAX_SOURCE_LENGTH,
     "topic": "x" * 249,
     "type": "certificate_issued",
 }
 """The longest text that each field without a bound of its own can have. A new one has to say what bounds it."""
-COUNTS = {"sessions": LAST_SESSION, "evidence": NAMED_AT_MOST, "missing": LAST_SESSION + 3, "benefits": 10}
+COUNTS = {"sessions": LAST_SESSION, "evidence": MAX_EVIDENCE_NAMED, "missing": LAST_SESSION + 3, "benefits": 10}
 """How many a list without a bound of its own can have; the tests below hold the three that grow with their input."""
 
 
@@ -87,10 +87,10 @@ def _longest(schema: dict[str, Any], name: str) -> str:
 @pytest.mark.parametrize("event", WRITTEN, ids=lambda event: f"{event.name} on {event.topic}")
 def test_the_largest_event_of_each_type_fits_into_what_its_readers_accept(event: EventType[Any]) -> None:
     schema = event.model.model_json_schema(mode="serialization")
-    said = largest(schema, schema.get("$defs", {}))
-    event.parse(to_json(said))
+    data = largest(schema, schema.get("$defs", {}))
+    event.parse(to_json(data))
     # Escaped, as dead letters are written, a text is at its longest.
-    assert len(json.dumps(said).encode()) <= LARGEST_BYTES
+    assert len(json.dumps(data).encode()) <= MAX_RECORD_BYTES
 
 
 @THOROUGH
@@ -116,21 +116,21 @@ def test_a_purchase_of_any_number_of_sessions_is_confirmed_in_an_event_that_fits
         ],
         "purchased_at": start,
     }
-    purchase = TRAINING_PURCHASED.parse_foreign(to_json(data))
+    purchase = TRAINING_PURCHASED.parse_inbound(to_json(data))
     event = confirmed_event(purchase, "x" * 64, load_schemes()["normal-2023"])
     assert len(event.sessions) == sessions
-    assert len(enrollment.ENROLLMENT_CONFIRMED.dump(event)) <= LARGEST_BYTES
+    assert len(enrollment.ENROLLMENT_CONFIRMED.dump(event)) <= MAX_RECORD_BYTES
 
 
-IDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=LONGEST_ID)
+IDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=MAX_ID_LENGTH)
 
 
-def a_rule_of(sessions: int) -> Rule:
+def a_rule_of(sessions: int) -> CompletionRule:
     face: Proof = "face"
     return a_rule((face,) * sessions, graded=True, certificate=True)
 
 
-def facts_for(rule: Rule, identity: str, source: str) -> list[Evidence]:
+def facts_for(rule: CompletionRule, identity: str, source: str) -> list[Evidence]:
     """One piece for each requirement."""
     return [
         Evidence(need.kind, need.part or 0, source, identity, LAST_END.replace(microsecond=number), SEEN)
@@ -139,27 +139,27 @@ def facts_for(rule: Rule, identity: str, source: str) -> list[Evidence]:
 
 
 @THOROUGH
-@given(st.integers(1, LAST_SESSION), IDS | st.just(WIDEST * LONGEST_ID), st.integers(1, LONGEST_SOURCE))
+@given(st.integers(1, LAST_SESSION), IDS | st.just(WIDEST * MAX_ID_LENGTH), st.integers(1, MAX_SOURCE_LENGTH))
 def test_a_completion_names_its_first_evidence_counts_all_and_fits(sessions: int, identity: str, source: int) -> None:
     rule = a_rule_of(sessions)
     facts = facts_for(rule, identity, "/" * source)
     outcome = decide_completion(rule, facts)
     assert isinstance(outcome, Completion)
-    event = confirmed(an_enrollment(rule), outcome)
-    assert len(COMPLETION_CONFIRMED.dump(event)) <= LARGEST_BYTES
+    event = confirmation_event(an_enrollment(rule), outcome)
+    assert len(COMPLETION_CONFIRMED.dump(event)) <= MAX_RECORD_BYTES
     assert event.evidence_count == len(facts) == sessions + 3
-    assert [named.happened_at for named in event.evidence] == [fact.happened_at for fact in facts][:NAMED_AT_MOST]
+    assert [named.happened_at for named in event.evidence] == [fact.happened_at for fact in facts][:MAX_EVIDENCE_NAMED]
     assert event.digest == digest_of(an_enrollment(rule), outcome).hex()
 
 
-def test_a_completion_says_by_its_digest_which_evidence_it_does_not_name() -> None:
+def test_completion_digest_covers_evidence_it_does_not_name() -> None:
     rule = a_rule_of(LAST_SESSION)
     facts = facts_for(rule, "e-1", "/attendance/face")
     others = [*facts[:-1], facts[-1]._replace(id="e-2")]
     outcomes = [decide_completion(rule, those) for those in (facts, others)]
-    said = [confirmed(an_enrollment(rule), outcome) for outcome in outcomes if isinstance(outcome, Completion)]
-    assert said[0].evidence == said[1].evidence
-    assert said[0].digest != said[1].digest
+    data = [confirmation_event(an_enrollment(rule), outcome) for outcome in outcomes if isinstance(outcome, Completion)]
+    assert data[0].evidence == data[1].evidence
+    assert data[0].digest != data[1].digest
 
 
 def test_a_rejection_that_misses_everything_fits() -> None:
@@ -167,16 +167,16 @@ def test_a_rejection_that_misses_everything_fits() -> None:
     outcome = decide_completion(rule, [])
     assert isinstance(outcome, Incomplete)
     assert len(outcome.missing) == COUNTS["missing"]
-    assert len(COMPLETION_REJECTED.dump(rejected(an_enrollment(rule), outcome))) <= LARGEST_BYTES
+    assert len(COMPLETION_REJECTED.dump(rejection_event(an_enrollment(rule), outcome))) <= MAX_RECORD_BYTES
 
 
-def test_what_was_said_before_evidence_was_bounded_is_understood_for_ever() -> None:
+def test_events_from_before_evidence_was_bounded_still_parse() -> None:
     named = [
         {"type": kind, "source": "/a", "id": str(n), "happened_at": LATEST, "seen_at": LATEST}
         for n in range(1001)
-        for kind in [Kind.SESSION_ATTENDED.value]
+        for kind in [EvidenceKind.SESSION_ATTENDED.value]
     ]
-    said = {
+    data = {
         "participant_id": "9" * 16,
         "redeem_code": "Z" * 12,
         "completed_at": LATEST,
@@ -185,5 +185,5 @@ def test_what_was_said_before_evidence_was_bounded_is_understood_for_ever() -> N
         "scheme": "normal-2023",
         "scheme_version": 1,
     }
-    event = COMPLETION_CONFIRMED.parse(to_json(said))
+    event = COMPLETION_CONFIRMED.parse(to_json(data))
     assert (len(event.evidence), event.evidence_count) == (1001, None)

@@ -20,7 +20,7 @@ from tests.builders import (
     an_admission,
 )
 from tests.infrastructure import Database
-from tests.integration.enrollment.bench import Bench, a_bench, completed, rated
+from tests.integration.enrollment.harness import EnrollmentHarness, completed, create_harness, rated
 
 DAY = timedelta(days=1)
 PERSON, NIK = a_participant_id(), a_nik()
@@ -28,7 +28,7 @@ FIRST = a_purchase(PERSON)
 # So late after admission that it can only be the second one.
 SECOND = a_purchase(PERSON, purchased_at=ADMITTED_AT + 17 * DAY, price={"value": 2_000_000, "currency": "IDR"})
 CODES = [FIRST.data["redeem_code"], SECOND.data["redeem_code"]]
-STORY = [
+TIMELINE = [
     a_wave(),
     an_admission(PERSON, nik=NIK),
     an_account(PERSON, nik=NIK, partner="ovo"),
@@ -46,33 +46,35 @@ REAL = settings(
 @st.composite
 def shuffled_batches(draw: st.DrawFn) -> list[list[Event]]:
     """The whole story, each event told one to three times, in any order, in any batches."""
-    told = [event for event in STORY for _ in range(draw(st.integers(1, 3)))]
-    order = draw(st.permutations(told))
+    repeated = [event for event in TIMELINE for _ in range(draw(st.integers(1, 3)))]
+    order = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=8)))
     return [list(order[start:end]) for start, end in pairwise([0, *cuts, len(order)])]
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
-    bench = await a_bench(database)
-    yield bench
-    await bench.connection.close()
+async def harness(database: Database) -> AsyncIterator[EnrollmentHarness]:
+    harness = await create_harness(database)
+    yield harness
+    await harness.connection.close()
 
 
 @REAL
 @given(batches=shuffled_batches())
-async def test_any_order_and_any_repetition_come_to_the_same(bench: Bench, batches: Sequence[Sequence[Event]]) -> None:
-    await bench.empty()
+async def test_any_order_and_any_repetition_come_to_the_same(
+    harness: EnrollmentHarness, batches: Sequence[Sequence[Event]]
+) -> None:
+    await harness.reset()
     for batch in batches:
-        await bench.receive(*batch)
-    await bench.sweep()
+        await harness.receive(*batch)
+    await harness.sweep()
 
-    assert len(bench.of("participant_admitted")) == 1
-    assert bench.of("account_linked")[-1]["partner"] == "bni"
-    assert [said["redeem_code"] for said in bench.of("enrollment_confirmed")] == CODES
-    assert bench.reasons() == []
-    assert (await bench.parked(), await bench.rows("waiting")) == ([], 0)
-    assert await bench.breaches() == []
+    assert len(harness.data_of("participant_admitted")) == 1
+    assert harness.data_of("account_linked")[-1]["partner"] == "bni"
+    assert [data["redeem_code"] for data in harness.data_of("enrollment_confirmed")] == CODES
+    assert harness.reasons() == []
+    assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
+    assert await harness.breaches() == []
 
 
 @REAL
@@ -82,17 +84,17 @@ async def test_any_order_and_any_repetition_come_to_the_same(bench: Bench, batch
     cut=st.integers(0, 12),
 )
 async def test_no_mix_of_people_niks_and_waves_admits_more_than_may_be(
-    bench: Bench, quota: int, people: Sequence[tuple[int, str]], cut: int
+    harness: EnrollmentHarness, quota: int, people: Sequence[tuple[int, str]], cut: int
 ) -> None:
-    await bench.empty()
+    await harness.reset()
     niks = [a_nik() for _ in range(4)]
     admissions = [an_admission(nik=niks[number], wave=wave) for number, wave in people]
-    await bench.receive(a_wave(quota=quota), a_wave("49", quota=quota))
-    await bench.receive(*admissions[:cut])
-    await bench.receive(*admissions[cut:], *admissions)
+    await harness.receive(a_wave(quota=quota), a_wave("49", quota=quota))
+    await harness.receive(*admissions[:cut])
+    await harness.receive(*admissions[cut:], *admissions)
 
-    admitted = [said["wave"] for said in bench.of("participant_admitted")]
+    admitted = [data["wave"] for data in harness.data_of("participant_admitted")]
     assert all(admitted.count(wave) <= quota for wave in ("48", "49"))
-    assert len(admitted) == await bench.rows("claim") <= len({number for number, _ in people})
-    assert len(bench.said) == len(admissions)
-    assert await bench.breaches() == []
+    assert len(admitted) == await harness.rows("claim") <= len({number for number, _ in people})
+    assert len(harness.announced) == len(admissions)
+    assert await harness.breaches() == []

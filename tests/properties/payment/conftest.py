@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.infrastructure import PostgresServer
-from tests.integration.payment.bench import Bench, a_bench
+from tests.integration.payment.harness import PaymentHarness, create_harness
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,9 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture(scope="module")
-def bench(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterator[Bench]:
+def harness(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterator[PaymentHarness]:
     database = loop.run_until_complete(postgres.fresh_database())
-    bench = loop.run_until_complete(a_bench(database))
-    yield bench
-    loop.run_until_complete(bench.connection.close())
+    harness = loop.run_until_complete(create_harness(database))
+    yield harness
+    loop.run_until_complete(harness.connection.close())
     loop.run_until_complete(postgres.drop(database))

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import PostgresServer
-from tests.integration.payment.bench import Bench, a_bench
 from tests.integration.payment.facts import code_of, fee_due
-from tests.properties.payment.emptying import empty
+from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.properties.payment.database_reset import reset_database
 
 LANES = (2, 5, 9)
-STANDS_STILL = 9
+STALLED_LANE = 9
 UNIT = 100_000
 BLOCK = 10 * UNIT
 Age = tuple[int, int]
@@ -46,10 +46,10 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Still:
+class Stalled:
     """Lane 9 stands still from now on, or goes on."""
 
-    still: bool
+    stalled: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Swept:
     here: bool
 
 
-Event = Due | Money | Rejected | Still | Swept
+Event = Due | Money | Rejected | Stalled | Swept
 amounts = st.integers(min_value=1, max_value=20).map(lambda units: units * UNIT)
 dues = st.builds(Due, st.integers(0, 50), st.lists(st.tuples(st.sampled_from(LANES), amounts), min_size=1, max_size=3))
 events = st.one_of(
@@ -67,34 +67,34 @@ events = st.one_of(
     dues,
     st.builds(Money, amounts),
     st.builds(Rejected, st.integers(0, 20)),
-    st.builds(Still, st.booleans()),
+    st.builds(Stalled, st.booleans()),
     st.builds(Swept, st.booleans()),
 )
 
 
 @dataclass
-class Judge:
+class FundsModel:
     """Fees by age, with lane and amount. `told`: those that partners were told to pay; `back`: those they rejected."""
 
     fees: dict[Age, tuple[int, int]] = field(default_factory=dict)
-    told: set[Age] = field(default_factory=set)
-    back: set[Age] = field(default_factory=set)
+    instructed: set[Age] = field(default_factory=set)
+    rejected: set[Age] = field(default_factory=set)
     appropriated: int = 0
 
     @property
     def unspent(self) -> int:
-        return self.appropriated - sum(self.fees[age][1] for age in self.told - self.back)
+        return self.appropriated - sum(self.fees[age][1] for age in self.instructed - self.rejected)
 
-    def note(self, told: set[Age], waited: set[Age]) -> None:
+    def check_order(self, instructed: set[Age], waited: set[Age]) -> None:
         """Nobody goes whose elders waited before it, wait on and are left without money."""
-        new, self.told = told - self.told, told
+        new, self.instructed = instructed - self.instructed, instructed
         assert self.unspent >= 0
         for younger in new:
-            elders = [age for age in waited - told if age < younger]
+            elders = [age for age in waited - instructed if age < younger]
             assert sum(self.fees[age][1] for age in elders) <= self.unspent, f"{younger} overtakes {elders}"
 
     def waiting(self) -> set[Age]:
-        return self.fees.keys() - self.told
+        return self.fees.keys() - self.instructed
 
     def starving(self, lanes: Sequence[int]) -> list[Age]:
         """Those of these lanes whom the money would last for."""
@@ -110,70 +110,72 @@ class Judge:
 
 
 @pytest.fixture(scope="module")
-def bench(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterator[Bench]:
+def harness(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterator[PaymentHarness]:
     database = loop.run_until_complete(postgres.fresh_database())
-    bench = loop.run_until_complete(a_bench(database, draw_rupiah=BLOCK))
-    yield bench
-    loop.run_until_complete(bench.connection.close())
+    harness = loop.run_until_complete(create_harness(database, draw_rupiah=BLOCK))
+    yield harness
+    loop.run_until_complete(harness.connection.close())
     loop.run_until_complete(postgres.drop(database))
 
 
-@given(story=st.lists(events, min_size=4, max_size=14))
+@given(timeline=st.lists(events, min_size=4, max_size=14))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_money_goes_by_age_over_all_lanes(bench: Bench, loop: asyncio.AbstractEventLoop, story: list[Event]) -> None:
-    loop.run_until_complete(live_through(bench, story))
+def test_money_goes_by_age_over_all_lanes(
+    harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[Event]
+) -> None:
+    loop.run_until_complete(play(harness, timeline))
 
 
-async def live_through(bench: Bench, story: list[Event]) -> None:
-    await empty(bench)
-    await bench.receive(a_provider())
-    judge, going = Judge(), list(LANES)
-    for event in story:
-        waited = judge.waiting()
+async def play(harness: PaymentHarness, timeline: list[Event]) -> None:
+    await reset_database(harness)
+    await harness.receive(a_provider())
+    model, going = FundsModel(), list(LANES)
+    for event in timeline:
+        waited = model.waiting()
         if isinstance(event, Due):
-            await fall_due(bench, judge, event, going)
+            await fall_due(harness, model, event, going)
         elif isinstance(event, Money):
-            judge.appropriated += event.amount
-            await bench.receive(funds("48", "training", rupiah=event.amount))
+            model.appropriated += event.amount
+            await harness.receive(funds("48", "training", rupiah=event.amount))
         elif isinstance(event, Rejected):
-            await reject(bench, judge, event.which)
-        elif isinstance(event, Still):
-            going = [lane for lane in LANES if lane != STANDS_STILL or not event.still]
+            await reject(harness, model, event.which)
+        elif isinstance(event, Stalled):
+            going = [lane for lane in LANES if lane != STALLED_LANE or not event.stalled]
         else:
-            await bench.sweep("return_unused", "release", lanes=[n for n in going if (n == 2) is event.here])
-        judge.note(await told(bench), waited)
+            await harness.sweep("return_unused", "release", lanes=[n for n in going if (n == 2) is event.here])
+        model.check_order(await load_instructed(harness), waited)
     # What one process gives back another may have looked for in vain.
     for _ in range(3):
         for lanes in ([2], [lane for lane in going if lane != 2]):
-            waited = judge.waiting()
-            await bench.sweep("return_unused", "release", lanes=lanes)
-            judge.note(await told(bench), waited)
-    assert judge.starving(going) == []
-    assert await bench.breaches() == []
+            waited = model.waiting()
+            await harness.sweep("return_unused", "release", lanes=lanes)
+            model.check_order(await load_instructed(harness), waited)
+    assert model.starving(going) == []
+    assert await harness.breaches() == []
 
 
-async def fall_due(bench: Bench, judge: Judge, due: Due, going: Sequence[int]) -> None:
-    bench.now = LATER + timedelta(minutes=due.minute)
+async def fall_due(harness: PaymentHarness, model: FundsModel, due: Due, going: Sequence[int]) -> None:
+    harness.now = LATER + timedelta(minutes=due.minute)
     facts = []
     for lane, amount in due.fees:
         if lane in going:
-            number = len(judge.fees)
-            judge.fees[due.minute, number] = (lane, amount)
+            number = len(model.fees)
+            model.fees[due.minute, number] = (lane, amount)
             facts += fee_due(lane, number, amount)
-    await bench.receive(*facts)
+    await harness.receive(*facts)
 
 
-async def reject(bench: Bench, judge: Judge, which: int) -> None:
-    under_way = sorted(judge.told - judge.back)
+async def reject(harness: PaymentHarness, model: FundsModel, which: int) -> None:
+    under_way = sorted(model.instructed - model.rejected)
     if under_way:
         age = under_way[which % len(under_way)]
-        judge.back.add(age)
+        model.rejected.add(age)
         query = "select reference from disbursement where redeem_code = $1"
-        await bench.report(await bench.connection.fetchval(query, code_of(age[1])), "rejected", "MD07")
+        await harness.report(await harness.connection.fetchval(query, code_of(age[1])), "rejected", "MD07")
 
 
-async def told(bench: Bench) -> set[Age]:
-    rows = await bench.connection.fetch("select redeem_code, due_at from disbursement where attempt > 0")
+async def load_instructed(harness: PaymentHarness) -> set[Age]:
+    rows = await harness.connection.fetch("select redeem_code, due_at from disbursement where attempt > 0")
     return {
         ((row["due_at"] - LATER) // timedelta(minutes=1), int(row["redeem_code"].removeprefix("PRAT"))) for row in rows
     }

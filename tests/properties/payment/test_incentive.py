@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import Event
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import COMPLETED_AT, completed, confirmed, in_one_lane, linked, rated
-from tests.properties.payment.emptying import empty
+from tests.integration.payment.harness import PaymentHarness
+from tests.properties.payment.database_reset import reset_database
 
 PEOPLE = in_one_lane(2)
 TRAININGS = 3
@@ -19,7 +19,7 @@ AMOUNTS = (600_000, 700_000, 800_000)
 
 
 @dataclass(frozen=True)
-class Told:
+class TrainingEvent:
     """Something said about a training: `confirmed`, `completed` or `rated`, and on which day it happened."""
 
     person: str
@@ -44,42 +44,42 @@ def amount_of(code: str) -> int:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[list[Told]]:
+def timelines(draw: st.DrawFn) -> list[list[TrainingEvent]]:
     """Batches. Of each training everything may be missing, repeated, or told again with another day."""
-    days, told = st.integers(0, 3), list[Told]()
+    days, events = st.integers(0, 3), list[TrainingEvent]()
     for person in PEOPLE:
         for number in range(TRAININGS):
             code = code_of(person, number)
-            told += [Told(person, code, "confirmed")] * draw(st.sampled_from([0, 1, 1, 1, 2]))
+            events += [TrainingEvent(person, code, "confirmed")] * draw(st.sampled_from([0, 1, 1, 1, 2]))
             for what in ("completed", "rated"):
                 of_this = draw(st.lists(days, max_size=2))
-                told += [Told(person, code, what, day) for day in of_this]
-    order = draw(st.permutations(told))
+                events += [TrainingEvent(person, code, what, day) for day in of_this]
+    order = draw(st.permutations(events))
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=8)))
     return [list(order[a:b]) for a, b in zip([0, *cuts], [*cuts, len(order)], strict=True) if a < b]
 
 
 @dataclass
-class Ledger:
+class IncentiveModel:
     """What the rule says, told anew and by hand: who has which incentive, and which trainings owe their fee."""
 
     enrolled: set[str] = field(default_factory=set)
     days: dict[tuple[str, str], int] = field(default_factory=dict)
-    too_early: list[Told] = field(default_factory=list)
+    too_early: list[TrainingEvent] = field(default_factory=list)
     incentives: dict[str, str] = field(default_factory=dict)
 
-    def hear(self, batch: Sequence[Told]) -> None:
+    def apply(self, batch: Sequence[TrainingEvent]) -> None:
         """Note a batch as one moment: enrollments first, then what came too early for them, then what is new."""
-        self.enrolled |= {told.code for told in batch if told.what == "confirmed"}
+        self.enrolled |= {event.code for event in batch if event.what == "confirmed"}
         early, self.too_early = self.too_early, []
-        self._note([*early, *(told for told in batch if told.what != "confirmed")])
+        self._record([*early, *(event for event in batch if event.what != "confirmed")])
 
-    def _note(self, milestones: Sequence[Told]) -> None:
-        for told in milestones:
-            if told.code in self.enrolled:
-                self.days.setdefault((told.code, told.what), told.day)
+    def _record(self, milestones: Sequence[TrainingEvent]) -> None:
+        for event in milestones:
+            if event.code in self.enrolled:
+                self.days.setdefault((event.code, event.what), event.day)
             else:
-                self.too_early.append(told)
+                self.too_early.append(event)
         for person in PEOPLE:
             earned = [
                 (max(self.days[code, "completed"], self.days[code, "rated"]), code)
@@ -90,36 +90,38 @@ class Ledger:
                 self.incentives.setdefault(person, min(earned)[1])
 
 
-@given(story=stories(), accounts=st.sampled_from(["before", "after"]))
+@given(timeline=timelines(), accounts=st.sampled_from(["before", "after"]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_who_has_completed_and_rated_a_training_has_one_incentive_from_then_on(
-    bench: Bench, loop: asyncio.AbstractEventLoop, story: list[list[Told]], accounts: str
+    harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[list[TrainingEvent]], accounts: str
 ) -> None:
-    loop.run_until_complete(live_through(bench, story, accounts))
+    loop.run_until_complete(play(harness, timeline, accounts))
 
 
-async def live_through(bench: Bench, story: list[list[Told]], accounts: str) -> None:
-    await empty(bench)
-    await bench.prepare()
+async def play(harness: PaymentHarness, timeline: list[list[TrainingEvent]], accounts: str) -> None:
+    await reset_database(harness)
+    await harness.prepare()
     links = [linked(person) for person in PEOPLE]
     if accounts == "before":
-        await bench.receive(*links)
-    ledger = Ledger()
-    for batch in story:
-        ledger.hear(batch)
-        await bench.receive(*(told.event for told in batch))
-        await bench.sweep()
-        assert await granted(bench) == {p: (code, amount_of(code)) for p, code in ledger.incentives.items()}
-        assert await bench.breaches() == []
-    await bench.receive(*links)
-    assert sorted(told.amount for told in bench.told("incentive")) == sorted(map(amount_of, ledger.incentives.values()))
-    fees = await bench.connection.fetch("select redeem_code from disbursement where benefit = 'fee'")
-    assert {row["redeem_code"] for row in fees} == {code for code, what in ledger.days if what == "completed"}
+        await harness.receive(*links)
+    model = IncentiveModel()
+    for batch in timeline:
+        model.apply(batch)
+        await harness.receive(*(event.event for event in batch))
+        await harness.sweep()
+        assert await granted(harness) == {p: (code, amount_of(code)) for p, code in model.incentives.items()}
+        assert await harness.breaches() == []
+    await harness.receive(*links)
+    assert sorted(event.amount for event in harness.instructions_for("incentive")) == sorted(
+        map(amount_of, model.incentives.values())
+    )
+    fees = await harness.connection.fetch("select redeem_code from disbursement where benefit = 'fee'")
+    assert {row["redeem_code"] for row in fees} == {code for code, what in model.days if what == "completed"}
 
 
-async def granted(bench: Bench) -> dict[str, tuple[str, int]]:
+async def granted(harness: PaymentHarness) -> dict[str, tuple[str, int]]:
     """participant -> (redeem code, amount); whoever has two is not what the rule says."""
-    rows = await bench.connection.fetch(
+    rows = await harness.connection.fetch(
         "select participant_id, redeem_code, amount from disbursement where benefit = 'incentive_1'"
     )
     found = {row["participant_id"]: (row["redeem_code"], row["amount"]) for row in rows}

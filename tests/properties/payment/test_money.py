@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import Event, a_provider, funds
-from tests.integration.payment.bench import Bench
 from tests.integration.payment.facts import (
     FEE,
     INCENTIVE,
@@ -21,7 +20,8 @@ from tests.integration.payment.facts import (
     linked,
     rated,
 )
-from tests.properties.payment.emptying import empty
+from tests.integration.payment.harness import PaymentHarness
+from tests.properties.payment.database_reset import reset_database
 
 PEOPLE = [*in_one_lane(2), in_another_lane(in_one_lane(1)[0])]
 CODES = {person: (f"PRAT{n}0000001", f"PRAT{n}0000002") for n, person in enumerate(PEOPLE)}
@@ -30,13 +30,13 @@ MONEY = {"training": 4 * FEE, "incentive": 2 * INCENTIVE}
 
 def facts() -> list[Event]:
     """All that upstream says: two trainings each, of which only one earns the incentive."""
-    said = [a_provider(number="8800123"), a_provider(number="8800124", version=2)]
-    said += [funds("48", component, rupiah=amount // 2) for component, amount in MONEY.items() for _ in range(2)]
+    events = [a_provider(number="8800123"), a_provider(number="8800124", version=2)]
+    events += [funds("48", component, rupiah=amount // 2) for component, amount in MONEY.items() for _ in range(2)]
     for person in PEOPLE:
-        said += [linked(person), linked(person, day=1, partner="dana"), linked(person, day=2, verified=False)]
+        events += [linked(person), linked(person, day=1, partner="dana"), linked(person, day=2, verified=False)]
         for code in CODES[person]:
-            said += [confirmed(person, code), completed(person, code), rated(person, code)]
-    return said
+            events += [confirmed(person, code), completed(person, code), rated(person, code)]
+    return events
 
 
 FACTS = facts()
@@ -48,7 +48,7 @@ ANSWERS = st.sampled_from(
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """Batches of facts, as indices; after each batch partners answer some references, and the clock goes on.
 
     `decisions` of two persons about what is frozen: True lets another attempt go, False says that the last did go out.
@@ -60,77 +60,79 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
+def timelines(draw: st.DrawFn) -> Timeline:
     order = draw(st.permutations(range(len(FACTS))))
     repeats = draw(st.lists(st.sampled_from(range(len(FACTS))), max_size=15))
     sequence = [*order, *repeats]
     size = draw(st.integers(min_value=1, max_value=12))
     batches = [sequence[start : start + size] for start in range(0, len(sequence), size)]
     answers = draw(st.lists(st.tuples(st.integers(0, 30), ANSWERS), max_size=40))
-    return Story(batches, answers, draw(st.lists(st.booleans(), max_size=10)))
+    return Timeline(batches, answers, draw(st.lists(st.booleans(), max_size=10)))
 
 
-@given(story=stories())
+@given(timeline=timelines())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_and_repetition_keeps_every_invariant(
-    bench: Bench, loop: asyncio.AbstractEventLoop, story: Story
+    harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:
-    loop.run_until_complete(live_through(bench, story))
+    loop.run_until_complete(play(harness, timeline))
 
 
-async def live_through(bench: Bench, story: Story) -> None:
-    await empty(bench)
-    answers = list(story.answers)
-    for batch in story.batches:
-        await bench.receive(*(FACTS[index] for index in batch))
-        await answer(bench, answers[:3])
+async def play(harness: PaymentHarness, timeline: Timeline) -> None:
+    await reset_database(harness)
+    answers = list(timeline.answers)
+    for batch in timeline.batches:
+        await harness.receive(*(FACTS[index] for index in batch))
+        await answer(harness, answers[:3])
         del answers[:3]
-        assert await wrongs(bench) == []
-    decisions = list(story.decisions)
+        assert await unexpected_breaches(harness) == []
+    decisions = list(timeline.decisions)
     while answers or decisions:
-        await answer(bench, answers[:3])
-        await decide(bench, decisions[:1])
+        await answer(harness, answers[:3])
+        await decide(harness, decisions[:1])
         del answers[:3], decisions[:1]
-        bench.now += RETRY_AFTER
-        await bench.sweep()
-        assert await wrongs(bench) == []
-    await bench.sweep()
-    assert await wrongs(bench) == []
-    await assert_each_right_once(bench)
+        harness.now += RETRY_AFTER
+        await harness.sweep()
+        assert await unexpected_breaches(harness) == []
+    await harness.sweep()
+    assert await unexpected_breaches(harness) == []
+    await assert_each_entitlement_once(harness)
 
 
-async def wrongs(bench: Bench) -> list[str]:
+async def unexpected_breaches(harness: PaymentHarness) -> list[str]:
     """Return the breaches, but for what partners did themselves: they paid twice, or without money behind it."""
-    return [breach for breach in await bench.breaches() if not any(fault in breach for fault in OF_PARTNERS)]
+    return [breach for breach in await harness.breaches() if not any(fault in breach for fault in OF_PARTNERS)]
 
 
-async def decide(bench: Bench, decisions: Sequence[bool]) -> None:
+async def decide(harness: PaymentHarness, decisions: Sequence[bool]) -> None:
     for goes_again in decisions:
-        row = await bench.connection.fetchrow(
+        row = await harness.connection.fetchrow(
             "select * from disbursement where frozen and reason = 'needs_approval' order by redeem_code limit 1"
         )
         if row and goes_again:
-            await bench.approve(row["redeem_code"], row["benefit"])
+            await harness.approve(row["redeem_code"], row["benefit"])
         elif row:
-            await bench.confirm(row["reference"])
+            await harness.confirm(row["reference"])
 
 
-async def answer(bench: Bench, answers: Sequence[tuple[int, tuple[str, str | None]]]) -> None:
-    told = bench.instructions
-    said = [bench.answer(told[n % len(told)].reference, *word) for n, word in answers if told]
-    await bench.receive(*said, *said[:1])
+async def answer(harness: PaymentHarness, answers: Sequence[tuple[int, tuple[str, str | None]]]) -> None:
+    instructions = harness.instructions
+    reports = [
+        harness.answer(instructions[n % len(instructions)].reference, *reply) for n, reply in answers if instructions
+    ]
+    await harness.receive(*reports, *reports[:1])
 
 
-async def assert_each_right_once(bench: Bench) -> None:
-    rows = await bench.connection.fetch("select redeem_code, benefit, state, amount, attempt from disbursement")
-    rights = Counter((row["redeem_code"], row["benefit"]) for row in rows)
-    assert sum(benefit == "fee" for _, benefit in rights) == 2 * len(PEOPLE)
-    assert sum(benefit == "incentive_1" for _, benefit in rights) == len(PEOPLE)
+async def assert_each_entitlement_once(harness: PaymentHarness) -> None:
+    rows = await harness.connection.fetch("select redeem_code, benefit, state, amount, attempt from disbursement")
+    entitlements = Counter((row["redeem_code"], row["benefit"]) for row in rows)
+    assert sum(benefit == "fee" for _, benefit in entitlements) == 2 * len(PEOPLE)
+    assert sum(benefit == "incentive_1" for _, benefit in entitlements) == len(PEOPLE)
     attempts = sum(row["attempt"] for row in rows)
-    assert len({told.reference for told in bench.instructions}) == len(bench.instructions) == attempts
+    assert len({instruction.reference for instruction in harness.instructions}) == len(harness.instructions) == attempts
     for kind, component in (("fee", "training"), ("incentive", "incentive")):
         under_way = [
             r["amount"] for r in rows if r["benefit"].startswith(kind) and r["state"] not in ("held", "failed")
         ]
-        overdrawn = await bench.connection.fetchval("select overdrawn from funds where component = $1", component)
+        overdrawn = await harness.connection.fetchval("select overdrawn from funds where component = $1", component)
         assert sum(under_way) <= MONEY[component] + overdrawn

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from services.payment.store import QUERIES
-from tests.benchmarks.goals import Goal, against
+from tests.benchmarks.cpu_profile import shares
+from tests.benchmarks.goals import Goal, compare_with_goals
 from tests.benchmarks.latency import percentiles
-from tests.benchmarks.plans import read_plans, sequential
-from tests.benchmarks.spending import shares
+from tests.benchmarks.plans import read_plans, sequential_reads
 
 LARGE = {"payment.transfer"}
 
@@ -30,16 +30,16 @@ def test_a_plan_stands_under_the_name_of_its_query() -> None:
     found = read_plans(explained(QUERIES["load_transfers"], {"Node Type": "Limit", "Plans": [plan]}) * 2, LARGE)
     reads = ["payment.transfer: Index Scan transfer_pkey"]
     assert found == {"payment.load_transfers": {"times": 2, "ms": 0.25, "reads": reads}}
-    assert sequential(found, LARGE) == []
+    assert sequential_reads(found, LARGE) == []
 
 
 def test_reading_a_large_table_from_end_to_end_is_named() -> None:
     found = read_plans(explained("select 1", {"Node Type": "Seq Scan", "Relation Name": "transfer"}), LARGE)
-    assert sequential(found, LARGE) == ["payment.select 1 reads payment.transfer: Seq Scan"]
+    assert sequential_reads(found, LARGE) == ["payment.select 1 reads payment.transfer: Seq Scan"]
 
 
 def test_no_plan_at_all_is_no_proof() -> None:
-    assert sequential({}, LARGE) == ["no plan was written down"]
+    assert sequential_reads({}, LARGE) == ["no plan was written down"]
 
 
 def test_reading_a_small_table_is_nobodys_concern() -> None:
@@ -54,16 +54,16 @@ def test_checks_of_the_invariants_may_read_everything() -> None:
 @pytest.mark.parametrize(("figure", "reached"), [(9.9, False), (10, True)])
 def test_a_goal_is_reached_at_its_bar(figure: float, reached: bool) -> None:
     goal = Goal("times", 10, lambda found: found["times"])
-    assert against([goal], {"times": figure})[0]["reached"] is reached
+    assert compare_with_goals([goal], {"times": figure})[0]["reached"] is reached
 
 
 def test_a_goal_that_was_not_measured_is_left_out() -> None:
-    assert against([Goal("times", 10, lambda found: found.get("times"))], {}) == []
+    assert compare_with_goals([Goal("times", 10, lambda found: found.get("times"))], {}) == []
 
 
 def test_a_sample_belongs_to_the_innermost_area() -> None:
     stacks = [
-        "pay (services/payment/handlers/paying.py:1);fetch (asyncpg/connection.py:1) 3",
-        "run (shared/messaging/engine.py:1);seal (shared/contracts/sealed.py:1);encode (base64.py:1) 1",
+        "pay (services/payment/payout/pay.py:1);fetch (asyncpg/connection.py:1) 3",
+        "run (shared/messaging/engine/engine.py:1);seal (shared/contracts/seals.py:1);encode (base64.py:1) 1",
     ]
     assert shares(stacks, 400) == {"Postgres: client": 300, "seals": 100}

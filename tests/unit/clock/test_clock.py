@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared import clock as module
-from shared.clock import EARLIEST, LATEST, VARIABLE, BadOffset, Clock
+from shared.clock import EARLIEST, LATEST, OFFSET_FILE_VARIABLE, BadOffset, Clock
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=5)
@@ -23,7 +23,7 @@ def read_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_file_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(OFFSET_FILE_VARIABLE, raising=False)
     clock = Clock.from_environment()
     assert abs(off(clock)) < A_MOMENT
     assert clock.now().utcoffset() == timedelta()
@@ -32,7 +32,7 @@ def test_without_a_file_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_moves_it_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "offset"
     file.write_text("0")
-    monkeypatch.setenv(VARIABLE, str(file))
+    monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(file))
     clock = Clock.from_environment()
     for text, moved in (("86400\n", DAY), ("-86400", -DAY), ("0", timedelta())):
         file.write_text(text)
@@ -81,10 +81,12 @@ def test_it_shows_every_year_that_events_can_bear_but_the_last_and_none_besides(
 def test_a_file_that_says_nothing_at_the_start_is_refused_instead_of_a_leap_to_real_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
 ) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "offset"))
+    monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(tmp_path / "offset"))
     if text is not None:
         (tmp_path / "offset").write_text(text)
-    with pytest.raises(BadOffset, match=f"^{VARIABLE} must name a file .* from 2000-01-01 to 2098-01-01$") as refused:
+    with pytest.raises(
+        BadOffset, match=f"^{OFFSET_FILE_VARIABLE} must name a file .* from 2000-01-01 to 2098-01-01$"
+    ) as refused:
         Clock.from_environment()
     assert not text or text not in str(refused.value)
 
@@ -94,7 +96,7 @@ def test_what_the_file_said_at_the_start_counts_until_it_says_something_else(
 ) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
-    monkeypatch.setenv(VARIABLE, str(file))
+    monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(file))
     clock = Clock.from_environment()
     file.unlink()
     assert abs(off(clock) - DAY) < A_MOMENT

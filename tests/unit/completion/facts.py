@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.completion.domain.enrollment import Enrollment, State, Terms
-from services.completion.domain.evidence import Evidence, Kind, Statement
-from services.completion.domain.judgement import part_that_counts
-from services.completion.domain.rule import PostTest, Proof, Rule, Session
+from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
+from services.completion.domain.evidence import Evidence, EvidenceKind, ReportedFact
+from services.completion.domain.evidence_check import evidence_part
+from services.completion.domain.rule import CompletionRule, PostTest, Proof, RequiredSession
 
 PARTICIPANT = "4810000000000017"
 CODE = "PRAT0AB12CD3"
@@ -27,12 +27,12 @@ def a_rule(
     whole_span: bool = False,
     evidence_days: int = 30,
     complete_within_days: int = 30,
-) -> Rule:
+) -> CompletionRule:
     """Sessions of three hours on consecutive days, from 09:00 in Jakarta on 1 March 2023."""
     starts = [FIRST_START + number * DAY for number in range(len(proofs))]
-    return Rule(
+    return CompletionRule(
         sessions=tuple(
-            Session(number, proof, start, start + 3 * HOUR)
+            RequiredSession(number, proof, start, start + 3 * HOUR)
             for number, (proof, start) in enumerate(zip(proofs, starts, strict=True), 1)
         ),
         post_test=post_test,
@@ -44,43 +44,45 @@ def a_rule(
     )
 
 
-def an_enrollment(rule: Rule | None = None, state: State = State.OPEN) -> Enrollment:
-    return Enrollment(CODE, PARTICIPANT, 3, state, Terms(PROVIDER, "normal-2023", 1, rule or a_rule()))
+def an_enrollment(rule: CompletionRule | None = None, state: EnrollmentState = EnrollmentState.OPEN) -> Enrollment:
+    return Enrollment(CODE, PARTICIPANT, 3, state, ConfirmedTerms(PROVIDER, "normal-2023", 1, rule or a_rule()))
 
 
 def a_rejected_enrollment() -> Enrollment:
-    return an_enrollment()._replace(state=State.REJECTED, terms=None)
+    return an_enrollment()._replace(state=EnrollmentState.REJECTED, terms=None)
 
 
-def a_statement(kind: Kind, at: datetime, **changes: Any) -> Statement:
-    return Statement(kind, CODE, PARTICIPANT, "/lms/pintar", f"{kind}-{at}", at)._replace(**changes)
+def reported_fact(kind: EvidenceKind, at: datetime, **changes: Any) -> ReportedFact:
+    return ReportedFact(kind, CODE, PARTICIPANT, "/lms/pintar", f"{kind}-{at}", at)._replace(**changes)
 
 
-def attended(sequence: int = 1, proof: Proof = "face", *, at: datetime | None = None) -> Statement:
+def attended(sequence: int = 1, proof: Proof = "face", *, at: datetime | None = None) -> ReportedFact:
     start = FIRST_START + (sequence - 1) * DAY
-    return a_statement(Kind.SESSION_ATTENDED, at or start, sequence=sequence, proof=proof, source="/attendance/face")
+    return reported_fact(
+        EvidenceKind.SESSION_ATTENDED, at or start, sequence=sequence, proof=proof, source="/attendance/face"
+    )
 
 
-def examined(*, passed: bool = True, at: datetime = LAST_END) -> Statement:
-    return a_statement(Kind.POST_TEST_TAKEN, at, passed=passed)
+def examined(*, passed: bool = True, at: datetime = LAST_END) -> ReportedFact:
+    return reported_fact(EvidenceKind.POST_TEST_TAKEN, at, passed=passed)
 
 
-def graded(provider_id: str = PROVIDER, *, at: datetime = LAST_END + HOUR) -> Statement:
-    return a_statement(Kind.WORK_GRADED, at, provider_id=provider_id)
+def graded(provider_id: str = PROVIDER, *, at: datetime = LAST_END + HOUR) -> ReportedFact:
+    return reported_fact(EvidenceKind.WORK_GRADED, at, provider_id=provider_id)
 
 
-def certified(provider_id: str = PROVIDER, *, at: datetime = LAST_END + DAY) -> Statement:
-    return a_statement(Kind.CERTIFICATE_ISSUED, at, provider_id=provider_id)
+def certified(provider_id: str = PROVIDER, *, at: datetime = LAST_END + DAY) -> ReportedFact:
+    return reported_fact(EvidenceKind.CERTIFICATE_ISSUED, at, provider_id=provider_id)
 
 
-def rated(*, at: datetime = LAST_END + DAY) -> Statement:
-    return a_statement(Kind.TRAINING_RATED, at)
+def rated(*, at: datetime = LAST_END + DAY) -> ReportedFact:
+    return reported_fact(EvidenceKind.TRAINING_RATED, at)
 
 
-def evidence_of(enrollment: Enrollment, *statements: Statement) -> list[Evidence]:
+def evidence_of(enrollment: Enrollment, *facts: ReportedFact) -> list[Evidence]:
     """What of these statements counts."""
     return [
         Evidence(s.kind, part, s.source, s.id, s.happened_at, SEEN)
-        for s in statements
-        if (part := part_that_counts(enrollment, s)) is not None
+        for s in facts
+        if (part := evidence_part(enrollment, s)) is not None
     ]

@@ -12,8 +12,8 @@ from services.completion.domain.completion import (
     decide_completion,
     digest_of,
 )
-from services.completion.domain.evidence import Statement
-from services.completion.domain.rule import Rule
+from services.completion.domain.evidence import ReportedFact
+from services.completion.domain.rule import CompletionRule
 from tests.unit.completion.facts import (
     CODE,
     DAY,
@@ -43,39 +43,43 @@ TABLE = {
 }
 
 
-def missing(rule: Rule, *statements: Statement) -> tuple[str, ...]:
-    outcome = decide_completion(rule, evidence_of(an_enrollment(rule), *statements))
+def missing(rule: CompletionRule, *facts: ReportedFact) -> tuple[str, ...]:
+    outcome = decide_completion(rule, evidence_of(an_enrollment(rule), *facts))
     return outcome.missing if isinstance(outcome, Incomplete) else ()
 
 
-def completion(rule: Rule, *statements: Statement) -> Completion:
-    outcome = decide_completion(rule, evidence_of(an_enrollment(rule), *statements))
+def completion(rule: CompletionRule, *facts: ReportedFact) -> Completion:
+    outcome = decide_completion(rule, evidence_of(an_enrollment(rule), *facts))
     assert isinstance(outcome, Completion)
     return outcome
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_all_evidence_that_the_rule_demands_completes_a_training(rule: Rule, needed: list[Statement]) -> None:
+def test_all_evidence_that_the_rule_demands_completes_a_training(
+    rule: CompletionRule, needed: list[ReportedFact]
+) -> None:
     assert len(completion(rule, *needed).evidence) == len(needed)
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_whichever_piece_is_missing_the_training_is_not_completed(rule: Rule, needed: list[Statement]) -> None:
+def test_whichever_piece_is_missing_the_training_is_not_completed(
+    rule: CompletionRule, needed: list[ReportedFact]
+) -> None:
     for absent in needed:
-        others = [statement for statement in needed if statement is not absent]
+        others = [fact for fact in needed if fact is not absent]
         name = f"{absent.kind}/{absent.sequence}" if absent.sequence else absent.kind
         assert missing(rule, *others) == (name,)
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_the_other_proof_of_a_session_does_not_count(rule: Rule, needed: list[Statement]) -> None:
+def test_the_other_proof_of_a_session_does_not_count(rule: CompletionRule, needed: list[ReportedFact]) -> None:
     assert missing(rule, attended(1, "venue_qr" if needed[0].proof == "face" else "face"), *needed[1:]) == (
         "session_attended/1",
     )
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_a_certificate_alone_never_completes_anything(rule: Rule, needed: list[Statement]) -> None:
+def test_a_certificate_alone_never_completes_anything(rule: CompletionRule, needed: list[ReportedFact]) -> None:
     assert missing(rule, certified())
     assert len(missing(rule, certified())) == len([one for one in needed if one.kind != "certificate_issued"])
 
@@ -126,12 +130,12 @@ def test_a_training_without_sessions_cannot_exist() -> None:
 def test_the_digest_is_that_of_the_canonical_form() -> None:
     outcome = completion(NORMAL_OFFLINE, *TABLE["normal offline"][1])
     text = canonical_form(an_enrollment(NORMAL_OFFLINE), outcome)
-    said = json.loads(text)
+    document = json.loads(text)
 
     assert digest_of(an_enrollment(NORMAL_OFFLINE), outcome) == hashlib.sha256(text.encode()).digest()
-    assert text == json.dumps(said, sort_keys=True, separators=(",", ":"))
-    assert (said["redeem_code"], said["completed_at"]) == (CODE, "2023-03-02T05:00:00Z")
-    assert said["evidence"][0]["happened_at"] == "2023-03-01T02:00:00Z"
+    assert text == json.dumps(document, sort_keys=True, separators=(",", ":"))
+    assert (document["redeem_code"], document["completed_at"]) == (CODE, "2023-03-02T05:00:00Z")
+    assert document["evidence"][0]["happened_at"] == "2023-03-01T02:00:00Z"
 
 
 def test_a_rejected_enrollment_has_no_canonical_form() -> None:

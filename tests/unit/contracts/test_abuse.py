@@ -9,7 +9,7 @@ import pytest
 
 from shared.times import write_time
 from tests.builders import ADMITTED_AT, LATER, Event, a_purchase, an_account, an_admission
-from tests.unit.contracts.reading import answer, answer_to
+from tests.unit.contracts.decoding import park_answer, park_answer_to_record
 
 PERSON = "4810000000000017"
 PURCHASE = a_purchase(PERSON)
@@ -79,7 +79,7 @@ BYTES = {
 
 @pytest.mark.parametrize(("value", "code"), BYTES.values(), ids=BYTES)
 def test_bytes_that_are_no_event_are_parked_under_their_code(value: bytes, code: str) -> None:
-    assert answer(PURCHASE, value)[0] == code
+    assert park_answer(PURCHASE, value)[0] == code
 
 
 FIELDS: Mapping[str, tuple[bytes, str]] = {
@@ -162,22 +162,22 @@ FIELDS: Mapping[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("value", "pointer"), FIELDS.values(), ids=FIELDS)
 def test_a_field_that_breaks_the_contract_is_named_by_its_pointer(value: bytes, pointer: str) -> None:
-    assert answer(PURCHASE, value) == ("invalid_field", pointer)
+    assert park_answer(PURCHASE, value) == ("invalid_field", pointer)
 
 
 @pytest.mark.parametrize("seal", ["", "x" * 4097, None, 7, {}], ids=lambda seal: str(seal)[:5])
 def test_whether_a_text_is_a_seal_is_found_by_opening_it_and_its_size_before(seal: object) -> None:
-    assert answer(ADMISSION.but(identity=seal)) == ("invalid_field", "/identity")
-    assert answer(ADMISSION.but(identity="no seal")) == OK
+    assert park_answer(ADMISSION.with_data(identity=seal)) == ("invalid_field", "/identity")
+    assert park_answer(ADMISSION.with_data(identity="no seal")) == OK
 
 
 def test_zero_is_not_false() -> None:
-    assert answer(ADMISSION.but(disability=0)) == ("invalid_field", "/disability")
+    assert park_answer(ADMISSION.with_data(disability=0)) == ("invalid_field", "/disability")
 
 
 def test_a_partner_is_one_of_those_the_programme_has() -> None:
     account = {"partner": "gopey", "sealed": "x"}
-    assert answer(an_account(PERSON, nik="1", account=account)) == ("invalid_field", "/account/partner")
+    assert park_answer(an_account(PERSON, nik="1", account=account)) == ("invalid_field", "/account/partner")
 
 
 ENVELOPES: Mapping[str, tuple[Headers, tuple[str, str]]] = {
@@ -224,16 +224,16 @@ ENVELOPES: Mapping[str, tuple[Headers, tuple[str, str]]] = {
 
 @pytest.mark.parametrize(("sent", "parked"), ENVELOPES.values(), ids=ENVELOPES)
 def test_an_envelope_is_whole_or_parked(sent: Headers, parked: tuple[str, str]) -> None:
-    assert answer(PURCHASE, headers=sent) == parked
+    assert park_answer(PURCHASE, headers=sent) == parked
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\xff\xfe", b"0000000000000000"])
 def test_a_key_is_not_looked_at(key: bytes | None) -> None:
-    assert answer_to(PURCHASE.record()._replace(key=key)) == OK
+    assert park_answer_to_record(PURCHASE.record()._replace(key=key)) == OK
 
 
 def test_a_record_without_value_says_so() -> None:
-    assert answer_to(PURCHASE.record()._replace(value=None)) == ("null_value", "")
+    assert park_answer_to_record(PURCHASE.record()._replace(value=None)) == ("null_value", "")
 
 
 def test_of_several_faults_the_earliest_in_the_order_of_the_contract_is_named() -> None:
@@ -243,20 +243,20 @@ def test_of_several_faults_the_earliest_in_the_order_of_the_contract_is_named() 
     twice_and_unknown_field = b'{"tip":1,"tip":2}'
     record = PURCHASE.record()._replace(headers=())
     assert [
-        answer_to(record._replace(value=b"x" * (LARGEST + 1)))[0],
-        answer_to(record._replace(value=None))[0],
-        answer(PURCHASE, deep_twice_and_broken, headers(type=b"salur.unknown.v1", id=b""))[0],
-        answer(PURCHASE, deep_twice_and_broken, unknown)[0],
-        answer(PURCHASE, deep_twice_and_broken)[0],
-        answer(PURCHASE, broken_and_twice)[0],
-        answer(PURCHASE, twice_and_unknown_field)[0],
+        park_answer_to_record(record._replace(value=b"x" * (LARGEST + 1)))[0],
+        park_answer_to_record(record._replace(value=None))[0],
+        park_answer(PURCHASE, deep_twice_and_broken, headers(type=b"salur.unknown.v1", id=b""))[0],
+        park_answer(PURCHASE, deep_twice_and_broken, unknown)[0],
+        park_answer(PURCHASE, deep_twice_and_broken)[0],
+        park_answer(PURCHASE, broken_and_twice)[0],
+        park_answer(PURCHASE, twice_and_unknown_field)[0],
     ] == [*("too_large", "null_value", "bad_envelope", "unknown_type", "too_deep", "invalid_json", "duplicate_key")]
 
 
 @pytest.mark.parametrize(("ahead", "code"), [(300, ""), (301, "out_of_window")])
 def test_what_happened_may_be_five_minutes_ahead_of_the_clock(ahead: int, code: str) -> None:
-    event = ADMISSION.but(admitted_at=write_time(LATER + timedelta(seconds=ahead)))
-    assert answer(event) == (code, "/admitted_at" if code else "")
+    event = ADMISSION.with_data(admitted_at=write_time(LATER + timedelta(seconds=ahead)))
+    assert park_answer(event) == (code, "/admitted_at" if code else "")
 
 
 def sessions(*numbers: int) -> list[dict[str, Any]]:
@@ -279,20 +279,23 @@ def sessions(*numbers: int) -> list[dict[str, Any]]:
     ids=str,
 )
 def test_sessions_rise_strictly_from_1_to_998(numbers: Sequence[int], pointer: str | None) -> None:
-    event = PURCHASE.but(sessions=sessions(*numbers))
-    assert answer(event) == (OK if pointer is None else ("invalid_field", pointer))
+    event = PURCHASE.with_data(sessions=sessions(*numbers))
+    assert park_answer(event) == (OK if pointer is None else ("invalid_field", pointer))
 
 
 def test_a_session_ends_after_it_starts() -> None:
     (session,) = sessions(1)
-    event = PURCHASE.but(sessions=[{**session, "ends_at": session["starts_at"]}])
-    assert answer(event) == ("invalid_field", "/sessions/0/ends_at")
+    event = PURCHASE.with_data(sessions=[{**session, "ends_at": session["starts_at"]}])
+    assert park_answer(event) == ("invalid_field", "/sessions/0/ends_at")
 
 
 def test_a_million_characters_in_a_field_with_a_pattern_are_refused_by_their_size() -> None:
-    assert answer(PURCHASE, written(PURCHASE, "platform", '"' + "a" * 250_000 + '!"')) == ("invalid_field", "/platform")
+    assert park_answer(PURCHASE, written(PURCHASE, "platform", '"' + "a" * 250_000 + '!"')) == (
+        "invalid_field",
+        "/platform",
+    )
 
 
 def test_what_is_refused_is_not_repeated_in_the_refusal() -> None:
-    _, detail = answer(ADMISSION.but(identity=["3273015204960001"]))
+    _, detail = park_answer(ADMISSION.with_data(identity=["3273015204960001"]))
     assert detail == "/identity"

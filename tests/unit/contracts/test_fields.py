@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.contracts.events import pointer
+from shared.contracts.events import json_pointer
 from shared.contracts.fields import Rupiah, Text, Time, parse_time, rupiah
 from shared.times import write_time
 
@@ -118,4 +118,4 @@ def test_a_text_hides_nothing(text: str) -> None:
     ],
 )
 def test_pointer_names_the_way_to_a_field(location: tuple[str | int, ...], text: str) -> None:
-    assert pointer(location) == text
+    assert json_pointer(location) == text

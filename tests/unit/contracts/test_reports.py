@@ -3,7 +3,7 @@
 import pytest
 
 from tests.builders import a_report
-from tests.unit.contracts.reading import answer
+from tests.unit.contracts.decoding import park_answer
 
 REFERENCE = "7Q2M9K4T1B8XW3ZA"
 UNDERSTOOD = ("", "")
@@ -11,14 +11,14 @@ UNDERSTOOD = ("", "")
 
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
 def test_a_reason_may_stand_beside_any_status(status: str) -> None:
-    assert answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == UNDERSTOOD
+    assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == UNDERSTOOD
 
 
 def test_only_a_rejection_must_have_a_reason() -> None:
-    assert answer(a_report(REFERENCE, "settled", 600_000)) == UNDERSTOOD
-    assert answer(a_report(REFERENCE, "rejected", 600_000)) == ("invalid_field", "/reason")
+    assert park_answer(a_report(REFERENCE, "settled", 600_000)) == UNDERSTOOD
+    assert park_answer(a_report(REFERENCE, "rejected", 600_000)) == ("invalid_field", "/reason")
 
 
 @pytest.mark.parametrize("status", ["returned", "not_found", "SETTLED", ""])
 def test_a_status_that_is_not_acted_upon_is_parked(status: str) -> None:
-    assert answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == ("invalid_field", "/status")
+    assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == ("invalid_field", "/status")

@@ -8,7 +8,7 @@ import pytest
 
 from shared.contracts.envelope import open_envelope
 from tests.builders import a_purchase
-from tests.unit.contracts.reading import answer
+from tests.unit.contracts.decoding import park_answer
 
 PURCHASE = a_purchase("4810000000000017")
 HEADERS = [("content-type", b"application/cloudevents+json; charset=utf-8")]
@@ -80,4 +80,4 @@ CASES = {
 
 @pytest.mark.parametrize(("value", "parked"), CASES.values(), ids=CASES)
 def test_it_is_whole_or_parked(value: bytes, parked: tuple[str, str]) -> None:
-    assert answer(PURCHASE, value, HEADERS) == parked
+    assert park_answer(PURCHASE, value, HEADERS) == parked

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deploy.local.options import StartRefused, clock_option, number_option
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.up import PORT_SETTINGS, ports_wished
-from deploy.local.wishes import Refused, clock_wished, number_wished
+from deploy.local.up import PORT_SETTINGS, chosen_ports
 from shared.clock import EARLIEST, LATEST
 
 
@@ -28,14 +28,14 @@ def taken() -> Iterator[int]:
 @pytest.mark.parametrize("name", PORT_SETTINGS)
 def test_each_port_moves_by_one_setting(name: str, wishes: dict[str, str]) -> None:
     setting, _ = PORT_SETTINGS[name]
-    assert getattr(ports_wished(wishes), name) == int(wishes[setting])
+    assert getattr(chosen_ports(wishes), name) == int(wishes[setting])
 
 
 @pytest.mark.parametrize("name", PORT_SETTINGS)
 def test_a_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
     setting, _ = PORT_SETTINGS[name]
-    with pytest.raises(Refused, match=f"port {taken} for {name} is taken.*{setting}="):
-        ports_wished(wishes | {setting: str(taken)})
+    with pytest.raises(StartRefused, match=f"port {taken} for {name} is taken.*{setting}="):
+        chosen_ports(wishes | {setting: str(taken)})
 
 
 @pytest.mark.parametrize("name", PORT_SETTINGS)
@@ -44,31 +44,31 @@ def test_what_is_no_port_is_refused_with_its_bounds_and_without_its_value(
     name: str, port: str, wishes: dict[str, str]
 ) -> None:
     setting, _ = PORT_SETTINGS[name]
-    with pytest.raises(Refused, match=f"^{setting} must be a whole number from 1 to 65535$"):
-        ports_wished(wishes | {setting: port})
+    with pytest.raises(StartRefused, match=f"^{setting} must be a whole number from 1 to 65535$"):
+        chosen_ports(wishes | {setting: port})
 
 
 def test_a_number_may_be_either_of_its_bounds() -> None:
-    assert [number_wished({"PEOPLE": text}, "PEOPLE", 3, 1, 9) for text in ("1", "9", "")] == [1, 9, 3]
+    assert [number_option({"PEOPLE": text}, "PEOPLE", 3, 1, 9) for text in ("1", "9", "")] == [1, 9, 3]
 
 
 def test_two_servers_on_one_port_are_refused(wishes: dict[str, str]) -> None:
-    with pytest.raises(Refused, match="the same"):
-        ports_wished(wishes | {"SALUR_KAFKA_PORT": wishes["SALUR_POSTGRES_PORT"]})
+    with pytest.raises(StartRefused, match="the same"):
+        chosen_ports(wishes | {"SALUR_KAFKA_PORT": wishes["SALUR_POSTGRES_PORT"]})
 
 
 def test_a_clock_is_a_time_with_its_zone() -> None:
-    assert clock_wished({"CLOCK": "2023-02-18T03:00:00Z"}) == datetime(2023, 2, 18, 3, tzinfo=UTC)
+    assert clock_option({"CLOCK": "2023-02-18T03:00:00Z"}) == datetime(2023, 2, 18, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("wishes", [{}, {"CLOCK": ""}])
 def test_without_a_clock_it_is_now(wishes: dict[str, str]) -> None:
-    assert clock_wished(wishes) is None
+    assert clock_option(wishes) is None
 
 
 @pytest.mark.parametrize("moment", [EARLIEST, LATEST])
 def test_a_clock_may_be_set_to_either_end_of_what_it_can_show(moment: datetime) -> None:
-    assert clock_wished({"CLOCK": moment.isoformat()}) == moment
+    assert clock_option({"CLOCK": moment.isoformat()}) == moment
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,5 @@ def test_a_clock_may_be_set_to_either_end_of_what_it_can_show(moment: datetime) 
     ],
 )
 def test_a_clock_that_names_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="must look like"):
-        clock_wished({"CLOCK": text})
+    with pytest.raises(StartRefused, match="must look like"):
+        clock_option({"CLOCK": text})

@@ -7,9 +7,9 @@ import pytest
 
 from services.enrollment.domain.admission import (
     AdmissionRefusal,
+    AdmissionRefused,
     Admitted,
     Applicant,
-    Refused,
     Wave,
     decide_admission,
 )
@@ -27,7 +27,7 @@ def born(day: date) -> Applicant:
     return replace(APPLICANT, identity=Identity(a_nik(day), day))
 
 
-def decide(applicant: Applicant, *, nik_is_free: bool = True, places: int = 1) -> Admitted | Refused:
+def decide(applicant: Applicant, *, nik_is_free: bool = True, places: int = 1) -> Admitted | AdmissionRefused:
     return decide_admission(applicant, WAVE, NORMAL, nik_is_free=nik_is_free, places=places)
 
 
@@ -47,7 +47,7 @@ def test_somebody_who_fits_is_admitted_with_the_balance_of_the_scheme() -> None:
     ],
 )
 def test_somebody_who_does_not_fit_is_refused_with_the_reason(applicant: Applicant, reason: str) -> None:
-    assert decide(applicant) == Refused(AdmissionRefusal(reason))
+    assert decide(applicant) == AdmissionRefused(AdmissionRefusal(reason))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_the_edges_of_age_and_wave_belong_to_them(applicant: Applicant) -> None:
 
 
 def test_a_nik_or_person_admitted_before_is_refused() -> None:
-    assert decide(APPLICANT, nik_is_free=False) == Refused(AdmissionRefusal.NIK_ALREADY_ADMITTED)
+    assert decide(APPLICANT, nik_is_free=False) == AdmissionRefused(AdmissionRefusal.NIK_ALREADY_ADMITTED)
 
 
 def test_a_full_wave_refuses() -> None:
-    assert decide(APPLICANT, places=0) == Refused(AdmissionRefusal.WAVE_FULL)
+    assert decide(APPLICANT, places=0) == AdmissionRefused(AdmissionRefusal.WAVE_FULL)
 
 
 def test_a_full_wave_is_the_last_of_all_reasons() -> None:
-    assert decide(born(date(2012, 1, 1)), places=0) == Refused(AdmissionRefusal.AGE_OUT_OF_RANGE)
+    assert decide(born(date(2012, 1, 1)), places=0) == AdmissionRefused(AdmissionRefusal.AGE_OUT_OF_RANGE)

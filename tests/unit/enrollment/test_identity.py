@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from services.enrollment.domain.identity import Identity, is_well_formed
-from services.enrollment.domain.places import HIGHEST_REGENCY_AND_CITY, is_known
+from services.enrollment.domain.region_codes import HIGHEST_REGENCY_AND_CITY, is_region_code
 
 BORN = date(1996, 4, 12)
 
@@ -54,17 +54,17 @@ def test_the_stated_birth_date_gives_the_century() -> None:
 
 @pytest.mark.parametrize("place", ["9101", "9128", "9171", "9201", "9271", "9301", "9408", "9501", "9671", "9701"])
 def test_places_of_papua_are_known_by_their_numbers_from_before_and_after_2022(place: str) -> None:
-    assert is_known(place)
+    assert is_region_code(place)
 
 
 @pytest.mark.parametrize("place", ["6404", "6473", "7319"])
 def test_a_regency_that_went_to_a_new_province_is_still_known_by_its_old_number(place: str) -> None:
-    assert is_known(place)
+    assert is_region_code(place)
 
 
 @pytest.mark.parametrize("place", ["3200", "3219", "3270", "3280", "7671", "9129", "9371", "0101", "9801"])
 def test_a_number_never_given_is_unknown(place: str) -> None:
-    assert not is_known(place)
+    assert not is_region_code(place)
 
 
 def test_there_are_38_provinces_and_one_number_of_the_statistics_office() -> None:

@@ -111,7 +111,7 @@ def test_the_next_training_may_be_bought_when_the_previous_is_completed_and_rate
 
 
 @pytest.mark.parametrize("missing", ["completed_at", "rated_at"])
-def test_what_may_still_be_heard_of_the_previous_training_leaves_the_next_undecided(missing: str) -> None:
+def test_purchase_is_undecided_while_the_previous_may_still_be_done(missing: str) -> None:
     previous = replace(FIRST, **{missing: None})  # type: ignore[arg-type]
     assert decide(NEXT, previous) == undecided("previous_not_completed")
 
@@ -149,7 +149,7 @@ def test_all_confirmed_trainings_are_paid_from_one_balance() -> None:
     assert decide(replace(NEXT, price=2_000_001), FIRST) == rejected("balance_insufficient")
 
 
-def test_a_training_heard_of_late_must_have_ended_before_the_next_one_was_bought() -> None:
+def test_late_arriving_training_must_end_before_the_next_purchase() -> None:
     later = replace(FIRST, purchased_at=NEXT.purchased_at, ends_at=NEXT.ends_at)
     assert decide(PURCHASE, later) == Confirmed()
     overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)

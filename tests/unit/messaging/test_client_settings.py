@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
-from shared.messaging.consumer import CONSUMER_SETTINGS, PRODUCER_SETTINGS
+from shared.messaging.reading.consumer import CONSUMER_SETTINGS, PRODUCER_SETTINGS
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.protocol.fetch import FetchRequest
 
-from shared.messaging.consumer import TURN_EVERY, ContiguousConsumer, fetch_orders
+from shared.messaging.reading.consumer import TURN_EVERY, ContiguousConsumer, fetch_orders
 
 PLACE = TopicPartition("training.evidence", 3)
 Fetched = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
@@ -38,7 +38,7 @@ async def test_the_shell_is_never_told_that_nothing_came_since_it_would_sleep_ov
 ) -> None:
     came: Fetched = {PLACE: [record(5), record(6)]}
     fetches += [{}, {}, came]
-    consumer = ContiguousConsumer(on_lost=lambda _: None)
+    consumer = ContiguousConsumer(on_fetch_error=lambda _: None)
 
     assert await consumer.getmany() == came
     assert consumer.began == {PLACE: 5}
@@ -49,7 +49,7 @@ async def test_an_offset_that_is_not_there_is_pointed_out_and_ends_the_wait(
 ) -> None:
     lost: list[str] = []
     fetches += [{}, OffsetOutOfRangeError({PLACE: 5})]
-    consumer = ContiguousConsumer(on_lost=lambda _: lost.append("lost"))
+    consumer = ContiguousConsumer(on_fetch_error=lambda _: lost.append("lost"))
 
     assert await consumer.getmany() == {}
     assert lost == ["lost"]
@@ -61,7 +61,7 @@ async def test_causes_are_asked_for_before_effects(monkeypatch: pytest.MonkeyPat
     async def answer(_: int, request: FetchRequest, **__: Any) -> None:
         asked.append([topic for topic, _ in request.topics])
 
-    consumer = ContiguousConsumer(on_lost=lambda _: None)
+    consumer = ContiguousConsumer(on_fetch_error=lambda _: None)
     monkeypatch.setattr(consumer, "_send", answer)
     consumer.subscribe(["causes", "effects"])
     for _ in range(2):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.messaging.position import Cursor, Position, Standing
+from shared.messaging.reading.position import Cursor, Position, SequenceCheck
 
 
 def cursor(era: int = 5, last_sequence: int = 10) -> Cursor:
@@ -12,33 +12,33 @@ def cursor(era: int = 5, last_sequence: int = 10) -> Cursor:
 @pytest.mark.parametrize(
     ("era", "era_first", "sequence", "expected"),
     [
-        (5, 1, 11, Standing.NEXT),
-        (5, 1, 10, Standing.REPEAT),
-        (5, 1, 3, Standing.REPEAT),
-        (5, 1, 12, Standing.AHEAD),
-        (4, 1, 11, Standing.REPEAT),
-        (4, 1, 99, Standing.REPEAT),
-        (6, 11, 11, Standing.NEXT),
-        (6, 7, 7, Standing.NEXT),
-        (6, 12, 12, Standing.AHEAD),
-        (6, 7, 8, Standing.AHEAD),
+        (5, 1, 11, SequenceCheck.NEXT),
+        (5, 1, 10, SequenceCheck.DUPLICATE),
+        (5, 1, 3, SequenceCheck.DUPLICATE),
+        (5, 1, 12, SequenceCheck.GAP),
+        (4, 1, 11, SequenceCheck.DUPLICATE),
+        (4, 1, 99, SequenceCheck.DUPLICATE),
+        (6, 11, 11, SequenceCheck.NEXT),
+        (6, 7, 7, SequenceCheck.NEXT),
+        (6, 12, 12, SequenceCheck.GAP),
+        (6, 7, 8, SequenceCheck.GAP),
     ],
 )
-def test_a_record_is_next_a_repeat_or_ahead(era: int, era_first: int, sequence: int, expected: Standing) -> None:
-    assert cursor().standing(era, era_first, sequence) is expected
+def test_a_record_is_next_a_repeat_or_ahead(era: int, era_first: int, sequence: int, expected: SequenceCheck) -> None:
+    assert cursor().check_sequence(era, era_first, sequence) is expected
 
 
 def test_a_newer_era_may_give_a_number_again_and_the_older_one_is_then_dropped() -> None:
     reader = cursor()
-    assert reader.standing(6, 9, 9) is Standing.NEXT
+    assert reader.check_sequence(6, 9, 9) is SequenceCheck.NEXT
     reader.accept(6, 9)
-    assert reader.standing(5, 1, 11) is Standing.REPEAT
-    assert reader.standing(6, 9, 10) is Standing.NEXT
+    assert reader.check_sequence(5, 1, 11) is SequenceCheck.DUPLICATE
+    assert reader.check_sequence(6, 9, 10) is SequenceCheck.NEXT
 
 
 def test_a_zombie_of_an_older_era_never_closes_a_gap() -> None:
     reader = cursor(era=6, last_sequence=9)
-    assert reader.standing(5, 1, 10) is Standing.REPEAT
+    assert reader.check_sequence(5, 1, 10) is SequenceCheck.DUPLICATE
 
 
 def test_a_cursor_that_read_nothing_leaves_the_position_as_it_was() -> None:

@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from services.completion.app import parts as completion
+from services.completion.app import definition as completion
 from services.completion.settings import CompletionSettings
-from services.enrollment.app import parts as enrollment
+from services.enrollment.app import definition as enrollment
 from services.enrollment.settings import EnrollmentSettings
-from services.payment.app import parts as payment
+from services.payment.app import definition as payment
 from services.payment.settings import PaymentSettings
 from shared.contracts import completion as said_by_completion
 from shared.contracts import enrollment as said_by_enrollment
 from shared.contracts.topics import LANES
-from shared.messaging.batch import Batch, sift
-from shared.messaging.intake import LARGEST_INTERNAL_BYTES, Intake, Item
-from shared.messaging.lane import Lane
 from shared.messaging.message import Record
-from shared.messaging.number import ERA_AHEAD_AT_MOST, Number
-from shared.messaging.position import Position, PositionMoved
-from shared.messaging.subscription import Source, Subscription
+from shared.messaging.reading.position import Position, PositionMoved
+from shared.messaging.sequence_number import ERA_AHEAD_AT_MOST, SequenceNumber
+from shared.messaging.transaction.batch import Batch, filter_batch
+from shared.messaging.transaction.decoder import LARGEST_INTERNAL_BYTES, DecodedRecord, Decoder
+from shared.messaging.transaction.lane import Lane
+from shared.messaging.transaction.subscription import Source, Subscription
 from tests.builders import keys_folder
-from tests.unit.contracts.reading import never_called
+from tests.unit.contracts.decoding import never_called
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
 REAL_NOW = 1_700_000_000_000_000
@@ -44,7 +44,7 @@ GOOD = {
     "ce_era": f"{ERA}.{FIRST}",
     "ce_sequence": str(NUMBER),
 }
-INTAKE = Intake(
+INTAKE = Decoder(
     [
         Source(EVENTS, (Subscription(REJECTED, never_called),), producer="enrollment"),
         Source(MORE, (Subscription(RATED, never_called),), producer="completion"),
@@ -59,7 +59,7 @@ def a_record(value: bytes | None = VALUE, headers: Mapping[str, str | None] | No
     return Record(EVENTS, LANE, offset, 0, None, value, encoded)
 
 
-def numbered(number: int, offset: int, *, value: bytes = VALUE, topic: str = EVENTS) -> Item:
+def numbered(number: int, offset: int, *, value: bytes = VALUE, topic: str = EVENTS) -> DecodedRecord:
     """What comes of the record under this number."""
     service = topic.partition(".")[0]
     headers = {
@@ -68,12 +68,12 @@ def numbered(number: int, offset: int, *, value: bytes = VALUE, topic: str = EVE
         "ce_source": f"/salur/{service}",
         "ce_type": REJECTED.name if topic == EVENTS else RATED.name,
     }
-    return INTAKE.understand(a_record(value, headers, offset)._replace(topic=topic), NOW)
+    return INTAKE.decode(a_record(value, headers, offset)._replace(topic=topic), NOW)
 
 
 def test_a_good_record_has_its_number_and_its_message() -> None:
-    item = INTAKE.understand(a_record(), NOW)
-    assert (item.number, item.refusal, item.lane) == (Number(ERA, FIRST, NUMBER), None, LANE)
+    item = INTAKE.decode(a_record(), NOW)
+    assert (item.number, item.refusal, item.lane) == (SequenceNumber(ERA, FIRST, NUMBER), None, LANE)
     assert item.message is not None
 
 
@@ -94,18 +94,18 @@ UNREADABLE: dict[str, tuple[bytes | None, Mapping[str, str | None], str]] = {
 def test_what_has_a_number_and_cannot_be_read_keeps_its_number(
     value: bytes | None, headers: Mapping[str, str | None], why: str
 ) -> None:
-    item = INTAKE.understand(a_record(value, headers), NOW)
-    assert (item.number, str(item.refusal), item.lane) == (Number(ERA, FIRST, NUMBER), why, LANE)
+    item = INTAKE.decode(a_record(value, headers), NOW)
+    assert (item.number, str(item.refusal), item.lane) == (SequenceNumber(ERA, FIRST, NUMBER), why, LANE)
 
 
 def test_a_header_that_stands_there_twice_makes_a_record_unreadable_and_not_foreign() -> None:
     record = a_record()
-    item = INTAKE.understand(record._replace(headers=(*record.headers, ("ce_type", b"x"))), NOW)
-    assert (item.number, str(item.refusal)) == (Number(ERA, FIRST, NUMBER), "bad_envelope ce_type")
+    item = INTAKE.decode(record._replace(headers=(*record.headers, ("ce_type", b"x"))), NOW)
+    assert (item.number, str(item.refusal)) == (SequenceNumber(ERA, FIRST, NUMBER), "bad_envelope ce_type")
 
 
 def test_what_was_said_before_events_were_bounded_is_read() -> None:
-    assert INTAKE.understand(a_record(VALUE.ljust(500_000)), NOW).message is not None
+    assert INTAKE.decode(a_record(VALUE.ljust(500_000)), NOW).message is not None
 
 
 AHEAD = REAL_NOW + ERA_AHEAD_AT_MOST
@@ -134,13 +134,13 @@ NOT_OURS: dict[str, tuple[Mapping[str, str | None], str]] = {
 def test_what_does_not_fit_its_number_is_not_ours_whatever_else_it_is(
     value: bytes | None, headers: Mapping[str, str | None], detail: str
 ) -> None:
-    item = INTAKE.understand(a_record(value, headers), NOW)
+    item = INTAKE.decode(a_record(value, headers), NOW)
     assert (item.number, item.lane, str(item.refusal)) == (None, None, f"bad_envelope {detail}")
 
 
 def test_an_era_up_to_a_day_ahead_of_real_time_counts() -> None:
     headers = {"ce_era": f"{AHEAD}.5", "ce_id": f"{EVENTS}/{LANE}/{AHEAD}/{NUMBER}"}
-    assert INTAKE.understand(a_record(VALUE, headers), NOW).number == Number(AHEAD, 5, NUMBER)
+    assert INTAKE.decode(a_record(VALUE, headers), NOW).number == SequenceNumber(AHEAD, 5, NUMBER)
 
 
 def test_services_know_every_type_of_the_internal_topics_that_they_read() -> None:
@@ -155,7 +155,7 @@ def test_services_know_every_type_of_the_internal_topics_that_they_read() -> Non
         assert {one.event for one in source.subscriptions} == set(said[source.topic])
 
 
-def sifted(*items: Item, **changes: Any) -> tuple[list[int], Position]:
+def filtered(*items: DecodedRecord, **changes: Any) -> tuple[list[int], Position]:
     """(numbers with an effect, the position of enrollment.events afterwards)."""
     places = {
         TopicPartition(topic, LANE): Position(topic, LANE, era=ERA, last_sequence=NUMBER - 1)
@@ -164,13 +164,13 @@ def sifted(*items: Item, **changes: Any) -> tuple[list[int], Position]:
     events = TopicPartition(EVENTS, LANE)
     places[events] = replace(places[events], **changes)
     lanes = {lane: Lane(lane, ERA, None, set_aside=False, catching_up=False, remembers=False) for lane in range(LANES)}
-    found = sift(Batch(items, dict.fromkeys(places, 0)), places, lanes, NOW, INTAKE)
+    found = filter_batch(Batch(items, dict.fromkeys(places, 0)), places, lanes, NOW, INTAKE)
     after = next((end for _, end in found.moves if end.place == events), places[events])
     return [item.number.sequence for item in found.effective if item.number], after
 
 
 def test_an_unreadable_next_number_is_a_gap_that_remembers_where_it_first_lay() -> None:
-    effective, after = sifted(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"["), numbered(8, 2))
+    effective, after = filtered(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"["), numbered(8, 2))
     assert effective == []
     assert (after.next_offset, after.last_sequence, after.gap_since) == (3, 6, NOW)
     assert (after.unreadable_offset, after.unreadable_why) == (0, "invalid_json")
@@ -178,24 +178,24 @@ def test_an_unreadable_next_number_is_a_gap_that_remembers_where_it_first_lay() 
 
 def test_the_readable_number_ends_the_gap_and_all_that_is_known_of_it() -> None:
     stopped = {"gap_since": NOW - timedelta(hours=1), "unreadable_offset": 0, "unreadable_why": "too_large"}
-    effective, after = sifted(numbered(7, 1), numbered(8, 2), **stopped)
+    effective, after = filtered(numbered(7, 1), numbered(8, 2), **stopped)
     assert effective == [7, 8]
     assert (after.gap_since, after.unreadable_offset, after.unreadable_why, after.pass_offset) == (None,) * 4
 
 
 def test_an_unreadable_repeat_changes_nothing() -> None:
-    effective, after = sifted(numbered(6, 0, value=b"{"), numbered(7, 1))
+    effective, after = filtered(numbered(6, 0, value=b"{"), numbered(7, 1))
     assert (effective, after.gap_since) == ([7], None)
 
 
 def test_an_unreadable_number_beyond_the_next_is_a_gap_without_a_record_to_go_back_to() -> None:
-    _, after = sifted(numbered(9, 0, value=b"{"))
+    _, after = filtered(numbered(9, 0, value=b"{"))
     assert (after.gap_since, after.unreadable_offset) == (NOW, None)
 
 
 def test_only_the_record_that_may_pass_passes() -> None:
     stopped = {"gap_since": NOW, "unreadable_offset": 1, "unreadable_why": "invalid_json", "pass_offset": 1}
-    effective, after = sifted(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"{"), numbered(8, 2), **stopped)
+    effective, after = filtered(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"{"), numbered(8, 2), **stopped)
     assert effective == [7, 8]
     assert (after.last_sequence, after.gap_since, after.pass_offset) == (8, None, None)
 
@@ -204,13 +204,13 @@ def test_a_gap_stops_the_other_topics_of_its_lane_from_the_same_batch_on() -> No
     rated = VALUE.replace(b'"wave":"48","reason":"wave_full"', b'"stars":5,"rated_at":"2023-03-01T00:00:00Z"')
     effect = numbered(7, 0, value=rated, topic=MORE)
     assert effect.message is not None
-    assert sifted(numbered(7, 0), effect)[0] == [7, 7]
-    assert sifted(numbered(7, 0, value=b"{"), effect)[0] == []
-    assert sifted(numbered(7, 0, value=b"{"), numbered(7, 1), effect)[0] == [7, 7]
+    assert filtered(numbered(7, 0), effect)[0] == [7, 7]
+    assert filtered(numbered(7, 0, value=b"{"), effect)[0] == []
+    assert filtered(numbered(7, 0, value=b"{"), numbered(7, 1), effect)[0] == [7, 7]
 
 
 def test_a_batch_that_begins_beyond_the_position_is_not_taken() -> None:
     place = TopicPartition(EVENTS, LANE)
     position = Position(EVENTS, LANE, next_offset=1, era=ERA, last_sequence=6)
     with pytest.raises(PositionMoved):
-        sift(Batch([numbered(7, 2)], {place: 2}), {place: position}, {}, NOW, INTAKE)
+        filter_batch(Batch([numbered(7, 2)], {place: 2}), {place: position}, {}, NOW, INTAKE)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.page import Page, Said, decode, encode
+from shared.messaging.outbox.page import OutboxEvent, Page, decode, encode
 
 TEXT = st.text(st.characters(codec="ascii", exclude_characters="\t\n"), min_size=1)
 SAID = st.builds(
-    Said,
+    OutboxEvent,
     type=TEXT,
     key=TEXT,
     data=st.binary().map(lambda raw: raw.replace(b"\t", b"").replace(b"\n", b"")),
@@ -18,19 +18,19 @@ SAID = st.builds(
 
 
 @given(st.lists(SAID, min_size=1, max_size=20))
-def test_what_a_page_holds_comes_back_byte_for_byte(events: list[Said]) -> None:
+def test_what_a_page_holds_comes_back_byte_for_byte(events: list[OutboxEvent]) -> None:
     assert decode(encode(events)) == events
 
 
 def test_each_event_carries_its_place_as_its_id_and_its_number_in_its_era() -> None:
-    said = [Said("toy.v1", "a", b"{}"), Said("toy.v1", "b", b"{}", {"traceparent": "00-x"})]
+    said = [OutboxEvent("toy.v1", "a", b"{}"), OutboxEvent("toy.v1", "b", b"{}", {"traceparent": "00-x"})]
     page = Page(
         "totals",
         3,
         era=7,
         era_first=5,
         first_sequence=6,
-        said_at=datetime(2023, 2, 17, tzinfo=UTC),
+        emitted_at=datetime(2023, 2, 17, tzinfo=UTC),
         events=said,
     )
 
@@ -53,14 +53,14 @@ def test_each_event_carries_its_place_as_its_id_and_its_number_in_its_era() -> N
 
 
 def test_a_page_can_be_said_from_the_middle() -> None:
-    said = [Said("toy.v1", str(n), b"{}") for n in range(4)]
+    said = [OutboxEvent("toy.v1", str(n), b"{}") for n in range(4)]
     page = Page(
         "totals",
         0,
         era=1,
         era_first=1,
         first_sequence=11,
-        said_at=datetime(2023, 1, 1, tzinfo=UTC),
+        emitted_at=datetime(2023, 1, 1, tzinfo=UTC),
         events=said,
     )
     assert [sequence for sequence, *_ in page.records("/salur/toy", 13)] == [13, 14]

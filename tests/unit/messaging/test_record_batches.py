@@ -16,11 +16,11 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from shared.contracts.envelope import MOST_HEADERS
-from shared.contracts.reasons import ParkReason
-from shared.messaging import record_batches
-from shared.messaging.record_batches import ALLOWANCE, AT_ONCE, BoundedResult, FetchedBatches, RawBatch
-from shared.messaging.unpacking import LARGEST_BYTES
+from shared.contracts.envelope import MAX_HEADERS
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.reading import record_batches
+from shared.messaging.reading.decompression import LARGEST_BYTES
+from shared.messaging.reading.record_batches import ALLOWANCE, AT_ONCE, BoundedResult, FetchedBatches, RawBatch
 
 PLACE = TopicPartition("requests", 3)
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -251,7 +251,7 @@ def test_of_headers_without_end_so_many_are_kept_as_show_that_there_are_too_many
     before = _resident()
     (record,) = handed_out(bomb + a_batch([b"next"], base=1), 0)[:1]
     assert record.value == b"x"
-    assert len(record.headers) == min(number, MOST_HEADERS + 1)
+    assert len(record.headers) == min(number, MAX_HEADERS + 1)
     assert _resident() - before < 64 * MIB
     assert [record.offset for record in handed_out(bomb + a_batch([b"next"], base=1))] == [0, 1]
 

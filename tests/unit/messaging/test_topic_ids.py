@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.fetch import FetchRequest
 
-from shared.messaging import topic_ids
+from shared.messaging.reading import topic_ids
 
 ID, OTHER = bytes(range(16)), bytes(16 * [7])
 PARTITION = ">ihqqq"

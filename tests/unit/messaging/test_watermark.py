@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiokafka import TopicPartition
 
-from shared.messaging.watermark import NEVER, TOGETHER, HeldUp, Progress, Watermarks
+from shared.messaging.reading.watermark import NEVER, TOGETHER, HeldUp, Progress, Watermarks
 
 NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -24,8 +24,8 @@ from services.payment.domain.disbursement import (
     reject,
     settle,
 )
-from services.payment.domain.right import Payee
-from services.payment.domain.verdict import after_rejection, verdict_of
+from services.payment.domain.entitlement import Payee
+from services.payment.domain.reason_codes import after_rejection, verdict_of
 from tests.unit.payment.values import NOW, a_disbursement
 
 STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
-from services.payment.domain.attempt import Judgement, Report, answered, judge
+from services.payment.domain.attempt import Report, ReportCheck, classify_report, record_report
 from services.payment.domain.disbursement import HoldReason, State, freeze
-from services.payment.domain.fitness import Account, Terms, missing, next_attempt, obstacle
-from services.payment.domain.reference import CROCKFORD, lane_in, reference_of
-from services.payment.domain.right import (
+from services.payment.domain.eligibility import (
+    PayeeAccount,
+    PayoutConditions,
+    hold_reason,
+    missing_account_reason,
+    required_approval,
+)
+from services.payment.domain.entitlement import (
     Enrollment,
     Entitlement,
     Grant,
@@ -21,19 +26,20 @@ from services.payment.domain.right import (
     newly_earned,
     rate,
 )
-from services.payment.domain.verdict import (
-    MOST_ATTEMPTS_BY_THE_CLOCK,
-    REASONS,
-    Action,
+from services.payment.domain.reason_codes import (
+    MAX_AUTOMATIC_ATTEMPTS,
+    REASON_CODES,
+    ReportAction,
     Verdict,
     after_rejection,
     verdict_of,
 )
+from services.payment.domain.reference import CROCKFORD, lane_in, reference_of
 from tests.unit.payment.values import FEE, INCENTIVE, NOW, a_disbursement, an_attempt, an_enrollment
 
 KEY = b"k" * 32
-GOOD = Account("gopay", "sealed", 5)
-OPEN = Terms(NOW, frozenset(), None)
+GOOD = PayeeAccount("gopay", "sealed", 5)
+OPEN = PayoutConditions(NOW, frozenset(), None)
 
 
 def test_nothing_is_earned_before_completion() -> None:
@@ -136,14 +142,14 @@ def test_each_benefit_had_once_is_counted_for_itself() -> None:
 
 
 def reference(**changes: Any) -> str:
-    right: dict[str, Any] = {
+    values: dict[str, Any] = {
         "programme": "prakerja",
         "participant_id": "4810000000000017",
         "redeem_code": "PRAT0AB12CD3",
         "benefit": "fee",
         "attempt": 1,
     }
-    return reference_of(KEY, changes.pop("lane", 11), **right | changes)
+    return reference_of(KEY, changes.pop("lane", 11), **values | changes)
 
 
 def test_a_reference_is_derived_and_names_its_lane() -> None:
@@ -166,30 +172,30 @@ def test_every_part_of_a_right_changes_its_reference() -> None:
 
 
 def test_a_good_account_meets_no_obstacle() -> None:
-    assert obstacle(a_disbursement(), GOOD, OPEN) is None
+    assert hold_reason(a_disbursement(), GOOD, OPEN) is None
 
 
 def test_whoever_is_missing_an_account_is_named() -> None:
-    assert missing(Payee.PROVIDER) is HoldReason.NO_PROVIDER_ACCOUNT
-    assert missing(Payee.PARTICIPANT) is HoldReason.NO_ACCOUNT
+    assert missing_account_reason(Payee.PROVIDER) is HoldReason.NO_PROVIDER_ACCOUNT
+    assert missing_account_reason(Payee.PARTICIPANT) is HoldReason.NO_ACCOUNT
 
 
 @pytest.mark.parametrize(
     ("account", "reason"),
     [
-        (Account("gopay", "sealed", 5, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
-        (Account("gopay", "sealed", 5, verified=False), HoldReason.ACCOUNT_UNVERIFIED),
-        (Account("gopay", "sealed", 5, verified=False, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+        (PayeeAccount("gopay", "sealed", 5, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+        (PayeeAccount("gopay", "sealed", 5, verified=False), HoldReason.ACCOUNT_UNVERIFIED),
+        (PayeeAccount("gopay", "sealed", 5, verified=False, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
     ],
 )
-def test_an_account_that_does_not_fit_is_an_obstacle(account: Account, reason: HoldReason) -> None:
-    assert obstacle(a_disbursement(), account, OPEN) is reason
+def test_an_account_that_does_not_fit_is_an_obstacle(account: PayeeAccount, reason: HoldReason) -> None:
+    assert hold_reason(a_disbursement(), account, OPEN) is reason
 
 
 def test_the_account_that_failed_is_no_cure_and_a_newer_one_is() -> None:
     closed = a_disbursement(state=State.HELD, reason=HoldReason.ACCOUNT_CLOSED, tried_version=5, attempt=1)
-    assert obstacle(closed, GOOD, OPEN) is HoldReason.ACCOUNT_CLOSED
-    assert obstacle(closed, Account("gopay", "sealed", 6), OPEN) is None
+    assert hold_reason(closed, GOOD, OPEN) is HoldReason.ACCOUNT_CLOSED
+    assert hold_reason(closed, PayeeAccount("gopay", "sealed", 6), OPEN) is None
 
 
 @pytest.mark.parametrize(
@@ -197,26 +203,26 @@ def test_the_account_that_failed_is_no_cure_and_a_newer_one_is() -> None:
     [({"all"}, HoldReason.HALTED), ({"gopay"}, HoldReason.HALTED), ({"bni"}, None)],
 )
 def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | None) -> None:
-    assert obstacle(a_disbursement(), GOOD, Terms(NOW, halts, None)) is reason
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, halts, None)) is reason
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
 def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
-    assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit)) is reason
-    assert obstacle(a_disbursement(), GOOD, Terms(NOW, frozenset(), limit), approved=True) is None
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit)) is reason
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit), approved=True) is None
 
 
 @pytest.mark.parametrize("shown", sorted(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED}))
 def test_what_is_frozen_needs_approval_whatever_it_was_held_for(shown: HoldReason) -> None:
     frozen = a_disbursement(state=State.HELD, reason=shown, attempt=1, frozen=True, tried_version=4)
-    assert obstacle(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
-    assert obstacle(frozen, GOOD, OPEN, approved=True) is None
+    assert hold_reason(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
+    assert hold_reason(frozen, GOOD, OPEN, approved=True) is None
 
 
 def test_what_an_operator_lets_go_is_an_attempt_with_all_that_decides_where_the_money_goes() -> None:
-    approval = next_attempt(a_disbursement(attempt=2), GOOD)
+    approval = required_approval(a_disbursement(attempt=2), GOOD)
     assert approval == (3, 600_000, "gopay", 5)
-    assert approval != next_attempt(a_disbursement(attempt=2), GOOD._replace(version=6))
+    assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(version=6))
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
@@ -224,34 +230,36 @@ def test_what_waits_for_time_goes_when_the_time_has_come(wait: int, reason: Hold
     paused = a_disbursement(
         state=State.HELD, reason=HoldReason.PARTNER_PAUSED, look_again_at=NOW + timedelta(seconds=wait)
     )
-    assert obstacle(paused, GOOD, OPEN) is reason
+    assert hold_reason(paused, GOOD, OPEN) is reason
 
 
 def test_settled_is_settled_and_accepted_waits() -> None:
-    assert verdict_of("settled", None).action is Action.SETTLED
-    assert verdict_of("accepted", None).action is Action.WAIT
+    assert verdict_of("settled", None).action is ReportAction.SETTLED
+    assert verdict_of("accepted", None).action is ReportAction.WAIT
 
 
 def test_a_reason_nobody_knows_is_for_an_operator() -> None:
-    assert verdict_of("rejected", "ZZ99") == Verdict(Action.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
+    assert verdict_of("rejected", "ZZ99") == Verdict(
+        ReportAction.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED
+    )
 
 
-@pytest.mark.parametrize("code", REASONS)
+@pytest.mark.parametrize("code", REASON_CODES)
 def test_every_reason_leads_to_a_hold_or_to_the_end(code: str) -> None:
     verdict = verdict_of("rejected", code)
     assert len(code) == 4
-    assert verdict.action not in {Action.SETTLED, Action.WAIT}
-    assert (verdict.reason is None) == (verdict.action is Action.FINAL)
+    assert verdict.action not in {ReportAction.SETTLED, ReportAction.WAIT}
+    assert (verdict.reason is None) == (verdict.action is ReportAction.FINAL)
     after = after_rejection(a_disbursement(state=State.ACCEPTED, attempt=1), verdict, NOW)
     assert (after.state, after.reason) == (
-        State.FAILED if verdict.action is Action.FINAL else State.HELD,
+        State.FAILED if verdict.action is ReportAction.FINAL else State.HELD,
         verdict.reason,
     )
     assert after.attempt == 1
 
 
 def test_time_is_not_a_cure_for_ever() -> None:
-    tired = a_disbursement(state=State.INSTRUCTED, attempt=MOST_ATTEMPTS_BY_THE_CLOCK)
+    tired = a_disbursement(state=State.INSTRUCTED, attempt=MAX_AUTOMATIC_ATTEMPTS)
     assert after_rejection(tired, verdict_of("rejected", "ED05"), NOW).reason is HoldReason.PARTNER_REJECTED
 
 
@@ -262,41 +270,41 @@ def a_report(status: str, amount: int = 600_000) -> Report:
 @pytest.mark.parametrize(
     ("known", "status", "judgement"),
     [
-        (None, "accepted", Judgement.NEWS),
-        (None, "settled", Judgement.NEWS),
-        (None, "rejected", Judgement.NEWS),
-        ("accepted", "accepted", Judgement.REPEAT),
-        ("accepted", "settled", Judgement.NEWS),
-        ("accepted", "rejected", Judgement.NEWS),
-        ("settled", "accepted", Judgement.REPEAT),
-        ("settled", "settled", Judgement.REPEAT),
-        ("settled", "rejected", Judgement.CONTRADICTS_FINAL),
-        ("rejected", "accepted", Judgement.REPEAT),
-        ("rejected", "settled", Judgement.CONTRADICTS_FINAL),
-        ("rejected", "rejected", Judgement.REPEAT),
+        (None, "accepted", ReportCheck.NEW),
+        (None, "settled", ReportCheck.NEW),
+        (None, "rejected", ReportCheck.NEW),
+        ("accepted", "accepted", ReportCheck.DUPLICATE),
+        ("accepted", "settled", ReportCheck.NEW),
+        ("accepted", "rejected", ReportCheck.NEW),
+        ("settled", "accepted", ReportCheck.DUPLICATE),
+        ("settled", "settled", ReportCheck.DUPLICATE),
+        ("settled", "rejected", ReportCheck.CONTRADICTS_FINAL),
+        ("rejected", "accepted", ReportCheck.DUPLICATE),
+        ("rejected", "settled", ReportCheck.CONTRADICTS_FINAL),
+        ("rejected", "rejected", ReportCheck.DUPLICATE),
     ],
 )
-def test_the_first_final_word_holds_for_ever(known: str | None, status: str, judgement: Judgement) -> None:
-    attempt = answered(an_attempt(), a_report(known)) if known else an_attempt()
-    assert judge(attempt, a_report(status)) is judgement
+def test_the_first_final_word_holds_for_ever(known: str | None, status: str, judgement: ReportCheck) -> None:
+    attempt = record_report(an_attempt(), a_report(known)) if known else an_attempt()
+    assert classify_report(attempt, a_report(status)) is judgement
 
 
 @pytest.mark.parametrize(
     ("reason", "judgement"),
     [
-        ("AC04", Judgement.REPEAT),
-        ("ED05", Judgement.REPEAT),
-        ("AM05", Judgement.CONTRADICTS_FINAL),
-        ("LEGL", Judgement.CONTRADICTS_FINAL),
+        ("AC04", ReportCheck.DUPLICATE),
+        ("ED05", ReportCheck.DUPLICATE),
+        ("AM05", ReportCheck.CONTRADICTS_FINAL),
+        ("LEGL", ReportCheck.CONTRADICTS_FINAL),
     ],
 )
 def test_a_rejection_said_again_contradicts_only_when_it_now_forbids_another_attempt(
-    reason: str, judgement: Judgement
+    reason: str, judgement: ReportCheck
 ) -> None:
-    rejected = answered(an_attempt(), a_report("rejected"))
-    assert judge(rejected, a_report("rejected")._replace(reason=reason)) is judgement
+    rejected = record_report(an_attempt(), a_report("rejected"))
+    assert classify_report(rejected, a_report("rejected")._replace(reason=reason)) is judgement
     paid_after_all = rejected._replace(settled_at=NOW)
-    assert judge(paid_after_all, a_report("rejected")._replace(reason=reason)) is Judgement.REPEAT
+    assert classify_report(paid_after_all, a_report("rejected")._replace(reason=reason)) is ReportCheck.DUPLICATE
 
 
 @pytest.mark.parametrize("reason", ["ED05", "AC04", "MS03", "AM04", "MD07"])
@@ -308,4 +316,4 @@ def test_what_is_frozen_under_way_comes_back_frozen_whatever_the_verdict(reason:
 
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
 def test_another_amount_is_never_believed(status: str) -> None:
-    assert judge(an_attempt(), a_report(status, 599_999)) is Judgement.AMOUNT_MISMATCH
+    assert classify_report(an_attempt(), a_report(status, 599_999)) is ReportCheck.AMOUNT_MISMATCH

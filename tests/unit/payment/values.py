@@ -5,7 +5,7 @@ from typing import Any
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.right import Enrollment, Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
 
 NOW = datetime(2023, 3, 2, 8, tzinfo=UTC)
 FEE = Entitlement("fee", 1_500_000, Payee.PROVIDER, Milestone.COMPLETED, first_training_only=False)

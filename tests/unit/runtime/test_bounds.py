@@ -13,8 +13,8 @@ from pydantic_settings import SettingsConfigDict
 from services.completion.settings import CompletionSettings
 from services.enrollment.settings import EnrollmentSettings
 from services.payment.settings import PaymentSettings
-from shared.runtime.bounds import Form, bounds_of
-from shared.runtime.settings import ServiceSettings, complaints
+from shared.runtime.bounds import TextFormat, describe_bounds
+from shared.runtime.settings import ServiceSettings, setting_errors
 
 CLASSES = (EnrollmentSettings, CompletionSettings, PaymentSettings)
 
@@ -33,7 +33,7 @@ def numbers() -> Iterator[Any]:
 
 def texts() -> Iterator[Any]:
     for case in settings():
-        if any(isinstance(part, Form) for part in case.values[2].metadata):
+        if any(isinstance(part, TextFormat) for part in case.values[2].metadata):
             yield case
 
 
@@ -47,7 +47,7 @@ def refusal(of: type[ServiceSettings], name: str, text: str, monkeypatch: pytest
     monkeypatch.setenv(f"{of.service()}_{name}".upper(), text)
     with pytest.raises(ValidationError) as refused:
         of()
-    return complaints(refused.value, of)
+    return setting_errors(refused.value, of)
 
 
 def test_every_setting_is_a_number_or_a_text_with_bounds() -> None:
@@ -64,7 +64,7 @@ def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(
         monkeypatch.setenv(variable, str(end))
         assert getattr(of(), name) == end
     step = 1e-9 if field.annotation is float else 1
-    sentence = f"{variable} must be {bounds_of(field)}"
+    sentence = f"{variable} must be {describe_bounds(field)}"
     assert f"from {least} to {most}" in sentence
     for beyond in (least - step, most + step, "9" * 5000, "-" + "9" * 5000, math.nan, math.inf, "1e999", "many", ""):
         assert refusal(of, name, str(beyond), monkeypatch) == [sentence]
@@ -74,7 +74,7 @@ def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(
 def test_a_text_has_a_form_and_a_length_and_what_was_given_is_not_repeated(
     of: type[ServiceSettings], name: str, field: FieldInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sentence = f"{of.service()}_{name}".upper() + f" must be {bounds_of(field)}"
+    sentence = f"{of.service()}_{name}".upper() + f" must be {describe_bounds(field)}"
     for text in ("", "hunter2" * 500, "hunter2\nhunter2", "hunter2\x7f", "hunter2\x1b[31m"):
         assert refusal(of, name, text, monkeypatch) == [sentence]
         assert "hunter2" not in sentence

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import typer
 
-from services.completion.app import parts as completion
+from services.completion.app import definition as completion
 from services.completion.settings import CompletionSettings
 from services.payment.__main__ import add_verbs
-from services.payment.app import parts as payment
+from services.payment.app import definition as payment
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import command_line
 

@@ -1,9 +1,9 @@
 """Metrics carry the names that dashboards and alerts know."""
 
-from shared.messaging.plan import BatchReport
+from shared.messaging.engine.plan import BatchReport
+from shared.runtime.definition import Gauge
 from shared.runtime.metrics import Metrics
-from shared.runtime.parts import Gauge
-from tests.integration.runtime.toy import Records
+from tests.integration.runtime.toy import RecordsCollector
 
 
 def rendered(metrics: Metrics) -> list[str]:
@@ -33,7 +33,7 @@ def test_a_batch_is_counted_with_its_records_and_the_age_of_its_oldest_event() -
 
 
 def test_what_a_service_measures_itself_is_told_of_each_batch_and_rendered_with_the_rest() -> None:
-    metrics = Metrics("toy", (Records(),))
+    metrics = Metrics("toy", (RecordsCollector(),))
     metrics.observe(BatchReport(seconds=0.03, records=40, oldest={}))
     metrics.observe(BatchReport(seconds=0.03, records=2, oldest={}))
     assert "toy_records_total 42.0" in rendered(metrics)

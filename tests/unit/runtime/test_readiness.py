@@ -4,24 +4,24 @@ from datetime import UTC, datetime
 
 from aiokafka import TopicPartition
 
-from shared.messaging.plan import EngineStatus
-from shared.messaging.watermark import HeldUp
-from shared.runtime.readiness import held_up, obstacles
+from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.reading.watermark import HeldUp
+from shared.runtime.readiness import stalled_deadlines, unready_reasons
 
-READY = {"assigned": frozenset({TopicPartition("toy", 0)}), "anchored": True, "publishing": True}
+READY = {"assigned": frozenset({TopicPartition("toy", 0)}), "positioned": True, "publishing": True}
 
 
 def test_nothing_stands_in_the_way_of_a_process_that_reads_and_publishes() -> None:
-    assert obstacles(EngineStatus(**READY)) == []  # type: ignore[arg-type]
+    assert unready_reasons(EngineStatus(**READY)) == []  # type: ignore[arg-type]
 
 
 def test_each_obstacle_is_named() -> None:
-    assert obstacles(EngineStatus()) == [
+    assert unready_reasons(EngineStatus()) == [
         "Kafka has given no partitions to this process",
         "the publisher does not reach Postgres or Kafka",
     ]
-    unanchored = EngineStatus(**READY | {"anchored": False, "outage": "refused"})  # type: ignore[arg-type]
-    assert obstacles(unanchored) == [
+    unanchored = EngineStatus(**READY | {"positioned": False, "outage": "refused"})  # type: ignore[arg-type]
+    assert unready_reasons(unanchored) == [
         "the positions of its partitions have not been found yet",
         "an outage is under way: refused",
     ]
@@ -32,5 +32,5 @@ def test_partition_that_holds_up_deadlines_is_named_with_what_waits_for_it() -> 
     lanes = tuple(range(12))
     state = EngineStatus(held_up=(HeldUp("give_up", place, since, lanes), HeldUp("expire", place, since, (3,))))
     said = "deadlines in all lanes wait for training.evidence/5 since 2023-02-17T12:00:00Z"
-    assert held_up(state) == [f"{said}: expire, give_up"]
-    assert held_up(EngineStatus()) == []
+    assert stalled_deadlines(state) == [f"{said}: expire, give_up"]
+    assert stalled_deadlines(EngineStatus()) == []

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings, complaints
+from shared.runtime.settings import ServiceSettings, setting_errors
 
 
 class ToySettings(ServiceSettings):
@@ -15,8 +15,8 @@ class ToySettings(ServiceSettings):
     answer_within_seconds: int = Field(default=900, ge=1, le=3600)
 
 
-def complaints_of(error: ValidationError) -> list[str]:
-    return complaints(error, ToySettings)
+def setting_errors_of(error: ValidationError) -> list[str]:
+    return setting_errors(error, ToySettings)
 
 
 def test_nothing_needs_to_be_said() -> None:
@@ -38,7 +38,7 @@ def test_an_unknown_name_is_refused_and_the_one_meant_is_named(monkeypatch: pyte
     monkeypatch.setenv("TOY_ANSWER_WITHIN_SECOND", "5")
     with pytest.raises(ValidationError) as refused:
         ToySettings()
-    assert complaints_of(refused.value) == [
+    assert setting_errors_of(refused.value) == [
         "TOY_ANSWER_WITHIN_SECOND is not a setting of toy; did you mean TOY_ANSWER_WITHIN_SECONDS?"
     ]
 

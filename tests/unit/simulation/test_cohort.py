@@ -12,15 +12,15 @@ from deploy.simulation.people import (
     MODES,
     PLATFORMS,
     REFUSED,
-    STORY_ENDS_AT,
+    TIMELINE_ENDS_AT,
     UNFINISHED,
-    Fate,
     Person,
+    Persona,
     cohort,
 )
-from deploy.simulation.places import regencies
+from deploy.simulation.regions import regencies
 from deploy.simulation.seals import Seals
-from deploy.simulation.story import Sent, story
+from deploy.simulation.timeline import SimulatedEvent, timeline
 from shared.contracts import upstream
 from shared.contracts.topics import PARTNERS
 
@@ -29,12 +29,12 @@ TYPES = {event.name: event for event in upstream.EVENTS}
 COHORT = cohort(7, 3000)
 
 
-def told(person: Person) -> list[Sent]:
-    return list(story(person, KEYS))
+def first_and_later_events(person: Person) -> list[SimulatedEvent]:
+    return list(timeline(person, KEYS))
 
 
-def one_with(fate: Fate) -> Person:
-    return next(person for person in COHORT if person.fate is fate)
+def one_with(persona: Persona) -> Person:
+    return next(person for person in COHORT if person.persona is persona)
 
 
 def test_the_same_seed_makes_the_same_cohort_and_another_seed_another() -> None:
@@ -46,7 +46,7 @@ def test_people_numbered_apart_share_nothing_that_must_be_their_own() -> None:
     people = [*cohort(1, 500), *cohort(1, 500, first_number=500)]
     for name in ("participant_id", "redeem_code", "account", "second_account"):
         assert len({getattr(person, name) for person in people}) == len(people)
-    niks = Counter(person.nik for person in people if person.fate is not Fate.SAME_NIK)
+    niks = Counter(person.nik for person in people if person.persona is not Persona.SAME_NIK)
     assert max(niks.values()) == 1
 
 
@@ -68,45 +68,45 @@ def test_people_live_in_real_places_and_do_all_there_is_to_do() -> None:
     assert {person.mode for person in COHORT} == set(MODES)
     assert {person.platform for person in COHORT} == set(PLATFORMS)
     assert {person.partner for person in COHORT} == set(PARTNERS)
-    assert {person.fate for person in COHORT} == set(Fate)
+    assert {person.persona for person in COHORT} == set(Persona)
 
 
 def test_without_weights_nothing_special_happens_to_anybody() -> None:
-    assert {person.fate for person in cohort(7, 100, weights={})} == {Fate.ORDINARY}
+    assert {person.persona for person in cohort(7, 100, weights={})} == {Persona.ORDINARY}
 
 
 def test_every_event_keeps_the_contract_and_lies_in_the_past() -> None:
     for person in COHORT[:500]:
-        for event in told(person):
+        for event in first_and_later_events(person):
             known = TYPES[event.type]
             known.parse(json.dumps(event.data).encode())
             assert event.topic == known.topic
-            assert event.time < STORY_ENDS_AT
+            assert event.time < TIMELINE_ENDS_AT
 
 
 def test_the_same_event_has_the_same_id_and_no_other_has_it() -> None:
-    ids = [event.id for person in COHORT[:500] for event in told(person)]
+    ids = [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
     assert len(set(ids)) == len(ids)
-    assert ids == [event.id for person in COHORT[:500] for event in told(person)]
+    assert ids == [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
 
 
 def test_evidence_comes_from_those_who_complete_and_never_from_those_who_were_refused() -> None:
-    for fate in Fate:
-        kinds = Counter(event.type.split(".")[2] for event in told(one_with(fate)))
-        assert (kinds["post_test_taken"] > 0) == (fate not in REFUSED | {Fate.TOO_DEAR, Fate.TOO_SHORT})
+    for fate in Persona:
+        kinds = Counter(event.type.split(".")[2] for event in first_and_later_events(one_with(fate)))
+        assert (kinds["post_test_taken"] > 0) == (fate not in REFUSED | {Persona.TOO_DEAR, Persona.TOO_SHORT})
 
 
 def test_the_unfinished_lack_an_attendance_that_counts() -> None:
     for fate in UNFINISHED:
         person = one_with(fate)
-        attended = [event for event in told(person) if event.type.endswith("session_attended.v1")]
+        attended = [event for event in first_and_later_events(person) if event.type.endswith("session_attended.v1")]
         assert len([event for event in attended if not event.parked]) < person.sessions
 
 
 def test_a_second_training_is_bought_with_what_is_left_once_the_first_is_completed_and_rated() -> None:
-    for person in (person for person in COHORT if person.fate is Fate.SECOND_TRAINING):
+    for person in (person for person in COHORT if person.persona is Persona.SECOND_TRAINING):
         first, second = person.trainings
-        events = told(person)
+        events = first_and_later_events(person)
         bought = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_purchased.v1")}
         rated = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_rated.v1")}
         assert list(rated) == [first.redeem_code]
@@ -116,7 +116,7 @@ def test_a_second_training_is_bought_with_what_is_left_once_the_first_is_complet
 
 def test_whoever_attends_too_early_is_told_apart_in_every_mode() -> None:
     for mode in MODES:
-        events = told(replace(one_with(Fate.TOO_EARLY), mode=mode))
+        events = first_and_later_events(replace(one_with(Persona.TOO_EARLY), mode=mode))
         bought = next(event for event in events if event.type.endswith("training_purchased.v1"))
         starts = [datetime.fromisoformat(session["starts_at"]) for session in bought.data["sessions"]]  # type: ignore[attr-defined]
         early = [event for event in events if event.parked]
@@ -130,4 +130,4 @@ def test_a_nik_says_when_its_owner_was_born_unless_that_is_the_trouble() -> None
     for person in COHORT:
         day = person.birth_date.day + (40 if person.gender == "female" else 0)
         agrees = person.nik[6:12] == f"{day:02d}{person.birth_date:%m%y}"
-        assert agrees == (person.fate is not Fate.WRONG_BIRTH_DATE)
+        assert agrees == (person.persona is not Persona.WRONG_BIRTH_DATE)

@@ -2,18 +2,18 @@
 
 import pytest
 
+from deploy.simulation.delivery import OutgoingRecord
 from deploy.simulation.hostile import hostile_records
 from deploy.simulation.people import cohort
 from deploy.simulation.seals import Seals
-from deploy.simulation.sending import Letter
 from shared.contracts import upstream
 from shared.contracts.envelope import check_json, open_envelope
-from shared.contracts.reasons import Parked, ParkReason
+from shared.contracts.park_reasons import Parked, ParkReason
 
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
-LETTERS = list(hostile_records(cohort(7, 1000), KEYS))
+RECORDS = list(hostile_records(cohort(7, 1000), KEYS))
 TYPES = {event.name: event for event in upstream.EVENTS}
-SEEN_AT_THE_DOOR = {
+PARKED_BEFORE_DECODING = {
     "too_large",
     "null_value",
     "bad_envelope",
@@ -25,10 +25,10 @@ SEEN_AT_THE_DOOR = {
 }
 
 
-def refused_at_the_door(letter: Letter) -> str:
+def reason_before_decoding(record: OutgoingRecord) -> str:
     """The reason found in bytes, envelope and fields; empty: none."""
     try:
-        envelope = open_envelope(letter.value, letter.headers, TYPES)
+        envelope = open_envelope(record.value, record.headers, TYPES)
         check_json(envelope.data)
         TYPES[envelope.type].parse(envelope.data)
     except Parked as parked:
@@ -38,15 +38,15 @@ def refused_at_the_door(letter: Letter) -> str:
 
 def test_every_reason_that_upstream_can_provoke_is_there() -> None:
     provoked_otherwise = {"wait_full", "unknown_reference", "amount_mismatch", "contradicts_final"}
-    assert {letter.parked for letter in LETTERS} == {str(reason) for reason in ParkReason} - provoked_otherwise
+    assert {letter.parked for letter in RECORDS} == {str(reason) for reason in ParkReason} - provoked_otherwise
 
 
-@pytest.mark.parametrize("number", range(len(LETTERS)))
+@pytest.mark.parametrize("number", range(len(RECORDS)))
 def test_the_door_refuses_what_can_be_seen_there_and_nothing_else(number: int) -> None:
-    letter = LETTERS[number]
-    assert refused_at_the_door(letter) == (letter.parked if letter.parked in SEEN_AT_THE_DOOR else "")
+    letter = RECORDS[number]
+    assert reason_before_decoding(letter) == (letter.parked if letter.parked in PARKED_BEFORE_DECODING else "")
 
 
 def test_no_two_share_an_id_once_they_are_past_the_door() -> None:
-    ids = [dict(letter.headers)["ce_id"] for letter in LETTERS if letter.parked not in SEEN_AT_THE_DOOR]
+    ids = [dict(letter.headers)["ce_id"] for letter in RECORDS if letter.parked not in PARKED_BEFORE_DECODING]
     assert len(set(ids)) == len(ids)

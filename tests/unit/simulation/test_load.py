@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.simulation.load import journeys, prepare
-from deploy.simulation.people import Fate
+from deploy.simulation.people import Persona
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import (
     ENROLLMENT_REQUESTS,
@@ -22,7 +22,7 @@ KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
 
 async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None:
     people = journeys(7, 500)
-    assert {(person.fate, person.mode, person.sessions) for person in people} == {(Fate.ORDINARY, "online", 1)}
+    assert {(person.persona, person.mode, person.sessions) for person in people} == {(Persona.ORDINARY, "online", 1)}
     # It is never started: nothing is sent here.
     producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", max_batch_size=1 << 20)
     portions = list(prepare(producer, KEYS, people, portion=200))

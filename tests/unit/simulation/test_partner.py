@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulation.partner import Manners, Partner, Report, read_ledger, report_data
+from deploy.simulation.partner import PartnerBehaviour, ScheduledReport, SimulatedPartner, read_ledger, report_data
 from deploy.simulation.seals import Seals
 from shared.contracts.partner import DISBURSEMENT_REPORTED
 
@@ -23,17 +23,17 @@ def instruction(number: str = ORDINARY, reference: str = REFERENCE, rupiah: int 
     }
 
 
-def partner(folder: Path, **manners: object) -> Partner:
-    return Partner("gopay", KEYS, folder / "gopay.jsonl", Manners(**manners))  # type: ignore[arg-type]
+def partner(folder: Path, **behaviour: object) -> SimulatedPartner:
+    return SimulatedPartner("gopay", KEYS, folder / "gopay.jsonl", PartnerBehaviour(**behaviour))  # type: ignore[arg-type]
 
 
-def said(reports: list[Report]) -> list[tuple[str, int, str | None]]:
+def statuses(reports: list[ScheduledReport]) -> list[tuple[str, int, str | None]]:
     return [(report.status, report.amount, report.reason) for report in reports]
 
 
 def test_an_instruction_is_accepted_then_settled(tmp_path: Path) -> None:
     reports = partner(tmp_path).receive(instruction())
-    assert said(reports) == [("accepted", 600_000, None), ("settled", 600_000, None)]
+    assert statuses(reports) == [("accepted", 600_000, None), ("settled", 600_000, None)]
 
 
 def test_a_reference_seen_again_is_answered_alike_and_not_paid_again(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_torn_line_in_the_ledger_is_no_payment(tmp_path: Path) -> None:
 def test_accounts_that_cannot_be_paid_into_are_rejected_with_a_reason(tmp_path: Path, ending: str, reason: str) -> None:
     one = partner(tmp_path)
     reports = one.receive(instruction(number=f"08123456{ending}"))
-    assert said(reports)[-1] == ("rejected", 600_000, reason)
+    assert statuses(reports)[-1] == ("rejected", 600_000, reason)
     assert one.ledger[REFERENCE].reason == reason
 
 
@@ -82,10 +82,10 @@ def test_a_silent_account_is_paid_and_never_answered(tmp_path: Path) -> None:
 
 def test_some_say_a_wrong_amount_first_and_some_take_their_word_back(tmp_path: Path) -> None:
     wrong = partner(tmp_path / "a").receive(instruction(number="081234560777"))
-    assert said(wrong)[0] == ("settled", 600_001, None)
-    assert said(wrong)[-1] == ("settled", 600_000, None)
+    assert statuses(wrong)[0] == ("settled", 600_001, None)
+    assert statuses(wrong)[-1] == ("settled", 600_000, None)
     back = partner(tmp_path / "b").receive(instruction(number="081234560778"))
-    assert said(back)[-2:] == [("settled", 600_000, None), ("rejected", 600_000, "MS03")]
+    assert statuses(back)[-2:] == [("settled", 600_000, None), ("rejected", 600_000, "MS03")]
 
 
 def test_trouble_is_made_once_and_a_repeated_instruction_gets_the_plain_answer(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_trouble_is_made_once_and_a_repeated_instruction_gets_the_plain_answer(t
         troubled = one.receive(instruction(number=f"08123456{ending}"))
         plain = one.receive(instruction(number=f"08123456{ending}"))
         assert len(troubled) == len(plain) + 1
-        assert said(plain) == [("accepted", 600_000, None), ("settled", 600_000, None)]
+        assert statuses(plain) == [("accepted", 600_000, None), ("settled", 600_000, None)]
 
 
 def test_manners_are_luck_by_seed_and_bounded(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_manners_are_luck_by_seed_and_bounded(tmp_path: Path) -> None:
     settled = [sum(report.status == "settled" for report in reports) for reports in answers]
     assert set(settled) == {1, 2, 3}
     latest = max(report.after_seconds for reports in answers for report in reports)
-    assert 0 < latest <= Manners(**manners).last_word_after_seconds  # type: ignore[arg-type]
+    assert 0 < latest <= PartnerBehaviour(**manners).last_report_after_seconds  # type: ignore[arg-type]
 
 
 def test_manners_survive_the_way_through_the_environment() -> None:
-    manners = Manners(seed=5, repeats_at_most=2, late_at_most_seconds=0.25, accepts=False)
-    assert Manners.from_environment(manners.environment()) == manners
-    assert Manners.from_environment({}) == Manners()
+    manners = PartnerBehaviour(seed=5, repeats_at_most=2, late_at_most_seconds=0.25, accepts=False)
+    assert PartnerBehaviour.from_environment(manners.environment()) == manners
+    assert PartnerBehaviour.from_environment({}) == PartnerBehaviour()
 
 
 def test_a_report_keeps_the_contract(tmp_path: Path) -> None:

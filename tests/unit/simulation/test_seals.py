@@ -7,8 +7,8 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from deploy.simulation.seals import Seals
-from shared.contracts.reasons import Parked
-from shared.contracts.sealed import KeyRing
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import KeyRing
 from tests.builders import keys_folder
 
 CLAIMS = {"sub": "4810000000000017", "nik": "3273015204960001", "birth_date": "1996-04-12"}

@@ -1,0 +1,27 @@
+"""One command of a kind at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class AlreadyRunning(Exception):
+    """Another process holds the lock."""
+
+
+@contextlib.contextmanager
+def hold_lock(lock: Path) -> Iterator[None]:
+    """Hold the lock until the end of the block; the kernel lets go of it if the process dies.
+
+    Raises AlreadyRunning if somebody else holds it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"another one is running ({lock} is held); wait for its end, or stop it") from None
+        yield

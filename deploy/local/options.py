@@ -1,0 +1,38 @@
+"""Check what the environment asks for before anything is started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.clock import EARLIEST, LATEST
+
+
+class StartRefused(Exception):
+    """Nothing was started; says why and what to do."""
+
+
+def number_option(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number from `least` to `most`; raises Refused for anything else."""
+    text = environment.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,15}", text) or not least <= int(text) <= most:
+        raise StartRefused(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def clock_option(environment: Mapping[str, str]) -> datetime | None:
+    """Return the time that CLOCK asks for, None for none. Raises Refused for what the clock cannot show."""
+    text = environment.get("CLOCK")
+    if not text:
+        return None
+    try:
+        clock = datetime.fromisoformat(text)
+        if EARLIEST <= clock <= LATEST:
+            return clock
+    except (TypeError, ValueError):
+        # No time, or one without its zone, which cannot be compared.
+        pass
+    raise StartRefused(
+        f"CLOCK must look like 2023-02-18T03:00:00Z, and be from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
+    )

@@ -1,0 +1,24 @@
+"""Draw the schema of every service again: `python -m deploy.local.schema_dumps`, on a Postgres of its own."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from deploy.local.postgres import Postgres
+from shared.contracts.topics import SERVICES
+from shared.postgres.schema_dump import write_schema_files
+
+
+def main() -> None:
+    """Write `schema.sql` of each service."""
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = Postgres(Path(folder), password="picture")  # noqa: S106 - it lives for a moment
+        postgres.start()
+        try:
+            asyncio.run(write_schema_files(postgres.url(), [f"services.{service}" for service in SERVICES]))
+        finally:
+            postgres.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What enrollment decided: which evidence to expect, and which to make nothing of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
+from services.completion.domain.rule import CompletionRule, RequiredSession
+from services.completion.handlers import ENROLLMENT
+from services.completion.store import add_to_state_counts, insert_enrollments, load_enrollments
+from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.message import Message, require_lane
+from shared.messaging.transaction.transaction import Transaction
+
+Decided = EnrollmentConfirmed | EnrollmentRejected
+
+
+async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]) -> None:
+    """Writes down what was decided, and takes up the evidence that waited for it. The first word stands."""
+    known = await load_enrollments(tx.connection, {message.data.redeem_code for message in messages})
+    new: dict[str, Enrollment] = {}
+    for message in messages:
+        enrollment = _enrollment(message)
+        earlier = known.setdefault(enrollment.redeem_code, enrollment)
+        if earlier is enrollment:
+            new[enrollment.redeem_code] = enrollment
+        elif (earlier.participant_id, earlier.terms) != (enrollment.participant_id, enrollment.terms):
+            tx.park(message, ParkReason.CONFLICT)
+    if not new:
+        return
+    await insert_enrollments(tx.connection, list(new.values()), tx.now)
+    await add_to_state_counts(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
+    for redeem_code in new:
+        tx.release(ENROLLMENT, redeem_code)
+
+
+# Everybody in a class has the same rule, so it is worked out once.
+_rule = lru_cache(maxsize=500)(CompletionRule)
+
+
+def _enrollment(message: Message[Decided]) -> Enrollment:
+    data = message.data
+    confirmed = isinstance(data, EnrollmentConfirmed)
+    return Enrollment(
+        redeem_code=data.redeem_code,
+        participant_id=data.participant_id,
+        lane=require_lane(message),
+        state=EnrollmentState.OPEN if confirmed else EnrollmentState.REJECTED,
+        terms=_terms(data) if isinstance(data, EnrollmentConfirmed) else None,
+    )
+
+
+def _terms(data: EnrollmentConfirmed) -> ConfirmedTerms:
+    return ConfirmedTerms(
+        provider_id=data.provider_id,
+        scheme=data.scheme,
+        scheme_version=data.scheme_version,
+        rule=_rule(
+            sessions=tuple(RequiredSession(s.sequence, s.proof, s.starts_at, s.ends_at) for s in data.sessions),
+            post_test=data.requires.post_test,
+            graded=data.requires.graded,
+            certificate=data.requires.certificate,
+            whole_span=data.whole_span,
+            evidence_days=data.evidence_days,
+            complete_within_days=data.complete_within_days,
+        ),
+    )

@@ -1,0 +1,89 @@
+"""The one place where an open enrollment becomes final, and where that is said."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.completion.domain.completion import Completion, Incomplete, digest_of
+from services.completion.domain.enrollment import Enrollment, EnrollmentState
+from services.completion.handlers.adoption import load_announced_outcomes
+from services.completion.store import StoredOutcome, add_to_state_counts, save_outcomes
+from shared.contracts.completion import (
+    COMPLETION_CONFIRMED,
+    COMPLETION_REJECTED,
+    MAX_EVIDENCE_NAMED,
+    CompletionConfirmed,
+    CompletionRejected,
+    EvidenceNamed,
+)
+from shared.messaging.transaction.transaction import Transaction
+
+NOT_COMPLETED_IN_TIME = "not_completed_in_time"
+
+
+class EnrollmentOutcome(NamedTuple):
+    """What is to be said about an open enrollment."""
+
+    enrollment: Enrollment
+    event: CompletionConfirmed | CompletionRejected
+    trace: str | None = None
+
+
+async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]) -> None:
+    """Makes them final and says so. What had been said before a restore is taken over, and not said again."""
+    if not outcomes:
+        return
+    announced = await load_announced_outcomes(tx, {outcome.enrollment.participant_id for outcome in outcomes})
+    pairs = [(outcome, announced.get(outcome.enrollment.redeem_code)) for outcome in outcomes]
+    decisions = [_stored_outcome(before or outcome.event) for outcome, before in pairs]
+    await save_outcomes(tx.connection, decisions, tx.now)
+    lanes = [outcome.enrollment.lane for outcome in outcomes]
+    states = [decision.state for decision in decisions]
+    await add_to_state_counts(tx.connection, Counter(zip(lanes, states, strict=True)).items())
+    for outcome, before in pairs:
+        if before is None:
+            _emit(tx, outcome)
+
+
+def confirmation_event(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
+    """Return the event that names the first pieces of evidence, how many there are, and the digest of all."""
+    terms = enrollment.confirmed_terms
+    return CompletionConfirmed(
+        participant_id=enrollment.participant_id,
+        redeem_code=enrollment.redeem_code,
+        completed_at=completion.completed_at,
+        evidence=tuple(
+            EvidenceNamed(
+                type=fact.kind, source=fact.source, id=fact.id, happened_at=fact.happened_at, seen_at=fact.seen_at
+            )
+            for fact in completion.evidence[:MAX_EVIDENCE_NAMED]
+        ),
+        digest=digest_of(enrollment, completion).hex(),
+        scheme=terms.scheme,
+        scheme_version=terms.scheme_version,
+        evidence_count=len(completion.evidence),
+    )
+
+
+def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> CompletionRejected:
+    """The word that names what is missing."""
+    return CompletionRejected(
+        participant_id=enrollment.participant_id,
+        redeem_code=enrollment.redeem_code,
+        reason=NOT_COMPLETED_IN_TIME,
+        missing=incomplete.missing,
+    )
+
+
+def _stored_outcome(event: CompletionConfirmed | CompletionRejected) -> StoredOutcome:
+    if isinstance(event, CompletionRejected):
+        return StoredOutcome(event.redeem_code, EnrollmentState.NOT_COMPLETED)
+    return StoredOutcome(event.redeem_code, EnrollmentState.COMPLETED, event.completed_at, bytes.fromhex(event.digest))
+
+
+def _emit(tx: Transaction, outcome: EnrollmentOutcome) -> None:
+    lane, key = outcome.enrollment.lane, outcome.enrollment.participant_id
+    if isinstance(outcome.event, CompletionConfirmed):
+        tx.emit(COMPLETION_CONFIRMED, outcome.event, lane=lane, key=key, trace=outcome.trace)
+    else:
+        tx.emit(COMPLETION_REJECTED, outcome.event, lane=lane, key=key, trace=outcome.trace)

@@ -1,0 +1,229 @@
+"""Somebody is to take part in a wave: admitted or refused, once per NIK."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.enrollment.context import Context
+from services.enrollment.domain.admission import (
+    AdmissionRefusal,
+    AdmissionRefused,
+    Admitted,
+    Applicant,
+    Wave,
+    decide_admission,
+)
+from services.enrollment.domain.scheme import Scheme
+from services.enrollment.handlers import PARTICIPANT, WAVE
+from services.enrollment.handlers.accounts import emit_kept_accounts
+from services.enrollment.handlers.adoption import AnnouncedAdmission, forget_admissions, load_announced_admissions
+from services.enrollment.handlers.nik_claims import NikClaims
+from services.enrollment.handlers.opened_seals import open_identity
+from services.enrollment.store.admissions import Admission, insert_admissions, load_admissions
+from services.enrollment.store.waves import count_admissions, load_waves, lock_waves, overbook_waves
+from shared.contracts import enrollment, upstream
+from shared.contracts.fields import rupiah
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.messaging.message import Message, require_lane
+from shared.messaging.transaction.transaction import Transaction
+
+ApplicationKey = tuple[str, str]
+"""(participant, wave)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An event with its seal opened. `index`: of the NIK, keyed."""
+
+    message: Message[upstream.ParticipantAdmitted]
+    applicant: Applicant
+    index: str
+    digest: bytes
+
+    @property
+    def key(self) -> ApplicationKey:
+        return self.applicant.participant_id, self.applicant.wave
+
+
+async def admit_participants(
+    context: Context, tx: Transaction, messages: Sequence[Message[upstream.ParticipantAdmitted]]
+) -> None:
+    """Decide each application once; what had been announced before a restore stands, and is not announced again."""
+    applications = _open(context, tx, messages)
+    people = {a.applicant.participant_id for a in applications}
+    known = await load_admissions(tx.connection, people)
+    waves = await load_waves(tx.connection, {a.applicant.wave for a in applications})
+    announced = await load_announced_admissions(tx, people)
+    fresh = _filter_new(tx, applications, known, waves, announced)
+    if not fresh:
+        return
+    admitted = {person for person, admissions in known.items() if any(a.admitted for a in admissions)}
+    admitted |= {
+        event.participant_id for event in announced.values() if isinstance(event, enrollment.ParticipantAdmitted)
+    }
+    decided = await _decide(context, tx, fresh, waves, admitted, announced)
+    await _save(tx, decided, announced)
+    for application in fresh:
+        if application.key not in announced:
+            _emit(tx, application, decided[application.key])
+        tx.release(PARTICIPANT, application.applicant.participant_id)
+    await emit_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
+
+
+def _open(
+    context: Context, tx: Transaction, messages: Sequence[Message[upstream.ParticipantAdmitted]]
+) -> list[Application]:
+    applications = []
+    for message in messages:
+        data = message.data
+        try:
+            identity, digest = open_identity(context, data)
+        except Parked as parked:
+            tx.park(message, parked.reason, parked.detail or "/identity")
+            continue
+        applicant = Applicant(data.participant_id, data.wave, identity, data.gender, data.admitted_at)
+        applications.append(Application(message, applicant, context.index.hexdigest(identity.nik), digest))
+    return applications
+
+
+def _filter_new(
+    tx: Transaction,
+    applications: Sequence[Application],
+    known: Mapping[str, Sequence[Admission]],
+    waves: Mapping[str, Wave],
+    announced: Mapping[ApplicationKey, AnnouncedAdmission],
+) -> list[Application]:
+    """What is new: repeats change nothing, other content is parked, what comes before its wave waits."""
+    digests = {(a.participant_id, a.wave): a.content_digest for of_one in known.values() for a in of_one}
+    fresh = []
+    for application in applications:
+        applicant, message = application.applicant, application.message
+        if applicant.wave not in waves:
+            tx.defer(message, WAVE, applicant.wave, owner=applicant.participant_id)
+        elif application.key in announced and not _is_same_application(application, announced[application.key]):
+            tx.park(message, ParkReason.CONFLICT)
+        elif application.key not in digests:
+            digests[application.key] = application.digest
+            fresh.append(application)
+        elif digests[application.key] != application.digest:
+            tx.park(message, ParkReason.CONFLICT)
+    return fresh
+
+
+def _is_same_application(application: Application, announced: AnnouncedAdmission) -> bool:
+    """Tell whether this application is the one announced, as far as the announcement tells."""
+    data = application.message.data
+    if isinstance(announced, enrollment.ParticipantRefused):
+        return data.admitted_at == announced.admitted_at
+    stated = (data.gender, data.regency, data.dwelling, data.disability, data.admitted_at, application.index)
+    return stated == (
+        announced.gender,
+        announced.regency,
+        announced.dwelling,
+        announced.disability,
+        announced.admitted_at,
+        announced.identity_index,
+    )
+
+
+async def _decide(
+    context: Context,
+    tx: Transaction,
+    fresh: Sequence[Application],
+    waves: Mapping[str, Wave],
+    admitted: set[str],
+    announced: Mapping[ApplicationKey, AnnouncedAdmission],
+) -> dict[ApplicationKey, Admission]:
+    """In order of arrival; the last places go to those who came first."""
+    niks = await NikClaims.claim(tx, ((a.index, a.applicant.participant_id) for a in fresh), admitted)
+    places = await lock_waves(tx.connection, {a.applicant.wave for a in fresh})
+    decided = {}
+    for application in fresh:
+        applicant, index = application.applicant, application.index
+        wave = waves[applicant.wave]
+        scheme = context.schemes[wave.scheme]
+        if announced_event := announced.get(application.key):
+            decided[application.key] = _as_announced(application, announced_event, scheme)
+            if not decided[application.key].admitted:
+                niks.release(index, applicant.participant_id)
+            continue
+        free = niks.is_free(index, applicant.participant_id)
+        decision = decide_admission(applicant, wave, scheme, nik_is_free=free, places=places[wave.wave])
+        if isinstance(decision, Admitted):
+            places[wave.wave] -= 1
+            niks.take(index, applicant.participant_id)
+        else:
+            niks.release(index, applicant.participant_id)
+        decided[application.key] = _admission(application, decision, scheme.scheme, scheme.version)
+    await niks.flush(tx)
+    return decided
+
+
+async def _save(
+    tx: Transaction, decided: Mapping[ApplicationKey, Admission], announced: Mapping[ApplicationKey, AnnouncedAdmission]
+) -> None:
+    announced_events = [announced[key] for key in decided if key in announced]
+    admitted = Counter(a.wave for a in decided.values() if a.admitted)
+    refused = Counter(a.wave for a in decided.values() if not a.admitted)
+    await overbook_waves(tx.connection, {event.wave: admitted[event.wave] for event in announced_events})
+    await insert_admissions(tx.connection, list(decided.values()), tx.now)
+    await count_admissions(tx.connection, admitted, refused)
+    await forget_admissions(tx, announced_events)
+
+
+def _as_announced(application: Application, announced: AnnouncedAdmission, scheme: Scheme) -> Admission:
+    if isinstance(announced, enrollment.ParticipantRefused):
+        return _admission(
+            application, AdmissionRefused(AdmissionRefusal(announced.reason)), scheme.scheme, scheme.version
+        )
+    decision = Admitted(announced.scheme, announced.scheme_version, announced.balance.value)
+    return _admission(application, decision, announced.scheme, announced.scheme_version)
+
+
+def _admission(
+    application: Application, decision: Admitted | AdmissionRefused, scheme: str, scheme_version: int
+) -> Admission:
+    message, admitted = application.message, isinstance(decision, Admitted)
+    return Admission(
+        participant_id=message.data.participant_id,
+        wave=message.data.wave,
+        lane=require_lane(message),
+        reason=decision.reason if isinstance(decision, AdmissionRefused) else None,
+        scheme=scheme,
+        scheme_version=scheme_version,
+        balance=decision.balance if isinstance(decision, Admitted) else None,
+        regency=message.data.regency,
+        admitted_at=message.data.admitted_at,
+        identity_index=bytes.fromhex(application.index) if admitted else None,
+        content_digest=application.digest,
+    )
+
+
+def _emit(tx: Transaction, application: Application, decided: Admission) -> None:
+    person, trace = decided.participant_id, application.message.trace
+    if decided.reason is not None:
+        refused = enrollment.ParticipantRefused(
+            participant_id=person, wave=decided.wave, reason=decided.reason, admitted_at=decided.admitted_at
+        )
+        tx.emit(enrollment.PARTICIPANT_REFUSED, refused, lane=decided.lane, key=person, trace=trace)
+    else:
+        event = _admitted_event(application, decided)
+        tx.emit(enrollment.PARTICIPANT_ADMITTED, event, lane=decided.lane, key=person, trace=trace)
+
+
+def _admitted_event(application: Application, decided: Admission) -> enrollment.ParticipantAdmitted:
+    data = application.message.data
+    assert decided.balance is not None
+    return enrollment.ParticipantAdmitted(
+        participant_id=data.participant_id,
+        wave=data.wave,
+        scheme=decided.scheme,
+        scheme_version=decided.scheme_version,
+        gender=data.gender,
+        regency=data.regency,
+        dwelling=data.dwelling,
+        disability=data.disability,
+        balance=rupiah(decided.balance),
+        identity_index=application.index,
+        admitted_at=data.admitted_at,
+    )

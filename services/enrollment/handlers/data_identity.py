@@ -1,0 +1,68 @@
+"""Fix for the life of the data whatever decides who is known already."""
+
+from asyncpg import Connection
+
+from services.enrollment.context import Context
+from services.enrollment.handlers import DEFERRED_SEALS
+from services.enrollment.handlers.opened_seals import content_digest
+from services.enrollment.store.data_identity import (
+    is_sealed_under,
+    load_identity_indexes,
+    load_purchase_digest,
+    load_recent_events,
+)
+from shared.contracts.enrollment import ACCOUNT_LINKED
+from shared.contracts.park_reasons import Parked
+from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use, seals_parked_records
+
+INDEX_KEY = "identity-index.key"
+
+
+def pinned(context: Context) -> tuple[PinnedValue, ...]:
+    """The key of the index of NIKs. No NIK is stored, so old data prove it only by what still holds one."""
+
+    async def indexes(connection: Connection) -> str | None:
+        """By the digest of a purchase that is kept whole, else by an account that was announced with its NIK."""
+        if kept := await load_purchase_digest(connection):
+            purchase, digest = kept
+            matches = content_digest(context, purchase.decode()) == digest
+        else:
+            matches = await _matches_accounts(context, connection)
+        return None if matches else INDEX_KEY
+
+    return (PinnedValue("identity-index", INDEX_KEY, context.index.fingerprint, indexes),)
+
+
+def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
+    """The key sets: its own and upstream's, under which accounts may be kept, and the one it shares with payment."""
+    return (
+        RotatingKeys("enrollment", context.own, _rests_under),
+        RotatingKeys("programme", context.upstream, is_sealed_under),
+        RotatingKeys("accounts", context.for_payment, never_in_use),
+    )
+
+
+async def _matches_accounts(context: Context, connection: Connection) -> bool:
+    """True also where none tells."""
+    niks: dict[str, str] = {}
+    for outbox_event in await load_recent_events(connection):
+        if outbox_event.type == ACCOUNT_LINKED.name:
+            linked = ACCOUNT_LINKED.parse(outbox_event.data)
+            if linked.same_identity and (nik := _nik(context, linked.account)):
+                niks[linked.participant_id] = nik
+    indexes = await load_identity_indexes(connection, niks)
+    return all(context.index.hexdigest(niks[person]) == index for person, index in indexes.items())
+
+
+def _nik(context: Context, token: str) -> str | None:
+    """None for an account that does not hold one, as it did before 1.0, or not under a key that is still there."""
+    try:
+        return str(context.upstream.open(token)["nik"])
+    except (Parked, KeyError):
+        return None
+
+
+async def _rests_under(connection: Connection, kid: str) -> bool:
+    if await seals_parked_records(connection, kid) or await is_sealed_under(connection, kid):
+        return True
+    return await is_sealed_under(connection, f"{kid}/{DEFERRED_SEALS}")

@@ -1,0 +1,48 @@
+"""What an upstream event says once its seal is opened."""
+
+import json
+import re
+from datetime import date
+
+from services.enrollment.context import Context
+from services.enrollment.domain.identity import Identity
+from shared.contracts import sealed_fields, upstream
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.seals import Secret
+
+DIGEST_BYTES = 16
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple[Identity, bytes]:
+    """Who it is about, and the digest of the content. Raises Parked."""
+    opened = sealed_fields.open_identity(context.identities, data)
+    nik = opened.nik.reveal()
+    stated = data.model_dump_json(exclude={"identity"})
+    return Identity(nik, _parse_day(opened.birth_date)), content_digest(context, stated, nik, opened.birth_date)
+
+
+def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret, bytes, bytes]:
+    """The number, the keyed index of the NIK that it belongs to, and the digest of the content. Raises Parked."""
+    opened = sealed_fields.open_participant_account(context.accounts, data)
+    nik = opened.nik.reveal()
+    stated = data.model_dump_json(exclude={"account": {"sealed"}})
+    return opened.number, context.index.digest(nik), content_digest(context, stated, nik, opened.number.reveal())
+
+
+def content_digest(context: Context, stated: str, *sealed_texts: str) -> bytes:
+    """Tells the same content from other content: `said` as a model writes it, with what stood under the seal.
+
+    Keyed: it rests, and what went into it must not be guessed. 128 bits of it do: it only tells this person's own
+    events apart.
+    """
+    return context.index.digest(json.dumps([stated, *sealed_texts]))[:DIGEST_BYTES]
+
+
+def _parse_day(text: str) -> date:
+    try:
+        if DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Parked(ParkReason.INVALID_FIELD, "/identity")

@@ -1,0 +1,178 @@
+"""Decides what is undecided of some participants: when they buy, when a training is done, when time is up."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from services.enrollment.context import Context
+from services.enrollment.domain.purchase import (
+    Confirmed,
+    EnrollmentState,
+    Participant,
+    Purchase,
+    PurchaseRefusal,
+    Rejected,
+    Training,
+    Undecided,
+    decide_purchase,
+)
+from services.enrollment.domain.scheme import Scheme
+from services.enrollment.handlers import ENROLLMENT
+from services.enrollment.handlers.adoption import AnnouncedPurchase, forget_purchases, load_announced_purchases
+from services.enrollment.handlers.confirmation import confirmed_event
+from services.enrollment.store.admissions import Admission, load_admissions
+from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
+from shared.contracts import enrollment, upstream
+from shared.messaging.transaction.transaction import Transaction
+
+PurchaseOutcome = Confirmed | Rejected | Undecided
+AnnouncedPurchases = Mapping[str, AnnouncedPurchase]
+"""By redeem code: what had been announced before a restore."""
+
+
+async def redecide(context: Context, tx: Transaction, people: Collection[str]) -> None:
+    """Decides what is undecided of these participants."""
+    enrollments = await load_enrollments(tx.connection, people)
+    admissions = await load_admissions(tx.connection, people)
+    await decide(context, tx, enrollments, admissions, {}, await load_announced_purchases(tx, people))
+
+
+async def decide(
+    context: Context,
+    tx: Transaction,
+    enrollments: Mapping[str, Sequence[Enrollment]],
+    admissions: Mapping[str, Sequence[Admission]],
+    received: Mapping[str, upstream.TrainingPurchased],
+    announced: Mapping[str, AnnouncedPurchases],
+) -> None:
+    """Decides, saves and announces. `enrollments` are all of each participant's; `heard`: purchases by redeem code.
+
+    What was not heard just now is read from where it is kept. `said`, by participant: what had been announced before a
+    restore stands, and is not announced again.
+    """
+    changed: list[Enrollment] = []
+    for person, of_participant in enrollments.items():
+        admission = next((admission for admission in admissions[person] if admission.admitted), None)
+        changed += _decide_for_participant(context, tx, of_participant, admission, received, announced.get(person, {}))
+    if changed:
+        await save_enrollments(tx.connection, changed, tx.now)
+    if announced:
+        await forget_purchases(tx, [one.redeem_code for one in changed if one.state is not EnrollmentState.UNDECIDED])
+
+
+def _decide_for_participant(
+    context: Context,
+    tx: Transaction,
+    of_participant: Sequence[Enrollment],
+    admission: Admission | None,
+    received: Mapping[str, upstream.TrainingPurchased],
+    announced: AnnouncedPurchases,
+) -> list[Enrollment]:
+    """In the order in which trainings were bought, whatever order they were heard of in."""
+    trainings = [one.training for one in of_participant if one.confirmed]
+    trainings += [
+        _announced_training(announced_event)
+        for announced_event in announced.values()
+        if isinstance(announced_event, enrollment.EnrollmentConfirmed)
+    ]
+    undecided = [one for one in of_participant if one.state is EnrollmentState.UNDECIDED]
+    changed = []
+    for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
+        assert before.purchase is not None
+        data = received.get(before.redeem_code) or upstream.TRAINING_PURCHASED.parse(before.purchase)
+        scheme = context.schemes[admission.scheme] if admission else None
+        if announced_event := announced.get(before.redeem_code):
+            changed.append(_as_announced(before, announced_event, scheme))
+            tx.release(ENROLLMENT, before.redeem_code)
+            continue
+        outcome = _decide_outcome(before, data, admission, trainings, scheme)
+        after = _apply_outcome(context, tx, before, outcome, scheme)
+        if after is None:
+            continue
+        if after.confirmed:
+            trainings.append(after.training)
+        _emit(tx, before, after, data, admission, scheme)
+        changed.append(after)
+    return changed
+
+
+def _decide_outcome(
+    before: Enrollment,
+    data: upstream.TrainingPurchased,
+    admission: Admission | None,
+    trainings: Sequence[Training],
+    scheme: Scheme | None,
+) -> PurchaseOutcome:
+    if admission is None or admission.balance is None or scheme is None:
+        return Rejected(PurchaseRefusal.NOT_ADMITTED)
+    purchase = Purchase(data.mode, before.price, data.hours, data.class_size, before.purchased_at, before.ends_at)
+    participant = Participant(admission.regency, admission.admitted_at, admission.balance)
+    return decide_purchase(purchase, participant, trainings, scheme)
+
+
+def _apply_outcome(
+    context: Context, tx: Transaction, before: Enrollment, outcome: PurchaseOutcome, scheme: Scheme | None
+) -> Enrollment | None:
+    """What becomes of an undecided enrollment; None, when it goes on waiting."""
+    match outcome:
+        case Confirmed():
+            return _decided(before, EnrollmentState.CONFIRMED, None, scheme)
+        case Rejected(reason):
+            return _decided(before, EnrollmentState.REJECTED, reason, scheme)
+        case Undecided(reason):
+            if before.due_at is None or reason is not before.reason:
+                due_at = tx.now + _grace_period(context, reason)
+                return before._replace(reason=reason, due_at=due_at, **_scheme_fields(scheme))
+            if before.due_at <= tx.watermark:
+                return _decided(before, EnrollmentState.REJECTED, reason, scheme)
+            return None
+
+
+def _announced_training(event: enrollment.EnrollmentConfirmed) -> Training:
+    """One that stands, though its purchase is still to be read again."""
+    ends_at = max(session.ends_at for session in event.sessions)
+    return Training(event.price.value, event.purchased_at, ends_at, completed_at=None, rated_at=None)
+
+
+def _as_announced(before: Enrollment, event: AnnouncedPurchase, scheme: Scheme | None) -> Enrollment:
+    if isinstance(event, enrollment.EnrollmentRejected):
+        return _decided(before, EnrollmentState.REJECTED, PurchaseRefusal(event.reason), scheme)
+    confirmed = _decided(before, EnrollmentState.CONFIRMED, None, scheme)
+    return confirmed._replace(scheme=event.scheme, scheme_version=event.scheme_version)
+
+
+def _decided(
+    before: Enrollment, state: EnrollmentState, reason: PurchaseRefusal | None, scheme: Scheme | None
+) -> Enrollment:
+    return before._replace(state=state, reason=reason, due_at=None, purchase=None, trace=None, **_scheme_fields(scheme))
+
+
+def _scheme_fields(scheme: Scheme | None) -> dict[str, Any]:
+    """The rules a decision is made under are kept with it."""
+    return {"scheme": scheme.scheme, "scheme_version": scheme.version} if scheme else {}
+
+
+def _grace_period(context: Context, reason: PurchaseRefusal) -> timedelta:
+    """What has been sent is only to be read; a training has still to be completed, and evidence to arrive."""
+    return context.wait_at_most if reason is PurchaseRefusal.PREVIOUS_NOT_COMPLETED else timedelta()
+
+
+def _emit(
+    tx: Transaction,
+    before: Enrollment,
+    after: Enrollment,
+    data: upstream.TrainingPurchased,
+    admission: Admission | None,
+    scheme: Scheme | None,
+) -> None:
+    person, wave = after.participant_id, admission.wave if admission else None
+    if after.confirmed and wave is not None and scheme is not None:
+        event = confirmed_event(data, wave, scheme)
+        tx.emit(enrollment.ENROLLMENT_CONFIRMED, event, lane=after.lane, key=person, trace=before.trace)
+    elif after.state is EnrollmentState.REJECTED and after.reason is not None:
+        rejected = enrollment.EnrollmentRejected(
+            participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
+        )
+        tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
+    if after.state is not EnrollmentState.UNDECIDED:
+        tx.release(ENROLLMENT, after.redeem_code)

@@ -1,0 +1,27 @@
+"""A wave opens: a shared cause, which writes its own row and wakes nobody; each lane's sweep does."""
+
+from collections.abc import Sequence
+
+from services.enrollment.context import Context
+from services.enrollment.domain.admission import Wave
+from services.enrollment.store.waves import insert_waves, load_waves, recount_promised
+from shared.contracts import upstream
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.message import Message
+from shared.messaging.transaction.transaction import Transaction
+
+
+async def open_waves(context: Context, tx: Transaction, messages: Sequence[Message[upstream.WaveOpened]]) -> None:
+    known = await load_waves(tx.connection, {message.data.wave for message in messages})
+    opened: dict[str, Wave] = {}
+    for message in messages:
+        data = message.data
+        wave = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at)
+        if data.scheme not in context.schemes:
+            tx.park(message, ParkReason.INVALID_FIELD, "/scheme")
+        elif known.setdefault(data.wave, wave) != wave:
+            tx.park(message, ParkReason.CONFLICT, "/wave")
+        else:
+            opened[data.wave] = wave
+    await insert_waves(tx.connection, opened.values())
+    await recount_promised(tx.connection, opened)

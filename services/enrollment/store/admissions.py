@@ -1,0 +1,52 @@
+"""What was decided about people and waves."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from asyncpg import Connection
+
+from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.store import QUERIES
+
+
+class Admission(NamedTuple):
+    """A decision about one person and one wave. `reason` None: admitted, with a balance in rupiah and an identity.
+
+    The fields stand in the order of the columns that are loaded.
+    """
+
+    participant_id: str
+    wave: str
+    lane: int
+    reason: AdmissionRefusal | None
+    scheme: str
+    scheme_version: int
+    balance: int | None
+    regency: str
+    admitted_at: datetime
+    identity_index: bytes | None
+    content_digest: bytes
+
+    @property
+    def admitted(self) -> bool:
+        return self.reason is None
+
+
+ADMISSION_COLUMNS = (*Admission._fields, "state", "decided_at")
+
+
+async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
+    """By participant; whoever nothing was decided about is missing."""
+    found: defaultdict[str, list[Admission]] = defaultdict(list)
+    for admission in map(Admission._make, await connection.fetch(QUERIES["load_admissions"], list(people))):
+        reason = admission.reason and AdmissionRefusal(admission.reason)
+        found[admission.participant_id].append(admission._replace(reason=reason) if reason else admission)
+    return dict(found)
+
+
+async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
+    """Adds decisions; one that exists already is a broken invariant."""
+    records = [(*a, "admitted" if a.admitted else "refused", now) for a in admissions]
+    await connection.copy_records_to_table("admission", columns=ADMISSION_COLUMNS, records=records)

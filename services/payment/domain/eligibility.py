@@ -1,0 +1,115 @@
+"""Whether a disbursement can go now, and to which account."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason
+from services.payment.domain.entitlement import Payee
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""By which the time of linking may be ahead of the clock."""
+ALL_PARTNERS = "all"
+"""The scope of a halt that stops every partner."""
+
+
+class PayeeAccount(NamedTuple):
+    """Name where a payee wants to be paid. `sealed` is its number, under payment's own key.
+
+    A higher `version` is newer: the provider's version, or the time a participant linked it in microseconds.
+    """
+
+    partner: str
+    sealed: str
+    version: int
+    verified: bool = True
+    same_identity: bool = True
+
+
+class Approval(NamedTuple):
+    """What an operator lets go: an attempt of a right with exactly this content. Any change voids it."""
+
+    attempt: int
+    amount: int
+    partner: str
+    account_version: int
+
+
+class PayoutConditions(NamedTuple):
+    """Hold what is the same for all disbursements at one moment; the limit in rupiah.
+
+    `halts`: partners, `all`, and components of which something was told before a restore that pays nobody knows what.
+    """
+
+    now: datetime
+    halts: Collection[str]
+    approval_above: int | None
+
+
+def missing_account_reason(payee: Payee) -> HoldReason:
+    """The reason when nobody has said where to pay."""
+    return HoldReason.NO_PROVIDER_ACCOUNT if payee is Payee.PROVIDER else HoldReason.NO_ACCOUNT
+
+
+def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Approval:
+    """Return what is to be approved before the next attempt goes to this account."""
+    return Approval(disbursement.attempt + 1, disbursement.amount, account.partner, account.version)
+
+
+def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:
+    """Tell whether the next attempt takes an approval by two persons: above the limit, or frozen."""
+    return disbursement.frozen or (limit is not None and disbursement.amount > limit)
+
+
+def hold_reason(
+    disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions, *, approved: bool = False
+) -> HoldReason | None:
+    """The first thing that stands in the way, money apart. None: it may go. `approved`: exactly this attempt.
+
+    The account comes first, since only the payee can put it right; money is taken for nothing that could not go.
+    """
+    if account_reason := account_hold_reason(disbursement, account, approved=approved):
+        return account_reason
+    if needs_approval(disbursement, conditions.approval_above) and not approved:
+        return HoldReason.NEEDS_APPROVAL
+    return _halt_or_pause_reason(disbursement, account, conditions)
+
+
+def account_hold_reason(disbursement: Disbursement, account: PayeeAccount, *, approved: bool) -> HoldReason | None:
+    """Return what is wrong with the account, or with trying it again."""
+    if not account.same_identity:
+        return HoldReason.ACCOUNT_OTHER_NIK
+    if not account.verified:
+        return HoldReason.ACCOUNT_UNVERIFIED
+    if disbursement.reason is HoldReason.PARTNER_REJECTED and approved:
+        return None
+    if disbursement.reason in CURED_BY_ACCOUNT and account.version <= disbursement.tried_version:
+        return disbursement.reason
+    return None
+
+
+def tried_account_version(attempt: Attempt, payee: Payee, newest: int) -> int:
+    """Return the version of the account that an adopted attempt went to, as it was announced.
+
+    Where nobody has announced it, no account counts as newer that may have been tried: `newest` of those known is a
+    provider's, and whatever a participant had linked when the attempt was made.
+    """
+    if attempt.account_version is not None:
+        return attempt.account_version
+    if payee is Payee.PROVIDER:
+        return newest
+    return (attempt.instructed_at + MAX_CLOCK_SKEW - EPOCH) // timedelta(microseconds=1)
+
+
+def _halt_or_pause_reason(
+    disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions
+) -> HoldReason | None:
+    halts = conditions.halts
+    if ALL_PARTNERS in halts or account.partner in halts or disbursement.component in halts:
+        return HoldReason.HALTED
+    paused_until = disbursement.look_again_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
+    if paused_until is not None and paused_until > conditions.now:
+        return HoldReason.PARTNER_PAUSED
+    return None

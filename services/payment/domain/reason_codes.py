@@ -1,0 +1,115 @@
+"""What a partner's word means: one table of ISO 20022 external status reasons, and what follows a rejection.
+
+Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
+..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. What has no reason, or one that the table does not know, is
+cured by another account or by an operator.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from services.payment.domain.disbursement import Disbursement, HoldReason, fail, freeze, hold, reject
+
+MAX_AUTOMATIC_ATTEMPTS = 5
+
+
+class ReportAction(StrEnum):
+    """What is to be done about a partner's word."""
+
+    SETTLED = "settled"
+    WAIT = "wait"
+    RETRY_LATER = "retry_later"
+    HOLD_FOR_PARTICIPANT = "hold_for_participant"
+    HOLD_FOR_PAYEE_OR_OPERATOR = "hold_for_payee_or_operator"
+    HOLD_FOR_OPERATOR = "hold_for_operator"
+    HALT_PARTNER = "stop_the_partner"
+    FINAL = "final"
+
+
+class Verdict(NamedTuple):
+    """An action, and the reason that a held disbursement then shows."""
+
+    action: ReportAction
+    reason: HoldReason | None = None
+
+
+_INVALID = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_INVALID)
+_CLOSED = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_CLOSED)
+_FULL = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_FULL)
+_LATER = Verdict(ReportAction.RETRY_LATER, HoldReason.PARTNER_PAUSED)
+_EITHER = Verdict(ReportAction.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
+_OPERATOR = Verdict(ReportAction.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)
+_HALT_PARTNER = Verdict(ReportAction.HALT_PARTNER, HoldReason.HALTED)
+_FINAL = Verdict(ReportAction.FINAL)
+_SETTLED = Verdict(ReportAction.SETTLED)
+_WAIT = Verdict(ReportAction.WAIT)
+
+REASON_CODES: dict[str, Verdict] = {
+    "AC01": _INVALID,  # incorrect account number
+    "AC02": _HALT_PARTNER,  # our own account at the partner is invalid
+    "AC03": _INVALID,  # invalid creditor account number
+    "AC04": _CLOSED,  # closed account number
+    "AC05": _HALT_PARTNER,  # our own account at the partner is closed
+    "AC06": _INVALID,  # blocked or dormant account
+    "AC07": _CLOSED,  # closed creditor account number
+    "AC14": _INVALID,  # invalid creditor account type
+    "BE01": _INVALID,  # the account belongs to another name
+    "BE06": _INVALID,  # the partner does not know the customer
+    "AM02": _FULL,  # more than this account may receive at once
+    "AM14": _FULL,  # more than was agreed with the customer
+    "AM21": _FULL,  # the account's limit is exceeded
+    "AB03": _LATER,  # settlement timed out and was aborted
+    "AB05": _LATER,  # the creditor's bank timed out
+    "AB06": _LATER,  # an instructed bank timed out
+    "AB08": _LATER,  # the creditor's bank is offline
+    "AG11": _LATER,  # the creditor's bank is suspended
+    "AM23": _LATER,  # the settlement limit is exceeded
+    "ED05": _LATER,  # settlement failed
+    "ED06": _LATER,  # the settlement system is not available
+    "TM01": _LATER,  # after the cut-off time
+    "AG01": _HALT_PARTNER,  # we may not do this kind of transaction
+    "AG10": _HALT_PARTNER,  # our own bank is suspended
+    "AM04": _HALT_PARTNER,  # our own account is short
+    "AM05": _OPERATOR,  # a duplicate, says the partner: somebody must compare before anything is sent again
+    "FR01": _OPERATOR,  # suspected fraud
+    "FRAD": _OPERATOR,  # fraudulent origin
+    "MS02": _EITHER,  # refused by the customer, no reason given
+    "MS03": _EITHER,  # refused by the bank, no reason given
+    "RR04": _OPERATOR,  # regulatory reason
+    "LEGL": _FINAL,  # a court or the law forbids it
+    "MD07": _FINAL,  # the creditor has died
+}
+
+
+def verdict_of(status: str, reason: str | None) -> Verdict:
+    """What a report of `accepted`, `settled` or `rejected` means."""
+    if status == "settled":
+        return _SETTLED
+    if status == "accepted":
+        return _WAIT
+    return REASON_CODES.get(reason or "", _EITHER)
+
+
+NEEDS_REVIEW = frozenset(
+    code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.HOLD_FOR_OPERATOR
+)
+"""Reasons upon which a person must look before another attempt is made."""
+FORBIDS_RETRY = NEEDS_REVIEW | {code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.FINAL}
+
+
+def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
+    """Where a disbursement goes once its attempt was rejected. Never to a new attempt: that takes a cure as well.
+
+    What only wants time is tried again at `retry_at`, but not for ever. What is frozen stays so, whatever the verdict.
+    """
+    rejected = reject(disbursement)
+    if disbursement.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
+        return freeze(rejected)
+    if verdict.action is ReportAction.FINAL:
+        return fail(rejected)
+    if verdict.action is not ReportAction.RETRY_LATER:
+        return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)
+    if disbursement.attempt >= MAX_AUTOMATIC_ATTEMPTS:
+        return hold(rejected, HoldReason.PARTNER_REJECTED)
+    return hold(rejected, HoldReason.PARTNER_PAUSED, look_again_at=retry_at)

@@ -1,0 +1,158 @@
+"""What persons decide about a right that waits for them: another attempt may go, or the money did go out."""
+
+from asyncpg import Connection
+
+from services.payment.context import Context
+from services.payment.domain import ledger
+from services.payment.domain.attempt import Attempt, Contradiction
+from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
+from services.payment.domain.eligibility import (
+    account_hold_reason,
+    missing_account_reason,
+    needs_approval,
+    required_approval,
+)
+from services.payment.payout.disbursements import save_confirmation
+from services.payment.payout.events import emit_state
+from services.payment.payout.funds import commit_confirmed
+from services.payment.payout.ledger import post
+from services.payment.payout.plan import load_payee_accounts, next_reference, payee_key
+from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
+from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
+from services.payment.store.contradictions import load_contradictions
+from services.payment.store.disbursements import load_disbursement, postpone_retries
+from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, in_lane, require_second_person
+from shared.messaging.transaction.lane import lock
+from shared.messaging.transaction.transaction import Transaction, TransactionTerms
+
+APPROVABLE = (HoldReason.NEEDS_APPROVAL, HoldReason.PARTNER_REJECTED)
+
+
+async def approve(
+    connection: Connection, operator: Operator, limit: int | None, redeem_code: str, benefit: str
+) -> Outcome:
+    """Let the next attempt of a right go, exactly as it would be made now; it goes with its lane's next sweep.
+
+    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raises Refused.
+    """
+    subject = f"{redeem_code} {benefit}"
+    known = await _load_locked(connection, redeem_code, benefit)
+    if known is None or known.reason not in APPROVABLE:
+        raise OperationRefused(f"{subject} does not wait for an operator")
+    account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
+    reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
+    if account is None or reason:
+        raise OperationRefused(f"{subject} has no account that it could go to: {reason}")
+    approval = required_approval(known, account)
+    what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
+    by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
+    before = (await load_approvals(connection, [known])).get(known.key)
+    if before and before.approval == approval and (before.by_two or not by_two):
+        return Outcome(changed=False, sentence=f"{what}: approved already")
+    content = approval._asdict() | {"redeem_code": redeem_code, "benefit": benefit}
+    people: tuple[str, str | None] = (operator.who, None)
+    if by_two:
+        contradiction_count = len(await load_contradictions(connection, redeem_code, benefit))
+        first = await require_second_person(
+            connection, operator, "approve", subject, content | {"contradictions": contradiction_count}
+        )
+        if first is None:
+            return _first_of_two(what, operator)
+        people = (first, operator.who)
+    await save_approval(connection, known.key, approval, *people, operator.now)
+    if known.attempt > 0:
+        await postpone_retries(connection, [known], operator.now)
+    await operator.record(connection, "approve", **content, first=people[0])
+    return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
+
+
+async def confirm_payment(
+    context: Context, terms: TransactionTerms, reference: str, connection: Connection, operator: Operator
+) -> Outcome:
+    """Book that a frozen right was paid under a reference that its partner had rejected. It takes two persons.
+
+    Where the wave has no money left it is booked all the same, and the wave is overdrawn. Raises Refused, also while
+    what was said before a restore is not all known again.
+    """
+    found = (await load_attempts_with_disbursements(connection, [reference])).get(reference)
+    if found is None:
+        raise OperationRefused(f"{reference} was never instructed")
+
+    async def confirm_in_lane(tx: Transaction) -> Outcome:
+        return await _confirm(context, tx, operator, reference)
+
+    return await in_lane(connection, operator, terms, found.attempt.lane, confirm_in_lane)
+
+
+async def _confirm(context: Context, tx: Transaction, operator: Operator, reference: str) -> Outcome:
+    attempt, known = (await load_attempts_with_disbursements(tx.connection, [reference]))[reference]
+    if known is None or known.state is not State.HELD or not known.frozen:
+        raise OperationRefused(f"{reference} is no attempt of a frozen right")
+    await _refuse_unless_all_is_known(context, tx, known)
+    contradictions = await load_contradictions(tx.connection, *known.key)
+    what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} did go out through {attempt.partner}"
+    content = {
+        "redeem_code": known.redeem_code,
+        "benefit": known.benefit,
+        "reference": reference,
+        "amount": known.amount,
+        "partner": attempt.partner,
+        "attempt": known.attempt,
+        "contradictions": len(contradictions),
+    }
+    first = await require_second_person(tx.connection, operator, "confirm", reference, content)
+    if first is None:
+        return _first_of_two(what, operator)
+    await insert_confirmation(tx.connection, attempt, first, operator.who, tx.now)
+    overdrawn = await _post_confirmation(tx, known, attempt, contradictions)
+    await operator.record(tx.connection, "confirm", **content, first=first, overdrawn=overdrawn)
+    short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
+    return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
+
+
+async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: Disbursement) -> None:
+    """Raise Refused where a partner was told more of this right before a restore, or may have been."""
+    if tx.catching_up(known.lane):
+        raise OperationRefused(
+            f"lane {known.lane} is still reading again what it knew before a restore: wait until `lanes` no longer "
+            "shows it as catching up, look at the right again, and decide then"
+        )
+    later = next_reference(context, known)
+    if await load_attempts(tx.connection, [later]):
+        raise OperationRefused(
+            f"attempt {known.attempt + 1} of {' '.join(known.key)}, {later}, was told before a restore and counts "
+            "as soon as its lane has taken it up: wait for what its partner says of it, and decide then"
+        )
+
+
+async def _post_confirmation(
+    tx: Transaction, known: Disbursement, attempt: Attempt, contradictions: list[Contradiction]
+) -> int:
+    """Move the money as if it had been instructed again and settled; return by how much the wave is overdrawn."""
+    allotted, overdrawn = await commit_confirmed(tx, known)
+    paid = confirm(known, attempt.reference, attempt.partner)
+    confirmations = [
+        c.report for c in contradictions if (c.report.reference, c.report.status) == (attempt.reference, "settled")
+    ]
+    confirmation = next((report for report in confirmations if report.amount == known.amount), None)
+    settled_at = confirmation.reported_at if confirmation else tx.now
+    await save_confirmation(
+        tx, (known, paid), settled_at, confirmation.partner_reference if confirmation else attempt.partner_reference
+    )
+    await void_approvals(tx.connection, [known])
+    await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
+    emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
+    return overdrawn
+
+
+async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
+    """Return a right with its lane locked, so that nobody else is just deciding about it."""
+    found = await load_disbursement(connection, redeem_code, benefit)
+    if found is None:
+        return None
+    await lock(connection, [found.lane])
+    return await load_disbursement(connection, redeem_code, benefit)
+
+
+def _first_of_two(what: str, operator: Operator) -> Outcome:
+    return Outcome(changed=True, sentence=f"{what}: {operator.who} is the first to say so, and it takes two persons")

@@ -1,0 +1,49 @@
+"""Freezes what partners had contradicted before that froze anything: it was parked, and nothing else came of it."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Connection
+
+from services.payment.context import Context
+from services.payment.handlers.reports import process_reports
+from services.payment.store.contradictions import count_frozen, load_parked_reports
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.engine.operations import Operator, Outcome, in_lane
+from shared.messaging.message import Message, unpack
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.transaction import Transaction, TransactionTerms
+
+CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
+
+
+async def is_contradiction_parked(connection: Connection) -> bool:
+    """Tell whether there is anything to look back at."""
+    return bool(await load_parked_reports(connection, CONTRADICTIONS))
+
+
+async def freeze_contradicted(
+    context: Context, terms: TransactionTerms, decoder: Decoder, now: datetime, connection: Connection
+) -> list[str]:
+    """Judge again the reports that are parked as contradictions, leave them parked, and say what was frozen.
+
+    What is known as a contradiction changes nothing, so this may be done as often as one likes.
+    """
+    before = await count_frozen(connection)
+    by_lane: dict[int, list[Message[Any]]] = defaultdict(list)
+    for sealed in await load_parked_reports(connection, CONTRADICTIONS):
+        message = decoder.decode_deferred(unpack(terms.vault.open_bytes(sealed)), now).message
+        if message is not None and message.lane is not None:
+            by_lane[message.lane].append(message)
+    operator = Operator("payment", "parked before contradictions were kept", now, terms.chain)
+    for lane, messages in sorted(by_lane.items()):
+
+        async def judge(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:
+            await process_reports(context, tx, messages)
+            return Outcome(changed=True, sentence="")
+
+        async with connection.transaction():
+            await in_lane(connection, operator, terms, lane, judge)
+    frozen = await count_frozen(connection) - before
+    return [f"frozen, since their partners had contradicted themselves: {frozen} rights"] if frozen else []

@@ -1,0 +1,37 @@
+"""What partners say against what is known: kept, and the right is frozen before anything else is tried."""
+
+from collections.abc import Mapping, Sequence
+
+from services.payment.domain.attempt import Contradiction
+from services.payment.domain.disbursement import FINAL, Disbursement, State, freeze
+from services.payment.payout.disbursements import save_frozen
+from services.payment.payout.events import Traces, emit_state
+from services.payment.store.approvals import void_approvals
+from services.payment.store.contradictions import insert_contradictions
+from shared.messaging.transaction.transaction import Transaction
+
+DisbursementKey = tuple[str, str]
+
+
+async def record_contradictions(
+    tx: Transaction,
+    contradictions: Sequence[Contradiction],
+    known: Mapping[DisbursementKey, Disbursement],
+    traces: Traces,
+) -> list[Disbursement]:
+    """Freeze what these speak of, as `known` now, and return it; what was approved of it is void.
+
+    A contradiction that was said before changes nothing, nor does one about a right that is final.
+    """
+    if not contradictions:
+        return []
+    new = await insert_contradictions(tx.connection, contradictions, tx.now)
+    doubted = [known[key] for key in sorted(new) if known[key].state not in FINAL]
+    changes = [(before, freeze(before)) for before in doubted]
+    if changes:
+        await save_frozen(tx, changes)
+        await void_approvals(tx.connection, doubted)
+    for before, after in changes:
+        if after.state is State.HELD and after.reason is not before.reason:
+            emit_state(tx, after, traces)
+    return [after for _, after in changes]

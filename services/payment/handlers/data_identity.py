@@ -1,0 +1,68 @@
+"""Fix for the life of the data whatever decides which reference a payment has."""
+
+import json
+
+from asyncpg import Connection
+
+from services.payment.context import Context
+from services.payment.domain.reference import reference_of
+from services.payment.store.data_identity import is_sealed_under, load_any_reference, load_provider_seals
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import fingerprint
+from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use, seals_parked_records
+
+REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
+
+
+def fixed(context: Context) -> tuple[PinnedValue, ...]:
+    """The programme's name and the keys, and how stored data prove them."""
+
+    programme = f"PAYMENT_PROGRAMME ({context.programme})"
+
+    async def derives(connection: Connection) -> str | None:
+        """Derive a stored reference again."""
+        known = await load_any_reference(connection)
+        if known is None:
+            return None
+        again = reference_of(
+            context.reference_key,
+            known.lane,
+            programme=context.programme,
+            participant_id=known.participant_id,
+            redeem_code=known.redeem_code,
+            benefit=known.benefit,
+            attempt=known.attempt,
+        )
+        return None if again == known.reference else f"{REFERENCE_KEY}, or {programme},"
+
+    async def hashes(connection: Connection) -> str | None:
+        """Hash again what stands under a provider's seal; one that was sealed again here no longer tells."""
+        for seal in await load_provider_seals(connection):
+            try:
+                claims = context.upstream.open(seal.account)
+            except Parked:
+                continue
+            text = json.dumps([seal.partner, claims["number"], claims.get("name")])
+            if "name" in claims and context.index.hexdigest(text) != seal.content:
+                return INDEX_KEY
+        return None
+
+    return (
+        PinnedValue("programme", programme, context.programme, derives),
+        PinnedValue("reference", REFERENCE_KEY, fingerprint(context.reference_key), derives),
+        PinnedValue("account-index", INDEX_KEY, context.index.fingerprint, hashes),
+    )
+
+
+def rings(context: Context) -> tuple[RotatingKeys, ...]:
+    """The key sets: its own and upstream's, under which accounts may rest, and others', under which nothing does."""
+    others = {"accounts": context.linked, **context.partners}
+    return (
+        RotatingKeys("payment", context.own, _rests_under),
+        RotatingKeys("programme", context.upstream, is_sealed_under),
+        *(RotatingKeys(name, keys, never_in_use) for name, keys in others.items()),
+    )
+
+
+async def _rests_under(connection: Connection, kid: str) -> bool:
+    return await seals_parked_records(connection, kid) or await is_sealed_under(connection, kid)

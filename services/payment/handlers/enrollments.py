@@ -1,0 +1,40 @@
+"""Record what enrollment decided: places in trainings with what they promise."""
+
+from collections.abc import Sequence
+
+from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
+from services.payment.store.enrollments import insert_enrollments
+from shared.contracts.enrollment import EnrollmentConfirmed
+from shared.messaging.message import Message, require_lane
+from shared.messaging.transaction.transaction import Transaction
+
+
+async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentConfirmed]]) -> None:
+    """Writes down what may fall due; what waited for these enrollments is taken up."""
+    first: dict[str, Enrollment] = {}
+    for message in messages:
+        first.setdefault(message.data.redeem_code, _enrollment(message))
+    await insert_enrollments(tx.connection, list(first.values()))
+    for redeem_code in first:
+        tx.release("enrollment", redeem_code)
+
+
+def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
+    data = message.data
+    return Enrollment(
+        redeem_code=data.redeem_code,
+        participant_id=data.participant_id,
+        lane=require_lane(message),
+        wave=data.wave,
+        provider_id=data.provider_id,
+        entitlements=tuple(
+            Entitlement(
+                benefit=benefit.benefit,
+                amount=benefit.amount.value,
+                payee=Payee(benefit.payee),
+                milestone=Milestone(benefit.milestone),
+                first_training_only=benefit.first_training_only,
+            )
+            for benefit in data.benefits
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The one way to money: plan, fund, instruct, post and announce what is paid."""

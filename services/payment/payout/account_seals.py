@@ -1,0 +1,56 @@
+"""Accounts rest under payment's own key, each bound to its payee and partner.
+
+They are opened only to be sealed again for the partner that pays into them.
+"""
+
+from collections.abc import Mapping
+
+from services.payment.domain.entitlement import Payee
+from services.payment.store.accounts import StoredAccount
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import KeyRing, Secret, number_of, open_claims, open_number, seal_number
+
+
+class OpenedAccounts:
+    """Account numbers opened during one use case; those of providers come up again and again."""
+
+    def __init__(self, own: KeyRing) -> None:
+        self._own = own
+        self._opened: dict[StoredAccount, Secret | None] = {}
+
+    def number(self, kept: StoredAccount) -> Secret | None:
+        """The account number of this payee; None if it was kept for another, or does not open any more."""
+        if kept not in self._opened:
+            self._opened[kept] = self._open(kept)
+        return self._opened[kept]
+
+    def _open(self, kept: StoredAccount) -> Secret | None:
+        try:
+            return open_own(self._own, kept)
+        except Parked:
+            return None
+
+
+def seal_own(own: KeyRing, payee: Payee, subject: str, partner: str, number: Secret) -> str:
+    """The number, to be kept for this payee at this partner only."""
+    return seal_number(own, number, _bound_to(payee, subject, partner))
+
+
+def open_own(own: KeyRing, kept: StoredAccount) -> Secret:
+    """The number. Raises Parked(bad_seal) when it was kept for another payee, or elsewhere."""
+    return open_number(own, kept.token, _bound_to(kept.payee, kept.subject, kept.partner))
+
+
+def open_legacy(upstream: KeyRing, token: str, payee: Payee, subject: str) -> Secret:
+    """The number under a seal of before 1.0, which agreed with nothing but the subject. Raises Parked(bad_seal)."""
+    other = "name" if payee is Payee.PROVIDER else "nik"
+    return number_of(open_claims(upstream, token, {"sub": subject}, "number", other))
+
+
+def seal_for_partner(partner: KeyRing, number: Secret, reference: str) -> str:
+    """The number, for this partner's eyes and this reference only."""
+    return partner.seal({"sub": reference, "number": number.reveal()})
+
+
+def _bound_to(payee: Payee, subject: str, partner: str) -> Mapping[str, str]:
+    return {"payee": payee, "sub": subject, "partner": partner}

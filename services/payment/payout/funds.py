@@ -1,0 +1,161 @@
+"""Takes money for disbursements out of their lanes' purses, and fills purses from the waves' funds."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.funds import (
+    Allocation,
+    Allotment,
+    Balance,
+    Fund,
+    Queues,
+    allocate,
+    allocate_in_turn,
+    allotment_of,
+    amounts_by_allotment,
+    oldest_first,
+)
+from services.payment.domain.ledger import FUNDS_LEDGER, Posting, allot, return_to_fund
+from services.payment.payout.queue import in_turn
+from services.payment.store.funds import (
+    AllotmentChange,
+    allot_funds,
+    load_allotments,
+    lock_funds,
+    lock_idle_allotments,
+    open_allotments,
+    open_funds,
+    overdraw_funds,
+    recount_promised,
+    update_allotments,
+)
+from shared.messaging.transaction.transaction import Transaction
+
+EMPTY = Balance(0, short=False)
+
+
+async def commit_funds(
+    tx: Transaction, disbursements: Sequence[Disbursement], block: int, leaving: Collection[Fund] = ()
+) -> tuple[set[tuple[str, str]], list[Posting]]:
+    """Take the money for as many as it lasts for; return the rights paid for, and the postings of what was drawn.
+
+    Whoever is not paid is to be held. A purse that suffices is spent from without a lock, while nobody waits for money
+    of its pot. Else the fund is locked, together with those whose queues somebody may be `leaving`.
+    """
+    queues: dict[Allotment, list[Disbursement]] = defaultdict(list)
+    for disbursement in disbursements:
+        queues[allotment_of(disbursement)].append(disbursement)
+    balances = await load_allotments(tx.connection, queues) if queues else {}
+    needed = {allotment: sum([d.amount for d in queue]) for allotment, queue in queues.items()}
+    short = {p.fund for p, balance in balances.items() if balance.short or balance.free < needed[p]}
+    locked = short.union(leaving)
+    fund_balances = await lock_funds(tx.connection, locked) if locked else {}
+    paid = {d.key for allotment, queue in queues.items() if allotment.fund not in short for d in queue}
+    changes = {
+        allotment: AllotmentChange(0, amount) for allotment, amount in needed.items() if allotment.fund not in short
+    }
+    for fund in short:
+        of_fund = {allotment: queue for allotment, queue in queues.items() if allotment.fund == fund}
+        free = {allotment: balances[allotment].free for allotment in of_fund}
+        shared = await _allocate(tx, fund, fund_balances.get(fund, EMPTY), of_fund, free, block)
+        paid.update([d.key for d in shared.funded])
+        for allotment in of_fund:
+            changes[allotment] = AllotmentChange(shared.allotted.get(allotment, 0), shared.committed.get(allotment, 0))
+    return paid, await _apply_changes(tx, changes)
+
+
+async def decommit_funds(tx: Transaction, committed: Mapping[Allotment, int]) -> None:
+    """What was spent on attempts that partners rejected is back in its purse."""
+    await update_allotments(
+        tx.connection, {allotment: AllotmentChange(0, -amount) for allotment, amount in committed.items()}
+    )
+
+
+async def commit_adopted(tx: Transaction, adopted: Sequence[Disbursement]) -> list[Posting]:
+    """Take the money of what partners had been told before a restore, whether its wave has it or not.
+
+    Returns the postings of what was drawn. What was kept for these is nobody's any more, and taken first.
+    """
+    needed = amounts_by_allotment(adopted)
+    funds = {allotment.fund for allotment in needed}
+    await open_funds(tx.connection, funds)
+    await lock_funds(tx.connection, funds)
+    await recount_promised(tx.connection, funds)
+    balances = await load_allotments(tx.connection, needed)
+    allotted = {
+        allotment: short for allotment, amount in needed.items() if (short := amount - balances[allotment].free) > 0
+    }
+    for allotment, short in allotted.items():
+        await overdraw_funds(tx.connection, allotment.fund, short)
+    await open_allotments(tx.connection, needed)
+    await update_allotments(
+        tx.connection, {p: AllotmentChange(allotted.get(p, 0), amount) for p, amount in needed.items()}
+    )
+    return [allot(*allotment, short) for allotment, short in allotted.items()]
+
+
+async def keep_promised(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
+    """Keep the money of what partners had been told; return the postings of what comes back out of all lanes' purses.
+
+    Every lane has to be locked: after that none has money in its purse that another has promised.
+    """
+    await open_funds(tx.connection, funds)
+    await lock_funds(tx.connection, funds)
+    postings = await _withdraw_allotments(tx, funds)
+    await recount_promised(tx.connection, funds)
+    return postings
+
+
+async def commit_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[list[Posting], int]:
+    """Take the money of a payment that did go out, whether the wave has it or not.
+
+    Returns the postings of what was drawn, and by how much the wave is overdrawn then.
+    """
+    allotment = allotment_of(disbursement)
+    # Under the lock of its fund nobody else empties the purse.
+    await lock_funds(tx.connection, [allotment.fund])
+    free = (await load_allotments(tx.connection, [allotment]))[allotment].free
+    short, overdrawn = max(0, disbursement.amount - free), 0
+    if short:
+        overdrawn = await overdraw_funds(tx.connection, allotment.fund, short)
+        await open_allotments(tx.connection, [allotment])
+    await update_allotments(tx.connection, {allotment: AllotmentChange(short, disbursement.amount)})
+    return [allot(*allotment, short)] if short else [], overdrawn
+
+
+async def empty_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
+    """Give money that lies unused in purses of any lane back to pots that are short, and return the postings."""
+    balances = await lock_funds(tx.connection, funds)
+    return await _withdraw_allotments(tx, [fund for fund, balance in balances.items() if balance.short])
+
+
+async def _withdraw_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
+    """Empty the purses of locked pots. It is booked in a book of its own, for only its owner writes in a lane's."""
+    idle = await lock_idle_allotments(tx.connection, funds)
+    given_back = await _apply_changes(tx, {allotment: AllotmentChange(-free, 0) for allotment, free in idle.items()})
+    return [posting._replace(lane=FUNDS_LEDGER) for posting in given_back]
+
+
+async def _allocate(
+    tx: Transaction, fund: Fund, balance: Balance, queues: Queues, free: Mapping[Allotment, int], block: int
+) -> Allocation:
+    if not balance.short:
+        return allocate(queues, free, balance.free, block)
+    return allocate_in_turn(await in_turn(tx.connection, fund, balance.free, oldest_first(queues)))
+
+
+async def _apply_changes(tx: Transaction, changes: Mapping[Allotment, AllotmentChange]) -> list[Posting]:
+    """Write movements down and return the postings of what was drawn, from funds that are locked."""
+    allotted = {allotment: movement.allotted for allotment, movement in changes.items() if movement.allotted}
+    if allotted:
+        by_fund: Counter[Fund] = Counter()
+        for allotment, amount in allotted.items():
+            by_fund[allotment.fund] += amount
+        await allot_funds(tx.connection, by_fund)
+        await open_allotments(tx.connection, allotted)
+    if moved := {
+        allotment: movement for allotment, movement in changes.items() if movement.allotted or movement.committed
+    }:
+        await update_allotments(tx.connection, moved)
+    return [allot(*p, amount) if amount > 0 else return_to_fund(*p, -amount) for p, amount in allotted.items()]

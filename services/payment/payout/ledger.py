@@ -1,0 +1,30 @@
+"""Writes into the books."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from services.payment.domain.ledger import LedgerHead, Posting, Transfer, seal_postings
+from services.payment.store.ledger import append_transfers, lock_ledger_heads, save_ledger_heads
+from shared.messaging.transaction.transaction import Transaction
+
+
+async def post(tx: Transaction, postings: Iterable[Posting]) -> None:
+    """Append the postings to their lanes' books, in the order given.
+
+    Raises BrokenChain where a book does not end as we sealed it: what stands there would be sealed with what is added.
+    """
+    by_ledger: dict[int, list[Posting]] = defaultdict(list)
+    for posting in postings:
+        by_ledger[posting.lane].append(posting)
+    if not by_ledger:
+        return
+    heads = await lock_ledger_heads(tx.connection, by_ledger)
+    transfers: list[Transfer] = []
+    for lane, of_lane in sorted(by_ledger.items()):
+        head = heads[lane]
+        tx.chain.confirm(head)
+        written = seal_postings(of_lane, LedgerHead(head.number, head.hash), tx.now)
+        heads[lane] = tx.chain.seal(head.chain, written[-1].number, written[-1].hash)
+        transfers += written
+    await append_transfers(tx.connection, transfers)
+    await save_ledger_heads(tx.connection, heads)

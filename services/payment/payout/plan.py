@@ -1,0 +1,164 @@
+"""What stands in the way of each disbursement, money apart, and to which account it would go."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from asyncpg import Connection
+
+from services.payment.context import Context
+from services.payment.domain.attempt import Attempt
+from services.payment.domain.disbursement import Disbursement, HoldReason, State
+from services.payment.domain.eligibility import (
+    PayeeAccount,
+    PayoutConditions,
+    hold_reason,
+    missing_account_reason,
+    needs_approval,
+    required_approval,
+)
+from services.payment.domain.entitlement import Payee
+from services.payment.domain.reference import reference_of
+from services.payment.payout.account_seals import OpenedAccounts
+from services.payment.store.accounts import StoredAccount, load_accounts
+from services.payment.store.approvals import load_approvals, void_approvals
+from services.payment.store.attempts import load_attempts
+from services.payment.store.halts import load_halts
+from services.payment.store.providers import load_provider_accounts
+from shared.contracts.seals import Secret
+from shared.messaging.transaction.transaction import Transaction
+
+PayeeKey = tuple[Payee, str]
+
+
+class Hold(NamedTuple):
+    """It is held. `partner`: where it would go, when that is known."""
+
+    reason: HoldReason
+    partner: str | None = None
+
+
+class Route(NamedTuple):
+    """Nothing but money stands between it and this account."""
+
+    partner: str
+    account_version: int
+    number: Secret
+
+
+class AttemptPlan(NamedTuple):
+    """The next attempt of a disbursement. An `Attempt` for a way: our own topics hold this very reference already, and
+    it goes exactly as it was said then, whatever has changed since. `newest_version`: of the payee's accounts, then."""
+
+    disbursement: Disbursement
+    reference: str
+    decision: Hold | Route | Attempt
+    newest_version: int = 0
+
+    @property
+    def partner(self) -> str | None:
+        return self.decision.partner
+
+
+async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[AttemptPlan]:
+    """One plan for each, in the same order."""
+    references = [next_reference(context, d) for d in disbursements]
+    adopted = await load_attempts(tx.connection, references)
+    accounts = await load_payee_accounts(tx.connection, disbursements)
+    opened = OpenedAccounts(context.own)
+    conditions = PayoutConditions(tx.now, await load_halts(tx.connection), context.approval_above)
+    approved = await _approved(tx, disbursements, accounts, conditions)
+    plans = []
+    for disbursement, reference in zip(disbursements, references, strict=True):
+        if reference in adopted:
+            newest = accounts.get(payee_key(disbursement))
+            plans.append(_repeat_adopted(disbursement, adopted[reference], newest.version if newest else 0))
+        else:
+            account, is_approved = accounts.get(payee_key(disbursement)), disbursement.key in approved
+            plans.append(
+                AttemptPlan(
+                    disbursement, reference, _plan_fresh(account, disbursement, conditions, opened, is_approved)
+                )
+            )
+    return plans
+
+
+async def _approved(
+    tx: Transaction,
+    disbursements: Sequence[Disbursement],
+    accounts: Mapping[PayeeKey, PayeeAccount],
+    conditions: PayoutConditions,
+) -> set[tuple[str, str]]:
+    """Return the rights whose next attempt was approved as it would be made now; of others the approval is void."""
+    limit = conditions.approval_above
+    waiting = {d.key: d for d in disbursements if d.state is State.HELD and _awaits_operator(d, limit)}
+    if not waiting:
+        return set()
+    approved = await load_approvals(tx.connection, waiting.values())
+    wanted = {
+        key: required_approval(waiting[key], account)
+        for key in approved
+        if (account := accounts.get(payee_key(waiting[key])))
+    }
+    void = {key for key, known in approved.items() if wanted.get(key) != known.approval}
+    await void_approvals(tx.connection, [waiting[key] for key in void])
+    by_too_few = {r for r, known in approved.items() if needs_approval(waiting[r], limit) and not known.by_two}
+    return approved.keys() - void - by_too_few
+
+
+def _awaits_operator(disbursement: Disbursement, limit: int | None) -> bool:
+    return disbursement.reason is HoldReason.PARTNER_REJECTED or needs_approval(disbursement, limit)
+
+
+def next_reference(context: Context, disbursement: Disbursement) -> str:
+    """Return the reference under which its next attempt goes."""
+    return reference_of(
+        context.reference_key,
+        disbursement.lane,
+        programme=context.programme,
+        participant_id=disbursement.participant_id,
+        redeem_code=disbursement.redeem_code,
+        benefit=disbursement.benefit,
+        attempt=disbursement.attempt + 1,
+    )
+
+
+def payee_key(disbursement: Disbursement) -> PayeeKey:
+    """Return whose account pays it in."""
+    if disbursement.payee is Payee.PROVIDER:
+        return (Payee.PROVIDER, disbursement.provider_id)
+    return (Payee.PARTICIPANT, disbursement.participant_id)
+
+
+async def load_payee_accounts(
+    connection: Connection, disbursements: Sequence[Disbursement]
+) -> dict[PayeeKey, PayeeAccount]:
+    """Return the accounts of the payees who have one."""
+    wanted = {payee_key(d) for d in disbursements}
+    of_providers = await load_provider_accounts(connection, [i for payee, i in wanted if payee is Payee.PROVIDER])
+    of_participants = await load_accounts(connection, [i for payee, i in wanted if payee is Payee.PARTICIPANT])
+    return {(Payee.PROVIDER, i): account for i, account in of_providers.items()} | {
+        (Payee.PARTICIPANT, i): account for i, account in of_participants.items()
+    }
+
+
+def _repeat_adopted(disbursement: Disbursement, attempt: Attempt, newest_version: int) -> AttemptPlan:
+    if not attempt.is_only_adopted or attempt.amount != disbursement.amount:
+        raise ValueError(f"{attempt.reference} was not said for the next attempt of {disbursement.key}")
+    return AttemptPlan(disbursement, attempt.reference, attempt, newest_version)
+
+
+def _plan_fresh(
+    account: PayeeAccount | None,
+    disbursement: Disbursement,
+    conditions: PayoutConditions,
+    opened: OpenedAccounts,
+    approved: bool,
+) -> Hold | Route:
+    if account is None:
+        return Hold(missing_account_reason(disbursement.payee))
+    if reason := hold_reason(disbursement, account, conditions, approved=approved):
+        return Hold(reason, account.partner)
+    number = opened.number(StoredAccount(*payee_key(disbursement), account.partner, account.sealed))
+    if number is None:
+        return Hold(HoldReason.ACCOUNT_INVALID, account.partner)
+    return Route(account.partner, account.version, number)

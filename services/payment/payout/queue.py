@@ -1,0 +1,80 @@
+"""Read who waits for money of a pot, in order of age over all lanes. The fund's lock keeps the queue as it is."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from asyncpg import Connection
+
+from services.payment.domain.disbursement import Disbursement, HoldReason
+from services.payment.domain.funds import Age, Fund, QueuedDisbursement, affordable, queued
+from services.payment.store.disbursements import load_disbursements
+from services.payment.store.funds import load_payable_funds, load_queue
+
+PORTION = 500
+LOOK_BEYOND = 20
+PORTIONS_FOR_NEWCOMERS = 4
+BEFORE_ALL: Age = (datetime(1, 1, 1, tzinfo=UTC), "", "")
+
+
+async def in_turn(
+    connection: Connection, fund: Fund, money: int, oldest_first: Sequence[Disbursement]
+) -> list[Disbursement]:
+    """Return those of these, new or waiting, whom the money lasts for together with all that are older in any lane.
+
+    Who only comes now, and finds many older ones, may as well wait with them: the fund is locked meanwhile.
+    """
+    known = {d.key: d for d in oldest_first}
+    newcomers = [queued(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
+    all_new = len(newcomers) == len(known)
+    served: list[Disbursement] = []
+    portions_read = 0
+    async with aclosing(_portions(connection, fund, money, newcomers)) as portions:
+        async for covered, _ in portions:
+            served += [known[waiting.key] for waiting in covered if waiting.key in known]
+            portions_read += 1
+            if len(served) == len(known) or (all_new and portions_read == PORTIONS_FOR_NEWCOMERS):
+                break
+    return served
+
+
+async def load_in_turn(
+    connection: Connection, lanes: Collection[int], at_most: int
+) -> tuple[list[Disbursement], list[Disbursement]]:
+    """Return who waits for money in these lanes and is covered, as far as can be told without a lock, and who is not.
+
+    Of those, whoever the money ends at and some behind it: others wait behind them, and they may be held for something
+    else by now. Who is put off until reports are read keeps its turn, and is not returned.
+    """
+    covered: list[Disbursement] = []
+    beyond: list[Disbursement] = []
+    for fund, money in (await load_payable_funds(connection)).items():
+        async with aclosing(_portions(connection, fund, money, [])) as portions:
+            async for served, behind in portions:
+                for queue, some in ((served, covered), (behind, beyond)):
+                    keys = [waiting.key for waiting in queue if waiting.lane in lanes]
+                    loaded = await load_disbursements(connection, keys) if keys else []
+                    some += [d for d in loaded if d.look_again_at is None]
+                if len(covered) >= at_most:
+                    return covered[:at_most], beyond
+    return covered, beyond
+
+
+async def _portions(
+    connection: Connection, fund: Fund, money: int, newcomers: list[QueuedDisbursement]
+) -> AsyncGenerator[tuple[list[QueuedDisbursement], list[QueuedDisbursement]], None]:
+    """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait.
+
+    With the last of them come the first whom it does not last for.
+    """
+    after = BEFORE_ALL
+    while money > 0:
+        portion = await load_queue(connection, fund, after, PORTION)
+        ended = len(portion) < PORTION
+        coming = newcomers if ended else [newcomer for newcomer in newcomers if newcomer.age < portion[-1].age]
+        queue = sorted([*portion, *coming])
+        count, total = affordable([waiting.amount for waiting in queue], money)
+        yield queue[:count], queue[count : count + LOOK_BEYOND]
+        if ended or count < len(queue):
+            return
+        after, money, newcomers = portion[-1].age, money - total, newcomers[len(coming) :]

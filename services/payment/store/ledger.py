@@ -1,0 +1,84 @@
+"""The books."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.entitlement import Component
+from services.payment.domain.ledger import FUNDS_LEDGER, GENESIS, TREASURY_LEDGER, Posting, Transfer
+from services.payment.store import QUERIES
+from shared.contracts.topics import LANES
+from shared.messaging.chain import Chains, SealedHead
+
+# Copied, not inserted: less than half the time, and less log.
+COLUMNS = ("lane", "number", "wave", "component", "debit", "credit", "amount", "reference", "at", "hash")
+ALL_LEDGERS = (FUNDS_LEDGER, TREASURY_LEDGER, *range(LANES))
+
+
+async def lock_ledger_heads(connection: Connection, lanes: Collection[int]) -> dict[int, SealedHead]:
+    """Lock and return the end of each book; one that is missing is nobody's."""
+    rows = await connection.fetch(QUERIES["lock_ledger_heads"], sorted(lanes))
+    missing = {lane: SealedHead(chain_of(lane), 0, GENESIS, None) for lane in lanes}
+    return missing | {row["lane"]: _head(row) for row in rows}
+
+
+async def load_ledger_heads(connection: Connection) -> dict[int, SealedHead]:
+    """Where each book ends."""
+    return {row["lane"]: _head(row) for row in await connection.fetch(QUERIES["load_ledger_heads"])}
+
+
+async def save_ledger_heads(connection: Connection, heads: Mapping[int, SealedHead]) -> None:
+    """Write where each of these books ends now."""
+    numbers, hashes = [head.number for head in heads.values()], [head.hash for head in heads.values()]
+    seals = [head.seal for head in heads.values()]
+    await connection.execute(QUERIES["save_ledger_heads"], list(heads), numbers, hashes, seals)
+
+
+async def load_transfers(connection: Connection, lane: int, after: int, at_most: int) -> list[Transfer]:
+    """What stands in a book after a number."""
+    return [_transfer(row) for row in await connection.fetch(QUERIES["load_transfers"], lane, after, at_most)]
+
+
+async def append_transfers(connection: Connection, transfers: Sequence[Transfer]) -> None:
+    """Write transfers behind the last rows of their books."""
+    await connection.copy_records_to_table("transfer", columns=COLUMNS, records=[_row(t) for t in transfers])
+
+
+def _row(transfer: Transfer) -> tuple[object, ...]:
+    p = transfer.posting
+    account = (p.wave, p.component, p.debit, p.credit, p.amount, p.reference)
+    return (p.lane, transfer.number, *account, transfer.at, transfer.hash)
+
+
+def _transfer(row: Record) -> Transfer:
+    posting = Posting(
+        lane=row["lane"],
+        wave=row["wave"],
+        component=Component(row["component"]),
+        debit=row["debit"],
+        credit=row["credit"],
+        amount=row["amount"],
+        reference=row["reference"],
+    )
+    return Transfer(row["number"], posting, row["at"], row["hash"])
+
+
+def chain_of(lane: int) -> str:
+    """Name a book among the chains of the service."""
+    return f"book {lane}"
+
+
+def _head(row: Record) -> SealedHead:
+    return SealedHead(chain_of(row["lane"]), row["number"], row["hash"], row["seal"])
+
+
+async def _load_heads(connection: Connection) -> list[SealedHead]:
+    return [*(await load_ledger_heads(connection)).values()]
+
+
+async def _save_heads(connection: Connection, heads: Sequence[SealedHead]) -> None:
+    lanes = {chain_of(lane): lane for lane in ALL_LEDGERS}
+    await save_ledger_heads(connection, {lanes[head.chain]: head for head in heads})
+
+
+LEDGER_CHAINS = Chains("books", [chain_of(lane) for lane in ALL_LEDGERS], _load_heads, _save_heads)

@@ -1,0 +1,299 @@
+"""What operators do to the engine, each written to the log of operations; refused where there is nothing to do it to.
+
+Each function runs inside the caller's transaction and does it; whoever only wants a preview rolls back.
+"""
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiokafka import TopicPartition
+from asyncpg import Connection, Record
+
+from shared.contracts.seals import KeyRing
+from shared.messaging.chain import ChainKey
+from shared.messaging.message import pack, without_ballast
+from shared.messaging.operation_log import lock_operations, record_operation
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.messaging.transaction.flush import KEPT_BYTES, flush
+from shared.messaging.transaction.lane import QUERIES, lock, real_microseconds
+from shared.messaging.transaction.transaction import Transaction, TransactionTerms
+
+# So many are named one by one.
+FEW = 20
+# Fillers and a blank of Braille have no shape, and count as printable; so do marks, which may be variations of nothing.
+SHAPELESS = "\u115f\u1160\u2800"
+MARKS = ("Mn", "Me")
+
+
+class OperationRefused(Exception):
+    """It cannot be done; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Name who does something, why, when, and under which key it is written down.
+
+    Raises Refused when either text says nothing.
+    """
+
+    who: str
+    why: str
+    now: datetime
+    chain: ChainKey
+
+    def __post_init__(self) -> None:
+        for name, text in (("who", self.who), ("why", self.why)):
+            if not _plain(text):
+                raise OperationRefused(f"--{name} says nothing")
+
+    @property
+    def person(self) -> str:
+        """Identity: the name without regard to case, spaces at its ends, loose marks and what cannot be seen."""
+        return _plain(self.who)
+
+    async def record(self, connection: Connection, verb: str, **detail: object) -> None:
+        """Write down in the log of operations what is done; `connection` is in a transaction."""
+        await record_operation(connection, self.chain, self.now, verb, self.who, self.why, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, in a sentence. `changed` False: all is so already, and nothing was written."""
+
+    changed: bool
+    sentence: str
+
+
+async def require_second_person(
+    connection: Connection, operator: Operator, verb: str, subject: str, content: Mapping[str, object]
+) -> str | None:
+    """Return the first person's name when this operator is the second; else keep the operator's word and return None.
+
+    A word is about one subject and holds for exactly this content: once that has changed, the next person is the first
+    again. Call it with the rows locked that the content describes. Raises Refused when the first person comes again.
+    """
+    await lock_operations(connection)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    kept = await connection.fetchrow(QUERIES["load_consent"], verb, subject)
+    if kept is None or kept["content"] != text:
+        await connection.execute(QUERIES["keep_consent"], verb, subject, text, operator.who, operator.now)
+        await operator.record(connection, verb, awaits="a second person", **content)
+        return None
+    first = str(kept["who"])
+    if _plain(first) == operator.person:
+        raise OperationRefused(f"{first} has said so already, and {subject} takes two different persons")
+    await connection.execute(QUERIES["delete_consent"], verb, subject)
+    return first
+
+
+async def in_lane(
+    connection: Connection,
+    operator: Operator,
+    terms: TransactionTerms,
+    lane: int,
+    action: Callable[[Transaction], Awaitable[Outcome]],
+) -> Outcome:
+    """Do what concerns one lane with its row locked, as its writer; what the deed announces becomes pages."""
+    locked = await lock(connection, [lane])
+    tx = Transaction(connection, terms, now=operator.now, watermark=operator.now, lanes=locked)
+    outcome = await action(tx)
+    await flush(tx, terms, {}, real_microseconds())
+    return outcome
+
+
+async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
+    """Let a stopped lane go on; the record that stopped it, or could not be read, is tried again first."""
+    row = await connection.fetchrow(QUERIES["lane_to_resume"], lane)
+    if row is None:
+        raise OperationRefused(f"there is no lane {lane}")
+    unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
+    if row["stopped_reason"] is None and not unreadable:
+        gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
+        if gaps:
+            topics = ", ".join(sorted(gap["topic"] for gap in gaps))
+            raise OperationRefused(
+                f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again"
+            )
+        raise OperationRefused(f"lane {lane} is not stopped")
+    await connection.execute(QUERIES["resume_lane"], lane)
+    await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
+    reasons = [row["stopped_reason"]] if row["stopped_reason"] else []
+    reasons += [f"{_unreadable(place)}, which is read again" for place in unreadable]
+    await operator.record(connection, "lanes resume", lane=lane, reason="; ".join(reasons))
+    return Outcome(changed=True, sentence=f"lane {lane} goes on; it had stopped for {'; '.join(reasons)}")
+
+
+async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
+    """Let a lane go on without a record that cannot be read: it is parked, and its number taken. Takes two persons."""
+    unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
+    if not unreadable:
+        raise OperationRefused(f"lane {lane} does not stand still at a record that cannot be read")
+    if all(place["pass_offset"] is not None for place in unreadable):
+        return Outcome(changed=False, sentence=f"lane {lane} is passing its record already")
+    records = [f"{_unreadable(place)}, number {place['last_sequence'] + 1}" for place in unreadable]
+    subject, listed = f"lane {lane}", "; ".join(records)
+    first = await require_second_person(connection, operator, "lanes pass", subject, {"lane": lane, "records": records})
+    if first is None:
+        return Outcome(changed=True, sentence=f"{subject} passes {listed} when a second person says so too")
+    await connection.execute(QUERIES["go_back_to_unreadable"], lane, True)
+    await operator.record(connection, "lanes pass", lane=lane, records=records, first=first)
+    sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} was the first person"
+    return Outcome(changed=True, sentence=sentence)
+
+
+def _unreadable(place: Record) -> str:
+    return f"{place['topic']}/{place['partition']} at {place['unreadable_offset']} ({place['unreadable_why']})"
+
+
+async def set_position(
+    connection: Connection, operator: Operator, topic: str, partition: int, offset: int, kept: tuple[int, int]
+) -> Outcome:
+    """Says where to go on in a partition. `kept` is where Kafka's records begin and end."""
+    beginning, end = kept
+    if not beginning <= offset <= end:
+        raise OperationRefused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
+    row = await connection.fetchrow(QUERIES["position_to_set"], topic, partition)
+    if row is None:
+        raise OperationRefused(f"{topic}/{partition} has never been read here")
+    old, reason = row["next_offset"], row["stopped_reason"]
+    if old == offset and reason is None:
+        return Outcome(changed=False, sentence=f"{topic}/{partition} stands at {offset} already")
+    await connection.execute(QUERIES["set_position"], topic, partition, offset)
+    place = {"topic": topic, "partition": partition}
+    await operator.record(connection, "positions set", **place, before=old, after=offset, reason=reason)
+    sentence = f"{topic}/{partition} goes on at {offset} instead of {old}{_moved(old, offset)}"
+    return Outcome(changed=True, sentence=sentence)
+
+
+def _moved(old: int, new: int) -> str:
+    if new > old:
+        return f"; {new - old} records are passed over and have no effect here"
+    if new < old:
+        return f"; {old - new} records are read again, repeats change nothing"
+    return ""
+
+
+async def republish(connection: Connection, operator: Operator, topic: str, lane: int, from_sequence: int) -> Outcome:
+    """Has the lane's publisher send once more everything that was said from a sequence on."""
+    row = await connection.fetchrow(QUERIES["pages_to_republish"], topic, lane, from_sequence)
+    if row is None:
+        raise OperationRefused(f"this service says nothing in {topic}, lane {lane}")
+    if row["pages"] == 0:
+        raise OperationRefused(
+            f"{topic}, lane {lane}: no page from {from_sequence} on; the last number is {row['published']}"
+        )
+    if row["first_sequence"] > from_sequence:
+        raise OperationRefused(f"{topic}, lane {lane}: pages are kept from {row['first_sequence']} on only")
+    if row["say_again_from"] is not None and row["say_again_from"] <= from_sequence:
+        return Outcome(changed=False, sentence=f"{topic}, lane {lane} is being said again from {row['say_again_from']}")
+    await connection.execute(QUERIES["request_republish"], topic, lane, from_sequence)
+    place = {"topic": topic, "lane": lane}
+    await operator.record(connection, "pages say-again", **place, from_sequence=from_sequence)
+    return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
+
+
+async def replay_parked(
+    connection: Connection,
+    operator: Operator,
+    numbers: Sequence[int],
+    vault: KeyRing,
+    inspector: TopicInspector | None = None,
+) -> Outcome:
+    """Put parked records back through the intake; those replayed or closed already are left alone.
+
+    Raises Refused when none can be replayed.
+    """
+    replayed, lost = await requeue_parked(connection, operator.now, numbers, vault, inspector)
+    kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
+    if not replayed:
+        raise OperationRefused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
+    resolved = [row["id"] for row in replayed]
+    await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
+    await operator.record(connection, "parked replay", numbers=resolved)
+    return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
+
+
+async def requeue_parked(
+    connection: Connection, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector | None
+) -> tuple[list[Record], list[Record]]:
+    """Let open parked records wait for their lane's sweep; return those that do, and those that cannot.
+
+    One of which only the first bytes were kept is read from Kafka again, if `topics` are at hand. Where it is gone, or
+    was a record batch that cannot be taken apart, it stays open. Raises Refused when none is open.
+    """
+    rows = await connection.fetch(QUERIES["lock_open_parked"], list(numbers))
+    if not rows:
+        raise OperationRefused("none of these is open")
+    again = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
+    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else again.get(row["id"]) for row in rows]
+    found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
+    await connection.execute(
+        QUERIES["insert_replayed"],
+        now,
+        [row["lane"] for row, _ in found],
+        [str(row["id"]) for row, _ in found],
+        [row["topic"] for row, _ in found],
+        [row["partition"] for row, _ in found],
+        [row["offset"] for row, _ in found],
+        [record for _, record in found],
+    )
+    await connection.execute(QUERIES["mark_replayed_lanes"], [row["lane"] for row, _ in found])
+    return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
+
+
+async def _read_again(
+    connection: Connection, rows: Sequence[Record], inspector: TopicInspector | None
+) -> dict[int, bytes]:
+    """Return the whole records, packed, that are still where they were, by their numbers."""
+    found: dict[int, bytes] = {}
+    if inspector is None or not rows:
+        return found
+    # The transaction is idle while Kafka is asked, one record of each partition at a time.
+    await connection.execute(QUERIES["be_patient"])
+    left: dict[TopicPartition, list[Record]] = defaultdict(list)
+    for row in rows:
+        left[TopicPartition(row["topic"], row["partition"])].append(row)
+    while left:
+        asked = {place: of_place.pop() for place, of_place in left.items()}
+        left = {place: of_place for place, of_place in left.items() if of_place}
+        records = await inspector.records_at({place: row["offset"] for place, row in asked.items()})
+        for place, record in records.items():
+            same = hashlib.sha256(record.value or b"").digest() == asked[place]["sha256"]
+            if same and not record.is_batch:
+                found[asked[place]["id"]] = pack(without_ballast(record, KEPT_BYTES))
+    return found
+
+
+async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:
+    """Marks parked records as looked at, with nothing to be done; those settled already are left alone."""
+    rows = await connection.fetch(QUERIES["lock_open_parked"], list(numbers))
+    if not rows:
+        raise OperationRefused("none of these is open")
+    closed = [row["id"] for row in rows]
+    await connection.execute(QUERIES["mark_closed"], closed, operator.now)
+    await operator.record(connection, "parked close", numbers=closed)
+    return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
+
+
+def _plain(text: str) -> str:
+    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or _is_seen(c))
+    return " ".join(visible.casefold().split())
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and character not in SHAPELESS and unicodedata.category(character) not in MARKS
+
+
+def _count(rows: Sequence[Record]) -> str:
+    return "1 record" if len(rows) == 1 else f"{len(rows)} records"
+
+
+def _listed(rows: Sequence[Record]) -> str:
+    if len(rows) <= FEW:
+        return ", ".join(f"{row['id']} ({row['reason']})" for row in rows)
+    return ", ".join(f"{count} x {reason}" for reason, count in Counter(row["reason"] for row in rows).most_common())

@@ -1,0 +1,91 @@
+"""Rehearse a replay: hand parked records to their handlers in a transaction that the caller takes back."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.contracts.park_reasons import ParkReason
+from shared.contracts.seals import KeyRing
+from shared.messaging.engine.operations import requeue_parked
+from shared.messaging.message import Record, unpack
+from shared.messaging.reading.position import PositionMoved
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.messaging.transaction.batch import Batch, BatchPlan, handle
+from shared.messaging.transaction.decoder import DecodedRecord
+from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.transaction.session import EngineSession
+from shared.messaging.transaction.transaction import Transaction
+from shared.postgres.failures import is_infrastructure, is_record_fault
+
+DEAD_LETTERS = "dead-letters."
+
+
+class ReplayPreview:
+    """Count what would become of parked records, and what would be announced, by its words."""
+
+    def __init__(self) -> None:
+        self.records: Counter[str] = Counter()
+        self.emitted: Counter[str] = Counter()
+
+    async def add(
+        self, session: EngineSession, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector
+    ) -> None:
+        """Try these records at once. Raises Refused when none is open.
+
+        `session` is of a connection inside a transaction that the caller rolls back.
+        """
+        rows, lost = await requeue_parked(session.connection, now, numbers, vault, inspector)
+        if lost:
+            self.records["cannot be replayed: they are kept in part only, and not to be had from Kafka"] += len(lost)
+        keys = [str(row["id"]) for row in rows]
+        deferred = await session.connection.fetch(QUERIES["load_replayed"], keys)
+        items = [session.decoder.decode_deferred(unpack(row["record"]), now, row["id"]) for row in deferred]
+        items.sort(key=lambda item: session.decoder.order[item.record.topic])
+        await self._try(session, items, now)
+
+    async def _try(self, session: EngineSession, items: Sequence[DecodedRecord], now: datetime) -> None:
+        """Try records at once; those among which one fails are tried in halves, as the service does."""
+        tried: list[tuple[Transaction, BatchPlan]] = []
+
+        async def body(tx: Transaction) -> None:
+            tried.append((tx, await handle(tx, session.decoder, batch)))
+
+        batch = Batch(items, {})
+        try:
+            await session.transact(batch.lanes(), body, now=now)
+        except Exception as error:
+            if is_infrastructure(error) or isinstance(error, PositionMoved):
+                raise
+            if len(items) == 1:
+                fault = is_record_fault(error)
+                words = f"are parked as {ParkReason.INVALID_FIELD.value}" if fault else "would stop their lane"
+                self.records[f"{words}: {type(error).__name__}"] += 1
+                return
+            half = len(items) // 2
+            await self._try(session, items[:half], now)
+            await self._try(session, items[half:], now)
+            return
+        (outcome,) = tried
+        self._count(items, *outcome)
+
+    def _count(self, items: Sequence[DecodedRecord], tx: Transaction, batch_plan: BatchPlan) -> None:
+        parked = {_place(one.record): f"are parked as {_reason(one.reason, one.detail)}" for one in tx.parked}
+        deferred = {_place(one.record): f"wait for {one.kind}" for one in tx.deferred}
+        effective = {item.deferred_id for item in batch_plan.effective}
+        for item in items:
+            if item.deferred_id not in effective:
+                self.records["wait until their lane goes on"] += 1
+            else:
+                place = _place(item.record)
+                self.records[parked.get(place) or deferred.get(place) or "are taken in"] += 1
+        for (topic, _), events in tx.emitted.items():
+            if not topic.startswith(DEAD_LETTERS):
+                self.emitted.update(event.type for event in events)
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    return (record.topic, record.partition, record.begins_at)
+
+
+def _reason(reason: ParkReason, detail: str) -> str:
+    return f"{reason.value} ({detail})" if detail else reason.value

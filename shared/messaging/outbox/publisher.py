@@ -1,0 +1,222 @@
+"""Publishes the pages of the lanes this process holds: a page only when the one before is acknowledged.
+
+It needs no lock: two publishers for a moment mean repeats, which readers drop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from asyncpg import Connection, Record
+
+from shared.messaging.failpoint import hit
+from shared.messaging.outbox.page import Page, decode
+from shared.messaging.transaction.lane import QUERIES
+
+LOG = structlog.get_logger()
+PAGES_AT_ONCE = 16
+KEPT_PAGES = 8
+POLL_SECONDS = 0.25
+SEND_SECONDS = 30.0
+
+Connect = Callable[[], Awaitable[Connection]]
+MakeProducer = Callable[[], AIOKafkaProducer]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Note what was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id.
+
+    `alone`: nothing that somebody else has written stands between its record batches.
+    """
+
+    topic: str
+    lane: int
+    began: int
+    contiguous: bool
+    sequence: int
+    offset: int
+    id: str
+
+
+class Publisher:
+    """Runs for the life of the process; `lanes` are those whose partition Kafka has given to it."""
+
+    def __init__(self, source: str, connect: Connect, make_producer: MakeProducer) -> None:
+        self.lanes: frozenset[int] = frozenset()
+        self.alive = False
+        self._source = source
+        self._connect = connect
+        self._make_producer = make_producer
+        self._connection: Connection | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self._fresh: dict[tuple[str, int], list[Page]] = {}
+        self._work_available = asyncio.Event()
+
+    def offer(self, pages: Iterable[Page]) -> None:
+        """Pages whose commit was acknowledged, so that they need not be read back. Too many: the table has them."""
+        for page in pages:
+            if page.lane in self.lanes:
+                fresh = self._fresh.setdefault((page.topic, page.lane), [])
+                fresh.append(page)
+                if len(fresh) > KEPT_PAGES:
+                    fresh.clear()
+        self._work_available.set()
+
+    async def run(self) -> None:
+        """Publishes until cancelled. After any trouble it goes on from what is noted, in new sessions."""
+        while True:
+            try:
+                busy = await self.publish_once()
+                self.alive = True
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._work_available.wait()
+                self._work_available.clear()
+            except Exception as error:  # noqa: BLE001 - new sessions, and on from what is noted
+                self.alive = False
+                LOG.warning("outage", part="publisher", error=repr(error))
+                await self.close()
+                await asyncio.sleep(1.0)
+
+    async def close(self) -> None:
+        connection, producer = self._connection, self._producer
+        self._connection = self._producer = None
+        self._fresh.clear()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(5):
+                if producer is not None:
+                    await producer.stop()
+        if connection is not None:
+            connection.terminate()
+
+    async def publish_once(self) -> bool:
+        """One round over all lanes held; True when something was sent."""
+        connection, producer = await self._sessions()
+        rows = await connection.fetch(QUERIES["load_unpublished"], sorted(self.lanes))
+        if not rows:
+            return False
+        again = [row for row in rows if row["say_again_from"] is not None]
+        for row in again:
+            await self._republish(connection, producer, row)
+        if again:
+            return True
+        batches = [(row, await self._pages(connection, row)) for row in rows]
+        sent = await asyncio.gather(*(self._send(producer, pages, row["published"] + 1) for row, pages in batches))
+        hit("after_publish")
+        await self._check_log_truncated(connection, rows, sent)
+        await self._record_published(
+            connection, [(row["mark_offset"], now) for row, now in zip(rows, sent, strict=True) if now]
+        )
+        hit("after_note")
+        return True
+
+    async def _sessions(self) -> tuple[Connection, AIOKafkaProducer]:
+        if self._connection is None or self._connection.is_closed():
+            self._fresh.clear()
+            self._connection = await self._connect()
+        if self._producer is None:
+            self._producer = self._make_producer()
+            await self._producer.start()
+        return self._connection, self._producer
+
+    async def _pages(self, connection: Connection, row: Record) -> Sequence[Page]:
+        """The pages after what is noted: those just committed if they follow on it, else the table's."""
+        fresh = self._fresh.pop((row["topic"], row["lane"]), [])
+        if fresh and fresh[0].first_sequence <= row["published"] + 1 <= fresh[0].last_sequence:
+            return fresh
+        pages = await connection.fetch(
+            QUERIES["load_pages"], row["topic"], row["lane"], row["published"], PAGES_AT_ONCE
+        )
+        return [page_of(page) for page in pages]
+
+    async def _republish(self, connection: Connection, producer: AIOKafkaProducer, row: Record) -> None:
+        topic, lane, asked = row["topic"], row["lane"], row["say_again_from"]
+        era, first, mark = -1, 0, row["mark_offset"]
+        while True:
+            rows = await connection.fetch(
+                QUERIES["load_pages_again"], topic, lane, asked, row["published"], era, first, PAGES_AT_ONCE
+            )
+            if not rows:
+                break
+            sent = await self._send(producer, [page_of(page) for page in rows], asked)
+            if sent is not None:
+                await self._record_published(connection, [(mark, replace(sent, sequence=0))])
+                mark = sent.offset
+            era, first = rows[-1]["era"], rows[-1]["first_sequence"]
+        await connection.execute(QUERIES["end_republish"], topic, lane, asked)
+        LOG.info("end_republish", topic=topic, lane=lane, from_sequence=asked)
+
+    async def _send(self, producer: AIOKafkaProducer, pages: Sequence[Page], from_sequence: int) -> Sent | None:
+        """Sends the events of pages of one topic and lane in order, as few record batches as they fit into."""
+        sent = None
+        builder, last = producer.create_batch(), (0, "")
+        for page in pages:
+            for sequence, key, value, headers in page.records(self._source, from_sequence):
+                while builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    if builder.record_count() == 0:
+                        raise ValueError(f"an event larger than a batch: {page.identity(sequence)}")
+                    sent = await self._deliver(producer, builder, page, last, sent)
+                    builder = producer.create_batch()
+                last = (sequence, page.identity(sequence))
+        if builder.record_count():
+            sent = await self._deliver(producer, builder, pages[-1], last, sent)
+        return sent
+
+    async def _deliver(
+        self, producer: AIOKafkaProducer, builder: object, page: Page, last: tuple[int, str], before: Sent | None
+    ) -> Sent:
+        count = builder.record_count()  # type: ignore[attr-defined]
+        async with asyncio.timeout(SEND_SECONDS):
+            sending = await producer.send_batch(builder, page.topic, partition=page.lane)
+            hit("in_publish")
+            metadata = await sending
+        began = before.began if before else metadata.offset
+        contiguous = before is None or (before.contiguous and before.offset + 1 == metadata.offset)
+        return Sent(page.topic, page.lane, began, contiguous, last[0], metadata.offset + count - 1, last[1])
+
+    async def _check_log_truncated(
+        self, connection: Connection, rows: Sequence[Record], sent: Sequence[Sent | None]
+    ) -> None:
+        """A record that comes to stand before the one noted last: the topic was emptied since, and must be filled."""
+        for row, now in zip(rows, sent, strict=True):
+            if now is not None and row["mark_offset"] is not None and now.began <= row["mark_offset"]:
+                await connection.execute(QUERIES["request_republish"], row["topic"], row["lane"], 1)
+
+    async def _record_published(self, connection: Connection, sent: Sequence[tuple[int | None, Sent]]) -> None:
+        """Notes what was acknowledged, each behind the offset that was noted before."""
+        await connection.execute(
+            QUERIES["note_published"],
+            [s.topic for _, s in sent],
+            [s.lane for _, s in sent],
+            [s.sequence for _, s in sent],
+            [s.offset for _, s in sent],
+            [s.id for _, s in sent],
+            [_unseen_from(mark, s) for mark, s in sent],
+        )
+
+
+def _unseen_from(mark: int | None, sent: Sent) -> int | None:
+    """Return where records may begin that somebody else has written among or before these; None: nowhere.
+
+    Ours should follow on what was noted, or begin the topic anew.
+    """
+    follows = mark + 1 if mark is not None and mark < sent.began else 0
+    return None if sent.began == follows and sent.contiguous else follows
+
+
+def page_of(row: Record) -> Page:
+    return Page(
+        topic=row["topic"],
+        lane=row["lane"],
+        era=row["era"],
+        era_first=row["era_first"],
+        first_sequence=row["first_sequence"],
+        emitted_at=row["said_at"],
+        events=decode(row["events"]),
+        adopted=row["adopted"],
+    )

@@ -1,0 +1,156 @@
+"""From bytes to messages. What cannot be understood is answered with the reason it is parked under."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from shared.contracts.envelope import MAX_RECORD_BYTES, Envelope, check_json, open_envelope
+from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.topics import LANES
+from shared.messaging.message import Message, Record
+from shared.messaging.reading.record_batches import RawBatch
+from shared.messaging.sequence_number import ERA_AHEAD_AT_MOST, SequenceNumber, sequence_number_of, source_of
+from shared.messaging.transaction.lane import real_microseconds
+from shared.messaging.transaction.subscription import Handler, Source, Subscription
+
+AHEAD_AT_MOST = timedelta(minutes=5)
+# Before what is said was bounded, a lawful event could be nearly as large as a batch; it stays readable for ever.
+LARGEST_INTERNAL_BYTES = 4 * MAX_RECORD_BYTES
+
+
+class DecodedRecord(NamedTuple):
+    """One record on its way through a batch.
+
+    Either `message` or `refusal` is set, or neither: then the record is of no concern to this service.
+    `number` is set on internal topics, also with a refusal: then the record is our own and cannot be read. Without a
+    number it is not our own. `waiting_id` is the row of `waiting` from which it was taken up, None when it comes
+    straight from Kafka; `waited_for` is the kind and key under which it stood there.
+    """
+
+    record: Record
+    message: Message[Any] | None = None
+    refusal: Parked | None = None
+    number: SequenceNumber | None = None
+    deferred_id: int | None = None
+    deferred_on: tuple[str, str] | None = None
+
+    @property
+    def lane(self) -> int | None:
+        """The lane it is known to belong to; None for a shared cause, and for what was not understood."""
+        if self.message is not None:
+            return self.message.lane
+        return self.record.partition if self.number is not None else None
+
+    @property
+    def sweep_lane(self) -> int:
+        """The lane that must not stand still when it is taken up: its own, or else that of its dead letter."""
+        return self.record.partition % LANES if self.lane is None else self.lane
+
+
+class Decoder:
+    """Understands the records of a service's sources. `handlers` stand in the order in which a batch is handled."""
+
+    def __init__(self, sources: Iterable[Source], real_time: Callable[[], int] = real_microseconds) -> None:
+        self.sources: Mapping[str, Source] = {source.topic: source for source in sources}
+        self.order: Mapping[str, int] = {topic: place for place, topic in enumerate(self.sources)}
+        self._subscriptions = {topic: _by_type(source) for topic, source in self.sources.items()}
+        self._producers = {
+            topic: source_of(source.producer).encode() for topic, source in self.sources.items() if source.producer
+        }
+        self._real_time = real_time
+        self._newest_era = 0
+        self._deferred_subscriptions = {topic: dict(by_type) for topic, by_type in self._subscriptions.items()}
+        for source in self.sources.values():
+            if source.formerly is not None:
+                self._deferred_subscriptions[source.formerly].update(_by_type(source))
+        subscriptions = (one for of_topic in self._subscriptions.values() for one in of_topic.values())
+        self.handlers = tuple(dict.fromkeys(one.handle for one in subscriptions if one.handle is not None))
+
+    def internal(self, topic: str) -> bool:
+        return self.sources[topic].internal
+
+    def defers_on(self, message: Message[Any]) -> tuple[str, str, str] | None:
+        """Return the kind, key and owner under which it may have to wait, None if it never has to."""
+        found = self._deferred_subscriptions[message.record.topic][message.type].defers_on
+        return None if found is None else found(message.data)
+
+    def handler(self, message: Message[Any]) -> Handler[Any]:
+        handle = self._deferred_subscriptions[message.record.topic][message.type].handle
+        assert handle is not None
+        return handle
+
+    def decode(self, record: Record, now: datetime) -> DecodedRecord:
+        """Understand a record that Kafka hands out. Never raises: every outcome is an Item."""
+        return self._decode(record, now, self._subscriptions[record.topic])
+
+    def decode_deferred(
+        self,
+        record: Record,
+        now: datetime,
+        deferred_id: int | None = None,
+        deferred_on: tuple[str, str] | None = None,
+    ) -> DecodedRecord:
+        """Understand a record that was set aside, or is replayed by a person, also if its type has moved since."""
+        return self._decode(record, now, self._deferred_subscriptions[record.topic], deferred_id, deferred_on)
+
+    def _decode(
+        self,
+        record: Record,
+        now: datetime,
+        subscriptions: Mapping[str, Subscription[Any]],
+        deferred_id: int | None = None,
+        deferred_on: tuple[str, str] | None = None,
+    ) -> DecodedRecord:
+        producer = self._producers.get(record.topic)
+        number = message = refusal = None
+        if isinstance(record.value, RawBatch):
+            refusal = Parked(record.value.reason, "batch")
+            return DecodedRecord(record, refusal=refusal if _ours(self.sources[record.topic], refusal) else None)
+        try:
+            if producer is not None:
+                number = self._number(record, producer)
+            largest = MAX_RECORD_BYTES if producer is None else LARGEST_INTERNAL_BYTES
+            envelope = open_envelope(record.value, record.headers, subscriptions, largest)
+            subscription = subscriptions[envelope.type]
+            if subscription.handle is not None:
+                message = _message(record, envelope, subscription, now, internal=producer is not None)
+            elif producer is None:
+                check_json(envelope.data)
+        except Parked as parked:
+            # Another one than was raised: that knows the frames it came through, and they the record, for as long as no
+            # cycles are collected.
+            refusal = Parked(parked.reason, parked.detail) if _ours(self.sources[record.topic], parked) else None
+        return DecodedRecord(record, message, refusal, number, deferred_id, deferred_on)
+
+    def _number(self, record: Record, producer: bytes) -> SequenceNumber:
+        """Raise Parked for what its topic's producer did not write, and cannot have written yet."""
+        try:
+            return sequence_number_of(record, producer, self._newest_era)
+        except Parked:
+            # Perhaps only by an earlier look at the clock, which is not asked for every record.
+            self._newest_era = self._real_time() + ERA_AHEAD_AT_MOST
+            return sequence_number_of(record, producer, self._newest_era)
+
+
+def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
+    return {subscription.event.name: subscription for subscription in source.subscriptions}
+
+
+def _ours(source: Source, parked: Parked) -> bool:
+    """Whether this reader parks it, or another reader of the same topic does."""
+    return source.parks_malformed or parked.reason in (ParkReason.INVALID_FIELD, ParkReason.OUT_OF_WINDOW)
+
+
+def _message(
+    record: Record, envelope: Envelope, subscription: Subscription[Any], now: datetime, *, internal: bool
+) -> Message[Any]:
+    event = subscription.event
+    lane: int | None = record.partition
+    if internal:
+        data = event.parse(envelope.data)
+    else:
+        data = event.parse_inbound(envelope.data)
+        if event.time_field and getattr(data, event.time_field) > now + AHEAD_AT_MOST:
+            raise Parked(ParkReason.OUT_OF_WINDOW, f"/{event.time_field}")
+        lane = subscription.lane(data) if subscription.lane else None
+    return Message(record, lane, envelope.source, envelope.id, envelope.type, envelope.time, envelope.traceparent, data)

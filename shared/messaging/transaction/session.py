@@ -1,0 +1,94 @@
+"""One Postgres session of the writer, and the frame of every transaction: lock lanes, work, save, commit."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from datetime import datetime
+
+from asyncpg import Connection
+
+from shared.messaging.failpoint import hit
+from shared.messaging.outbox.page import Page
+from shared.messaging.reading.watermark import NEVER
+from shared.messaging.transaction import lane as lanes_of
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.dispatch import dispatch
+from shared.messaging.transaction.flush import flush
+from shared.messaging.transaction.lane import Lane
+from shared.messaging.transaction.transaction import Transaction, TransactionTerms
+
+TransactionBody = Callable[[Transaction], Awaitable[None]]
+
+
+class EngineSession:
+    """Remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        terms: TransactionTerms,
+        decoder: Decoder,
+        real_microseconds: Callable[[], int],
+        on_remaining: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.connection = connection
+        self.decoder = decoder
+        self._terms = terms
+        self._eras: dict[int, int] = {}
+        self._real_microseconds = real_microseconds
+        self._on_remaining = on_remaining
+        # As counted last, and what this session has added since: good enough for a bound, at no cost to a batch.
+        self.deferred_count = 0
+        self.counted = False
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[Connection]:
+        """The connection, while no transaction of this session is under way."""
+        async with self._lock:
+            yield self.connection
+
+    async def transact(
+        self,
+        lanes: Collection[int],
+        body: TransactionBody,
+        *,
+        now: datetime,
+        watermark: datetime = NEVER,
+        hand_over: bool = False,
+    ) -> list[Page]:
+        """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
+
+        Deadlines act up to `read_through`, and in sweeps alone: what a batch brings may be what beats them. With
+        `hand_over` it takes up nothing of what it wakes, and leaves it to the sweeps.
+        When it returns the commit was acknowledged; when it raises, nothing is known to have happened.
+        """
+        async with self._lock:
+            async with self.connection.transaction():
+                locked = await lanes_of.lock(self.connection, lanes)
+                self._refuse_if_gone_back(locked)
+                tx = Transaction(self.connection, self._terms, now=now, watermark=watermark, lanes=locked)
+                tx.deferred_count = self.deferred_count
+                if hand_over:
+                    tx.release_budget.records = 0
+                await body(tx)
+                await dispatch(tx, self.decoder, [])
+                pages = await flush(tx, self._terms, self._eras, self._real_microseconds())
+                if pages:
+                    hit("before_commit")
+            if pages:
+                hit("after_commit")
+            self._eras.update((page.lane, page.era) for page in pages)
+            self.deferred_count = tx.deferred_count
+            if tx.remaining or tx.queued_behind:
+                self._on_remaining()
+            return pages
+
+    def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:
+        """Eras only grow: a smaller one than this session wrote means that an older copy was put in place under it.
+
+        Raises ConnectionResetError and ends the session; the next one adopts first what was said since.
+        """
+        if any(lane.era < self._eras.get(number, 0) for number, lane in lanes.items()):
+            self.connection.terminate()
+            raise ConnectionResetError("the database has gone back")

@@ -1,0 +1,165 @@
+"""Where a benchmark takes place: an installation of its own, what is needed to load it, and where the figures go."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from asyncpg import Connection
+
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT, VAR
+from deploy.simulation.load import open_programme
+from deploy.simulation.partner import PartnerBehaviour, Payment, read_ledger
+from deploy.simulation.people import TIMELINE_ENDS_AT, Person
+from deploy.simulation.scheme import INCENTIVE
+from deploy.simulation.seals import Seals
+from shared.contracts.topics import PARTNERS
+from tests.benchmarks.meter import versions
+
+STOPPED = 130
+Result = dict[str, Any]
+
+
+def number_of(name: str, default: int) -> int:
+    """A number that the environment may set."""
+    return int(os.environ.get(name, default))
+
+
+# A journey needs one word of a partner for each payment: settled.
+ACCEPTED = bool(number_of("ACCEPTED", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkHarness:
+    """An installation that runs, a connection to its database as superuser, and a producer."""
+
+    installation: Installation
+    connection: Connection
+    producer: AIOKafkaProducer
+    keys: Seals
+    seed: int
+
+    async def open_programme(self, people: int) -> None:
+        """The wave, the providers, and money enough for so many people."""
+        await open_programme(self.producer, self.keys, people, self.seed)
+
+    async def describe_environment(self) -> Result:
+        """What a figure depends on besides the code."""
+        return {
+            "cores": os.cpu_count(),
+            "versions": await versions(self.connection),
+            "fsync": await self.connection.fetchval("show fsync"),
+            "synchronous_commit": await self.connection.fetchval("show synchronous_commit"),
+            "seed": self.seed,
+            "partners_accept_first": ACCEPTED,
+        }
+
+    async def restart_services(self, settings: Mapping[str, str] | None = None) -> None:
+        """One after the other, with these settings on top of what they have."""
+        for service in self.installation.services.values():
+            service.environment.update(settings or {})
+            await asyncio.to_thread(service.restart)
+
+    async def stop_services(self) -> None:
+        for service in self.installation.services.values():
+            await asyncio.to_thread(service.stop)
+
+    async def verify(self) -> list[str]:
+        """What each service's own checks found."""
+        return await asyncio.to_thread(_verify, self.installation)
+
+    def ledgers(self) -> list[Payment]:
+        """All that the partners ever paid."""
+        folder = self.installation.folder / "ledgers"
+        return [payment for partner in PARTNERS for payment in read_ledger(folder / f"{partner}.jsonl")]
+
+
+def differences(paid: Sequence[Payment], people: Sequence[Person]) -> list[str]:
+    """What partners paid, against what these people and their providers had to get."""
+    fees = Counter(payment.amount for payment in paid if payment.benefit == "fee")
+    incentives = Counter((payment.account, payment.amount) for payment in paid if payment.benefit == "incentive")
+    found = []
+    if fees != Counter(person.price for person in people):
+        found.append("the fees paid are not the prices of the trainings")
+    if incentives != Counter((person.account, INCENTIVE) for person in people):
+        found.append("the incentives paid are not one to each person")
+    return found
+
+
+def benchmark(name: str, measure: Callable[[BenchmarkHarness], Awaitable[Result]]) -> int:
+    """Runs it in an installation of its own, and answers the exit code: whether the invariants hold. A goal that was
+    missed is said, and fails nothing. Ctrl-C and SIGTERM end everything that was started.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix="salur-bench-") as folder:
+            behaviour = PartnerBehaviour(accepts=ACCEPTED)
+            installation = Installation(Path(folder), settings=behaviour.environment(), progress=print_line)
+            installation.set_clock(TIMELINE_ENDS_AT)
+            with installation:
+                installation.start_partners()
+                result = asyncio.run(_measure(installation, measure))
+    except KeyboardInterrupt:
+        print_line("stopped; nothing was measured")
+        return STOPPED
+    write_result(name, result)
+    return 0 if result["invariants_hold"] else 1
+
+
+def write_result(name: str, result: Result) -> None:
+    target = VAR / "bench" / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(result, indent=2) + "\n")
+    print_line(f"figures: {target}")
+
+
+def print_line(line: str, end: str = "\n") -> None:
+    sys.stdout.write(f"{line}{end}")
+    sys.stdout.flush()
+
+
+async def _measure(installation: Installation, measure: Callable[[BenchmarkHarness], Awaitable[Result]]) -> Result:
+    async with _harness(installation) as harness:
+        return await measure(harness)
+
+
+@asynccontextmanager
+async def _harness(installation: Installation) -> AsyncIterator[BenchmarkHarness]:
+    connection = await asyncpg.connect(installation.postgres_url)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=installation.kafka.bootstrap, acks="all", enable_idempotence=True, max_batch_size=1 << 20
+    )
+    await producer.start()
+    try:
+        seals = Seals.load(installation.keys / "programme.jwks.json")
+        yield BenchmarkHarness(installation, connection, producer, seals, number_of("SEED", 7))
+    finally:
+        await producer.stop()
+        await connection.close()
+
+
+def _verify(installation: Installation) -> list[str]:
+    breaches = []
+    for service in installation.services.values():
+        done = subprocess.run(
+            service.command("verify"), cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            breaches.append(f"{service.name}: {done.stdout}{done.stderr}")
+    return breaches
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

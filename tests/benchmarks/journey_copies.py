@@ -1,0 +1,131 @@
+"""Fills the tables of an installation with journeys that never were, by copying those that were under other names.
+
+Each copy is whole: its own person, NIK, training, redeem code and references, in the lane of its original. What seals
+is sealed anew (digests of completions, the chain of the books) and what counts is counted, so that every check of
+`verify` holds afterwards. Not copied are the engine's own tables: positions and sequences do not grow, and pages are
+kept only for so long. The services must not run meanwhile.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import asyncpg
+from asyncpg import Connection
+
+from services.completion.domain.completion import Completion, canonical_form, decide_completion
+from services.completion.store import load_evidence, load_next_enrollments
+from services.payment.domain.ledger import TREASURY_LEDGER, LedgerHead, Posting, seal_postings
+from services.payment.store.ledger import append_transfers, load_ledger_heads, load_transfers, save_ledger_heads
+from shared.messaging.chain import ChainKey
+from tests.benchmarks.harness import BenchmarkHarness, print_line
+
+PORTION = 5_000
+TRANSFERS = 20_000
+MOST_COPIES = 999
+# What a copy changes, by column, into what no original is called. $1 is its number, of three digits.
+NAMES = {
+    "participant_id": "'5' || $1 || right({0}, 12)",
+    "redeem_code": "'Q' || $1 || right({0}, 8)",
+    "reference": "left({0}, 1) || 'U' || $1 || right({0}, 11)",
+    "identity_index": "sha256({0} || $1::text::bytea)",
+}
+NIK = "encode(sha256(decode(key, 'hex') || $1::text::bytea), 'hex')"
+CLAIM = f"case kind when 'nik' then {NIK} else {NAMES['redeem_code'].format('key')} end"
+# `form` is what the digest of a completion is taken over; it holds both names.
+FORM = f"replace(replace(form, participant_id, {NAMES['participant_id'].format('participant_id')}), redeem_code, " + (
+    NAMES["redeem_code"].format("redeem_code") + ")"
+)
+CHANGES = {
+    "enrollment.claim": {"key": CLAIM, "owner": NAMES["participant_id"].format("owner")},
+    "completion.enrollment": {"digest": f"sha256(convert_to({FORM}, 'UTF8'))"},
+}
+TABLES = (
+    *("enrollment.claim", "enrollment.admission", "enrollment.account", "enrollment.enrollment"),
+    *("completion.enrollment", "completion.evidence"),
+    *("payment.account", "payment.enrollment", "payment.attempt", "payment.disbursement"),
+)
+COUNTERS = """
+    update enrollment.wave set admitted = admitted * $1, refused = refused * $1;
+    update enrollment.tally set enrollments = enrollments * $1;
+    update completion.tally set enrollments = enrollments * $1;
+    update payment.tally set disbursements = disbursements * $1, rupiah = rupiah * $1;
+    update payment.purse set drawn = drawn * $1, spent = spent * $1;
+    update payment.funds set drawn = drawn * $1"""
+COLUMNS = """
+    select column_name from information_schema.columns
+    where table_schema || '.' || table_name = $1 order by ordinal_position"""
+
+
+async def fill(harness: BenchmarkHarness, copies: int) -> None:
+    """`copies` of everything that is there, at most 999."""
+    if copies > MOST_COPIES:
+        raise ValueError(f"{copies} copies cannot be told apart")
+    url = harness.installation.postgres_url
+    await asyncio.gather(
+        _copy_tables(url, copies), _copy_ledgers(url, ChainKey.load(harness.installation.keys, "payment"), copies)
+    )
+    for statement in COUNTERS.split(";"):
+        await harness.connection.execute(statement.replace("$1", str(copies + 1)))
+    await harness.connection.execute("vacuum (analyze)")
+    await harness.connection.execute("checkpoint")
+
+
+async def _copy_tables(url: str, copies: int) -> None:
+    connection = await asyncpg.connect(url, server_settings={"search_path": "completion"})
+    try:
+        await _write_forms(connection)
+        for table in TABLES:
+            print_line(f"\r  filling {table}      ", end="")
+            await _copy_table(connection, table, copies)
+    finally:
+        await connection.close()
+
+
+async def _write_forms(connection: Connection) -> None:
+    await connection.execute("create temp table form (redeem_code text primary key, form text)")
+    after = ""
+    while enrollments := await load_next_enrollments(connection, after, PORTION):
+        evidence = await load_evidence(connection, [one.redeem_code for one in enrollments])
+        outcomes = ((one, decide_completion(one.rule, evidence[one.redeem_code])) for one in enrollments)
+        forms = [(one.redeem_code, canonical_form(one, o)) for one, o in outcomes if isinstance(o, Completion)]
+        await connection.copy_records_to_table("form", records=forms, schema_name="pg_temp")
+        after = enrollments[-1].redeem_code
+
+
+async def _copy_table(connection: Connection, table: str, copies: int) -> None:
+    columns = [row["column_name"] for row in await connection.fetch(COLUMNS, table)]
+    changes = {name: text.format(name) for name, text in NAMES.items()} | CHANGES.get(table, {})
+    values = ", ".join(changes.get(column, f'"{column}"') for column in columns)
+    forms = "left join form using (redeem_code)" if "redeem_code" in columns else ""
+    await connection.execute(f"create temp table original as select * from {table}")
+    for number in range(1, copies + 1):
+        statement = f"insert into {table} select {values} from original {forms}"
+        await connection.execute(statement.replace("$1", f"'{number:03d}'"))
+    await connection.execute("drop table original")
+
+
+async def _copy_ledgers(url: str, key: ChainKey, copies: int) -> None:
+    """Each lane's book goes on with the postings of the copies, every row sealing the one before."""
+    connection = await asyncpg.connect(url, server_settings={"search_path": "payment"})
+    try:
+        for lane, head in (await load_ledger_heads(connection)).items():
+            if lane == TREASURY_LEDGER or not head.number:
+                continue
+            transfers = await load_transfers(connection, lane, 0, head.number)
+            at = transfers[-1].at
+            postings = _renamed([transfer.posting for transfer in transfers], copies)
+            while portion := list(islice(postings, TRANSFERS)):
+                copied = seal_postings(portion, LedgerHead(head.number, head.hash), at)
+                head = key.seal(head.chain, copied[-1].number, copied[-1].hash)
+                await append_transfers(connection, copied)
+                await save_ledger_heads(connection, {lane: head})
+    finally:
+        await connection.close()
+
+
+def _renamed(postings: Sequence[Posting], copies: int) -> Iterator[Posting]:
+    for number in range(1, copies + 1):
+        for posting in postings:
+            name = posting.reference and f"{posting.reference[0]}U{number:03d}{posting.reference[5:]}"
+            yield posting._replace(reference=name)

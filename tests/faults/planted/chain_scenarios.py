@@ -1,0 +1,55 @@
+"""Short stories about chains that are rewritten by somebody who has all of Postgres. A story returns the breaches."""
+
+from contextlib import suppress
+
+from services.payment.handlers.halts import halt, resume
+from shared.contracts.topics import lane_of
+from shared.messaging.chain import GENESIS, BrokenChain
+from shared.messaging.operation_log import operation_hash
+from tests.faults.planted.planted_harness import PlantedHarness
+from tests.infrastructure import sealing_of
+from tests.integration.payment.facts import PARTICIPANT, journey
+from tests.integration.payment.forgery import rewrite_ledger
+from tests.integration.payment.harness import PaymentHarness
+
+LANE = lane_of(PARTICIPANT)
+BESIDE = (LANE + 1) % 12
+
+
+async def a_ledger_and_the_log_are_rewritten_and_continued(harness: PlantedHarness) -> list[str]:
+    """A fee is made smaller and a halt another's, every hash as it must be; then both chains would go on."""
+    async with harness.payment() as payment:
+        await payment.prepare()
+        await payment.receive(*journey()[:3])
+        await payment.operate(halt, None)
+        await rewrite_ledger(payment.connection, LANE, 1)
+        await _rewrite_log(payment)
+        with suppress(BrokenChain):
+            await payment.report(payment.instructions_for("fee")[0].reference, "settled")
+        with suppress(BrokenChain):
+            await payment.operate(resume, None)
+        return await _passing(payment, f"book {LANE}", "operations")
+
+
+async def a_ledger_is_put_in_the_place_of_another(harness: PlantedHarness) -> list[str]:
+    """The end of a book is copied, seal and all, to a book that has as many rows."""
+    async with harness.payment() as payment:
+        await payment.prepare()
+        copied = "update book b set (number, hash, seal) = (select number, hash, seal from book where lane = $1)"
+        await payment.connection.execute(f"{copied} where lane = $2", LANE, BESIDE)
+        return await _passing(payment, f"book {BESIDE}")
+
+
+async def _rewrite_log(payment: PaymentHarness) -> None:
+    (row,) = await payment.connection.fetch("select *, detail::text as text from operation where number = 1")
+    hashed = operation_hash(GENESIS, 1, row["at"], row["verb"], "somebody else", row["why"], row["text"])
+    await payment.connection.execute("alter table operation disable trigger user")
+    await payment.connection.execute("update operation set who = 'somebody else', hash = $1", hashed)
+    await payment.connection.execute("alter table operation enable trigger user")
+    await payment.connection.execute("update operation_head set hash = $1", hashed)
+
+
+async def _passing(payment: PaymentHarness, *chains: str) -> list[str]:
+    """Those of these chains, all of them rewritten, that `verify` takes for ours."""
+    found = await sealing_of("payment").breaches(payment.connection)
+    return [f"{chain} was rewritten and passes for ours" for chain in chains if not any(chain in b for b in found)]

@@ -1,0 +1,87 @@
+"""Bugs in what waits and in what falls due, as somebody might write them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from shared.contracts.topics import LANES
+from shared.messaging.reading.watermark import NEVER, Watermarks
+from shared.messaging.transaction import dispatch
+from shared.messaging.transaction.decoder import DecodedRecord, Decoder
+from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.transaction.transaction import Transaction
+from tests.faults.planted import deferral_scenarios
+from tests.faults.planted.bugs import Bug, Product
+
+
+def one_watermark_serves_all_lanes(product: Product) -> None:
+    """A deadline waits for every partition that the service reads, those of other lanes included."""
+
+    def of_all(marks: Watermarks, *_: object) -> datetime:
+        places = (TopicPartition(topic, number) for topic in marks._internal for number in marks._places.get(topic, ()))
+        return min(marks._watermarks.get(place, NEVER) for place in places)
+
+    product.setattr(Watermarks, "of", of_all)
+
+
+def a_deadline_does_not_wait_for_what_is_set_aside(product: Product) -> None:
+    """What a stopped lane has read without effect is forgotten when it goes on."""
+    note_progress = Watermarks.note_progress
+
+    def as_if_taken_up(marks: Watermarks, progress: Any, _: object, seconds: float) -> None:
+        note_progress(marks, progress, range(LANES), seconds)
+
+    product.setattr(Watermarks, "note_progress", as_if_taken_up)
+
+
+def a_deadline_counts_what_was_read_past_a_gap(product: Product) -> None:
+    """That it is still to be said again is not noticed."""
+    product.setitem(QUERIES._statements, "load_all_positions", "select *, true as whole from position")
+
+
+def it_lets_later_records_overtake(product: Product) -> None:
+    """Whoever comes once the cause is known takes effect at once, whoever else still waits."""
+
+    async def none_is_behind(
+        _tx: Transaction, _intake: Decoder, items: Sequence[DecodedRecord]
+    ) -> Sequence[DecodedRecord]:
+        return items
+
+    product.setattr(dispatch, "_queue_behind_older", none_is_behind)
+    product.setattr(dispatch._Pending, "_is_left_behind", lambda *_: False)
+
+
+def it_forgets_what_a_portion_leaves(product: Product) -> None:
+    """Nothing says that there is more to be taken up."""
+    product.setitem(
+        QUERIES._statements,
+        "end_turns",
+        "delete from woken where (lane, kind, key) in (select * from unnest($1::smallint[], $2::text[], $3::text[]))",
+    )
+
+
+BUGS = (
+    Bug(
+        one_watermark_serves_all_lanes,
+        deferral_scenarios.a_deadline_falls_due_while_another_lane_stands_still,
+        "starved: the deadline of ana's lane",
+    ),
+    Bug(
+        a_deadline_does_not_wait_for_what_is_set_aside,
+        deferral_scenarios.a_deadline_falls_due_while_its_own_lane_stands_still,
+        "lost: g1",
+    ),
+    Bug(
+        a_deadline_counts_what_was_read_past_a_gap,
+        deferral_scenarios.a_deadline_falls_due_while_numbers_are_missing,
+        "beaten: g2, g3",
+    ),
+    Bug(
+        it_lets_later_records_overtake,
+        deferral_scenarios.more_wait_for_ana_than_a_portion_holds,
+        "one too many: with her",
+    ),
+    Bug(it_forgets_what_a_portion_leaves, deferral_scenarios.more_wait_for_ana_than_a_portion_holds, "does not drain"),
+)

@@ -1,0 +1,76 @@
+"""Stories about a right that a person must look at. Each returns the breaches that the proofs find."""
+
+from datetime import timedelta
+
+from tests.builders import a_provider, funds
+from tests.faults.planted.planted_harness import PlantedHarness
+from tests.integration.payment.facts import CODE, FEE, in_one_lane, journey, linked
+from tests.integration.payment.harness import PaymentHarness
+
+
+async def a_partner_pays_what_it_has_rejected(harness: PlantedHarness) -> list[str]:
+    """And the participant links another account."""
+    async with harness.payment() as payment:
+        await _told(payment)
+        reference = payment.instructions_for("incentive")[0].reference
+        await payment.report(reference, "rejected", "AB05")
+        await payment.report(reference, "settled")
+        await payment.receive(linked(day=1, partner="dana"))
+        await payment.sweep("retry")
+        return await payment.breaches()
+
+
+async def a_duplicate_is_reported_and_accounts_are_linked(harness: PlantedHarness) -> list[str]:
+    """One that is not verified, and then one that is."""
+    async with harness.payment() as payment:
+        await _told(payment)
+        await payment.report(payment.instructions_for("incentive")[0].reference, "rejected", "AM05")
+        await payment.receive(linked(day=1, partner="dana", verified=False))
+        await payment.receive(linked(day=2, partner="dana"))
+        await payment.sweep("retry")
+        return await payment.breaches()
+
+
+async def an_account_changes_after_its_approval(harness: PlantedHarness) -> list[str]:
+    """There was no money when it was approved, since another had it."""
+    async with harness.payment() as payment:
+        first, second = in_one_lane(2)
+        await payment.prepare(training=FEE)
+        await payment.receive(*journey(first, "PRAT00000001"))
+        await payment.report(payment.instructions_for("fee")[0].reference, "rejected", "AM05")
+        await payment.receive(*journey(second, "PRAT00000002"))
+        await payment.approve("PRAT00000001", "fee")
+        await payment.sweep()
+        await payment.receive(a_provider(number="8800555", version=2), funds("48", "training", rupiah=FEE))
+        await payment.sweep()
+        return await payment.breaches()
+
+
+async def one_person_approves(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await _told(payment)
+        await payment.report(payment.instructions_for("fee")[0].reference, "rejected", "FR01")
+        await payment.approve(CODE, "fee", "Ani")
+        await payment.sweep()
+        alone = ["one person has let it go"] if len(payment.instructions_for("fee")) > 1 else []
+        return [*alone, *await payment.breaches()]
+
+
+async def a_partner_pays_what_it_has_rejected_and_that_lies_unread(harness: PlantedHarness) -> list[str]:
+    """While the participant links another account."""
+    async with harness.payment() as payment:
+        await _told(payment)
+        reference = payment.instructions_for("incentive")[0].reference
+        await payment.report(reference, "rejected", "AC04")
+        before = payment.now
+        payment.now += timedelta(minutes=1)
+        await payment.receive(linked(day=1, partner="dana"))
+        await payment.sweep(read_through=before)
+        for told in reversed(payment.instructions_for("incentive")):
+            await payment.report(told.reference, "settled")
+        return await payment.breaches()
+
+
+async def _told(payment: PaymentHarness) -> None:
+    await payment.prepare()
+    await payment.receive(*journey())

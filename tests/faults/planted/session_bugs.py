@@ -1,0 +1,33 @@
+"""Bugs in how a process makes sure that its session and its name are its own."""
+
+from shared.messaging.engine.assignment import PartitionAssignment
+from shared.messaging.engine.sweeper import Sweeper
+from shared.messaging.transaction.session import EngineSession
+from tests.faults.planted import session_scenarios
+from tests.faults.planted.bugs import Bug, Product
+
+
+def it_works_in_whatever_schema_there_is(product: Product) -> None:
+    async def never(_: Sweeper, __: EngineSession) -> None:
+        """Compare nothing."""
+
+    product.setattr(Sweeper, "_confirm_schema", never)
+
+
+def it_joins_before_it_has_its_name(product: Product) -> None:
+    async def at_once(_: PartitionAssignment) -> None:
+        """Ask for nothing."""
+
+    product.setattr(PartitionAssignment, "_until_entered", at_once)
+
+
+BUGS = (
+    Bug(
+        it_joins_before_it_has_its_name,
+        session_scenarios.a_second_process_of_a_name_cannot_log_in,
+        "taken from whoever works",
+    ),
+    Bug(
+        it_works_in_whatever_schema_there_is, session_scenarios.the_schema_becomes_a_newer_programs, "one too many: g2"
+    ),
+)

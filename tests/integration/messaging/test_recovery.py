@@ -1,0 +1,177 @@
+"""After a restore, what was said in any lane binds before anybody decides: adopted once, in portions, holes noticed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from shared.contracts.topics import LANES, lane_of
+from shared.messaging.engine.engine import Engine
+from shared.messaging.reading import topic_inspector
+from shared.messaging.transaction.subscription import Tail
+from shared.messaging.transaction.transaction import Transaction
+from tests.integration.messaging.toy import adopt_totals
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
+from tests.timeouts import until
+
+PLAYERS = [next(name for n in range(999) if lane_of(name := f"p{n}") == lane) for lane in range(LANES)]
+
+
+async def forgotten(world: ToyWorld, *goals: str) -> "list[ConsumerRecord[bytes, bytes]]":
+    """Each player has scored each goal and all was said; then the league's schema is what it was before the goals."""
+    league = world.league.service
+    async with world.running(league):
+        await world.send(*map(a_player, PLAYERS))
+        await world.until_count(league, "player", len(PLAYERS))
+        await world.take_copy(league)
+        await world.send(*(a_goal(player, f"{player}-{goal}") for player in PLAYERS for goal in goals))
+        records = await world.until_published(world.league.totals, len(PLAYERS) * len(goals))
+    await world.restore_copy(league)
+    return records
+
+
+@asynccontextmanager
+async def holding_nothing(world: ToyWorld, **changes: Any) -> AsyncIterator[Engine]:
+    """A process that Kafka has given no lane to, with a session of its own."""
+    engine = Engine(replace(world.plan(world.league.service, replica="2"), **changes))
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def adopt(engine: Engine) -> None:
+    await engine._assignment.adopt(await engine._assignment._open_session())
+
+
+async def adopted(world: ToyWorld) -> list[str]:
+    rows = await world.fetch(world.league.service, "select goal from adopted order by goal")
+    return [row["goal"] for row in rows]
+
+
+async def test_tails_of_lanes_that_a_process_does_not_hold_are_adopted_too(world: ToyWorld) -> None:
+    await forgotten(world, "g1")
+    async with holding_nothing(world) as engine:
+        await adopt(engine)
+    assert await adopted(world) == sorted(f"{player}-g1" for player in PLAYERS)
+    lanes = await world.fetch(world.league.service, "select lane from lane where catching_up_since is not null")
+    assert len(lanes) == LANES
+
+
+async def test_processes_that_start_at_once_adopt_each_event_once(world: ToyWorld) -> None:
+    await forgotten(world, "g1", "g2")
+    async with holding_nothing(world) as one, holding_nothing(world) as other:
+        await asyncio.gather(adopt(one), adopt(other))
+        await adopt(one)
+    assert await adopted(world) == sorted(f"{player}-{goal}" for player in PLAYERS for goal in ("g1", "g2"))
+
+
+async def test_adoption_that_is_cut_goes_on_behind_the_portions_it_has_committed(
+    world: ToyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_inspector, "PORTION_BYTES", 1)
+    monkeypatch.setattr(topic_inspector, "PORTION_RECORDS", 2)
+    tails: list[Tail] = []
+
+    async def cut(tx: Transaction, tail: Tail) -> None:
+        if len(tails) == 3:
+            raise ConnectionResetError
+        tails.append(tail)
+        await adopt_totals(tx, tail)
+
+    await forgotten(world, "g1", "g2", "g3")
+    async with holding_nothing(world, adopt=cut) as engine:
+        with pytest.raises(ConnectionResetError):
+            await adopt(engine)
+    before = await adopted(world)
+    assert len(before) == sum(len(tail.pages) for tail in tails)
+    async with holding_nothing(world) as engine:
+        await adopt(engine)
+    assert await adopted(world) == sorted(f"{player}-g{number}" for player in PLAYERS for number in (1, 2, 3))
+    assert all(len(tail.pages) <= 2 for tail in tails)
+    assert {row["whole"] for row in await world.fetch(world.league.service, "select whole from adopted")} == {True}
+
+
+async def _rewritten(world: ToyWorld, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> dict[int, bool]:
+    """The totals hold these records and nothing else; which lanes' tails are whole then."""
+    await world.fetch(world.league.service, "update publication set mark_offset = null, mark_id = null")
+    await world.rewrite(world.league.totals, records)
+    async with holding_nothing(world) as engine:
+        await adopt(engine)
+    rows = await world.fetch(world.league.service, "select lane, bool_and(whole) as whole from adopted group by lane")
+    return {row["lane"]: row["whole"] for row in rows}
+
+
+async def test_missing_number_is_noticed_in_its_lane_alone(world: ToyWorld) -> None:
+    records = await forgotten(world, "g1", "g2", "g3")
+    lane = records[0].partition
+    missing = [record for record in records if record.partition == lane][1]
+    whole = await _rewritten(world, [record for record in records if record is not missing])
+    assert whole == {number: number != lane for number in range(LANES)}
+
+
+async def test_number_missing_in_one_era_is_noticed_though_a_later_era_has_it(world: ToyWorld) -> None:
+    """Two lives have said other things under the same numbers; each has its own to be whole."""
+    first = await forgotten(world, "g1", "g2", "g3")
+    league = world.league.service
+    async with world.running(league, adopt=None):
+        await world.send(*(a_goal(player, f"{player}-g4") for player in PLAYERS))
+        records = await until(lambda: _published_since(world, len(first)), "the second life has said its goals again")
+    await world.restore_copy(league)
+    lane = first[0].partition
+    missing = [record for record in first if record.partition == lane][1]
+    kept = [r for r in records if (r.partition, r.offset) != (missing.partition, missing.offset)]
+    whole = await _rewritten(world, kept)
+    assert whole == {number: number != lane for number in range(LANES)}
+
+
+async def _published_since(world: ToyWorld, count: int) -> "list[ConsumerRecord[bytes, bytes]]":
+    records = await world.published(world.league.totals)
+    return records if len(records) == count + 4 * len(PLAYERS) else []
+
+
+async def test_record_that_another_hand_put_into_our_topic_is_not_adopted(world: ToyWorld) -> None:
+    (record, *_) = await forgotten(world, "g1")
+    forged = {
+        "ce_source": b"/salur/somebody",
+        "ce_id": b"totals/0/1/1",
+        "ce_era": b"99999999999999999999.1",
+        "ce_sequence": b"one",
+    }
+    async with producer(world.bootstrap) as kafka:
+        for name, value in forged.items():
+            headers = [(header, value if header == name else held) for header, held in record.headers]
+            await kafka.send_and_wait(record.topic, record.value, headers=headers, partition=record.partition)
+    async with holding_nothing(world) as engine:
+        await adopt(engine)
+    assert await adopted(world) == sorted(f"{player}-g1" for player in PLAYERS)
+
+
+async def test_session_whose_database_was_put_back_under_it_ends_and_the_next_one_adopts_first(world: ToyWorld) -> None:
+    league = world.league.service
+    async with world.running(league), world.running(world.league.board_service):
+        await world.send(a_player("ana"))
+        await world.until_count(league, "player", 1)
+        await world.take_copy(league)
+        await world.send(a_goal("ana", "g1"))
+        await world.until_seen(("ana", "g1", 1))
+        await world.restore_copy(league)
+        await world.until_count(league, "adopted", 1)
+
+
+async def test_event_that_a_forgotten_self_says_late_is_adopted_by_the_minute(world: ToyWorld) -> None:
+    """A producer that was frozen delivers it after the restored service has begun."""
+    (late, *records) = await forgotten(world, "g1")
+    await world.rewrite(world.league.totals, records)
+    await world.fetch(world.league.service, "update publication set mark_offset = null, mark_id = null")
+    async with world.running(world.league.service, look_every_seconds=0.2):
+        await world.until_count(world.league.service, "adopted", len(records))
+        async with producer(world.bootstrap) as kafka:
+            await kafka.send_and_wait(
+                late.topic, late.value, key=late.key, headers=list(late.headers), partition=late.partition
+            )
+        await world.until_count(world.league.service, "adopted", len(records) + 1)

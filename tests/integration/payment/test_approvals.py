@@ -1,0 +1,172 @@
+"""Two persons decide about what is frozen: another attempt may go, or the money did go out."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.payment import ops
+from services.payment.handlers import accounts
+from services.payment.handlers.approvals import approve
+from services.payment.payout.pay import pay
+from shared.messaging.engine.operations import OperationRefused, Operator
+from shared.postgres.session import connect
+from tests.builders import a_provider, funds
+from tests.infrastructure import Database
+from tests.integration.payment.facts import CODE, FEE, INCENTIVE, in_one_lane, journey, linked
+from tests.integration.payment.harness import PaymentHarness
+from tests.timeouts import until
+
+
+async def test_an_approval_is_void_when_the_account_has_changed_since(harness: PaymentHarness) -> None:
+    """Approved while money was there; it goes for want of money, and then the provider has another account."""
+    poor, rich = in_one_lane(2)
+    await harness.prepare(training=FEE)
+    await harness.receive(*journey(poor, "PRAT00000001"))
+    await harness.report(harness.instructions_for("fee")[0].reference, "rejected", "AM05")
+    await harness.receive(*journey(rich, "PRAT00000002"))
+    await harness.approve("PRAT00000001", "fee")
+    await harness.sweep()
+    assert await harness.state("fee", "PRAT00000001") == "held(no_funds)"
+
+    await harness.receive(a_provider(number="8800555", version=2), funds("48", "training", rupiah=FEE))
+    await harness.sweep()
+    assert await harness.state("fee", "PRAT00000001") == "held(needs_approval)"
+    await harness.sweep()
+    await harness.approve("PRAT00000001", "fee")
+    await harness.sweep()
+    assert await harness.state("fee", "PRAT00000001") == "instructed"
+
+
+@pytest.mark.parametrize("people", [("Ani",), ("Ani", "ani ")])
+async def test_one_person_alone_lets_nothing_go_that_is_frozen(told: PaymentHarness, people: tuple[str, ...]) -> None:
+    await told.report(told.instructions_for("fee")[0].reference, "rejected", "FR01")
+    await told.approve(CODE, "fee", people[0])
+    for again in people[1:]:
+        with pytest.raises(OperationRefused, match="two different persons"):
+            await told.approve(CODE, "fee", again)
+    await told.sweep()
+    assert await told.state("fee") == "held(needs_approval)"
+
+
+async def test_the_word_of_a_first_person_is_void_when_the_account_changes(told: PaymentHarness) -> None:
+    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "FR01")
+    await told.approve(CODE, "incentive_1", "Ani")
+    await told.receive(linked(day=1, partner="dana"))
+    await told.approve(CODE, "incentive_1", "Budi")
+    await told.sweep()
+    assert await told.state("incentive_1") == "held(needs_approval)"
+    await told.approve(CODE, "incentive_1", "Ani")
+    await told.sweep()
+    assert [i.partner for i in told.instructions_for("incentive")] == ["gopay", "dana"]
+
+
+async def test_nothing_is_approved_that_has_no_account_to_go_to(told: PaymentHarness) -> None:
+    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "MS03")
+    await told.connection.execute("update account set verified = false")
+    with pytest.raises(OperationRefused, match="account_unverified"):
+        await told.approve(CODE, "incentive_1")
+    await told.connection.execute("update account set verified = true")
+
+
+async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved(
+    told: PaymentHarness, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is approved is what the handler leaves behind; and what is approved, no handler writes back."""
+    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "FR01")
+    loaded, waits = asyncio.Event(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    desk, watch = [await connect(database.url_of("payment"), name) for name in ("desk", "watch")]
+
+    async def pay_slowly(*arguments: Any) -> int:
+        loaded.set()
+        await until(lambda: watch.fetchval(f"{waits} and application_name = 'desk'"), "the approval waits")
+        return await pay(*arguments)
+
+    monkeypatch.setattr(accounts, "pay", pay_slowly)
+    coming = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
+    await loaded.wait()
+    for who in ("Ani", "Budi"):
+        async with desk.transaction():
+            await approve(desk, Operator(who, "a call", told.now, told.terms.chain), None, CODE, "incentive_1")
+    await coming
+    await desk.close()
+    await watch.close()
+    await told.sweep()
+    assert [i.partner for i in told.instructions_for("incentive")] == ["gopay", "dana"]
+
+
+@pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])
+async def test_an_approval_that_matches_nothing_is_refused(told: PaymentHarness, benefit: str) -> None:
+    with pytest.raises(OperationRefused, match="does not wait for an operator"):
+        await told.approve(CODE, benefit)
+
+
+async def test_a_payment_that_did_go_out_is_booked_as_instructed_again_and_settled(told: PaymentHarness) -> None:
+    fee = told.instructions_for("fee")[0].reference
+    await told.report(fee, "rejected", "AM05")
+    await told.confirm(fee, "Ani")
+    assert await told.state("fee") == "held(needs_approval)"
+    await told.confirm(fee, "Budi")
+    assert (await told.state("fee"), await told.balance("paid:fee"), await told.balance("clearing:bni")) == (
+        "settled",
+        FEE,
+        0,
+    )
+    assert told.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
+    with pytest.raises(OperationRefused, match="no attempt of a frozen right"):
+        await told.confirm(fee)
+    for word in (("settled", None), ("rejected", "AM05")):
+        await told.report(fee, *word)
+    assert (await told.parked(), await told.state("fee")) == ([], "settled")
+
+
+async def test_what_its_partner_said_after_all_is_what_the_confirmed_payment_shows(told: PaymentHarness) -> None:
+    reference = told.instructions_for("incentive")[0].reference
+    await told.report(reference, "rejected", "AB05")
+    await told.report(reference, "settled")
+    await told.confirm(reference)
+    assert await told.connection.fetchval(
+        "select d.settled_at = c.reported_at and d.partner_reference = c.partner_reference"
+        " from disbursement d join contradiction c using (redeem_code, benefit)"
+    )
+    await told.report(reference, "settled")
+    assert await told.parked() == ["contradicts_final"]
+
+
+@pytest.mark.parametrize("answer", [("settled", None), ("rejected", "AC04"), None])
+async def test_only_a_frozen_right_is_confirmed(told: PaymentHarness, answer: tuple[str, str | None] | None) -> None:
+    reference = told.instructions_for("incentive")[0].reference
+    if answer:
+        await told.report(reference, *answer)
+    with pytest.raises(OperationRefused, match="no attempt of a frozen right"):
+        await told.confirm(reference)
+    with pytest.raises(OperationRefused, match="never instructed"):
+        await told.confirm("3Q2M9K4T1B8XW3ZA")
+
+
+async def test_a_wave_without_money_is_overdrawn_by_name_until_money_comes(harness: PaymentHarness) -> None:
+    """The money came back with the rejection and went to somebody else."""
+    first, second = in_one_lane(2)
+    await harness.prepare(incentive=INCENTIVE)
+    await harness.receive(*journey(first, "PRAT00000001"))
+    reference = harness.instructions_for("incentive")[0].reference
+    await harness.report(reference, "rejected", "AM05")
+    await harness.receive(*journey(second, "PRAT00000002"))
+    assert len(harness.instructions_for("incentive")) == 2
+    await harness.confirm(reference)
+    assert await harness.state("incentive_1", "PRAT00000001") == "settled"
+    overdraft = f"wave 48, incentive: {INCENTIVE} rupiah went out and were not appropriated"
+    assert [breach.startswith(overdraft) for breach in await harness.breaches()] == [True]
+    shown = next(row for row in await ops.funds(harness.connection) if row["component"] == "incentive")
+    assert (shown["spent"], shown["free"], shown["overdrawn"]) == (2 * INCENTIVE, 0, INCENTIVE)
+
+    await harness.receive(*journey("4810000000000094", "PRAT00000003"))
+    await harness.sweep()
+    assert await harness.state("incentive_1", "PRAT00000003") == "held(no_funds)"
+    await harness.receive(funds("48", "incentive", rupiah=INCENTIVE - 1))
+    await harness.sweep()
+    (rest,) = await harness.breaches()
+    assert rest.startswith("wave 48, incentive: 1 rupiah went out and were not appropriated")
+    await harness.receive(funds("48", "incentive", rupiah=INCENTIVE + 1))
+    await harness.sweep()
+    assert await harness.state("incentive_1", "PRAT00000003") == "instructed"

@@ -1,0 +1,156 @@
+"""Which statements are believed, and which of them count."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.completion.domain.enrollment import EnrollmentState
+from services.completion.domain.evidence import ReportedFact
+from services.completion.domain.evidence_check import EvidenceRefusal, Rejection, check_evidence, evidence_part
+from tests.unit.completion.facts import (
+    DAY,
+    FIRST_START,
+    HOUR,
+    LAST_END,
+    a_rejected_enrollment,
+    a_rule,
+    an_enrollment,
+    attended,
+    certified,
+    examined,
+    graded,
+    rated,
+)
+
+MICROSECOND = timedelta(microseconds=1)
+# The 30th calendar day in Jakarta after 2 March ends at 17:00 UTC on 1 April.
+EVIDENCE_ENDS = datetime(2023, 4, 1, 17, 0, tzinfo=UTC)
+ALL = [attended(), examined(), graded(), certified(), rated()]
+LATER_ONES = [examined, graded, certified, rated]
+OUT_OF_WINDOW = Rejection(EvidenceRefusal.OUT_OF_WINDOW, "happened_at")
+
+
+@pytest.mark.parametrize("fact", ALL, ids=lambda one: one.kind)
+def test_true_report_is_accepted(fact: ReportedFact) -> None:
+    assert check_evidence(an_enrollment(), fact) is None
+
+
+@pytest.mark.parametrize("fact", ALL, ids=lambda one: one.kind)
+def test_a_redeem_code_of_somebody_else_is_not_yours(fact: ReportedFact) -> None:
+    theirs = fact._replace(participant_id="4810000000000025")
+    assert check_evidence(an_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
+    assert check_evidence(a_rejected_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
+
+
+@pytest.mark.parametrize("fact", [graded("LP0002"), certified("LP0002")], ids=lambda one: one.kind)
+def test_another_provider_may_not_speak_of_this_training(fact: ReportedFact) -> None:
+    assert check_evidence(an_enrollment(), fact) == Rejection(EvidenceRefusal.NOT_YOURS, "provider_id")
+
+
+@pytest.mark.parametrize(
+    ("at", "rejection"),
+    [
+        (FIRST_START - HOUR - MICROSECOND, OUT_OF_WINDOW),
+        (FIRST_START - HOUR, None),
+        (FIRST_START + 4 * HOUR, None),
+        (FIRST_START + 4 * HOUR + MICROSECOND, OUT_OF_WINDOW),
+        (FIRST_START + DAY, OUT_OF_WINDOW),
+    ],
+)
+def test_a_session_is_attended_from_an_hour_before_it_to_an_hour_after(
+    at: datetime, rejection: Rejection | None
+) -> None:
+    assert check_evidence(an_enrollment(), attended(1, at=at)) == rejection
+
+
+@pytest.mark.parametrize(
+    ("at", "rejection"),
+    [
+        (FIRST_START - MICROSECOND, OUT_OF_WINDOW),
+        (FIRST_START, None),
+        (FIRST_START + 12 * HOUR, None),
+        (LAST_END, None),
+        (LAST_END + MICROSECOND, OUT_OF_WINDOW),
+    ],
+)
+def test_at_ones_own_pace_any_session_is_attended_within_the_whole_span(
+    at: datetime, rejection: Rejection | None
+) -> None:
+    enrollment = an_enrollment(a_rule(whole_span=True))
+    assert check_evidence(enrollment, attended(1, at=at)) == rejection
+    assert check_evidence(enrollment, attended(2, at=at)) == rejection
+
+
+@pytest.mark.parametrize("stated", LATER_ONES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    ("at", "rejection"),
+    [
+        (FIRST_START - MICROSECOND, OUT_OF_WINDOW),
+        (FIRST_START, None),
+        (LAST_END + 30 * DAY, None),
+        (EVIDENCE_ENDS - MICROSECOND, None),
+        (EVIDENCE_ENDS, OUT_OF_WINDOW),
+    ],
+)
+def test_other_evidence_is_from_the_first_start_to_the_end_of_the_last_day(
+    stated: Callable[..., ReportedFact], at: datetime, rejection: Rejection | None
+) -> None:
+    assert check_evidence(an_enrollment(), stated(at=at)) == rejection
+
+
+def test_a_session_that_the_enrollment_does_not_have_has_no_window() -> None:
+    assert check_evidence(an_enrollment(), attended(3)) == Rejection(EvidenceRefusal.OUT_OF_WINDOW, "sequence")
+
+
+def test_false_report_on_a_final_training_is_still_rejected() -> None:
+    for state in (EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED):
+        assert check_evidence(an_enrollment(state=state), graded("LP0002")) is not None
+
+
+def test_failed_test_is_accepted_but_does_not_count() -> None:
+    failed = examined(passed=False)
+    assert check_evidence(an_enrollment(), failed) is None
+    assert evidence_part(an_enrollment(), failed) is None
+    assert evidence_part(an_enrollment(a_rule(post_test="taken")), failed) is not None
+
+
+def test_wrong_proof_is_accepted_but_does_not_count() -> None:
+    assert check_evidence(an_enrollment(), attended(1, "venue_qr")) is None
+    assert evidence_part(an_enrollment(), attended(1, "venue_qr")) is None
+
+
+def test_evidence_the_rule_does_not_require_does_not_count() -> None:
+    enrollment = an_enrollment(a_rule(post_test=None, graded=False, certificate=False))
+    assert [evidence_part(enrollment, one) for one in (examined(), graded(), certified())] == [None] * 3
+
+
+def test_evidence_of_a_rejected_enrollment_changes_nothing() -> None:
+    assert [check_evidence(a_rejected_enrollment(), one) for one in ALL] == [None] * 5
+    assert [evidence_part(a_rejected_enrollment(), one) for one in ALL] == [None] * 5
+
+
+def test_after_the_last_day_nothing_counts_any_more() -> None:
+    enrollment = an_enrollment(a_rule(certificate=True), EnrollmentState.NOT_COMPLETED)
+    assert [evidence_part(enrollment, one) for one in ALL] == [None] * 5
+
+
+def test_after_completion_only_a_rating_counts() -> None:
+    enrollment = an_enrollment(a_rule(certificate=True), EnrollmentState.COMPLETED)
+    assert [evidence_part(enrollment, one) for one in ALL] == [None, None, None, None, 0]
+
+
+def test_two_tests_are_two_facts_and_two_certificates_are_one() -> None:
+    enrollment = an_enrollment(a_rule(certificate=True))
+    again = [evidence_part(enrollment, examined(at=LAST_END + hour * HOUR)) for hour in range(2)]
+    assert len(set(again)) == 2
+    assert evidence_part(enrollment, certified()) == evidence_part(enrollment, certified(at=LAST_END)) == 0
+
+
+def test_each_session_is_a_fact_of_its_own() -> None:
+    assert [evidence_part(an_enrollment(), attended(number)) for number in (1, 2)] == [1, 2]
+
+
+def test_the_time_to_complete_ends_with_a_day_in_jakarta() -> None:
+    assert a_rule(complete_within_days=30).span.due_at == EVIDENCE_ENDS
+    assert a_rule(complete_within_days=0).span.due_at == datetime(2023, 3, 2, 17, 0, tzinfo=UTC)

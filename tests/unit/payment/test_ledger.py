@@ -1,0 +1,105 @@
+"""The books: every posting has two sides, every row seals the one before, and money lasts as long as it lasts."""
+
+from collections import Counter
+
+import pytest
+
+from services.payment.domain import ledger
+from services.payment.domain.disbursement import State
+from services.payment.domain.entitlement import Component
+from services.payment.domain.funds import affordable
+from services.payment.domain.ledger import GENESIS, LedgerHead, Posting, Transfer, seal_postings
+from tests.unit.payment.values import NOW, a_disbursement
+
+AT_GOPAY = a_disbursement(state=State.INSTRUCTED, reference="3ABCDEFGHJKMNPQR", partner="gopay", attempt=1)
+INCENTIVE = Component.INCENTIVE
+
+
+def balances(*postings: Posting) -> dict[str, int]:
+    held: Counter[str] = Counter()
+    for posting in postings:
+        held[posting.debit] += posting.amount
+        held[posting.credit] -= posting.amount
+    return {account: balance for account, balance in held.items() if balance}
+
+
+def test_settled_money_has_gone_from_the_treasury_to_the_payee() -> None:
+    way = (
+        ledger.appropriate("48", INCENTIVE, 2_000_000),
+        ledger.allot(3, "48", INCENTIVE, 1_000_000),
+        ledger.instruct(AT_GOPAY),
+        ledger.settle(AT_GOPAY),
+    )
+    assert balances(*way) == {
+        "treasury": -2_000_000,
+        "appropriation": 1_000_000,
+        "reserved:incentive": 400_000,
+        "paid:incentive": 600_000,
+    }
+
+
+def test_rejected_money_is_back_where_it_was() -> None:
+    assert balances(ledger.instruct(AT_GOPAY), ledger.reject(AT_GOPAY)) == {}
+
+
+def test_what_a_lane_gives_back_it_never_had() -> None:
+    allotted, back = ledger.allot(3, "48", INCENTIVE, 5), ledger.return_to_fund(3, "48", INCENTIVE, 5)
+    assert balances(allotted, back) == {}
+
+
+def test_what_is_at_no_partner_cannot_be_posted() -> None:
+    with pytest.raises(ValueError, match="is at no partner"):
+        ledger.settle(a_disbursement())
+
+
+def a_ledger() -> list[Transfer]:
+    return seal_postings([ledger.instruct(AT_GOPAY), ledger.settle(AT_GOPAY)], LedgerHead(), NOW)
+
+
+def test_rows_are_numbered_without_a_gap_behind_the_last() -> None:
+    first = a_ledger()
+    more = seal_postings([ledger.instruct(AT_GOPAY)], LedgerHead(first[-1].number, first[-1].hash), NOW)
+    assert [transfer.number for transfer in [*first, *more]] == [1, 2, 3]
+
+
+def test_the_canonical_form_of_a_row_is_fixed_for_ever() -> None:
+    assert (
+        ledger.hash_transfer(GENESIS, 1, ledger.instruct(AT_GOPAY), NOW).hex()
+        == "7baba96a6c34dc59bc78ff376248168ae3e2f5e99f2b0eb92a3e895ba35110b6"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lane": 4},
+        {"wave": "49"},
+        {"component": Component.TRAINING},
+        {"debit": "clearing:dana"},
+        {"credit": "treasury"},
+        {"amount": 600_001},
+        {"reference": None},
+    ],
+)
+def test_whatever_changes_in_a_row_breaks_the_chain(change: dict[str, object]) -> None:
+    posting = ledger.instruct(AT_GOPAY)
+    assert ledger.hash_transfer(GENESIS, 1, posting._replace(**change), NOW) != a_ledger()[0].hash  # type: ignore[arg-type]
+
+
+def test_a_row_seals_its_number_its_time_and_the_row_before() -> None:
+    posting = ledger.instruct(AT_GOPAY)
+    seals = {
+        ledger.hash_transfer(GENESIS, 1, posting, NOW),
+        ledger.hash_transfer(GENESIS, 2, posting, NOW),
+        ledger.hash_transfer(a_ledger()[0].hash, 1, posting, NOW),
+        ledger.hash_transfer(GENESIS, 1, posting, NOW.replace(microsecond=1)),
+    }
+    assert len(seals) == 4
+
+
+@pytest.mark.parametrize(
+    ("money", "lasts_for"),
+    [(0, (0, 0)), (599, (0, 0)), (600, (1, 600)), (899, (1, 600)), (999, (2, 900)), (2000, (3, 1000))],
+)
+def test_money_lasts_for_the_oldest_and_nobody_overtakes(money: int, lasts_for: tuple[int, int]) -> None:
+    assert affordable([600, 300, 100], money) == lasts_for

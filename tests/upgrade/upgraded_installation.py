@@ -1,0 +1,70 @@
+"""What tests ask of an upgraded installation."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from deploy.local.installation import Installation
+from deploy.local.paths import ROOT
+from tests.acceptance.outsider import Outsider
+from tests.upgrade.snapshot import Snapshot
+
+QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradedInstallation:
+    """The installation as it runs now, the world outside, and what became of people before."""
+
+    installation: Installation
+    outside: Outsider
+    snapshot: Snapshot
+
+    def person(self, name: str) -> str:
+        return self.snapshot.people[name]["participant_id"]
+
+    def code(self, name: str, training: str = "") -> str:
+        return self.snapshot.people[name]["redeem_code" + training]
+
+    def verb(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
+        one = self.installation.services[service]
+        return subprocess.run(
+            one.command(*words), cwd=ROOT, env=one.environment, capture_output=True, text=True, check=False
+        )
+
+    def audit_trail(self, service: str, name: str) -> dict[str, Any]:
+        """What a service shows of a person; empty if it knows nothing."""
+        url = f"{self.installation.services[service].url}/participants/{self.person(name)}"
+        answer = httpx.get(url, timeout=10)
+        shown: dict[str, Any] = answer.json() if answer.status_code == httpx.codes.OK else {}
+        return shown
+
+    def disbursement(self, name: str, benefit: str, training: str = "") -> dict[str, Any]:
+        """A disbursement as payment shows it; empty if it is not there."""
+        wanted = (self.code(name, training), benefit)
+        for one in self.audit_trail("payment", name).get("disbursements", []):
+            if (one["redeem_code"], one["benefit"]) == wanted:
+                found: dict[str, Any] = one
+                return found
+        return {}
+
+    def parked(self, service: str, reason: str, kind: str) -> None:
+        """Wait for a record of this type that is parked for this reason."""
+        self.outside.await_event(
+            f"dead-letters.{service}",
+            lambda _, data: (data.get("reason"), data.get("ce_type")) == (reason, kind),
+            f"{service} parks {kind} as {reason}",
+        )
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"did not come true in {PATIENCE_SECONDS:g} s: {what}"
+            time.sleep(0.1)
