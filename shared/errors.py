@@ -1,0 +1,17 @@
+"""The root of Salur's errors, and what stops a lane."""
+
+
+class SalurError(Exception):
+    """Base of every error that Salur itself raises; its text says what is wrong and what to do."""
+
+
+class InvariantBroken(SalurError):
+    """Something holds that the rules exclude, so nothing may be decided on it: the lane stops until a person looks.
+
+    `subject` names what is broken (a redeem code, a reference, a chain); `sentence` says what was found.
+    """
+
+    def __init__(self, subject: str, sentence: str) -> None:
+        super().__init__(f"{subject}: {sentence}")
+        self.subject = subject
+        self.sentence = sentence
