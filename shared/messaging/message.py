@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from aiokafka import TopicPartition
 
 from shared.contracts.envelope import ENVELOPE_HEADERS
-from shared.messaging.reading.record_batches import RawBatch
+from shared.contracts.park_reasons import ParkReason
 
 T = TypeVar("T")
 
@@ -26,6 +26,22 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"))
 def _place(topic: str, partition: int) -> TopicPartition:
     """Return the same for all records of a partition: it is asked for several times a record."""
     return TopicPartition(topic, partition)
+
+
+class RawBatch(bytes):
+    """A record batch as Kafka keeps it, in place of records that cannot be taken out of it.
+
+    `reason` says why: too_large, or bad_envelope for one that is corrupt. It stands for the records from `base_offset`
+    on, and is handed out at the offset of the last of them, so that reading goes on behind it.
+    """
+
+    reason: ParkReason
+    base_offset: int
+
+    def __new__(cls, data: "bytes | memoryview", reason: ParkReason, base_offset: int) -> "RawBatch":
+        batch = super().__new__(cls, data)
+        batch.reason, batch.base_offset = reason, base_offset
+        return batch
 
 
 class Record(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from asyncpg import Connection
 
 from shared.messaging.chain import BrokenChain, ChainKey, Chains, SealedHead
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 
 CHAIN = "operations"
 

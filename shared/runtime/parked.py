@@ -6,7 +6,7 @@ from typing import NamedTuple
 from asyncpg import Connection, Record
 
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 
 GROUPS_SHOWN = 100
 PORTION = 500

@@ -11,12 +11,13 @@ from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaErro
 from shared.messaging.engine import recovery, seek
 from shared.messaging.engine.plan import EngineStatus, Plan
 from shared.messaging.outbox.publisher import Publisher
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.consumer import ContiguousConsumer
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.reading.watermark import Watermarks
 from shared.messaging.transaction.decoder import Decoder
-from shared.messaging.transaction.lane import QUERIES, insert_rows, real_microseconds
+from shared.messaging.transaction.lane import insert_rows, real_microseconds
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import TransactionTerms
 

@@ -19,12 +19,12 @@ from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.plan import BatchReport, EngineStatus, Plan
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.publisher import Publisher
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_inspector import record_of
 from shared.messaging.transaction.batch import Batch, BatchPlan, handle
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.lane import stop as stop_lane
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction

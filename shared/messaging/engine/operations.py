@@ -18,9 +18,10 @@ from shared.contracts.seals import KeyRing
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import pack, without_ballast
 from shared.messaging.operation_log import lock_operations, record_operation
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.flush import KEPT_BYTES, flush
-from shared.messaging.transaction.lane import QUERIES, lock, real_microseconds
+from shared.messaging.transaction.lane import lock, real_microseconds
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
 # So many are named one by one.

@@ -18,10 +18,10 @@ from shared.contracts.topics import LANES
 from shared.messaging.engine.plan import Plan
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import OutboxEvent, Page
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.sequence_number import ERA_AHEAD_AT_MOST, sequence_number_of, source_of
 from shared.messaging.transaction.flush import insert_pages
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction

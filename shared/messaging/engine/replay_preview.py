@@ -8,11 +8,11 @@ from shared.contracts.park_reasons import ParkReason
 from shared.contracts.seals import KeyRing
 from shared.messaging.engine.operations import requeue_parked
 from shared.messaging.message import Record, unpack
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.batch import Batch, BatchPlan, handle
 from shared.messaging.transaction.decoder import DecodedRecord
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.failures import is_infrastructure, is_record_fault

@@ -10,9 +10,9 @@ from shared.contracts.park_reasons import ParkReason
 from shared.messaging.engine.plan import Retention
 from shared.messaging.message import unpack
 from shared.messaging.outbox.page import Page
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.transaction.decoder import Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.lane import stop as stop_lane
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer

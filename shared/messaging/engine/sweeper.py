@@ -14,11 +14,11 @@ from shared.messaging.engine.plan import EngineStatus, Plan
 from shared.messaging.engine.sweep import PORTION_BYTES, PORTION_RECORDS, engine_timers, sweep
 from shared.messaging.message import unpack
 from shared.messaging.outbox.publisher import Publisher
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.reading.watermark import HeldUp, Progress
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.decoder import Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer
 

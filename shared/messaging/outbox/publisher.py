@@ -14,7 +14,7 @@ from asyncpg import Connection, Record
 
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.page import Page, decode
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 
 LOG = structlog.get_logger()
 PAGES_AT_ONCE = 16

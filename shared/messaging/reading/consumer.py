@@ -20,7 +20,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.reading.record_batches import FETCH_SETTINGS, RawBatch
+from shared.messaging.message import RawBatch
+from shared.messaging.reading.record_batches import FETCH_SETTINGS
 from shared.messaging.reading.topic_ids import IdentifyingConsumer
 
 LOG = structlog.get_logger()

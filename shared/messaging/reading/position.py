@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.messaging.message import Record
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 
 NOTHING_UNREADABLE: tuple[int | None, str | None] = (None, None)
 

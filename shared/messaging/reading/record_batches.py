@@ -18,6 +18,7 @@ from aiokafka.record.util import decode_varint
 
 from shared.contracts.envelope import MAX_HEADERS
 from shared.contracts.park_reasons import ParkReason
+from shared.messaging.message import RawBatch
 from shared.messaging.reading.decompression import HEADER_BYTES, TooLarge, unpack
 
 # So many bytes of records are handed out at once, and one record more at most.
@@ -34,22 +35,6 @@ _FEWEST_BYTES = 26
 _CODEC = 0x07
 # Seconds. Of a broker that has answered nothing more is fetched before all of it was handed out.
 _UNTIL_HANDED_OUT = 86_400.0
-
-
-class RawBatch(bytes):
-    """A record batch as Kafka keeps it, in place of records that cannot be taken out of it.
-
-    `reason` says why: too_large, or bad_envelope for one that is corrupt. It stands for the records from `base_offset`
-    on, and is handed out at the offset of the last of them, so that reading goes on behind it.
-    """
-
-    reason: ParkReason
-    base_offset: int
-
-    def __new__(cls, data: "bytes | memoryview", reason: ParkReason, base_offset: int) -> "RawBatch":
-        batch = super().__new__(cls, data)
-        batch.reason, batch.base_offset = reason, base_offset
-        return batch
 
 
 class Allowance:

@@ -7,11 +7,12 @@ from datetime import datetime
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import Cursor, Position, PositionMoved, SequenceCheck
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
 from shared.messaging.transaction.dispatch import dispatch
-from shared.messaging.transaction.lane import QUERIES, Lane
+from shared.messaging.transaction.lane import Lane
 from shared.messaging.transaction.transaction import DeferredRecord, Transaction
 
 

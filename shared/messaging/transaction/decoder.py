@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from shared.contracts.envelope import MAX_RECORD_BYTES, Envelope, check_json, open_envelope
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.topics import LANES
-from shared.messaging.message import Message, Record
-from shared.messaging.reading.record_batches import RawBatch
+from shared.messaging.message import Message, RawBatch, Record
 from shared.messaging.sequence_number import ERA_AHEAD_AT_MOST, SequenceNumber, sequence_number_of, source_of
 from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.subscription import Handler, Source, Subscription

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from asyncpg import Connection
 
 from shared.messaging.message import Record, pack, unpack
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 
 PORTION = 500
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from shared.contracts.topics import LANES
 from shared.messaging.message import Message, unpack
+from shared.messaging.queries import QUERIES
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.subscription import Handler
 from shared.messaging.transaction.transaction import ParkedRecord, QueueKey, Transaction
 

@@ -13,8 +13,8 @@ from shared.contracts.park_reasons import ParkReason
 from shared.contracts.topics import LANES
 from shared.messaging.message import first_bytes, pack, without_ballast
 from shared.messaging.outbox.page import OutboxEvent, Page, encode
+from shared.messaging.queries import QUERIES
 from shared.messaging.transaction import lane as lanes_of
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.transaction import DeferredRecord, ParkedRecord, Transaction, TransactionTerms
 from shared.times import write_time
 

@@ -8,9 +8,7 @@ from datetime import datetime
 from asyncpg import Connection
 
 from shared.contracts.topics import LANES
-from shared.postgres.queries import Queries
-
-QUERIES = Queries.load("shared.messaging")
+from shared.messaging.queries import QUERIES
 
 
 @dataclass(frozen=True, slots=True)

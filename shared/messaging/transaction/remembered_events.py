@@ -6,7 +6,7 @@ It stays binding: whoever decides looks here first, and says nothing that was sa
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 from shared.messaging.transaction.transaction import Transaction
 
 

@@ -14,7 +14,8 @@ from shared.contracts.seals import KeyRing
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record
 from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.lane import QUERIES, Lane
+from shared.messaging.queries import QUERIES
+from shared.messaging.transaction.lane import Lane
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from shared.messaging.engine.operations import republish
 from shared.messaging.outbox.page import Page
 from shared.messaging.outbox.publisher import page_of
-from shared.messaging.transaction.lane import QUERIES
+from shared.messaging.queries import QUERIES
 from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Who, Why
 

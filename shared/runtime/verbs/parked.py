@@ -10,9 +10,10 @@ from rich.table import Table
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.engine.operations import Operator, Outcome, close_parked, replay_parked
 from shared.messaging.engine.replay_preview import ReplayPreview
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.decoder import Decoder
-from shared.messaging.transaction.lane import QUERIES, real_microseconds
+from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.session import EngineSession
 from shared.runtime import parked
 from shared.runtime.command_context import CommandContext

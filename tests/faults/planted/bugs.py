@@ -28,6 +28,7 @@ from shared.messaging.engine.plan import Plan
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import Page
 from shared.messaging.outbox.publisher import Publisher
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position
 from shared.messaging.reading.consumer import ContiguousConsumer
 from shared.messaging.reading.position import Cursor, Position, SequenceCheck
@@ -35,7 +36,6 @@ from shared.messaging.reading.watermark import Watermarks
 from shared.messaging.sequence_number import SequenceNumber
 from shared.messaging.transaction import decoder, flush, session
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction
 from tests.faults.planted import engine_scenarios, service_scenarios

@@ -7,10 +7,10 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading.watermark import NEVER, Watermarks
 from shared.messaging.transaction import dispatch
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.transaction import Transaction
 from tests.faults.planted import deferral_scenarios
 from tests.faults.planted.bugs import Bug, Product

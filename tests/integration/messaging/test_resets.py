@@ -12,12 +12,12 @@ from shared.contracts.topics import lane_of
 from shared.messaging.engine import seek
 from shared.messaging.engine.batch_runner import BatchRunner
 from shared.messaging.message import Message, Record, pack
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_ids import NO_IDS, TopicIds
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.decoder import Decoder
-from shared.messaging.transaction.lane import QUERIES
 from shared.messaging.transaction.subscription import Source, Subscription
 from shared.messaging.transaction.transaction import Transaction
 from tests.integration.messaging.toy import PlayerRegistered

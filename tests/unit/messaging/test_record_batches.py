@@ -18,9 +18,10 @@ from aiokafka.record.util import calc_crc32c
 
 from shared.contracts.envelope import MAX_HEADERS
 from shared.contracts.park_reasons import ParkReason
+from shared.messaging.message import RawBatch
 from shared.messaging.reading import record_batches
 from shared.messaging.reading.decompression import LARGEST_BYTES
-from shared.messaging.reading.record_batches import ALLOWANCE, AT_ONCE, BoundedResult, FetchedBatches, RawBatch
+from shared.messaging.reading.record_batches import ALLOWANCE, AT_ONCE, BoundedResult, FetchedBatches
 
 PLACE = TopicPartition("requests", 3)
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
