@@ -23,7 +23,9 @@ import asyncpg
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
 from deploy.local.roles import ROLES, create_database, create_roles, owner_of
+from deploy.local.services import in_every_service
 from services.payment.store.ledger import LEDGER_CHAINS
+from shared.errors import SalurError
 from shared.postgres.migrations import grants_of, migrate, migrations_of
 from shared.postgres.session import connect
 from shared.runtime.chain_seals import ChainSeals
@@ -31,6 +33,8 @@ from tests.builders import keys_folder
 from tests.containers import kafka_container, postgres_container
 
 PASSWORD = "test"
+# Settings of an installation whose services sweep more often than in production.
+QUICK_SWEEPS = in_every_service("SWEEP_EVERY_SECONDS", "0.5")
 LENDING_SQL = Path(__file__).with_name("lent.sql")
 END_OTHER_SESSIONS = (
     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
@@ -39,7 +43,7 @@ END_OTHER_SESSIONS = (
 Server = TypeVar("Server")
 
 
-class CannotRestart(Exception):
+class CannotRestart(SalurError):
     """A test wants to restart a server that it was only given the address of."""
 
 

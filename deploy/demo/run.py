@@ -18,16 +18,17 @@ from rich.console import Console
 from deploy.demo.audit import audit, compare_ledgers
 from deploy.demo.observer import TopicObserver
 from deploy.demo.plan import make_plan
-from deploy.demo.processes import in_thread, run_verb
+from deploy.demo.processes import in_thread
 from deploy.demo.scenario import DemoScenario
 from deploy.demo.summary import DemoResult, machine_summary, show_summary
 from deploy.local.installation import Installation
+from deploy.local.services import in_every_service
 from deploy.simulation.partner import PartnerBehaviour, Payment, read_ledger
 from deploy.simulation.people import TIMELINE_ENDS_AT
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 
-QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "1" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
+SWEEPS = in_every_service("SWEEP_EVERY_SECONDS", "1")
 # Figures on /metrics may be some seconds old.
 METRICS_AGREE_WITHIN_SECONDS = 15.0
 SETTLED = re.compile(r"^salur_disbursements_rupiah\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
@@ -48,7 +49,7 @@ class Demo:
         started = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
         behaviour = PartnerBehaviour(seed=self.seed, repeats_at_most=3, late_at_most_seconds=0.75)
-        installation = Installation(self.folder, settings=QUICK | behaviour.environment(), progress=self._print_line)
+        installation = Installation(self.folder, settings=SWEEPS | behaviour.environment(), progress=self._print_line)
         installation.set_clock(TIMELINE_ENDS_AT)
         try:
             await in_thread(installation.start)
@@ -111,7 +112,7 @@ def _verify(installation: Installation) -> list[str]:
     """What each service's own checks found, line by line; empty when all hold."""
     breaches = []
     for name, service in installation.services.items():
-        done = run_verb(service, "verify")
+        done = service.run("verify")
         if done.returncode:
             breaches.append(f"{name} verify: {done.stdout}{done.stderr}".strip())
     return breaches

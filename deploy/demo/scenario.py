@@ -13,7 +13,7 @@ from rich.console import Console
 from deploy.demo.audit import all_expired, expected_entitlements, is_finished, not_parked
 from deploy.demo.observer import TopicObserver
 from deploy.demo.plan import ROGUE_PARTNER, DemoPlan
-from deploy.demo.processes import in_thread, run_verb
+from deploy.demo.processes import in_thread
 from deploy.demo.progress import ProgressDisplay
 from deploy.local.installation import Installation
 from deploy.simulation.delivery import send
@@ -168,7 +168,7 @@ class DemoScenario:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _operate(self, *verb: str) -> None:
-        done = run_verb(self.installation.services["payment"], *verb)
+        done = self.installation.services["payment"].run(*verb)
         if done.returncode:
             self.progress.print_line(f"[red]{' '.join(verb[:3])} failed:[/] {done.stdout}{done.stderr}")
 

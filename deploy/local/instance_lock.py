@@ -7,8 +7,10 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared.errors import SalurError
 
-class AlreadyRunning(Exception):
+
+class AlreadyRunning(SalurError):
     """Another process holds the lock."""
 
 

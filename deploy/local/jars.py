@@ -9,6 +9,7 @@ from typing import IO
 import jgo
 
 from deploy.local.paths import CACHE, DEPLOY
+from shared.errors import SalurError
 
 COORDINATES = DEPLOY / "kafka" / "jars.txt"
 DIGESTS = DEPLOY / "kafka" / "jars.sha256"
@@ -16,7 +17,7 @@ DIGESTS = DEPLOY / "kafka" / "jars.sha256"
 FIRST = "org.apache.kafka:kafka_2.13:"
 
 
-class WrongDigest(Exception):
+class WrongDigest(SalurError):
     """A jar is missing, or is not the one that was committed."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shared.contracts import upstream
 from shared.contracts.topics import PARTNERS
+from shared.errors import SalurError
 from shared.messaging.chain import file_of
 
 # What each producer's key may seal.
@@ -46,7 +47,7 @@ MADE = "made.txt"
 """In a folder of keys: the names of all that were ever made there."""
 
 
-class LostKeys(Exception):
+class LostKeys(SalurError):
     """Keys that data were made with are missing; the message says which, and what to do."""
 
 

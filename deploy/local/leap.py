@@ -8,12 +8,13 @@ from pathlib import Path
 import asyncpg
 
 from shared.clock import BadOffset, Clock
+from shared.errors import SalurError
 from shared.postgres.queries import Queries
 
 QUERIES = Queries.load("deploy.local")
 
 
-class Leap(Exception):
+class Leap(SalurError):
     """The clock would pass open deadlines, or nobody knows where it stood; says what to do."""
 
 

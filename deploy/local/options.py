@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.clock import EARLIEST, LATEST
+from shared.errors import SalurError
 
 
-class StartRefused(Exception):
+class StartRefused(SalurError):
     """Nothing was started; says why and what to do."""
 
 

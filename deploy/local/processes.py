@@ -14,13 +14,14 @@ from typing import Any
 import psutil
 
 from deploy.local.ports import Deadline, is_taken
+from shared.errors import SalurError
 
 # The kernel counts start times from when it booted, and may correct its idea of when that was.
 SAME_START_WITHIN_SECONDS = 5.0
 POLL_SECONDS = 0.01
 
 
-class DidNotStart(Exception):
+class DidNotStart(SalurError):
     """A process ended, or did not answer in time; says where its log is and how it ends."""
 
 

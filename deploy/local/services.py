@@ -12,6 +12,12 @@ from pathlib import Path
 from deploy.local.paths import ROOT
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import DidNotStart, Process, refuse_taken
+from shared.contracts.topics import SERVICES
+
+
+def in_every_service(setting: str, value: str) -> dict[str, str]:
+    """Return the environment that gives one setting of every service this value."""
+    return {f"{service.upper()}_{setting}": value for service in SERVICES}
 
 
 class ServiceReplica:
@@ -41,14 +47,7 @@ class ServiceReplica:
 
     def migrate(self) -> None:
         """Bring its schema up to date; raises DidNotStart with what the command said."""
-        done = subprocess.run(
-            self.command("migrate"),
-            cwd=ROOT,
-            env={**self.environment, f"{self.name.upper()}_MIGRATE_URL": self.migrate_url},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self.run("migrate", **{f"{self.name.upper()}_MIGRATE_URL": self.migrate_url})
         if done.returncode:
             raise DidNotStart(f"{self.name} could not migrate its schema\n{done.stdout}{done.stderr}")
 
@@ -96,6 +95,17 @@ class ServiceReplica:
         self.stop()
         self.start()
 
+    def run(self, *verb: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one verb of the service to its end, with its own environment and `environment`."""
+        return subprocess.run(
+            self.command(*verb),
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def command(self, *verb: str) -> list[str]:
-        """The command line of one of its verbs."""
+        """Return the command line of one verb."""
         return [sys.executable, "-m", f"services.{self.name}", *verb]

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import TOPICS, Topic
+from shared.errors import SalurError
 
 RETENTION_DAYS = 28
 # The limit is for a batch, not for a record: this is Kafka's default, for which ordinary producers are made.
@@ -21,7 +22,7 @@ TOPIC = ConfigResourceType.TOPIC
 SET_FOR_THE_TOPIC = 1
 
 
-class WrongTopic(Exception):
+class WrongTopic(SalurError):
     """A topic is there already with another number of partitions: lanes are fixed for life."""
 
 

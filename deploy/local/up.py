@@ -19,6 +19,7 @@ from pathlib import Path
 from deploy.local.installation import Installation, Ports
 from deploy.local.keys import LostKeys, refuse_lost_keys
 from deploy.local.leap import Leap, refuse_leap, time_shown
+from deploy.local.next_steps import next_steps
 from deploy.local.options import StartRefused, clock_option, number_option
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
@@ -26,6 +27,7 @@ from deploy.local.process_registry import ORDER, end, forget, ports_of, save, st
 from deploy.local.processes import DidNotStart, Process
 from shared.contracts.topics import PARTNERS, SERVICES
 
+ENVIRONMENT_FILE = "salur.env"
 # Each port: the setting that moves it, and where it is unless moved.
 PORT_SETTINGS = {
     "kafka": ("SALUR_KAFKA_PORT", 19092),
@@ -62,7 +64,7 @@ def up(folder: Path, environment: Mapping[str, str]) -> Installation:
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
     installation.attach(running)
     if not missing:
-        print(f"Salur is up already. Addresses: {folder / 'salur.env'}")
+        _print_next_steps("Salur is up already.", installation)
         return installation
     began = time.monotonic()
     try:
@@ -75,9 +77,13 @@ def up(folder: Path, environment: Mapping[str, str]) -> Installation:
             if process.name in missing:
                 end(process)
         raise
-    installation.write_environment(folder / "salur.env")
-    print(f"Salur is up after {time.monotonic() - began:.0f} s. Addresses: {folder / 'salur.env'}")
+    installation.write_environment(folder / ENVIRONMENT_FILE)
+    _print_next_steps(f"Salur is up after {time.monotonic() - began:.0f} s.", installation)
     return installation
+
+
+def _print_next_steps(headline: str, installation: Installation) -> None:
+    print(headline, *next_steps(installation, installation.folder / ENVIRONMENT_FILE), sep="\n", flush=True)
 
 
 def _missing(environment: Mapping[str, str], running: Collection[str]) -> list[str]:

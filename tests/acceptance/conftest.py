@@ -10,19 +10,15 @@ import pytest
 
 from deploy.local.installation import Installation
 from tests.acceptance.outsider import Outsider
+from tests.infrastructure import QUICK_SWEEPS
 
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
-QUICK = {
-    "ENROLLMENT_SWEEP_EVERY_SECONDS": "0.5",
-    "COMPLETION_SWEEP_EVERY_SECONDS": "0.5",
-    "PAYMENT_SWEEP_EVERY_SECONDS": "0.5",
-}
 
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
-    running = Installation(folder, settings=QUICK, durable=False)
+    running = Installation(folder, settings=QUICK_SWEEPS, durable=False)
     running.set_clock(NOW)
     try:
         with running:

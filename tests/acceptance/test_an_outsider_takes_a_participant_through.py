@@ -1,9 +1,6 @@
 """A program written from the contract alone takes a participant to settled money, and plays the partner."""
 
-import subprocess
-
 from deploy.local.installation import Installation
-from deploy.local.paths import ROOT
 from tests.acceptance.outsider import Outsider
 
 PERSON = "4810000000000017"
@@ -20,9 +17,7 @@ def test_a_participant_goes_from_admission_to_settled_money(installation: Instal
     _rate(outsider)
     _pay(outsider, "gopay", "incentive_1", 600_000, "participant", "081234567890")
     for name, service in installation.services.items():
-        verified = subprocess.run(
-            service.command("verify"), cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
-        )
+        verified = service.run("verify")
         assert verified.returncode == 0, f"{name}: {verified.stdout}{verified.stderr}"
 
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -19,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from asyncpg import Connection
 
 from deploy.local.installation import Installation
-from deploy.local.paths import ROOT, VAR
+from deploy.local.paths import VAR
 from deploy.simulation.load import open_programme
 from deploy.simulation.partner import PartnerBehaviour, Payment, read_ledger
 from deploy.simulation.people import TIMELINE_ENDS_AT, Person
@@ -153,9 +152,7 @@ async def _harness(installation: Installation) -> AsyncIterator[BenchmarkHarness
 def _verify(installation: Installation) -> list[str]:
     breaches = []
     for service in installation.services.values():
-        done = subprocess.run(
-            service.command("verify"), cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
-        )
+        done = service.run("verify")
         if done.returncode:
             breaches.append(f"{service.name}: {done.stdout}{done.stderr}")
     return breaches

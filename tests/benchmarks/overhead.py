@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from statistics import mean
 
+from deploy.local.services import in_every_service
 from deploy.simulation.load import journeys
 from shared.contracts.topics import SERVICES
 from tests.benchmarks.goals import OVERHEAD, compare_with_goals
@@ -33,7 +34,7 @@ async def measure(harness: BenchmarkHarness) -> Result:
     await harness.open_programme(len(people))
     runs: dict[str, list[LoadRun]] = {name: [] for name in ORDER}
     for number, name in enumerate(ORDER):
-        await harness.restart_services({f"{one.upper()}_SWEEP_EVERY_SECONDS": SWEEP_EVERY[name] for one in SERVICES})
+        await harness.restart_services(in_every_service("SWEEP_EVERY_SECONDS", SWEEP_EVERY[name]))
         await wait_until_idle(harness)
         part = people[number * COUNT : (number + 1) * COUNT]
         async with _scraping(harness) if name == BUSY else nullcontext():

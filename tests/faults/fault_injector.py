@@ -211,20 +211,11 @@ class FaultInjector:
 
     async def operate(self, service: str, *verb: str) -> None:
         """An operator's command, with a name and a reason."""
-        done = await self.verb(service, *verb, "--who", "the tests", "--why", "a drill")
+        done = await self.run(service, *verb, "--who", "the tests", "--why", "a drill")
         assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
 
-    async def verb(self, service: str, *verb: str) -> "subprocess.CompletedProcess[str]":
-        one = self.installation.services[service]
-        return await asyncio.to_thread(
-            subprocess.run,
-            one.command(*verb),
-            cwd=ROOT,
-            env=dict(one.environment),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    async def run(self, service: str, *verb: str) -> "subprocess.CompletedProcess[str]":
+        return await asyncio.to_thread(self.installation.services[service].run, *verb)
 
     async def reset_offsets(self, service: str, topics: list[str], where: str) -> None:
         """A careless hand: the group's committed offsets go to the beginning or to the end."""

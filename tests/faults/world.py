@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.demo.audit import AuditResult, audit, is_finished, not_parked
 from deploy.demo.observer import TopicObserver
 from deploy.local.installation import Installation
+from deploy.local.services import in_every_service
 from deploy.simulation.delivery import OutgoingRecord, outgoing_record, repeat_and_shuffle, send
 from deploy.simulation.partner import Payment, read_ledger
 from deploy.simulation.people import OUT_OF, TIMELINE_ENDS_AT, WEIGHTS, Person, Persona, cohort
@@ -32,13 +33,13 @@ from shared.runtime.chain_seals import ChainSeals
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.faults.fault_injector import FaultInjector
 from tests.faults.topic_audit import breaches_of_topics
+from tests.infrastructure import QUICK_SWEEPS
 
 INVARIANTS = {"enrollment": ENROLLMENT, "completion": COMPLETION, "payment": PAYMENT}
 # The order among people decides who keeps a NIK, and a refund of trust needs an operator: not what is tried here.
 LEFT_OUT = (Persona.SAME_NIK,)
 
-SERVICES = ("ENROLLMENT", "COMPLETION", "PAYMENT")
-QUICK = {f"{service}_{name}": "0.5" for service in SERVICES for name in ("SWEEP_EVERY_SECONDS", "LOOK_EVERY_SECONDS")}
+QUICK = QUICK_SWEEPS | in_every_service("LOOK_EVERY_SECONDS", "0.5")
 PARTNERS_TROUBLE = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 # A producer of the world outside is patient: what it could not deliver is not lost, only late.
 PATIENCE_MS = 120_000
@@ -87,7 +88,7 @@ async def verified_world(**programme: int) -> "AsyncIterator[FaultWorld]":
     try:
         async with running_world(folder, **programme) as world:
             yield world
-            for done in await asyncio.gather(*(world.verb(name, "verify") for name in world.installation.services)):
+            for done in await asyncio.gather(*(world.run(name, "verify") for name in world.installation.services)):
                 assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)

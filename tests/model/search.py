@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from shared.errors import SalurError
+
 State = TypeVar("State", bound=Hashable)
 AT_MOST = 2_000_000
 
 
-class TooLarge(Exception):
+class TooLarge(SalurError):
     """The protocol has more states than a search may visit; make its bounds smaller."""
 
 

@@ -14,8 +14,9 @@ from deploy.local.leap import Leap
 from deploy.local.ports import free_port
 from deploy.local.up import PORT_SETTINGS, up
 from tests.acceptance.outsider import Outsider
+from tests.infrastructure import QUICK_SWEEPS
 from tests.upgrade.snapshot import lay_out
-from tests.upgrade.upgraded_installation import QUICK, UpgradedInstallation
+from tests.upgrade.upgraded_installation import UpgradedInstallation
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def upgraded() -> Iterator[UpgradedInstallation]:
         kept = lay_out(folder)
         wishes = {setting: str(free_port()) for setting, _ in PORT_SETTINGS.values()} | {"PARTNERS": "none"}
         with pytest.MonkeyPatch.context() as environment:
-            for name, value in {**kept.settings, **QUICK}.items():
+            for name, value in {**kept.settings, **QUICK_SWEEPS}.items():
                 environment.setenv(name, value)
             with pytest.raises(Leap, match="2 waiting records of enrollment"):
                 up(folder, wishes | {"CLOCK": "2024-01-01T00:00:00Z"})

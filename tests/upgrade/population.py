@@ -193,9 +193,10 @@ class Population(OutsideWorld):
         self.link("unpublished", "gopay")
         payment = self.installation.services["payment"]
         payment.kill()
+        # The module's name in the commit that this runs in.
         dying = Process.start(
             "dying",
-            [sys.executable, "-m", "tests.faults.failpoint_service", "payment", "after_commit", "SIGKILL"],
+            [sys.executable, "-m", "tests.faults.armed", "payment", "after_commit", "SIGKILL"],
             log=self.installation.folder / "log" / "dying.log",
             environment=payment.environment,
             folder=ROOT,

@@ -79,7 +79,7 @@ def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(u
     upgraded.parked("enrollment", "unknown_type", "salur.platform.training_purchased.v1")
     upgraded.parked("completion", "unknown_type", "salur.training.session_attended.v1")
     for service in ("enrollment", "completion"):
-        done = upgraded.verb(service, "parked", "replay", "--reason", "unknown_type", *OPERATOR, "--yes")
+        done = upgraded.run(service, "parked", "replay", "--reason", "unknown_type", *OPERATOR, "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
     code = upgraded.code("half_trained")
     upgraded.outside.await_event(
@@ -135,5 +135,5 @@ async def test_topics_hold_what_was_said_and_nothing_else(upgraded: UpgradedInst
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_invariant_holds(upgraded: UpgradedInstallation, service: str) -> None:
-    done = upgraded.verb(service, "verify")
+    done = upgraded.run(service, "verify")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,11 +11,9 @@ from typing import Any
 import httpx
 
 from deploy.local.installation import Installation
-from deploy.local.paths import ROOT
 from tests.acceptance.outsider import Outsider
 from tests.upgrade.snapshot import Snapshot
 
-QUICK = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT", "COMPLETION", "PAYMENT")}
 PATIENCE_SECONDS = 60.0
 
 
@@ -33,11 +31,8 @@ class UpgradedInstallation:
     def code(self, name: str, training: str = "") -> str:
         return self.snapshot.people[name]["redeem_code" + training]
 
-    def verb(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
-        one = self.installation.services[service]
-        return subprocess.run(
-            one.command(*words), cwd=ROOT, env=one.environment, capture_output=True, text=True, check=False
-        )
+    def run(self, service: str, *verb: str) -> subprocess.CompletedProcess[str]:
+        return self.installation.services[service].run(*verb)
 
     def audit_trail(self, service: str, name: str) -> dict[str, Any]:
         """What a service shows of a person; empty if it knows nothing."""

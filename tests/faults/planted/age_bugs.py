@@ -13,10 +13,8 @@ from services.payment.store.funds import load_allotments
 from tests.faults.planted import age_scenarios
 from tests.faults.planted.bugs import Bug
 
-Product = pytest.MonkeyPatch
 
-
-def it_reserves_from_allotments_while_somebody_waits(product: Product) -> None:
+def it_reserves_from_allotments_while_somebody_waits(product: pytest.MonkeyPatch) -> None:
     """What lies in a lane's purse is the lane's own."""
 
     async def whoever_waits(connection: Connection, purses: Collection[Allotment]) -> dict[Allotment, Balance]:
@@ -28,28 +26,28 @@ def it_reserves_from_allotments_while_somebody_waits(product: Product) -> None:
     product.setattr(funds, "load_allotments", whoever_waits)
 
 
-def it_serves_each_lane_on_its_own(product: Product) -> None:
+def it_serves_each_lane_on_its_own(product: pytest.MonkeyPatch) -> None:
     """The queue of another lane is that lane's affair."""
     own = QUERIES["load_queue"].replace("reason = 'no_funds'", f"reason = 'no_funds' and lane = {age_scenarios.HERE}")
     assert own != QUERIES["load_queue"]
     product.setitem(QUERIES._statements, "load_queue", own)
 
 
-def it_leaves_allotments_to_their_lanes(product: Product) -> None:
+def it_leaves_allotments_to_their_lanes(product: pytest.MonkeyPatch) -> None:
     """Nobody gives back what lies in the purse of a lane that stands still."""
     own = QUERIES["lock_idle_allotments"].replace("where p.drawn", f"where p.lane = {age_scenarios.THERE} and p.drawn")
     assert own != QUERIES["lock_idle_allotments"]
     product.setitem(QUERIES._statements, "lock_idle_allotments", own)
 
 
-def it_notes_no_shortage(product: Product) -> None:
+def it_notes_no_shortage(product: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any) -> None:
         return None
 
     product.setattr(disbursements, "update_shortage_flags", nothing)
 
 
-def it_looks_only_at_whom_the_money_lasts_for(product: Product) -> None:
+def it_looks_only_at_whom_the_money_lasts_for(product: pytest.MonkeyPatch) -> None:
     """Who is beyond that waits, whatever else would hold it by now."""
     portions = queue._portions
 
@@ -60,7 +58,7 @@ def it_looks_only_at_whom_the_money_lasts_for(product: Product) -> None:
     product.setattr(queue, "_portions", covered)
 
 
-def it_asks_of_a_wave_only_whether_somebody_waits(product: Product) -> None:
+def it_asks_of_a_wave_only_whether_somebody_waits(product: pytest.MonkeyPatch) -> None:
     """Not whether more of it was promised than it has left."""
     for query in ("load_allotments", "lock_funds", "load_funds_with_idle_allotments"):
         asked = QUERIES[query].replace("f.short or f.appropriated - f.drawn < f.promised", "f.short")

@@ -47,7 +47,6 @@ from tests.integration.messaging.toy import TABLES
 from tests.integration.payment import harness as of_payment
 
 BugScenario = Callable[[PlantedHarness], Awaitable[list[str]]]
-Product = pytest.MonkeyPatch
 LATEST = datetime.max.replace(tzinfo=UTC)
 PLAN: ContextVar[Plan] = ContextVar("plan")
 
@@ -56,7 +55,7 @@ PLAN: ContextVar[Plan] = ContextVar("plan")
 class Bug:
     """`shows`: words of a breach that the story must end with when the bug is planted."""
 
-    plant: Callable[[Product], None]
+    plant: Callable[[pytest.MonkeyPatch], None]
     scenario: BugScenario
     shows: str
 
@@ -65,7 +64,7 @@ class Bug:
         return self.plant.__name__.replace("_", " ")
 
 
-def it_acknowledges_before_commit(product: Product) -> None:
+def it_acknowledges_before_commit(product: pytest.MonkeyPatch) -> None:
     """Positions move in a session of their own, which commits before the effects do."""
     advance = position.advance
 
@@ -78,7 +77,7 @@ def it_acknowledges_before_commit(product: Product) -> None:
     product.setattr(position, "advance", ahead)
 
 
-def it_publishes_before_commit(product: Product) -> None:
+def it_publishes_before_commit(product: pytest.MonkeyPatch) -> None:
     """Pages go out as soon as they are written, whether or not the transaction will be committed."""
     save = flush.flush
 
@@ -92,18 +91,18 @@ def it_publishes_before_commit(product: Product) -> None:
     product.setattr(session, "flush", publish_at_once)
 
 
-def it_skips_the_compare_and_set(product: Product) -> None:
+def it_skips_the_compare_and_set(product: pytest.MonkeyPatch) -> None:
     """Positions are written wherever they stand now."""
     _cut_from_query(product, "advance_positions", " and p.next_offset = n.seen_offset")
 
 
-def it_locks_no_lane_and_skips_the_compare_and_set(product: Product) -> None:
+def it_locks_no_lane_and_skips_the_compare_and_set(product: pytest.MonkeyPatch) -> None:
     """Two writers of a lane know nothing of each other. Either guard alone would have been enough."""
     _cut_from_query(product, "lock_lanes", " for update")
     it_skips_the_compare_and_set(product)
 
 
-def it_trusts_kafkas_offset(product: Product) -> None:
+def it_trusts_kafkas_offset(product: pytest.MonkeyPatch) -> None:
     """What the group has committed is where reading goes on, whatever the position says."""
     open_session = PartitionAssignment._open_session
 
@@ -119,7 +118,7 @@ def it_trusts_kafkas_offset(product: Product) -> None:
     product.setattr(PartitionAssignment, "_open_session", believe)
 
 
-def it_skips_the_contiguity_check(product: Product) -> None:
+def it_skips_the_contiguity_check(product: pytest.MonkeyPatch) -> None:
     """A batch is taken as it comes, though it begins beyond the position."""
     getmany = ContiguousConsumer.getmany
 
@@ -131,7 +130,7 @@ def it_skips_the_contiguity_check(product: Product) -> None:
     product.setattr(ContiguousConsumer, "getmany", anywhere)
 
 
-def it_ignores_the_era(product: Product) -> None:
+def it_ignores_the_era(product: pytest.MonkeyPatch) -> None:
     """Only the number counts, whichever self has said it."""
     standing = Cursor.check_sequence
 
@@ -141,17 +140,17 @@ def it_ignores_the_era(product: Product) -> None:
     product.setattr(Cursor, "check_sequence", of_one_era)
 
 
-def it_ignores_a_gap(product: Product) -> None:
+def it_ignores_a_gap(product: pytest.MonkeyPatch) -> None:
     """What comes after a missing number takes effect."""
     _treat_as_next(product, SequenceCheck.GAP)
 
 
-def it_takes_duplicates_for_new_events(product: Product) -> None:
+def it_takes_duplicates_for_new_events(product: pytest.MonkeyPatch) -> None:
     """What has been seen takes effect again."""
     _treat_as_next(product, SequenceCheck.DUPLICATE)
 
 
-def it_decodes_a_record_before_it_reads_its_number(product: Product) -> None:
+def it_decodes_a_record_before_it_reads_its_number(product: pytest.MonkeyPatch) -> None:
     """What cannot be read is parked as if it were a stranger's, and reading goes on behind it."""
     decode_numbered = Decoder.decode
 
@@ -162,7 +161,7 @@ def it_decodes_a_record_before_it_reads_its_number(product: Product) -> None:
     product.setattr(Decoder, "decode", decode)
 
 
-def it_believes_whatever_number_a_record_states(product: Product) -> None:
+def it_believes_whatever_number_a_record_states(product: pytest.MonkeyPatch) -> None:
     """Source and id are not compared with the number."""
 
     def believed(record: Record, _source: bytes, _newest_era: int) -> SequenceNumber:
@@ -172,7 +171,7 @@ def it_believes_whatever_number_a_record_states(product: Product) -> None:
     product.setattr(decoder, "sequence_number_of", believed)
 
 
-def it_sends_pages_out_of_order(product: Product) -> None:
+def it_sends_pages_out_of_order(product: pytest.MonkeyPatch) -> None:
     """The newest of the pages that wait goes first."""
     send = Publisher._send
 
@@ -183,12 +182,12 @@ def it_sends_pages_out_of_order(product: Product) -> None:
     product.setattr(Publisher, "_send", backwards)
 
 
-def it_drops_the_business_key(product: Product) -> None:
+def it_drops_the_business_key(product: pytest.MonkeyPatch) -> None:
     """A goal may be there more than once."""
     product.setattr(toy_world, "TABLES", TABLES.replace("goal text primary key", "goal text not null"))
 
 
-def it_drops_the_unique_key_of_claims(product: Product) -> None:
+def it_drops_the_unique_key_of_claims(product: pytest.MonkeyPatch) -> None:
     """What is unique across lanes may be claimed by many."""
     prepare = of_enrollment.create_harness
 
@@ -200,7 +199,7 @@ def it_drops_the_unique_key_of_claims(product: Product) -> None:
     product.setattr(of_enrollment, "create_harness", without_key)
 
 
-def it_sends_again_under_a_new_reference(product: Product) -> None:
+def it_sends_again_under_a_new_reference(product: pytest.MonkeyPatch) -> None:
     """References are drawn from the clock, not derived from the right and the attempt."""
 
     def drawn(key: bytes, lane: int, *, programme: str, **of: Any) -> str:
@@ -209,7 +208,7 @@ def it_sends_again_under_a_new_reference(product: Product) -> None:
     product.setattr(plan, "reference_of", drawn)
 
 
-def it_keeps_unused_claims(product: Product) -> None:
+def it_keeps_unused_claims(product: pytest.MonkeyPatch) -> None:
     """A refusal uses its NIK up."""
 
     async def keep(*_: object) -> None:
@@ -218,13 +217,13 @@ def it_keeps_unused_claims(product: Product) -> None:
     product.setattr(Transaction, "release_claims", keep)
 
 
-def a_deadline_does_not_wait_for_the_backlog(product: Product) -> None:
+def a_deadline_does_not_wait_for_the_backlog(product: pytest.MonkeyPatch) -> None:
     """What is due acts at once, whatever is still to be read."""
 
     product.setattr(Watermarks, "of", lambda *_: LATEST)
 
 
-def it_takes_amounts_for_floats(product: Product) -> None:
+def it_takes_amounts_for_floats(product: pytest.MonkeyPatch) -> None:
     """A fraction of a rupiah is cut off, as the database driver does when nobody refuses it first."""
     parse = EventType.parse
 
@@ -234,7 +233,7 @@ def it_takes_amounts_for_floats(product: Product) -> None:
     product.setattr(EventType, "parse", cut)
 
 
-def it_gives_the_incentive_to_the_first_completion(product: Product) -> None:
+def it_gives_the_incentive_to_the_first_completion(product: pytest.MonkeyPatch) -> None:
     """Whichever training is heard of first as completed earns it, or nobody does."""
     heard: dict[str, str] = {}
 
@@ -245,7 +244,7 @@ def it_gives_the_incentive_to_the_first_completion(product: Product) -> None:
     product.setattr(milestones, "newly_earned", of_the_first)
 
 
-def it_pays_the_incentive_before_the_rating(product: Product) -> None:
+def it_pays_the_incentive_before_the_rating(product: pytest.MonkeyPatch) -> None:
     """A completed training is taken for a rated one."""
 
     def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[EarnedEntitlement]:
@@ -258,7 +257,7 @@ def it_pays_the_incentive_before_the_rating(product: Product) -> None:
     product.setattr(milestones, "newly_earned", earned)
 
 
-def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: Product) -> None:
+def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: pytest.MonkeyPatch) -> None:
     """Each training that is completed and rated earns one. The database alone would have refused the second."""
     prepare = of_payment.create_harness
 
@@ -274,7 +273,7 @@ def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: Product
     product.setattr(milestones, "due_once", with_each)
 
 
-def it_forgets_what_it_had_granted_before_a_restore(product: Product) -> None:
+def it_forgets_what_it_had_granted_before_a_restore(product: pytest.MonkeyPatch) -> None:
     """Whatever was announced of it, an incentive falls due with the training that seems to be the first."""
 
     def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
@@ -283,7 +282,7 @@ def it_forgets_what_it_had_granted_before_a_restore(product: Product) -> None:
     product.setattr(milestones, "due_once", afresh)
 
 
-def _tell_the_plan(product: Product) -> None:
+def _tell_the_plan(product: pytest.MonkeyPatch) -> None:
     commit = BatchRunner._commit
 
     async def with_plan(reader: BatchRunner, *arguments: Any, **options: Any) -> None:
@@ -293,12 +292,12 @@ def _tell_the_plan(product: Product) -> None:
     product.setattr(BatchRunner, "_commit", with_plan)
 
 
-def _cut_from_query(product: Product, query: str, words: str) -> None:
+def _cut_from_query(product: pytest.MonkeyPatch, query: str, words: str) -> None:
     assert words in QUERIES[query]
     product.setitem(QUERIES._statements, query, QUERIES[query].replace(words, ""))
 
 
-def _treat_as_next(product: Product, wrongly: SequenceCheck) -> None:
+def _treat_as_next(product: pytest.MonkeyPatch, wrongly: SequenceCheck) -> None:
     standing = Cursor.check_sequence
 
     def lenient(cursor: Cursor, era: int, era_first: int, sequence: int) -> SequenceCheck:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
@@ -13,10 +14,10 @@ from shared.messaging.transaction import dispatch
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
 from shared.messaging.transaction.transaction import Transaction
 from tests.faults.planted import deferral_scenarios
-from tests.faults.planted.bugs import Bug, Product
+from tests.faults.planted.bugs import Bug
 
 
-def one_watermark_serves_all_lanes(product: Product) -> None:
+def one_watermark_serves_all_lanes(product: pytest.MonkeyPatch) -> None:
     """A deadline waits for every partition that the service reads, those of other lanes included."""
 
     def of_all(marks: Watermarks, *_: object) -> datetime:
@@ -26,7 +27,7 @@ def one_watermark_serves_all_lanes(product: Product) -> None:
     product.setattr(Watermarks, "of", of_all)
 
 
-def a_deadline_does_not_wait_for_what_is_set_aside(product: Product) -> None:
+def a_deadline_does_not_wait_for_what_is_set_aside(product: pytest.MonkeyPatch) -> None:
     """What a stopped lane has read without effect is forgotten when it goes on."""
     note_progress = Watermarks.note_progress
 
@@ -36,12 +37,12 @@ def a_deadline_does_not_wait_for_what_is_set_aside(product: Product) -> None:
     product.setattr(Watermarks, "note_progress", as_if_taken_up)
 
 
-def a_deadline_counts_what_was_read_past_a_gap(product: Product) -> None:
+def a_deadline_counts_what_was_read_past_a_gap(product: pytest.MonkeyPatch) -> None:
     """That it is still to be said again is not noticed."""
     product.setitem(QUERIES._statements, "load_all_positions", "select *, true as whole from position")
 
 
-def it_lets_later_records_overtake(product: Product) -> None:
+def it_lets_later_records_overtake(product: pytest.MonkeyPatch) -> None:
     """Whoever comes once the cause is known takes effect at once, whoever else still waits."""
 
     async def none_is_behind(
@@ -53,7 +54,7 @@ def it_lets_later_records_overtake(product: Product) -> None:
     product.setattr(dispatch._Pending, "_is_left_behind", lambda *_: False)
 
 
-def it_forgets_what_a_portion_leaves(product: Product) -> None:
+def it_forgets_what_a_portion_leaves(product: pytest.MonkeyPatch) -> None:
     """Nothing says that there is more to be taken up."""
     product.setitem(
         QUERIES._statements,

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from tests.faults.planted.bugs import Bug, BugScenario, Product
+import pytest
+
+from tests.faults.planted.bugs import Bug, BugScenario
 from tests.faults.planted.planted_harness import PlantedHarness
 from tests.infrastructure import KafkaServer, PostgresServer
 
@@ -17,7 +19,7 @@ class Proofs:
     postgres: PostgresServer
     sound: dict[BugScenario, list[str]] = field(default_factory=dict)
 
-    async def detect(self, bug: Bug, product: Product) -> None:
+    async def detect(self, bug: Bug, product: pytest.MonkeyPatch) -> None:
         """Show both: the story without the bug, and with it. Whoever gave `product` takes the bug out again."""
         if bug.scenario not in self.sound:
             self.sound[bug.scenario] = await bug.scenario(

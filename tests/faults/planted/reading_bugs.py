@@ -1,23 +1,25 @@
 """Bugs in how much is taken in at once, as somebody might write them."""
 
+import pytest
+
 from shared.messaging.reading import decompression, record_batches
 from shared.messaging.transaction.transaction import DeferredRecord
 from tests.faults.planted import reading_scenarios
-from tests.faults.planted.bugs import Bug, Product
+from tests.faults.planted.bugs import Bug
 
 
-def each_repeat_takes_a_place_of_its_own(product: Product) -> None:
+def each_repeat_takes_a_place_of_its_own(product: pytest.MonkeyPatch) -> None:
     """Identical records that wait are not told from others."""
     product.setattr(DeferredRecord, "digest", lambda _: None)
 
 
-def it_makes_room_for_whatever_comes(product: Product) -> None:
+def it_makes_room_for_whatever_comes(product: pytest.MonkeyPatch) -> None:
     """How large a batch may become is taken from what it becomes."""
     product.setattr(decompression, "LARGEST_BYTES", 1 << 30)
     product.setattr(decompression, "_BUFFER", decompression._Buffer())
 
 
-def it_hands_out_all_that_was_fetched(product: Product) -> None:
+def it_hands_out_all_that_was_fetched(product: pytest.MonkeyPatch) -> None:
     """Records are counted, and not what they hold."""
 
     class Endless:

@@ -11,31 +11,29 @@ from shared.runtime.data_identity import DataIdentity
 from tests.faults.planted import restore_scenarios
 from tests.faults.planted.bugs import Bug
 
-Product = pytest.MonkeyPatch
-
 
 async def nothing(*_: Any) -> dict[Any, Any]:
     return {}
 
 
-def it_adopts_the_tails_of_its_own_lanes_alone(product: Product) -> None:
+def it_adopts_the_tails_of_its_own_lanes_alone(product: pytest.MonkeyPatch) -> None:
     """Of which a process that has just begun holds none."""
     product.setattr(recovery, "LANES", 0)
 
 
-def it_keeps_no_money_for_what_was_told(product: Product) -> None:
+def it_keeps_no_money_for_what_was_told(product: pytest.MonkeyPatch) -> None:
     product.setattr(adoption, "keep_promised", nothing)
 
 
-def it_works_under_whatever_name_and_keys_there_are(product: Product) -> None:
+def it_works_under_whatever_name_and_keys_there_are(product: pytest.MonkeyPatch) -> None:
     product.setattr(DataIdentity, "confirm", nothing)
 
 
-def it_decides_admissions_anew(product: Product) -> None:
+def it_decides_admissions_anew(product: pytest.MonkeyPatch) -> None:
     product.setattr(admissions, "load_announced_admissions", nothing)
 
 
-def it_announces_accounts_anew(product: Product) -> None:
+def it_announces_accounts_anew(product: pytest.MonkeyPatch) -> None:
     product.setattr(accounts, "load_announced_accounts", nothing)
 
 

@@ -15,17 +15,15 @@ from tests.faults.planted.bugs import Bug
 from tests.infrastructure import Database
 from tests.integration.payment import harness as of_payment
 
-Product = pytest.MonkeyPatch
 
-
-def it_freezes_nothing_upon_a_contradiction(product: Product) -> None:
+def it_freezes_nothing_upon_a_contradiction(product: pytest.MonkeyPatch) -> None:
     """What was said is kept, and that is all."""
     statement = QUERIES["freeze_disbursements"]
     assert "frozen = true" in statement
     product.setitem(QUERIES._statements, "freeze_disbursements", statement.replace("frozen = true", "frozen = false"))
 
 
-def it_remembers_a_look_in_the_reason_shown(product: Product) -> None:
+def it_remembers_a_look_in_the_reason_shown(product: pytest.MonkeyPatch) -> None:
     """Which the next hold overwrites."""
 
     def shown(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
@@ -34,7 +32,7 @@ def it_remembers_a_look_in_the_reason_shown(product: Product) -> None:
     product.setattr(reports, "after_rejection", shown)
 
 
-def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: Product) -> None:
+def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: pytest.MonkeyPatch) -> None:
     """The database alone would have refused another account."""
 
     class Whatever:
@@ -47,14 +45,14 @@ def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: Produ
     product.setattr(of_payment, "create_harness", _without("a_frozen_right_goes_only_approved"))
 
 
-def it_takes_one_person_for_two(product: Product) -> None:
+def it_takes_one_person_for_two(product: pytest.MonkeyPatch) -> None:
     async def alone(*_: object) -> str:
         return "nobody"
 
     product.setattr(approvals, "require_second_person", alone)
 
 
-def it_lets_a_cure_overtake_what_lies_unread(product: Product) -> None:
+def it_lets_a_cure_overtake_what_lies_unread(product: pytest.MonkeyPatch) -> None:
     """As soon as an account is linked another attempt goes."""
     product.setattr(pay, "_awaits_reports", lambda *_: False)
 

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.payment.payout import account_seals
 from shared.contracts import sealed_fields
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.seals import KeyRing
 from tests.faults.planted import seal_scenarios
-from tests.faults.planted.bugs import Bug, Product
+from tests.faults.planted.bugs import Bug
 
 
-def it_lets_every_key_seal_everything(product: Product) -> None:
+def it_lets_every_key_seal_everything(product: pytest.MonkeyPatch) -> None:
     load = KeyRing.load
 
     def whole(path: Path, *, may_seal: str | None = None) -> KeyRing:  # noqa: ARG001 - that is the bug
@@ -21,7 +23,7 @@ def it_lets_every_key_seal_everything(product: Product) -> None:
     product.setattr(KeyRing, "load", whole)
 
 
-def it_asks_of_a_seal_only_whose_it_is(product: Product) -> None:
+def it_asks_of_a_seal_only_whose_it_is(product: pytest.MonkeyPatch) -> None:
     """Whatever else stands inside it need not be what stands outside."""
 
     def lenient(ring: KeyRing, token: str, stated: Mapping[str, str], *_: str) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def it_asks_of_a_seal_only_whose_it_is(product: Product) -> None:
     product.setattr(sealed_fields, "open_claims", lenient)
 
 
-def it_keeps_an_account_for_nobody_in_particular(product: Product) -> None:
+def it_keeps_an_account_for_nobody_in_particular(product: pytest.MonkeyPatch) -> None:
     product.setattr(account_seals, "_bound_to", lambda *_: {})
 
 

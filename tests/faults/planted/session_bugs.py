@@ -1,20 +1,22 @@
 """Bugs in how a process makes sure that its session and its name are its own."""
 
+import pytest
+
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.sweeper import Sweeper
 from shared.messaging.transaction.session import EngineSession
 from tests.faults.planted import session_scenarios
-from tests.faults.planted.bugs import Bug, Product
+from tests.faults.planted.bugs import Bug
 
 
-def it_works_in_whatever_schema_there_is(product: Product) -> None:
+def it_works_in_whatever_schema_there_is(product: pytest.MonkeyPatch) -> None:
     async def never(_: Sweeper, __: EngineSession) -> None:
         """Compare nothing."""
 
     product.setattr(Sweeper, "_confirm_schema", never)
 
 
-def it_joins_before_it_has_its_name(product: Product) -> None:
+def it_joins_before_it_has_its_name(product: pytest.MonkeyPatch) -> None:
     async def at_once(_: PartitionAssignment) -> None:
         """Ask for nothing."""
 
