@@ -1,12 +1,18 @@
-"""What a service answers over HTTP: does it live, is it ready and why not, metrics, lanes, parked records, trails."""
+"""The operators' HTTP API: health, metrics, lanes, parked records, and the audit trail of a participant."""
 
-import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from faststream.asgi import AsgiResponse
 from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Lifespan
 
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
@@ -15,14 +21,33 @@ from shared.runtime.readiness import EngineStatusSource, stalled_deadlines, unre
 from shared.runtime.service_monitor import ServiceMonitor
 
 LOG = structlog.get_logger()
-PARTICIPANT = re.compile(r"/participants/([0-9]{16})")
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
-Answer = Callable[[], Awaitable[AsgiResponse]]
+
+class ParticipantConvertor(StringConvertor):
+    """A participant's number in a path: sixteen digits."""
+
+    regex = "[0-9]{16}"
+
+
+register_url_convertor("participant", ParticipantConvertor())
+
+
+class ApiResponse(JSONResponse):
+    """One line of JSON that no cache may keep."""
+
+    def __init__(self, content: object, status_code: int = 200) -> None:
+        super().__init__(content, status_code, headers={"cache-control": "no-store"})
+
+    def render(self, content: Any) -> bytes:
+        return to_json(content) + b"\n"
 
 
 class HttpApi:
-    """The routes. All but `/health/live` ask the database; without it they answer 503 and say so."""
+    """The handlers of a service's routes.
+
+    All but `/health/live` ask the database. If it cannot be asked they answer 503 with the reason.
+    """
 
     def __init__(
         self, definition: ServiceDefinition, database: Database, monitor: ServiceMonitor, engine: EngineStatusSource
@@ -31,52 +56,54 @@ class HttpApi:
         self._database = database
         self._monitor = monitor
         self._engine = engine
-        self._routes: dict[str, Answer] = {
+        self._pages = {
             "/health/live": self._live,
             "/health/ready": self._ready,
             "/metrics": self._metrics,
             "/lanes": self._lanes,
             "/parked": self._parked,
+            **dict.fromkeys(definition.views, self._view),
         }
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI."""
-        response = await self.answer(scope["method"], scope["path"])
-        await response(scope, receive, send)
+    def application(self, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+        """Return the ASGI application of these routes; no exception of a handler leaves it."""
+        app = Starlette(
+            routes=[
+                *(Route(path, page) for path, page in self._pages.items()),
+                Route("/participants/{participant_id:participant}", self._participant),
+            ],
+            exception_handlers={HTTPException: self._no_route, DatabaseUnavailable: self._unavailable},
+            # Starlette raises again what its own handler of Exception has answered; this one answers for good.
+            middleware=[Middleware(ExceptionMiddleware, handlers={Exception: self._failed})],
+            lifespan=lifespan,
+        )
+        app.router.redirect_slashes = False
+        return app
 
-    async def answer(self, method: str, path: str) -> AsgiResponse:
-        """The answer to one request; no exception leaves."""
-        if method not in ("GET", "HEAD"):
-            return _json({"error": "only GET is answered here"}, 405)
-        participant = PARTICIPANT.fullmatch(path)
-        try:
-            if participant:
-                return await self._participant(participant[1])
-            if path in self._routes:
-                return await self._routes[path]()
-            if path in self._definition.views:
-                return await self._view(path)
-        except DatabaseUnavailable as error:
-            return _json({"error": str(error)}, 503)
-        except Exception as error:
-            page = path if path in self._paths else "/participants"
-            LOG.exception("http_failed", page=page, error=type(error).__name__)
-            return _json({"error": "this question could not be answered; the log says why"}, 500)
-        return _json({"error": "there is no such page", "pages": [*self._paths, "/participants/<16 digits>"]}, 404)
+    async def _no_route(self, request: Request, _: Exception) -> ApiResponse:
+        if request.method not in ("GET", "HEAD"):
+            return ApiResponse({"error": "only GET is answered here"}, 405)
+        pages = [*self._pages, "/participants/<16 digits>"]
+        return ApiResponse({"error": "there is no such page", "pages": pages}, 404)
 
-    @property
-    def _paths(self) -> list[str]:
-        return [*self._routes, *self._definition.views]
+    async def _unavailable(self, _: Request, error: Exception) -> ApiResponse:
+        return ApiResponse({"error": str(error)}, 503)
 
-    async def _view(self, path: str) -> AsgiResponse:
+    async def _failed(self, request: Request, error: Exception) -> ApiResponse:
+        page = request.scope["route"].path.partition("/{")[0]
+        LOG.error("http_failed", page=page, error=type(error).__name__, exc_info=error)
+        return ApiResponse({"error": "this question could not be answered; the log says why"}, 500)
+
+    async def _view(self, request: Request) -> ApiResponse:
+        path = request.scope["route"].path
         async with self._database.session() as connection:
             shown = await self._definition.views[path](connection)
-        return _json({"service": self._definition.name, path.removeprefix("/"): shown})
+        return ApiResponse({"service": self._definition.name, path.removeprefix("/"): shown})
 
-    async def _live(self) -> AsgiResponse:
-        return _json({"service": self._definition.name, "live": True})
+    async def _live(self, _: Request) -> ApiResponse:
+        return ApiResponse({"service": self._definition.name, "live": True})
 
-    async def _ready(self) -> AsgiResponse:
+    async def _ready(self, _: Request) -> ApiResponse:
         state = self._engine()
         reasons, degraded = unready_reasons(state), list[str]()
         try:
@@ -100,13 +127,13 @@ class HttpApi:
             "batches": state.batches,
             "records": state.records,
         }
-        return _json(content, 503 if reasons else 200)
+        return ApiResponse(content, 503 if reasons else 200)
 
-    async def _metrics(self) -> AsgiResponse:
+    async def _metrics(self, _: Request) -> Response:
         text = await self._monitor.scrape()
-        return AsgiResponse(text, 200, {"content-type": METRICS_TYPE, "content-length": str(len(text))})
+        return Response(text, headers={"content-type": METRICS_TYPE})
 
-    async def _lanes(self) -> AsgiResponse:
+    async def _lanes(self, _: Request) -> ApiResponse:
         assigned_lanes = {place.partition for place in self._engine().assigned}
         served = await self._monitor.lanes_served()
         async with self._database.session() as connection:
@@ -120,26 +147,21 @@ class HttpApi:
             }
             for lane in states
         ]
-        return _json({"service": self._definition.name, "lanes": lanes, "stopped_partitions": stopped})
+        return ApiResponse({"service": self._definition.name, "lanes": lanes, "stopped_partitions": stopped})
 
-    async def _parked(self) -> AsgiResponse:
+    async def _parked(self, _: Request) -> ApiResponse:
         async with self._database.session() as connection:
-            return _json({"service": self._definition.name, **await status.parked(connection)})
+            return ApiResponse({"service": self._definition.name, **await status.parked(connection)})
 
-    async def _participant(self, participant_id: str) -> AsgiResponse:
+    async def _participant(self, request: Request) -> ApiResponse:
+        participant_id = request.path_params["participant_id"]
         async with self._database.session() as connection:
             audit_trail = await self._definition.audit_trail(connection, participant_id)
             deferred = await status.deferred_records_of(connection, participant_id)
         if audit_trail is None and not deferred:
-            return _json({"error": f"{self._definition.name} knows nothing of this participant"}, 404)
-        return _json({"service": self._definition.name, "waiting": deferred, **(audit_trail or {})})
+            return ApiResponse({"error": f"{self._definition.name} knows nothing of this participant"}, 404)
+        return ApiResponse({"service": self._definition.name, "waiting": deferred, **(audit_trail or {})})
 
 
 def _fields(state: status.LaneState) -> dict[str, object]:
     return {name: getattr(state, name) for name in status.LaneState.__dataclass_fields__}
-
-
-def _json(content: object, code: int = 200) -> AsgiResponse:
-    body = to_json(content) + b"\n"
-    headers = {"content-type": "application/json", "content-length": str(len(body)), "cache-control": "no-store"}
-    return AsgiResponse(body, code, headers)

@@ -1,15 +1,15 @@
-"""Composition of a running service: the engine, its broker and its pages, as one FastStream application."""
+"""Composition of a running service: the engine and its broker under FastStream, the HTTP API by Starlette."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from asyncpg import Connection
 from faststream.asgi import AsgiFastStream
+from starlette.applications import Starlette
 
 from shared.clock import Clock
 from shared.messaging.engine.engine import Engine
@@ -30,27 +30,19 @@ SHUTDOWN_STEP_SECONDS = 6.0
 Step = Callable[[], Awaitable[object]]
 
 
-class ServiceApp(AsgiFastStream):
-    """FastStream's application, with pages that it cannot route itself and patience with what is away.
+class ServiceLifecycle(AsgiFastStream):
+    """FastStream's start and end of a service: it waits for Kafka, and each step of the end has its time.
 
-    `leave` are the steps after the broker has stopped. Each step of leaving has its time: what is not done by then
-    is done by whoever gets the lanes next.
+    `shutdown` are the steps after the broker has stopped. What a step has not done within SHUTDOWN_STEP_SECONDS is done
+    by the process that gets the lanes next.
     """
 
-    def __init__(self, engine: Engine, http_api: HttpApi, *, startup: Step, shutdown: Sequence[Step]) -> None:
-        super().__init__(engine.broker, logger=None, on_startup=[startup])
-        self._http_api = http_api
+    def __init__(self, engine: Engine, *, startup: Sequence[Step], shutdown: Sequence[Step]) -> None:
+        super().__init__(engine.broker, logger=None, on_startup=startup)
         self._shutdown_steps = (engine.commit_now, engine.broker.stop, engine.stop, *shutdown)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI."""
-        if scope["type"] == "http":
-            await self._http_api(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
     async def stop(self) -> None:
-        """Finishes the batch, says to Kafka how far it is read, publishes what is committed, lets go."""
+        """Finish the batch, commit the offsets, publish the pages and close every connection."""
         for step in self._shutdown_steps:
             try:
                 async with asyncio.timeout(SHUTDOWN_STEP_SECONDS):
@@ -59,7 +51,7 @@ class ServiceApp(AsgiFastStream):
                 LOG.warning("outage", part="leaving", error=repr(error))
 
     async def _start_broker(self) -> None:
-        """Runs beside the pages, so that they can say that Kafka is away."""
+        """Try until Kafka answers; HTTP is served meanwhile, and says that Kafka does not."""
         while True:
             try:
                 await super()._start_broker()
@@ -74,8 +66,8 @@ class ServiceApp(AsgiFastStream):
 
 def build_app(
     definition: ServiceDefinition, keys: Keys, invariant_monitor: InvariantMonitor, migrations: Sequence[Migration]
-) -> AsgiFastStream:
-    """The application that uvicorn runs; nothing is connected before."""
+) -> Starlette:
+    """Return the application that uvicorn runs; it connects to nothing before it starts."""
     settings, clock = definition.settings, Clock.from_environment()
     metrics = Metrics(definition.name, definition.collectors)
     requirements = DataRequirements(migrations, keys.identity)
@@ -83,22 +75,13 @@ def build_app(
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages", requirements.confirm)
     monitor = ServiceMonitor(definition, clock, database, invariant_monitor, metrics)
-    return ServiceApp(
+    lifecycle = ServiceLifecycle(
         engine,
-        HttpApi(definition, database, monitor, engine.status),
-        startup=combine_steps(engine.start, invariant_monitor.start),
+        startup=(engine.start, invariant_monitor.start),
         shutdown=(invariant_monitor.stop, monitor.stop, database.close),
     )
-
-
-def combine_steps(*steps: Step) -> Step:
-    """Several steps as one."""
-
-    async def all_of_them() -> None:
-        for step in steps:
-            await step()
-
-    return all_of_them
+    api = HttpApi(definition, database, monitor, engine.status)
+    return api.application(lambda _: lifecycle.start_lifespan_context())
 
 
 def _plan(
