@@ -1,13 +1,17 @@
-# `make` alone prints what there is to do.
+# `make` alone lists the targets.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-# The system's interpreter comes first where there are several: distributions build theirs with a profile, and the services
-# cost a seventh less on it than on one that was built without.
-usable = $(shell $(1) -c 'import ensurepip; print("$(1)")' 2>/dev/null)
-PYTHON ?= $(firstword $(foreach python,/usr/bin/python3.11 python3.11 python3,$(call usable,$(python))) python3)
+# The lowest of these versions at hand is taken. The system's interpreter comes before another of its version: distributions
+# build theirs with a profile, and the services cost a seventh less on it than on one that was built without.
+VERSIONS := 3.11 3.12 3.13 3.14
+accepted = import ensurepip, sys; "%d.%d" % sys.version_info[:2] in "$(VERSIONS)".split() and print("$(1)")
+usable = $(shell $(1) -c '$(accepted)' 2>/dev/null)
+candidates = $(foreach version,$(VERSIONS),/usr/bin/python$(version) python$(version)) python3
+none = $(error none of Python $(VERSIONS) is installed with venv; name an interpreter: PYTHON=path/to/python)
+PYTHON ?= $(or $(firstword $(foreach python,$(candidates),$(call usable,$(python)))),$(none))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -21,9 +25,17 @@ help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 .PHONY: venv
-venv: $(STAMP) ## Make the virtual environment from the locked requirements
+venv: $(STAMP) ## Make the virtual environment from the locked requirements, with PYTHON=python3.13 if named
 
-# The stamp is newer than the lock only after a complete installation, so an interrupted one starts again.
+# The stamp is newer than the lock only after a complete installation, so an interrupted one starts again. An interpreter
+# that is named (`make test PYTHON=python3.13`) replaces the environment of another version.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) -V),$(shell $(BIN)/python -V 2>/dev/null))
+$(STAMP): other-interpreter
+endif
+endif
+.PHONY: other-interpreter
+
 $(STAMP): requirements/test.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements/test.txt
@@ -47,6 +59,7 @@ clean: $(STAMP) ## Stop what `make up` started and throw its data, keys and logs
 
 .PHONY: test
 test: check ## Run the whole test ladder on a real Kafka and a real Postgres
+	$(BIN)/python -V
 	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 

@@ -1,0 +1,42 @@
+"""The README names tests that exist and shows events that are committed as samples."""
+
+import json
+import re
+
+import pytest
+
+from deploy.local.paths import ROOT
+
+README = (ROOT / "README.md").read_text()
+ROW = re.compile(r"^\| (?P<part>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE)
+NAME = re.compile(r"`(test_\w+)`")
+SAMPLES = (
+    "salur.training.certificate_issued.v1.json",
+    "salur.payment.disbursement_instructed.v1-disbursements.json",
+)
+EXAMPLE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_each_part_of_the_promise_names_tests_that_exist() -> None:
+    rows = ROW.findall(README)
+    there = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) >= 10
+    missing = [name for _, tests in rows for name in NAME.findall(tests) if f"def {name}(" not in there]
+    assert missing == []
+
+
+@pytest.mark.parametrize(("place", "sample"), list(enumerate(SAMPLES)))
+def test_event_shown_in_the_readme_is_a_committed_sample(place: int, sample: str) -> None:
+    shown = json.loads(EXAMPLE.findall(README)[place])
+    text = (ROOT / "tests/contracts/samples" / sample).read_text()
+    assert _shortened_alike(shown, json.loads(text)) == shown
+
+
+def _shortened_alike(shown: object, whole: object) -> object:
+    """Shorten the texts of the sample that the README ends with an ellipsis."""
+    match shown, whole:
+        case dict(), dict():
+            return {name: _shortened_alike(shown.get(name), value) for name, value in whole.items()}
+        case str(), str() if shown.endswith("…") and whole.startswith(shown[:-1]):
+            return shown
+    return whole
