@@ -1,1 +1,1 @@
-"""Completion: was it really done. Judges evidence by the rule that the enrollment carries, and says so once."""
+"""Completion: checks evidence by the rule that each enrollment carries, and announces each outcome once."""

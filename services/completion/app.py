@@ -13,7 +13,7 @@ NAME = "completion"
 
 
 def definition(settings: CompletionSettings) -> ServiceDefinition:
-    """All that the runtime needs to know of this service."""
+    """Compose the completion service."""
     return ServiceDefinition(
         name=NAME,
         settings=settings,

@@ -1,4 +1,4 @@
-"""What always holds in the books of completion, computed again from the rows."""
+"""Invariants of completion, computed again from its rows."""
 
 from collections.abc import AsyncIterator
 
@@ -7,15 +7,11 @@ from asyncpg import Connection
 from services.completion.domain.completion import Completion, decide_completion, digest_of
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence
-from services.completion.store import (
-    count_enrollments_by_state,
-    count_orphaned_evidence,
-    load_evidence,
-    load_next_enrollments,
-    load_open_without_deadline,
-    load_remembered_outcomes,
-    load_state_counts,
-)
+from services.completion.store.deadlines import load_open_without_deadline
+from services.completion.store.enrollments import load_next_enrollments
+from services.completion.store.evidence import count_orphaned_evidence, load_evidence
+from services.completion.store.remembered_events import load_remembered_outcomes
+from services.completion.store.state_counts import count_enrollments_by_state, load_state_counts
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED
 from shared.runtime.definition import Invariant
 
@@ -24,7 +20,7 @@ OUTCOME_TYPES = (COMPLETION_CONFIRMED.name, COMPLETION_REJECTED.name)
 
 
 async def rests_on_evidence(connection: Connection) -> list[str]:
-    """Behind each confirmed completion stands all that its rule demands, under the digest that was said."""
+    """Check that each completion has all evidence its rule demands, under the digest that was announced."""
     return [
         breach
         async for enrollment, evidence, adopted in _each_enrollment(connection, EnrollmentState.COMPLETED)
@@ -33,7 +29,7 @@ async def rests_on_evidence(connection: Connection) -> list[str]:
 
 
 async def all_complete_are_completed(connection: Connection) -> list[str]:
-    """What has all its evidence is completed."""
+    """Check that each enrollment with all its evidence is completed."""
     return [
         f"{enrollment.redeem_code} has all its evidence and is {enrollment.state}"
         async for enrollment, evidence, adopted in _each_enrollment(
@@ -44,18 +40,18 @@ async def all_complete_are_completed(connection: Connection) -> list[str]:
 
 
 async def all_open_have_a_deadline(connection: Connection) -> list[str]:
-    """What is never completed is given up one day."""
+    """Check that each open enrollment has a deadline."""
     return [f"{code} is open for ever" for code in await load_open_without_deadline(connection)]
 
 
 async def evidence_has_an_enrollment(connection: Connection) -> list[str]:
-    """Evidence belongs to a confirmed enrollment."""
+    """Check that all evidence belongs to a confirmed enrollment."""
     orphaned = await count_orphaned_evidence(connection)
     return [f"{orphaned} pieces of evidence belong to no confirmed enrollment"] if orphaned else []
 
 
 async def state_counts_agree(connection: Connection) -> list[str]:
-    """The tally counts what is there."""
+    """Check that the stored counts agree with the enrollments."""
     ever, now = await load_state_counts(connection), await count_enrollments_by_state(connection)
     now[EnrollmentState.OPEN] = sum(number for state, number in now.items() if state is not EnrollmentState.REJECTED)
     return [
@@ -77,19 +73,16 @@ INVARIANTS = (
 async def _each_enrollment(
     connection: Connection, *states: EnrollmentState
 ) -> AsyncIterator[tuple[Enrollment, list[Evidence], bool]]:
-    """Each enrollment in one of these states, its evidence, and whether its outcome was said before a restore."""
+    """Yield each enrollment in one of these states, its evidence, and whether its outcome precedes a restore."""
     after = ""
     while portion := await load_next_enrollments(connection, after, PORTION):
         after = portion[-1].redeem_code
         enrollments = [enrollment for enrollment in portion if enrollment.state in states]
         codes = [enrollment.redeem_code for enrollment in enrollments]
-        evidence, announced = (
-            await load_evidence(connection, codes),
-            await load_remembered_outcomes(connection, OUTCOME_TYPES, codes),
-        )
+        evidence = await load_evidence(connection, codes)
+        announced = await load_remembered_outcomes(connection, OUTCOME_TYPES, codes)
         for enrollment in enrollments:
-            code = enrollment.redeem_code
-            yield enrollment, evidence[code], code in announced
+            yield enrollment, evidence[enrollment.redeem_code], enrollment.redeem_code in announced
 
 
 def _outcome(enrollment: Enrollment, evidence: list[Evidence]) -> Completion | None:

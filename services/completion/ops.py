@@ -1,19 +1,21 @@
-"""What operators see: one participant's trail, and enrollments by state."""
+"""Views for operators: the audit trail of one participant, and enrollments by state."""
 
 from asyncpg import Connection
 
 from services.completion.domain.completion import Completion, Incomplete, decide_completion
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence
-from services.completion.store import load_enrollments_of_participant, load_evidence, load_state_counts
+from services.completion.store.enrollments import load_enrollments_of_participant
+from services.completion.store.evidence import load_evidence
+from services.completion.store.state_counts import load_state_counts
 from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 
 async def audit_trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
-    """Return each enrollment of a participant with its evidence and what is missing; None if there is none.
+    """Return a participant's enrollments with their evidence and what is missing; None if there is none.
 
-    `rests_on` is the evidence of a completion, whole and in the order over which its digest was made.
+    `rests_on` is all the evidence of a completion, in the order of its digest.
     """
     enrollments = await load_enrollments_of_participant(connection, participant_id)
     if not enrollments:
@@ -23,7 +25,7 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
 
 
 async def gauges(connection: Connection) -> list[Gauge]:
-    """`salur_trainings` by state. Read from the tally, never counted."""
+    """Compute `salur_trainings` by state from the stored counts."""
     ever = await load_state_counts(connection)
     now = {state: ever.get(state, 0) for state in EnrollmentState}
     now[EnrollmentState.OPEN] -= now[EnrollmentState.COMPLETED] + now[EnrollmentState.NOT_COMPLETED]

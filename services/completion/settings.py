@@ -1,4 +1,4 @@
-"""What the completion service can be told."""
+"""Settings of the completion service."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ UriReference = Annotated[str, TextFormat("1 to 128 characters of a URI reference
 
 
 class CompletionSettings(ServiceSettings):
-    """`attendance_source`: how `ce_source` must begin for an attendance to be believed."""
+    """Settings of every service, and `attendance_source`: the beginning of `ce_source` that attendance must have."""
 
     model_config = SettingsConfigDict(env_prefix="COMPLETION_")
 

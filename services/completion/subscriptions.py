@@ -1,36 +1,29 @@
-"""Which event goes to which handler."""
+"""Subscriptions: the topics that completion reads, and the handler of each event type."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from services.completion.handlers import ENROLLMENT
 from services.completion.handlers.enrollments import record_enrollments
 from services.completion.handlers.evidence import accept_evidence
+from services.completion.handlers.evidence_sources import SOURCES
+from services.completion.handlers.kinds import DeferralKind
 from services.completion.settings import CompletionSettings
-from shared.contracts import enrollment, upstream
+from shared.contracts import enrollment
 from shared.contracts.events import EventType
 from shared.contracts.topics import ENROLLMENT_EVENTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, lane_of
-from shared.messaging.transaction.subscription import Source, Subscription
+from shared.messaging.transaction.subscription import Handler, Source, Subscription
 
-EVIDENCE: tuple[EventType[Any], ...] = (
-    upstream.POST_TEST_TAKEN,
-    upstream.WORK_GRADED,
-    upstream.CERTIFICATE_ISSUED,
-    upstream.TRAINING_RATED,
-)
-
-CAUSES = {ENROLLMENT: (ENROLLMENT_EVENTS,)}
-"""By kind of what waits: the topics that can bring what it waits for."""
+CAUSES: Mapping[str, tuple[str, ...]] = {DeferralKind.ENROLLMENT: (ENROLLMENT_EVENTS,)}
+"""Topics that can release deferred records, by kind of deferral."""
 
 
 def sources(settings: CompletionSettings) -> tuple[Source, ...]:
-    """Causes before effects: enrollments, then their evidence."""
+    """List the topics, causes before effects: enrollments, then their evidence."""
     accept = partial(accept_evidence, settings.attendance_source)
 
-    def evidence_subscription(event: EventType[Any]) -> Subscription[Any]:
-        return Subscription(
-            event, accept, lambda data: lane_of(data.participant_id), lambda data: (ENROLLMENT, data.redeem_code, "")
-        )
+    def evidence_of(topic: str) -> tuple[Subscription[Any], ...]:
+        return tuple(_evidence_subscription(one.event, accept) for one in SOURCES if one.event.topic == topic)
 
     return (
         Source(
@@ -44,6 +37,15 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
             ),
             producer="enrollment",
         ),
-        Source(TRAINING_ATTENDANCE, (evidence_subscription(upstream.SESSION_ATTENDED),), formerly=TRAINING_EVIDENCE),
-        Source(TRAINING_EVIDENCE, tuple(evidence_subscription(event) for event in EVIDENCE)),
+        Source(TRAINING_ATTENDANCE, evidence_of(TRAINING_ATTENDANCE), formerly=TRAINING_EVIDENCE),
+        Source(TRAINING_EVIDENCE, evidence_of(TRAINING_EVIDENCE)),
+    )
+
+
+def _evidence_subscription(event: EventType[Any], accept: Handler[Any]) -> Subscription[Any]:
+    return Subscription(
+        event,
+        accept,
+        lambda data: lane_of(data.participant_id),
+        lambda data: (DeferralKind.ENROLLMENT, data.redeem_code, ""),
     )

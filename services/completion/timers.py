@@ -1,4 +1,4 @@
-"""What is due by the clock: trainings whose time to be completed is over."""
+"""The deadline of trainings: an enrollment that is still open after its last day becomes `not_completed`."""
 
 from collections.abc import Sequence
 
@@ -6,22 +6,24 @@ from services.completion.domain.completion import Completion, Incomplete, decide
 from services.completion.domain.enrollment import Enrollment
 from services.completion.domain.evidence import Evidence
 from services.completion.handlers.outcome import EnrollmentOutcome, record_outcomes, rejection_event
-from services.completion.store import load_evidence, load_open_enrollments, take_deadlines
+from services.completion.store.deadlines import take_deadlines
+from services.completion.store.enrollments import load_open_enrollments
+from services.completion.store.evidence import load_evidence
+from shared.errors import InvariantBroken
 from shared.messaging.transaction.subscription import Timer
 from shared.messaging.transaction.transaction import Transaction
 
 PORTION = 500
-# Each may have a thousand pieces of evidence, and all of them are looked at.
+# An enrollment may have a thousand pieces of evidence, and all of them are loaded.
 DECIDED_AT_ONCE = 50
 
 
 def timers() -> tuple[Timer, ...]:
-    """One: what is not completed in time."""
     return (Timer("give_up", expire_overdue),)
 
 
 async def expire_overdue(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Rejects the completion of what is still open after its last day, for good; returns how many were looked at."""
+    """Reject the completion of enrollments that are still open after their last day; return how many were due."""
     codes = await take_deadlines(tx.connection, lanes, tx.watermark, PORTION)
     overdue = await load_open_enrollments(tx.connection, codes) if codes else []
     outcomes = []
@@ -34,9 +36,9 @@ async def expire_overdue(tx: Transaction, lanes: Sequence[int]) -> int:
 
 
 def _rejection_outcome(enrollment: Enrollment, evidence: Sequence[Evidence]) -> EnrollmentOutcome:
-    """Raises ValueError if nothing is missing: then it should have been completed when the last of it came."""
+    """Raise InvariantBroken if nothing is missing: its last piece of evidence should have completed it."""
     match decide_completion(enrollment.rule, evidence):
         case Incomplete() as incomplete:
             return EnrollmentOutcome(enrollment, rejection_event(enrollment, incomplete))
         case Completion():
-            raise ValueError(f"{enrollment.redeem_code} has all its evidence and is open")
+            raise InvariantBroken(enrollment.redeem_code, "it has all its evidence, is overdue, and is still open")

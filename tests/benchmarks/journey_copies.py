@@ -14,7 +14,8 @@ import asyncpg
 from asyncpg import Connection
 
 from services.completion.domain.completion import Completion, canonical_form, decide_completion
-from services.completion.store import load_evidence, load_next_enrollments
+from services.completion.store.enrollments import load_next_enrollments
+from services.completion.store.evidence import load_evidence
 from services.payment.domain.ledger import TREASURY_LEDGER, LedgerHead, Posting, seal_postings
 from services.payment.store.ledger import append_transfers, load_ledger_heads, load_transfers, save_ledger_heads
 from shared.messaging.chain import ChainKey

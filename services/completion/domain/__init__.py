@@ -1,1 +1,1 @@
-"""What completes a training, and what evidence may be believed."""
+"""The rules of completion: which evidence is accepted, and when a training is completed. Pure functions over values."""

@@ -1,4 +1,4 @@
-"""The scheme counts calendar days, and a day is a day in Jakarta."""
+"""Calendar days in Jakarta, in which a scheme counts its periods."""
 
 from datetime import datetime, time, timedelta, timezone
 
@@ -6,6 +6,9 @@ JAKARTA = timezone(timedelta(hours=7), "WIB")  # No daylight saving since 1964.
 
 
 def end_of_day(moment: datetime, days_later: int) -> datetime:
-    """The midnight that ends the given calendar day after an aware moment; itself no longer part of that day."""
+    """Return the midnight that ends the calendar day `days_later` days after an aware moment.
+
+    The midnight itself no longer belongs to that day.
+    """
     day = moment.astimezone(JAKARTA).date() + timedelta(days=days_later + 1)
     return datetime.combine(day, time(), JAKARTA)

@@ -1,60 +1,38 @@
-"""Completion is a conjunction over evidence, whatever the order in which it came."""
+"""Completion of a training: every requirement of its rule is met by evidence, in whatever order it came."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment
-from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.evidence import Evidence
+from services.completion.domain.evidence_kinds import requirements
 from services.completion.domain.rule import CompletionRule
 from shared.times import write_time
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-class Requirement(NamedTuple):
-    """A kind of evidence that is needed; `part` None: any part of that kind will do."""
-
-    kind: EvidenceKind
-    part: int | None = None
-
-    def is_met_by(self, evidence: Evidence) -> bool:
-        return evidence.kind is self.kind and self.part in (None, evidence.part)
-
-    def __str__(self) -> str:
-        return self.kind if self.part is None else f"{self.kind}/{self.part}"
-
-
-class Completion(NamedTuple):
-    """The evidence needed, one for each requirement; `completed_at` is the latest time among it."""
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A completed training: one piece of evidence per requirement, and the latest time among them."""
 
     completed_at: datetime
     evidence: tuple[Evidence, ...]
 
 
-class Incomplete(NamedTuple):
-    """What is missing, in the words of `Requirement`."""
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The requirements that no evidence meets yet, as text."""
 
     missing: tuple[str, ...]
 
 
-def requirements(rule: CompletionRule) -> Iterator[Requirement]:
-    """All that is needed, sessions first."""
-    for session in rule.sessions:
-        yield Requirement(EvidenceKind.SESSION_ATTENDED, session.sequence)
-    if rule.post_test is not None:
-        yield Requirement(EvidenceKind.POST_TEST_TAKEN)
-    if rule.graded:
-        yield Requirement(EvidenceKind.WORK_GRADED)
-    if rule.certificate:
-        yield Requirement(EvidenceKind.CERTIFICATE_ISSUED)
-
-
 def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Completion | Incomplete:
-    """Of several retakes that would do, the one that happened first is the one it rests on."""
+    """Match each requirement of the rule with evidence; of several retakes the earliest one is taken."""
     by_time = sorted(evidence, key=lambda fact: fact.happened_at)
     needed: list[Evidence] = []
     missing: list[str] = []
@@ -70,12 +48,12 @@ def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Com
 
 
 def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
-    """SHA-256 over `canonical_form`: whoever holds the event and all evidence can compute it again."""
+    """Compute the SHA-256 of `canonical_form`, so that a reader of the event and its evidence can check it."""
     return hashlib.sha256(canonical_form(enrollment, completion).encode()).digest()
 
 
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
-    """Return what `completion_confirmed` says, all evidence named: JSON with sorted keys, no spaces, times in UTC."""
+    """Write `completion_confirmed` with all its evidence as JSON: keys sorted, no spaces, times in UTC."""
     terms = enrollment.confirmed_terms
     document = {
         "participant_id": enrollment.participant_id,
@@ -98,5 +76,5 @@ def _evidence_document(fact: Evidence) -> dict[str, str]:
     }
 
 
-# All that a batch brings was seen at the same moment, and a class ends for everybody at once.
+# A batch shares `seen_at` and a class its end, so few different times are written.
 _time = lru_cache(maxsize=1024)(write_time)

@@ -1,14 +1,15 @@
-"""An enrollment as far as its completion goes."""
+"""An enrollment, as far as its completion is concerned."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from services.completion.domain.rule import CompletionRule
+from shared.errors import InvariantBroken
 
 
 class EnrollmentState(StrEnum):
-    """Where an enrollment stands. Only `open` ever changes."""
+    """State of an enrollment; only an `open` one ever changes."""
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -16,8 +17,9 @@ class EnrollmentState(StrEnum):
     REJECTED = "rejected"
 
 
+# Terms and enrollments are NamedTuples: one of each is made per row that is loaded for a batch of evidence.
 class ConfirmedTerms(NamedTuple):
-    """What was confirmed: who trains, under which version of which scheme, and what completes it."""
+    """The terms of a confirmed enrollment: its provider, its version of a scheme, and the rule that completes it."""
 
     provider_id: str
     scheme: str
@@ -38,12 +40,12 @@ class Enrollment(NamedTuple):
 
     @property
     def confirmed_terms(self) -> ConfirmedTerms:
-        """The terms; raises ValueError for a rejected enrollment, of which nothing may be asked."""
+        """The terms; raises InvariantBroken for a rejected enrollment."""
         if self.terms is None:
-            raise ValueError(f"{self.redeem_code} was rejected and has no terms")
+            raise InvariantBroken(self.redeem_code, "completion is decided for an enrollment that was rejected")
         return self.terms
 
     @property
     def rule(self) -> CompletionRule:
-        """What completes it; raises ValueError for a rejected enrollment."""
+        """The rule that completes it; raises InvariantBroken for a rejected enrollment."""
         return self.confirmed_terms.rule

@@ -1,4 +1,4 @@
-"""Evidence: a fact about one enrollment, first as somebody states it, then as it was accepted."""
+"""Evidence: a fact about one enrollment, first as a producer reports it, then as it was accepted."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class EvidenceKind(StrEnum):
-    """What kind of fact it is."""
+    """Kind of a fact; `evidence_kinds` has the rules of each."""
 
     SESSION_ATTENDED = "session_attended"
     POST_TEST_TAKEN = "post_test_taken"
@@ -15,8 +15,9 @@ class EvidenceKind(StrEnum):
     TRAINING_RATED = "training_rated"
 
 
+# Facts and evidence are NamedTuples: one of each is made per record, which costs less than half of a frozen dataclass.
 class ReportedFact(NamedTuple):
-    """What a producer says happened. The last four are None where the kind of fact does not have them."""
+    """A fact as its producer reports it. The last four are None where the kind of fact does not have them."""
 
     kind: EvidenceKind
     redeem_code: str
@@ -31,10 +32,9 @@ class ReportedFact(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """An accepted fact that counts.
+    """An accepted fact that counts; with the redeem code, (kind, part) is its business key.
 
-    With the redeem code, (kind, part) is its business key: part is the number of the session, the time of a test or
-    of graded work in microseconds, and 0 for what exists once.
+    `part` tells facts of one kind apart, as the kind's `PartRule` says.
     """
 
     kind: EvidenceKind

@@ -1,36 +1,36 @@
-"""May a statement be believed, and does it count?"""
+"""The check of reported facts: whether a fact is accepted, and whether it counts."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
-from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
-from services.completion.domain.evidence import EvidenceKind, ReportedFact
-from services.completion.domain.rule import CompletionRule, RequiredSession
+from services.completion.domain.enrollment import Enrollment, EnrollmentState
+from services.completion.domain.evidence import ReportedFact
+from services.completion.domain.evidence_kinds import KIND_RULES, WindowRule, is_demanded, part_of
+from services.completion.domain.rule import CompletionRule
 
 BEFORE_A_SESSION = AFTER_A_SESSION = timedelta(hours=1)
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
-MICROSECOND = timedelta(microseconds=1)
 
 
 class EvidenceRefusal(StrEnum):
-    """Why a statement must not be believed."""
+    """Reason why a reported fact is not accepted."""
 
     NOT_YOURS = "not_yours"
     OUT_OF_WINDOW = "out_of_window"
 
 
-class Rejection(NamedTuple):
-    """What is wrong, and in which field of the statement."""
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The reason of a rejection, and the field of the fact that is wrong."""
 
     reason: EvidenceRefusal
     field: str
 
 
 def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> Rejection | None:
-    """Why the statement is refused for this enrollment, None if it is not.
+    """Return why the fact is not accepted for this enrollment, None if it is.
 
-    Whether the enrollment is still open plays no part: a lie about a finished training is a lie.
+    Final enrollments are checked like open ones: a false report about a completed training is still false.
     """
     if fact.participant_id != enrollment.participant_id:
         return Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
@@ -38,62 +38,32 @@ def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> Rejection | No
         return None
     if fact.provider_id not in (None, enrollment.terms.provider_id):
         return Rejection(EvidenceRefusal.NOT_YOURS, "provider_id")
-    if fact.kind is EvidenceKind.SESSION_ATTENDED and enrollment.terms.rule.session(fact.sequence) is None:
-        return Rejection(EvidenceRefusal.OUT_OF_WINDOW, "sequence")
-    if not is_in_window(enrollment.terms.rule, fact):
-        return Rejection(EvidenceRefusal.OUT_OF_WINDOW, "happened_at")
-    return None
+    out_of_window = _field_out_of_window(enrollment.terms.rule, fact)
+    return Rejection(EvidenceRefusal.OUT_OF_WINDOW, out_of_window) if out_of_window else None
 
 
-def is_in_window(rule: CompletionRule, fact: ReportedFact) -> bool:
-    """Whether it happened when it can have happened: never, for a session that the enrollment does not have."""
+def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None:
+    """Return the field that puts the fact out of its window: a session that does not exist has none."""
     at, span = fact.happened_at, rule.span
-    if fact.kind is not EvidenceKind.SESSION_ATTENDED:
-        return span.starts_at <= at < span.evidence_until
+    if KIND_RULES[fact.kind].window is WindowRule.EVIDENCE_SPAN:
+        return None if span.starts_at <= at < span.evidence_until else "happened_at"
     session = rule.session(fact.sequence)
     if session is None:
-        return False
+        return "sequence"
     if rule.whole_span:
-        return span.starts_at <= at <= span.ends_at
-    return session.starts_at - BEFORE_A_SESSION <= at <= session.ends_at + AFTER_A_SESSION
+        return None if span.starts_at <= at <= span.ends_at else "happened_at"
+    is_inside = session.starts_at - BEFORE_A_SESSION <= at <= session.ends_at + AFTER_A_SESSION
+    return None if is_inside else "happened_at"
 
 
 def evidence_part(enrollment: Enrollment, fact: ReportedFact) -> int | None:
-    """The part under which the statement becomes evidence; None: taken note of, and it changes nothing."""
-    terms = enrollment.terms
+    """Return the part under which an accepted fact becomes evidence, None if it does not count."""
+    terms, kind_rule = enrollment.terms, KIND_RULES[fact.kind]
     if terms is None or enrollment.state is EnrollmentState.NOT_COMPLETED:
         return None
-    if fact.kind is EvidenceKind.TRAINING_RATED:
-        return 0
-    if enrollment.state is EnrollmentState.COMPLETED:
+    if enrollment.state is EnrollmentState.COMPLETED and not kind_rule.counts_after_completion:
         return None
-    return _part_number(fact) if _counts(terms, fact) else None
-
-
-def _counts(terms: ConfirmedTerms, fact: ReportedFact) -> bool:
-    rule = terms.rule
-    match fact.kind:
-        case EvidenceKind.SESSION_ATTENDED:
-            return _is_proved(rule.session(fact.sequence), fact)
-        case EvidenceKind.POST_TEST_TAKEN:
-            return rule.post_test == "taken" or (rule.post_test == "passed" and fact.passed is True)
-        case EvidenceKind.WORK_GRADED:
-            return rule.graded
-        case EvidenceKind.CERTIFICATE_ISSUED:
-            return rule.certificate
-        case EvidenceKind.TRAINING_RATED:
-            return True
-
-
-def _is_proved(session: RequiredSession | None, fact: ReportedFact) -> bool:
-    return session is not None and session.proof == fact.proof
-
-
-def _part_number(fact: ReportedFact) -> int:
-    match fact.kind:
-        case EvidenceKind.SESSION_ATTENDED:
-            return fact.sequence or 0
-        case EvidenceKind.POST_TEST_TAKEN | EvidenceKind.WORK_GRADED:
-            return (fact.happened_at - EPOCH) // MICROSECOND
-        case _:
-            return 0
+    if kind_rule.demanded_by is None:
+        return part_of(fact)
+    counts = is_demanded(terms.rule, kind_rule) and kind_rule.satisfies(terms.rule, fact)
+    return part_of(fact) if counts else None

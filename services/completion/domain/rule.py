@@ -1,18 +1,20 @@
-"""The rule that an enrollment carries: what evidence completes it, and by when."""
+"""The rule that an enrollment carries: which evidence completes it, and by when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from services.completion.domain.calendar import end_of_day
+from shared.errors import InvariantBroken
 
 Proof = Literal["face", "venue_qr"]
 PostTest = Literal["passed", "taken"]
 
 
+# A NamedTuple: one is made per session of each confirmed enrollment, before its rule is found in the cache.
 class RequiredSession(NamedTuple):
-    """One meeting, and how attendance of it is proved."""
+    """One session of a training, and the proof that its attendance needs."""
 
     sequence: int
     proof: Proof
@@ -20,9 +22,12 @@ class RequiredSession(NamedTuple):
     ends_at: datetime
 
 
-class EvidenceSpan(NamedTuple):
-    """The times that follow from the sessions: first start and last end, and the two midnights after which evidence
-    happens too late, and what is missing is missing for ever.
+@dataclass(frozen=True, slots=True)
+class EvidenceSpan:
+    """Times that follow from the sessions of a training.
+
+    `starts_at` is the first start and `ends_at` the last end. Evidence must happen before the midnight
+    `evidence_until`, and the training must be complete before the midnight `due_at`.
     """
 
     starts_at: datetime
@@ -33,11 +38,11 @@ class EvidenceSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CompletionRule:
-    """Everything named here is needed. Days are calendar days in Jakarta, counted from the end of the last session.
+    """The evidence that completes a training. Days are calendar days in Jakarta after the end of the last session.
 
     `post_test` None: no test is needed. `whole_span`: a session may be attended at any time between the first
-    session's start and the last one's end. `span` is worked out once, since everybody in a class shares the rule.
-    Raises ValueError without sessions: a certificate alone completes nothing.
+    session's start and the last one's end. `span` and `by_sequence` are computed once, since all participants of a
+    class share the rule. Raise InvariantBroken without sessions: a certificate alone completes no training.
     """
 
     sessions: Sequence[RequiredSession]
@@ -48,10 +53,13 @@ class CompletionRule:
     evidence_days: int
     complete_within_days: int
     span: EvidenceSpan = field(init=False, compare=False, repr=False)
+    by_sequence: Mapping[int | None, RequiredSession] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.sessions:
-            raise ValueError("a training without sessions cannot be completed")
+            raise InvariantBroken(
+                "completion rule", "it has no sessions, and a certificate alone completes no training"
+            )
         ends_at = max(session.ends_at for session in self.sessions)
         span = EvidenceSpan(
             starts_at=min(session.starts_at for session in self.sessions),
@@ -60,12 +68,8 @@ class CompletionRule:
             due_at=end_of_day(ends_at, self.complete_within_days),
         )
         object.__setattr__(self, "span", span)
-
-    @property
-    def requirement_count(self) -> int:
-        """How many pieces of evidence it takes."""
-        return len(self.sessions) + (self.post_test is not None) + self.graded + self.certificate
+        object.__setattr__(self, "by_sequence", {session.sequence: session for session in self.sessions})
 
     def session(self, sequence: int | None) -> RequiredSession | None:
-        """The session of that number, None if the enrollment has no such session."""
-        return next((session for session in self.sessions if session.sequence == sequence), None)
+        """Return the session of that number, None if the training has none."""
+        return self.by_sequence.get(sequence)

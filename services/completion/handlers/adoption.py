@@ -1,4 +1,4 @@
-"""Recover after a restore: completions, rejections and ratings that were announced stand as they were announced."""
+"""Recovery after a restore: completions, rejections and ratings that were announced stay as they were announced."""
 
 from collections.abc import Collection
 
@@ -21,9 +21,9 @@ OUTCOMES: dict[str, EventType[CompletionConfirmed] | EventType[CompletionRejecte
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Remembers each event until its evidence has been read again; then it is what was decided.
+    """Remember each event until its evidence has been read again; then the event is the decision.
 
-    A hole does no harm: what is missing will be decided and said anew, and readers go by the redeem code.
+    A missing event does no harm: its decision is made and emitted again, and readers identify it by redeem code.
     """
     if tail.topic != COMPLETION_EVENTS:
         return
@@ -40,12 +40,12 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
 
 
 async def load_announced_outcomes(tx: Transaction, participant_ids: Collection[str]) -> dict[str, OutcomeEvent]:
-    """redeem_code -> what was announced of its completion before a restore."""
+    """Return the outcomes that were announced before a restore, by redeem code."""
     remembered = await recall(tx, participant_ids, *OUTCOMES)
     return {one.key: OUTCOMES[one.type].parse(one.data) for one in remembered}
 
 
 async def load_announced_ratings(tx: Transaction, participant_ids: Collection[str]) -> dict[str, TrainingRated]:
-    """redeem_code -> the rating that was announced before a restore."""
+    """Return the ratings that were announced before a restore, by redeem code."""
     remembered = await recall(tx, participant_ids, completion.TRAINING_RATED.name)
     return {one.key: completion.TRAINING_RATED.parse(one.data) for one in remembered}

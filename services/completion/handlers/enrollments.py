@@ -1,4 +1,4 @@
-"""What enrollment decided: which evidence to expect, and which to make nothing of."""
+"""Enrollments, as the enrollment service confirmed or rejected them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,8 +6,10 @@ from functools import lru_cache
 
 from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
 from services.completion.domain.rule import CompletionRule, RequiredSession
-from services.completion.handlers import ENROLLMENT
-from services.completion.store import add_to_state_counts, insert_enrollments, load_enrollments
+from services.completion.handlers.kinds import DeferralKind
+from services.completion.store.deadlines import insert_deadlines
+from services.completion.store.enrollments import insert_enrollments, load_enrollments
+from services.completion.store.state_counts import add_to_state_counts
 from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
@@ -17,7 +19,10 @@ Decided = EnrollmentConfirmed | EnrollmentRejected
 
 
 async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]) -> None:
-    """Writes down what was decided, and takes up the evidence that waited for it. The first word stands."""
+    """Store new enrollments and release the evidence deferred for them.
+
+    The first decision about a redeem code stands: another one of different content is parked.
+    """
     known = await load_enrollments(tx.connection, {message.data.redeem_code for message in messages})
     new: dict[str, Enrollment] = {}
     for message in messages:
@@ -30,12 +35,13 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided
     if not new:
         return
     await insert_enrollments(tx.connection, list(new.values()), tx.now)
+    await insert_deadlines(tx.connection, list(new.values()))
     await add_to_state_counts(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
     for redeem_code in new:
-        tx.release(ENROLLMENT, redeem_code)
+        tx.release(DeferralKind.ENROLLMENT, redeem_code)
 
 
-# Everybody in a class has the same rule, so it is worked out once.
+# All participants of a class share one rule, so it is made once.
 _rule = lru_cache(maxsize=500)(CompletionRule)
 
 

@@ -1,29 +1,30 @@
-"""Evidence comes in any order and any number of times; what completes a training says so once."""
+"""Evidence arrives in any order and any number of times; what completes a training is announced once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.completion.domain.completion import Completion, decide_completion
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
-from services.completion.domain.evidence import Evidence, EvidenceKind, ReportedFact
+from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.evidence_check import Rejection, check_evidence, evidence_part
-from services.completion.handlers import ENROLLMENT
+from services.completion.domain.evidence_kinds import requirements
 from services.completion.handlers.adoption import load_announced_ratings
-from services.completion.handlers.evidence_mapping import map_evidence
+from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
+from services.completion.handlers.kinds import DeferralKind
 from services.completion.handlers.outcome import EnrollmentOutcome, confirmation_event, record_outcomes
-from services.completion.store import insert_evidence, load_enrollments, load_possibly_sufficient_evidence
+from services.completion.store.enrollments import load_enrollments
+from services.completion.store.evidence import EvidenceKey, insert_evidence, load_possibly_sufficient_evidence
 from shared.contracts import completion
 from shared.contracts.park_reasons import ParkReason
-from shared.contracts.upstream import EVENTS
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
-TIME_FIELDS = {event.name: event.time_field for event in EVENTS}
 PIECES_AT_ONCE = 50_000
 
 
+# A NamedTuple: one is made per record that counts.
 class Accepted(NamedTuple):
-    """A message whose statement has become evidence for this enrollment: the first of its business key."""
+    """A message whose fact has become evidence of this enrollment."""
 
     message: Message[Any]
     enrollment: Enrollment
@@ -31,9 +32,9 @@ class Accepted(NamedTuple):
 
 
 async def accept_evidence(trusted_source: str, tx: Transaction, messages: Sequence[Message[Any]]) -> None:
-    """Keeps what counts, confirms the completions that it brings about, and announces ratings.
+    """Store evidence that counts, confirm the completions that it brings about, and emit ratings.
 
-    Attendance is believed only from sources that begin with `believed`: the programme looks, not the provider.
+    Attendance is accepted only from sources that begin with `trusted_source`: the programme's, not the provider's.
     """
     accepted = await _accept(trusted_source, tx, messages)
     ratings = [one for one in accepted if one.evidence.kind is EvidenceKind.TRAINING_RATED]
@@ -44,19 +45,20 @@ async def accept_evidence(trusted_source: str, tx: Transaction, messages: Sequen
 async def _record_completions(tx: Transaction, accepted: Sequence[Accepted]) -> None:
     last = {one.enrollment.redeem_code: one for one in accepted if one.enrollment.state is EnrollmentState.OPEN}
     outcomes = []
-    for requirement_counts in _in_portions({code: one.enrollment.rule.requirement_count for code, one in last.items()}):
+    for requirement_counts in _in_portions(
+        {code: len(requirements(one.enrollment.rule)) for code, one in last.items()}
+    ):
         evidence = await load_possibly_sufficient_evidence(tx.connection, requirement_counts)
         for code, facts in evidence.items():
             one, outcome = last[code], decide_completion(last[code].enrollment.rule, facts)
             if isinstance(outcome, Completion):
-                outcomes.append(
-                    EnrollmentOutcome(one.enrollment, confirmation_event(one.enrollment, outcome), one.message.trace)
-                )
+                event = confirmation_event(one.enrollment, outcome)
+                outcomes.append(EnrollmentOutcome(one.enrollment, event, one.message.trace))
     await record_outcomes(tx, outcomes)
 
 
 def _in_portions(requirement_counts: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield enrollments whose evidence is held at once; a batch of ordinary trainings is one portion."""
+    """Yield enrollments with at most `PIECES_AT_ONCE` requirements together; ordinary batches are one portion."""
     portion: dict[str, int] = {}
     pieces = 0
     for code, number in requirement_counts.items():
@@ -70,7 +72,7 @@ def _in_portions(requirement_counts: Mapping[str, int]) -> Iterator[dict[str, in
 
 
 async def _emit_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> None:
-    """A rating is announced when it is first accepted, before the completion or after it."""
+    """Emit ratings that were not announced before a restore, whether or not the training is completed yet."""
     if not ratings:
         return
     announced = await load_announced_ratings(tx, {one.enrollment.participant_id for one in ratings})
@@ -89,20 +91,20 @@ async def _emit_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> None:
 
 
 async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Message[Any]]) -> list[Accepted]:
-    """Refuses, sets aside, takes note; answers what has become evidence by this call."""
+    """Park, defer or ignore what does not count; return the messages that became evidence by this call."""
     facts = [map_evidence(message) for message in messages]
     enrollments = await load_enrollments(tx.connection, {fact.redeem_code for fact in facts})
-    counting: dict[tuple[str, str, int], Accepted] = {}
+    counting: dict[EvidenceKey, Accepted] = {}
     for message, fact in zip(messages, facts, strict=True):
         enrollment = enrollments.get(fact.redeem_code)
         if fact.kind is EvidenceKind.SESSION_ATTENDED and not fact.source.startswith(trusted_source):
             tx.park(message, ParkReason.NOT_YOURS, "ce_source")
         elif enrollment is None:
-            tx.defer(message, ENROLLMENT, fact.redeem_code)
+            tx.defer(message, DeferralKind.ENROLLMENT, fact.redeem_code)
         elif rejection := check_evidence(enrollment, fact):
             tx.park(message, ParkReason(rejection.reason), _pointer(message, rejection))
         elif (part := evidence_part(enrollment, fact)) is not None:
-            evidence = _evidence(tx, fact, part)
+            evidence = Evidence(fact.kind, part, fact.source, fact.id, fact.happened_at, tx.now)
             key = (enrollment.redeem_code, evidence.kind.value, part)
             counting.setdefault(key, Accepted(message, enrollment, evidence))
     if not counting:
@@ -112,9 +114,5 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
     return [one for key, one in counting.items() if key in first]
 
 
-def _evidence(tx: Transaction, fact: ReportedFact, part: int) -> Evidence:
-    return Evidence(fact.kind, part, fact.source, fact.id, fact.happened_at, tx.now)
-
-
 def _pointer(message: Message[Any], rejection: Rejection) -> str:
-    return f"/{TIME_FIELDS[message.type] if rejection.field == 'happened_at' else rejection.field}"
+    return f"/{SOURCE_OF[message.type].time_field if rejection.field == 'happened_at' else rejection.field}"

@@ -1,13 +1,14 @@
-"""The one place where an open enrollment becomes final, and where that is said."""
+"""Outcomes: the one place where open enrollments become final, and where that is announced."""
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from services.completion.domain.completion import Completion, Incomplete, digest_of
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.handlers.adoption import load_announced_outcomes
-from services.completion.store import StoredOutcome, add_to_state_counts, save_outcomes
+from services.completion.store.enrollments import StoredOutcome, save_outcomes
+from services.completion.store.state_counts import add_to_state_counts
 from shared.contracts.completion import (
     COMPLETION_CONFIRMED,
     COMPLETION_REJECTED,
@@ -21,8 +22,9 @@ from shared.messaging.transaction.transaction import Transaction
 NOT_COMPLETED_IN_TIME = "not_completed_in_time"
 
 
-class EnrollmentOutcome(NamedTuple):
-    """What is to be said about an open enrollment."""
+@dataclass(frozen=True, slots=True)
+class EnrollmentOutcome:
+    """An open enrollment and the event that makes it final; `trace` is that of the message that decided it."""
 
     enrollment: Enrollment
     event: CompletionConfirmed | CompletionRejected
@@ -30,7 +32,10 @@ class EnrollmentOutcome(NamedTuple):
 
 
 async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]) -> None:
-    """Makes them final and says so. What had been said before a restore is taken over, and not said again."""
+    """Make the enrollments final and emit their events.
+
+    An outcome that was announced before a restore is taken over as it was announced, and not emitted again.
+    """
     if not outcomes:
         return
     announced = await load_announced_outcomes(tx, {outcome.enrollment.participant_id for outcome in outcomes})
@@ -46,7 +51,7 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
 
 
 def confirmation_event(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
-    """Return the event that names the first pieces of evidence, how many there are, and the digest of all."""
+    """Build the event that names the first pieces of evidence, their number, and the digest of all of them."""
     terms = enrollment.confirmed_terms
     return CompletionConfirmed(
         participant_id=enrollment.participant_id,
@@ -66,7 +71,7 @@ def confirmation_event(enrollment: Enrollment, completion: Completion) -> Comple
 
 
 def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> CompletionRejected:
-    """The word that names what is missing."""
+    """Build the event that names the requirements not met."""
     return CompletionRejected(
         participant_id=enrollment.participant_id,
         redeem_code=enrollment.redeem_code,

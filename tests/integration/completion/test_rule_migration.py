@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from deploy.local.roles import owner_of
-from services.completion import store
 from services.completion.domain.rule import CompletionRule, RequiredSession
+from services.completion.store.enrollments import load_enrollments
 from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
 from tests.infrastructure import Database
@@ -35,7 +35,7 @@ async def test_rule_stored_by_position_is_read_by_name_after_the_upgrade(empty_d
     await migrate(url, migrations_of("services.completion"))
 
     connection = await connect(url, "now")
-    found = await store.load_enrollments(connection, [SCHEMED, TERMLESS])
+    found = await load_enrollments(connection, [SCHEMED, TERMLESS])
     await connection.close()
     terms = found[SCHEMED].terms
     assert found[TERMLESS].terms is None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.completion.domain.completion import Completion, decide_completion, digest_of, requirements
+from services.completion.domain.completion import Completion, decide_completion, digest_of
 from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.rule import CompletionRule
 from tests.unit.completion.facts import LAST_END, SEEN, a_rule, an_enrollment
@@ -61,8 +61,3 @@ def test_more_evidence_never_undoes_a_completion(
 ) -> None:
     if isinstance(decide_completion(rule, evidence), Completion):
         assert isinstance(decide_completion(rule, [*evidence, *more]), Completion)
-
-
-@given(RULES)
-def test_rule_counts_its_requirements_as_it_lists_them(rule: CompletionRule) -> None:
-    assert rule.requirement_count == len(list(requirements(rule)))

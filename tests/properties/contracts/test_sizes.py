@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from services.completion.domain.completion import Completion, Incomplete, decide_completion, digest_of, requirements
+from services.completion.domain.completion import Completion, Incomplete, decide_completion, digest_of
 from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.evidence_kinds import requirements
 from services.completion.domain.rule import CompletionRule, Proof
 from services.completion.handlers.outcome import confirmation_event, rejection_event
 from services.enrollment.handlers.confirmation import confirmed_event

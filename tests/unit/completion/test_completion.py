@@ -14,6 +14,7 @@ from services.completion.domain.completion import (
 )
 from services.completion.domain.evidence import ReportedFact
 from services.completion.domain.rule import CompletionRule
+from shared.errors import InvariantBroken
 from tests.unit.completion.facts import (
     CODE,
     DAY,
@@ -123,7 +124,7 @@ def test_what_is_missing_is_named_sessions_first() -> None:
 
 
 def test_a_training_without_sessions_cannot_exist() -> None:
-    with pytest.raises(ValueError, match="without sessions"):
+    with pytest.raises(InvariantBroken, match="no sessions"):
         a_rule((), certificate=True)
 
 
@@ -139,5 +140,5 @@ def test_the_digest_is_that_of_the_canonical_form() -> None:
 
 
 def test_a_rejected_enrollment_has_no_canonical_form() -> None:
-    with pytest.raises(ValueError, match="rejected"):
+    with pytest.raises(InvariantBroken, match="rejected"):
         canonical_form(a_rejected_enrollment(), completion(NORMAL_OFFLINE, *TABLE["normal offline"][1]))

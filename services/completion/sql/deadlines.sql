@@ -1,5 +1,5 @@
 -- name: take_deadlines
--- The longest overdue first, and of a row as many as there is room for. The lanes are locked, so nobody else takes them.
+-- Longest overdue first; a row with more codes than are asked for is split. The caller has locked the lanes.
 with due as (
     select at, redeem_codes, sum(cardinality(redeem_codes)) over (order by due_at, at) - cardinality(redeem_codes) as before
     from (select ctid as at, due_at, redeem_codes from deadline
@@ -12,5 +12,5 @@ begun as (update deadline set redeem_codes = rest from taken where deadline.ctid
 select codes from taken;
 
 -- name: load_open_without_deadline
--- Whatever is open is given up one day; there are none that are not.
+-- Open enrollments without a deadline; there must be none.
 select redeem_code from enrollment where state = 'open' except select unnest(redeem_codes) from deadline;

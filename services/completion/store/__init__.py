@@ -1,0 +1,5 @@
+"""Typed functions, one per named query: arrays in, domain values out. Nothing else uses `sql/`."""
+
+from shared.postgres.queries import Queries
+
+QUERIES = Queries.load("services.completion")

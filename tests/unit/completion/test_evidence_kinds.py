@@ -1,0 +1,80 @@
+"""Tables of evidence kinds: they agree with each other, with the contracts, and with the README."""
+
+from typing import Any
+
+import pytest
+
+from deploy.local.paths import ROOT
+from services.completion.domain.evidence import EvidenceKind, ReportedFact
+from services.completion.domain.evidence_kinds import KIND_RULES, requirements
+from services.completion.handlers.evidence_sources import SOURCES, EvidenceSource
+from services.completion.settings import CompletionSettings
+from services.completion.subscriptions import sources
+from shared.contracts.events import EventType
+from shared.contracts.topics import TRAINING_EVIDENCE
+from shared.contracts.upstream import TrainingRated
+from tests.unit.completion.facts import a_rule
+
+README = ROOT / "services/completion/README.md"
+
+
+def code(*names: str | None) -> str:
+    return ", ".join(f"`{name}`" for name in names if name) or "-"
+
+
+def row(source: EvidenceSource) -> str:
+    rule = KIND_RULES[source.kind]
+    cells = (
+        code(source.kind),
+        code(source.event.name),
+        code(source.time_field),
+        code(*source.extra),
+        rule.part,
+        rule.window,
+        code(rule.demanded_by),
+        "yes" if rule.counts_after_completion else "no",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def test_each_kind_has_one_rule_and_one_source() -> None:
+    assert list(KIND_RULES) == list(EvidenceKind) == [source.kind for source in SOURCES]
+
+
+def test_readme_lists_the_kinds_as_the_code_does() -> None:
+    section = README.read_text().partition("## Kinds of evidence")[2].partition("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == [row(source) for source in SOURCES]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)
+def test_event_has_the_fields_that_a_fact_takes(source: EvidenceSource) -> None:
+    optional = set(ReportedFact._field_defaults)
+    taken = {"redeem_code", "participant_id", source.time_field, *source.extra}
+    assert taken <= set(source.event.model.model_fields)
+    assert set(source.extra) <= optional
+
+
+def test_each_source_is_subscribed_on_its_topic() -> None:
+    subscribed = {
+        (source.topic, subscription.event.name)
+        for source in sources(CompletionSettings())
+        for subscription in source.subscriptions
+    }
+    assert {(source.event.topic, source.event.name) for source in SOURCES} <= subscribed
+
+
+def test_event_without_a_time_is_no_evidence_source() -> None:
+    timeless: EventType[Any] = EventType("salur.training.seen.v1", TRAINING_EVIDENCE, TrainingRated)
+    with pytest.raises(ValueError, match="its time"):
+        EvidenceSource(EvidenceKind.TRAINING_RATED, timeless)
+
+
+def test_requirements_are_named_sessions_first() -> None:
+    demanding = a_rule(("face", "venue_qr"), post_test="taken", graded=True, certificate=True)
+    assert [str(requirement) for requirement in requirements(demanding)] == [
+        "session_attended/1",
+        "session_attended/2",
+        "post_test_taken",
+        "work_graded",
+        "certificate_issued",
+    ]
