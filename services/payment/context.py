@@ -1,20 +1,22 @@
-"""What the use cases need besides a transaction."""
+"""Context of the use cases: what they all need besides a transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.payment.domain.reference import reference_of
 from services.payment.metrics import AnswerTimes
 from shared.contracts.seals import BlindIndex, KeyRing
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all use cases share.
+    """Keys and settings that all use cases share.
 
-    `providers` opens what the registry may seal, `linked` what enrollment sealed for payment; `own` seals what is kept,
-    `partners` what each partner is told. `upstream` has every key that a producer ever had. `approval_above` in rupiah,
-    None: no limit. `block`: how many rupiah a lane draws at once while there is plenty.
+    `providers` opens the accounts that the registry may seal, `linked` those that enrollment sealed for payment; `own`
+    seals the accounts that are kept, `partners` those in instructions. `upstream` has every key that a producer ever
+    had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a lane is allotted at once while
+    there is plenty.
     """
 
     programme: str
@@ -30,3 +32,15 @@ class Context:
     approval_above: int | None
     allotment_block: int
     answers: AnswerTimes
+
+    def attempt_reference(self, lane: int, participant_id: str, redeem_code: str, benefit: str, attempt: int) -> str:
+        """Derive the reference of an attempt, which is the same whenever and wherever it is derived."""
+        return reference_of(
+            self.reference_key,
+            lane,
+            programme=self.programme,
+            participant_id=participant_id,
+            redeem_code=redeem_code,
+            benefit=benefit,
+            attempt=attempt,
+        )

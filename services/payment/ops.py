@@ -7,8 +7,7 @@ from asyncpg import Connection, Record
 
 from services.payment.context import Context
 from services.payment.domain.eligibility import ALL_PARTNERS
-from services.payment.domain.reference import reference_of
-from services.payment.handlers.halts import ITSELF
+from services.payment.payout.halts import PAYMENT_ITSELF
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
     view_account,
@@ -106,7 +105,7 @@ async def _halt_gauges(connection: Connection, now: datetime) -> list[Gauge]:
 
 
 def _by(halt: Record) -> str:
-    return ITSELF if halt["who"] == ITSELF else "operator"
+    return PAYMENT_ITSELF if halt["who"] == PAYMENT_ITSELF else "operator"
 
 
 def _age(row: Record, now: datetime) -> Gauge:
@@ -115,19 +114,9 @@ def _age(row: Record, now: datetime) -> Gauge:
 
 
 def _references(context: Context, participant_id: str, disbursement: Record) -> list[str]:
-    """Of all attempts made: derived, not looked up."""
-    return [
-        reference_of(
-            context.reference_key,
-            disbursement["lane"],
-            programme=context.programme,
-            participant_id=participant_id,
-            redeem_code=disbursement["redeem_code"],
-            benefit=disbursement["benefit"],
-            attempt=number,
-        )
-        for number in range(1, disbursement["attempt"] + 1)
-    ]
+    """Derive the references of all attempts made so far."""
+    key = (disbursement["lane"], participant_id, disbursement["redeem_code"], disbursement["benefit"])
+    return [context.attempt_reference(*key, number) for number in range(1, disbursement["attempt"] + 1)]
 
 
 async def _transfers(

@@ -3,13 +3,14 @@
 from functools import partial
 
 from services.payment.context import Context
+from services.payment.domain.deferral_kinds import ENROLLMENT, REFERENCE
 from services.payment.domain.reference import lane_in
 from services.payment.handlers.accounts import link_accounts
 from services.payment.handlers.appropriations import appropriate_funds
 from services.payment.handlers.enrollments import record_enrollments
 from services.payment.handlers.milestones import record_milestones
 from services.payment.handlers.providers import register_providers
-from services.payment.handlers.reports import DEFERRED_FOR_REFERENCE, process_reports
+from services.payment.handlers.reports import process_reports
 from shared.contracts import completion, enrollment, partner, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -64,11 +65,11 @@ def sources(context: Context) -> tuple[Source, ...]:
 
 
 def _reference(data: partner.DisbursementReported) -> tuple[str, str, str]:
-    return (DEFERRED_FOR_REFERENCE, data.reference, "")
+    return (REFERENCE, data.reference, "")
 
 
 def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
-    return ("enrollment", data.redeem_code, "")
+    return (ENROLLMENT, data.redeem_code, "")
 
 
 def _lane_of_report(data: partner.DisbursementReported) -> int:

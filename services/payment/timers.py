@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.payment.context import Context
+from services.payment.domain.deferral_kinds import CATCHING_UP
 from services.payment.domain.disbursement import postpone_status_check
-from services.payment.handlers.reports import DEFERRED_FOR_CATCHING_UP
 from services.payment.payout.events import request_status
 from services.payment.payout.funds import empty_allotments
 from services.payment.payout.ledger import post
@@ -13,8 +13,8 @@ from services.payment.payout.pay import pay
 from services.payment.payout.queue import load_in_turn
 from services.payment.payout.status_checks import schedule_status_checks
 from services.payment.store.attempts import load_attempts
+from services.payment.store.cures import QUERY_OF, load_cured
 from services.payment.store.disbursements import (
-    load_releasable,
     load_retries,
     load_under_way,
     postpone_retries,
@@ -54,7 +54,7 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
 
     What a partner was told of before is put off until now, and left to `retry`.
     """
-    cured = await load_releasable(tx.connection, lanes, PORTION)
+    cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION)]
     covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
     done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
     retries = [d for d in covered if d.attempt > 0]
@@ -75,7 +75,7 @@ async def request_overdue_statuses(context: Context, partner: str, tx: Transacti
     """
     codes = await take_status_checks(tx.connection, lanes, partner, tx.watermark, STATUS_CHECKS_AT_ONCE)
     under_way = [d for d in await load_under_way(tx.connection, codes) if d.partner == partner] if codes else []
-    late = [d for d in under_way if d.look_again_at is not None and d.look_again_at <= tx.watermark]
+    late = [d for d in under_way if d.next_check_at is not None and d.next_check_at <= tx.watermark]
     next_time = tx.now + context.answer_within
     if late:
         await postpone_status_checks(tx.connection, late, next_time, tx.now)
@@ -97,7 +97,7 @@ async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
 async def recheck_unmatched(tx: Transaction, lanes: Sequence[int]) -> int:
     """Reports on unknown references waited while their lane was catching up; what is unknown still never was ours."""
     caught_up = [str(lane) for lane in lanes if not tx.catching_up(lane)]
-    keys = await tx.deferred_keys(DEFERRED_FOR_CATCHING_UP, lanes, caught_up)
+    keys = await tx.deferred_keys(CATCHING_UP, lanes, caught_up)
     for lane in keys:
-        tx.release(DEFERRED_FOR_CATCHING_UP, lane)
+        tx.release(CATCHING_UP, lane)
     return len(keys)

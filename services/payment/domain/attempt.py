@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.payment.domain.disbursement import DisbursementKey
 from services.payment.domain.reason_codes import FORBIDS_RETRY
 
 
@@ -70,7 +71,7 @@ class Contradiction(NamedTuple):
     attempt: int
 
     @property
-    def disbursement_key(self) -> tuple[str, str]:
+    def disbursement_key(self) -> DisbursementKey:
         return (self.redeem_code, self.benefit)
 
 

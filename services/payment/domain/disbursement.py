@@ -1,14 +1,15 @@
-"""A disbursement: one payment of one benefit, its states and the legal ways between them."""
+"""Disbursement: one payment of one benefit, its states and the legal transitions between them."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import NamedTuple
 
 from services.payment.domain.entitlement import Component, Enrollment, Entitlement, Payee, component_of
-from services.payment.domain.words import Word
+from shared.errors import InvariantBroken
 
 
-class State(Word):
-    """Where a disbursement stands. `due` and `rejected` are passed through within one transaction, never stored."""
+class State(StrEnum):
+    """State of a disbursement. `due` and `rejected` last only within one transaction and are never stored."""
 
     DUE = "due"
     HELD = "held"
@@ -19,8 +20,8 @@ class State(Word):
     FAILED = "failed"
 
 
-class HoldReason(Word):
-    """What must be put right before a held disbursement can go."""
+class HoldReason(StrEnum):
+    """Obstacle that keeps a held disbursement from being paid; `domain/cures.py` names what removes it."""
 
     NO_ACCOUNT = "no_account"
     ACCOUNT_OTHER_NIK = "account_other_nik"
@@ -56,32 +57,21 @@ FINAL = frozenset({State.SETTLED, State.FAILED})
 AT_THE_PARTNER = frozenset({State.INSTRUCTED, State.ACCEPTED})
 PAID_OR_UNDER_WAY = AT_THE_PARTNER | {State.SETTLED}
 
-# Put right by an account that is newer than the one last tried.
-CURED_BY_ACCOUNT = frozenset(
-    {
-        HoldReason.NO_ACCOUNT,
-        HoldReason.ACCOUNT_OTHER_NIK,
-        HoldReason.ACCOUNT_UNVERIFIED,
-        HoldReason.ACCOUNT_FULL,
-        HoldReason.ACCOUNT_CLOSED,
-        HoldReason.ACCOUNT_INVALID,
-        HoldReason.NO_PROVIDER_ACCOUNT,
-        HoldReason.PARTNER_REJECTED,
-    }
-)
+DisbursementKey = tuple[str, str]
+"""(redeem code, benefit): a benefit of an enrollment is paid once."""
 
 
-class IllegalTransition(Exception):
-    """A disbursement was asked to go where it must not: a broken invariant, never a wrong record."""
+class IllegalTransition(InvariantBroken):
+    """A step of a disbursement that the table of transitions does not allow; no record can cause it."""
 
 
 class Disbursement(NamedTuple):
     """One payment of one benefit. `amount` in rupiah.
 
-    `attempt` counts from 1; 0 before the first. `reference` and `partner` are those of the latest attempt, and
-    `tried_version` the version of the account that it went to (0: none, or not known any more). `frozen`: a person must
-    look before another attempt, whatever it is held for.
-    `look_again_at`: when the clock next looks at it, to ask the partner or to try again.
+    `attempt` counts from 1; 0 before the first. `reference` and `partner` belong to the latest attempt, `tried_version`
+    is the version of the account that it went to (0: none, or no longer known). `frozen`: no other attempt is made
+    before a person has reviewed the payment, whatever it is held for. `next_check_at`: the time of the next request for
+    its status while it is at a partner, and of the next attempt while it is held.
     """
 
     redeem_code: str
@@ -100,11 +90,10 @@ class Disbursement(NamedTuple):
     partner: str | None = None
     tried_version: int = 0
     frozen: bool = False
-    look_again_at: datetime | None = None
+    next_check_at: datetime | None = None
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Identity: a benefit of an enrollment is paid once."""
+    def key(self) -> DisbursementKey:
         return (self.redeem_code, self.benefit)
 
     @property
@@ -113,12 +102,12 @@ class Disbursement(NamedTuple):
 
     @property
     def age(self) -> tuple[datetime, str, str]:
-        """Sorts by age; the oldest comes first."""
+        """Sort key by which the oldest comes first."""
         return (self.due_at, self.redeem_code, self.benefit)
 
 
 def fall_due(enrollment: Enrollment, entitlement: Entitlement, now: datetime) -> Disbursement:
-    """The disbursement of a right that has just become owed."""
+    """Return the disbursement of an entitlement that has just fallen due."""
     return Disbursement(
         redeem_code=enrollment.redeem_code,
         benefit=entitlement.benefit,
@@ -137,15 +126,20 @@ def hold(
     reason: HoldReason,
     *,
     partner: str | None = None,
-    look_again_at: datetime | None = None,
+    next_check_at: datetime | None = None,
 ) -> Disbursement:
-    """It waits for what the reason names. `partner`: the one it would go to, when that is known."""
-    partner = partner or disbursement.partner
-    return _transition(disbursement, State.HELD, reason=reason, partner=partner, look_again_at=look_again_at)
+    """Return the disbursement held for a reason. `partner`: the one it would go to, when that is known."""
+    _require_transition(disbursement, State.HELD)
+    return disbursement._replace(
+        state=State.HELD, reason=reason, partner=partner or disbursement.partner, next_check_at=next_check_at
+    )
 
 
 def freeze(disbursement: Disbursement) -> Disbursement:
-    """Keep it from another attempt until a person has looked; one that is held says so. What is final stays."""
+    """Forbid another attempt until a person has reviewed the payment.
+
+    A held one is held for `needs_approval` from then on; a final one is returned as it is.
+    """
     if disbursement.state in FINAL:
         return disbursement
     if disbursement.state in AT_THE_PARTNER:
@@ -162,59 +156,74 @@ def instruct(
     *,
     adopted: bool = False,
 ) -> Disbursement:
-    """The next attempt is on its way to the partner; if no word comes, the partner is asked at `ask_at`.
+    """Return the disbursement with its next attempt at a partner, which is asked at `ask_at` if it has not answered.
 
-    What froze the right has been approved then, unless the attempt is `adopted`: it had been made already.
+    A frozen one has been approved by then. One whose attempt is `adopted` stays frozen: the attempt was made earlier.
     """
-    return _transition(
-        disbursement,
-        State.INSTRUCTED,
+    _require_transition(disbursement, State.INSTRUCTED)
+    return disbursement._replace(
+        state=State.INSTRUCTED,
         reason=None,
         attempt=disbursement.attempt + 1,
         reference=reference,
         partner=partner,
         tried_version=account_version,
         frozen=disbursement.frozen and adopted,
-        look_again_at=ask_at,
+        next_check_at=ask_at,
     )
 
 
 def accept(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
-    """The partner has taken it; the final word is still to come."""
-    return _transition(disbursement, State.ACCEPTED, look_again_at=ask_at)
+    """Return the disbursement accepted by its partner, which is asked at `ask_at` if no final report has come."""
+    _require_transition(disbursement, State.ACCEPTED)
+    return disbursement._replace(state=State.ACCEPTED, next_check_at=ask_at)
 
 
 def settle(disbursement: Disbursement) -> Disbursement:
-    """Paid, for ever. Raises IllegalTransition for one that is held, which takes a confirmation."""
+    """Return the disbursement paid, for ever.
+
+    Raise IllegalTransition for one that is held: that takes a confirmation.
+    """
     if disbursement.state is State.HELD:
-        raise IllegalTransition(f"{disbursement.key} is held and was not confirmed")
-    return _transition(disbursement, State.SETTLED, frozen=False, look_again_at=None)
+        raise IllegalTransition(_subject(disbursement), "it is held, and nobody has confirmed that it was paid")
+    _require_transition(disbursement, State.SETTLED)
+    return disbursement._replace(state=State.SETTLED, frozen=False, next_check_at=None)
 
 
 def confirm(disbursement: Disbursement, reference: str, partner: str) -> Disbursement:
-    """Paid, under a reference that its partner had rejected. Raises IllegalTransition for one that is not frozen."""
+    """Return the disbursement paid under a reference that its partner had rejected.
+
+    Raise IllegalTransition for one that is not frozen.
+    """
     if not disbursement.frozen:
-        raise IllegalTransition(f"{disbursement.key} is not frozen")
-    changes = {"reason": None, "reference": reference, "partner": partner, "frozen": False, "look_again_at": None}
-    return _transition(disbursement, State.SETTLED, **changes)
+        raise IllegalTransition(_subject(disbursement), "only a frozen disbursement can be confirmed as paid")
+    _require_transition(disbursement, State.SETTLED)
+    return disbursement._replace(
+        state=State.SETTLED, reason=None, reference=reference, partner=partner, frozen=False, next_check_at=None
+    )
 
 
 def reject(disbursement: Disbursement) -> Disbursement:
-    """This attempt has failed; what follows depends on the reason."""
-    return _transition(disbursement, State.REJECTED, look_again_at=None)
+    """Return the disbursement with its latest attempt rejected; the reason decides the next step."""
+    _require_transition(disbursement, State.REJECTED)
+    return disbursement._replace(state=State.REJECTED, next_check_at=None)
 
 
 def fail(disbursement: Disbursement) -> Disbursement:
-    """It can never be paid."""
-    return _transition(disbursement, State.FAILED)
+    """Return the disbursement as one that can never be paid."""
+    _require_transition(disbursement, State.FAILED)
+    return disbursement._replace(state=State.FAILED)
 
 
 def postpone_status_check(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
-    """No word yet: the partner is asked, and asked again at `ask_at`."""
-    return disbursement._replace(look_again_at=ask_at)
+    """Return the disbursement with the next request for its status due at `ask_at`."""
+    return disbursement._replace(next_check_at=ask_at)
 
 
-def _transition(disbursement: Disbursement, state: State, **changes: Any) -> Disbursement:
+def _require_transition(disbursement: Disbursement, state: State) -> None:
     if (disbursement.state, state) not in TRANSITIONS:
-        raise IllegalTransition(f"{disbursement.state} -> {state} of {disbursement.key}")
-    return disbursement._replace(state=state, **changes)
+        raise IllegalTransition(_subject(disbursement), f"no transition leads from {disbursement.state} to {state}")
+
+
+def _subject(disbursement: Disbursement) -> str:
+    return " ".join(disbursement.key)

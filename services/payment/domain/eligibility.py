@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason
+from services.payment.domain.cures import Cure, reasons_cured_by
+from services.payment.domain.disbursement import Disbursement, HoldReason
 from services.payment.domain.entitlement import Payee
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """By which the time of linking may be ahead of the clock."""
+CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
@@ -109,7 +111,7 @@ def _halt_or_pause_reason(
     halts = conditions.halts
     if ALL_PARTNERS in halts or account.partner in halts or disbursement.component in halts:
         return HoldReason.HALTED
-    paused_until = disbursement.look_again_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
+    paused_until = disbursement.next_check_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > conditions.now:
         return HoldReason.PARTNER_PAUSED
     return None

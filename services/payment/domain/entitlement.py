@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Literal, NamedTuple
 
-from services.payment.domain.words import Word
 
-
-class Component(Word):
+class Component(StrEnum):
     """The part of a wave's money that a benefit is paid from."""
 
     TRAINING = "training"
@@ -16,14 +15,14 @@ class Component(Word):
     SURVEY = "survey"
 
 
-class Payee(Word):
+class Payee(StrEnum):
     """Who is paid."""
 
     PROVIDER = "provider"
     PARTICIPANT = "participant"
 
 
-class Milestone(Word):
+class Milestone(StrEnum):
     """What must have been reached before a benefit falls due."""
 
     COMPLETED = "completed"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.disbursement import Disbursement, DisbursementKey
 from services.payment.domain.entitlement import Component
 
 Age = tuple[datetime, str, str]
@@ -50,7 +50,7 @@ class QueuedDisbursement(NamedTuple):
     amount: int
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> DisbursementKey:
         return self.age[1:]
 
 

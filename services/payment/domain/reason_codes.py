@@ -112,4 +112,4 @@ def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: date
         return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)
     if disbursement.attempt >= MAX_AUTOMATIC_ATTEMPTS:
         return hold(rejected, HoldReason.PARTNER_REJECTED)
-    return hold(rejected, HoldReason.PARTNER_PAUSED, look_again_at=retry_at)
+    return hold(rejected, HoldReason.PARTNER_PAUSED, next_check_at=retry_at)

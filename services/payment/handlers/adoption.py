@@ -1,29 +1,26 @@
 """After a restore: what our own topics say that we said binds us."""
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.entitlement import Component, EarnedEntitlement, component_of, kind_of
+from services.payment.domain.entitlement import Component, component_of
 from services.payment.domain.funds import Fund
-from services.payment.handlers.halts import halt_partner
 from services.payment.payout.funds import keep_promised
+from services.payment.payout.grants import remember_grants
+from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
 from services.payment.store.attempts import AnnouncedAttempt, insert_adopted_attempts, update_announced_attempts
-from services.payment.store.disbursements import load_grants
 from shared.contracts import payment
 from shared.contracts.park_reasons import Parked
-from shared.contracts.payment import DISBURSEMENT_SCHEDULED, INSTRUCTION, Disbursement, Instruction
+from shared.contracts.payment import INSTRUCTION, Disbursement, Instruction
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, disbursements
 from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall, remember
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
 
 PARTNER_OF = {disbursements(partner): partner for partner in PARTNERS}
 EVENTS = {event.name: event for event in payment.EVENTS}
-GRANT = "grant"
 KEEPS_MONEY = {
     payment.DISBURSEMENT_INSTRUCTED.name: True,
     payment.DISBURSEMENT_ACCEPTED.name: True,
@@ -42,7 +39,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     """
     if tail.topic == PAYMENT_EVENTS:
         events = list(_events(tail))
-        await _remember_grants(tx, tail, events)
+        await remember_grants(tx, tail.lane, events)
         await _keep_money(tx, events)
     partner = PARTNER_OF.get(tail.topic)
     if partner is None:
@@ -64,22 +61,6 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     )
     if not whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
-
-
-async def load_announced_grants(tx: Transaction, participant_ids: Collection[str]) -> dict[str, dict[str, str]]:
-    """Return participant -> benefit -> redeem code of the training with which it had fallen due before a restore."""
-    announced: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for word in await recall(tx, participant_ids, GRANT):
-        scheduled = DISBURSEMENT_SCHEDULED.parse(word.data)
-        announced[word.owner][scheduled.benefit] = scheduled.redeem_code
-    return announced
-
-
-async def forget_grants(tx: Transaction, earned: Collection[EarnedEntitlement]) -> None:
-    """Forget what was announced of these: from now on their rows say it."""
-    await forget(
-        tx, [_key(enrollment.participant_id, entitlement.benefit) for enrollment, entitlement in earned], GRANT
-    )
 
 
 def _events(tail: Tail) -> Iterator[tuple[OutboxEvent, Disbursement]]:
@@ -104,22 +85,6 @@ async def _keep_money(tx: Transaction, events: Iterable[tuple[OutboxEvent, Disbu
     if announced:
         await update_announced_attempts(tx.connection, list(announced.values()))
         await post(tx, await keep_promised(tx, {Fund(one.wave, one.component) for one in announced.values()}))
-
-
-async def _remember_grants(tx: Transaction, tail: Tail, events: Iterable[tuple[OutboxEvent, Disbursement]]) -> None:
-    """Remember with which training each incentive had fallen due, unless its row is still there."""
-    words: dict[tuple[str, str], RememberedEvent] = {}
-    for event, data in events:
-        if kind_of(data.benefit) == "incentive":
-            key = _key(data.participant_id, data.benefit)
-            words[data.redeem_code, data.benefit] = RememberedEvent(GRANT, key, data.participant_id, event.data)
-    known = await load_grants(tx.connection, {redeem_code for redeem_code, _ in words})
-    there = {(grant.redeem_code, grant.benefit) for of_one in known.values() for grant in of_one}
-    await remember(tx, tail.lane, [word for disbursement_key, word in words.items() if disbursement_key not in there])
-
-
-def _key(participant_id: str, benefit: str) -> str:
-    return f"{participant_id}/{benefit}"
 
 
 def _attempt(instruction: Instruction, lane: int, partner: str) -> Attempt:

@@ -5,6 +5,7 @@ from asyncpg import Connection
 from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt, Contradiction
+from services.payment.domain.cures import Cure, reasons_cured_by
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
 from services.payment.domain.eligibility import (
     account_hold_reason,
@@ -25,7 +26,7 @@ from shared.messaging.engine.operations import OperationRefused, Operator, Outco
 from shared.messaging.transaction.lane import lock
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
-APPROVABLE = (HoldReason.NEEDS_APPROVAL, HoldReason.PARTNER_REJECTED)
+APPROVABLE = reasons_cured_by(Cure.APPROVAL)
 
 
 async def approve(

@@ -5,7 +5,6 @@ import json
 from asyncpg import Connection
 
 from services.payment.context import Context
-from services.payment.domain.reference import reference_of
 from services.payment.store.data_identity import is_sealed_under, load_any_reference, load_provider_seals
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import fingerprint
@@ -24,14 +23,8 @@ def fixed(context: Context) -> tuple[PinnedValue, ...]:
         known = await load_any_reference(connection)
         if known is None:
             return None
-        again = reference_of(
-            context.reference_key,
-            known.lane,
-            programme=context.programme,
-            participant_id=known.participant_id,
-            redeem_code=known.redeem_code,
-            benefit=known.benefit,
-            attempt=known.attempt,
+        again = context.attempt_reference(
+            known.lane, known.participant_id, known.redeem_code, known.benefit, known.attempt
         )
         return None if again == known.reference else f"{REFERENCE_KEY}, or {programme},"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store.enrollments import insert_enrollments
 from shared.contracts.enrollment import EnrollmentConfirmed
@@ -16,7 +17,7 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Enrollm
         first.setdefault(message.data.redeem_code, _enrollment(message))
     await insert_enrollments(tx.connection, list(first.values()))
     for redeem_code in first:
-        tx.release("enrollment", redeem_code)
+        tx.release(ENROLLMENT, redeem_code)
 
 
 def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from services.payment.context import Context
-from services.payment.domain.disbursement import fall_due
+from services.payment.domain.deferral_kinds import ENROLLMENT
+from services.payment.domain.disbursement import DisbursementKey, fall_due
 from services.payment.domain.entitlement import EarnedEntitlement, Enrollment, complete, due_once, newly_earned, rate
-from services.payment.handlers.adoption import forget_grants, load_announced_grants
+from services.payment.payout.grants import forget_grants, load_announced_grants
 from services.payment.payout.pay import pay
 from services.payment.store.disbursements import load_grants
 from services.payment.store.enrollments import load_enrollments, save_milestones
@@ -25,11 +26,11 @@ async def record_milestones(
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
     earned: list[EarnedEntitlement] = []
-    traces: dict[tuple[str, str], str | None] = {}
+    traces: dict[DisbursementKey, str | None] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
         if known is None:
-            tx.defer(message, "enrollment", message.data.redeem_code)
+            tx.defer(message, ENROLLMENT, message.data.redeem_code)
             continue
         if isinstance(message.data, CompletionConfirmed):
             reached = complete(known, message.data.completed_at, noted_at=tx.now)

@@ -1,53 +1,54 @@
-"""What partners report about references, judged against what they were told."""
+"""Reports of partners on references, compared with what the partners were instructed to pay."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.payment.context import Context
-from services.payment.domain import ledger
-from services.payment.domain.attempt import Attempt, Contradiction, Report, ReportCheck, classify_report, record_report
-from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, State, accept, reject, settle
-from services.payment.domain.funds import Allotment
-from services.payment.domain.ledger import Posting
-from services.payment.domain.reason_codes import FORBIDS_RETRY, ReportAction, after_rejection, verdict_of
-from services.payment.handlers.contradictions import record_contradictions
-from services.payment.handlers.halts import halt_partner
+from services.payment.domain.attempt import Attempt, Contradiction, Report, ReportCheck, classify_report
+from services.payment.domain.deferral_kinds import CATCHING_UP, REFERENCE
+from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
+from services.payment.domain.funds import Allotment, allotment_of
+from services.payment.domain.reason_codes import FORBIDS_RETRY
+from services.payment.domain.report_outcome import ReportOutcome, apply_report
+from services.payment.payout.contradictions import record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import decommit_funds
+from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
 from services.payment.store.attempts import load_attempts_with_disbursements, save_rejections
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.topics import PARTNERS, disbursement_reports
+from shared.errors import InvariantBroken
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
-DEFERRED_FOR_REFERENCE = "reference"
-DEFERRED_FOR_CATCHING_UP = "catching_up"
 MONEY_MAY_HAVE_MOVED = ("accepted", "settled")
 PARTNER_OF = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
 class BatchChanges:
-    """What the reports of a batch change. `known` are the rights that they speak of, as loaded."""
+    """Changes that the reports of one batch make. `known`: the disbursements they contradict, as loaded."""
 
     attempts: dict[str, Attempt] = field(default_factory=dict)
-    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
-    postings: list[Posting] = field(default_factory=list)
-    decommitted: Counter[Allotment] = field(default_factory=Counter)
-    halt_reasons: dict[str, set[str]] = field(default_factory=dict)
+    changes: dict[DisbursementKey, Change] = field(default_factory=dict)
+    outcomes: list[ReportOutcome] = field(default_factory=list)
     answers: list[tuple[str, str, float]] = field(default_factory=list)
-    traces: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    known: dict[tuple[str, str], Disbursement] = field(default_factory=dict)
+    traces: dict[DisbursementKey, str | None] = field(default_factory=dict)
+    known: dict[DisbursementKey, Disbursement] = field(default_factory=dict)
     contradictions: list[Contradiction] = field(default_factory=list)
 
 
 async def process_reports(context: Context, tx: Transaction, messages: Sequence[Message[DisbursementReported]]) -> None:
-    """Takes in what partners say. A payment that we never asked a partner for stops it."""
+    """Apply new reports, freeze contradicted disbursements, and pay what is cured.
+
+    A partner that reports a reference which was never sent to it is halted. Raise InvariantBroken when an attempt that
+    was made here has no disbursement.
+    """
     known_attempts = await load_attempts_with_disbursements(tx.connection, {m.data.reference for m in messages})
     batch, unmatched = BatchChanges(), []
     for message in messages:
@@ -57,21 +58,18 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
             continue
         attempt = batch.attempts.get(attempt.reference, attempt)
         if attempt.is_only_adopted:
-            tx.defer(message, DEFERRED_FOR_REFERENCE, attempt.reference)
+            tx.defer(message, REFERENCE, attempt.reference)
             continue
         if disbursement is None:
-            raise LookupError(f"{attempt.reference} pays no right")
-        key, report = disbursement.key, _report(message.data)
+            raise InvariantBroken(attempt.reference, "this attempt has no disbursement; look for it with `verify`")
+        report = _report(message.data)
         if attempt.partner != _partner(message):
             unmatched.append(message)
             if report.status in MONEY_MAY_HAVE_MOVED:
                 _add_contradiction(batch, message, disbursement, report)
         elif _accepts(tx, batch, message, attempt, disbursement, report):
-            batch.traces[key] = message.trace
-            batch.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
-            batch.attempts[attempt.reference] = record_report(attempt, report)
-            before, known = batch.changes.get(key, (disbursement, disbursement))
-            batch.changes[key] = (before, _apply_report(context, tx, batch, attempt.partner, known, report))
+            batch.traces[disbursement.key] = message.trace
+            _apply(context, tx, batch, attempt, disbursement, report)
     context.answers.record(tx, batch.answers)
     await _park_unmatched(tx, unmatched)
     await _save(tx, batch)
@@ -80,6 +78,21 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     now |= {d.key: d for d in frozen if d.key in now}
     # A cure may have come while the attempt was under way.
     await pay(context, tx, [d for d in now.values() if d.state is State.HELD], batch.traces)
+
+
+def _apply(
+    context: Context, tx: Transaction, batch: BatchChanges, attempt: Attempt, loaded: Disbursement, report: Report
+) -> None:
+    """Add the outcome of a report to those of its batch, and emit its events in the order of the reports."""
+    batch.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
+    before, known = batch.changes.get(loaded.key, (loaded, loaded))
+    ask_at, retry_at = tx.now + context.answer_within, tx.now + context.retry_after
+    outcome = apply_report(attempt, known, report, ask_at=ask_at, retry_at=retry_at)
+    batch.attempts[attempt.reference] = outcome.attempt
+    batch.changes[loaded.key] = (before, outcome.disbursement)
+    batch.outcomes.append(outcome)
+    for event in outcome.events:
+        emit_state(tx, event.disbursement, batch.traces, event.reason)
 
 
 def _accepts(
@@ -116,37 +129,19 @@ def _add_contradiction(
 
 
 def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:
-    """By our own clock on both ends, which may have been set back since."""
+    """Return the time from instruction to report by our own clock, 0 if that has been set back since."""
     return max(0.0, (tx.now - attempt.instructed_at).total_seconds())
 
 
-def _apply_report(
-    context: Context, tx: Transaction, batch: BatchChanges, partner: str, known: Disbursement, report: Report
-) -> Disbursement:
-    """The disbursement where the report takes it, said and posted."""
-    verdict = verdict_of(report.status, report.reason)
-    if verdict.action is ReportAction.WAIT:
-        moved = accept(known, tx.now + context.answer_within)
-    elif verdict.action is ReportAction.SETTLED:
-        moved = settle(known)
-        batch.postings.append(ledger.settle(known))
-    else:
-        moved = after_rejection(known, verdict, tx.now + context.retry_after)
-        batch.postings.append(ledger.reject(known))
-        batch.decommitted[Allotment(known.lane, known.wave, known.component)] += known.amount
-        if verdict.action is ReportAction.HALT_PARTNER:
-            batch.halt_reasons.setdefault(partner, set()).add(str(report.reason))
-        emit_state(tx, reject(known), batch.traces, report.reason)
-    emit_state(tx, moved, batch.traces, report.reason if moved.state is State.FAILED else None)
-    return moved
-
-
 async def _park_unmatched(tx: Transaction, unmatched: Sequence[Message[DisbursementReported]]) -> None:
-    """References that their partner never got from us. While a lane catches up, they may yet turn out to be ours."""
+    """Park reports whose reference was never sent to that partner, and halt the partner.
+
+    While the lane is catching up after a restore they are deferred instead: the reference may still turn up.
+    """
     unmatched_partners = set()
     for message in unmatched:
         if message.lane is not None and tx.catching_up(message.lane):
-            tx.defer(message, DEFERRED_FOR_CATCHING_UP, str(message.lane), owner=message.data.reference)
+            tx.defer(message, CATCHING_UP, str(message.lane), owner=message.data.reference)
         else:
             unmatched_partners.add(_partner(message))
             tx.park(message, ParkReason.UNKNOWN_REFERENCE, "/reference")
@@ -155,17 +150,24 @@ async def _park_unmatched(tx: Transaction, unmatched: Sequence[Message[Disbursem
 
 
 async def _save(tx: Transaction, batch: BatchChanges) -> None:
-    if not batch.attempts:
+    if not batch.outcomes:
         return
     accepted = [c for c in batch.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
     await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted])
     if failed := [c for c in batch.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
         await save_rejections(tx.connection, [batch.attempts[str(after.reference)] for _, after in failed])
         await save_changes(tx, failed)
-    if batch.decommitted:
-        await decommit_funds(tx, batch.decommitted)
-    await post(tx, batch.postings)
-    for partner, reasons in sorted(batch.halt_reasons.items()):
+    decommitted: Counter[Allotment] = Counter()
+    halts: defaultdict[str, set[str]] = defaultdict(set)
+    for outcome in batch.outcomes:
+        if outcome.decommitted:
+            decommitted[allotment_of(outcome.disbursement)] += outcome.decommitted
+        if outcome.halt_reason:
+            halts[outcome.attempt.partner].add(outcome.halt_reason)
+    if decommitted:
+        await decommit_funds(tx, decommitted)
+    await post(tx, [posting for outcome in batch.outcomes for posting in outcome.postings])
+    for partner, reasons in sorted(halts.items()):
         await halt_partner(tx, partner, f"rejected with {', '.join(sorted(reasons))}")
 
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, State
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, State
 from services.payment.domain.entitlement import kind_of
 from shared.contracts import payment
 from shared.contracts.topics import PAYMENT_EVENTS, disbursements
 from shared.messaging.outbox.page import OutboxEvent
 from shared.messaging.transaction.transaction import Transaction
 
-Traces = Mapping[tuple[str, str], str | None]
+Traces = Mapping[DisbursementKey, str | None]
 """By right: the trace of the message that causes what is said about it. What the clock causes has none."""
 
 EVENT_NAMES = {

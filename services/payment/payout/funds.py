@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.disbursement import Disbursement, DisbursementKey
 from services.payment.domain.funds import (
     Allocation,
     Allotment,
@@ -37,7 +37,7 @@ EMPTY = Balance(0, short=False)
 
 async def commit_funds(
     tx: Transaction, disbursements: Sequence[Disbursement], block: int, leaving: Collection[Fund] = ()
-) -> tuple[set[tuple[str, str]], list[Posting]]:
+) -> tuple[set[DisbursementKey], list[Posting]]:
     """Take the money for as many as it lasts for; return the rights paid for, and the postings of what was drawn.
 
     Whoever is not paid is to be held. A purse that suffices is spent from without a lock, while nobody waits for money

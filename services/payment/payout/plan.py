@@ -7,7 +7,7 @@ from asyncpg import Connection
 
 from services.payment.context import Context
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, HoldReason, State
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
 from services.payment.domain.eligibility import (
     PayeeAccount,
     PayoutConditions,
@@ -17,7 +17,6 @@ from services.payment.domain.eligibility import (
     required_approval,
 )
 from services.payment.domain.entitlement import Payee
-from services.payment.domain.reference import reference_of
 from services.payment.payout.account_seals import OpenedAccounts
 from services.payment.store.accounts import StoredAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
@@ -87,7 +86,7 @@ async def _approved(
     disbursements: Sequence[Disbursement],
     accounts: Mapping[PayeeKey, PayeeAccount],
     conditions: PayoutConditions,
-) -> set[tuple[str, str]]:
+) -> set[DisbursementKey]:
     """Return the rights whose next attempt was approved as it would be made now; of others the approval is void."""
     limit = conditions.approval_above
     waiting = {d.key: d for d in disbursements if d.state is State.HELD and _awaits_operator(d, limit)}
@@ -109,17 +108,9 @@ def _awaits_operator(disbursement: Disbursement, limit: int | None) -> bool:
     return disbursement.reason is HoldReason.PARTNER_REJECTED or needs_approval(disbursement, limit)
 
 
-def next_reference(context: Context, disbursement: Disbursement) -> str:
-    """Return the reference under which its next attempt goes."""
-    return reference_of(
-        context.reference_key,
-        disbursement.lane,
-        programme=context.programme,
-        participant_id=disbursement.participant_id,
-        redeem_code=disbursement.redeem_code,
-        benefit=disbursement.benefit,
-        attempt=disbursement.attempt + 1,
-    )
+def next_reference(context: Context, d: Disbursement) -> str:
+    """Return the reference of the next attempt."""
+    return context.attempt_reference(d.lane, d.participant_id, d.redeem_code, d.benefit, d.attempt + 1)
 
 
 def payee_key(disbursement: Disbursement) -> PayeeKey:

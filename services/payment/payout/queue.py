@@ -54,7 +54,7 @@ async def load_in_turn(
                 for queue, some in ((served, covered), (behind, beyond)):
                     keys = [waiting.key for waiting in queue if waiting.lane in lanes]
                     loaded = await load_disbursements(connection, keys) if keys else []
-                    some += [d for d in loaded if d.look_again_at is None]
+                    some += [d for d in loaded if d.next_check_at is None]
                 if len(covered) >= at_most:
                     return covered[:at_most], beyond
     return covered, beyond

@@ -29,7 +29,7 @@ def status_checks_for(under_way: Iterable[Disbursement], by: datetime) -> list[S
     """
     codes: dict[tuple[datetime, int, str], set[str]] = defaultdict(set)
     for disbursement in under_way:
-        ask_at = disbursement.look_again_at
+        ask_at = disbursement.next_check_at
         look_at = by if ask_at is None or ask_at >= by else ask_at - (ask_at - _BEGINNING) % GROUPING_WINDOW
         if disbursement.partner is None:
             raise ValueError(f"{disbursement.key} is at no partner")

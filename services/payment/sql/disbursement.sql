@@ -35,48 +35,6 @@ select d.*
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
--- name: load_releasable
--- Held, and the cure is there: a newer provider account, what was told before a restore (as far as a row can tell), an open
--- partner, an approval. Oldest first. Each cure has a portion of its own, so that none waits for another. Who waits for money
--- has a queue; what is put off is tried again in its time.
-select d.*
-from (
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($3::hold_reason[]) and h.retry_at is null
-       and exists (select from provider p where p.provider_id = h.provider_id and p.version > h.tried_version)
-     order by h.due_at, h.redeem_code, h.benefit limit $2)
-    union all
-    (select distinct on (h.due_at, h.redeem_code, h.benefit) h.*
-     from attempt a join disbursement h
-         on h.reason = 'no_funds' and (h.wave, h.component, h.lane, h.amount) = (a.wave, a.component, a.lane, a.amount)
-     where a.adopted and a.keeps_money and h.lane = any($1::smallint[])
-     order by h.due_at, h.redeem_code, h.benefit limit $2)
-    union all
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.reason = 'halted' and h.retry_at is null
-       and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
-       and not exists (select from attempt a
-                       where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))
-     order by h.due_at, h.redeem_code, h.benefit limit $2)
-    union all
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = 'halted' and h.retry_at is null
-       and h.partner in (select scope from halt)
-       and h.partner <> (select p.partner from provider p where p.provider_id = h.provider_id order by p.version desc limit 1)
-     order by h.due_at, h.redeem_code, h.benefit limit $2)
-    union all
-    (select h.* from disbursement h
-     where h.lane = any($1::smallint[]) and h.reason in ('needs_approval', 'partner_rejected') and h.retry_at is null
-       and (exists (select from approval a
-                    where (a.redeem_code, a.benefit, a.attempt) = (h.redeem_code, h.benefit, h.attempt + 1))
-            -- Who approved what was told before a restore may not be known any more: it is tried.
-            or exists (select from attempt t
-                       where t.redeem_code is null and (t.lane, t.amount) = (h.lane, h.amount)
-                         and coalesce(t.wave = h.wave, true) and coalesce(t.component = h.component, true)))
-     order by h.due_at, h.redeem_code, h.benefit limit $2)
-) as d
-order by d.due_at, d.redeem_code, d.benefit;
-
 -- name: load_retries
 -- Put off until now, the oldest first: for what only wants time, or for a cure to be read together with all reports of before.
 select h.* from disbursement h

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.disbursement import Disbursement, DisbursementKey
 from services.payment.domain.eligibility import Approval
 from services.payment.store import QUERIES
 
@@ -21,14 +21,14 @@ class StoredApproval(NamedTuple):
 
 async def load_approvals(
     connection: Connection, disbursements: Iterable[Disbursement]
-) -> dict[tuple[str, str], StoredApproval]:
+) -> dict[DisbursementKey, StoredApproval]:
     """Return what was approved for the next attempt of these, by right."""
     rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
     return {(row["redeem_code"], row["benefit"]): _approved(row) for row in rows}
 
 
 async def save_approval(
-    connection: Connection, key: tuple[str, str], approval: Approval, who: str, second: str | None, now: datetime
+    connection: Connection, key: DisbursementKey, approval: Approval, who: str, second: str | None, now: datetime
 ) -> None:
     """Keep what was approved, in place of what was approved for the same attempt before."""
     await connection.execute(QUERIES["save_approval"], *key, *approval, who, second, now)

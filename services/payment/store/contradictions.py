@@ -6,13 +6,14 @@ from datetime import datetime
 from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Contradiction, Report
+from services.payment.domain.disbursement import DisbursementKey
 from services.payment.store import QUERIES
 from shared.contracts.park_reasons import ParkReason
 
 
 async def insert_contradictions(
     connection: Connection, contradictions: Sequence[Contradiction], now: datetime
-) -> set[tuple[str, str]]:
+) -> set[DisbursementKey]:
     """Keep these, and return the rights of those that had not been said before."""
     rows = await connection.fetch(
         QUERIES["insert_contradictions"],

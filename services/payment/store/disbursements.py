@@ -8,7 +8,7 @@ from typing import NamedTuple
 from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import CURED_BY_ACCOUNT, Disbursement, HoldReason, State
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
 from services.payment.domain.entitlement import Grant, Payee
 from services.payment.store import QUERIES
 
@@ -103,7 +103,7 @@ async def save_answers(connection: Connection, answered: Sequence[tuple[Disburse
         [d.redeem_code for d, _ in answered],
         [d.benefit for d, _ in answered],
         [d.state for d, _ in answered],
-        [d.look_again_at for d, _ in answered],
+        [d.next_check_at for d, _ in answered],
         [a.accepted_at for _, a in answered],
         [a.settled_at for _, a in answered],
         [a.partner_reference for _, a in answered],
@@ -133,12 +133,6 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
     return _disbursements(await connection.fetch(QUERIES["load_held_of_participants"], list(participant_ids)))
 
 
-async def load_releasable(connection: Connection, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
-    """Held ones whose cure is there, money apart, oldest first; so many at most of each cure."""
-    cured = list(CURED_BY_ACCOUNT)
-    return _disbursements(await connection.fetch(QUERIES["load_releasable"], list(lanes), at_most, cured))
-
-
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
     """Held ones that were put off until `due` or before, oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
@@ -151,7 +145,7 @@ async def postpone_retries(connection: Connection, disbursements: Sequence[Disbu
     return len(await connection.fetch(QUERIES["postpone_retries"], codes, benefits, reasons, until))
 
 
-async def load_disbursements(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Disbursement]:
+async def load_disbursements(connection: Connection, keys: Collection[DisbursementKey]) -> list[Disbursement]:
     """Return these, as they stand now."""
     codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
     return _disbursements(await connection.fetch(QUERIES["load_disbursements"], codes, benefits))
@@ -198,11 +192,11 @@ async def save_confirmed(
 
 
 def _ask_at(d: Disbursement) -> datetime | None:
-    return d.look_again_at if d.reason is None else None
+    return d.next_check_at if d.reason is None else None
 
 
 def _retry_at(d: Disbursement) -> datetime | None:
-    return d.look_again_at if d.reason is not None else None
+    return d.next_check_at if d.reason is not None else None
 
 
 def _disbursements(rows: Iterable[Record]) -> list[Disbursement]:
@@ -228,5 +222,5 @@ def disbursement_of(row: Record) -> Disbursement:
         partner=row["partner"],
         tried_version=row["tried_version"],
         frozen=row["frozen"],
-        look_again_at=row["ask_at"] or row["retry_at"],
+        next_check_at=row["ask_at"] or row["retry_at"],
     )

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.payment import context
 from services.payment.domain.entitlement import (
     EarnedEntitlement,
     Enrollment,
@@ -20,7 +21,6 @@ from services.payment.domain.entitlement import (
 )
 from services.payment.domain.reference import reference_of
 from services.payment.handlers import milestones
-from services.payment.payout import plan
 from shared.contracts.events import EventType
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.batch_runner import BatchRunner
@@ -205,7 +205,7 @@ def it_sends_again_under_a_new_reference(product: pytest.MonkeyPatch) -> None:
     def drawn(key: bytes, lane: int, *, programme: str, **of: Any) -> str:
         return reference_of(key, lane, programme=f"{programme} {datetime.now()}", **of)  # noqa: DTZ005
 
-    product.setattr(plan, "reference_of", drawn)
+    product.setattr(context, "reference_of", drawn)
 
 
 def it_keeps_unused_claims(product: pytest.MonkeyPatch) -> None:

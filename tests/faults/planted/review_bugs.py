@@ -5,9 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from services.payment.domain import report_outcome
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.reason_codes import Verdict, after_rejection
-from services.payment.handlers import approvals, reports
+from services.payment.handlers import approvals
 from services.payment.payout import pay, plan
 from services.payment.store import QUERIES
 from tests.faults.planted import review_scenarios
@@ -29,7 +30,7 @@ def it_remembers_a_look_in_the_reason_shown(product: pytest.MonkeyPatch) -> None
     def shown(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
         return after_rejection(disbursement, verdict, retry_at)._replace(frozen=False)
 
-    product.setattr(reports, "after_rejection", shown)
+    product.setattr(report_outcome, "after_rejection", shown)
 
 
 def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_what_an_operator_lets_go_is_an_attempt_with_all_that_decides_where_the_
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
 def test_what_waits_for_time_goes_when_the_time_has_come(wait: int, reason: HoldReason | None) -> None:
     paused = a_disbursement(
-        state=State.HELD, reason=HoldReason.PARTNER_PAUSED, look_again_at=NOW + timedelta(seconds=wait)
+        state=State.HELD, reason=HoldReason.PARTNER_PAUSED, next_check_at=NOW + timedelta(seconds=wait)
     )
     assert hold_reason(paused, GOOD, OPEN) is reason
 

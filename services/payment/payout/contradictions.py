@@ -1,16 +1,14 @@
-"""What partners say against what is known: kept, and the right is frozen before anything else is tried."""
+"""Contradictions: reports against what is known of a reference. They are kept, and freeze the disbursement."""
 
 from collections.abc import Mapping, Sequence
 
 from services.payment.domain.attempt import Contradiction
-from services.payment.domain.disbursement import FINAL, Disbursement, State, freeze
+from services.payment.domain.disbursement import FINAL, Disbursement, DisbursementKey, State, freeze
 from services.payment.payout.disbursements import save_frozen
 from services.payment.payout.events import Traces, emit_state
 from services.payment.store.approvals import void_approvals
 from services.payment.store.contradictions import insert_contradictions
 from shared.messaging.transaction.transaction import Transaction
-
-DisbursementKey = tuple[str, str]
 
 
 async def record_contradictions(
@@ -19,9 +17,10 @@ async def record_contradictions(
     known: Mapping[DisbursementKey, Disbursement],
     traces: Traces,
 ) -> list[Disbursement]:
-    """Freeze what these speak of, as `known` now, and return it; what was approved of it is void.
+    """Save contradictions, freeze their disbursements, void approvals of these, and return the frozen ones.
 
-    A contradiction that was said before changes nothing, nor does one about a right that is final.
+    `known` has each disbursement as it stands by now. A contradiction that was saved before changes nothing, nor does
+    one about a disbursement that is final.
     """
     if not contradictions:
         return []

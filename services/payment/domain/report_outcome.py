@@ -1,0 +1,64 @@
+"""Outcome of a partner's report: the state that the disbursement takes, and the postings and events that follow."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from services.payment.domain import ledger
+from services.payment.domain.attempt import Attempt, Report, record_report
+from services.payment.domain.disbursement import Disbursement, State, accept, reject, settle
+from services.payment.domain.ledger import Posting
+from services.payment.domain.reason_codes import ReportAction, Verdict, after_rejection, verdict_of
+
+
+class StateEvent(NamedTuple):
+    """Event that tells the state of a disbursement. `reason`: the partner's own code, None if it gave none."""
+
+    disbursement: Disbursement
+    reason: str | None = None
+
+
+class ReportOutcome(NamedTuple):
+    """Changes that follow from one report. They are saved, posted and emitted together.
+
+    `attempt` and `disbursement` are as the report leaves them. `decommitted`: the rupiah of the attempt that are free
+    again. `halt_reason`: the code for which the partner of the attempt is to be halted; None: it is not.
+    """
+
+    attempt: Attempt
+    disbursement: Disbursement
+    events: tuple[StateEvent, ...]
+    postings: tuple[Posting, ...] = ()
+    decommitted: int = 0
+    halt_reason: str | None = None
+
+
+def apply_report(
+    attempt: Attempt, disbursement: Disbursement, report: Report, *, ask_at: datetime, retry_at: datetime
+) -> ReportOutcome:
+    """Return the outcome of a report that `classify_report` finds new, for a disbursement as it stands by now.
+
+    One that is accepted is asked about at `ask_at`; one rejected for a reason that passes by itself is tried again at
+    `retry_at`. Raise IllegalTransition when the report does not fit the state of the disbursement.
+    """
+    reported = record_report(attempt, report)
+    verdict = verdict_of(report.status, report.reason)
+    if verdict.action is ReportAction.WAIT:
+        accepted = accept(disbursement, ask_at)
+        return ReportOutcome(reported, accepted, (StateEvent(accepted),))
+    if verdict.action is ReportAction.SETTLED:
+        settled = settle(disbursement)
+        return ReportOutcome(reported, settled, (StateEvent(settled),), (ledger.settle(disbursement),))
+    return _reject(reported, disbursement, verdict, retry_at)
+
+
+def _reject(attempt: Attempt, disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> ReportOutcome:
+    after = after_rejection(disbursement, verdict, retry_at)
+    final_reason = attempt.reason if after.state is State.FAILED else None
+    return ReportOutcome(
+        attempt,
+        after,
+        events=(StateEvent(reject(disbursement), attempt.reason), StateEvent(after, final_reason)),
+        postings=(ledger.reject(disbursement),),
+        decommitted=disbursement.amount,
+        halt_reason=attempt.reason if verdict.action is ReportAction.HALT_PARTNER else None,
+    )

@@ -1,0 +1,80 @@
+"""Outcome of a report: one decision on state, postings, events and halt."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.payment.domain import ledger
+from services.payment.domain.attempt import Report
+from services.payment.domain.disbursement import HoldReason, IllegalTransition, State
+from services.payment.domain.report_outcome import ReportOutcome, StateEvent, apply_report
+from tests.unit.payment.values import NOW, a_disbursement, an_attempt
+
+ASK_AT, RETRY_AT = NOW + timedelta(minutes=15), NOW + timedelta(hours=1)
+AT_PARTNER = a_disbursement(
+    state=State.INSTRUCTED, attempt=1, reference="3ABCDEFGHJKMNPQR", partner="gopay", next_check_at=NOW
+)
+
+
+def outcome_of(status: str, reason: str | None = None, *, frozen: bool = False) -> ReportOutcome:
+    report = Report("3ABCDEFGHJKMNPQR", status, 600_000, reason, "partner's own", NOW)
+    disbursement = AT_PARTNER._replace(frozen=frozen)
+    return apply_report(an_attempt(), disbursement, report, ask_at=ASK_AT, retry_at=RETRY_AT)
+
+
+def test_accepted_report_moves_no_money_and_sets_the_next_status_check() -> None:
+    outcome = outcome_of("accepted")
+    assert (outcome.disbursement.state, outcome.disbursement.next_check_at) == (State.ACCEPTED, ASK_AT)
+    assert (outcome.attempt.accepted_at, outcome.attempt.partner_reference) == (NOW, "partner's own")
+    assert outcome.events == (StateEvent(outcome.disbursement),)
+    assert (outcome.postings, outcome.decommitted, outcome.halt_reason) == ((), 0, None)
+
+
+def test_settled_report_posts_the_payment_as_paid() -> None:
+    outcome = outcome_of("settled")
+    assert (outcome.disbursement.state, outcome.attempt.settled_at) == (State.SETTLED, NOW)
+    assert outcome.postings == (ledger.settle(AT_PARTNER),)
+    assert outcome.events == (StateEvent(outcome.disbursement),)
+    assert (outcome.decommitted, outcome.halt_reason) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "held_for", "next_check_at"),
+    [
+        ("AC04", HoldReason.ACCOUNT_CLOSED, None),
+        ("AB05", HoldReason.PARTNER_PAUSED, RETRY_AT),
+        ("AM04", HoldReason.HALTED, None),
+        ("FRAD", HoldReason.NEEDS_APPROVAL, None),
+        (None, HoldReason.PARTNER_REJECTED, None),
+    ],
+)
+def test_rejected_report_returns_the_money_and_holds(
+    reason: str | None, held_for: HoldReason, next_check_at: object
+) -> None:
+    outcome = outcome_of("rejected", reason)
+    held = outcome.disbursement
+    assert (held.state, held.reason, held.next_check_at) == (State.HELD, held_for, next_check_at)
+    assert (outcome.postings, outcome.decommitted) == ((ledger.reject(AT_PARTNER),), 600_000)
+    assert [(event.disbursement.state, event.reason) for event in outcome.events] == [
+        (State.REJECTED, reason),
+        (State.HELD, None),
+    ]
+
+
+def test_rejection_that_blames_the_partner_halts_it() -> None:
+    assert outcome_of("rejected", "AM04").halt_reason == "AM04"
+    assert outcome_of("rejected", "AM04", frozen=True).halt_reason == "AM04"
+    assert outcome_of("rejected", "AC04").halt_reason is None
+
+
+def test_final_rejection_tells_the_reason_of_the_partner_twice() -> None:
+    outcome = outcome_of("rejected", "MD07")
+    assert outcome.disbursement.state is State.FAILED
+    assert [event.reason for event in outcome.events] == ["MD07", "MD07"]
+    assert outcome.decommitted == 600_000
+
+
+def test_report_on_a_settled_disbursement_is_an_illegal_transition() -> None:
+    report = Report("3ABCDEFGHJKMNPQR", "rejected", 600_000, "AC04", None, NOW)
+    with pytest.raises(IllegalTransition):
+        apply_report(an_attempt(), a_disbursement(state=State.SETTLED), report, ask_at=ASK_AT, retry_at=RETRY_AT)
