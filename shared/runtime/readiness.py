@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
-from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.engine.status import EngineStatus
 from shared.messaging.reading.watermark import HeldUp
 from shared.times import write_time
 

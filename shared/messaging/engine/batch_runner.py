@@ -1,6 +1,6 @@
-"""Carries a batch through, whatever fails: infrastructure is retried in place, a culprit is found by halving.
+"""The way of a batch into its transaction, whatever fails: infrastructure is retried, a bad record found by halving.
 
-A batch at which infrastructure fails more than once in a row is taken in smaller portions, until they succeed.
+A batch at which infrastructure fails more than once in a row is handled in smaller portions until they succeed.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.messaging.engine.assignment import PartitionAssignment
-from shared.messaging.engine.plan import BatchReport, EngineStatus, Plan
+from shared.messaging.engine.membership import Membership
+from shared.messaging.engine.plan import BatchReport, Plan
+from shared.messaging.engine.status import OutageMonitor
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.publisher import Publisher
 from shared.messaging.queries import QUERIES
@@ -31,25 +33,39 @@ from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.failures import is_infrastructure, is_record_fault
 
 LOG = structlog.get_logger()
+SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
 
 class BatchRunner:
-    """Out of `receive` no exception leaves: the shell would swallow it and pass the records by."""
+    """Runs batches, and counts those that were committed: `batches`, their `records`, and when the last one was."""
 
     def __init__(
-        self, plan: Plan, decoder: Decoder, assignment: PartitionAssignment, publisher: Publisher, status: EngineStatus
+        self,
+        plan: Plan,
+        decoder: Decoder,
+        membership: Membership,
+        assignment: PartitionAssignment,
+        publisher: Publisher,
+        outage: OutageMonitor,
     ) -> None:
+        self.batches = 0
+        self.records = 0
+        self.last_batch_at: datetime | None = None
         self._plan = plan
         self._decoder = decoder
+        self._membership = membership
         self._assignment = assignment
         self._publisher = publisher
-        self._status = status
+        self._outage = outage
         self._failures = 0
         self._portion_limit = plan.batch_records
 
     async def receive(self, raws: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
-        """A batch as the consumer fetched it, grouped by partition, in order inside each."""
+        """Run a batch as the consumer fetched it: grouped by partition, in order inside each.
+
+        Never raises: FastStream would swallow the error and hand out the records behind.
+        """
         consumer = self._assignment.consumer
         if consumer is None:
             return
@@ -64,7 +80,7 @@ class BatchRunner:
             self._assignment.reseek()
 
     async def run(self, batch: Batch) -> bool:
-        """Returns when the batch is committed (True), or when its records will be read again anyway."""
+        """Return True when the batch is committed, False when its records will be read again anyway."""
         while len(batch.items) > self._portion_limit:
             portion, batch = batch.split(self._portion_limit)
             if not await self._run_portion(portion):
@@ -73,7 +89,7 @@ class BatchRunner:
 
     async def _run_portion(self, batch: Batch) -> bool:
         for attempt in itertools.count():
-            session = self._assignment.session
+            session = self._membership.session
             if session is None or not self._assignment.positioned:
                 return False
             if len(batch.items) > self._portion_limit:
@@ -93,25 +109,25 @@ class BatchRunner:
                 if session.connection.is_closed():
                     self._assignment.reseek()
                     return False
-            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(attempt, 9)) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await asyncio.sleep(_pause_seconds(attempt))
         return False
 
     def _shrink(self, batch: Batch, error: Exception) -> None:
-        """Infrastructure failed. If it was the batch that was too much for it, half of it is tried next time.
+        """Infrastructure has failed: from the second time on, try half of the batch, which may have been too much.
 
-        Nobody is parked for that: a record that fails alone is tried again for as long as it takes, and is named.
+        No record is parked for it. One that fails alone is tried for as long as it takes, and named in the outage.
         """
         self._failures += 1
         if self._failures > 1:
             self._portion_limit = max(1, min(self._portion_limit, len(batch.items)) // 2)
         first = batch.items[0].record
         alone = f" {first.topic}/{first.partition}/{first.offset}" if len(batch.items) == 1 else ""
-        self._status.note_outage(f"batch{alone}", error)
+        self._outage.note(f"batch{alone}", error)
 
     def _grow(self) -> None:
         self._failures = 0
         self._portion_limit = min(self._plan.batch_records, 2 * self._portion_limit)
-        self._status.note_recovery()
+        self._outage.end()
 
     async def _commit(self, session: EngineSession, batch: Batch, *, hand_over: bool = False) -> None:
         started, now = time.perf_counter(), self._plan.clock.now()
@@ -124,38 +140,33 @@ class BatchRunner:
         hit("before_begin")
         pages = await session.transact(batch.lanes(), body, now=now, hand_over=hand_over)
         self._publisher.offer(pages)
-        self._assignment.read_offsets.update((new.place, new.next_offset) for _, new in batch_plan.moves)
+        self._assignment.advance({new.place: new.next_offset for _, new in batch_plan.moves})
         if batch_plan.paused:
             self._assignment.pause(batch_plan.paused)
         if batch_plan.gaps_closed:
             self._assignment.resume_paused()
         _log_gaps(batch_plan)
-        self._status.batches += 1
-        self._status.records += len(batch.items)
-        self._status.last_batch_at = now
-        first: dict[str, datetime] = {}
-        for item in batch.items:
-            if (message := item.message) is not None and message.time < first.setdefault(message.type, now):
-                first[message.type] = message.time
-        ages = {type_: (now - written).total_seconds() for type_, written in first.items()}
-        self._plan.observe(BatchReport(time.perf_counter() - started, len(batch.items), ages))
+        self.batches += 1
+        self.records += len(batch.items)
+        self.last_batch_at = now
+        self._plan.observe(_report(batch, time.perf_counter() - started, now))
 
     async def _bisect(self, session: EngineSession, batch: Batch, error: Exception) -> None:
-        """Halves the batch until the culprit stands alone, so that it costs its neighbours nothing."""
+        """Halve the batch until the record that fails is alone, so that it holds up no other."""
         if len(batch.items) > 1:
             for half in batch.split(len(batch.items) // 2):
                 await self.run(half)
             return
         item = batch.items[0]
         try:
-            # What the record woke may be the culprit: then that is handed to its lane's sweep, where it stands alone.
+            # A record that it released may be the one that fails: the sweep of its lane handles that one alone.
             await self._commit(session, batch, hand_over=True)
             return
         except Exception as again:  # noqa: BLE001 - what failed decides what happens
             if is_infrastructure(again) or isinstance(again, PositionMoved):
                 self._assignment.reseek()
                 return
-        # What our own services say was checked before it was said: then it is the code that is wrong.
+        # An internal record was checked before it was published, so then it is the code that is wrong.
         if is_record_fault(error) and not self._decoder.internal(item.record.topic):
             detail = str(getattr(error, "sqlstate", "")) or type(error).__name__
             refused = item._replace(message=None, refusal=Parked(ParkReason.INVALID_FIELD, detail))
@@ -169,10 +180,10 @@ class BatchRunner:
         await self.run(batch)
 
     async def _stop(self, session: EngineSession, item: DecodedRecord, began: int, error: Exception) -> None:
-        """A broken invariant: the record's lane stops, loudly; a shared cause has no lane, so its partition does.
+        """Stop the record's lane for a broken invariant; a shared cause has no lane, so its partition is stopped.
 
-        What was set aside of a shared cause stops the lane of its dead letter. Raises PositionMoved where the
-        record is not the next any more, for reading goes on elsewhere or another process has taken it up.
+        A shared cause that was deferred stops the lane of its dead letter. Raise PositionMoved where the record is no
+        longer the next: reading goes on elsewhere, or another process has handled it.
         """
         record, now = item.record, self._plan.clock.now()
         lane = item.lane if item.deferred_id is None else item.sweep_lane
@@ -194,8 +205,22 @@ class BatchRunner:
         LOG.error("lane_stopped", lane=lane, reason="invariant", error=repr(error), exc_info=error, **place)
 
 
+def _pause_seconds(attempt: int) -> float:
+    longest: float = min(LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS * 2 ** min(attempt, 9))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+def _report(batch: Batch, seconds: float, now: datetime) -> BatchReport:
+    oldest: dict[str, datetime] = {}
+    for item in batch.items:
+        if (message := item.message) is not None and message.time < oldest.setdefault(message.type, now):
+            oldest[message.type] = message.time
+    ages = {type_: (now - written).total_seconds() for type_, written in oldest.items()}
+    return BatchReport(seconds, len(batch.items), ages)
+
+
 def _log_gaps(batch_plan: BatchPlan) -> None:
-    """Say which lanes have come to stand still for want of a number, and which go on."""
+    """Log which lanes stand still since this batch because a number is missing, and which go on."""
     for began, end in batch_plan.moves:
         if began.gap_since and not end.gap_since:
             LOG.info("lane_goes_on", lane=end.partition, topic=end.topic, number=end.last_sequence)

@@ -1,55 +1,72 @@
-"""The engine of a service: reads, decides, writes and publishes its lanes until it is stopped."""
+"""The engine of a service: it reads, decides, writes and publishes the service's lanes until it is stopped."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer
 from asyncpg import Connection
 
-from shared.messaging.engine import seek
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.batch_runner import BatchRunner
-from shared.messaging.engine.plan import EngineStatus, Plan
+from shared.messaging.engine.membership import Membership
+from shared.messaging.engine.plan import Plan
+from shared.messaging.engine.progress import ReadingProgress
+from shared.messaging.engine.release_runner import ReleaseRunner
+from shared.messaging.engine.seeker import Seeker
+from shared.messaging.engine.status import EngineStatus, OutageMonitor
 from shared.messaging.engine.sweeper import Sweeper
-from shared.messaging.failpoint import hit
 from shared.messaging.outbox.publisher import Publisher
-from shared.messaging.reading import position as positions_of
-from shared.messaging.reading.consumer import PRODUCER_SETTINGS, ConsumingBroker, PausingRebalanceListener, subscribe
+from shared.messaging.reading.consumer import (
+    PRODUCER_SETTINGS,
+    ConsumingBroker,
+    ContiguousConsumer,
+    PausingRebalanceListener,
+    subscribe,
+)
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.sequence_number import source_of
 from shared.messaging.transaction.decoder import Decoder
 
 LOG = structlog.get_logger()
 COMMIT_EVERY_SECONDS = 0.4
+LAST_PAGES_SECONDS = 5.0
 
 
 class Engine:
     """One per process. `broker` is FastStream's; start it after `start` and stop it before `stop`."""
 
     def __init__(self, plan: Plan) -> None:
+        decoder, release_pending = Decoder(plan.sources), asyncio.Event()
         self._plan = plan
-        self._status = EngineStatus()
-        self._decoder = Decoder(plan.sources)
+        self._outage = OutageMonitor()
         self._inspector = TopicInspector(plan.bootstrap)
-        self._publisher = Publisher(source_of(plan.service), self._connect_publisher, self._make_producer)
-        self._assignment = PartitionAssignment(plan, self._decoder, self._inspector, self._publisher, self._status)
-        self._batch_runner = BatchRunner(plan, self._decoder, self._assignment, self._publisher, self._status)
+        self._assignment = PartitionAssignment(plan.lane_topic)
+        progress = ReadingProgress(plan, self._inspector, self._assignment)
+        self._membership = Membership(
+            plan, decoder, self._outage, on_new_session=progress.forget, on_remaining=release_pending.set
+        )
+        self._publisher = Publisher(
+            source_of(plan.service), self._connect_publisher, self._make_producer, lambda: self._assignment.lanes
+        )
+        self._seeker = Seeker(plan, decoder, self._inspector, self._membership, self._assignment, self._outage)
+        self._batch_runner = BatchRunner(
+            plan, decoder, self._membership, self._assignment, self._publisher, self._outage
+        )
+        release_runner = ReleaseRunner(
+            plan, decoder, self._membership, self._assignment, self._batch_runner, release_pending
+        )
         self._sweeper = Sweeper(
-            plan, self._decoder, self._assignment, self._inspector, self._batch_runner, self._publisher, self._status
+            plan, decoder, self._membership, self._assignment, self._seeker, progress, release_runner, self._publisher
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._committed: dict[TopicPartition, int] = {}
-        self._rebalance_listener = PausingRebalanceListener(self._assignment.reseek, self._assignment.on_revoked)
+        self._rebalance_listener = PausingRebalanceListener(self._assignment.reseek, self._seeker.on_revoked)
         self.broker = ConsumingBroker(
             plan.bootstrap,
             plan.service,
-            on_consumer=self._take_consumer,
-            on_fetch_error=self._assignment.on_fetch_error,
+            on_consumer=self._attach,
+            on_fetch_error=self._seeker.on_fetch_error,
         )
         subscribe(
             self.broker,
@@ -62,40 +79,50 @@ class Engine:
         )
 
     def status(self) -> EngineStatus:
-        """A copy of what the process knows of its state."""
-        return replace(self._status, publishing=self._publisher.alive)
+        """Return the state as it is now."""
+        return EngineStatus(
+            assigned=self._assignment.partitions,
+            positioned=self._assignment.positioned,
+            publishing=self._publisher.alive,
+            outage=self._outage.current,
+            sweeps=self._sweeper.rounds,
+            held_up=self._sweeper.held_up,
+            last_batch_at=self._batch_runner.last_batch_at,
+            batches=self._batch_runner.batches,
+            records=self._batch_runner.records,
+        )
 
     async def start(self) -> None:
-        """Starts everything but the broker. Returns at once; Postgres may be away and come later."""
-        looking = self._every(self._plan.look_every_seconds, "look", self._verify_topics)
-        committing = self._every(COMMIT_EVERY_SECONDS, "commit", self._commit_offsets)
-        for work in (self._assignment.run(), self._publisher.run(), self._sweeper.run(), looking, committing):
+        """Start everything but the broker. Returns at once; Postgres may be unreachable and come later."""
+        verifying = self._every(self._plan.look_every_seconds, "look", self._seeker.verify_topics)
+        committing = self._every(COMMIT_EVERY_SECONDS, "commit", self._assignment.commit_offsets)
+        for work in (self._seeker.run(), self._publisher.run(), self._sweeper.run(), verifying, committing):
             self._tasks.append(asyncio.create_task(work))
         LOG.info("start", service=self._plan.service, replica=self._plan.replica)
 
     async def stop(self) -> None:
-        """Publishes what is committed, says to Kafka how far it has read, and lets go."""
+        """Publish the pages that are committed, and close all connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LAST_PAGES_SECONDS):
                 while await self._publisher.publish_once():
                     pass
         await self._publisher.close()
         await self._inspector.close()
-        if self._assignment.session is not None:
-            self._assignment.session.connection.terminate()
+        self._membership.close()
         LOG.info("stop", service=self._plan.service, replica=self._plan.replica)
 
     async def commit_now(self) -> None:
-        """The last thing before the consumer leaves."""
-        await self._assignment.leave()
+        """Commit the offsets to Kafka as the last thing before the consumer leaves its group."""
+        await self._membership.leave()
         with contextlib.suppress(Exception):
-            await self._commit_offsets()
+            await self._assignment.commit_offsets()
 
-    def _take_consumer(self, consumer: Any) -> None:
-        self._assignment.consumer = self._rebalance_listener.consumer = consumer
+    def _attach(self, consumer: ContiguousConsumer) -> None:
+        self._assignment.attach(consumer)
+        self._rebalance_listener.attach(consumer)
 
     async def _connect_publisher(self) -> Connection:
         return await self._plan.connect("publisher")
@@ -104,37 +131,7 @@ class Engine:
         client = f"salur.{self._plan.service}.publisher"
         return AIOKafkaProducer(bootstrap_servers=self._plan.bootstrap, client_id=client, **PRODUCER_SETTINGS)
 
-    async def _every(self, seconds: float, name: str, step: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, part: str, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await step()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
-                LOG.warning("outage", part=name, error=repr(error))
-                session = self._assignment.session
-                if session is not None and session.connection.is_closed():
-                    self._assignment.reseek()
-
-    async def _verify_topics(self) -> None:
-        """Is what we said still there, and nothing beside it? Is what we read? If not, everything is found anew."""
-        session = self._assignment.session
-        if session is None or not self._assignment.positioned:
-            return
-        await self._assignment.adopt(session)
-        async with session.exclusive() as connection:
-            positions = await positions_of.load(connection, list(self._assignment.read_offsets))
-        if await seek.changed_topics(self._inspector, list(positions.values())):
-            self._assignment.reseek()
-
-    async def _commit_offsets(self) -> None:
-        """Only so that every lag tool sees the truth; nothing ever reads from there."""
-        consumer = self._assignment.consumer
-        if consumer is None:
-            return
-        hit("before_kafka_commit")
-        assigned = consumer.assignment()
-        due = {p: o for p, o in self._assignment.read_offsets.items() if p in assigned and self._committed.get(p) != o}
-        if due:
-            with contextlib.suppress(KafkaError):
-                await consumer.commit(due)
-                self._committed.update(due)
+            await self._seeker.attempt(part, step())

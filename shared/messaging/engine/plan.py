@@ -1,25 +1,20 @@
-"""What the engine is told of a service, and what it tells of itself."""
+"""The plan of a service: everything that the engine needs to know of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import structlog
-from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.clock import Clock
 from shared.contracts.seals import KeyRing
 from shared.messaging.chain import ChainKey
-from shared.messaging.reading.watermark import HeldUp
 from shared.messaging.transaction.subscription import Adopt, Source, Timer
-
-LOG = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long pages, and parked records that were replayed or closed, are kept."""
+    """The time for which pages are kept, and parked records that were replayed or closed."""
 
     pages: timedelta
     parked: timedelta
@@ -27,7 +22,10 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """One batch that was committed: its duration, its records, and per type the age in seconds of its oldest event."""
+    """A batch that was committed: its duration, its records, and by event type the age of its oldest event.
+
+    Durations and ages are in seconds.
+    """
 
     seconds: float
     records: int
@@ -35,21 +33,22 @@ class BatchReport:
 
 
 def _observe_nothing(_: BatchReport) -> None:
-    """Nobody measures."""
+    """Take no figures of batches."""
 
 
 async def _accept_any(_: Connection) -> None:
-    """Any data will do."""
+    """Accept any data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that the engine knows of a service.
+    """The topics, timers, limits and connections of a service.
 
     `lane_topic` is the topic whose partitions decide which lanes a process publishes and sweeps. `connect` opens a
     Postgres session under the given application name, with the service's role and schema; `confirm` raises when its
-    data have become another program's meanwhile, `note` writes down by what they are known again. `causes`: by kind of
-    what waits, the topics that can bring what it waits for; a kind that is missing may be brought by any.
+    schema has become another program's meanwhile; `note` saves by which fingerprints its data are known again.
+    `causes`: by kind of a deferred record, the topics that can bring what it was deferred for; what a kind that is
+    missing there waits for may come from any.
     """
 
     service: str
@@ -75,28 +74,3 @@ class Plan:
     observe: Callable[[BatchReport], None] = _observe_nothing
     confirm: Callable[[Connection], Awaitable[None]] = _accept_any
     note: Callable[[Connection], Awaitable[None]] = _accept_any
-
-
-@dataclass(slots=True)
-class EngineStatus:
-    """What the process itself knows of its state; all else is read from the tables."""
-
-    assigned: frozenset[TopicPartition] = frozenset()
-    positioned: bool = False
-    publishing: bool = False
-    outage: str | None = None
-    sweeps: int = 0
-    held_up: tuple[HeldUp, ...] = ()
-    last_batch_at: datetime | None = None
-    batches: int = 0
-    records: int = 0
-
-    def note_outage(self, part: str, error: Exception) -> None:
-        """Infrastructure is away: shown until it is over, and retried until then."""
-        self.outage = f"{part}: {error!r}"
-        LOG.warning("outage", part=part, error=repr(error))
-
-    def note_recovery(self) -> None:
-        if self.outage is not None:
-            LOG.info("outage_over", was=self.outage)
-            self.outage = None

@@ -1,4 +1,4 @@
-"""Where reading goes on: asked at every assignment and in every new Postgres session, before anything is read."""
+"""The offsets at which reading goes on, resolved before anything is read."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ RETENTION = "retention"
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOffsets:
-    """Tell where to go on in each partition, and which ones stand still until an operator says where to go on.
+    """The offset to go on at in each partition, or the reason why it stands still until an operator sets its position.
 
-    `topic_ids`: of the topics in which that was found, and which alone are to be read on.
+    `topic_ids` are those of the topics that were looked at; no others of the same names may be read.
     """
 
     seeks: dict[TopicPartition, int]
@@ -32,13 +32,13 @@ class ResolvedOffsets:
 async def resolve_offsets(
     connection: Connection, inspector: TopicInspector, decoder: Decoder, places: Collection[TopicPartition]
 ) -> ResolvedOffsets:
-    """Finds the positions of these partitions and checks that each topic is still the one that was read.
+    """Find the positions of these partitions and check that each topic is still the one that was read.
 
-    Raises PositionMoved where one has moved meanwhile that this was about to stop or to move.
+    Raise PositionMoved where a position that was to be stopped or moved has itself been moved meanwhile.
     """
     await positions_of.insert_missing(connection, places)
     positions = await positions_of.load(connection, places)
-    # Asked first: what is compared below is compared in these, or not at all.
+    # Asked first: records are compared in the topics with these ids, or not at all.
     ids = await inspector.ids({place.topic for place in places})
     beginnings, ends = await inspector.beginnings(places), await inspector.ends(places)
     changed = await changed_topics(inspector, list(positions.values()), ids)
@@ -59,13 +59,13 @@ async def resolve_offsets(
 
 
 def _resolve_offset(position: Position, beginning: int, end: int, changed: bool, internal: bool) -> int | str:
-    """The offset to go on at, or the reason to stand still. It never skips by itself."""
+    """Return the offset to go on at, or the reason to stand still. No record is ever skipped."""
     if position.stopped_reason is not None:
         return position.stopped_reason
     if changed or position.next_offset > end:
         return beginning if internal else TOPIC_CHANGED
     if position.next_offset < beginning:
-        # At a gap nothing has an effect before the missing number comes, so nothing is lost by what is gone.
+        # At a gap no record has an effect before the missing number comes, so nothing is lost with those that are gone.
         return beginning if position.gap_since is not None else RETENTION
     return position.next_offset
 
@@ -73,9 +73,9 @@ def _resolve_offset(position: Position, beginning: int, end: int, changed: bool,
 async def changed_topics(
     inspector: TopicInspector, positions: Sequence[Position], ids: TopicIds = NO_IDS
 ) -> set[TopicPartition]:
-    """The partitions in which another record stands where the last one was read.
+    """Return the partitions that hold another record at the offset of the one read last.
 
-    A batch that an earlier version took apart, and this one does not, cannot be compared with what was read of it.
+    A record batch that an earlier version unpacked, and this one hands out whole, is not compared.
     """
     known = {p.place: p for p in positions if p.last_offset is not None and p.stopped_reason is None}
     last = {place: position.last_offset for place, position in known.items() if position.last_offset is not None}

@@ -1,22 +1,16 @@
-"""Sweeps: what is due by the clock in the lanes this process holds, a bounded portion per transaction."""
+"""One timer swept: what is due by the clock in some lanes, a bounded portion per transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 
 import structlog
 
-from shared.contracts.park_reasons import ParkReason
-from shared.messaging.engine.plan import Retention
-from shared.messaging.message import unpack
 from shared.messaging.outbox.page import Page
-from shared.messaging.queries import QUERIES
 from shared.messaging.reading.position import PositionMoved
-from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.lane import stop as stop_lane
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer
-from shared.messaging.transaction.transaction import ParkedRecord, Transaction
+from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.failures import is_infrastructure
 
 LOG = structlog.get_logger()
@@ -24,71 +18,15 @@ PORTION_RECORDS = 500
 PORTION_BYTES = 4 << 20
 PORTIONS_AT_ONCE = 200
 
-
-def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, tuple[str, ...]]) -> tuple[Timer, ...]:
-    """Return what the engine itself sweeps, the same in every service.
-
-    `causes`: by kind of what waits, the topics that can bring what it waits for. Kinds that are not named there are
-    given up once all topics have been read.
-    """
-
-    async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
-        for query in ("end_marks", "end_queues", "clear_set_aside"):
-            await tx.connection.execute(QUERIES[query], list(lanes))
-        return 0
-
-    async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
-        await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.watermark)
-        await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
-        return 0
-
-    async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:
-        pages = await tx.connection.execute(QUERIES["delete_old_pages"], tx.now - retention.pages, list(lanes))
-        parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
-        return _count(pages) + _count(parked)
-
-    expiries = [
-        Timer(f"expire_{kind}", partial(_expire, decoder, [kind], named=True), topics)
-        for kind, topics in causes.items()
-    ]
-    return (
-        *expiries,
-        Timer("expire", partial(_expire, decoder, list(causes), named=False)),
-        Timer("end_queues", end_queues, beaten_by=()),
-        Timer("end_catching_up", end_catching_up),
-        Timer("forget_old", forget_old, beaten_by=()),
-    )
-
-
-async def _expire(decoder: Decoder, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
-    """Park what has waited too long, of these kinds or (not `named`) of all others."""
-    rows = await tx.connection.fetch(
-        QUERIES["load_expired"], list(lanes), tx.watermark, kinds, named, PORTION_RECORDS, PORTION_BYTES
-    )
-    taken = await tx.connection.fetch(QUERIES["delete_deferred"], [row["id"] for row in rows])
-    if len(taken) != len(rows):
-        raise PositionMoved
-    tx.deferred_count -= len(rows)
-    for row in rows:
-        item = decoder.decode_deferred(unpack(row["record"]), tx.now)
-        lane = item.message.lane if item.message else None
-        tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
-    return len(rows)
-
-
-def _count(status: str) -> int:
-    return int(status.rsplit(" ", 1)[-1])
-
-
 Offer = Callable[[Iterable[Page]], None]
 
 
 async def sweep(
     session: EngineSession, timer: Timer, lanes: Sequence[int], now: datetime, watermark: datetime, offer: Offer
 ) -> list[int]:
-    """Runs one timer to the end of what is due; returns the lanes that stand still.
+    """Run one timer to the end of what is due; return the lanes that stand still.
 
-    An unknown failure is tried again lane by lane, so that only the lane that has it stops.
+    After an unknown failure the lanes are swept one by one, so that only the lane in which it occurs stops.
     """
     standing_still: list[int] = []
     for _ in range(PORTIONS_AT_ONCE):

@@ -43,11 +43,13 @@ class Sent:
 
 
 class Publisher:
-    """Runs for the life of the process; `lanes` are those whose partition Kafka has given to it."""
+    """Runs for the life of the process; `lanes` returns those whose partition Kafka has given to it."""
 
-    def __init__(self, source: str, connect: Connect, make_producer: MakeProducer) -> None:
-        self.lanes: frozenset[int] = frozenset()
+    def __init__(
+        self, source: str, connect: Connect, make_producer: MakeProducer, lanes: Callable[[], frozenset[int]]
+    ) -> None:
         self.alive = False
+        self._lanes = lanes
         self._source = source
         self._connect = connect
         self._make_producer = make_producer
@@ -58,8 +60,9 @@ class Publisher:
 
     def offer(self, pages: Iterable[Page]) -> None:
         """Pages whose commit was acknowledged, so that they need not be read back. Too many: the table has them."""
+        lanes = self._lanes()
         for page in pages:
-            if page.lane in self.lanes:
+            if page.lane in lanes:
                 fresh = self._fresh.setdefault((page.topic, page.lane), [])
                 fresh.append(page)
                 if len(fresh) > KEPT_PAGES:
@@ -97,7 +100,7 @@ class Publisher:
     async def publish_once(self) -> bool:
         """One round over all lanes held; True when something was sent."""
         connection, producer = await self._sessions()
-        rows = await connection.fetch(QUERIES["load_unpublished"], sorted(self.lanes))
+        rows = await connection.fetch(QUERIES["load_unpublished"], sorted(self._lanes()))
         if not rows:
             return False
         again = [row for row in rows if row["say_again_from"] is not None]

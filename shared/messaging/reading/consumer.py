@@ -144,19 +144,22 @@ class PausingRebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Pauses new partitions before any await; they are read only after their positions have been found."""
 
     def __init__(self, on_assigned: Callable[[], None], on_revoked: Callable[[], Awaitable[None]]) -> None:
-        self.consumer: AIOKafkaConsumer | None = None
+        self._consumer: AIOKafkaConsumer | None = None
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
+
+    def attach(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: "set[Any]") -> None:  # noqa: ARG002 - all of them, always
         await self._on_revoked()
 
     def on_partitions_assigned(self, assigned: "set[Any]") -> None:
-        if self.consumer is not None and assigned:
-            self.consumer.pause(*assigned)
+        if self._consumer is not None and assigned:
+            self._consumer.pause(*assigned)
             for place in assigned:
                 # With a place to be, the client does not go and ask for offsets that it must not believe.
-                self.consumer.seek(place, 0)
+                self._consumer.seek(place, 0)
         self._on_assigned()
 
 

@@ -38,6 +38,10 @@ class IdentifyingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self._send = self._client.send
         self._client.send = self._send_by_id
 
+    def fetch_by_ids(self, topic_ids: TopicIds) -> None:
+        """Fetch from now on by these ids."""
+        self.topic_ids = topic_ids
+
     async def ask_ids(self, names: Collection[str]) -> dict[str, bytes]:
         """Return the ids of those topics that are there; of none where the broker does not know of ids."""
         try:

@@ -143,7 +143,7 @@ class TopicInspector:
 
     async def _assign(self, starts: Mapping[TopicPartition, int], ids: TopicIds = NO_IDS) -> IdentifyingConsumer:
         consumer = await self._ready()
-        consumer.topic_ids = ids
+        consumer.fetch_by_ids(ids)
         consumer.assign(list(starts))
         for place, start in starts.items():
             consumer.seek(place, start)

@@ -48,6 +48,11 @@ class EngineSession:
         async with self._lock:
             yield self.connection
 
+    def note_deferred(self, count: int) -> None:
+        """Take over the number of deferred records as it was counted just now."""
+        self.deferred_count = count
+        self.counted = True
+
     async def transact(
         self,
         lanes: Collection[int],

@@ -22,9 +22,9 @@ from services.payment.domain.entitlement import (
 from services.payment.domain.reference import reference_of
 from services.payment.handlers import milestones
 from shared.contracts.events import EventType
-from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.batch_runner import BatchRunner
 from shared.messaging.engine.plan import Plan
+from shared.messaging.engine.seeker import Seeker
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import Page
 from shared.messaging.outbox.publisher import Publisher
@@ -36,7 +36,6 @@ from shared.messaging.reading.watermark import Watermarks
 from shared.messaging.sequence_number import SequenceNumber
 from shared.messaging.transaction import decoder, flush, session
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
-from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction
 from tests.faults.planted import engine_scenarios, service_scenarios
 from tests.faults.planted.planted_harness import PlantedHarness, publish_pages
@@ -104,18 +103,18 @@ def it_locks_no_lane_and_skips_the_compare_and_set(product: pytest.MonkeyPatch) 
 
 def it_trusts_kafkas_offset(product: pytest.MonkeyPatch) -> None:
     """What the group has committed is where reading goes on, whatever the position says."""
-    open_session = PartitionAssignment._open_session
+    position_partitions = Seeker._position
 
-    async def believe(holding: PartitionAssignment) -> EngineSession:
-        opened = await open_session(holding)
-        assert holding.consumer is not None
-        for place in holding.consumer.assignment():
-            offset = await holding.consumer.committed(place)
+    async def believe(seeker: Seeker) -> None:
+        session, consumer = await seeker._membership.enter(), seeker._assignment.consumer
+        assert consumer is not None
+        for place in consumer.assignment():
+            offset = await consumer.committed(place)
             query = "update position set next_offset = coalesce($3, next_offset) where topic = $1 and partition = $2"
-            await opened.connection.execute(query, place.topic, place.partition, offset)
-        return opened
+            await session.connection.execute(query, place.topic, place.partition, offset)
+        await position_partitions(seeker)
 
-    product.setattr(PartitionAssignment, "_open_session", believe)
+    product.setattr(Seeker, "_position", believe)
 
 
 def it_skips_the_contiguity_check(product: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def _cut_before_commit(engine: Engine) -> Iterator[asyncio.Event]:
     cut = asyncio.Event()
 
     def on_failpoint(point: str) -> None:
-        session = engine._assignment.session
+        session = engine._membership.session
         if point == "before_commit" and not cut.is_set() and session is not None:
             cut.set()
             session.connection.terminate()
@@ -251,8 +251,8 @@ def _stopped_before_its_next_batch(engine: Engine) -> tuple[asyncio.Future[Batch
 async def _another(toy: ToyWorld, service: str) -> AsyncIterator[Engine]:
     """A process with a session of its own; its batches are handed to it."""
     engine = Engine(toy.plan(service, replica="2"))
-    session = await engine._assignment._open_session()
-    engine._status.positioned = True
+    session = await engine._membership._open_session()
+    engine._assignment._positioned = True
     yield engine
     await session.connection.close()
 

@@ -9,6 +9,7 @@ from services.payment.app import definition
 from services.payment.settings import PaymentSettings
 from shared.contracts.seals import KeyRing
 from shared.messaging.engine.engine import Engine
+from shared.messaging.engine.recovery import adopt_tails
 from shared.runtime.data_identity import DataIdentity, IdentityMismatch, data_identity_of
 from shared.times import write_time
 from tests.builders import ADMITTED_AT, Event, a_nik, a_participant_id, a_wave, an_account, an_admission, keys_folder
@@ -33,7 +34,7 @@ async def a_process_that_holds_no_lane_begins(harness: PlantedHarness) -> list[s
         await toy.restore_copy(league)
         engine = Engine(toy.plan(league, replica="2"))
         try:
-            await engine._assignment.adopt(await engine._assignment._open_session())
+            await adopt_tails(await engine._membership._open_session(), engine._inspector, engine._plan)
         finally:
             await engine.stop()
         return [] if await toy.fetch(league, "select from adopted where goal = 'g1'") else ["g1 is not known again"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.messaging.engine.assignment import PartitionAssignment
+from shared.messaging.engine.membership import Membership
 from shared.messaging.engine.sweeper import Sweeper
 from shared.messaging.transaction.session import EngineSession
 from tests.faults.planted import session_scenarios
@@ -17,10 +17,10 @@ def it_works_in_whatever_schema_there_is(product: pytest.MonkeyPatch) -> None:
 
 
 def it_joins_before_it_has_its_name(product: pytest.MonkeyPatch) -> None:
-    async def at_once(_: PartitionAssignment) -> None:
+    async def at_once(_: Membership) -> None:
         """Ask for nothing."""
 
-    product.setattr(PartitionAssignment, "_until_entered", at_once)
+    product.setattr(Membership, "_until_entered", at_once)
 
 
 BUGS = (

@@ -18,7 +18,7 @@ from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging.engine import operations
 from shared.messaging.engine.operations import Operator
 from shared.messaging.engine.plan import Retention
-from shared.messaging.engine.sweep import engine_timers
+from shared.messaging.engine.timers import engine_timers
 from shared.messaging.message import Record, unpack
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.reading.watermark import NEVER

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import LANES, lane_of
 from shared.messaging.engine.engine import Engine
+from shared.messaging.engine.recovery import adopt_tails
 from shared.messaging.reading import topic_inspector
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
@@ -45,7 +46,7 @@ async def holding_nothing(world: ToyWorld, **changes: Any) -> AsyncIterator[Engi
 
 
 async def adopt(engine: Engine) -> None:
-    await engine._assignment.adopt(await engine._assignment._open_session())
+    await adopt_tails(await engine._membership._open_session(), engine._inspector, engine._plan)
 
 
 async def adopted(world: ToyWorld) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from shared.contracts.topics import lane_of
-from shared.messaging.engine import sweeper
+from shared.messaging.engine import release_runner
 from shared.messaging.engine.sweep import PORTION_RECORDS
 from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
 from tests.integration.messaging.deferred_goals import defer_goals, goals_of, seen_of
@@ -43,7 +43,7 @@ async def test_more_than_a_portion_is_taken_up_in_order_and_later_records_queue_
 
 async def test_portion_is_bounded_in_bytes(world: ToyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     size = len(goals_of("ana", 1)[0].value)
-    monkeypatch.setattr(sweeper, "PORTION_BYTES", 3 * size)
+    monkeypatch.setattr(release_runner, "PORTION_BYTES", 3 * size)
     await crowd(world, goals_of("ana", 20))
     await world.fetch(world.league.service, "insert into player values ('ana', 'ana')")
     portions: list[int] = []

@@ -36,8 +36,7 @@ async def test_a_process_that_lost_its_session_does_not_take_the_lanes_back_from
     async with world.running(world.league.board_service), world.running(league, connect=door.connect) as first:
         await until(works(first), "the first works")
         door.shut = True
-        assert first._assignment.session is not None
-        first._assignment.session.connection.terminate()
+        first._membership.close()
         async with world.running(league) as heir:
             await until(works(heir), "the heir works")
             before, door.tries = membership(heir), 0

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from shared.messaging.engine import batch_runner as readers
 from shared.messaging.engine.batch_runner import BatchRunner
-from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.engine.status import OutageMonitor
 from shared.messaging.message import Record
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.decoder import DecodedRecord
@@ -25,12 +25,11 @@ class TriedRunner(BatchRunner):
     """Commits what is small enough. `tried`: how many records were in each transaction."""
 
     def __init__(self, largest: int, *, batch_records: int = 1000) -> None:
-        holding = SimpleNamespace(session=SimpleNamespace(connection=SimpleNamespace(is_closed=lambda: False)))
-        holding.positioned = True
-        nothing = cast("Any", None)
-        plan = cast("Any", SimpleNamespace(batch_records=batch_records))
-        self.status = EngineStatus()
-        super().__init__(plan, nothing, cast("Any", holding), nothing, self.status)
+        membership = SimpleNamespace(session=SimpleNamespace(connection=SimpleNamespace(is_closed=lambda: False)))
+        assignment = SimpleNamespace(positioned=True)
+        plan = SimpleNamespace(batch_records=batch_records)
+        self.outage = OutageMonitor()
+        super().__init__(*cast("Any", (plan, None, membership, assignment, None, self.outage)))
         self.largest = largest
         self.tried: list[int] = []
         self.committed: list[int] = []
@@ -94,8 +93,8 @@ def test_a_record_that_fails_alone_is_tried_for_as_long_as_it_takes_and_named() 
         task = asyncio.ensure_future(reader.run(a_batch(4)))
         while reader.tried.count(1) < 20:
             await asyncio.sleep(0)
-        assert reader.status.outage is not None
-        assert "requests/3/0" in reader.status.outage
+        assert reader.outage.current is not None
+        assert "requests/3/0" in reader.outage.current
         reader.largest = 1
         await task
 

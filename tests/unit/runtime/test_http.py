@@ -9,7 +9,7 @@ import httpx
 import pytest
 import structlog
 
-from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.engine.status import EngineStatus
 from shared.runtime.database import DatabaseUnavailable
 from shared.runtime.http import HttpApi
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from aiokafka import TopicPartition
 
-from shared.messaging.engine.plan import EngineStatus
+from shared.messaging.engine.status import EngineStatus
 from shared.messaging.reading.watermark import HeldUp
 from shared.runtime.readiness import stalled_deadlines, unready_reasons
 

@@ -1,0 +1,79 @@
+"""The timers that the engine itself sweeps, the same in every service."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.engine.plan import Plan, Retention
+from shared.messaging.engine.sweep import PORTION_BYTES, PORTION_RECORDS
+from shared.messaging.message import unpack
+from shared.messaging.queries import QUERIES
+from shared.messaging.reading.position import PositionMoved
+from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.subscription import Timer
+from shared.messaging.transaction.transaction import ParkedRecord, Transaction
+
+
+def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, tuple[str, ...]]) -> tuple[Timer, ...]:
+    """Return the engine's own timers.
+
+    `causes`: by kind of a deferred record, the topics that can bring what it was deferred for. A kind that is not named
+    there expires once all topics have been read.
+    """
+
+    async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
+        for query in ("end_marks", "end_queues", "clear_set_aside"):
+            await tx.connection.execute(QUERIES[query], list(lanes))
+        return 0
+
+    async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
+        await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.watermark)
+        await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
+        return 0
+
+    async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:
+        pages = await tx.connection.execute(QUERIES["delete_old_pages"], tx.now - retention.pages, list(lanes))
+        parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
+        return _count(pages) + _count(parked)
+
+    expiries = [
+        Timer(f"expire_{kind}", partial(_expire, decoder, [kind], named=True), topics)
+        for kind, topics in causes.items()
+    ]
+    return (
+        *expiries,
+        Timer("expire", partial(_expire, decoder, list(causes), named=False)),
+        Timer("end_queues", end_queues, beaten_by=()),
+        Timer("end_catching_up", end_catching_up),
+        Timer("forget_old", forget_old, beaten_by=()),
+    )
+
+
+def require_read(timers: Iterable[Timer], plan: Plan) -> None:
+    """Raise ValueError for a timer that waits for a topic which the service does not read."""
+    read = {source.topic for source in plan.sources}
+    for timer in timers:
+        if unread := set(timer.beaten_by or ()) - read:
+            raise ValueError(
+                f"{timer.name} waits for {sorted(unread)}; add a source for it, or take it out of the timer"
+            )
+
+
+async def _expire(decoder: Decoder, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
+    """Park records that were deferred for too long, of these kinds or (not `named`) of all others."""
+    rows = await tx.connection.fetch(
+        QUERIES["load_expired"], list(lanes), tx.watermark, kinds, named, PORTION_RECORDS, PORTION_BYTES
+    )
+    taken = await tx.connection.fetch(QUERIES["delete_deferred"], [row["id"] for row in rows])
+    if len(taken) != len(rows):
+        raise PositionMoved
+    tx.deferred_count -= len(rows)
+    for row in rows:
+        item = decoder.decode_deferred(unpack(row["record"]), tx.now)
+        lane = item.message.lane if item.message else None
+        tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
+    return len(rows)
+
+
+def _count(status: str) -> int:
+    return int(status.rsplit(" ", 1)[-1])
