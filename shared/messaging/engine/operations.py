@@ -1,6 +1,7 @@
-"""What operators do to the engine, each written to the log of operations; refused where there is nothing to do it to.
+"""Operations: the changes that a person makes to lanes, positions, pages and parked records.
 
-Each function runs inside the caller's transaction and does it; whoever only wants a preview rolls back.
+Each function runs inside the caller's transaction and writes to the log of operations; a preview rolls back. Where
+nothing can be done it raises OperationRefused.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from aiokafka import TopicPartition
 from asyncpg import Connection, Record
 
 from shared.contracts.seals import KeyRing
+from shared.errors import SalurError
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import pack, without_ballast
 from shared.messaging.operation_log import lock_operations, record_operation
@@ -24,22 +26,23 @@ from shared.messaging.transaction.flush import KEPT_BYTES, flush
 from shared.messaging.transaction.lane import lock, real_microseconds
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
-# So many are named one by one.
+# Up to this number, records are listed one by one.
 FEW = 20
-# Fillers and a blank of Braille have no shape, and count as printable; so do marks, which may be variations of nothing.
+# Characters that Python counts as printable though nothing is seen of them: Hangul fillers and the blank of Braille.
 SHAPELESS = "\u115f\u1160\u2800"
+# Categories of combining marks, which are not seen where they have nothing to combine with.
 MARKS = ("Mn", "Me")
 
 
-class OperationRefused(Exception):
-    """It cannot be done; the message says why in one sentence."""
+class OperationRefused(SalurError):
+    """An operation that cannot be done; the message says why in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Name who does something, why, when, and under which key it is written down.
+    """The person who does something, the reason, the time, and the key that seals the log of operations.
 
-    Raises Refused when either text says nothing.
+    Raise OperationRefused when one of the texts has no visible character.
     """
 
     who: str
@@ -54,17 +57,17 @@ class Operator:
 
     @property
     def person(self) -> str:
-        """Identity: the name without regard to case, spaces at its ends, loose marks and what cannot be seen."""
+        """The name by which persons are compared: without case, combining marks and invisible characters."""
         return _plain(self.who)
 
     async def record(self, connection: Connection, verb: str, **detail: object) -> None:
-        """Write down in the log of operations what is done; `connection` is in a transaction."""
+        """Append to the log of operations; `connection` is in a transaction."""
         await record_operation(connection, self.chain, self.now, verb, self.who, self.why, detail)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done, in a sentence. `changed` False: all is so already, and nothing was written."""
+    """The result of an operation, in a sentence. `changed` is False when nothing had to be written."""
 
     changed: bool
     sentence: str
@@ -73,10 +76,11 @@ class Outcome:
 async def require_second_person(
     connection: Connection, operator: Operator, verb: str, subject: str, content: Mapping[str, object]
 ) -> str | None:
-    """Return the first person's name when this operator is the second; else keep the operator's word and return None.
+    """Return the first person's name when this operator is the second; else save the operator's consent, return None.
 
-    A word is about one subject and holds for exactly this content: once that has changed, the next person is the first
-    again. Call it with the rows locked that the content describes. Raises Refused when the first person comes again.
+    A consent is about one subject and holds for exactly this content: once that has changed, the next person counts as
+    the first. The rows that the content describes have to be locked. Raise OperationRefused when the same person
+    comes twice.
     """
     await lock_operations(connection)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -99,7 +103,7 @@ async def in_lane(
     lane: int,
     action: Callable[[Transaction], Awaitable[Outcome]],
 ) -> Outcome:
-    """Do what concerns one lane with its row locked, as its writer; what the deed announces becomes pages."""
+    """Run an action in one lane with its row locked, as the lane's writer; the events it emits become pages."""
     locked = await lock(connection, [lane])
     tx = Transaction(connection, terms, now=operator.now, watermark=operator.now, lanes=locked)
     outcome = await action(tx)
@@ -108,7 +112,7 @@ async def in_lane(
 
 
 async def resume_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
-    """Let a stopped lane go on; the record that stopped it, or could not be read, is tried again first."""
+    """Let a stopped lane go on with the record that stopped it, or could not be read."""
     row = await connection.fetchrow(QUERIES["lane_to_resume"], lane)
     if row is None:
         raise OperationRefused(f"there is no lane {lane}")
@@ -130,7 +134,7 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
 
 
 async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Outcome:
-    """Let a lane go on without a record that cannot be read: it is parked, and its number taken. Takes two persons."""
+    """Let a lane go on past a record that cannot be read: park it and take its number. Requires two persons."""
     unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
     if not unreadable:
         raise OperationRefused(f"lane {lane} does not stand still at a record that cannot be read")
@@ -154,7 +158,7 @@ def _unreadable(place: Record) -> str:
 async def set_position(
     connection: Connection, operator: Operator, topic: str, partition: int, offset: int, kept: tuple[int, int]
 ) -> Outcome:
-    """Says where to go on in a partition. `kept` is where Kafka's records begin and end."""
+    """Set the offset at which reading goes on in a partition. `kept` are the offsets [begin, end) that Kafka holds."""
     beginning, end = kept
     if not beginning <= offset <= end:
         raise OperationRefused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
@@ -180,7 +184,7 @@ def _moved(old: int, new: int) -> str:
 
 
 async def republish(connection: Connection, operator: Operator, topic: str, lane: int, from_sequence: int) -> Outcome:
-    """Has the lane's publisher send once more everything that was said from a sequence on."""
+    """Let the lane's publisher send all events again from a sequence number on."""
     row = await connection.fetchrow(QUERIES["pages_to_republish"], topic, lane, from_sequence)
     if row is None:
         raise OperationRefused(f"this service says nothing in {topic}, lane {lane}")

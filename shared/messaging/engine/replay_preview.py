@@ -1,4 +1,4 @@
-"""Rehearse a replay: hand parked records to their handlers in a transaction that the caller takes back."""
+"""The preview of a replay: parked records are handled in a transaction that the caller rolls back."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DEAD_LETTERS = "dead-letters."
 
 
 class ReplayPreview:
-    """Count what would become of parked records, and what would be announced, by its words."""
+    """Counts of what would become of parked records, in words, and of the event types that would be published."""
 
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()
@@ -30,9 +30,9 @@ class ReplayPreview:
     async def add(
         self, session: EngineSession, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector
     ) -> None:
-        """Try these records at once. Raises Refused when none is open.
+        """Handle these records in one transaction. Raise OperationRefused when none of them is open.
 
-        `session` is of a connection inside a transaction that the caller rolls back.
+        The connection of `session` is inside a transaction that the caller rolls back.
         """
         rows, lost = await requeue_parked(session.connection, now, numbers, vault, inspector)
         if lost:
@@ -44,7 +44,7 @@ class ReplayPreview:
         await self._try(session, items, now)
 
     async def _try(self, session: EngineSession, items: Sequence[DecodedRecord], now: datetime) -> None:
-        """Try records at once; those among which one fails are tried in halves, as the service does."""
+        """Handle records at once; where one of them fails, handle both halves of them, as the service does."""
         tried: list[tuple[Transaction, BatchPlan]] = []
 
         async def body(tx: Transaction) -> None:

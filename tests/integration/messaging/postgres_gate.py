@@ -1,4 +1,4 @@
-"""Processes of the league whose way into Postgres is shut, and what Kafka says of them."""
+"""Engines of the league that cannot log in to Postgres, and their membership in the consumer group."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,13 @@ from shared.messaging.engine.engine import Engine
 from tests.integration.messaging.toy_world import ToyWorld, leave
 from tests.timeouts import within
 
-# Half a second apart: longer than it takes a member to hear, at its next heartbeat, that another has its name.
+# Half a second apart: longer than a member needs to learn, by its next heartbeat, that another has joined as it.
 TRIES = 8
 LEAVES_WITHIN_SECONDS = 5.0
 
 
 class PostgresGate:
-    """The way into Postgres, which can be shut. `tries`: how often somebody has come to it in vain."""
+    """A login to Postgres that can be refused. `tries` counts the refused logins of writers."""
 
     def __init__(self, world: ToyWorld, *, shut: bool = False) -> None:
         self.shut = shut
@@ -36,7 +36,7 @@ class PostgresGate:
 
 
 def membership(engine: Engine) -> tuple[str, int]:
-    """How Kafka knows it: a new one for each joining."""
+    """Return the member id and generation in the consumer group; both change with each joining."""
     assert engine._assignment.consumer is not None
     coordinator = engine._assignment.consumer._coordinator
     return coordinator.member_id, coordinator.generation
@@ -44,14 +44,14 @@ def membership(engine: Engine) -> tuple[str, int]:
 
 @contextlib.asynccontextmanager
 async def starting(world: ToyWorld, gate: PostgresGate) -> AsyncIterator[Engine]:
-    """An engine of the league whose broker is on its way, as long as that may take."""
+    """Start an engine of the league without waiting until its broker has joined the group."""
     engine = Engine(replace(world.plan(world.league.service), connect=gate.connect))
     await engine.start()
     on_its_way = asyncio.create_task(engine.broker.start())
     try:
         yield engine
     finally:
-        await within(LEAVES_WITHIN_SECONDS, "whoever has not come in leaves", leave(engine))
+        await within(LEAVES_WITHIN_SECONDS, "the engine leaves, joined or not", leave(engine))
         on_its_way.cancel()
         await asyncio.gather(on_its_way, return_exceptions=True)
 

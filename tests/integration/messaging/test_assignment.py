@@ -1,4 +1,4 @@
-"""Nothing is read before its position has been found, and nothing of the client is left to its defaults."""
+"""Partitions are read only after their positions were found, and one bad record costs no other."""
 
 from deploy.local.roles import owner_of
 from shared.postgres.session import connect
@@ -6,7 +6,7 @@ from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, pr
 from tests.timeouts import until
 
 
-async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_meanwhile(world: ToyWorld) -> None:
+async def test_assignment_slow_to_find_its_positions_reads_nothing_meanwhile(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_seen(("ana", "g1", 1))
@@ -17,11 +17,11 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
     await holder.execute("begin; lock table position")
     async with world.running(world.league.board_service), world.running(world.league.service) as engine:
 
-        async def door_is_closed() -> bool:
+        async def is_paused() -> bool:
             consumer = engine._assignment.consumer
             return consumer is not None and bool(consumer.paused()) and consumer.paused() == consumer.assignment()
 
-        await until(door_is_closed, "all partitions are assigned and paused")
+        await until(is_paused, "all partitions are assigned and paused")
         await world.send(a_goal("ana", "g6"))
         assert engine.status().records == 0
         assert not engine.status().positioned
@@ -29,7 +29,7 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_reads_nothing_me
         await world.until_seen(*[("ana", f"g{n}", n) for n in range(1, 7)])
 
 
-async def test_a_header_that_is_not_utf8_costs_only_its_record(world: ToyWorld) -> None:
+async def test_header_that_is_not_utf8_parks_only_its_record(world: ToyWorld) -> None:
     broken = a_goal("ana", "g2")
     headers = [(name, b"\xff" if name == "ce_id" else value) for name, value in broken.headers]
     async with world.running(world.league.service), world.running(world.league.board_service):
@@ -43,7 +43,7 @@ async def test_a_header_that_is_not_utf8_costs_only_its_record(world: ToyWorld) 
     assert [row["reason"] for row in rows] == ["bad_envelope", "null_value"]
 
 
-async def test_records_of_an_aborted_transaction_are_never_read_and_hold_no_deadline_up(world: ToyWorld) -> None:
+async def test_aborted_records_are_never_read_and_delay_no_deadline(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("bo", "g1"))
         await world.until_count(world.league.service, "waiting", 1)

@@ -1,4 +1,4 @@
-"""Deadlines wait for what can beat them, and for nothing else."""
+"""A deadline waits until every record that can beat it has been read, and for nothing else."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from tests.timeouts import until
 BOB = next(other for n in range(99) if lane_of(other := f"p{n}") != lane_of("ana"))
 
 
-async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: ToyWorld) -> None:
+async def test_stopped_lane_delays_no_deadline_of_other_lanes(world: ToyWorld) -> None:
     league, board = world.league.service, world.league.board_service
     await world.fetch(board, "alter table seen add check (total < 100)")
     bell = bell_timer(world.clock.now() + timedelta(hours=1))
@@ -26,7 +26,7 @@ async def test_lane_that_stands_still_holds_up_no_other_lanes_deadline(world: To
     assert rows == []
 
 
-async def test_external_partition_that_stands_still_is_named_and_holds_up_what_it_can_beat(world: ToyWorld) -> None:
+async def test_stopped_external_partition_is_named_and_delays_its_deadlines(world: ToyWorld) -> None:
     league, requests = world.league.service, world.league.requests
     now = world.clock.now()
     async with world.running(league):
@@ -39,7 +39,7 @@ async def test_external_partition_that_stands_still_is_named_and_holds_up_what_i
         async def held_up() -> tuple[HeldUp, ...]:
             return engine.status().held_up
 
-        found = await until(held_up, "the deadlines that stand still are named")
+        found = await until(held_up, "the delayed deadlines are named")
         await rounds(engine, 2)
         assert {(held.timer, held.place, held.lanes) for held in found} >= {
             ("ring", (requests, 5), tuple(range(LANES))),

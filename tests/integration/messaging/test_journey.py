@@ -1,4 +1,4 @@
-"""The ordinary way: from a record outside to an effect in another service."""
+"""The way from an external record to an effect in another service."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player
 from tests.timeouts import until
 
 
-async def test_a_point_becomes_a_total_that_another_service_has_seen(world: ToyWorld) -> None:
+async def test_point_becomes_a_total_that_another_service_reads(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1", 2), a_goal("ana", "g2", 3))
         await world.until_seen(("ana", "g1", 2), ("ana", "g2", 5))
 
 
-async def test_points_that_come_before_their_player_wait_for_it(world: ToyWorld) -> None:
+async def test_points_before_their_player_are_deferred_until_it_comes(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_goal("ana", "g1", partition=7), a_goal("ana", "g2", partition=3))
         await world.until_count(world.league.service, "waiting", 2)
@@ -25,7 +25,7 @@ async def test_points_that_come_before_their_player_wait_for_it(world: ToyWorld)
         await world.until_count(world.league.service, "waiting", 0)
 
 
-async def test_everything_sent_three_times_takes_effect_once(world: ToyWorld) -> None:
+async def test_records_sent_three_times_take_effect_once(world: ToyWorld) -> None:
     events = [a_player("ana"), a_goal("ana", "g1"), a_player("bo"), a_goal("bo", "g2"), a_goal("bo", "g3")]
     async with world.running(world.league.service), world.running(world.league.board_service):
         for partition in (0, 3, 7):
@@ -34,7 +34,7 @@ async def test_everything_sent_three_times_takes_effect_once(world: ToyWorld) ->
         await world.until_seen(("ana", "g1", 1), ("bo", "g2", 1), ("bo", "g3", 2))
 
 
-async def test_a_key_that_is_unique_across_lanes_has_one_owner(world: ToyWorld) -> None:
+async def test_key_unique_across_lanes_has_one_owner(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana", shirt="7", partition=1), a_player("bo", shirt="7", partition=2))
         await world.until_count(world.league.service, "parked", 1)

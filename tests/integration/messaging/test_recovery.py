@@ -1,4 +1,4 @@
-"""After a restore, what was said in any lane binds before anybody decides: adopted once, in portions, holes noticed."""
+"""After a restore, events published in any lane are adopted once, in portions, before anything is decided."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ PLAYERS = [next(name for n in range(999) if lane_of(name := f"p{n}") == lane) fo
 
 
 async def forgotten(world: ToyWorld, *goals: str) -> "list[ConsumerRecord[bytes, bytes]]":
-    """Each player has scored each goal and all was said; then the league's schema is what it was before the goals."""
+    """Publish a total for each goal of each player, restore the league to before the goals, and return the records."""
     league = world.league.service
     async with world.running(league):
         await world.send(*map(a_player, PLAYERS))
@@ -37,7 +37,7 @@ async def forgotten(world: ToyWorld, *goals: str) -> "list[ConsumerRecord[bytes,
 
 @asynccontextmanager
 async def holding_nothing(world: ToyWorld, **changes: Any) -> AsyncIterator[Engine]:
-    """A process that Kafka has given no lane to, with a session of its own."""
+    """Run an engine without a consumer, so that it holds no lane, with a session of its own."""
     engine = Engine(replace(world.plan(world.league.service, replica="2"), **changes))
     try:
         yield engine
@@ -54,7 +54,7 @@ async def adopted(world: ToyWorld) -> list[str]:
     return [row["goal"] for row in rows]
 
 
-async def test_tails_of_lanes_that_a_process_does_not_hold_are_adopted_too(world: ToyWorld) -> None:
+async def test_tails_of_lanes_held_by_no_process_are_adopted(world: ToyWorld) -> None:
     await forgotten(world, "g1")
     async with holding_nothing(world) as engine:
         await adopt(engine)
@@ -63,7 +63,7 @@ async def test_tails_of_lanes_that_a_process_does_not_hold_are_adopted_too(world
     assert len(lanes) == LANES
 
 
-async def test_processes_that_start_at_once_adopt_each_event_once(world: ToyWorld) -> None:
+async def test_processes_starting_together_adopt_each_event_once(world: ToyWorld) -> None:
     await forgotten(world, "g1", "g2")
     async with holding_nothing(world) as one, holding_nothing(world) as other:
         await asyncio.gather(adopt(one), adopt(other))
@@ -71,7 +71,7 @@ async def test_processes_that_start_at_once_adopt_each_event_once(world: ToyWorl
     assert await adopted(world) == sorted(f"{player}-{goal}" for player in PLAYERS for goal in ("g1", "g2"))
 
 
-async def test_adoption_that_is_cut_goes_on_behind_the_portions_it_has_committed(
+async def test_interrupted_adoption_continues_after_its_committed_portions(
     world: ToyWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topic_inspector, "PORTION_BYTES", 1)
@@ -98,7 +98,7 @@ async def test_adoption_that_is_cut_goes_on_behind_the_portions_it_has_committed
 
 
 async def _rewritten(world: ToyWorld, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> dict[int, bool]:
-    """The totals hold these records and nothing else; which lanes' tails are whole then."""
+    """Replace the totals by these records, adopt, and return by lane whether its tail is whole."""
     await world.fetch(world.league.service, "update publication set mark_offset = null, mark_id = null")
     await world.rewrite(world.league.totals, records)
     async with holding_nothing(world) as engine:
@@ -107,7 +107,7 @@ async def _rewritten(world: ToyWorld, records: "Sequence[ConsumerRecord[bytes, b
     return {row["lane"]: row["whole"] for row in rows}
 
 
-async def test_missing_number_is_noticed_in_its_lane_alone(world: ToyWorld) -> None:
+async def test_missing_number_is_found_in_its_lane_alone(world: ToyWorld) -> None:
     records = await forgotten(world, "g1", "g2", "g3")
     lane = records[0].partition
     missing = [record for record in records if record.partition == lane][1]
@@ -115,13 +115,15 @@ async def test_missing_number_is_noticed_in_its_lane_alone(world: ToyWorld) -> N
     assert whole == {number: number != lane for number in range(LANES)}
 
 
-async def test_number_missing_in_one_era_is_noticed_though_a_later_era_has_it(world: ToyWorld) -> None:
-    """Two lives have said other things under the same numbers; each has its own to be whole."""
+async def test_number_missing_in_one_era_is_found_though_a_later_era_has_it(world: ToyWorld) -> None:
+    """Before and after a restore other events were published under the same numbers; each era counts by itself."""
     first = await forgotten(world, "g1", "g2", "g3")
     league = world.league.service
     async with world.running(league, adopt=None):
         await world.send(*(a_goal(player, f"{player}-g4") for player in PLAYERS))
-        records = await until(lambda: _published_since(world, len(first)), "the second life has said its goals again")
+        records = await until(
+            lambda: _published_since(world, len(first)), "the goals are published again in a second era"
+        )
     await world.restore_copy(league)
     lane = first[0].partition
     missing = [record for record in first if record.partition == lane][1]
@@ -135,16 +137,16 @@ async def _published_since(world: ToyWorld, count: int) -> "list[ConsumerRecord[
     return records if len(records) == count + 4 * len(PLAYERS) else []
 
 
-async def test_record_that_another_hand_put_into_our_topic_is_not_adopted(world: ToyWorld) -> None:
+async def test_record_of_another_producer_in_our_topic_is_not_adopted(world: ToyWorld) -> None:
     (record, *_) = await forgotten(world, "g1")
-    forged = {
+    foreign = {
         "ce_source": b"/salur/somebody",
         "ce_id": b"totals/0/1/1",
         "ce_era": b"99999999999999999999.1",
         "ce_sequence": b"one",
     }
     async with producer(world.bootstrap) as kafka:
-        for name, value in forged.items():
+        for name, value in foreign.items():
             headers = [(header, value if header == name else held) for header, held in record.headers]
             await kafka.send_and_wait(record.topic, record.value, headers=headers, partition=record.partition)
     async with holding_nothing(world) as engine:
@@ -152,7 +154,7 @@ async def test_record_that_another_hand_put_into_our_topic_is_not_adopted(world:
     assert await adopted(world) == sorted(f"{player}-g1" for player in PLAYERS)
 
 
-async def test_session_whose_database_was_put_back_under_it_ends_and_the_next_one_adopts_first(world: ToyWorld) -> None:
+async def test_session_ends_when_its_database_is_restored_and_next_one_adopts(world: ToyWorld) -> None:
     league = world.league.service
     async with world.running(league), world.running(world.league.board_service):
         await world.send(a_player("ana"))
@@ -164,8 +166,8 @@ async def test_session_whose_database_was_put_back_under_it_ends_and_the_next_on
         await world.until_count(league, "adopted", 1)
 
 
-async def test_event_that_a_forgotten_self_says_late_is_adopted_by_the_minute(world: ToyWorld) -> None:
-    """A producer that was frozen delivers it after the restored service has begun."""
+async def test_event_delivered_late_after_a_restore_is_adopted_periodically(world: ToyWorld) -> None:
+    """A frozen producer delivers it after the restored service has started."""
     (late, *records) = await forgotten(world, "g1")
     await world.rewrite(world.league.totals, records)
     await world.fetch(world.league.service, "update publication set mark_offset = null, mark_id = null")

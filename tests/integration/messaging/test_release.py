@@ -1,4 +1,4 @@
-"""What waits is taken up by portions and in order, whoever reads meanwhile, dies or stands still."""
+"""Released records are handled in portions and in order, whatever is read, dies or stands still meanwhile."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -17,7 +17,7 @@ MANY = 2 * PORTION_RECORDS + 100
 BOTH = ("ana", "p1")
 
 
-async def crowd(world: ToyWorld, goals: Sequence[Event], *, hours: int = 24) -> None:
+async def defer(world: ToyWorld, goals: Sequence[Event], *, hours: int = 24) -> None:
     await defer_goals(world.connection(world.league.service), world.league, goals, hours=hours)
 
 
@@ -29,8 +29,8 @@ def some_are_in(world: ToyWorld, at_least: int = 1) -> Callable[[], Awaitable[bo
     return taken
 
 
-async def test_more_than_a_portion_is_taken_up_in_order_and_later_records_queue_behind(world: ToyWorld) -> None:
-    await crowd(world, goals_of("ana", MANY))
+async def test_released_records_are_handled_in_order_before_later_ones(world: ToyWorld) -> None:
+    await defer(world, goals_of("ana", MANY))
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "later"))
         await until(some_are_in(world), "the first portion is in")
@@ -44,7 +44,7 @@ async def test_more_than_a_portion_is_taken_up_in_order_and_later_records_queue_
 async def test_portion_is_bounded_in_bytes(world: ToyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     size = len(goals_of("ana", 1)[0].value)
     monkeypatch.setattr(release_runner, "PORTION_BYTES", 3 * size)
-    await crowd(world, goals_of("ana", 20))
+    await defer(world, goals_of("ana", 20))
     await world.fetch(world.league.service, "insert into player values ('ana', 'ana')")
     portions: list[int] = []
     async with world.running(
@@ -54,8 +54,8 @@ async def test_portion_is_bounded_in_bytes(world: ToyWorld, monkeypatch: pytest.
     assert len(portions) >= 7
 
 
-async def test_cause_that_is_read_in_time_is_joined_before_anything_is_given_up(world: ToyWorld) -> None:
-    await crowd(world, goals_of("ana", 3), hours=-1)
+async def test_cause_read_in_time_is_joined_before_deferred_records_expire(world: ToyWorld) -> None:
+    await defer(world, goals_of("ana", 3), hours=-1)
     await world.fetch(world.league.service, "insert into player values ('ana', 'ana')")
     async with world.running(world.league.service, timers=(JOINING,)):
         await world.until_count(world.league.service, "waiting", 0)
@@ -63,9 +63,9 @@ async def test_cause_that_is_read_in_time_is_joined_before_anything_is_given_up(
     await world.until_count(world.league.service, "parked", 0)
 
 
-async def test_two_replicas_take_up_what_waits_for_one_cause_each_in_its_lanes(world: ToyWorld) -> None:
+async def test_two_replicas_handle_released_records_each_in_its_own_lanes(world: ToyWorld) -> None:
     players = ["p0", next(f"p{n}" for n in range(99) if lane_of(f"p{n}") // 6 != lane_of("p0") // 6)]
-    await crowd(world, [goal for player in players for goal in goals_of(player, MANY)])
+    await defer(world, [goal for player in players for goal in goals_of(player, MANY)])
     league, first_is_there = world.league.service, some_are_in(world)
     async with world.running(world.league.board_service), world.running(league, timers=(JOINING,)) as one:
         await world.fetch(league, f"insert into player values ('{players[0]}', '1'), ('{players[1]}', '2')")
@@ -79,9 +79,9 @@ async def test_two_replicas_take_up_what_waits_for_one_cause_each_in_its_lanes(w
             await world.until_seen(*(seen for player in sorted(players) for seen in seen_of(player, MANY)))
 
 
-async def test_lane_that_stops_on_the_way_goes_on_where_it_was(world: ToyWorld) -> None:
+async def test_lane_stopped_between_portions_continues_where_it_was(world: ToyWorld) -> None:
     assert lane_of(BOTH[0]) != lane_of(BOTH[1])
-    await crowd(world, [goal for player in BOTH for goal in goals_of(player, MANY)])
+    await defer(world, [goal for player in BOTH for goal in goals_of(player, MANY)])
     league = world.league.service
     async with world.running(world.league.board_service), world.running(league, timers=(JOINING,)):
         await world.fetch(league, "insert into player values ('ana', '1'), ('p1', '2')")
@@ -98,8 +98,8 @@ async def test_lane_that_stops_on_the_way_goes_on_where_it_was(world: ToyWorld) 
         await world.until_seen(*expected)
 
 
-async def test_sessions_that_are_cut_between_and_within_portions_lose_and_double_nothing(world: ToyWorld) -> None:
-    await crowd(world, goals_of("ana", MANY))
+async def test_cut_sessions_neither_lose_nor_repeat_released_records(world: ToyWorld) -> None:
+    await defer(world, goals_of("ana", MANY))
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"))
         for taken in (1, PORTION_RECORDS + 1):
@@ -108,8 +108,8 @@ async def test_sessions_that_are_cut_between_and_within_portions_lose_and_double
         await world.until_seen(*seen_of("ana", MANY))
 
 
-async def test_what_is_set_aside_and_not_marked_breaks_an_invariant(world: ToyWorld) -> None:
-    await crowd(world, goals_of("ana", 2))
+async def test_records_set_aside_without_a_mark_break_an_invariant(world: ToyWorld) -> None:
+    await defer(world, goals_of("ana", 2))
     desk = world.connection(world.league.service)
     await desk.execute("update waiting set kind = 'lane', key = lane::text; update lane set set_aside = true")
     breaches = [breach for invariant in ENGINE_INVARIANTS for breach in await breaches_of(desk, invariant)]

@@ -1,4 +1,4 @@
-"""Kafka's own offsets are for the lag tools, they decide nothing; where to go on is said by an operator."""
+"""Offsets committed to Kafka decide nothing; positions and operators decide where reading goes on."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ LaneOf = Callable[[PlayerRegistered], int]
 
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
-async def test_group_offsets_that_were_reset_decide_nothing(world: ToyWorld, where: str) -> None:
+async def test_reset_group_offsets_decide_nothing(world: ToyWorld, where: str) -> None:
     async with world.running(world.league.board_service):
         async with world.running(world.league.service):
             await world.send(a_player("ana"), a_goal("ana", "g1"))
@@ -40,7 +40,7 @@ async def test_group_offsets_that_were_reset_decide_nothing(world: ToyWorld, whe
 
 
 class MeanwhileMoved(TopicInspector):
-    """While Kafka is asked, an operator says where to go on."""
+    """An inspector during whose questions to Kafka an operator sets the positions."""
 
     def __init__(self, bootstrap: str, connection: Connection) -> None:
         super().__init__(bootstrap)
@@ -56,7 +56,7 @@ class MeanwhileMoved(TopicInspector):
         return found
 
 
-async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overruled(world: ToyWorld) -> None:
+async def test_position_moved_while_offsets_are_resolved_is_not_overwritten(world: ToyWorld) -> None:
     await read_and_made_anew(world)
     connection = world.connection(world.league.service)
     async with MeanwhileMoved(world.bootstrap, connection) as topics:
@@ -65,7 +65,7 @@ async def test_operator_who_moves_a_position_while_it_is_looked_at_is_not_overru
     assert await position(world) == (0, None)
 
 
-async def test_operator_who_lets_a_stopped_partition_go_on_while_it_is_looked_at_is_not_overruled(
+async def test_partition_resumed_while_offsets_are_resolved_stays_resumed(
     world: ToyWorld,
 ) -> None:
     await read_and_made_anew(world)
@@ -96,7 +96,7 @@ async def position(world: ToyWorld) -> tuple[int, str | None]:
 
 
 @pytest.mark.parametrize("lane_of_player", [lambda data: lane_of(data.player), None], ids=["its lane", "its partition"])
-async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped(
+async def test_record_passed_by_an_operator_while_it_fails_stops_nothing(
     world: ToyWorld, monkeypatch: pytest.MonkeyPatch, lane_of_player: LaneOf | None
 ) -> None:
     league, stop = world.league.service, BatchRunner._stop
@@ -116,7 +116,7 @@ async def test_operator_who_passes_a_record_while_it_fails_finds_nothing_stopped
     assert await world.fetch(league, "select from lane where stopped_reason is not null") == []
 
 
-async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and_no_partition(world: ToyWorld) -> None:
+async def test_replayed_shared_cause_that_fails_stops_a_lane_and_no_partition(world: ToyWorld) -> None:
     league, tried = world.league.service, list[str]()
     event = a_player("ana")
     record = Record(world.league.requests, 0, 0, 0, event.key, event.value, tuple(event.headers))
@@ -144,7 +144,7 @@ async def test_shared_cause_that_fails_when_it_is_replayed_stops_a_lane_once_and
 
 
 def breaking(world: ToyWorld, tried: list[str], lane_of_player: LaneOf | None) -> tuple[Source, ...]:
-    """The code is wrong about players."""
+    """Return sources whose handler of players always fails."""
 
     async def breaks(_: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
         tried.extend(message.data.player for message in messages)
@@ -153,7 +153,7 @@ def breaking(world: ToyWorld, tried: list[str], lane_of_player: LaneOf | None) -
     return (Source(world.league.requests, (Subscription(world.league.registered, breaks, lane_of_player),)),)
 
 
-async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: ToyWorld) -> None:
+async def test_batch_moves_no_position_that_was_stopped_meanwhile(world: ToyWorld) -> None:
     connection, place = world.connection(world.league.service), place_of(world)
     await positions_of.insert_missing(connection, [place])
     seen = (await positions_of.load(connection, [place]))[place]
@@ -167,7 +167,7 @@ async def test_batch_goes_by_no_partition_that_was_stopped_meanwhile(world: ToyW
 
 
 class Shortened(TopicInspector):
-    """Retention has left the records from 5 to 9."""
+    """An inspector that finds the offsets 5 to 9 left by retention."""
 
     async def beginnings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(places, 5)
@@ -176,8 +176,8 @@ class Shortened(TopicInspector):
         return dict.fromkeys(places, 9)
 
 
-async def test_partition_that_lacks_a_number_goes_on_at_what_retention_has_left(world: ToyWorld) -> None:
-    """Where the position stood before, a batch would never begin."""
+async def test_partition_with_a_gap_continues_where_retention_has_left_records(world: ToyWorld) -> None:
+    """At the former position no batch would ever begin."""
     connection, place = world.connection(world.league.service), place_of(world)
     await positions_of.insert_missing(connection, [place])
     await connection.execute("update position set next_offset = 2, gap_since = now()")

@@ -1,4 +1,4 @@
-"""What failed decides what happens: parked, retried in place, or its lane stops; neighbours go on."""
+"""A failing record is parked, retried or stops its lane, by the kind of the failure; all others go on."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player
 from tests.timeouts import until
 
 
-async def test_a_poison_record_costs_its_neighbours_nothing(world: ToyWorld) -> None:
-    """U+0000 passes JSON and is refused by Postgres: the batch is halved until it stands alone."""
+async def test_poison_record_is_parked_alone(world: ToyWorld) -> None:
+    """JSON allows U+0000 and Postgres refuses it: the batch is halved until the record is alone."""
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_player("bo"))
         await world.until_count(world.league.service, "player", 2)
@@ -18,7 +18,7 @@ async def test_a_poison_record_costs_its_neighbours_nothing(world: ToyWorld) -> 
     assert dict(parked) == {"reason": "invalid_field", "detail": "22021", "topic": world.league.requests}
 
 
-async def test_a_parked_record_is_pointed_to_and_not_copied(world: ToyWorld) -> None:
+async def test_parked_record_is_pointed_to_and_not_copied(world: ToyWorld) -> None:
     event = replace(a_player("ana", partition=3), raw=b'{"player": "ana", "shirt": 7}')
     async with world.running(world.league.service):
         await world.send(event)
@@ -36,7 +36,7 @@ async def test_a_parked_record_is_pointed_to_and_not_copied(world: ToyWorld) -> 
     assert b"ana" not in (pointer.value or b"")
 
 
-async def test_a_parked_record_that_is_read_again_is_parked_and_pointed_out_once(world: ToyWorld) -> None:
+async def test_parked_record_read_again_has_one_row_and_one_dead_letter(world: ToyWorld) -> None:
     league = world.league.service
     async with world.running(league):
         await world.send(replace(a_goal("ana", "g1"), raw=b"not json"))
@@ -47,11 +47,11 @@ async def test_a_parked_record_that_is_read_again_is_parked_and_pointed_out_once
         await world.until_count(league, "player", 1)
         await world.until_read(league, 2)
         await world.until_count(league, "parked", 1)
-    # The first engine may have ended before it noted what it had said; then the second says it again under its number.
+    # If the first engine ended before it noted what it had published, the second publishes it again, with the same id.
     assert len({dict(letter.headers)["ce_id"] for letter in await world.published(f"dead-letters.{league}")}) == 1
 
 
-async def test_a_broken_invariant_stops_its_lane_and_no_other(world: ToyWorld) -> None:
+async def test_broken_invariant_stops_only_its_lane(world: ToyWorld) -> None:
     wrong, fine = "ana", _of_another_lane("ana")
     broken = replace(world, league=replace(world.league, breaks_on="g2"))
     async with broken.running(world.league.service), world.running(world.league.board_service):
@@ -66,7 +66,7 @@ async def test_a_broken_invariant_stops_its_lane_and_no_other(world: ToyWorld) -
     assert tuple(lane) == (lane_of(wrong), "invariant")
 
 
-async def test_a_constraint_that_a_word_of_our_own_breaks_stops_its_lane_and_parks_nothing(world: ToyWorld) -> None:
+async def test_constraint_broken_by_an_internal_record_stops_its_lane(world: ToyWorld) -> None:
     league, board = world.league.service, world.league.board_service
     await world.fetch(board, "alter table seen add check (total < 100)")
     async with world.running(league), world.running(board):
@@ -80,7 +80,7 @@ async def test_a_constraint_that_a_word_of_our_own_breaks_stops_its_lane_and_par
         await world.until_count(board, "parked", 0)
 
 
-async def test_records_set_aside_come_first_and_in_order_when_their_lane_goes_on(world: ToyWorld) -> None:
+async def test_records_set_aside_come_first_when_their_lane_is_resumed(world: ToyWorld) -> None:
     broken = replace(world, league=replace(world.league, breaks_on="g2"))
     async with broken.running(world.league.service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
@@ -93,7 +93,7 @@ async def test_records_set_aside_come_first_and_in_order_when_their_lane_goes_on
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2), ("ana", "g3", 3), ("ana", "g4", 4))
 
 
-async def test_postgres_cutting_every_session_costs_nothing(world: ToyWorld) -> None:
+async def test_cutting_every_postgres_session_loses_and_repeats_nothing(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_seen(("ana", "g1", 1))
@@ -102,7 +102,7 @@ async def test_postgres_cutting_every_session_costs_nothing(world: ToyWorld) -> 
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
 
 
-async def test_what_waits_is_parked_when_its_time_is_up_and_everything_in_time_is_read(world: ToyWorld) -> None:
+async def test_deferred_record_expires_once_all_inputs_are_read(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_goal("ana", "g1"))
         await world.until_count(world.league.service, "waiting", 1)
@@ -112,7 +112,7 @@ async def test_what_waits_is_parked_when_its_time_is_up_and_everything_in_time_i
     assert parked["reason"] == "wait_expired"
 
 
-async def test_what_is_too_much_under_one_key_is_parked_and_the_rest_goes_on_waiting(world: ToyWorld) -> None:
+async def test_deferred_records_beyond_the_bound_of_a_key_are_parked(world: ToyWorld) -> None:
     async with world.running(world.league.service, waiting_per_key=2):
         await world.send(*(a_goal("ana", f"g{number}") for number in range(4)), a_goal("bea", "g9"))
         await world.until_count(world.league.service, "parked", 2)
@@ -121,7 +121,7 @@ async def test_what_is_too_much_under_one_key_is_parked_and_the_rest_goes_on_wai
     assert [row["reason"] for row in reasons] == ["wait_full"]
 
 
-async def test_identical_record_takes_no_second_place_whatever_its_id_and_partition(world: ToyWorld) -> None:
+async def test_identical_record_is_deferred_once_whatever_its_id_and_partition(world: ToyWorld) -> None:
     async with world.running(world.league.service, waiting_per_key=2):
         await world.send(*(a_goal("ana", "g1", partition=number % 3) for number in range(9)))
         await world.until_read(world.league.service, 9)
@@ -137,7 +137,7 @@ async def test_identical_record_takes_no_second_place_whatever_its_id_and_partit
         await world.until_count(world.league.service, "goal", 2)
 
 
-async def test_what_is_too_much_in_all_is_parked_under_whatever_key(world: ToyWorld) -> None:
+async def test_deferred_records_beyond_the_total_bound_are_parked(world: ToyWorld) -> None:
     league = world.league.service
     async with world.running(league, waiting_in_all=3):
         await world.send(*(a_goal(f"p{number}", f"g{number}") for number in range(5)))
@@ -150,7 +150,7 @@ async def test_what_is_too_much_in_all_is_parked_under_whatever_key(world: ToyWo
     assert reasons["parked"] == ["wait_full"]
 
 
-async def test_a_record_from_the_future_is_parked(world: ToyWorld) -> None:
+async def test_record_from_the_future_is_parked(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), a_goal("ana", "g1", scored_at="2099-01-01T00:00:00Z"))
         await world.until_count(world.league.service, "parked", 1)

@@ -1,4 +1,4 @@
-"""Verbs that need two different persons: the first one's word is kept, and holds for what it was given for."""
+"""Operations that require two different persons: the first consent is kept, for exactly the content it was about."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ CONTENT = {"lane": 4, "sequence": 17}
 
 
 @pytest.fixture
-async def desk(database: Database) -> AsyncIterator[Connection]:
+async def connection(database: Database) -> AsyncIterator[Connection]:
     url = database.url_of(owner_of("enrollment"))
     begin = sealing_of("enrollment").seal_in_migration
     await migrate(url, load_migrations("shared.messaging"), [grants("shared.messaging")], begin)
@@ -28,18 +28,18 @@ async def desk(database: Database) -> AsyncIterator[Connection]:
     await connection.close()
 
 
-async def pass_lane(desk: Connection, who: str, **content: int) -> str | None:
-    async with desk.transaction():
+async def pass_lane(connection: Connection, who: str, **content: int) -> str | None:
+    async with connection.transaction():
         return await require_second_person(
-            desk, Operator(who, "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT | content
+            connection, Operator(who, "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT | content
         )
 
 
-async def test_the_second_of_two_persons_is_told_who_was_the_first(desk: Connection) -> None:
-    assert await pass_lane(desk, "Ani") is None
-    assert await pass_lane(desk, "Budi") == "Ani"
-    assert await pass_lane(desk, "Ani") is None, "each deed takes two"
-    log = await desk.fetch("select who, detail::json ->> 'awaits' as awaits from operation order by number")
+async def test_second_person_gets_the_name_of_the_first(connection: Connection) -> None:
+    assert await pass_lane(connection, "Ani") is None
+    assert await pass_lane(connection, "Budi") == "Ani"
+    assert await pass_lane(connection, "Ani") is None, "each operation takes two"
+    log = await connection.fetch("select who, detail::json ->> 'awaits' as awaits from operation order by number")
     assert [tuple(row) for row in log] == [("Ani", "a second person")] * 2
 
 
@@ -47,30 +47,30 @@ UNSEEN = ("\u200b", "\ufe0f", "\u034f", "\u3164", "\u115f", "\u2800", "\U000e010
 
 
 @pytest.mark.parametrize("again", ["Ani", "ani ", " ANI", "\uff21ni", "Ani\t", *(f"A{sign}ni" for sign in UNSEEN)])
-async def test_one_person_under_two_spellings_is_not_two(desk: Connection, again: str) -> None:
-    await pass_lane(desk, "Ani")
+async def test_one_person_under_two_spellings_is_refused(connection: Connection, again: str) -> None:
+    await pass_lane(connection, "Ani")
     with pytest.raises(OperationRefused, match="two different persons"):
-        await pass_lane(desk, again)
-    assert await pass_lane(desk, "Budi") == "Ani"
+        await pass_lane(connection, again)
+    assert await pass_lane(connection, "Budi") == "Ani"
 
 
-async def test_a_word_about_another_content_is_void(desk: Connection) -> None:
-    await pass_lane(desk, "Ani")
-    assert await pass_lane(desk, "Budi", sequence=18) is None
-    assert await pass_lane(desk, "Ani") is None, "what was said first about the old content is gone"
-    assert await pass_lane(desk, "Budi") == "Ani"
+async def test_consent_to_other_content_is_void(connection: Connection) -> None:
+    await pass_lane(connection, "Ani")
+    assert await pass_lane(connection, "Budi", sequence=18) is None
+    assert await pass_lane(connection, "Ani") is None, "the consent to the old content is gone"
+    assert await pass_lane(connection, "Budi") == "Ani"
 
 
-async def test_a_word_that_was_only_previewed_is_not_kept(desk: Connection) -> None:
-    preview = desk.transaction()
+async def test_previewed_consent_is_not_kept(connection: Connection) -> None:
+    preview = connection.transaction()
     await preview.start()
-    await require_second_person(desk, Operator("Ani", "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT)
+    await require_second_person(connection, Operator("Ani", "a drill", NOW, KEY), "lanes pass", "lane 4", CONTENT)
     await preview.rollback()
-    assert await pass_lane(desk, "Budi") is None
+    assert await pass_lane(connection, "Budi") is None
 
 
 @pytest.mark.parametrize("nobody", ["", "  ", *UNSEEN])
-def test_nobody_is_no_operator(nobody: str) -> None:
+def test_operator_without_a_visible_name_or_reason_is_refused(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
         with pytest.raises(OperationRefused, match="says nothing"):
             Operator(who, why, NOW, KEY)

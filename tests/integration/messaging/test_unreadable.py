@@ -1,4 +1,4 @@
-"""An internal record that has a number and cannot be read stops its lane; each of three cures lets it go on."""
+"""An internal record that has a number and cannot be read stops its lane; each of three cures resumes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ ERA = real_microseconds()
 
 @dataclass(frozen=True)
 class Total:
-    """What the league says in ana's lane under a number, to be bent in one way."""
+    """An event of the league in ana's lane, of which a test spoils the value or some headers."""
 
     number: int
     value: bytes | None = None
@@ -49,7 +49,7 @@ class Total:
 
 
 async def write(world: ToyWorld, *totals: Total) -> None:
-    """Writes into the totals as whoever can reach the topic."""
+    """Write into the totals, as any producer with access to the topic can."""
     async with producer(world.bootstrap, max_request_size=8 << 20) as kafka:
         for total in totals:
             value, headers = total.record(world)
@@ -61,7 +61,7 @@ def seen(*numbers: int) -> list[tuple[str, str, int]]:
 
 
 async def state(world: ToyWorld) -> tuple[str | None, str | None]:
-    """(reason, detail) of ana's lane at the board."""
+    """Return the reason and detail for which ana's lane is stopped at the board."""
     found = await lanes(world.connection(world.league.board_service))
     return next(((lane.reason, lane.detail) for lane in found if lane.lane == LANE), (None, None))
 
@@ -83,7 +83,7 @@ async def operate(world: ToyWorld, action: Any, who: str = "Ani") -> Outcome:
         return outcome
 
 
-async def test_record_that_cannot_be_read_stops_its_lane_until_it_is_said_readably(world: ToyWorld) -> None:
+async def test_unreadable_record_stops_its_lane_until_published_readably(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, headers={"ce_type": "toy.league.season_closed.v1"}), Total(3))
         assert await until_stopped(world, "unreadable") == f"{world.league.totals} at 1: unknown_type"
@@ -95,7 +95,7 @@ async def test_record_that_cannot_be_read_stops_its_lane_until_it_is_said_readab
     assert not await world.fetch(world.league.board_service, "select 1 from parked")
 
 
-async def test_mangled_record_is_cured_by_saying_the_pages_again(world: ToyWorld) -> None:
+async def test_mangled_record_is_cured_by_republishing_its_page(world: ToyWorld) -> None:
     async with world.running(world.league.service):
         await world.send(a_player("ana"), *(a_goal("ana", f"g{n}") for n in range(1, 4)))
         records = await world.until_published(world.league.totals, 3)
@@ -110,7 +110,7 @@ def mangled(record: "ConsumerRecord[bytes, bytes]") -> "ConsumerRecord[bytes, by
     return replace(record, value=b"\x00" + (record.value or b""))
 
 
-async def test_record_that_a_newer_version_understands_is_read_again_when_its_lane_is_resumed(world: ToyWorld) -> None:
+async def test_record_of_a_newer_type_is_read_again_when_its_lane_is_resumed(world: ToyWorld) -> None:
     newer = replace(world.league.reached, name="toy.league.total_reached.v2")
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, headers={"ce_type": newer.name}), Total(3))
@@ -129,7 +129,7 @@ async def test_record_that_a_newer_version_understands_is_read_again_when_its_la
         assert await state(world) == (None, None)
 
 
-async def test_resumed_lane_stands_still_again_where_its_record_still_cannot_be_read(world: ToyWorld) -> None:
+async def test_resumed_lane_stops_again_while_its_record_stays_unreadable(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, value=b"{"), Total(3))
         before = await until_stopped(world, "unreadable")
@@ -139,7 +139,7 @@ async def test_resumed_lane_stands_still_again_where_its_record_still_cannot_be_
     assert await world.seen() == seen(1)
 
 
-async def test_passing_a_lane_takes_two_persons_parks_the_record_and_takes_its_number(world: ToyWorld) -> None:
+async def test_passing_a_lane_requires_two_persons_and_parks_the_record(world: ToyWorld) -> None:
     board = world.league.board_service
     async with world.running(board):
         await write(world, Total(1), Total(2, value=b"{"), Total(3))
@@ -160,7 +160,7 @@ async def test_passing_a_lane_takes_two_persons_parks_the_record_and_takes_its_n
         await world.until_seen(*seen(1, 3, 4))
 
 
-async def test_lane_that_reads_everything_cannot_be_passed(world: ToyWorld) -> None:
+async def test_lane_without_an_unreadable_record_cannot_be_passed(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1))
         await world.until_seen(*seen(1))
@@ -178,7 +178,7 @@ async def test_record_without_a_number_of_ours_is_parked_and_its_lane_goes_on(wo
     assert [tuple(row) for row in parked] == [("bad_envelope", name) for name in ("ce_era", "ce_source", "ce_id")]
 
 
-async def test_stranger_that_guesses_a_number_stops_its_lane_only_until_the_number_comes(world: ToyWorld) -> None:
+async def test_forged_number_stops_its_lane_only_until_the_real_one_comes(world: ToyWorld) -> None:
     async with world.running(world.league.board_service):
         await write(world, Total(1), Total(2, value=b"junk"), Total(9, value=b"junk"))
         await until_stopped(world, "unreadable")
@@ -188,7 +188,7 @@ async def test_stranger_that_guesses_a_number_stops_its_lane_only_until_the_numb
 
 
 async def test_lane_of_the_version_before_goes_on_after_the_upgrade(world: ToyWorld) -> None:
-    """It parked its own word of 300 KB, since it judged the size before the number, and stood still for ever."""
+    """The version before parked an internal event of 300 KB, as it checked sizes before numbers, and never resumed."""
     board = world.league.board_service
     large = b'{"player":"ana","goal":"g2","total":2%s}' % (b" " * 300_000)
     migration = next(m for m in load_migrations("shared.messaging") if m.name == "unreadable")

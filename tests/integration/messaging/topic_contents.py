@@ -1,4 +1,4 @@
-"""Reads a topic of the toy whole."""
+"""The whole contents of a topic of the toy."""
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 

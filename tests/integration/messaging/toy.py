@@ -1,6 +1,6 @@
-"""A fourth, small service that shows how the engine is used: a league that counts points and announces totals.
+"""A fourth, small service that shows how the engine is used: a league that counts points and publishes totals.
 
-Players and points come from outside, partitioned as they please; the totals are read by a second service, the board.
+Players and points come from outside, in any partition; the totals are read by a second service, the board.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ TOY_TABLES = "player, goal, seen, adopted, rung"
 
 @dataclass(frozen=True)
 class League:
-    """The toy's topics and events; names are unique to a test. `breaks_on`: a goal at which the code is wrong."""
+    """The toy's topics and events; names are unique to a test. `breaks_on` is a goal at which the handler fails."""
 
     suffix: str
     breaks_on: str = ""
@@ -112,7 +112,7 @@ class League:
         return (Source(self.totals, (Subscription(self.reached, note_totals),), producer=self.service),)
 
     async def register(self, tx: Transaction, messages: Sequence[Message[PlayerRegistered]]) -> None:
-        """A shirt is worn by one player only, in whatever lane."""
+        """Register players; a shirt belongs to one player only, in whatever lane."""
         owners = await tx.claim("shirt", {m.data.shirt: m.data.player for m in messages})
         for message in messages:
             if owners[message.data.shirt] != message.data.player:
@@ -149,7 +149,7 @@ class League:
 
 
 async def note_totals(tx: Transaction, messages: Sequence[Message[TotalReached]]) -> None:
-    """Deliberately without a business key: a repeat that takes effect shows as a second row."""
+    """Insert totals, deliberately without a business key: a repeat that takes effect shows as a second row."""
     await tx.connection.executemany(
         "insert into seen (player, goal, total) values ($1, $2, $3)",
         [(m.data.player, m.data.goal, m.data.total) for m in messages],
@@ -157,14 +157,14 @@ async def note_totals(tx: Transaction, messages: Sequence[Message[TotalReached]]
 
 
 async def adopt_totals(tx: Transaction, tail: Tail) -> None:
-    for _, said in tail.events():
-        reached = TotalReached.model_validate_json(said.data)
+    for _, event in tail.events():
+        reached = TotalReached.model_validate_json(event.data)
         row = (tail.topic, tail.lane, reached.goal, tail.whole)
         await tx.connection.execute("insert into adopted values ($1, $2, $3, $4)", *row)
 
 
 async def join_players(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Wake goals whose players are there by now: a shared cause, written by whoever does not hold their lanes."""
+    """Release goals whose players are known by now; the process that knows a player need not hold its lane."""
     players = [row["player"] for row in await tx.connection.fetch("select player from player")]
     known = await tx.deferred_keys("player", lanes, players)
     for player in known:
@@ -176,7 +176,7 @@ JOINING = Timer("join_players", join_players, beaten_by=())
 
 
 def closing_timer(closes_at: datetime) -> Timer:
-    """Removes players without a goal at a deadline, once everything that came in time has been read."""
+    """Return a timer that removes players without a goal at a deadline."""
 
     async def close(tx: Transaction, lanes: Sequence[int]) -> int:
         if tx.watermark < closes_at:
@@ -192,7 +192,7 @@ def closing_timer(closes_at: datetime) -> Timer:
 
 
 def bell_timer(rings_at: datetime, *beaten_by: str) -> Timer:
-    """Rings once in each lane, and notes which goals the board had seen by then."""
+    """Return a timer that rings once in each lane and notes which goals the board had seen by then."""
 
     async def ring(tx: Transaction, lanes: Sequence[int]) -> int:
         rung = {row["lane"] for row in await tx.connection.fetch("select lane from rung")}

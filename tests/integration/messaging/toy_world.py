@@ -1,4 +1,4 @@
-"""Runs engines of the toy in this process, and plays the outside world around them."""
+"""Engines of the toy in this process, and the outside world around them."""
 
 import json
 import uuid
@@ -53,13 +53,13 @@ class HandClock(Clock):
 
 
 async def rounds(engine: Engine, count: int) -> None:
-    """Waits until so many whole rounds of sweeping have begun and ended."""
+    """Wait until so many whole rounds of the sweeper have begun and ended."""
     begun = engine.status().sweeps + 1
 
     async def ended() -> bool:
         return engine.status().sweeps >= begun + count
 
-    await until(ended, f"{count} rounds of sweeping have gone by")
+    await until(ended, f"{count} rounds of sweeping have ended")
 
 
 async def leave(engine: Engine) -> None:
@@ -85,7 +85,7 @@ class ToyWorld:
 
     @property
     def schemas(self) -> Mapping[str, str]:
-        """The toy's services live in schemas of real ones: roles and grants are theirs."""
+        """The schemas of the toy's services: those of real services, with their roles and grants."""
         return {self.league.service: "enrollment", self.league.board_service: "completion"}
 
     async def prepare(self) -> None:
@@ -122,20 +122,20 @@ class ToyWorld:
             await connection.close()
 
     async def open(self, service: str, name: str) -> asyncpg.Connection:
-        """A session as the service itself opens it."""
+        """Open a session as the service itself does."""
         url = self.database.url_of(self.schemas[service])
         return await asyncpg.connect(url, server_settings={"application_name": name})
 
     def chain(self, service: str) -> ChainKey:
-        """The key under which one of the toy's services seals its chain."""
+        """Return the key under which one of the toy's services seals its chain."""
         return chain_key(self.schemas[service])
 
     def connection(self, service: str) -> asyncpg.Connection:
-        """A session of the tables' owner in one of the toy's schemas, which belongs to the test."""
+        """Return the test's session of the owner of a service's tables."""
         return self._connections[service]
 
     async def fetch(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Asks one of the toy's databases, as a test may and a service may not."""
+        """Run a statement as the owner of a service's tables."""
         return await self.connection(service).fetch(query, *arguments)
 
     def plan(self, service: str, *, replica: str = "1") -> Plan:
@@ -159,7 +159,7 @@ class ToyWorld:
 
     @asynccontextmanager
     async def running(self, service: str, *, replica: str = "1", **changes: Any) -> AsyncIterator[Engine]:
-        """An engine in this process, anchored; stopped cleanly at the end."""
+        """Run an engine in this process; stop it cleanly at the end."""
         engine = Engine(replace(self.plan(service, replica=replica), **changes))
         await engine.start()
         await engine.broker.start()
@@ -180,15 +180,15 @@ class ToyWorld:
                 )
 
     async def length(self, topic: str) -> int:
-        """How many records stand in a topic of which nothing has been deleted."""
+        """Return the number of records in a topic from which nothing was deleted."""
         return sum((await self._topics.ends([TopicPartition(topic, lane) for lane in range(LANES)])).values())
 
     async def published(self, topic: str) -> "list[ConsumerRecord[bytes, bytes]]":
-        """All that stands in a topic now."""
+        """Return all records of a topic."""
         return await read_all(self.bootstrap, topic)
 
     async def until_seen(self, *expected: tuple[str, str, int]) -> None:
-        """Waits until the board has seen exactly this, in this order per player."""
+        """Wait until the board has seen exactly these totals, in this order per player."""
 
         async def seen() -> bool:
             return await self.seen() == list(expected)
@@ -213,14 +213,14 @@ class ToyWorld:
         await until(read, f"{records} records are read")
 
     async def until_published(self, topic: str, count: int) -> "list[ConsumerRecord[bytes, bytes]]":
-        async def said() -> "list[ConsumerRecord[bytes, bytes]]":
+        async def published() -> "list[ConsumerRecord[bytes, bytes]]":
             records = await self.published(topic)
             return records if len(records) == count else []
 
-        return list(await until(said, f"{count} records stand in {topic}"))
+        return list(await until(published, f"{topic} holds {count} records"))
 
     async def rewrite(self, topic: str, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
-        """Deletes a topic, makes it anew and puts these records into it."""
+        """Delete a topic, create it anew and put these records into it."""
         await self.delete_topics(topic)
 
         async def made() -> bool:
@@ -269,11 +269,11 @@ class ToyWorld:
         await connection.close()
 
     async def take_copy(self, service: str) -> None:
-        """A backup of one service's schema, inside the same database."""
+        """Copy a service's schema, inside the same database."""
         await self._copy(self.schemas[service], f"{self.schemas[service]}_copy")
 
     async def restore_copy(self, service: str) -> None:
-        """The schema as it was when the copy was taken."""
+        """Put a service's schema back to what it was when the copy was taken."""
         await self._copy(f"{self.schemas[service]}_copy", self.schemas[service])
 
     async def _copy(self, source: str, target: str) -> None:
@@ -293,7 +293,7 @@ class ToyWorld:
         await connection.close()
 
     async def committed_offsets(self, service: str) -> dict[int, int]:
-        """What lag tools see: partition -> offset."""
+        """Return the offset committed to Kafka for each partition."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         offsets = await admin.list_consumer_group_offsets(f"salur.{service}")
@@ -301,7 +301,7 @@ class ToyWorld:
         return {place.partition: found.offset for place, found in offsets.items() if found.offset >= 0}
 
     async def reset_offsets(self, service: str, where: str) -> None:
-        """What a careless hand can do to a group: its committed offsets go to the beginning or to the end.
+        """Set all committed offsets of a consumer group to the beginning or to the end, as an operator might.
 
         The static member is taken over, since the group stays occupied until its session ends.
         """
@@ -325,7 +325,7 @@ class ToyWorld:
         await consumer.stop()
 
     async def seen(self) -> list[tuple[str, str, int]]:
-        """What the board took effect of, in order of arrival per player."""
+        """Return the totals that took effect at the board, in order of arrival per player."""
         rows = await self.fetch(self.league.board_service, "select player, goal, total from seen order by player, id")
         return [(row["player"], row["goal"], row["total"]) for row in rows]
 
