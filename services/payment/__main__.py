@@ -36,12 +36,12 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     @verbs.command("halts")
     def halts_verb(as_json: Json = False) -> None:
         """Show what is halted: by whom, why, since when, and how much waits for it."""
-        command.show(command.run_in_session(halts), HALTS_COLUMNS, as_json=as_json)
+        command.output.show(command.run_in_session(halts), HALTS_COLUMNS, as_json=as_json)
 
     @verbs.command("funds")
     def funds_verb(as_json: Json = False) -> None:
         """Show the money of each wave: appropriated, spent, free, overdrawn, and what waits for it, in rupiah."""
-        command.show(command.run_in_session(funds), FUNDS_COLUMNS, as_json=as_json)
+        command.output.show(command.run_in_session(funds), FUNDS_COLUMNS, as_json=as_json)
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:

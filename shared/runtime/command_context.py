@@ -1,21 +1,15 @@
-"""Where an operator's command meets the service: settings, a session, and one clear line when something is away."""
+"""The context of an operator's command: the service's settings and keys, a session, and one line for what fails."""
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-import typer
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
-from pydantic_core import to_json
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from shared.clock import BadOffset, Clock
 from shared.messaging.chain import BrokenChain
@@ -27,20 +21,19 @@ from shared.runtime.consumer_group import ConsumerGroup
 from shared.runtime.data_identity import IdentityMismatch
 from shared.runtime.database import DataRequirements, open_session, unavailable_reason
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.kafka_probe import is_kafka_error
 from shared.runtime.keys import Keys
-from shared.runtime.lag import is_kafka_error
+from shared.runtime.output import Output
 from shared.runtime.settings import ServiceSettings, setting_errors
 
 T = TypeVar("T")
 
-FAILED = 2
 CONFIRM_SECONDS = 5.0
-PIPE_WIDTH = 240
 PREVIEW = "This is a preview and nothing was changed; add --yes to do it."
 
 
 class CommandContext:
-    """One command of one service. Whatever cannot be done ends the process with status 2 and one line that says why."""
+    """One command of one service. What cannot be done ends the process with status 2 and one line that says why."""
 
     def __init__(
         self,
@@ -50,38 +43,36 @@ class CommandContext:
     ) -> None:
         self.service = settings.service()
         self.migrations = migrations
-        # A pipe or a file has no width of its own, and nothing that an operator greps for may be cut off.
-        self.out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.output = Output(self.service)
         self._settings_class = settings
         self._load_definition = load_definition
 
     def settings(self) -> ServiceSettings:
-        """The settings, or a line for each that is wrong."""
+        """Return the settings; fail with a sentence for each that is wrong."""
         try:
             return self._settings_class()
         except ValidationError as error:
-            self.fail("; ".join(setting_errors(error, self._settings_class)))
+            self.output.fail("; ".join(setting_errors(error, self._settings_class)))
 
     def clock(self) -> Clock:
-        """The clock of this process, or a line that says why there is none."""
+        """Return the clock of this process; fail if its file cannot be read."""
         try:
             return Clock.from_environment()
         except BadOffset as error:
-            self.fail(str(error))
+            self.output.fail(str(error))
 
     @cached_property
     def definition(self) -> ServiceDefinition:
-        """The service, taken apart; its keys are read."""
+        """The definition of the service, its keys read."""
         return self._with_keys(self._load_definition)
 
     @cached_property
     def keys(self) -> Keys:
-        """The keys of the service, all of them: whoever uses one is held to those that the data were made with."""
+        """All keys of the service; a session opened with them is refused by data made with others."""
         return self._with_keys(lambda: Keys.load(self.definition))
 
     def transaction_terms(self) -> TransactionTerms:
-        """Return what a deed needs that announces events in a lane."""
+        """Return the terms of a transaction that emits events in a lane."""
         return self.definition.transaction_terms(self.keys.own, self.keys.chain_seals.key)
 
     def _with_keys(self, read: Callable[[], T]) -> T:
@@ -90,16 +81,11 @@ class CommandContext:
         try:
             return read()
         except (OSError, ValueError) as error:
-            self.fail(f"its keys cannot be read from {folder}: {error}")
-
-    def fail(self, sentence: str) -> NoReturn:
-        self.err.print(f"{self.service}: {sentence}", markup=False)
-        raise typer.Exit(FAILED)
+            self.output.fail(f"its keys cannot be read from {folder}: {error}")
 
     def run(self, work: Awaitable[T]) -> T:
-        """Runs it to the end; trouble outside becomes one line."""
-
-        # What libraries have to say about trouble is said better in the one line below.
+        """Run work to its end; fail with one sentence if it is refused or something cannot be reached."""
+        # What libraries log about it is said better in that sentence.
         logging.disable(logging.CRITICAL)
 
         async def as_coroutine() -> T:
@@ -108,19 +94,19 @@ class CommandContext:
         try:
             return asyncio.run(as_coroutine())
         except (OperationRefused, BrokenChain) as refusal:
-            self.fail(str(refusal))
+            self.output.fail(str(refusal))
         except KafkaError as error:
-            self.fail(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
+            self.output.fail(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
         except Exception as error:
             if reason := unavailable_reason(error):
-                self.fail(reason)
+                self.output.fail(reason)
             if isinstance(error, PostgresError):
-                # Its words may hold what stands in a row.
-                self.fail(f"the database refused it: {type(error).__name__}, SQLSTATE {error.sqlstate}")
+                # Its text may hold the values of a row.
+                self.output.fail(f"the database refused it: {type(error).__name__}, SQLSTATE {error.sqlstate}")
             raise
 
     def confirm(self) -> None:
-        """End here if the data are another program's. A database that does not answer now may do so later."""
+        """Fail if the data are another program's; a database that does not answer now may do so later."""
         expected = DataRequirements(self.migrations, self.keys.identity)
 
         async def open_and_close() -> None:
@@ -131,7 +117,7 @@ class CommandContext:
         try:
             asyncio.run(open_and_close())
         except (SchemaMismatch, IdentityMismatch) as error:
-            self.fail(str(error))
+            self.output.fail(str(error))
         except Exception as error:
             if unavailable_reason(error) is None:
                 raise
@@ -144,9 +130,9 @@ class CommandContext:
         long_running: bool = False,
         as_owner: bool = False,
     ) -> T:
-        """Runs a question in a session of its own, as the service or as the owner of its tables.
+        """Run a query in a session of its own, as the service or as the owner of its tables.
 
-        `keys`: those it is answered with, which must be the keys that the data were made with.
+        `keys` are those that the query uses; the data must have been made with them.
         """
         expected = DataRequirements(self.migrations, keys.identity if keys else None)
 
@@ -162,7 +148,7 @@ class CommandContext:
         return self.run(in_session())
 
     def query_kafka(self, query: Callable[[TopicInspector], Awaitable[T]]) -> T:
-        """Runs a question to Kafka."""
+        """Run a query of Kafka's topics."""
 
         async def in_session() -> T:
             async with TopicInspector(self.settings().kafka_bootstrap) as topics:
@@ -171,7 +157,7 @@ class CommandContext:
         return self.run(in_session())
 
     def assigned_partitions(self) -> frozenset[TopicPartition] | None:
-        """Return the partitions that some process of the service holds; None, and a line, if Kafka does not answer."""
+        """Return the partitions that some process of the service holds; None, and a warning, if Kafka is away."""
 
         async def in_session() -> frozenset[TopicPartition]:
             async with ConsumerGroup(self.settings().kafka_bootstrap, f"salur.{self.service}") as group:
@@ -182,18 +168,8 @@ class CommandContext:
         except Exception as error:
             if not is_kafka_error(error):
                 raise
-            self.err.print("Kafka does not answer: who serves what is not known", markup=False)
+            self.output.warn("Kafka does not answer: who serves what is not known")
             return None
-
-    def show(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
-        """Print rows as a table of these columns, or whole as JSON."""
-        if as_json:
-            self.out.print(to_json(rows, indent=2).decode(), markup=False)
-            return
-        table = Table(*columns, box=None)
-        for row in rows:
-            table.add_row(*("" if row[name] is None else escape(str(row[name])) for name in columns))
-        self.out.print(table if rows else "none")
 
     def execute_and_report(
         self,
@@ -204,11 +180,11 @@ class CommandContext:
         commit: bool = True,
         keys: Keys | None = None,
     ) -> None:
-        """Does something in one transaction and says what; `do` False: only says what it would be."""
+        """Execute an action as `execute` does, and print its outcome."""
         outcome = self.execute(action, who, why, commit=commit, keys=keys)
-        self.out.print(outcome.sentence, markup=False)
+        self.output.print(outcome.sentence)
         if outcome.changed and not commit:
-            self.out.print(PREVIEW)
+            self.output.print(PREVIEW)
 
     def execute(
         self,
@@ -219,9 +195,9 @@ class CommandContext:
         commit: bool = True,
         keys: Keys | None = None,
     ) -> Outcome:
-        """Do something in one transaction and return what came of it; `do` False: it is rolled back.
+        """Execute an action in one transaction and return its outcome; roll back unless `commit`.
 
-        It is done with the service's keys if no others are given.
+        It uses the service's keys if no others are given.
         """
         keys, clock = keys or self.keys, self.clock()
         key = keys.chain_seals.key

@@ -17,8 +17,9 @@ from starlette.types import Lifespan
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.gauge_collector import GaugeCollector
+from shared.runtime.kafka_probe import KafkaProbe
 from shared.runtime.readiness import EngineStatusSource, stalled_deadlines, unready_reasons
-from shared.runtime.service_monitor import ServiceMonitor
 
 LOG = structlog.get_logger()
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
@@ -50,11 +51,17 @@ class HttpApi:
     """
 
     def __init__(
-        self, definition: ServiceDefinition, database: Database, monitor: ServiceMonitor, engine: EngineStatusSource
+        self,
+        definition: ServiceDefinition,
+        database: Database,
+        gauges: GaugeCollector,
+        kafka: KafkaProbe,
+        engine: EngineStatusSource,
     ) -> None:
         self._definition = definition
         self._database = database
-        self._monitor = monitor
+        self._gauges = gauges
+        self._kafka = kafka
         self._engine = engine
         self._pages = {
             "/health/live": self._live,
@@ -112,9 +119,9 @@ class HttpApi:
                 degraded = [*await status.degraded(connection), *await self._definition.degraded(connection)]
         except DatabaseUnavailable as error:
             reasons.insert(0, str(error))
-        if not await self._monitor.kafka_answers():
+        if not await self._kafka.answers():
             reasons.insert(0, "Kafka does not answer")
-        degraded += status.unserved(await self._monitor.lanes_served())
+        degraded += status.unserved(await self._kafka.lanes_served())
         content = {
             "service": self._definition.name,
             "replica": self._definition.settings.replica,
@@ -130,12 +137,12 @@ class HttpApi:
         return ApiResponse(content, 503 if reasons else 200)
 
     async def _metrics(self, _: Request) -> Response:
-        text = await self._monitor.scrape()
+        text = await self._gauges.scrape()
         return Response(text, headers={"content-type": METRICS_TYPE})
 
     async def _lanes(self, _: Request) -> ApiResponse:
         assigned_lanes = {place.partition for place in self._engine().assigned}
-        served = await self._monitor.lanes_served()
+        served = await self._kafka.lanes_served()
         async with self._database.session() as connection:
             states = await status.lanes(connection)
             stopped = await status.stopped_partitions(connection)

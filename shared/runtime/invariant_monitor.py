@@ -1,4 +1,4 @@
-"""Checks the invariants in the background: the service's own `verify`, in a process that gives way to all others."""
+"""A background check of the invariants: the service's own `verify`, in a process that gives way to all others."""
 
 import asyncio
 import time
@@ -6,6 +6,9 @@ from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
 
 import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from shared.runtime.invariants import InvariantResult
 
 LOG = structlog.get_logger()
 # After a start there is more urgent work. A round is followed by a pause of so many times its own length, so that it
@@ -14,10 +17,11 @@ FIRST_AFTER_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 300.0
 PAUSE_FACTOR = 20
 COMPLETED_STATUSES = (0, 1)
+RESULTS = TypeAdapter(list[InvariantResult])
 
 
 class InvariantMonitor:
-    """Runs `command`, a `verify`, again and again. `breaches` by invariant, as the last round found them."""
+    """Runs `command`, a `verify --json`, again and again. `breaches` counts them by invariant, as found last."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.breaches: Mapping[str, int] = {}
@@ -25,16 +29,17 @@ class InvariantMonitor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns at once."""
+        """Start the rounds and return at once."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        """End the rounds, and the process of one that is under way."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def check(self) -> None:
-        """One round. What could not be checked stands as it was found last."""
+        """Run one round; an invariant that could not be checked keeps its last count."""
         process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=PIPE)
         try:
             output, errors = await process.communicate()
@@ -42,12 +47,12 @@ class InvariantMonitor:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        found = _count_breaches(output.decode(errors="replace"))
+        found = _count_breaches(output)
         self.breaches = {**self.breaches, **found}
         for invariant, number in found.items():
             if number:
                 LOG.error("invariant_broken", invariant=invariant, breaches=number)
-        # A program that fails ends with the same status as one that has found a breach, but not without a word.
+        # A program that fails may end with the status of one that has found a breach, but then it prints an error.
         if errors or process.returncode not in COMPLETED_STATUSES:
             last = errors.decode(errors="replace").strip().rpartition("\n")[2]
             LOG.warning("outage", part="invariants", status=process.returncode, error=last)
@@ -64,12 +69,13 @@ class InvariantMonitor:
             pause = max(SHORTEST_PAUSE_SECONDS, PAUSE_FACTOR * (time.monotonic() - started))
 
 
-def _count_breaches(output: str) -> Mapping[str, int]:
-    """By invariant, of what `verify` prints: `OK <id> ...` once, or `BROKEN <id> ...` for each breach."""
+def _count_breaches(output: bytes) -> Mapping[str, int]:
+    """Sum up by invariant; a program that did not come to print its results has none."""
+    try:
+        results = RESULTS.validate_json(output)
+    except ValidationError:
+        return {}
     found: dict[str, int] = {}
-    for line in output.split("\n"):
-        verdict, _, rest = line.partition(" ")
-        if verdict in ("OK", "BROKEN"):
-            invariant = rest.partition(" ")[0]
-            found[invariant] = found.get(invariant, 0) + (verdict == "BROKEN")
+    for result in results:
+        found[result.id] = found.get(result.id, 0) + len(result.breaches)
     return found

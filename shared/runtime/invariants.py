@@ -1,4 +1,6 @@
-"""What always holds in the engine's own tables, in every service."""
+"""The invariants of the engine's own tables in every service, and the check of one."""
+
+from dataclasses import dataclass
 
 from asyncpg import Connection
 
@@ -69,7 +71,17 @@ ENGINE_INVARIANTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class InvariantResult:
+    """The result of one check as `verify --json` prints it, with a sentence for each breach."""
+
+    id: str
+    sentence: str
+    holds: bool
+    breaches: list[str]
+
+
 async def breaches_of(connection: Connection, invariant: Invariant) -> list[str]:
-    """Checks one invariant in a snapshot of its own, which sees all tables at one moment and changes none."""
+    """Check one invariant in a read-only snapshot of its own."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         return await invariant.check(connection)

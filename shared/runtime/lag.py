@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.runtime.definition import Gauge
@@ -55,11 +54,6 @@ def add_unapplied(lags: Sequence[Lag], unapplied: Mapping[TopicPartition, tuple[
         records, seconds = unapplied.get(lag.place, (0, 0.0))
         found.append(Lag(lag.place, lag.records + records, max(lag.seconds, seconds)))
     return found
-
-
-def is_kafka_error(error: BaseException) -> bool:
-    """Whether Kafka could not be asked."""
-    return isinstance(error, KafkaError | OSError)
 
 
 def lag_gauges(group: str, lags: list[Lag]) -> list[Gauge]:

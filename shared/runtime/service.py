@@ -17,11 +17,12 @@ from shared.messaging.engine.plan import Plan, Retention
 from shared.postgres.migrations import Migration
 from shared.runtime.database import Database, DataRequirements, open_session
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.gauge_collector import GaugeCollector
 from shared.runtime.http import HttpApi
 from shared.runtime.invariant_monitor import InvariantMonitor
+from shared.runtime.kafka_probe import KafkaProbe
 from shared.runtime.keys import Keys
 from shared.runtime.metrics import Metrics
-from shared.runtime.service_monitor import ServiceMonitor
 
 LOG = structlog.get_logger()
 BROKER_PAUSE_SECONDS = 1.0
@@ -74,13 +75,14 @@ def build_app(
     engine = Engine(_plan(definition, clock, metrics, keys, requirements))
     url = settings.postgres_url.get_secret_value()
     database = Database(url, f"{settings.replica} pages", requirements.confirm)
-    monitor = ServiceMonitor(definition, clock, database, invariant_monitor, metrics)
+    gauges = GaugeCollector(definition, clock, database, invariant_monitor, metrics)
+    kafka = KafkaProbe(definition)
     lifecycle = ServiceLifecycle(
         engine,
         startup=(engine.start, invariant_monitor.start),
-        shutdown=(invariant_monitor.stop, monitor.stop, database.close),
+        shutdown=(invariant_monitor.stop, gauges.close, kafka.close, database.close),
     )
-    api = HttpApi(definition, database, monitor, engine.status)
+    api = HttpApi(definition, database, gauges, kafka, engine.status)
     return api.application(lambda _: lifecycle.start_lifespan_context())
 
 

@@ -1,6 +1,6 @@
 """The state of a service as its tables tell it: lanes, positions, what is parked, what waits, what is unpublished."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,11 +78,14 @@ async def degraded(connection: Connection) -> list[str]:
         for state in await lanes(connection)
         if state.reason is not None and state.since is not None
     ]
-    return sentences + [
-        f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: {stop['stopped_reason']}; "
-        "`positions set` says where to go on"
-        for stop in await stopped_partitions(connection)
-    ]
+    stops = await stopped_partitions(connection)
+    return sentences + [f"{describe_stop(stop)}; `positions set` says where to go on" for stop in stops]
+
+
+def describe_stop(stop: Mapping[str, object]) -> str:
+    """Return where and why a partition is not read."""
+    place = f"{stop['topic']}/{stop['partition']}"
+    return f"{place} is not read from {stop['next_offset']} on: {stop['stopped_reason']}"
 
 
 def unserved(served: Collection[int] | None) -> list[str]:

@@ -43,7 +43,7 @@ AREAS = (
     ("handlers and store", ("/handlers/", "/payout/", "/store.py", "/store/", "/timers.py")),
     (
         "metrics and checks",
-        ("shared/runtime/metrics.py", "shared/runtime/service_monitor.py", "/invariants.py", "prometheus_client/"),
+        ("shared/runtime/metrics.py", "shared/runtime/gauge_collector.py", "/invariants.py", "prometheus_client/"),
     ),
     ("FastStream", ("faststream/", "fast_depends/")),
 )

@@ -20,12 +20,9 @@ def lane_verbs(command: CommandContext) -> typer.Typer:
         if context.invoked_subcommand is None:
             held, lane_topic = command.assigned_partitions(), command.definition.lane_topic
             served = None if held is None else {place.partition for place in held if place.topic == lane_topic}
-            command.out.print(_table(command.run_in_session(status.lanes), served))
+            command.output.print(_table(command.run_in_session(status.lanes), served))
             for stop in command.run_in_session(status.stopped_partitions):
-                command.out.print(
-                    f"{stop['topic']}/{stop['partition']} is not read from {stop['next_offset']} on: "
-                    f"{stop['stopped_reason']}. `positions set` says where to go on."
-                )
+                command.output.print(f"{status.describe_stop(stop)}. `positions set` says where to go on.")
 
     @verbs.command()
     def resume(lane: int, who: Who, why: Why) -> None:

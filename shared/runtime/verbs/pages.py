@@ -30,9 +30,9 @@ def page_verbs(command: CommandContext) -> typer.Typer:
         """Show the pages of a topic and lane from a sequence number on, each event by type and key."""
         pages = command.run_in_session(lambda connection: _pages(connection, topic, lane, from_))
         if not pages:
-            command.fail(f"{topic}, lane {lane}: no page from {from_} on")
+            command.output.fail(f"{topic}, lane {lane}: no page from {from_} on")
         for page in pages:
-            command.out.print(_table(page, from_))
+            command.output.print(_table(page, from_))
 
     @verbs.command("say-again")
     def say_again(

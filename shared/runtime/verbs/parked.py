@@ -56,9 +56,9 @@ def _add_listings(verbs: typer.Typer, command: CommandContext) -> None:
         chosen = Selection(reason, source, type_)
         rows = command.run_in_session(lambda c: parked.load(c, chosen, resolved=resolved, after=after, at_most=limit))
         total = command.run_in_session(lambda c: parked.count(c, chosen, resolved=resolved))
-        command.out.print(_table(rows))
+        command.output.print(_table(rows))
         if rows and rows[-1]["id"] != total.last:
-            command.out.print(
+            command.output.print(
                 f"{len(rows):,} of {total.records:,} records are shown; --after {rows[-1]['id']} goes on, "
                 "and `parked groups` sums up"
             )
@@ -66,16 +66,16 @@ def _add_listings(verbs: typer.Typer, command: CommandContext) -> None:
     @verbs.command("groups")
     def groups_(as_json: Json = False) -> None:
         """Show what is open by cause and source, the largest group first."""
-        command.show(command.run_in_session(parked.groups), GROUP_COLUMNS, as_json=as_json)
+        command.output.show(command.run_in_session(parked.groups), GROUP_COLUMNS, as_json=as_json)
 
     @verbs.command()
     def show(number: int) -> None:
         """Show one parked record: where it came from and why it is here. Its content stays sealed."""
         row = command.run_in_session(lambda connection: connection.fetchrow(QUERIES["load_parked_record"], number))
         if row is None:
-            command.fail(f"no record is parked under number {number}")
+            command.output.fail(f"no record is parked under number {number}")
         for name, value in _described(row).items():
-            command.out.print(f"{name:12} {value}", markup=False)
+            command.output.print(f"{name:12} {value}")
 
 
 def _add_resolutions(verbs: typer.Typer, command: CommandContext) -> None:

@@ -24,7 +24,7 @@ def position_verbs(command: CommandContext) -> typer.Typer:
         if context.invoked_subcommand is None:
             rows = command.run_in_session(_positions)
             places = [TopicPartition(row["topic"], row["partition"]) for row in rows]
-            command.out.print(
+            command.output.print(
                 _table(rows, command.query_kafka(lambda topics: topics.ends(places)), command.assigned_partitions())
             )
 
@@ -33,7 +33,7 @@ def position_verbs(command: CommandContext) -> typer.Typer:
         """Say at which OFFSET reading goes on in a partition. Setting the same twice changes nothing more."""
         place = TopicPartition(topic, partition)
         if place not in {TopicPartition(row["topic"], row["partition"]) for row in command.run_in_session(_positions)}:
-            command.fail(f"{topic}/{partition} has never been read here")
+            command.output.fail(f"{topic}/{partition} has never been read here")
         kept = command.query_kafka(lambda topics: _kept_offsets(topics, place))
         command.execute_and_report(
             lambda connection, operator: set_position(connection, operator, topic, partition, offset, kept),

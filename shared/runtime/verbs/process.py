@@ -1,4 +1,4 @@
-"""`run`, `migrate` and `verify`: the service as a process, its schema, its books."""
+"""`run`, `migrate` and `verify`: the service as a process, its schema, its invariants."""
 
 import gc
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import typer
 import uvicorn
 from asyncpg import Connection
+from pydantic_core import to_json
 
 from shared.postgres.migrations import Migration, grants_of, migrate
 from shared.runtime import logs
@@ -17,9 +18,9 @@ from shared.runtime.command_context import CommandContext
 from shared.runtime.connections import BoundedProtocol
 from shared.runtime.definition import Invariant, PostMigrationStep
 from shared.runtime.invariant_monitor import InvariantMonitor
-from shared.runtime.invariants import ENGINE_INVARIANTS, breaches_of
+from shared.runtime.invariants import ENGINE_INVARIANTS, InvariantResult, breaches_of
 from shared.runtime.service import build_app
-from shared.runtime.verbs.options import Gently
+from shared.runtime.verbs.options import Gently, Json
 
 OPEN_REQUESTS_SECONDS = 5
 # A tenth of the share of others: with less, a check would hold its snapshot for very long.
@@ -33,16 +34,16 @@ def add_process_verbs(
 ) -> None:
     @verbs.command()
     def run() -> None:
-        """Run the service until it is told to end (SIGTERM or SIGINT); then it finishes its batch and leaves."""
+        """Run the service until SIGTERM or SIGINT; then it finishes its batch and leaves."""
         definition = command.definition
         settings = definition.settings
         command.confirm()
         try:
             app = build_app(
-                definition, command.keys, InvariantMonitor(_own_command("verify", "--gently")), command.migrations
+                definition, command.keys, InvariantMonitor(_own_command("verify", "--gently", "--json")), command.migrations
             )
         except (OSError, ValueError) as error:
-            command.fail(f"cannot start: {error}")
+            command.output.fail(f"cannot start: {error}")
         logs.configure(definition.name, settings.replica)
         typer.echo(f"{settings.replica} answers on http://{settings.http_host}:{settings.http_port}", err=True)
         # The server gives the signal back when it is done with it; an orderly end is a success.
@@ -67,15 +68,24 @@ def add_process_verbs(
     def migrate_() -> None:
         """Bring the schema up to date. Forward only; what is applied already stays as it is."""
         for sentence in _migrate_schema(command, post_migration):
-            command.out.print(sentence, markup=False)
+            command.output.print(sentence)
 
     @verbs.command()
-    def verify(gently: Gently = False) -> None:
-        """Check every invariant against the books; exit 1 with each breach named."""
+    def verify(gently: Gently = False, as_json: Json = False) -> None:
+        """Check every invariant; exit 1 with each breach named."""
         if gently:
             os.nice(NICE_INCREMENT)
         checks = (*ENGINE_INVARIANTS, command.keys.chain_seals.invariant(), *command.definition.invariants)
-        if sum(_check_and_print(command, invariant) for invariant in checks):
+        results: list[InvariantResult] = []
+        try:
+            for invariant in checks:
+                results.append(_check(command, invariant))
+                if not as_json:
+                    _print_result(command, results[-1])
+        finally:
+            if as_json:
+                command.output.print(to_json(results, indent=2).decode())
+        if not all(result.holds for result in results):
             raise typer.Exit(1)
 
 
@@ -98,27 +108,30 @@ def _migrate_schema(command: CommandContext, post_migration: PostMigrationStep |
 
 
 def _own_command(*verb: str) -> tuple[str, ...]:
-    """The command that runs this very program with another verb."""
+    """Return the command line that runs this program with another verb."""
     spec = sys.modules["__main__"].__spec__
     if spec is None:
         raise ValueError("a service is run as a module: python -m services.<name>")
     return (sys.executable, "-m", spec.name, *verb)
 
 
-def _check_and_print(command: CommandContext, invariant: Invariant) -> int:
+def _check(command: CommandContext, invariant: Invariant) -> InvariantResult:
     async def check(connection: Connection) -> list[str]:
         return await breaches_of(connection, invariant)
 
     breaches = command.run_in_session(check, keys=command.keys, long_running=True)
-    if not breaches:
-        command.out.print(f"OK {invariant.id} {invariant.name}", markup=False)
-    for breach in breaches:
-        command.out.print(f"BROKEN {invariant.id} {invariant.name}: {breach}", markup=False)
-    return len(breaches)
+    return InvariantResult(invariant.id, invariant.name, not breaches, breaches)
+
+
+def _print_result(command: CommandContext, result: InvariantResult) -> None:
+    if result.holds:
+        command.output.print(f"OK {result.id} {result.sentence}")
+    for breach in result.breaches:
+        command.output.print(f"BROKEN {result.id} {result.sentence}: {breach}")
 
 
 def tune_garbage_collector() -> None:
-    """What was made at start stays; of the rest, cycles are looked for once in a few batches."""
+    """Keep what was made at the start; look for cycles in the rest once in a few batches."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)

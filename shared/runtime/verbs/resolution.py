@@ -38,17 +38,19 @@ class Resolution:
             )
             return
         if chosen == ALL_PARKED:
-            self.command.fail("say which: numbers, --reason, --source or --type")
+            self.command.output.fail("say which: numbers, --reason, --source or --type")
         total = self.command.run_in_session(lambda connection: parked.count(connection, chosen))
         if total.last is None:
-            self.command.fail("none of these is open")
+            self.command.output.fail("none of these is open")
         portions = self._portions(chosen, total.last)
         if self.commit:
             self._execute(portions, total.records)
             return
-        self.command.show(self.command.run_in_session(lambda c: parked.groups(c, chosen)), GROUP_COLUMNS, as_json=False)
+        self.command.output.show(
+            self.command.run_in_session(lambda c: parked.groups(c, chosen)), GROUP_COLUMNS, as_json=False
+        )
         self._rehearse(portions, total.records)
-        self.command.out.print(f"{total.records:,} records. {PREVIEW}")
+        self.command.output.print(f"{total.records:,} records. {PREVIEW}")
 
     def _portions(self, chosen: Selection, last: int) -> Iterator[list[int]]:
         found = [0]
@@ -65,10 +67,10 @@ class Resolution:
         changed = False
         for numbers in self._progress(portions, records):
             outcome = self.command.execute(self._refusal_as_outcome(numbers), self.who, self.why)
-            self.command.out.print(outcome.sentence, markup=False)
+            self.command.output.print(outcome.sentence)
             changed |= outcome.changed
         if not changed:
-            self.command.fail("nothing was changed")
+            self.command.output.fail("nothing was changed")
 
     def _refusal_as_outcome(self, numbers: list[int]) -> Callable[[Connection, Operator], Awaitable[Outcome]]:
         async def act(connection: Connection, operator: Operator) -> Outcome:
@@ -87,10 +89,10 @@ class Resolution:
         for numbers in self._progress(portions, records):
             self.command.execute(_rehearsal_action(rehearse, rehearsal, numbers), self.who, self.why, commit=False)
         for words, count in (*rehearsal.records.most_common(), *rehearsal.emitted.most_common()):
-            self.command.out.print(f"{count:>9,} {words}", markup=False)
+            self.command.output.print(f"{count:>9,} {words}")
 
     def _progress(self, portions: Iterable[list[int]], records: int) -> Iterator[list[int]]:
-        with Progress(console=self.command.err, disable=not self.command.err.is_terminal) as progress:
+        with Progress(console=self.command.output.err, disable=not self.command.output.err.is_terminal) as progress:
             bar = progress.add_task("records", total=records)
             for numbers in portions:
                 yield numbers

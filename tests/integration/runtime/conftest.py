@@ -48,7 +48,7 @@ class Toy:
         return f"http://127.0.0.1:{self.environment['TOY_HTTP_PORT']}"
 
     async def run_verb(self, *verb: str, status: int = 0, **settings: str) -> str:
-        """Runs a verb and returns what it printed; fails when it does not end with this status."""
+        """Run a verb and return what it printed; fail unless it ends with this status."""
         done = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", MODULE, *verb],
@@ -62,13 +62,19 @@ class Toy:
         assert done.returncode == status, said
         return said
 
+    async def verify(self, *options: str, status: int = 0) -> dict[str, list[str]]:
+        """Run `verify --json` and return the breaches by invariant."""
+        results = json.loads(await self.run_verb("verify", "--json", *options, status=status))
+        assert all(result["holds"] == (not result["breaches"]) for result in results)
+        return {result["id"]: result["breaches"] for result in results}
+
     async def operations(self) -> list[tuple[str, str]]:
         rows = await self.connection.fetch("select verb, who from operation order by number")
         return [(row["verb"], row["who"]) for row in rows]
 
     @contextlib.asynccontextmanager
     async def run_process(self, **settings: str) -> AsyncIterator[Process]:
-        """The service as a process; killed at the end if it has not ended."""
+        """Start the service as a process, and kill it at the end if it has not ended."""
         process = Process.start(
             "toy",
             [sys.executable, "-m", MODULE, "run"],

@@ -200,6 +200,14 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     assert "BROKEN T1 nobody wears thirteen: player b wears 13" in broken
     assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
     assert "OK E2 nothing unsaid is published" in broken
+    results = json.loads(await toy.run_verb("verify", "--json", status=1))
+    assert [result["id"] for result in results] == [*(f"E{number}" for number in range(1, 9)), "T1"]
+    assert results[-1] == {
+        "id": "T1",
+        "sentence": "nobody wears thirteen",
+        "holds": False,
+        "breaches": ["player b wears 13", "player c wears 13"],
+    }
 
 
 async def test_the_check_in_the_background_counts_the_breaches_that_verify_names(
@@ -208,9 +216,9 @@ async def test_the_check_in_the_background_counts_the_breaches_that_verify_names
     await toy.connection.execute("insert into player values ('a', '7'), ('b', '13'), ('c', '13')")
     for name, value in toy.environment.items():
         monkeypatch.setenv(name, value)
-    watch = InvariantMonitor((sys.executable, "-m", MODULE, "verify", "--gently"))
-    await watch.check()
-    assert watch.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "E7": 0, "E8": 0, "T1": 2}
+    monitor = InvariantMonitor((sys.executable, "-m", MODULE, "verify", "--gently", "--json"))
+    await monitor.check()
+    assert monitor.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "E7": 0, "E8": 0, "T1": 2}
 
 
 async def test_a_log_of_operations_that_was_tampered_with_is_found(toy: Toy) -> None:

@@ -40,11 +40,13 @@ class EmptyDatabase:
         return []
 
 
-class Monitor:
+class NoGauges:
     async def scrape(self) -> bytes:
         return b"# nothing\n"
 
-    async def kafka_answers(self) -> bool:
+
+class AnsweringKafka:
+    async def answers(self) -> bool:
         return True
 
     async def lanes_served(self) -> frozenset[int]:
@@ -81,7 +83,7 @@ def definition() -> SimpleNamespace:
 
 @pytest.fixture
 async def http(database: EmptyDatabase, definition: SimpleNamespace) -> AsyncIterator[httpx.AsyncClient]:
-    api = HttpApi(definition, database, Monitor(), EngineStatus).application()  # type: ignore[arg-type]
+    api = HttpApi(definition, database, NoGauges(), AnsweringKafka(), EngineStatus).application()  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://toy") as client:
         yield client

@@ -1,4 +1,4 @@
-"""Brings the gauges together when metrics are asked for."""
+"""The gauges of a service, collected from Postgres and Kafka when metrics are asked for."""
 
 import asyncio
 import time
@@ -12,22 +12,20 @@ from asyncpg import Connection
 from shared.clock import Clock
 from shared.contracts.topics import TOPICS
 from shared.messaging.engine.seek import TOPIC_CHANGED
-from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.runtime import status
-from shared.runtime.consumer_group import ConsumerGroup
 from shared.runtime.database import QUERIES, Database, DatabaseUnavailable
 from shared.runtime.definition import Gauge, ServiceDefinition
 from shared.runtime.invariant_monitor import InvariantMonitor
-from shared.runtime.lag import LagReader, add_unapplied, is_kafka_error, lag_gauges
+from shared.runtime.kafka_probe import is_kafka_error
+from shared.runtime.lag import LagReader, add_unapplied, lag_gauges
 from shared.runtime.metrics import Metrics
 
 LOG = structlog.get_logger()
 FRESH_SECONDS = 5.0
-KAFKA_ANSWER_SECONDS = 3.0
 
 
-class ServiceMonitor:
-    """Gauges are read at most every 5 s. What cannot be asked is left out, so that `absent()` tells."""
+class GaugeCollector:
+    """Gauges are read at most every 5 s. What cannot be asked is left out, so that `absent()` finds it."""
 
     def __init__(
         self,
@@ -43,18 +41,20 @@ class ServiceMonitor:
         self._invariant_monitor = invariant_monitor
         self._metrics = metrics
         self._lags = LagReader(definition.settings.kafka_bootstrap)
-        self._topic_inspector = TopicInspector(definition.settings.kafka_bootstrap)
-        self._group = ConsumerGroup(definition.settings.kafka_bootstrap, f"salur.{definition.name}")
         self._read_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
 
     async def scrape(self) -> bytes:
-        """The metrics as text."""
+        """Return all metrics in Prometheus' text format."""
         async with self._one_at_a_time:
             if time.monotonic() - self._read_at >= FRESH_SECONDS:
                 self._metrics.gauges = await self._gauges()
                 self._read_at = time.monotonic()
             return self._metrics.render()
+
+    async def close(self) -> None:
+        """Close the connections to Kafka."""
+        await self._lags.close()
 
     async def _gauges(self) -> Sequence[Gauge]:
         breaches = self._invariant_monitor.breaches
@@ -79,7 +79,7 @@ class ServiceMonitor:
         return found
 
     async def _positions(self, connection: Connection) -> dict[TopicPartition, int]:
-        """Where reading stopped; one of our sources that was never read, or is another topic now, is unread."""
+        """Return the offset at which reading stopped, by partition; 0 for one never read, or of another topic now."""
         read = {source.topic for source in self._definition.sources}
         never = {TopicPartition(t.name, p): 0 for t in TOPICS if t.name in read for p in range(t.partitions)}
         rows = await connection.fetch(QUERIES["positions"])
@@ -94,30 +94,3 @@ class ServiceMonitor:
             TopicPartition(row["topic"], row["partition"]): (row["records"], (now - row["oldest"]).total_seconds())
             for row in rows
         }
-
-    async def kafka_answers(self) -> bool:
-        """Whether Kafka can be asked now."""
-        topic = TopicPartition(self._definition.sources[0].topic, 0)
-        try:
-            async with asyncio.timeout(KAFKA_ANSWER_SECONDS):
-                await self._topic_inspector.ends([topic])
-        except Exception as error:
-            if not is_kafka_error(error):
-                raise
-            return False
-        return True
-
-    async def lanes_served(self) -> frozenset[int] | None:
-        """Return the lanes that some process holds; None if Kafka does not answer."""
-        try:
-            served = await self._group.assigned_partitions()
-        except Exception as error:
-            if not is_kafka_error(error):
-                raise
-            return None
-        return frozenset(place.partition for place in served if place.topic == self._definition.lane_topic)
-
-    async def stop(self) -> None:
-        await self._lags.close()
-        await self._topic_inspector.close()
-        await self._group.close()
