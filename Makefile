@@ -94,7 +94,7 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix $(wildcard $(CODE))
 
 .PHONY: schemas
-schemas: $(STAMP) ## Write the JSON Schemas of the events and the pictures of the database schemas again
+schemas: $(STAMP) ## Write the JSON Schemas of the events and the dumps of the database schemas again
 	$(BIN)/python -m shared.contracts.published_files
 	$(BIN)/python -m deploy.local.schema_dumps
 

@@ -1,1 +1,1 @@
-"""What two services use, what says nothing of business rules, and what changes only by a decision for all."""
+"""Code that at least two services use and that knows no rule of the programme."""

@@ -1,9 +1,11 @@
-"""One clock, passed in. A file may move it, so that services, simulators and tests share a time that is not now."""
+"""The business clock. A file may move it, so that services, simulators and tests share a time that is not now."""
 
 import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from shared.errors import SalurError
 
 OFFSET_FILE_VARIABLE = "SALUR_CLOCK_OFFSET_FILE"
 READ_EVERY_SECONDS = 0.1
@@ -13,15 +15,15 @@ LATEST = datetime(2098, 1, 1, tzinfo=UTC)
 _OFFSET_BYTES = 32
 
 
-class BadOffset(ValueError):
-    """The file that is to move the clock does not say by how much; the message names the setting, not what it holds."""
+class BadOffset(SalurError):
+    """The file that moves the clock cannot be read; the message names the setting, not the content."""
 
 
 class Clock:
-    """Real time plus the whole seconds that a file holds; without a file, real time.
+    """Real time plus the whole seconds in a file; without a file, real time.
 
-    The file is read again ten times a second, so that processes which share it hardly ever disagree. One that is
-    missing, holds no number or would move the clock out of EARLIEST to LATEST counts as the last good offset.
+    The file is read again ten times a second, so that processes which share it hardly ever disagree. While it is
+    missing, holds no number or would move the clock out of EARLIEST to LATEST, the last good offset counts.
     """
 
     def __init__(self, offset_file: Path | None = None, offset: timedelta = timedelta()) -> None:
@@ -33,14 +35,14 @@ class Clock:
     def from_environment(cls) -> "Clock":
         """Return the clock of this process.
 
-        Raises BadOffset where the file says nothing at the start: real time in its place would be a leap.
+        Raise BadOffset if the file cannot be read at the start: real time in its place would be a leap.
         """
         named = os.environ.get(OFFSET_FILE_VARIABLE)
         return cls.from_file(Path(named)) if named else cls()
 
     @classmethod
     def from_file(cls, offset_file: Path) -> "Clock":
-        """Return the clock that a file moves; raises BadOffset where it says nothing."""
+        """Return the clock that a file moves; raise BadOffset if the file cannot be read."""
         offset = _read_offset(offset_file)
         if offset is None:
             raise BadOffset(
@@ -50,7 +52,7 @@ class Clock:
         return cls(offset_file, offset)
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
         if self._file is not None and time.monotonic() - self._read_at >= READ_EVERY_SECONDS:
             self._read_at = time.monotonic()
             if (offset := _read_offset(self._file)) is not None:
@@ -59,7 +61,7 @@ class Clock:
 
 
 def _read_offset(file: Path) -> timedelta | None:
-    """Read the offset; None where the file has none that the clock can follow."""
+    """Return the offset in a file; None if it holds none, or one beyond EARLIEST to LATEST."""
     try:
         with file.open("rb") as opened:
             offset = timedelta(seconds=int(opened.read(_OFFSET_BYTES)))

@@ -1,4 +1,4 @@
-"""The root of Salur's errors, and what stops a lane."""
+"""The root of Salur's errors, and the error that stops a lane."""
 
 
 class SalurError(Exception):
@@ -6,9 +6,9 @@ class SalurError(Exception):
 
 
 class InvariantBroken(SalurError):
-    """Something holds that the rules exclude, so nothing may be decided on it: the lane stops until a person looks.
+    """A state that the rules exclude; the lane stops until a person has looked at it.
 
-    `subject` names what is broken (a redeem code, a reference, a chain); `sentence` says what was found.
+    `subject` names what is broken (a redeem code, a reference, a chain), `sentence` says what was found.
     """
 
     def __init__(self, subject: str, sentence: str) -> None:

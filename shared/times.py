@@ -1,4 +1,4 @@
-"""How a time is written, inside and on the wire."""
+"""The text of a time, in tables and on the wire."""
 
 from datetime import UTC, datetime
 from typing import Literal

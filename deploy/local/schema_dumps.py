@@ -1,4 +1,4 @@
-"""Draw the schema of every service again: `python -m deploy.local.schema_dumps`, on a Postgres of its own."""
+"""Write every `schema.sql` anew: `python -m deploy.local.schema_dumps`, on a Postgres of its own."""
 
 import asyncio
 import tempfile
@@ -6,16 +6,18 @@ from pathlib import Path
 
 from deploy.local.postgres import Postgres
 from shared.contracts.topics import SERVICES
+from shared.postgres.migrations import ENGINE
 from shared.postgres.schema_dump import write_schema_files
 
 
 def main() -> None:
-    """Write `schema.sql` of each service."""
+    """Write `schema.sql` of the engine and of each service."""
     with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres(Path(folder), password="picture")  # noqa: S106 - it lives for a moment
+        postgres = Postgres(Path(folder), password="schema-dump")  # noqa: S106 - it lives for a moment
         postgres.start()
         try:
-            asyncio.run(write_schema_files(postgres.url(), [f"services.{service}" for service in SERVICES]))
+            packages = [ENGINE, *(f"services.{service}" for service in SERVICES)]
+            asyncio.run(write_schema_files(postgres.url(), packages))
         finally:
             postgres.stop()
 

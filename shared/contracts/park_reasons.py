@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from shared.errors import SalurError
+
 
 class ParkReason(StrEnum):
     """A record cannot be understood, or must not be believed."""
@@ -25,7 +27,7 @@ class ParkReason(StrEnum):
     CONTRADICTS_FINAL = "contradicts_final"
 
 
-class Parked(Exception):
+class Parked(SalurError):
     """Says why. `detail` is a JSON Pointer or a short text, never a value from the record."""
 
     def __init__(self, reason: ParkReason, detail: str = "") -> None:

@@ -1,1 +1,1 @@
-"""Postgres: sessions, named queries, migrations, and what a failure means."""
+"""Postgres: sessions, named queries, migrations, and the classes of failures."""

@@ -1,6 +1,6 @@
-"""What failed decides what happens: infrastructure is tried again, a record's fault parks that record.
+"""Classes of failures: infrastructure is tried again, a record's fault parks that record.
 
-Whatever is neither is unknown, and stops the lane it happened in.
+A failure of neither class is unknown, and stops the lane it happened in.
 """
 
 import asyncpg
@@ -29,27 +29,27 @@ INFRASTRUCTURE_CODES = frozenset(
     }
 )
 RECORD_FAULT_CLASSES = frozenset({"22", "23"})
-# What a trigger of ours raises when something final would change: a broken invariant, and no record's fault.
+# Raised by our triggers when something final would change: a broken invariant, and no record's fault.
 RESTRICT_VIOLATION = "23001"
 
 
 def is_infrastructure(error: BaseException) -> bool:
-    """Whether the outside failed: the same work is tried again, never dropped, never parked, never halved."""
+    """Tell whether infrastructure failed: the same work is tried again, never dropped, never parked."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         stale = isinstance(error, asyncpg.InvalidCachedStatementError)
         return stale or state[:2] in INFRASTRUCTURE_CLASSES or state in INFRASTRUCTURE_CODES
-    # The library's own state is upset when a session is ended between two of its messages.
+    # The library loses its own state when a session is ended between two of its messages.
     if isinstance(error, OutdatedSchemaCacheError | asyncpg.InternalClientError):
         return True
     if isinstance(error, asyncpg.InterfaceError):
-        # The library has one type for a closed connection and for its wrong use; only the words tell them apart.
+        # The library has one type for a closed connection and for its wrong use; only the text tells them apart.
         return "closed" in str(error) and not isinstance(error, ValueError)
     return isinstance(error, OSError)
 
 
 def is_record_fault(error: BaseException) -> bool:
-    """Whether the database refused a value or a row (SQLSTATE class 22 or 23): the record that brought it is parked."""
+    """Tell whether the database refused a value or a row (SQLSTATE class 22 or 23): its record is parked."""
     if not isinstance(error, asyncpg.PostgresError):
         return False
     state = error.sqlstate or ""

@@ -9,6 +9,7 @@ from importlib.resources import files
 import asyncpg
 from asyncpg import Connection
 
+from shared.errors import SalurError
 from shared.postgres.session import CONNECT_SECONDS, QUERIES
 
 ENGINE = "shared.messaging"
@@ -17,8 +18,8 @@ LOCK_TIMEOUT = "10s"
 FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
-class SchemaMismatch(Exception):
-    """The schema is not the one that this program was made for; the message says how they differ and what to do."""
+class SchemaMismatch(SalurError):
+    """The schema is not the one that this program needs; the message says how they differ and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,20 @@ class Migration:
 
 
 MigrationHook = Callable[[Connection, Migration], Awaitable[None]]
-"""Does with a service's keys what a migration's statements cannot."""
+"""Does what a migration's statements cannot, since it takes a service's keys."""
 
 
 async def _no_hook(_: Connection, __: Migration) -> None:
-    """Statements alone."""
+    """Do nothing: the statements are all."""
 
 
 def migrations_of(service_package: str) -> list[Migration]:
-    """What makes the schema of a service: the engine's migrations, then its own; raises WrongSchema."""
+    """Return the engine's migrations, then the service's own; raise SchemaMismatch if their numbers have a gap."""
     return [*load_migrations(ENGINE), *load_migrations(service_package)]
 
 
 def load_migrations(package: str) -> list[Migration]:
-    """The migrations of one package, in order; their numbers leave no gap."""
+    """Return the migrations of one package in order; raise SchemaMismatch if their numbers have a gap."""
     component = package.rpartition(".")[2]
     found = [
         Migration(component, int(match[1]), match[2], file.read_text("utf-8"))
@@ -66,28 +67,28 @@ def load_migrations(package: str) -> list[Migration]:
 
 
 def grants_of(service_package: str) -> list[str]:
-    """Read what a service may do in its schema: in the engine's tables, and in its own."""
+    """Return the grants of a service: in the engine's tables, and in its own."""
     return [grants(ENGINE), grants(service_package)]
 
 
 def grants(package: str) -> str:
-    """Read the grants of one package; `:service` stands for the service's role."""
+    """Return the grants of one package; `:service` stands for the service's role."""
     return files(package).joinpath(GRANTS).read_text("utf-8")
 
 
 async def migrate(
     url: str, migrations: Iterable[Migration], granted: Iterable[str] = (), hook: MigrationHook = _no_hook
 ) -> list[Migration]:
-    """Bring the schema of the URL's role up to date and return what was applied; raises WrongSchema.
+    """Bring the schema of the URL's role up to date and return what was applied; raise SchemaMismatch.
 
     The URL is the owner's. Afterwards the service's own role, which has the name of the schema, may do what the grants
-    say, and nothing else. `complete` does what takes more than a schema, in the transaction of each migration.
+    say, and nothing else. `hook` is called in the transaction of each migration.
     """
-    # Not as a service's session is bounded: a migration may take as long as it takes.
+    # Without the bounds of a service's session: a migration may take as long as it takes.
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": "migrate"})
     try:
         await connection.execute(QUERIES["lock_migrations"], await _enter_schema(connection))
-        # But while one waits for a table, everybody else waits behind it.
+        # But while it waits for the lock of a table, all other sessions wait behind it.
         await connection.execute(QUERIES["change_setting"], "lock_timeout", LOCK_TIMEOUT)
         applied = await apply_missing(connection, list(migrations), hook)
         await _grant(connection, granted)
@@ -108,12 +109,12 @@ async def _grant(connection: Connection, granted: Iterable[str]) -> None:
 async def apply_missing(
     connection: Connection, migrations: Sequence[Migration], hook: MigrationHook = _no_hook
 ) -> list[Migration]:
-    """Applies what is missing in the session's schema, each file in a transaction of its own."""
+    """Apply the missing migrations to the session's schema, each in a transaction, and return them."""
     await connection.execute(QUERIES["create_migrations"])
     missing = await pending(connection, migrations)
     for migration in missing:
         async with connection.transaction():
-            # Whoever would compare the schema with another program's migrations waits, and finds it changed.
+            # A program that compares the schema with its own migrations waits here, and finds it changed.
             await connection.execute(QUERIES["lock_migration"])
             await connection.execute(migration.statements)
             await hook(connection, migration)
@@ -124,13 +125,13 @@ async def apply_missing(
                 migration.name,
                 migration.checksum,
             )
-            # A program made for the schema as it was must not write into this one: it comes back, and compares.
+            # A program of the schema before must not write into this one: it connects again, and compares.
             await connection.execute(QUERIES["end_other_sessions"])
     return missing
 
 
 async def pending(connection: Connection, migrations: Iterable[Migration]) -> list[Migration]:
-    """Those that have not been applied; raises WrongSchema when the schema was made by something else."""
+    """Return the migrations not yet applied; raise SchemaMismatch if others have been."""
     rows = await connection.fetch(QUERIES["load_migrations"])
     applied: Mapping[tuple[str, int], str] = {(row["component"], row["number"]): row["checksum"] for row in rows}
     wanted = {(migration.component, migration.number): migration for migration in migrations}
@@ -146,7 +147,7 @@ async def pending(connection: Connection, migrations: Iterable[Migration]) -> li
 
 
 async def confirm(connection: Connection, migrations: Iterable[Migration]) -> None:
-    """Compare the session's schema with what this program was made for; raises WrongSchema."""
+    """Compare the session's schema with these migrations; raise SchemaMismatch if they differ."""
     try:
         missing = await pending(connection, migrations)
     except asyncpg.UndefinedTableError:
@@ -156,7 +157,7 @@ async def confirm(connection: Connection, migrations: Iterable[Migration]) -> No
 
 
 async def _enter_schema(connection: Connection) -> str:
-    """The role's schema, made if it is missing and the role may."""
+    """Return the role's schema; create it if it is missing and the role may."""
     schema = str(await connection.fetchval(QUERIES["first_schema"]))
     if not await connection.fetchval(QUERIES["schema_exists"], schema):
         await connection.execute(await connection.fetchval(QUERIES["create_schema"], schema))

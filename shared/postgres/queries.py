@@ -1,18 +1,20 @@
-"""SQL lives in named blocks of `.sql` files beside the code that asks them."""
+"""Named SQL statements, in blocks of `.sql` files beside the code that runs them."""
 
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
+from shared.errors import SalurError
+
 NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
 
 
-class BadQueries(Exception):
-    """A `.sql` file is not a sequence of named blocks, or a name is taken twice."""
+class BadQueries(SalurError):
+    """A `.sql` file that is no sequence of named blocks, or a name that is taken twice."""
 
 
 class Queries(Mapping[str, str]):
-    """Name -> statement. A block is `-- name: load_enrollments`, a comment line of why, and the statement."""
+    """Statements by name. A block is `-- name: load_enrollments`, a comment line of why, and the statement."""
 
     __slots__ = ("_statements",)
 
@@ -21,7 +23,7 @@ class Queries(Mapping[str, str]):
 
     @classmethod
     def load(cls, package: str) -> "Queries":
-        """Reads all `sql/*.sql` of a package; raises BadQueries."""
+        """Read all `sql/*.sql` of a package; raise BadQueries."""
         statements: dict[str, str] = {}
         for file in sorted(files(package).joinpath("sql").iterdir(), key=lambda file: file.name):
             if not file.name.endswith(".sql"):
@@ -43,7 +45,7 @@ class Queries(Mapping[str, str]):
 
 
 def blocks(text: str, place: str) -> Iterator[tuple[str, str]]:
-    """(name, statement) of each block of a file; `place` is how messages name the file."""
+    """Yield name and statement of each block of a file; `place` names the file in errors."""
     before, *parts = NAME.split(text)
     if _statement(before):
         raise BadQueries(f"{place}: a statement stands before the first name")

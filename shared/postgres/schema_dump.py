@@ -1,6 +1,8 @@
-"""A readable picture of a migrated schema, kept as `schema.sql` beside the migrations of each service.
+"""A readable dump of migrated schemas: `schema.sql` beside the migrations of the engine and of each service.
 
-Nobody runs that file: it shows what the migrations add up to, and a test keeps it true.
+The engine's file has the tables that every schema has, a service's file those it adds. Nobody runs them: they show what
+the migrations add up to, and a test keeps them true. `pg_dump` is not used: it names its own version, must be of the
+server's, and spreads a table over five sections (columns, keys, indexes, triggers, references).
 """
 
 from collections.abc import Sequence
@@ -9,39 +11,43 @@ from pathlib import Path
 
 from asyncpg import Connection, Record
 
-from shared.postgres.migrations import apply_missing, migrations_of
+from shared.postgres.migrations import ENGINE, apply_missing, load_migrations
 from shared.postgres.session import QUERIES, connect
 
 FILE = "schema.sql"
-SCRATCH_SCHEMA = "picture"
+SCRATCH_SCHEMA = "schema_dump"
 
 
-async def dump_service_schema(connection: Connection, service_package: str) -> str:
-    """The picture of a service's schema, made in a schema that is gone afterwards.
+async def dump_schema(connection: Connection, package: str) -> str:
+    """Migrate a scratch schema and return the text of what the package adds to it, the same text every time.
 
-    `connection` is of a role that may create schemas; its search_path is as before when this returns.
+    `package` is the engine or a service. `connection` is of a role that may create schemas; nothing of the scratch
+    schema is left, and the search_path is as before.
     """
     transaction = connection.transaction()
     await transaction.start()
     try:
         await connection.execute(await connection.fetchval(QUERIES["create_schema"], SCRATCH_SCHEMA))
         await connection.execute(QUERIES["change_setting"], "search_path", SCRATCH_SCHEMA)
-        await apply_missing(connection, migrations_of(service_package))
-        return await dump_current_schema(connection, service_package)
+        engine, others = load_migrations(ENGINE), list[int]()
+        if package != ENGINE:
+            await apply_missing(connection, engine)
+            others = [row["oid"] for row in await connection.fetch(QUERIES["dump_objects"])]
+        await apply_missing(connection, engine if package == ENGINE else [*engine, *load_migrations(package)])
+        return await _dump(connection, package, others)
     finally:
         await transaction.rollback()
 
 
-async def dump_current_schema(connection: Connection, service_package: str) -> str:
-    """The text for the current schema; the same schema gives the same text."""
-    parts = [f"-- What the migrations of {service_package} add up to. Generated: change the migrations instead.\n"]
-    types = await connection.fetch(QUERIES["dump_types"])
+async def _dump(connection: Connection, package: str, others: Sequence[int]) -> str:
+    """Return the text of the current schema without the objects of these oids."""
+    parts = [f"-- What the migrations of {package} add up to. Generated: change the migrations instead.\n"]
+    types = await connection.fetch(QUERIES["dump_types"], others)
     parts += ["".join(f"{row['definition']};\n" for row in types)] if types else []
-    parts += [await _table(connection, table) for table in await connection.fetch(QUERIES["dump_tables"])]
-    functions = await connection.fetch(QUERIES["dump_functions"])
+    parts += [await _table(connection, table) for table in await connection.fetch(QUERIES["dump_tables"], others)]
+    functions = await connection.fetch(QUERIES["dump_functions"], others)
     parts += [f"{row['definition'].strip()};\n" for row in functions]
-    schema = await connection.fetchval(QUERIES["current_schema"])
-    return "\n".join(parts).replace(f"{schema}.", "")
+    return "\n".join(parts).replace(f"{SCRATCH_SCHEMA}.", "")
 
 
 async def _table(connection: Connection, table: Record) -> str:
@@ -51,12 +57,12 @@ async def _table(connection: Connection, table: Record) -> str:
     body = ",\n".join(f"    {line}" for line in lines)
     after = [row["definition"] for row in await connection.fetch(QUERIES["dump_indexes"], table["oid"])]
     after += [row["definition"] for row in await connection.fetch(QUERIES["dump_triggers"], table["oid"])]
-    after += [row["said"] for row in (table, *columns) if row["commented"]]
+    after += [row["comment"] for row in (table, *columns) if row["commented"]]
     return f"{table['opening']} (\n{body}\n);\n" + "".join(f"{line};\n" for line in after)
 
 
 def _columns(columns: Sequence[Record]) -> list[str]:
-    """One line a column, names and types in line below one another."""
+    """Return one line per column, with names and types aligned."""
     names = max(len(column["name"]) for column in columns)
     types = max(len(column["type"]) for column in columns)
     lines = []
@@ -68,16 +74,16 @@ def _columns(columns: Sequence[Record]) -> list[str]:
     return lines
 
 
-def schema_file(service_package: str) -> Path:
-    """Where the picture of a service stands."""
-    return Path(str(files(service_package).joinpath(FILE)))
+def schema_file(package: str) -> Path:
+    """Return the path of a package's `schema.sql`."""
+    return Path(str(files(package).joinpath(FILE)))
 
 
-async def write_schema_files(url: str, service_packages: Sequence[str]) -> None:
-    """Draws each service anew and writes its file."""
-    connection = await connect(url, "picture")
+async def write_schema_files(url: str, packages: Sequence[str]) -> None:
+    """Write `schema.sql` of each package anew."""
+    connection = await connect(url, SCRATCH_SCHEMA)
     try:
-        for package in service_packages:
-            schema_file(package).write_text(await dump_service_schema(connection, package), "utf-8")
+        for package in packages:
+            schema_file(package).write_text(await dump_schema(connection, package), "utf-8")
     finally:
         await connection.close()

@@ -1,4 +1,4 @@
-"""Opening a Postgres session with the bounds that every session of a service has."""
+"""Postgres sessions with the bounds that every session of a service has."""
 
 import asyncpg
 from asyncpg import Connection
@@ -11,17 +11,16 @@ CONNECT_SECONDS = 10.0
 # Longer than any statement may take at the server: it only ends a wait for a server that is no longer there.
 ANSWER_SECONDS = 40.0
 TRANSACTION_TIMEOUT = "60s"
-# A plan is made once for each statement of a session, not for each batch. Made while tables were empty it would read
-# all of them, and go on so as they grow: what the work asks for has an index, and is found through it.
+# A plan is made once for each statement of a session, not for each batch. Made while tables are empty it would scan
+# them, and go on so as they grow; every statement of the work has an index to go by.
 PLANNER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-# A check joins whole tables. Planned as if they were as small as they were counted last, it may compare each row of one
-# with each row of another: a minute for what takes a second. A check that gives way to others may take long between two
-# questions.
+# A check joins whole tables. Planned by outdated counts it may compare each row of one with each row of another: a
+# minute for what takes a second. A check that gives way to other processes may pause long between two statements.
 LONG_RUNNING_SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "10min",
@@ -39,12 +38,11 @@ SETTINGS = {
 
 
 async def connect(url: str, application_name: str, *, long_running: bool = False) -> Connection:
-    """Opens a session as the role that `url` names; its search_path is the role's own.
+    """Open a session as the role that `url` names; its search_path is the role's own.
 
-    A session frozen inside a transaction is ended by the server within 10 s, a transaction after 60 s where the
-    server can (17 and later). `patient`: a statement, and the transaction around it, may take as long as it takes,
-    and is planned for whole tables.
-    Raises what `failures.is_infrastructure` knows when Postgres cannot be reached.
+    The server ends a session frozen inside a transaction within 10 s, and a transaction after 60 s if it can (17 and
+    later). With `long_running` a statement and its transaction have no limit in time, and are planned for whole tables.
+    If Postgres cannot be reached, it raises an error for which `is_infrastructure` is true.
     """
     connection = await asyncpg.connect(
         url,

@@ -1,1 +1,1 @@
-"""What every service runs in: settings, the process, HTTP, metrics, logs and the verbs of its command line."""
+"""The surroundings of every service: settings, the process, HTTP, metrics, logs, the verbs of the command line."""

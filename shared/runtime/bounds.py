@@ -1,4 +1,4 @@
-"""Bounds of settings: each number has both ends, each text a length and a form, and each can be said in words."""
+"""Bounds of settings: both ends of a number, length and form of a text, and a description of each."""
 
 import re
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-# The clock ends two years before the last time that an event can bear, and a process may run on for one of them: what a
-# setting adds to it still has a date.
+# The clock ends two years before the last time that an event can have, and a process may run on for one of them: a
+# setting added to the clock must still give a date.
 LONGEST_SECONDS = 180 * 86_400
 LONGEST_DAYS = 3650
 
@@ -22,7 +22,10 @@ _SERVER = rf"{_HOST}(?::{_PORT})?"
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """The form of a text: at most `longest` characters, all of which match. `words` complete "must be ..."."""
+    """The form of a text: at most `max_length` characters that match the pattern as a whole.
+
+    `description` completes the sentence "must be ...".
+    """
 
     description: str
     pattern: str
@@ -58,7 +61,7 @@ Host = Annotated[
     str, TextFormat("a host name or an address, at most 253 characters", r"[A-Za-z0-9:][A-Za-z0-9.:_-]*", 253)
 ]
 Folder = Annotated[Path, TextFormat("a path of 1 to 1000 characters that can be seen", r"[^\x00-\x1f\x7f]+", 1000)]
-# As Kafka has it, which knows each member of a group by such a name.
+# Kafka knows the members of a group by such names.
 ReplicaName = Annotated[
     str,
     TextFormat(
@@ -70,9 +73,9 @@ ReplicaName = Annotated[
 
 
 def describe_bounds(field: FieldInfo) -> str:
-    """Complete the sentence "must be ..." for a setting.
+    """Return what completes the sentence "must be ..." for a setting.
 
-    Raises TypeError for a number without both ends, and for a text, or anything else, without a form.
+    Raise TypeError for a number without both ends, and for anything else without a TextFormat.
     """
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
     forms = [part.description for part in field.metadata if isinstance(part, TextFormat)]
@@ -82,4 +85,4 @@ def describe_bounds(field: FieldInfo) -> str:
         return forms[0]
     if kinds in ([int], [float]) and len(least) == len(most) == 1:
         return f"a {'whole ' if kinds == [int] else ''}number from {least[0]} to {most[0]}"
-    raise TypeError(f"a setting of {field.annotation} needs both bounds (ge, le), or a Form")
+    raise TypeError(f"a setting of {field.annotation} needs both bounds (ge, le), or a TextFormat")

@@ -1,4 +1,4 @@
-"""Seal the ends of a service's chains when there is room for seals, and check that each bears its seal."""
+"""Seals on the ends of a service's hash chains: made in the migration that adds them, checked by `verify`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.runtime.data_identity import QUERIES, IdentityMismatch, PinnedValue,
 from shared.runtime.definition import Invariant
 
 SEAL_MIGRATION_PREFIX = "sealed_"
-"""So begins the name of a migration that makes room for the seals of a kind of chains."""
+"""The name of a migration that adds the columns for seals to a kind of chains begins so."""
 RUNBOOK = "docs/runbooks/lost-chain-key.md"
 
 
@@ -27,26 +27,29 @@ class ChainSeals:
 
     @classmethod
     def load(cls, folder: Path, service: str, chains: Sequence[Chains] = ()) -> "ChainSeals":
-        """Read the key of a service; `chains` are its own, beside the log of operations. Raises ValueError."""
+        """Read the key of a service; `chains` are its own, besides the log of operations.
+
+        Raise ValueError if the key is missing or malformed.
+        """
         return cls(ChainKey.load(folder, service), (OPERATIONS, *chains))
 
     def pinned(self) -> tuple[PinnedValue, ...]:
-        """Return what holds the data to this key: without a fingerprint, the seals themselves prove it."""
+        """Return the pins of the data to this key; where no fingerprint is kept, the seals prove it."""
         return tuple(self._pinned(chains) for chains in self.chains)
 
     def invariant(self) -> Invariant:
-        """Return the check of the seals, for `verify`."""
+        """Return the invariant that `verify` checks."""
         return Invariant("E8", "the ends of chains bear our seal", self.breaches)
 
     async def breaches(self, connection: Connection) -> list[str]:
-        """Name each end that this key has not sealed."""
+        """Return a sentence for each end that this key has not sealed."""
         heads = [head for chains in self.chains for head in await chains.heads(connection)]
         return [wrong_seal(head) for head in heads if not self.key.fits(head)]
 
     async def seal_in_migration(self, connection: Connection, migration: Migration) -> None:
-        """Seal what stands, in the transaction of the migration that makes room for seals, and at no other time.
+        """Seal the ends in the transaction of the migration that adds the columns for seals, and at no other time.
 
-        Else somebody could blank a seal and have it made anew. Raises WrongIdentity where it was sealed before.
+        Otherwise a seal could be blanked and would be made anew. Raise IdentityMismatch if they were sealed before.
         """
         for chains in self.chains:
             if migration.name != SEAL_MIGRATION_PREFIX + chains.kind:
@@ -56,13 +59,13 @@ class ChainSeals:
             await self._seal(connection, chains)
 
     async def seal_anew(self, connection: Connection, operator: Operator, checks: Sequence[Invariant]) -> Outcome:
-        """Seal every end under this key, since the one before is lost; what was done is the log's next row.
+        """Seal every end under this key in place of a lost one, and record it in the log of operations.
 
-        Raises Refused where this is the key of these data: an end that it has not sealed is somebody else's then. So it
-        does where one of the checks of the chains' rows names a breach.
+        Raise OperationRefused if the data were sealed under this key (an end without its seal was then written by
+        another), or if one of `checks`, which read the rows of the chains, finds a breach.
         """
         known = await load_fingerprints(connection)
-        wanted = {fixed.name: fixed.value for fixed in self.pinned()}
+        wanted = {pinned.name: pinned.value for pinned in self.pinned()}
         if wanted.items() <= known.items():
             raise OperationRefused(f"{self.key.name} is the key of these data, and not lost; `verify` checks the seals")
         for check in checks:

@@ -15,6 +15,7 @@ from shared.runtime.verbs.pages import page_verbs
 from shared.runtime.verbs.parked import parked_verbs
 from shared.runtime.verbs.positions import position_verbs
 from shared.runtime.verbs.process import add_process_verbs
+from shared.runtime.verbs.verify import add_verify_verb
 
 S = TypeVar("S", bound=ServiceSettings)
 AddVerbs = Callable[[typer.Typer, CommandContext], None]
@@ -27,9 +28,10 @@ def command_line(
     migrations: Sequence[Migration] | None = None,
     post_migration: PostMigrationStep | None = None,
 ) -> typer.Typer:
-    """The verbs of a service; `add_verbs` adds those that only this one has. `migrations`: those of its package.
+    """Return the command line of a service.
 
-    `look_back`: what this service does after them.
+    `add_verbs` adds the verbs of this service alone. `migrations` are those of its package unless others are given;
+    `post_migration` follows them.
     """
     all_migrations = migrations_of(f"services.{settings.service()}") if migrations is None else migrations
     command = CommandContext(settings, lambda: definition(settings()), all_migrations)
@@ -40,6 +42,7 @@ def command_line(
         pretty_exceptions_show_locals=False,
     )
     add_process_verbs(verbs, command, post_migration)
+    add_verify_verb(verbs, command)
     verbs.add_typer(chain_verbs(command), name="chains")
     verbs.add_typer(lane_verbs(command), name="lanes")
     verbs.add_typer(position_verbs(command), name="positions")
@@ -57,6 +60,6 @@ def main(
     migrations: Sequence[Migration] | None = None,
     post_migration: PostMigrationStep | None = None,
 ) -> None:
-    """Runs the verb that the command line names."""
+    """Run the verb that the command line names."""
     verbs = command_line(settings, definition, add_verbs, migrations, post_migration)
     verbs(prog_name=f"python -m services.{settings.service()}")

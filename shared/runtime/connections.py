@@ -1,4 +1,4 @@
-"""HTTP connections: how many are open, and how long one may take over a request."""
+"""Bounds of HTTP connections: their number, and the time that a request and its answer may take."""
 
 import asyncio
 from typing import Any
@@ -11,17 +11,17 @@ ANSWER_SECONDS = 60.0
 
 
 class BoundedProtocol(H11Protocol):
-    """Ends a connection whose request does not come whole in 10 s, or whose answer is not taken within a minute.
+    """Ends a connection whose request is not complete within 10 s, or whose answer is not taken within a minute.
 
-    Where more than 200 are open, the oldest without a whole request gives way, so that half requests, however many,
-    keep nobody out.
+    If more than 200 are open, the oldest without a complete request is closed, so that incomplete requests, however
+    many, keep no other out.
     """
 
     opened_at: float
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and make room for it."""
+        """Count the connection; close another if there are too many."""
         super().connection_made(transport)
         self.opened_at = self.loop.time()
         self._set_deadline(REQUEST_SECONDS)
@@ -41,7 +41,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_answering(self) -> bool:
-        """Tell whether a whole request has come that is not answered yet."""
+        """True while a complete request is not answered yet."""
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 

@@ -1,4 +1,4 @@
-"""Who serves what: the partitions that Kafka has given to live members of a consumer group."""
+"""The partitions that Kafka has assigned to the live members of a consumer group."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,10 @@ ASK_AGAIN_SECONDS = 0.1
 
 
 class ConsumerGroup:
-    """Asks Kafka; raises what `kafka_trouble` knows when it does not answer in three seconds."""
+    """A consumer group in Kafka.
+
+    Without an answer in three seconds it raises an error for which `is_kafka_error` is true.
+    """
 
     def __init__(self, bootstrap: str, group: str) -> None:
         self._bootstrap = bootstrap
@@ -42,7 +45,7 @@ class ConsumerGroup:
                 raise
 
     async def close(self) -> None:
-        """Let go of Kafka."""
+        """Close the connection."""
         async with self._one_at_a_time:
             await self._disconnect()
 
@@ -51,13 +54,13 @@ class ConsumerGroup:
             admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
             await admin.start()
             self._admin = admin
-        # Where no group has met yet, Kafka makes what it keeps groups in when it is first asked.
+        # Kafka makes the topic in which it keeps groups when it is first asked for one.
         while (answers := await self._describe(self._admin)) is None:  # noqa: ASYNC110 - Kafka has no event for it
             await asyncio.sleep(ASK_AGAIN_SECONDS)
         members = [
             member for answer in answers for group in answer.to_object()["groups"] for member in group["members"]
         ]
-        # A member that is just joining has been given nothing yet, not even an empty list.
+        # A member that is just joining has no assignment yet, not even an empty one.
         given = [member["member_assignment"] for member in members if member["member_assignment"]]
         assigned = [ConsumerProtocolMemberAssignment.decode(one) for one in given]
         return frozenset(

@@ -1,7 +1,7 @@
 """Refuse keys, names and numbers other than those that the data were made with.
 
-Another reference key would pay every right a second time under another reference; another index key would let every
-NIK in again. Each is known again by a fingerprint in the schema, written when it is first used.
+Another reference key would pay every entitlement a second time under another reference; another index key would admit
+every NIK again. Each has a fingerprint in the schema, written when it is first used.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from asyncpg import Connection
 
 from shared.contracts.seals import KeyRing, refuse_duplicate_keys, token_prefix
 from shared.contracts.topics import LANES
+from shared.errors import SalurError
 from shared.postgres.queries import Queries
 
 QUERIES = Queries.load("shared.runtime")
@@ -19,16 +20,16 @@ LOG = structlog.get_logger()
 NUMBER_OF_LANES = f"the number of lanes, {LANES},"
 
 MismatchCheck = Callable[[Connection], Awaitable[str | None]]
-"""Names what stored data were not made with; None where nothing speaks against it."""
+"""Returns the label of what the stored data were not made with; None if they fit."""
 
 
-class IdentityMismatch(Exception):
-    """The data were made with something else; the message says with what, and what to do, in one sentence."""
+class IdentityMismatch(SalurError):
+    """The data were made with another key, name or number; the message says which, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedValue:
-    """What stays as it is for the life of the data. `what` names it to operators; `value` may be in clear."""
+    """A value fixed for the life of the data. `label` names it to operators; `value` is no secret."""
 
     name: str
     label: str
@@ -38,9 +39,9 @@ class PinnedValue:
 
 @dataclass(frozen=True, slots=True)
 class RotatingKeys:
-    """A key set that rotates: new keys are welcome, one that still seals something has to stay.
+    """A key set that rotates: keys may be added, and one may go only when nothing is sealed under it any more.
 
-    `seals` tells whether stored data are sealed under a kid.
+    `is_in_use` tells whether stored data are sealed under a kid.
     """
 
     name: str
@@ -50,19 +51,19 @@ class RotatingKeys:
 
 @dataclass(frozen=True, slots=True)
 class DataIdentity:
-    """All that a service must find unchanged."""
+    """The values and key sets that a service must find unchanged."""
 
     pinned: Sequence[PinnedValue]
     rotating_keys: Sequence[RotatingKeys]
 
     def without(self, label: str) -> "DataIdentity":
-        """Return all but what operators know by this name."""
+        """Return the identity without the value of this label."""
         return DataIdentity([one for one in self.pinned if one.label != label], self.rotating_keys)
 
     async def confirm(self, connection: Connection) -> None:
-        """Compare with what the data were made with; raises WrongIdentity.
+        """Compare with the fingerprints in the data; raise IdentityMismatch if one differs.
 
-        Data that have no fingerprint yet, since an older program made them, must go together with what they hold.
+        Where an older program has left no fingerprint, the stored data themselves are compared (`find_mismatch`).
         """
         known = await load_fingerprints(connection)
         for one in self.pinned:
@@ -76,7 +77,7 @@ class DataIdentity:
             await _confirm_rotating_keys(connection, ring, known)
 
     async def save_fingerprints(self, connection: Connection) -> None:
-        """Write down what is used for the first time, and forget keys that were taken out and seal nothing any more."""
+        """Save the fingerprints of what is used for the first time; delete those of keys that were taken out."""
         known = await load_fingerprints(connection)
         used = {one.name: one.value for one in self.pinned}
         for ring in self.rotating_keys:
@@ -93,9 +94,9 @@ class DataIdentity:
 def data_identity_of(
     service: str, own: KeyRing, pinned: Sequence[PinnedValue] = (), rotating_keys: Sequence[RotatingKeys] = ()
 ) -> DataIdentity:
-    """Return the identity of a service; `own` are the keys under which it seals, the others what it has besides.
+    """Return the identity of a service; `own` are the keys under which it seals.
 
-    Raises ValueError where one key stands in two places: whoever holds the one set could seal for the other.
+    Raise ValueError if one key stands in two places: the holder of one set could seal for the other.
     """
     lanes = PinnedValue("lanes", NUMBER_OF_LANES, str(LANES), _find_lane_count_mismatch)
     own_ring = (
@@ -111,7 +112,7 @@ def data_identity_of(
 
 
 async def load_fingerprints(connection: Connection) -> dict[str, str]:
-    """Return what the data were made with, by name."""
+    """Return the fingerprints in the data, by name."""
     return {row["name"]: row["value"] for row in await connection.fetch(QUERIES["load_fingerprints"])}
 
 
@@ -130,7 +131,7 @@ async def _confirm_rotating_keys(connection: Connection, ring: RotatingKeys, kno
 
 
 async def seals_parked_records(connection: Connection, kid: str) -> bool:
-    """Whether a parked record is sealed under this key."""
+    """Tell whether a parked record is sealed under this key."""
     return bool(await connection.fetchval(QUERIES["parked_under"], token_prefix(kid)))
 
 
@@ -139,7 +140,7 @@ async def _find_lane_count_mismatch(connection: Connection) -> str | None:
 
 
 async def never_in_use(_: Connection, __: str) -> bool:
-    """For keys under which only others keep something."""
+    """Return False, for keys under which this service stores nothing."""
     return False
 
 

@@ -1,4 +1,4 @@
-"""The runtime's own way into the database, apart from the engine's: for what operators and monitors ask."""
+"""A database session for operators and monitors, apart from the engine's."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asyncpg import Connection
 
+from shared.errors import SalurError
 from shared.postgres.failures import is_infrastructure
 from shared.postgres.migrations import Migration, SchemaMismatch
 from shared.postgres.migrations import confirm as confirm_schema
@@ -18,34 +19,34 @@ QUERIES = Queries.load("shared.runtime")
 ANSWER_SECONDS = 5.0
 
 Confirm = Callable[[Connection], Awaitable[None]]
-"""Raises WrongSchema or WrongIdentity where the data are not those of this program and its keys."""
+"""Raises SchemaMismatch or IdentityMismatch if the data are not those of this program and its keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataRequirements:
-    """What the data must be for this program to work with them. `identity` None: no key is used."""
+    """The schema and the identity that the data must have; `identity` is None where no key is used."""
 
     migrations: Sequence[Migration]
     identity: DataIdentity | None = None
 
     async def confirm(self, connection: Connection) -> None:
-        """Compare; raises WrongSchema or WrongIdentity."""
+        """Compare the data; raise SchemaMismatch or IdentityMismatch."""
         await confirm_schema(connection, self.migrations)
         if self.identity is not None:
             await self.identity.confirm(connection)
 
     async def save_fingerprints(self, connection: Connection) -> None:
-        """Write down what is used for the first time, so that it is known again."""
+        """Save the fingerprints of what is used for the first time."""
         if self.identity is not None:
             await self.identity.save_fingerprints(connection)
 
 
-class DatabaseUnavailable(Exception):
-    """The database does not answer, or is not this program's; the message says which, in one sentence."""
+class DatabaseUnavailable(SalurError):
+    """The database does not answer, or its data are another program's; the message says which."""
 
 
 async def open_session(url: str, application_name: str, confirm: Confirm, *, long_running: bool = False) -> Connection:
-    """Open a session in the data of this program; raises WrongSchema or WrongIdentity where they are another's."""
+    """Open a session; raise SchemaMismatch or IdentityMismatch if the data are another program's."""
     connection = await connect(url, application_name, long_running=long_running)
     try:
         await confirm(connection)
@@ -56,7 +57,7 @@ async def open_session(url: str, application_name: str, confirm: Confirm, *, lon
 
 
 class Database:
-    """One session, opened when somebody asks and opened anew after trouble. Questions take turns."""
+    """One session, opened at the first query and anew after an error; queries take turns."""
 
     def __init__(self, url: str, application_name: str, confirm: Confirm) -> None:
         self._url = url
@@ -67,7 +68,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
-        """The session for one caller, for at most ANSWER_SECONDS; raises Unreachable."""
+        """Yield the session to one caller for at most ANSWER_SECONDS; raise DatabaseUnavailable."""
         async with self._one_at_a_time:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -82,11 +83,12 @@ class Database:
                 raise
 
     async def confirm(self) -> None:
-        """Ask whether it answers, and with the data of this program; raises Unreachable."""
+        """Check that it answers with the data of this program; raise DatabaseUnavailable."""
         async with self.session() as connection:
             await self._confirm(connection)
 
     async def close(self) -> None:
+        """End the session."""
         self._drop()
 
     async def _open(self) -> Connection:
@@ -101,7 +103,7 @@ class Database:
 
 
 def unavailable_reason(error: Exception) -> str | None:
-    """One sentence about a database that cannot be worked with; None when the error is about something else."""
+    """Return a sentence about a database that cannot be used; None if the error is about something else."""
     if isinstance(error, SchemaMismatch | IdentityMismatch):
         return str(error)
     if isinstance(error, TimeoutError):

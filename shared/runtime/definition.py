@@ -1,4 +1,4 @@
-"""What a service hands to the runtime: all that the runtime knows of it."""
+"""The definition of a service: all that the runtime knows of it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from shared.runtime.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """One number that is read from the tables when metrics are asked for. No person is ever a label."""
+    """One number that is read from the tables when metrics are scraped. No label identifies a person."""
 
     name: str
     value: float
@@ -29,7 +29,7 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that always holds. `check` returns one sentence for each breach it finds, none when all is well."""
+    """A statement that always holds. `check` returns one sentence for each breach."""
 
     id: str
     name: str
@@ -37,13 +37,13 @@ class Invariant:
 
 
 class BatchCollector(Protocol):
-    """Something that a service counts itself. No person is ever a label."""
+    """Metrics that a service counts itself. No label identifies a person."""
 
     def observe(self, batch: BatchReport) -> None:
-        """A batch has just been committed."""
+        """Count a batch that has just been committed."""
 
     def collect(self) -> Iterable[Metric]:
-        """What has been counted since the process started."""
+        """Return the metrics counted since the process started."""
 
 
 AuditTrail = Callable[[Connection, str], Awaitable[dict[str, object] | None]]
@@ -58,14 +58,14 @@ async def _nothing(_: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """A service, taken apart.
+    """A service, as the runtime sees it.
 
-    `own_topics` are those it writes, its dead letters included. `trail` tells what is known of one participant,
-    None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `measures` those it counts
-    in the process. `views` are its own pages, path -> what is shown; `degraded` says what stands still for a reason of
-    the service's own, one sentence each. `causes`: by kind of what waits, the topics that can bring what it waits for.
-    `fixed` and `rings` must be what they were when the data were made. `chains`: its hash chains, beside the log of
-    operations.
+    `own_topics` are those it writes, its dead letters included. `audit_trail` returns all that is known of one
+    participant, None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `collectors`
+    those it counts in the process. `views` are its own HTTP pages: path -> content. `degraded` returns a sentence for
+    each thing that stands still for a reason of the service's own. `causes` are the topics that can resolve a deferred
+    record, by its kind. `pinned` and `rotating_keys` must be as they were when the data were made. `chains` are its
+    hash chains, besides the log of operations.
     """
 
     name: str
@@ -87,12 +87,12 @@ class ServiceDefinition:
 
     @property
     def lane_topic(self) -> str:
-        """The first topic with one partition per lane: who holds its partition L, holds lane L."""
+        """The first topic with one partition per lane; the process that holds its partition L holds lane L."""
         partitions = {topic.name: topic.partitions for topic in TOPICS}
         return next(source.topic for source in self.sources if partitions.get(source.topic, LANES) == LANES)
 
     def transaction_terms(self, vault: KeyRing, chain: ChainKey) -> TransactionTerms:
-        """Return what is the same for all transactions of this service; `vault` seals what is parked."""
+        """Return the terms of all transactions of this service; `vault` seals parked records."""
         return TransactionTerms(
             service=self.name,
             vault=vault,
@@ -107,9 +107,9 @@ class ServiceDefinition:
 
 @dataclass(frozen=True, slots=True)
 class PostMigrationStep:
-    """Define what `migrate` does with the service's keys after the schema; done twice, nothing more happens.
+    """A step of `migrate` that needs the service's keys, after the schema; a second run changes nothing.
 
-    `is_needed`: only then the keys are read. `carry_out` says in sentences what it has done.
+    The keys are read only if `is_needed`. `run` returns sentences about what it has done.
     """
 
     is_needed: Callable[[Connection], Awaitable[bool]]

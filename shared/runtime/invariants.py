@@ -21,7 +21,7 @@ async def _pages_are_gapless(connection: Connection) -> list[str]:
 
 async def _only_outbox_events_are_published(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["published_beyond_outbox"])
-    return [f"{r['topic']}/{r['lane']}: published to {r['published']}, said only to {r['said']}" for r in rows]
+    return [f"{r['topic']}/{r['lane']}: published to {r['published']}, said only to {r['emitted']}" for r in rows]
 
 
 async def _positions_follow_what_was_read(connection: Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""The keys of a service: under which it seals, and by which the data are known to be its own."""
+"""The keys of a service: those it seals with, and those the data must have been made with."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from shared.runtime.definition import ServiceDefinition
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`own` seals what is parked, `sealing` the ends of chains; `identity` holds the data to all keys there are."""
+    """`own` seals parked records, `chain_seals` the ends of chains; `identity` compares all keys with the data."""
 
     own: KeyRing
     chain_seals: ChainSeals
@@ -18,7 +18,7 @@ class Keys:
 
     @classmethod
     def load(cls, definition: ServiceDefinition) -> "Keys":
-        """Read the keys of a service; raises OSError or ValueError for those that are missing or malformed."""
+        """Read the keys of a service; raise OSError or ValueError if one is missing or malformed."""
         folder = definition.settings.keys_folder
         own = KeyRing.load(folder / f"{definition.name}.jwks.json")
         chain_seals = ChainSeals.load(folder, definition.settings.service(), definition.chains)
@@ -31,5 +31,5 @@ class Keys:
         )
 
     def with_another_chain_key(self) -> "Keys":
-        """Return them for data that were sealed under a chain's key that is lost, all others being theirs."""
+        """Return the keys for data whose chain key is lost: all but that one are compared."""
         return replace(self, identity=self.identity.without(self.chain_seals.key.name))

@@ -1,4 +1,4 @@
-"""Consumer lag from the positions in Postgres and the ends in Kafka, whoever consumes, and if nobody does."""
+"""Consumer lag from the positions in Postgres and the ends in Kafka, even while no process consumes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.runtime.definition import Gauge
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far reading is behind in one partition: in records, and in seconds of the oldest record not handled."""
+    """The lag in one partition, in records and in seconds since the oldest record not handled."""
 
     place: TopicPartition
     records: int
@@ -20,10 +20,13 @@ class Lag:
 
 
 class LagReader(TopicInspector):
-    """Asks Kafka; raises what `kafka_trouble` knows when it does not answer."""
+    """A reader of ends and timestamps in Kafka; without an answer it raises an error of `is_kafka_error`."""
 
     async def lags(self, positions: Mapping[TopicPartition, int], real_now: datetime) -> list[Lag]:
-        """The lag in each partition. Kafka's timestamps follow real time, so `real_now` must not be the moved clock."""
+        """Return the lag in each partition.
+
+        Kafka's timestamps follow real time, so `real_now` must not come from the business clock.
+        """
         ends = await self.ends(positions)
         behind = {place: offset for place, offset in positions.items() if offset < ends[place]}
         oldest = await self._timestamps_from(behind, ends) if behind else {}
@@ -40,7 +43,7 @@ class LagReader(TopicInspector):
     async def _timestamps_from(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
-        """Milliseconds of the first record at or after each offset; none where only control records are left."""
+        """Return the timestamp in ms of the first record at or after each offset, none where no record is left."""
         async with self._lock:
             beginnings = await self._offsets(starts, "beginning_offsets")
             spans = {place: (max(at, beginnings[place]), ends[place]) for place, at in starts.items()}
@@ -48,7 +51,7 @@ class LagReader(TopicInspector):
 
 
 def add_unapplied(lags: Sequence[Lag], unapplied: Mapping[TopicPartition, tuple[int, float]]) -> list[Lag]:
-    """Add what was read and has had no effect yet: partition -> (records, seconds of the oldest)."""
+    """Add records that were read and have had no effect yet: partition -> (records, seconds of the oldest)."""
     found = []
     for lag in lags:
         records, seconds = unapplied.get(lag.place, (0, 0.0))
@@ -57,7 +60,7 @@ def add_unapplied(lags: Sequence[Lag], unapplied: Mapping[TopicPartition, tuple[
 
 
 def lag_gauges(group: str, lags: list[Lag]) -> list[Gauge]:
-    """The lag under the names that dashboards know."""
+    """Return the lag as gauges under the names that dashboards know."""
     gauges = []
     for lag in lags:
         labels = {"group": group, "topic": lag.place.topic, "partition": str(lag.place.partition)}

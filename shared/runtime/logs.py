@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, few words, and nothing that a person could be known by."""
+"""Logs: one JSON object a line, and nothing that identifies a person."""
 
 import logging
 import sys
@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-# While something is away, libraries and retries say the same many times a second.
+# While something cannot be reached, libraries and retries log the same many times a second.
 REPEAT_SECONDS = 60.0
 
 
 def configure(service: str, replica: str) -> None:
-    """Everything this process logs, from whatever library, goes to standard output as JSON."""
+    """Log everything in this process, from any library, to standard output as JSON."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -44,19 +44,19 @@ def configure(service: str, replica: str) -> None:
 
 
 class RepeatFilter:
-    """Lets the same thing be said once a minute."""
+    """A filter that passes the same line once a minute."""
 
     def __init__(self) -> None:
         self._logged_at: dict[tuple[str, str], float] = {}
 
     def drop_repeated_outage(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Of the retries during an outage the first is logged, and then one a minute."""
+        """Drop an outage that was logged within the last minute."""
         if event.get("event") == "outage" and not self._first_in_interval(("outage", str(event.get("part")))):
             raise structlog.DropEvent
         return event
 
     def filter_record(self, record: logging.LogRecord) -> bool:
-        """The same for what libraries say."""
+        """Drop a library's line that was logged within the last minute."""
         return self._first_in_interval((record.name, str(record.msg)[:40]))
 
     def _first_in_interval(self, key: tuple[str, str]) -> bool:
@@ -68,7 +68,7 @@ class RepeatFilter:
 
 
 def _format_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A traceback without local values, and without the lines in which a database quotes whole rows."""
+    """Add the traceback without local values and without the lines in which a database quotes whole rows."""
     given = event.pop("exc_info", None)
     if given is True:
         given = sys.exc_info()[1]

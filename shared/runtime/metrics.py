@@ -1,4 +1,4 @@
-"""Count in this process what operators watch, and read from the tables what stands there."""
+"""Metrics: histograms counted in this process, and gauges read from the tables."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,7 +18,7 @@ HELP_TEXTS = {
     "salur_parked_records": "Records parked and not yet replayed or closed.",
     "salur_waiting_records": "Records that wait for something not yet known.",
     "salur_waiting_oldest_seconds": "How long the oldest of them has been waiting.",
-    "salur_pages_unpublished": "Pages said in the database, not yet in Kafka.",
+    "salur_pages_unpublished": "Pages in the database, not yet in Kafka.",
     "salur_page_oldest_unpublished_seconds": "Age of the oldest of them.",
     "salur_disbursements": "Disbursements by state.",
     "salur_disbursements_rupiah": "Their amounts, in whole rupiah.",
@@ -31,9 +31,9 @@ AGE_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 86_400)
 
 
 class Metrics:
-    """What one process has counted since it started; `gauges` is replaced before each rendering.
+    """The metrics of one process since it started; `gauges` is replaced before each rendering.
 
-    `measures` are the service's own.
+    `collectors` are the service's own.
     """
 
     def __init__(self, service: str, collectors: Sequence[BatchCollector] = ()) -> None:
@@ -43,8 +43,8 @@ class Metrics:
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         self._collectors = collectors
-        for measure in collectors:
-            self._registry.register(measure)
+        for collector in collectors:
+            self._registry.register(collector)
         self._seconds = self._histogram("salur_batch_seconds", "Duration of a committed batch.", BATCH_SECONDS)
         self._records = self._histogram("salur_batch_records", "Records in a batch.", BATCH_RECORDS)
         meaning = "From ce_time to handled, the oldest of each type in a batch."
@@ -54,25 +54,25 @@ class Metrics:
         return Histogram(name, help_text, ("service", *labels), registry=self._registry, buckets=buckets)
 
     def observe(self, batch: BatchReport) -> None:
-        """Counts one committed batch."""
+        """Count one committed batch."""
         self._seconds.labels(self._service).observe(batch.seconds)
         self._records.labels(self._service).observe(batch.records)
         for event_type, age in batch.oldest.items():
             self._ages.labels(self._service, event_type).observe(age)
-        for measure in self._collectors:
-            measure.observe(batch)
+        for collector in self._collectors:
+            collector.observe(batch)
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges as families, as the registry asks for them."""
+        """Return the gauges as families, for the registry."""
         return gauge_families(self.gauges)
 
     def render(self) -> bytes:
-        """The text that Prometheus reads."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
 def gauge_families(gauges: Iterable[Gauge]) -> Iterator[Metric]:
-    """One family per name, in order of name; all gauges of a name have the same labels."""
+    """Yield one family per name, in order of name; all gauges of a name have the same labels."""
     by_name: dict[str, list[Gauge]] = {}
     for gauge in gauges:
         by_name.setdefault(gauge.name, []).append(gauge)

@@ -1,4 +1,4 @@
-"""When a process is ready to do its work, and what stands in the way."""
+"""The readiness of a process, and the reasons against it."""
 
 from collections.abc import Callable, Collection
 
@@ -13,7 +13,7 @@ EngineStatusSource = Callable[[], EngineStatus]
 
 
 def unready_reasons(state: EngineStatus) -> list[str]:
-    """Why this process is not ready as far as the engine goes, one sentence each; none when it is."""
+    """Return a sentence for each reason of the engine why this process is not ready."""
     reasons = []
     if not state.assigned:
         reasons.append("Kafka has given no partitions to this process")
@@ -27,7 +27,7 @@ def unready_reasons(state: EngineStatus) -> list[str]:
 
 
 def stalled_deadlines(state: EngineStatus) -> list[str]:
-    """Return what stands still while all else goes on, one sentence for each partition that holds up deadlines."""
+    """Return a sentence for each partition that holds up deadlines while all else goes on."""
     by_place: dict[TopicPartition, list[HeldUp]] = {}
     for held in state.held_up:
         by_place.setdefault(held.place, []).append(held)

@@ -1,4 +1,4 @@
-"""Settings come from the environment, under the prefix of the service, and from nowhere else."""
+"""Settings from the environment, under the prefix of the service."""
 
 import os
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class ServiceSettings(BaseSettings):
-    """Read what all services can be told. `migrate_url` is the way of the tables' owner, for `migrate` alone.
+    """The settings that all services have. `migrate_url` is the tables' owner's, for `migrate` alone.
 
-    A service derives its own class with `env_prefix`, its port and its knobs.
+    A service derives its own class with `env_prefix`, its port and its own settings.
 
     An environment variable with the service's prefix that names no setting is refused, each setting has bounds, and a
-    message about a bad value never shows the value. Raises pydantic's ValidationError; `complaints` turns that into
+    message about a bad value never shows the value. Raises pydantic's ValidationError; `setting_errors` turns that into
     sentences.
     """
 
@@ -61,7 +61,7 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def service(cls) -> str:
-        """The name of the service, which is its prefix in small letters."""
+        """Return the name of the service: its prefix in lower case."""
         return str(cls.model_config.get("env_prefix", "")).rstrip("_").lower()
 
     @model_validator(mode="before")
@@ -70,13 +70,13 @@ class ServiceSettings(BaseSettings):
         if unknown := unknown_variables(cls, os.environ):
             raise ValueError("; ".join(unknown))
         service = cls.service()
-        ways = {"postgres_url": service, "migrate_url": f"{service}_owner"}
-        own = {name: f"postgresql://{role}@127.0.0.1:15432/salur" for name, role in ways.items()}
-        return own | {"replica": f"{service}-1"} | dict(given)
+        roles = {"postgres_url": service, "migrate_url": f"{service}_owner"}
+        urls = {name: f"postgresql://{role}@127.0.0.1:15432/salur" for name, role in roles.items()}
+        return urls | {"replica": f"{service}-1"} | dict(given)
 
 
 def unknown_variables(settings: type[ServiceSettings], names: Iterable[str]) -> list[str]:
-    """One sentence for each name that has the service's prefix and is no setting of it."""
+    """Return a sentence for each name that has the service's prefix and is no setting of it."""
     prefix = str(settings.model_config.get("env_prefix", "")).upper()
     known = [prefix + field.upper() for field in settings.model_fields]
     sentences = []
@@ -90,7 +90,7 @@ def unknown_variables(settings: type[ServiceSettings], names: Iterable[str]) -> 
 
 
 def setting_errors(error: ValidationError, settings: type[ServiceSettings]) -> list[str]:
-    """One sentence for each setting that is wrong: its name and what it must be, without the value that was given."""
+    """Return a sentence for each setting that is wrong: its name and what it must be, not the value given."""
     prefix = str(settings.model_config.get("env_prefix", "")).upper()
     sentences = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):

@@ -1,4 +1,4 @@
-"""The state of a service as its tables tell it: lanes, positions, what is parked, what waits, what is unpublished."""
+"""The state of a service in its tables: lanes, positions, parked, deferred and unpublished records."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,16 @@ from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 RECORDS_SHOWN = 100
-# Kinds under which the engine itself sets records aside; a service's own kinds come with their first record.
+# The kinds of records that the engine itself defers; a service's own kinds come with their first record.
 DEFERRAL_KINDS = ("lane", "replay")
 
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """One lane. `reason` None: it goes on. `unpublished` counts pages, `oldest` is when the first of them was said."""
+    """The state of one lane. `reason` is None while it goes on.
+
+    `unpublished` counts pages; `oldest` is the time at which the first of them was emitted.
+    """
 
     lane: int
     era: int
@@ -35,14 +38,14 @@ class LaneState:
 
 
 def state_of(reason: str | None, *, served: bool | None) -> str:
-    """Return how a lane or partition stands, in one of three words; `served` None: Kafka could not be asked."""
+    """Return the state of a lane or partition for operators; `served` is None if Kafka could not be asked."""
     if reason is not None:
         return "stands still"
     return "nobody serves it" if served is False else "goes on"
 
 
 async def lanes(connection: Connection) -> list[LaneState]:
-    """Return all lanes in order; a number that is missing or cannot be read in one of its topics counts as its stop."""
+    """Return all lanes in order; one with a missing or unreadable record in one of its topics counts as stopped."""
     pages = {row["lane"]: row for row in await connection.fetch(QUERIES["unpublished_pages"])}
     states = []
     for row in await connection.fetch(QUERIES["lanes"]):
@@ -65,14 +68,14 @@ async def lanes(connection: Connection) -> list[LaneState]:
 
 
 async def stopped_partitions(connection: Connection) -> list[dict[str, object]]:
-    """Partitions that are not read until an operator says where to go on."""
+    """Return the partitions that are not read until an operator sets their position."""
     rows = await connection.fetch(QUERIES["positions"])
     wanted = ("topic", "partition", "next_offset", "stopped_reason")
     return [{name: row[name] for name in wanted} for row in rows if row["stopped_reason"] is not None]
 
 
 async def degraded(connection: Connection) -> list[str]:
-    """Say of each lane and partition that stands still since when, why, and where the cure is found."""
+    """Return a sentence for each lane and partition that stands still: since when, why, and what to do."""
     sentences = [
         f"lane {state.lane} stands still since {write_time(state.since)}: {state.reason}, {state.detail or 'no detail'}"
         for state in await lanes(connection)
@@ -89,13 +92,13 @@ def describe_stop(stop: Mapping[str, object]) -> str:
 
 
 def unserved(served: Collection[int] | None) -> list[str]:
-    """Say which lanes nobody serves; nothing where that is not known."""
+    """Return a sentence about the lanes that no process serves; none if that is not known."""
     missing = [] if served is None else [str(lane) for lane in range(LANES) if lane not in served]
     return [f"nobody serves lanes {', '.join(missing)}: start a process of the service"] if missing else []
 
 
 async def parked(connection: Connection) -> dict[str, object]:
-    """Return how many are open, per reason and per group of cause and source, and the first hundred without bytes."""
+    """Return the counts of open parked records, by reason and by group, and the first hundred without content."""
     counts = await connection.fetch(QUERIES["parked_counts"])
     rows = await parked_records.load(
         connection, parked_records.ALL_PARKED, resolved=False, after=0, at_most=RECORDS_SHOWN
@@ -112,9 +115,9 @@ async def parked(connection: Connection) -> dict[str, object]:
 
 
 async def deferred_records_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
-    """Return the first hundred records about a participant that wait: for what, since when, and until when.
+    """Return the first hundred deferred records about a participant: for what they wait, since when, until when.
 
-    `until` None: as long as it takes. What has waited until then in vain is parked as `wait_expired`.
+    A record still waiting at `until` is parked as `wait_expired`; None is without limit.
     """
     text = participant_id.encode()
     forms = packed_forms(text)
@@ -137,7 +140,7 @@ async def deferred_records_of(connection: Connection, participant_id: str) -> li
 
 
 async def gauges(connection: Connection, service: str, now: datetime) -> Sequence[Gauge]:
-    """Return the engine's gauges, those that are 0 included."""
+    """Return the engine's gauges, zeros included."""
     found: list[Gauge] = []
     for state in await lanes(connection):
         labels = {"service": service, "lane": str(state.lane)}

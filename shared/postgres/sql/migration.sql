@@ -3,7 +3,7 @@
 select pg_advisory_lock(hashtextextended('migrate ' || $1, 0));
 
 -- name: create_migrations
--- What has been applied, so that nothing is applied twice and nothing is changed afterwards.
+-- The migrations applied: none is applied twice, and none is changed afterwards.
 create table if not exists migration (
     component   text        not null,
     number      integer     not null,
@@ -22,7 +22,7 @@ select component, number, checksum from migration order by component, number;
 insert into migration (component, number, name, checksum, applied_at) values ($1, $2, $3, $4, clock_timestamp());
 
 -- name: lock_migration
--- Nobody reads the list while it is being added to.
+-- No session reads the list while it is being added to.
 lock table migration in access exclusive mode;
 
 -- name: end_other_sessions
@@ -35,6 +35,6 @@ where datname = current_database() and usename = current_schema() and applicatio
 select quote_ident(current_schema());
 
 -- name: take_everything
--- What the grants do not name, nobody may but the owner.
+-- Only the owner may do what the grants do not name.
 select format('revoke all on all %1$s in schema %2$I from public, %2$I', objects, current_schema()) as statement
 from unnest(array['tables', 'sequences', 'functions']) as objects;

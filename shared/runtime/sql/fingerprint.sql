@@ -1,13 +1,13 @@
 -- name: load_fingerprints
--- What these data were made with.
+-- The keys and values that these data were made with.
 select name, value from fingerprint;
 
 -- name: insert_fingerprints
--- Written once, by whoever comes first.
+-- The first process writes them; they are never changed.
 insert into fingerprint (name, value) select * from unnest($1::text[], $2::text[]) on conflict do nothing;
 
 -- name: delete_fingerprints
--- Keys that were taken out of their sets, and seal nothing any more.
+-- Keys that were taken out of their sets and seal nothing any more.
 delete from fingerprint where name = any($1::text[]);
 
 -- name: count_lanes
@@ -15,5 +15,5 @@ delete from fingerprint where name = any($1::text[]);
 select count(*) from lane;
 
 -- name: parked_under
--- Is anything that was parked still sealed under this key?
+-- A key may go when no parked record is sealed under it.
 select exists (select from parked where starts_with(sealed, $1));

@@ -13,8 +13,8 @@ from sequence s join page p on p.topic = s.topic and p.lane = s.lane and not p.a
 group by s.topic, s.lane, s.next_sequence having max(p.last_sequence) <> s.next_sequence - 1 order by s.topic, s.lane;
 
 -- name: published_beyond_outbox
--- Nothing can be in Kafka that was never said.
-select b.topic, b.lane, b.published, s.next_sequence - 1 as said
+-- Nothing can be in Kafka that was never emitted.
+select b.topic, b.lane, b.published, s.next_sequence - 1 as emitted
 from publication b join sequence s using (topic, lane) where b.published > s.next_sequence - 1 order by b.topic, b.lane;
 
 -- name: positions_before_their_record
@@ -27,7 +27,7 @@ select w.lane, count(*)::int as records from waiting w join lane l on l.lane = w
 where w.kind = 'lane' and not l.set_aside group by w.lane order by w.lane;
 
 -- name: forgotten_lanes
--- What is set aside or replayed is marked, or nobody would ever take it up.
+-- A record set aside or replayed needs a mark, or it would never be taken up.
 select w.lane, count(*)::int as records from waiting w
 where w.kind in ('lane', 'replay') and not exists (
     select from woken k where k.lane = w.lane and k.kind = w.kind and k.key = w.key and w.id <= k.upto)

@@ -1,5 +1,5 @@
 -- name: lanes
--- One row per lane: does it stand still, and why.
+-- One row per lane: whether it stands still, and why.
 select l.lane, l.era, l.stopped_reason, l.stopped_detail, l.stopped_at, l.set_aside, l.catching_up_since,
        coalesce(g.places, '{}') as gaps, coalesce(g.unreadable, false) as unreadable, g.since as gap_since
 from lane l
@@ -12,7 +12,7 @@ left join (
 order by l.lane;
 
 -- name: unpublished_pages
--- Pages said in the database and not yet in Kafka; normally none, and then no page is looked at.
+-- Pages in the database and not yet in Kafka; normally none, and then no page is read.
 select s.lane, count(*)::int as pages, min(p.said_at) as oldest
 from sequence s join publication b using (topic, lane)
 join page p on p.topic = s.topic and p.lane = s.lane and p.first_sequence > b.published and not p.adopted
@@ -24,23 +24,23 @@ select topic, partition, next_offset, era, last_sequence, gap_since, stopped_rea
 order by topic, partition;
 
 -- name: parked_counts
--- What waits for a person.
+-- Open records, which wait for an operator.
 select reason, count(*)::int as records, min(parked_at) as oldest from parked
 where replayed_at is null and closed_at is null group by reason order by reason;
 
 -- name: waiting_of_lane
--- What waits in a lane, or in none, and holds one of three forms of a text; a person asks, seldom, so it may look through a lane.
+-- Deferred records of a lane, or of none, that hold one of three forms of a text; asked seldom, by a person, so it may read a whole lane.
 select kind, key, topic, partition, "offset", since, due, record from waiting
 where (lane = $1 or lane is null)
   and (position($2::bytea in record) > 0 or position($3::bytea in record) > 0 or position($4::bytea in record) > 0)
 order by id limit $5;
 
 -- name: without_effect_counts
--- Read without effect until a lane goes on, so that it still lags: set aside with its lane, or passed by since a number is missing.
+-- Records read without effect until their lane goes on count as lag: set aside with it, or passed by since a number is missing.
 select topic, partition, count(*)::bigint as records, min(since) as oldest from waiting where kind = 'lane' group by topic, partition
 union all
 select topic, partition, greatest(ahead_sequence - last_sequence, 1), gap_since from position where gap_since is not null;
 
 -- name: waiting_counts
--- What waits for something not yet known.
+-- Deferred records, by the kind of what they wait for.
 select kind, count(*)::int as records, min(since) as oldest from waiting group by kind order by kind;

@@ -1,4 +1,4 @@
-"""`chains`: sealing what stands under a new key when the key before is lost."""
+"""`chains`: new seals on the ends of the hash chains when their key is lost."""
 
 import typer
 
@@ -7,7 +7,7 @@ from shared.runtime.invariants import ENGINE_INVARIANTS
 from shared.runtime.verbs.options import Who, Why, Yes
 
 CHAIN_INVARIANT_IDS = ("E6", "I11")
-"""The checks of what stands in the chains, row by row."""
+"""The invariants of the chains' rows."""
 
 
 def chain_verbs(command: CommandContext) -> typer.Typer:
@@ -19,7 +19,7 @@ def chain_verbs(command: CommandContext) -> typer.Typer:
 
     @verbs.command("seal-anew")
     def seal_anew(who: Who, why: Why, yes: Yes = False) -> None:
-        """Seal every chain's end under the key that is there now, since the one before is lost for good."""
+        """Seal every chain's end under the present key, since the one before is lost for good."""
         keys = command.keys.with_another_chain_key()
         checks = [one for one in (*ENGINE_INVARIANTS, *command.definition.invariants) if one.id in CHAIN_INVARIANT_IDS]
         command.execute_and_report(

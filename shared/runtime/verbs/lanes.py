@@ -1,4 +1,4 @@
-"""`lanes`: which stand still, and letting one go on."""
+"""`lanes`: the state of each lane, and how a stopped one goes on."""
 
 from collections.abc import Collection
 

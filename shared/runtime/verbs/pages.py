@@ -1,4 +1,4 @@
-"""`pages`: what was said, and saying it again."""
+"""`pages`: the events that were emitted, and how they are published again."""
 
 from collections.abc import Sequence
 from typing import Annotated

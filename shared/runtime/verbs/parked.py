@@ -1,4 +1,4 @@
-"""`parked`: records that broke a rule, and what becomes of them."""
+"""`parked`: records that broke a rule, and how they are replayed or closed."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated

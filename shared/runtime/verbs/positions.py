@@ -1,4 +1,4 @@
-"""`positions`: where reading stopped in each partition, and saying where to go on."""
+"""`positions`: the position in each partition, and how it is set."""
 
 from collections.abc import Mapping, Sequence
 
@@ -50,7 +50,7 @@ async def _positions(connection: Connection) -> Sequence[Record]:
 
 
 async def _kept_offsets(topics: TopicInspector, place: TopicPartition) -> tuple[int, int]:
-    """Where the records of a partition begin and end."""
+    """Return the first and the end offset of a partition's records."""
     return (await topics.beginnings([place]))[place], (await topics.ends([place]))[place]
 
 

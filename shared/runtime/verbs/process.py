@@ -1,7 +1,6 @@
-"""`run`, `migrate` and `verify`: the service as a process, its schema, its invariants."""
+"""`run` and `migrate`: the service as a process, and its schema."""
 
 import gc
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,22 +8,17 @@ from collections.abc import Iterator
 import typer
 import uvicorn
 from asyncpg import Connection
-from pydantic_core import to_json
 
 from shared.postgres.migrations import Migration, grants_of, migrate
 from shared.runtime import logs
 from shared.runtime.chain_seals import SEAL_MIGRATION_PREFIX
 from shared.runtime.command_context import CommandContext
 from shared.runtime.connections import BoundedProtocol
-from shared.runtime.definition import Invariant, PostMigrationStep
+from shared.runtime.definition import PostMigrationStep
 from shared.runtime.invariant_monitor import InvariantMonitor
-from shared.runtime.invariants import ENGINE_INVARIANTS, InvariantResult, breaches_of
 from shared.runtime.service import build_app
-from shared.runtime.verbs.options import Gently, Json
 
 OPEN_REQUESTS_SECONDS = 5
-# A tenth of the share of others: with less, a check would hold its snapshot for very long.
-NICE_INCREMENT = 10
 # A batch makes some hundred thousand objects, nearly none in a cycle; looking through them cost a tenth of its time.
 GC_THRESHOLD_OBJECTS = 200_000
 
@@ -39,9 +33,8 @@ def add_process_verbs(
         settings = definition.settings
         command.confirm()
         try:
-            app = build_app(
-                definition, command.keys, InvariantMonitor(_own_command("verify", "--gently", "--json")), command.migrations
-            )
+            monitor = InvariantMonitor(_own_command("verify", "--gently", "--json"))
+            app = build_app(definition, command.keys, monitor, command.migrations)
         except (OSError, ValueError) as error:
             command.output.fail(f"cannot start: {error}")
         logs.configure(definition.name, settings.replica)
@@ -70,24 +63,6 @@ def add_process_verbs(
         for sentence in _migrate_schema(command, post_migration):
             command.output.print(sentence)
 
-    @verbs.command()
-    def verify(gently: Gently = False, as_json: Json = False) -> None:
-        """Check every invariant; exit 1 with each breach named."""
-        if gently:
-            os.nice(NICE_INCREMENT)
-        checks = (*ENGINE_INVARIANTS, command.keys.chain_seals.invariant(), *command.definition.invariants)
-        results: list[InvariantResult] = []
-        try:
-            for invariant in checks:
-                results.append(_check(command, invariant))
-                if not as_json:
-                    _print_result(command, results[-1])
-        finally:
-            if as_json:
-                command.output.print(to_json(results, indent=2).decode())
-        if not all(result.holds for result in results):
-            raise typer.Exit(1)
-
 
 def _migrate_schema(command: CommandContext, post_migration: PostMigrationStep | None) -> Iterator[str]:
     url = command.settings().migrate_url.get_secret_value()
@@ -113,21 +88,6 @@ def _own_command(*verb: str) -> tuple[str, ...]:
     if spec is None:
         raise ValueError("a service is run as a module: python -m services.<name>")
     return (sys.executable, "-m", spec.name, *verb)
-
-
-def _check(command: CommandContext, invariant: Invariant) -> InvariantResult:
-    async def check(connection: Connection) -> list[str]:
-        return await breaches_of(connection, invariant)
-
-    breaches = command.run_in_session(check, keys=command.keys, long_running=True)
-    return InvariantResult(invariant.id, invariant.name, not breaches, breaches)
-
-
-def _print_result(command: CommandContext, result: InvariantResult) -> None:
-    if result.holds:
-        command.output.print(f"OK {result.id} {result.sentence}")
-    for breach in result.breaches:
-        command.output.print(f"BROKEN {result.id} {result.sentence}: {breach}")
 
 
 def tune_garbage_collector() -> None:

@@ -1,4 +1,4 @@
-"""Replaying or closing parked records: the numbers that were given, or portion by portion all that are selected."""
+"""The replay or the closing of parked records: given numbers, or portion by portion a selection."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Rehearse = Callable[[ReplayPreview, Connection, Operator, Sequence[int]], Awaita
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """One command. `do` False: it only shows what it would do, and by `rehearse` what would become of the records."""
+    """One replay or closing. Unless `commit`, it only previews, with `rehearse` what would become of the records."""
 
     command: CommandContext
     action: Action
@@ -30,7 +30,7 @@ class Resolution:
     rehearse: Rehearse | None = None
 
     def __call__(self, numbers: list[int] | None, chosen: Selection) -> None:
-        """Resolve these numbers, or whatever is open of a selection."""
+        """Resolve these numbers, or all open records of a selection."""
         if numbers:
             self._rehearse([numbers], len(numbers))
             self.command.execute_and_report(
@@ -63,7 +63,7 @@ class Resolution:
         )
 
     def _execute(self, portions: Iterable[list[int]], records: int) -> None:
-        """Each portion has a transaction of its own: what is done when somebody interrupts, stays done."""
+        """Resolve each portion in a transaction of its own; an interruption leaves the portions before it done."""
         changed = False
         for numbers in self._progress(portions, records):
             outcome = self.command.execute(self._refusal_as_outcome(numbers), self.who, self.why)
@@ -82,14 +82,14 @@ class Resolution:
         return act
 
     def _rehearse(self, portions: Iterable[list[int]], records: int) -> None:
-        """Show what would become of the records, each portion in a transaction that is rolled back."""
+        """Print what would become of the records; each portion is handled in a transaction that is rolled back."""
         rehearse, rehearsal = self.rehearse, ReplayPreview()
         if self.commit or rehearse is None:
             return
         for numbers in self._progress(portions, records):
             self.command.execute(_rehearsal_action(rehearse, rehearsal, numbers), self.who, self.why, commit=False)
-        for words, count in (*rehearsal.records.most_common(), *rehearsal.emitted.most_common()):
-            self.command.output.print(f"{count:>9,} {words}")
+        for description, count in (*rehearsal.records.most_common(), *rehearsal.emitted.most_common()):
+            self.command.output.print(f"{count:>9,} {description}")
 
     def _progress(self, portions: Iterable[list[int]], records: int) -> Iterator[list[int]]:
         with Progress(console=self.command.output.err, disable=not self.command.output.err.is_terminal) as progress:

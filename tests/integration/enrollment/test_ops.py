@@ -8,8 +8,6 @@ import asyncpg
 from services.enrollment.domain.admission import AdmissionRefusal
 from services.enrollment.domain.purchase import EnrollmentState, PurchaseRefusal
 from services.enrollment.ops import audit_trail, gauges
-from shared.postgres.schema_dump import dump_service_schema, schema_file
-from shared.postgres.session import connect
 from tests.builders import ADMITTED_AT, a_nik, a_participant_id, a_purchase, a_wave, an_account, an_admission
 from tests.infrastructure import Database
 from tests.integration.enrollment.harness import EnrollmentHarness, completed, rated
@@ -82,10 +80,3 @@ async def test_the_database_knows_the_same_states_and_reasons_as_the_rules(harne
     }.items():
         definition = await harness.connection.fetchval(query, constraint)
         assert set(re.findall(r"'(\w+)'", definition)) == {name.value for name in names}, constraint
-
-
-async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
-    connection = await connect(empty_database.url, "picture")
-    drawn = await dump_service_schema(connection, "services.enrollment")
-    await connection.close()
-    assert schema_file("services.enrollment").read_text() == drawn

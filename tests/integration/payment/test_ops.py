@@ -10,8 +10,6 @@ import pytest
 
 from deploy.local.paths import ROOT
 from services.payment.ops import degraded, halts
-from shared.postgres.schema_dump import dump_service_schema, schema_file
-from shared.postgres.session import connect
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from tests.builders import LATER, keys_folder
 from tests.infrastructure import Database, sealing_of
@@ -129,13 +127,6 @@ async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_
     await harness.receive(*journey("4810000000000018", "PRAT00000002"))
     assert await harness.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
     await harness.receive(*journey()[:2])
-
-
-async def test_the_picture_of_the_schema_is_true(empty_database: Database) -> None:
-    connection = await connect(empty_database.url, "picture")
-    drawn = await dump_service_schema(connection, "services.payment")
-    await connection.close()
-    assert drawn == schema_file("services.payment").read_text()
 
 
 async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(database: Database) -> None:

@@ -16,7 +16,7 @@ from shared.postgres.queries import blocks
 
 SHARED = ("shared.messaging", "shared.runtime", "shared.postgres")
 # For the owner, in `migrate`, and for whoever draws schemas; but every program reads which migrations were applied.
-NOT_RUN_BY_SERVICES = {"migration.sql", "picture.sql", "resealing.sql"}
+NOT_RUN_BY_SERVICES = {"migration.sql", "schema_dump.sql", "resealing.sql"}
 COMPARED = "load_migrations"
 
 

@@ -41,7 +41,7 @@ async def test_failing_check_is_logged_though_its_status_is_that_of_a_breach() -
 
 
 async def test_output_cut_off_keeps_all_counts() -> None:
-    monitor = InvariantMonitor((sys.executable, "-c", "print('[{\"id\": \"I1\", \"brea')"))
+    monitor = InvariantMonitor((sys.executable, "-c", 'print(\'[{"id": "I1", "brea\')'))
     monitor.breaches = {"I1": 3}
     await monitor.check()
     assert monitor.breaches == {"I1": 3}
