@@ -1,5 +1,7 @@
 """What a service says on `dead-letters.<service>`: where the record that it parked lies, never what is in it."""
 
+from functools import cache
+
 from shared.contracts.events import EventType
 from shared.contracts.fields import Internal, Time
 from shared.contracts.park_reasons import ParkReason
@@ -22,6 +24,10 @@ class RecordParked(Internal):
     sha256: str
 
 
-EVENTS = tuple(
-    EventType(f"salur.{service}.record_parked.v1", dead_letters(service), RecordParked) for service in SERVICES
-)
+@cache
+def record_parked(service: str) -> EventType[RecordParked]:
+    """Return the event type of a service's dead letters."""
+    return EventType(f"salur.{service}.record_parked.v1", dead_letters(service), RecordParked)
+
+
+EVENTS = tuple(map(record_parked, SERVICES))

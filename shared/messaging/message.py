@@ -16,8 +16,9 @@ from shared.contracts.park_reasons import ParkReason
 
 T = TypeVar("T")
 
-# What an empty header takes, packed.
+# The size of an empty header in a packed record.
 PACKED_HEADER_BYTES = 10
+BALLAST_BYTES = 64 << 10
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -130,15 +131,15 @@ def first_bytes(record: Record, room: int) -> Record:
     return record._replace(key=key, value=value, headers=tuple(headers))
 
 
-def without_ballast(record: Record, room: int) -> Record:
-    """Return the record; where its key and headers are larger than this, with its value and its envelope alone.
+def without_ballast(record: Record) -> Record:
+    """Return the record; if its key and headers exceed BALLAST_BYTES, only its value and the headers of its envelope.
 
-    Both are the sender's choice, have no bound but that of a record batch, and are trusted by nobody.
+    The sender chooses key and headers, and only the size of a record batch bounds them.
     """
-    if len(record.key or b"") + sum(len(name) + len(value or b"") for name, value in record.headers) <= room:
+    if len(record.key or b"") + sum(len(name) + len(value or b"") for name, value in record.headers) <= BALLAST_BYTES:
         return record
     known = [header for header in record.headers if header[0] in ENVELOPE_HEADERS]
-    return record._replace(key=None, headers=tuple((name, value) for name, value in known if len(value or b"") <= room))
+    return record._replace(key=None, headers=tuple(one for one in known if len(one[1] or b"") <= BALLAST_BYTES))
 
 
 def pack(record: Record) -> bytes:

@@ -1,25 +1,21 @@
-"""The pointer that the engine writes to a parked record is the one that was published.
-
-The engine builds it by hand, for it knows no contract of the services; here the two are held against each other.
-"""
+"""The dead letter of a parked record follows the published contract."""
 
 import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from shared.contracts.events import EventType
 from shared.contracts.park_reasons import ParkReason
-from shared.contracts.parking import EVENTS, RecordParked
+from shared.contracts.parking import EVENTS, RecordParked, record_parked
 from shared.contracts.published_files import SCHEMAS, file_name
 from shared.contracts.topics import SERVICES
 from shared.messaging.message import Record
-from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.flush import _pointer
-from shared.messaging.transaction.transaction import ParkedRecord
+from shared.messaging.transaction.parking import ParkedRecord, flush, headers_of
 from tests.builders import a_wave
 
 NOW = datetime(2023, 2, 22, 3, 0, 0, 250_000, tzinfo=UTC)
@@ -33,41 +29,43 @@ STRANGE = {
 }
 
 
-def pointer_to(record: Record, reason: ParkReason = ParkReason.INVALID_FIELD, service: str = "payment") -> OutboxEvent:
-    digest = hashlib.sha256(record.value or b"").digest()
-    return _pointer(ParkedRecord(record, reason, "/price/value", lane=None), digest, service, NOW)
+async def dead_letter_of(record: Record, reason: ParkReason = ParkReason.INVALID_FIELD) -> RecordParked:
+    """Return the dead letter that the engine emits for a record that was not parked before."""
+    rows = [{"topic": record.topic, "partition": record.partition, "offset": record.begins_at}]
+    connection, vault = AsyncMock(fetch=AsyncMock(return_value=rows)), Mock()
+    (dead_letter,) = await flush(connection, [ParkedRecord(record, reason, "/price/value", lane=None)], vault, NOW)
+    return dead_letter
 
 
-def assert_as_published(pointer: OutboxEvent, event: EventType[RecordParked]) -> None:
-    """Follows the schema, and the type takes all of it in and would write the same."""
+def assert_as_published(dead_letter: RecordParked, event: EventType[RecordParked]) -> None:
     schema: dict[str, Any] = json.loads((SCHEMAS / file_name(event)).read_text())
-    written = json.loads(pointer.data)
-    Draft202012Validator(schema).validate(written)
-    assert json.loads(event.dump(event.parse(pointer.data))) == written
+    Draft202012Validator(schema).validate(json.loads(event.dump(dead_letter)))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_service_points_in_the_way_that_was_published(service: str) -> None:
-    said = pointer_to(WHOLE, service=service)
-    (event,) = (event for event in EVENTS if event.name == said.type)
-    assert event.topic == f"dead-letters.{service}"
-    assert_as_published(said, event)
+async def test_dead_letters_of_each_service_follow_the_published_schema(service: str) -> None:
+    event = record_parked(service)
+    assert (event.topic, event.name) == (f"dead-letters.{service}", f"salur.{service}.record_parked.v1")
+    assert event in EVENTS
+    assert_as_published(await dead_letter_of(WHOLE), event)
 
 
 @pytest.mark.parametrize("reason", ParkReason)
-def test_every_reason_is_a_published_one(reason: ParkReason) -> None:
-    assert_as_published(pointer_to(WHOLE, reason), EVENTS[0])
+async def test_dead_letter_of_every_reason_follows_the_published_schema(reason: ParkReason) -> None:
+    assert_as_published(await dead_letter_of(WHOLE, reason), EVENTS[0])
 
 
 @pytest.mark.parametrize("headers", STRANGE.values(), ids=STRANGE)
-def test_whatever_was_sent_is_pointed_to_in_the_published_way(headers: tuple[tuple[str, bytes | None], ...]) -> None:
+async def test_dead_letter_of_strange_headers_follows_the_published_schema(
+    headers: tuple[tuple[str, bytes | None], ...],
+) -> None:
     record = Record(WHOLE.topic, 0, 0, 0, key=None, value=None, headers=headers)
-    assert_as_published(pointer_to(record), EVENTS[0])
+    assert_as_published(await dead_letter_of(record), EVENTS[0])
 
 
-def test_the_pointer_says_which_record_it_is_and_repeats_nothing_that_was_in_it() -> None:
-    said, value = pointer_to(WHOLE), WHOLE.value or b""
-    assert RecordParked.model_validate_json(said.data) == RecordParked(
+async def test_dead_letter_names_its_record_and_repeats_nothing_from_it() -> None:
+    value = WHOLE.value or b""
+    assert await dead_letter_of(WHOLE) == RecordParked(
         reason=ParkReason.INVALID_FIELD,
         detail="/price/value",
         topic="programme.registry",
@@ -82,8 +80,9 @@ def test_the_pointer_says_which_record_it_is_and_repeats_nothing_that_was_in_it(
     )
 
 
-def test_its_headers_say_where_and_why_as_its_data_does() -> None:
-    said = pointer_to(WHOLE)
-    data = json.loads(said.data)
-    in_headers = ("reason", "detail", "topic", "partition", "offset", "parked_at")
-    assert said.headers == {f"salur_{name}": str(data[name]) for name in in_headers}
+async def test_headers_of_a_dead_letter_repeat_its_data() -> None:
+    dead_letter = await dead_letter_of(WHOLE)
+    data = json.loads(EVENTS[0].dump(dead_letter))
+    assert headers_of(dead_letter) == {
+        f"salur_{name}": str(data[name]) for name in ("reason", "detail", "topic", "partition", "offset", "parked_at")
+    }

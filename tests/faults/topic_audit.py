@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.installation import Installation
 from shared.contracts.topics import LANES, TOPICS
-from shared.messaging.outbox.publisher import page_of
+from shared.messaging.outbox.store import page_of
 
 INTERNAL_TOPICS = [topic.name for topic in TOPICS if topic.internal]
 ERA = re.compile(rb"(\d+)\.(\d+)")

@@ -1,7 +1,7 @@
 """What payment says: to anyone on `payment.events`, and to the partner that is to pay.
 
-Every disbursement is spoken of several times, so these events are written down as their contract has them, without
-a model in between; the tests hold each against its contract.
+The two events of a disbursement are JSON written by hand after their contract, against which the tests hold each: the
+contract's model would cost 8 and 12 us more an event, together some 4 % of a journey's processor time.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,20 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, State
 from services.payment.domain.entitlement import kind_of
 from shared.contracts import payment
-from shared.contracts.topics import PAYMENT_EVENTS, disbursements
-from shared.messaging.outbox.page import OutboxEvent
+from shared.contracts.topics import disbursements
 from shared.messaging.transaction.transaction import Transaction
 
 Traces = Mapping[DisbursementKey, str | None]
 """By right: the trace of the message that causes what is said about it. What the clock causes has none."""
 
-EVENT_NAMES = {
-    State.DUE: payment.DISBURSEMENT_SCHEDULED.name,
-    State.HELD: payment.DISBURSEMENT_HELD.name,
-    State.INSTRUCTED: payment.DISBURSEMENT_INSTRUCTED.name,
-    State.ACCEPTED: payment.DISBURSEMENT_ACCEPTED.name,
-    State.SETTLED: payment.DISBURSEMENT_SETTLED.name,
-    State.REJECTED: payment.DISBURSEMENT_REJECTED.name,
-    State.FAILED: payment.DISBURSEMENT_FAILED.name,
+EVENT_OF = {
+    State.DUE: payment.DISBURSEMENT_SCHEDULED,
+    State.HELD: payment.DISBURSEMENT_HELD,
+    State.INSTRUCTED: payment.DISBURSEMENT_INSTRUCTED,
+    State.ACCEPTED: payment.DISBURSEMENT_ACCEPTED,
+    State.SETTLED: payment.DISBURSEMENT_SETTLED,
+    State.REJECTED: payment.DISBURSEMENT_REJECTED,
+    State.FAILED: payment.DISBURSEMENT_FAILED,
 }
 
 
@@ -44,9 +43,13 @@ def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reas
         "reason": reason or disbursement.reason,
         "account_version": disbursement.tried_version or None,
     }
-    headers = _headers(traces.get(disbursement.key))
-    event = OutboxEvent(EVENT_NAMES[disbursement.state], disbursement.participant_id, to_json(data), headers)
-    tx.emit_raw(PAYMENT_EVENTS, disbursement.lane, event)
+    tx.emit_json(
+        EVENT_OF[disbursement.state],
+        to_json(data),
+        lane=disbursement.lane,
+        key=disbursement.participant_id,
+        trace=traces.get(disbursement.key),
+    )
 
 
 def emit_instruction(tx: Transaction, disbursement: Disbursement, attempt: Attempt, traces: Traces) -> None:
@@ -61,10 +64,14 @@ def emit_instruction(tx: Transaction, disbursement: Disbursement, attempt: Attem
         "instructed_at": attempt.instructed_at,
         "answer_by": attempt.answer_by,
     }
-    event = OutboxEvent(
-        payment.INSTRUCTION.name, attempt.reference, to_json(data), _headers(traces.get(disbursement.key))
+    tx.emit_json(
+        payment.INSTRUCTION,
+        to_json(data),
+        lane=attempt.lane,
+        key=attempt.reference,
+        topic=disbursements(attempt.partner),
+        trace=traces.get(disbursement.key),
     )
-    tx.emit_raw(disbursements(attempt.partner), attempt.lane, event)
 
 
 def request_status(tx: Transaction, attempt: Attempt) -> None:
@@ -72,7 +79,3 @@ def request_status(tx: Transaction, attempt: Attempt) -> None:
     request = payment.StatusRequest(reference=attempt.reference, instructed_at=attempt.instructed_at)
     topic = disbursements(attempt.partner)
     tx.emit(payment.STATUS_REQUESTED, request, lane=attempt.lane, key=attempt.reference, topic=topic)
-
-
-def _headers(trace: str | None) -> dict[str, str]:
-    return {"traceparent": trace} if trace else {}

@@ -4,25 +4,23 @@ Each function runs inside the caller's transaction and writes to the log of oper
 nothing can be done it raises OperationRefused.
 """
 
-import hashlib
 import json
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiokafka import TopicPartition
 from asyncpg import Connection, Record
 
 from shared.contracts.seals import KeyRing
 from shared.errors import SalurError
 from shared.messaging.chain import ChainKey
-from shared.messaging.message import pack, without_ballast
 from shared.messaging.operation_log import lock_operations, record_operation
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
-from shared.messaging.transaction.flush import KEPT_BYTES, flush
+from shared.messaging.transaction import parking
+from shared.messaging.transaction.flush import flush
 from shared.messaging.transaction.lane import lock, real_microseconds
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
@@ -218,7 +216,7 @@ async def replay_parked(
     if not replayed:
         raise OperationRefused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     resolved = [row["id"] for row in replayed]
-    await connection.execute(QUERIES["mark_replayed"], resolved, operator.now)
+    await parking.mark_replayed(connection, resolved, operator.now)
     await operator.record(connection, "parked replay", numbers=resolved)
     return Outcome(changed=True, sentence=f"{_count(replayed)} replayed: {_listed(replayed)}{kept}")
 
@@ -231,56 +229,19 @@ async def requeue_parked(
     One of which only the first bytes were kept is read from Kafka again, if `topics` are at hand. Where it is gone, or
     was a record batch that cannot be taken apart, it stays open. Raises Refused when none is open.
     """
-    rows = await connection.fetch(QUERIES["lock_open_parked"], list(numbers))
+    rows = await parking.lock_open(connection, numbers)
     if not rows:
         raise OperationRefused("none of these is open")
-    again = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
-    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else again.get(row["id"]) for row in rows]
-    found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
-    await connection.execute(
-        QUERIES["insert_replayed"],
-        now,
-        [row["lane"] for row, _ in found],
-        [str(row["id"]) for row, _ in found],
-        [row["topic"] for row, _ in found],
-        [row["partition"] for row, _ in found],
-        [row["offset"] for row, _ in found],
-        [record for _, record in found],
-    )
-    await connection.execute(QUERIES["mark_replayed_lanes"], [row["lane"] for row, _ in found])
-    return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
-
-
-async def _read_again(
-    connection: Connection, rows: Sequence[Record], inspector: TopicInspector | None
-) -> dict[int, bytes]:
-    """Return the whole records, packed, that are still where they were, by their numbers."""
-    found: dict[int, bytes] = {}
-    if inspector is None or not rows:
-        return found
-    # The transaction is idle while Kafka is asked, one record of each partition at a time.
-    await connection.execute(QUERIES["be_patient"])
-    left: dict[TopicPartition, list[Record]] = defaultdict(list)
-    for row in rows:
-        left[TopicPartition(row["topic"], row["partition"])].append(row)
-    while left:
-        asked = {place: of_place.pop() for place, of_place in left.items()}
-        left = {place: of_place for place, of_place in left.items() if of_place}
-        records = await inspector.records_at({place: row["offset"] for place, row in asked.items()})
-        for place, record in records.items():
-            same = hashlib.sha256(record.value or b"").digest() == asked[place]["sha256"]
-            if same and not record.is_batch:
-                found[asked[place]["id"]] = pack(without_ballast(record, KEPT_BYTES))
-    return found
+    return await parking.requeue(connection, rows, vault, inspector, now)
 
 
 async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:
     """Marks parked records as looked at, with nothing to be done; those settled already are left alone."""
-    rows = await connection.fetch(QUERIES["lock_open_parked"], list(numbers))
+    rows = await parking.lock_open(connection, numbers)
     if not rows:
         raise OperationRefused("none of these is open")
     closed = [row["id"] for row in rows]
-    await connection.execute(QUERIES["mark_closed"], closed, operator.now)
+    await parking.mark_closed(connection, closed, operator.now)
     await operator.record(connection, "parked close", numbers=closed)
     return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
 

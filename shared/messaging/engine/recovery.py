@@ -15,10 +15,10 @@ from shared.contracts.topics import LANES
 from shared.messaging.engine.plan import Plan
 from shared.messaging.engine.published_records import PublishedRecord, SequenceTracker, published_records
 from shared.messaging.outbox.page import Page
+from shared.messaging.outbox.store import insert_pages
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.sequence_number import ERA_AHEAD_AT_MOST, source_of
-from shared.messaging.transaction.flush import insert_pages
 from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Tail
@@ -81,7 +81,7 @@ async def _adopt(
 
 
 async def _insert(tx: Transaction, place: TopicPartition, pages: Sequence[Page], last: PublishedRecord) -> None:
-    await insert_pages(tx, pages)
+    await insert_pages(tx.connection, pages)
     mark = (last.record.offset, last.record.header("ce_id"))
     await tx.connection.execute(QUERIES["move_mark"], place.topic, place.partition, *mark)
     await tx.connection.execute(QUERIES["raise_era_to"], place.partition, max(page.era for page in pages), tx.now)

@@ -7,12 +7,12 @@ from datetime import datetime
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.seals import KeyRing
 from shared.messaging.engine.operations import requeue_parked
-from shared.messaging.message import Record, unpack
-from shared.messaging.queries import QUERIES
+from shared.messaging.message import Record
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.batch import Batch, BatchPlan, handle
 from shared.messaging.transaction.decoder import DecodedRecord
+from shared.messaging.transaction.deferral import load_replayed
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.failures import is_infrastructure, is_record_fault
@@ -38,8 +38,8 @@ class ReplayPreview:
         if lost:
             self.records["cannot be replayed: they are kept in part only, and not to be had from Kafka"] += len(lost)
         keys = [str(row["id"]) for row in rows]
-        deferred = await session.connection.fetch(QUERIES["load_replayed"], keys)
-        items = [session.decoder.decode_deferred(unpack(row["record"]), now, row["id"]) for row in deferred]
+        deferred = await load_replayed(session.connection, keys)
+        items = [session.decoder.decode_deferred(record, now, deferred_id) for deferred_id, record in deferred]
         items.sort(key=lambda item: session.decoder.order[item.record.topic])
         await self._try(session, items, now)
 
@@ -70,7 +70,7 @@ class ReplayPreview:
 
     def _count(self, items: Sequence[DecodedRecord], tx: Transaction, batch_plan: BatchPlan) -> None:
         parked = {_place(one.record): f"are parked as {_reason(one.reason, one.detail)}" for one in tx.parked}
-        deferred = {_place(one.record): f"wait for {one.kind}" for one in tx.deferred}
+        deferred = {_place(one.record): f"wait for {one.kind}" for one in tx.deferrals.records}
         effective = {item.deferred_id for item in batch_plan.effective}
         for item in items:
             if item.deferred_id not in effective:

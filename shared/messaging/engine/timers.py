@@ -6,12 +6,12 @@ from functools import partial
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.engine.plan import Plan, Retention
 from shared.messaging.engine.sweep import PORTION_BYTES, PORTION_RECORDS
-from shared.messaging.message import unpack
 from shared.messaging.queries import QUERIES
-from shared.messaging.reading.position import PositionMoved
+from shared.messaging.transaction import deferral
 from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.parking import ParkedRecord
 from shared.messaging.transaction.subscription import Timer
-from shared.messaging.transaction.transaction import ParkedRecord, Transaction
+from shared.messaging.transaction.transaction import Transaction
 
 
 def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, tuple[str, ...]]) -> tuple[Timer, ...]:
@@ -22,8 +22,7 @@ def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, t
     """
 
     async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
-        for query in ("end_marks", "end_queues", "clear_set_aside"):
-            await tx.connection.execute(QUERIES[query], list(lanes))
+        await deferral.end_queues(tx.connection, lanes)
         return 0
 
     async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
@@ -61,18 +60,12 @@ def require_read(timers: Iterable[Timer], plan: Plan) -> None:
 
 async def _expire(decoder: Decoder, kinds: Sequence[str], tx: Transaction, lanes: Sequence[int], *, named: bool) -> int:
     """Park records that were deferred for too long, of these kinds or (not `named`) of all others."""
-    rows = await tx.connection.fetch(
-        QUERIES["load_expired"], list(lanes), tx.watermark, kinds, named, PORTION_RECORDS, PORTION_BYTES
-    )
-    taken = await tx.connection.fetch(QUERIES["delete_deferred"], [row["id"] for row in rows])
-    if len(taken) != len(rows):
-        raise PositionMoved
-    tx.deferred_count -= len(rows)
-    for row in rows:
-        item = decoder.decode_deferred(unpack(row["record"]), tx.now)
-        lane = item.message.lane if item.message else None
-        tx.parked.append(ParkedRecord(item.record, ParkReason.WAIT_EXPIRED, "", lane))
-    return len(rows)
+    limits = (PORTION_RECORDS, PORTION_BYTES)
+    records = await tx.deferrals.take_expired(lanes, tx.watermark, kinds, limits, named=named)
+    for record in records:
+        message = decoder.decode_deferred(record, tx.now).message
+        tx.parked.append(ParkedRecord(record, ParkReason.WAIT_EXPIRED, "", message.lane if message else None))
+    return len(records)
 
 
 def _count(status: str) -> int:

@@ -6,15 +6,16 @@ It needs no lock: two publishers for a moment mean repeats, which readers drop.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from asyncpg import Connection, Record
 
 from shared.messaging.failpoint import hit
-from shared.messaging.outbox.page import Page, decode
-from shared.messaging.queries import QUERIES
+from shared.messaging.outbox import store
+from shared.messaging.outbox.page import Page
+from shared.messaging.outbox.store import Sent
 
 LOG = structlog.get_logger()
 PAGES_AT_ONCE = 16
@@ -24,22 +25,6 @@ SEND_SECONDS = 30.0
 
 Connect = Callable[[], Awaitable[Connection]]
 MakeProducer = Callable[[], AIOKafkaProducer]
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Note what was acknowledged in a topic and lane: the first offset, and the last record's sequence, offset and id.
-
-    `alone`: nothing that somebody else has written stands between its record batches.
-    """
-
-    topic: str
-    lane: int
-    began: int
-    contiguous: bool
-    sequence: int
-    offset: int
-    id: str
 
 
 class Publisher:
@@ -100,7 +85,7 @@ class Publisher:
     async def publish_once(self) -> bool:
         """One round over all lanes held; True when something was sent."""
         connection, producer = await self._sessions()
-        rows = await connection.fetch(QUERIES["load_unpublished"], sorted(self._lanes()))
+        rows = await store.load_unpublished(connection, self._lanes())
         if not rows:
             return False
         again = [row for row in rows if row["say_again_from"] is not None]
@@ -112,9 +97,8 @@ class Publisher:
         sent = await asyncio.gather(*(self._send(producer, pages, row["published"] + 1) for row, pages in batches))
         hit("after_publish")
         await self._check_log_truncated(connection, rows, sent)
-        await self._record_published(
-            connection, [(row["mark_offset"], now) for row, now in zip(rows, sent, strict=True) if now]
-        )
+        acknowledged = [(row["mark_offset"], now) for row, now in zip(rows, sent, strict=True) if now]
+        await store.note_published(connection, acknowledged)
         hit("after_note")
         return True
 
@@ -132,26 +116,18 @@ class Publisher:
         fresh = self._fresh.pop((row["topic"], row["lane"]), [])
         if fresh and fresh[0].first_sequence <= row["published"] + 1 <= fresh[0].last_sequence:
             return fresh
-        pages = await connection.fetch(
-            QUERIES["load_pages"], row["topic"], row["lane"], row["published"], PAGES_AT_ONCE
-        )
-        return [page_of(page) for page in pages]
+        return await store.load_pages(connection, row["topic"], row["lane"], row["published"], PAGES_AT_ONCE)
 
     async def _republish(self, connection: Connection, producer: AIOKafkaProducer, row: Record) -> None:
         topic, lane, asked = row["topic"], row["lane"], row["say_again_from"]
-        era, first, mark = -1, 0, row["mark_offset"]
-        while True:
-            rows = await connection.fetch(
-                QUERIES["load_pages_again"], topic, lane, asked, row["published"], era, first, PAGES_AT_ONCE
-            )
-            if not rows:
-                break
-            sent = await self._send(producer, [page_of(page) for page in rows], asked)
+        span, after, mark = (asked, row["published"]), (-1, 0), row["mark_offset"]
+        while pages := await store.load_pages_again(connection, topic, lane, span, after, PAGES_AT_ONCE):
+            sent = await self._send(producer, pages, asked)
             if sent is not None:
-                await self._record_published(connection, [(mark, replace(sent, sequence=0))])
+                await store.note_published(connection, [(mark, replace(sent, sequence=0))])
                 mark = sent.offset
-            era, first = rows[-1]["era"], rows[-1]["first_sequence"]
-        await connection.execute(QUERIES["end_republish"], topic, lane, asked)
+            after = (pages[-1].era, pages[-1].first_sequence)
+        await store.end_republish(connection, topic, lane, asked)
         LOG.info("end_republish", topic=topic, lane=lane, from_sequence=asked)
 
     async def _send(self, producer: AIOKafkaProducer, pages: Sequence[Page], from_sequence: int) -> Sent | None:
@@ -188,38 +164,4 @@ class Publisher:
         """A record that comes to stand before the one noted last: the topic was emptied since, and must be filled."""
         for row, now in zip(rows, sent, strict=True):
             if now is not None and row["mark_offset"] is not None and now.began <= row["mark_offset"]:
-                await connection.execute(QUERIES["request_republish"], row["topic"], row["lane"], 1)
-
-    async def _record_published(self, connection: Connection, sent: Sequence[tuple[int | None, Sent]]) -> None:
-        """Notes what was acknowledged, each behind the offset that was noted before."""
-        await connection.execute(
-            QUERIES["note_published"],
-            [s.topic for _, s in sent],
-            [s.lane for _, s in sent],
-            [s.sequence for _, s in sent],
-            [s.offset for _, s in sent],
-            [s.id for _, s in sent],
-            [_unseen_from(mark, s) for mark, s in sent],
-        )
-
-
-def _unseen_from(mark: int | None, sent: Sent) -> int | None:
-    """Return where records may begin that somebody else has written among or before these; None: nowhere.
-
-    Ours should follow on what was noted, or begin the topic anew.
-    """
-    follows = mark + 1 if mark is not None and mark < sent.began else 0
-    return None if sent.began == follows and sent.contiguous else follows
-
-
-def page_of(row: Record) -> Page:
-    return Page(
-        topic=row["topic"],
-        lane=row["lane"],
-        era=row["era"],
-        era_first=row["era_first"],
-        first_sequence=row["first_sequence"],
-        emitted_at=row["said_at"],
-        events=decode(row["events"]),
-        adopted=row["adopted"],
-    )
+                await store.request_republish(connection, row["topic"], row["lane"], 1)

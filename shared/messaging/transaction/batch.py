@@ -7,13 +7,13 @@ from datetime import datetime
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
-from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import Cursor, Position, PositionMoved, SequenceCheck
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
+from shared.messaging.transaction.deferral import DeferredRecord
 from shared.messaging.transaction.dispatch import dispatch
 from shared.messaging.transaction.lane import Lane
-from shared.messaging.transaction.transaction import DeferredRecord, Transaction
+from shared.messaging.transaction.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,13 @@ async def handle(tx: Transaction, decoder: Decoder, batch: Batch) -> BatchPlan:
     if len(positions) != len(places):
         raise PositionMoved
     batch_plan = filter_batch(batch, positions, tx.lanes, tx.now, decoder)
-    await _take_deferred(tx, batch_plan)
+    if ids := [item.deferred_id for item in batch_plan.effective if item.deferred_id is not None]:
+        await tx.deferrals.take_portion(ids)
     await dispatch(tx, decoder, batch_plan.effective)
     if batch_plan.set_aside:
-        tx.deferred.extend(batch_plan.set_aside)
-        lanes = sorted({waiting.lane for waiting in batch_plan.set_aside if waiting.lane is not None})
-        await tx.connection.execute(QUERIES["mark_set_aside"], lanes)
+        await tx.deferrals.set_aside(batch_plan.set_aside)
     await positions_of.advance(tx.connection, batch_plan.moves)
     return batch_plan
-
-
-async def _take_deferred(tx: Transaction, batch_plan: BatchPlan) -> None:
-    ids = [item.deferred_id for item in batch_plan.effective if item.deferred_id is not None]
-    if not ids:
-        return
-    rows = await tx.connection.fetch(QUERIES["delete_deferred"], ids)
-    if len(rows) != len(ids):
-        raise PositionMoved
-    tx.deferred_count -= len(ids)
-    places = {(row["lane"], row["kind"], row["key"]) for row in rows}
-    await tx.connection.execute(QUERIES["end_turns"], *([place[n] for place in places] for n in range(3)))
 
 
 def filter_batch(

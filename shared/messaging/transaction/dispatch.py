@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from shared.contracts.topics import LANES
-from shared.messaging.message import Message, unpack
-from shared.messaging.queries import QUERIES
+from shared.messaging.message import Message
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
+from shared.messaging.transaction.deferral import QueueKey
+from shared.messaging.transaction.parking import ParkedRecord
 from shared.messaging.transaction.subscription import Handler
-from shared.messaging.transaction.transaction import ParkedRecord, QueueKey, Transaction
+from shared.messaging.transaction.transaction import Transaction
 
 
 async def dispatch(tx: Transaction, decoder: Decoder, items: Sequence[DecodedRecord]) -> None:
@@ -18,9 +18,9 @@ async def dispatch(tx: Transaction, decoder: Decoder, items: Sequence[DecodedRec
     """
     pending = _Pending(tx, decoder)
     pending.add(await _queue_behind_older(tx, decoder, items))
-    while pending or tx.released:
+    while pending or tx.deferrals.released:
         for handle in decoder.handlers:
-            if tx.released:
+            if tx.deferrals.released:
                 pending.add_older(await _take_released(tx, decoder))
             if messages := pending.take(handle):
                 await handle(tx, messages)
@@ -48,13 +48,13 @@ class _Pending:
     def take(self, handle: Handler[Any]) -> list[Message[Any]]:
         """Return the messages for a handler, but for those that queue behind what this transaction has left."""
         items = self._items.pop(handle, [])
-        if self._tx.remaining:
+        if self._tx.deferrals.remaining:
             items = [item for item in items if not self._is_left_behind(item)]
         return [item.message for item in items if item.message is not None]
 
     def _is_left_behind(self, item: DecodedRecord) -> bool:
         found = _queue_key_of(self._decoder, item)
-        if found is None or found[0] not in self._tx.remaining:
+        if found is None or found[0] not in self._tx.deferrals.remaining:
             return False
         _queue(self._tx, item, *found)
         return True
@@ -75,15 +75,14 @@ def _queue_key_of(decoder: Decoder, item: DecodedRecord) -> tuple[QueueKey, str]
     if defers_on is None or item.deferred_on == defers_on[:2]:
         return None
     kind, key, owner = defers_on
-    return (item.lane, kind, key), owner
+    return QueueKey(item.lane, kind, key), owner
 
 
-def _queue(tx: Transaction, item: DecodedRecord, place: QueueKey, owner: str, *, marked: bool = True) -> None:
-    _, kind, key = place
+def _queue(tx: Transaction, item: DecodedRecord, queue: QueueKey, owner: str, *, released: bool = True) -> None:
     assert item.message is not None
-    tx.defer(item.message, kind, key, owner=owner)
-    if marked:
-        tx.queued_behind.add((kind, key))
+    tx.defer(item.message, queue.kind, queue.key, owner=owner)
+    if released:
+        tx.deferrals.queued_behind.add((queue.kind, queue.key))
 
 
 async def _queue_behind_older(
@@ -93,54 +92,20 @@ async def _queue_behind_older(
     queues = {(number, kind) for number, lane in tx.lanes.items() for kind in lane.queues}
     if not queues:
         return items
-    places = [_queue_key_of(decoder, item) for item in items]
-    asked = list({found[0] for found in places if found is not None and found[0][:2] in queues})
+    keys = [_queue_key_of(decoder, item) for item in items]
+    asked = {found[0] for found in keys if found is not None and found[0][:2] in queues}
     if not asked:
         return items
-    rows = await tx.connection.fetch(QUERIES["load_queued"], *([place[n] for place in asked] for n in range(3)))
-    queued = {(row["lane"], row["kind"], row["key"]): row["marked"] for row in rows}
+    released = await tx.deferrals.load_queues(asked)
     going: list[DecodedRecord] = []
-    for item, found in zip(items, places, strict=True):
-        if found is None or found[0] not in queued:
+    for item, found in zip(items, keys, strict=True):
+        if found is None or found[0] not in released:
             going.append(item)
         else:
-            _queue(tx, item, *found, marked=queued[found[0]])
+            _queue(tx, item, *found, released=released[found[0]])
     return going
 
 
 async def _take_released(tx: Transaction, decoder: Decoder) -> list[DecodedRecord]:
-    """Take up a portion of what waits under the keys just woken; the rest, and other lanes', is left to the sweeps."""
-    # Sorted, so that two processes that mark the same do not wait for each other in a ring.
-    released = sorted(tx.released)
-    tx.released.clear()
-    kinds, keys = [kind for kind, _ in released], [key for _, key in released]
-    rows = []
-    if tx.release_budget.records > 0:
-        lanes, room = list(tx.lanes), tx.release_budget
-        rows = await tx.connection.fetch(QUERIES["take_deferred"], kinds, keys, lanes, room.records, room.size)
-        room.take([row["record"] for row in rows])
-        tx.deferred_count -= len(rows)
-    left = await tx.connection.fetch(QUERIES["mark_released"], kinds, keys, LANES - 1)
-    tx.remaining |= {(row["lane"], row["kind"], row["key"]) for row in left}
-    rows.sort(key=lambda row: row["id"])
-    items = [
-        decoder.decode_deferred(unpack(row["record"]), tx.now, deferred_on=(row["kind"], row["key"])) for row in rows
-    ]
-    return items + _released_at_once(tx, decoder, set(released))
-
-
-def _released_at_once(tx: Transaction, decoder: Decoder, released: set[tuple[str, str]]) -> list[DecodedRecord]:
-    """Take up what began to wait in this very transaction, unless it queues behind others or there is no room."""
-    found, others = [], []
-    for deferred in tx.deferred:
-        if (deferred.kind, deferred.key) not in released:
-            others.append(deferred)
-        elif tx.release_budget.records > 0 and (deferred.lane, deferred.kind, deferred.key) not in tx.remaining:
-            found.append(deferred)
-        else:
-            others.append(deferred)
-            tx.queued_behind.add((deferred.kind, deferred.key))
-    tx.deferred = others
-    return [
-        decoder.decode_deferred(waiting.record, tx.now, deferred_on=(waiting.kind, waiting.key)) for waiting in found
-    ]
+    taken = await tx.deferrals.take_released()
+    return [decoder.decode_deferred(record, tx.now, deferred_on=key) for record, key in taken]

@@ -8,6 +8,7 @@ from datetime import datetime
 from asyncpg import Connection
 
 from shared.contracts.topics import LANES
+from shared.messaging.outbox import store
 from shared.messaging.queries import QUERIES
 
 
@@ -39,10 +40,8 @@ def real_microseconds() -> int:
 
 async def insert_rows(connection: Connection, topics: Iterable[str]) -> None:
     """Every lane, and every topic the service writes, has its rows before anybody locks them."""
-    names = sorted(topics)
     await connection.execute(QUERIES["insert_lanes"], LANES)
-    await connection.execute(QUERIES["insert_sequences"], names, LANES)
-    await connection.execute(QUERIES["insert_publications"], names, LANES)
+    await store.insert_counters(connection, topics)
 
 
 async def lock(connection: Connection, lanes: Collection[int]) -> dict[int, Lane]:

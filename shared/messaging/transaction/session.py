@@ -73,9 +73,9 @@ class EngineSession:
                 locked = await lanes_of.lock(self.connection, lanes)
                 self._refuse_if_gone_back(locked)
                 tx = Transaction(self.connection, self._terms, now=now, watermark=watermark, lanes=locked)
-                tx.deferred_count = self.deferred_count
+                tx.deferrals.count = self.deferred_count
                 if hand_over:
-                    tx.release_budget.records = 0
+                    tx.deferrals.budget.records = 0
                 await body(tx)
                 await dispatch(tx, self.decoder, [])
                 pages = await flush(tx, self._terms, self._eras, self._real_microseconds())
@@ -84,8 +84,8 @@ class EngineSession:
             if pages:
                 hit("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
-            self.deferred_count = tx.deferred_count
-            if tx.remaining or tx.queued_behind:
+            self.deferred_count = tx.deferrals.count
+            if tx.deferrals.remaining or tx.deferrals.queued_behind:
                 self._on_remaining()
             return pages
 

@@ -9,8 +9,7 @@ from rich.table import Table
 
 from shared.messaging.engine.operations import republish
 from shared.messaging.outbox.page import Page
-from shared.messaging.outbox.publisher import page_of
-from shared.messaging.queries import QUERIES
+from shared.messaging.outbox.store import load_pages_again
 from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Who, Why
 
@@ -52,8 +51,7 @@ def page_verbs(command: CommandContext) -> typer.Typer:
 
 
 async def _pages(connection: Connection, topic: str, lane: int, first: int) -> Sequence[Page]:
-    rows = await connection.fetch(QUERIES["load_pages_again"], topic, lane, first, NO_UPPER_BOUND, -1, 0, PAGES_SHOWN)
-    return [page_of(row) for row in rows]
+    return await load_pages_again(connection, topic, lane, (first, NO_UPPER_BOUND), (-1, 0), PAGES_SHOWN)
 
 
 def _table(page: Page, first: int) -> Table:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.messaging.reading import decompression, record_batches
-from shared.messaging.transaction.transaction import DeferredRecord
+from shared.messaging.transaction.deferral import DeferredRecord
 from tests.faults.planted import reading_scenarios
 from tests.faults.planted.bugs import Bug
 

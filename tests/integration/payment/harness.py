@@ -23,7 +23,7 @@ from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.engine.operations import Operator, Outcome
 from shared.messaging.engine.plan import BatchReport
 from shared.messaging.outbox.page import OutboxEvent, Page
-from shared.messaging.outbox.publisher import page_of
+from shared.messaging.outbox.store import page_of
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.dispatch import dispatch
 from shared.messaging.transaction.lane import insert_rows

@@ -1,4 +1,4 @@
-"""What a transaction lets handlers say."""
+"""Events that a transaction takes."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from shared.contracts.completion import COMPLETION_CONFIRMED
 from shared.contracts.envelope import MAX_RECORD_BYTES
-from shared.messaging.outbox.page import OutboxEvent
 from shared.messaging.transaction.transaction import EventTooLarge, Transaction
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
@@ -19,13 +19,9 @@ def a_transaction() -> Transaction:
     return Transaction(cast("Any", None), terms, now=NOW, watermark=NOW, lanes={})
 
 
-def test_an_event_larger_than_its_readers_accept_is_never_said() -> None:
+def test_event_larger_than_readers_accept_is_refused() -> None:
     tx = a_transaction()
-    tx.emit_raw(
-        "completion.events", 3, OutboxEvent("salur.completion.completion_confirmed.v1", "481", b"x" * MAX_RECORD_BYTES)
-    )
+    tx.emit_json(COMPLETION_CONFIRMED, b"x" * MAX_RECORD_BYTES, lane=3, key="481")
     with pytest.raises(EventTooLarge, match="has 262145 bytes"):
-        tx.emit_raw(
-            "completion.events", 3, OutboxEvent("salur.completion.completion_confirmed.v1", "481", b"x" * 262_145)
-        )
-    assert [len(said.data) for said in tx.emitted[("completion.events", 3)]] == [MAX_RECORD_BYTES]
+        tx.emit_json(COMPLETION_CONFIRMED, b"x" * (MAX_RECORD_BYTES + 1), lane=3, key="481")
+    assert [len(emitted.data) for emitted in tx.emitted[("completion.events", 3)]] == [MAX_RECORD_BYTES]

@@ -1,0 +1,150 @@
+"""Parked records: they break a rule, are kept sealed in `parked`, and are pointed to by a dead letter."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiokafka import TopicPartition
+from asyncpg import Connection
+from asyncpg import Record as Row
+
+from shared.contracts.park_reasons import ParkReason
+from shared.contracts.parking import RecordParked
+from shared.contracts.seals import KeyRing
+from shared.messaging.message import Record, first_bytes, pack, without_ballast
+from shared.messaging.queries import QUERIES
+from shared.messaging.reading.topic_inspector import TopicInspector
+from shared.messaging.transaction.deferral import ReplayedRecord, insert_replayed
+from shared.postgres.chunks import chunks
+from shared.postgres.columns import columns
+
+# Of a parked record no more is kept; its size and digest are those of the whole.
+KEPT_BYTES = 64 << 10
+IN_HEADERS = ("reason", "detail", "topic", "partition", "offset", "parked_at")
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRecord:
+    """A record that breaks a rule; no value from it may stand in `detail`."""
+
+    record: Record
+    reason: ParkReason
+    detail: str
+    lane: int | None
+
+
+async def flush(
+    connection: Connection, parked: Sequence[ParkedRecord], vault: KeyRing, now: datetime
+) -> list[RecordParked]:
+    """Insert parked records and return the dead letters of those that were not parked already."""
+    found: list[RecordParked] = []
+    for some in chunks(parked, lambda one: min(len(one.record.value or b""), KEPT_BYTES)):
+        found += await _insert(connection, some, vault, now)
+    return found
+
+
+async def _insert(
+    connection: Connection, parked: Sequence[ParkedRecord], vault: KeyRing, now: datetime
+) -> list[RecordParked]:
+    dead_letters = [_dead_letter(one, now) for one in parked]
+    kept = [first_bytes(one.record, KEPT_BYTES) for one in parked]
+    rows = await connection.fetch(
+        QUERIES["insert_parked"],
+        now,
+        *columns(parked, "reason.value", "detail", "lane"),
+        *columns(dead_letters, "topic", "partition", "offset", "ce_id", "ce_source", "ce_type", "size"),
+        [bytes.fromhex(one.sha256) for one in dead_letters],
+        [vault.seal_bytes(pack(first)) for first in kept],
+        [first == one.record and not one.record.is_batch for first, one in zip(kept, parked, strict=True)],
+    )
+    new = {(row["topic"], row["partition"], row["offset"]) for row in rows}
+    return [one for one in dead_letters if (one.topic, one.partition, one.offset) in new]
+
+
+def _dead_letter(parked: ParkedRecord, now: datetime) -> RecordParked:
+    record = parked.record
+    value = record.value or b""
+    return RecordParked(
+        reason=parked.reason,
+        detail=parked.detail,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.begins_at,
+        parked_at=now,
+        ce_id=_printable(record.header("ce_id")),
+        ce_source=_printable(record.header("ce_source")),
+        ce_type=_printable(record.header("ce_type")),
+        size=len(value),
+        sha256=hashlib.sha256(value).hexdigest(),
+    )
+
+
+def headers_of(dead_letter: RecordParked) -> dict[str, str]:
+    """Return the headers of a dead letter, which repeat where the record lies and why it was parked."""
+    data = dead_letter.model_dump(mode="json", include=set(IN_HEADERS))
+    return {f"salur_{name}": str(data[name]) for name in IN_HEADERS}
+
+
+def _printable(text: str) -> str:
+    """Return header text from outside, cut, without characters that a terminal or Postgres cannot take."""
+    return "".join(c if c.isprintable() else "?" for c in text[:128])
+
+
+async def lock_open(connection: Connection, numbers: Sequence[int]) -> list[Row]:
+    """Lock and return those of the parked records that are neither replayed nor closed."""
+    rows: list[Row] = await connection.fetch(QUERIES["lock_open_parked"], list(numbers))
+    return rows
+
+
+async def requeue(
+    connection: Connection, rows: Sequence[Row], vault: KeyRing, inspector: TopicInspector | None, now: datetime
+) -> tuple[list[Row], list[Row]]:
+    """Defer open parked records until their lane's sweep; return those that are deferred and those that cannot be.
+
+    A record of which only the first bytes are kept is read from Kafka again, if there is an inspector. One that is gone
+    there, or was a record batch that cannot be taken apart, stays open.
+    """
+    read = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
+    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else read.get(row["id"]) for row in rows]
+    found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
+    replayed = [
+        ReplayedRecord(str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], record)
+        for row, record in found
+    ]
+    await insert_replayed(connection, replayed, now)
+    return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
+
+
+async def _read_again(
+    connection: Connection, rows: Sequence[Row], inspector: TopicInspector | None
+) -> dict[int, bytes]:
+    """Return by number the whole records, packed, that are still where they were."""
+    found: dict[int, bytes] = {}
+    if inspector is None or not rows:
+        return found
+    # The transaction is idle while Kafka is asked, one record of each partition at a time.
+    await connection.execute(QUERIES["be_patient"])
+    left: dict[TopicPartition, list[Row]] = defaultdict(list)
+    for row in rows:
+        left[TopicPartition(row["topic"], row["partition"])].append(row)
+    while left:
+        asked = {place: of_place.pop() for place, of_place in left.items()}
+        left = {place: of_place for place, of_place in left.items() if of_place}
+        records = await inspector.records_at({place: row["offset"] for place, row in asked.items()})
+        for place, record in records.items():
+            same = hashlib.sha256(record.value or b"").digest() == asked[place]["sha256"]
+            if same and not record.is_batch:
+                found[asked[place]["id"]] = pack(without_ballast(record))
+    return found
+
+
+async def mark_replayed(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that these records are replayed; each may be parked once more."""
+    await connection.execute(QUERIES["mark_replayed"], numbers, now)
+
+
+async def mark_closed(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that a person has looked at these records, and that nothing is to be done."""
+    await connection.execute(QUERIES["mark_closed"], numbers, now)
