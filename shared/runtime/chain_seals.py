@@ -7,7 +7,7 @@ from pathlib import Path
 from asyncpg import Connection
 
 from shared.messaging.chain import ChainKey, Chains, SealedHead, wrong_seal
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.operation_log import OPERATIONS
 from shared.postgres.migrations import Migration
 from shared.runtime.data_identity import QUERIES, IdentityMismatch, PinnedValue, load_fingerprints

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shared.clock import BadOffset, Clock
 from shared.messaging.chain import BrokenChain
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.postgres.migrations import Migration, SchemaMismatch

@@ -25,7 +25,8 @@ from deploy.local.processes import Process
 from deploy.local.topic_creation import create_topics
 from shared.contracts.topics import TOPICS
 from shared.messaging.chain import ChainKey
-from shared.messaging.engine.operations import Operator, set_position
+from shared.messaging.engine.operations import set_position
+from shared.messaging.engine.operator import Operator
 from tests.timeouts import until
 
 EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}

@@ -22,7 +22,8 @@ from services.payment.store.approvals import insert_confirmation, load_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.disbursements import load_disbursement, postpone_retries
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, in_lane, require_second_person
+from shared.messaging.engine.operations import in_lane
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome, require_second_person
 from shared.messaging.transaction.lane import lock
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 

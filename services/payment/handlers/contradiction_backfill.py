@@ -10,7 +10,8 @@ from services.payment.context import Context
 from services.payment.handlers.reports import process_reports
 from services.payment.store.contradictions import count_frozen, load_parked_reports
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.engine.operations import Operator, Outcome, in_lane
+from shared.messaging.engine.operations import in_lane
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.message import Message, unpack
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms

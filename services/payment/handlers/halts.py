@@ -6,7 +6,7 @@ from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.payout.halts import set_halt
 from services.payment.store.halts import delete_halt
 from shared.contracts.topics import PARTNERS
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 
 
 async def halt(connection: Connection, operator: Operator, partner: str | None) -> Outcome:

@@ -4,7 +4,7 @@ import structlog
 from asyncpg import Connection
 
 from services.payment.store.halts import insert_halt
-from shared.messaging.engine.operations import Operator
+from shared.messaging.engine.operator import Operator
 from shared.messaging.transaction.transaction import Transaction
 
 LOG = structlog.get_logger()

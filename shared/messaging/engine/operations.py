@@ -4,19 +4,14 @@ Each function runs inside the caller's transaction and writes to the log of oper
 nothing can be done it raises OperationRefused.
 """
 
-import json
-import unicodedata
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from asyncpg import Connection, Record
 
 from shared.contracts.seals import KeyRing
-from shared.errors import SalurError
-from shared.messaging.chain import ChainKey
-from shared.messaging.operation_log import lock_operations, record_operation
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome, require_second_person
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction import parking
@@ -26,72 +21,6 @@ from shared.messaging.transaction.transaction import Transaction, TransactionTer
 
 # Up to this number, records are listed one by one.
 FEW = 20
-# Characters that Python counts as printable though nothing is seen of them: Hangul fillers and the blank of Braille.
-SHAPELESS = "\u115f\u1160\u2800"
-# Categories of combining marks, which are not seen where they have nothing to combine with.
-MARKS = ("Mn", "Me")
-
-
-class OperationRefused(SalurError):
-    """An operation that cannot be done; the message says why in one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """The person who does something, the reason, the time, and the key that seals the log of operations.
-
-    Raise OperationRefused when one of the texts has no visible character.
-    """
-
-    who: str
-    why: str
-    now: datetime
-    chain: ChainKey
-
-    def __post_init__(self) -> None:
-        for name, text in (("who", self.who), ("why", self.why)):
-            if not _plain(text):
-                raise OperationRefused(f"--{name} says nothing")
-
-    @property
-    def person(self) -> str:
-        """The name by which persons are compared: without case, combining marks and invisible characters."""
-        return _plain(self.who)
-
-    async def record(self, connection: Connection, verb: str, **detail: object) -> None:
-        """Append to the log of operations; `connection` is in a transaction."""
-        await record_operation(connection, self.chain, self.now, verb, self.who, self.why, detail)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of an operation, in a sentence. `changed` is False when nothing had to be written."""
-
-    changed: bool
-    sentence: str
-
-
-async def require_second_person(
-    connection: Connection, operator: Operator, verb: str, subject: str, content: Mapping[str, object]
-) -> str | None:
-    """Return the first person's name when this operator is the second; else save the operator's consent, return None.
-
-    A consent is about one subject and holds for exactly this content: once that has changed, the next person counts as
-    the first. The rows that the content describes have to be locked. Raise OperationRefused when the same person
-    comes twice.
-    """
-    await lock_operations(connection)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    kept = await connection.fetchrow(QUERIES["load_consent"], verb, subject)
-    if kept is None or kept["content"] != text:
-        await connection.execute(QUERIES["keep_consent"], verb, subject, text, operator.who, operator.now)
-        await operator.record(connection, verb, awaits="a second person", **content)
-        return None
-    first = str(kept["who"])
-    if _plain(first) == operator.person:
-        raise OperationRefused(f"{first} has said so already, and {subject} takes two different persons")
-    await connection.execute(QUERIES["delete_consent"], verb, subject)
-    return first
 
 
 async def in_lane(
@@ -207,9 +136,9 @@ async def replay_parked(
     vault: KeyRing,
     inspector: TopicInspector | None = None,
 ) -> Outcome:
-    """Put parked records back through the intake; those replayed or closed already are left alone.
+    """Replay parked records in the sweeps of their lanes; leave alone those replayed or closed already.
 
-    Raises Refused when none can be replayed.
+    Raise OperationRefused when none can be replayed.
     """
     replayed, lost = await requeue_parked(connection, operator.now, numbers, vault, inspector)
     kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
@@ -224,10 +153,10 @@ async def replay_parked(
 async def requeue_parked(
     connection: Connection, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector | None
 ) -> tuple[list[Record], list[Record]]:
-    """Let open parked records wait for their lane's sweep; return those that do, and those that cannot.
+    """Defer open parked records until the sweeps of their lanes; return those deferred, and those that cannot be.
 
-    One of which only the first bytes were kept is read from Kafka again, if `topics` are at hand. Where it is gone, or
-    was a record batch that cannot be taken apart, it stays open. Raises Refused when none is open.
+    A record of which only the first bytes were kept is read from Kafka again by `inspector`. Where it is gone, or was a
+    record batch that cannot be unpacked, it stays open. Raise OperationRefused when none is open.
     """
     rows = await parking.lock_open(connection, numbers)
     if not rows:
@@ -236,7 +165,7 @@ async def requeue_parked(
 
 
 async def close_parked(connection: Connection, operator: Operator, numbers: Sequence[int]) -> Outcome:
-    """Marks parked records as looked at, with nothing to be done; those settled already are left alone."""
+    """Close parked records that need no replay; leave alone those replayed or closed already."""
     rows = await parking.lock_open(connection, numbers)
     if not rows:
         raise OperationRefused("none of these is open")
@@ -244,15 +173,6 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
     await parking.mark_closed(connection, closed, operator.now)
     await operator.record(connection, "parked close", numbers=closed)
     return Outcome(changed=True, sentence=f"{_count(rows)} closed: {_listed(rows)}")
-
-
-def _plain(text: str) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or _is_seen(c))
-    return " ".join(visible.casefold().split())
-
-
-def _is_seen(character: str) -> bool:
-    return character.isprintable() and character not in SHAPELESS and unicodedata.category(character) not in MARKS
 
 
 def _count(rows: Sequence[Record]) -> str:

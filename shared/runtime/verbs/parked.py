@@ -8,7 +8,8 @@ from asyncpg import Connection, Record
 from rich.table import Table
 
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.engine.operations import Operator, Outcome, close_parked, replay_parked
+from shared.messaging.engine.operations import close_parked, replay_parked
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.engine.replay_preview import ReplayPreview
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector

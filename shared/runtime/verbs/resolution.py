@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from asyncpg import Connection
 from rich.progress import Progress
 
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.engine.replay_preview import ReplayPreview
 from shared.runtime import parked
 from shared.runtime.command_context import PREVIEW, CommandContext

@@ -11,7 +11,8 @@ from asyncpg import Connection
 from shared.contracts.topics import lane_of
 from shared.messaging import failpoint
 from shared.messaging.engine.engine import Engine
-from shared.messaging.engine.operations import OperationRefused, Operator, resume_lane, set_position
+from shared.messaging.engine.operations import resume_lane, set_position
+from shared.messaging.engine.operator import OperationRefused, Operator
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.subscription import Source, Subscription

@@ -16,7 +16,7 @@ from shared.contracts.events import EventType
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging.engine import operations
-from shared.messaging.engine.operations import Operator
+from shared.messaging.engine.operator import Operator
 from shared.messaging.engine.plan import Retention
 from shared.messaging.engine.timers import engine_timers
 from shared.messaging.message import Record, unpack

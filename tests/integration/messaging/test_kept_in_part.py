@@ -6,7 +6,8 @@ from hashlib import sha256
 import pytest
 
 from shared.contracts.seals import KeyRing
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, replay_parked
+from shared.messaging.engine.operations import replay_parked
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.message import unpack
 from shared.messaging.reading.topic_inspector import TopicInspector
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, a_vault, producer

@@ -7,7 +7,7 @@ import pytest
 from asyncpg import Connection
 
 from deploy.local.roles import owner_of
-from shared.messaging.engine.operations import OperationRefused, Operator, require_second_person
+from shared.messaging.engine.operator import OperationRefused, Operator, require_second_person
 from shared.postgres.migrations import grants, load_migrations, migrate
 from shared.postgres.session import connect
 from tests.builders import chain_key

@@ -8,7 +8,8 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import lane_of
-from shared.messaging.engine.operations import OperationRefused, Operator, Outcome, pass_lane, resume_lane
+from shared.messaging.engine.operations import pass_lane, resume_lane
+from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.sequence_number import identity_of, source_of
 from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.subscription import Source, Subscription

@@ -20,7 +20,7 @@ from shared.contracts import payment
 from shared.contracts.events import EventType
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import LANES, TOPICS
-from shared.messaging.engine.operations import Operator, Outcome
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.engine.plan import BatchReport
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.outbox.store import page_of

@@ -9,7 +9,7 @@ from services.payment import ops
 from services.payment.handlers import accounts
 from services.payment.handlers.approvals import approve
 from services.payment.payout.pay import pay
-from shared.messaging.engine.operations import OperationRefused, Operator
+from shared.messaging.engine.operator import OperationRefused, Operator
 from shared.postgres.session import connect
 from tests.builders import a_provider, funds
 from tests.infrastructure import Database

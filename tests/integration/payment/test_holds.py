@@ -6,7 +6,7 @@ import pytest
 
 from services.payment import timers
 from services.payment.handlers.halts import halt, resume
-from shared.messaging.engine.operations import OperationRefused
+from shared.messaging.engine.operator import OperationRefused
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
 from tests.integration.payment.facts import (

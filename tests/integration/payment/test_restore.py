@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.topics import lane_of
-from shared.messaging.engine.operations import OperationRefused
+from shared.messaging.engine.operator import OperationRefused
 from tests.builders import Event, funds
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.facts import (
