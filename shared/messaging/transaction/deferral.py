@@ -98,9 +98,11 @@ class Deferrals:
     `queued_behind` the keys under which records of this transaction stand behind older ones.
     """
 
-    def __init__(self, connection: Connection, now: datetime, lanes: Mapping[int, Lane], budget: ReleaseBudget) -> None:
+    def __init__(
+        self, connection: Connection, now: datetime, lanes: Mapping[int, Lane], budget: ReleaseBudget, count: int
+    ) -> None:
         self.records: list[DeferredRecord] = []
-        self.count = 0
+        self.count = count
         self.budget = budget
         self.released: dict[tuple[str, str], None] = {}
         self.remaining: set[QueueKey] = set()

@@ -72,10 +72,15 @@ class EngineSession:
             async with self.connection.transaction():
                 locked = await lanes_of.lock(self.connection, lanes)
                 self._refuse_if_gone_back(locked)
-                tx = Transaction(self.connection, self._terms, now=now, watermark=watermark, lanes=locked)
-                tx.deferrals.count = self.deferred_count
-                if hand_over:
-                    tx.deferrals.budget.records = 0
+                tx = Transaction(
+                    self.connection,
+                    self._terms,
+                    now=now,
+                    watermark=watermark,
+                    lanes=locked,
+                    deferred_count=self.deferred_count,
+                    hand_over=hand_over,
+                )
                 await body(tx)
                 await dispatch(tx, self.decoder, [])
                 pages = await flush(tx, self._terms, self._eras, self._real_microseconds())

@@ -54,7 +54,7 @@ class Transaction:
 
     `connection` is inside BEGIN, in the service's schema, with `lanes` locked. `now` is one reading of the clock.
     Deadlines at or before `watermark` may act, since everything that could beat them has been read. What is `emitted`,
-    `parked` or deferred becomes rows at its end.
+    `parked` or deferred becomes rows at its end. With `hand_over` all released records are left to the sweeps.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class Transaction:
         now: datetime,
         watermark: datetime,
         lanes: dict[int, Lane],
+        deferred_count: int = 0,
+        hand_over: bool = False,
     ) -> None:
         self.connection = connection
         self.now = now
@@ -73,7 +75,8 @@ class Transaction:
         self.lanes = lanes
         self.emitted: dict[tuple[str, int], list[OutboxEvent]] = {}
         self.parked: list[ParkedRecord] = []
-        self.deferrals = Deferrals(connection, now, lanes, ReleaseBudget(terms.batch_records))
+        budget = ReleaseBudget(0 if hand_over else terms.batch_records)
+        self.deferrals = Deferrals(connection, now, lanes, budget, deferred_count)
         self._claimed: dict[str, set[str]] = {}
         self._terms = terms
 
