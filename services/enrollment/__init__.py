@@ -1,1 +1,1 @@
-"""Enrollment decides who may learn what, and at whose cost."""
+"""Enrollment: admits participants to waves, and confirms the trainings that they buy."""

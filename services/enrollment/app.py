@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from asyncpg import Connection
 
-from services.enrollment.context import Context
-from services.enrollment.handlers import DEFERRED_SEALS
+from services.enrollment.context import DEFERRED_SEALS, Context
 from services.enrollment.handlers.adoption import adopt
 from services.enrollment.handlers.data_identity import pinned, rotating_keys
 from services.enrollment.handlers.resealing import reseal
@@ -26,7 +25,7 @@ NAME = "enrollment"
 
 
 def context_of(settings: EnrollmentSettings) -> Context:
-    """Return what all use cases share; raises OSError or ValueError for bad keys or schemes."""
+    """Load keys and schemes. Raise OSError or ValueError for bad ones."""
     keys = settings.keys_folder
     programme, own = keys / "programme.jwks.json", KeyRing.load(keys / f"{NAME}.jwks.json")
     deferred_seals = own.derive(DEFERRED_SEALS)
@@ -44,7 +43,7 @@ def context_of(settings: EnrollmentSettings) -> Context:
 
 
 def definition(settings: EnrollmentSettings) -> ServiceDefinition:
-    """All that the runtime needs to know of this service. Raises OSError or ValueError for bad keys or schemes."""
+    """Compose the enrollment service. Raise OSError or ValueError for bad keys or schemes."""
     context = context_of(settings)
     return ServiceDefinition(
         name=NAME,
@@ -63,7 +62,7 @@ def definition(settings: EnrollmentSettings) -> ServiceDefinition:
 
 
 async def post_migration(service: ServiceDefinition, _: TransactionTerms, connection: Connection) -> list[str]:
-    """Seal again what lies under another key, or waits under a seal of before 1.0."""
+    """Reseal accounts kept under another key, and records deferred under a seal of before 1.0."""
     return await reseal(context_of(EnrollmentSettings.model_validate(service.settings)), connection)
 
 

@@ -1,4 +1,4 @@
-"""What the use cases need besides a transaction."""
+"""Context of the use cases: keys, schemes and settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from datetime import timedelta
 from services.enrollment.domain.scheme import Scheme
 from shared.contracts.seals import BlindIndex, KeyRing
 
+DEFERRED_SEALS = "taken-in"
+"""Label from which the key of `deferred_seals` is derived. Another label would lose what is sealed under it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Hold what the use cases need besides the transaction.
+    """Everything that use cases need besides the transaction.
 
-    `identities` and `accounts` open what upstream may seal. `own` seals what is kept, `taken_in` what waits since
-    before seals held all that they hold now, `for_payment` what payment is told. `upstream` has every key that a
-    producer ever had. `index` is keyed.
+    `identities` and `accounts` open what upstream may seal; `upstream` has every key that a producer ever had. `own`
+    seals accounts that are kept, `deferred_seals` records that were deferred before 1.0, and `for_payment` accounts
+    that are announced. `index` computes keyed digests.
     """
 
     identities: KeyRing

@@ -1,4 +1,4 @@
-"""What always holds in the books of enrollment."""
+"""Invariants of enrollment."""
 
 from asyncpg import Connection
 
@@ -44,7 +44,7 @@ async def once_per_redeem_code(connection: Connection) -> list[str]:
 
 async def state_counts_agree(connection: Connection) -> list[str]:
     return [
-        f"the tally says {row['told']} enrollments are {row['state']}, and {row['there']} are"
+        f"the tally says {row['counted']} enrollments are {row['state']}, and {row['actual']} are"
         for row in await invariants.load_state_count_differences(connection)
     ]
 

@@ -1,4 +1,4 @@
-"""What operators see: one participant's trail, participants by wave, enrollments by state."""
+"""Views for operators: the audit trail of one participant, participants by wave, enrollments by state."""
 
 from datetime import datetime
 
@@ -6,7 +6,8 @@ from asyncpg import Connection
 
 from services.enrollment.store.accounts import StoredAccount, load_accounts
 from services.enrollment.store.admissions import Admission, load_admissions
-from services.enrollment.store.enrollments import Enrollment, load_enrollments, load_state_counts
+from services.enrollment.store.enrollments import Enrollment, load_enrollments
+from services.enrollment.store.state_counts import load_state_counts
 from services.enrollment.store.waves import count_waves
 from shared.runtime.definition import Gauge
 from shared.times import write_time
@@ -15,7 +16,7 @@ Step = tuple[datetime, dict[str, object]]
 
 
 async def audit_trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
-    """What enrollment knows of a participant in order of time, and the balance left; None if that is nothing."""
+    """Return a participant's steps in order of time and the balance left; None if there was no application."""
     admissions = (await load_admissions(connection, [participant_id])).get(participant_id, [])
     account = (await load_accounts(connection, [participant_id])).get(participant_id)
     enrollments = (await load_enrollments(connection, [participant_id])).get(participant_id, [])
@@ -34,7 +35,7 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
 
 
 async def gauges(connection: Connection) -> list[Gauge]:
-    """`salur_participants` by wave and state, `salur_enrollments` by state; both are counted as they are decided."""
+    """Compute `salur_participants` by wave and state, and `salur_enrollments` by state, from the stored counts."""
     found = []
     for wave, admitted, refused in await count_waves(connection):
         found.append(Gauge("salur_participants", float(admitted), {"wave": wave, "state": "admitted"}))

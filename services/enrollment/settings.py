@@ -1,4 +1,4 @@
-"""What the enrollment service can be told."""
+"""Settings of the enrollment service."""
 
 from pydantic_settings import SettingsConfigDict
 
@@ -6,7 +6,7 @@ from shared.runtime.settings import Port, ServiceSettings
 
 
 class EnrollmentSettings(ServiceSettings):
-    """`wait_at_most_seconds` is also how long a purchase waits for the previous training to be completed and rated."""
+    """Settings of every service; `wait_at_most_seconds` also bounds the wait for the previous training's completion."""
 
     model_config = SettingsConfigDict(env_prefix="ENROLLMENT_")
 

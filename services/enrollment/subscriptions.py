@@ -1,11 +1,12 @@
-"""Which event goes to which handler."""
+"""Subscriptions: the topics that enrollment reads, and the handler of each event type."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from services.enrollment.context import Context
-from services.enrollment.handlers import ENROLLMENT, PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import admit_participants
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import buy_trainings
 from services.enrollment.handlers.waves import open_waves
@@ -19,13 +20,16 @@ from shared.contracts.topics import (
 )
 from shared.messaging.transaction.subscription import Source, Subscription
 
-# An admission may have to wait for its wave, and what waits for an admission with it.
-CAUSES = {WAVE: (PROGRAMME_REGISTRY,), PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS)}
-"""By kind of what waits: the topics that can bring what it waits for."""
+# An application may be deferred for its wave, and with it what is deferred for the admission.
+CAUSES: Mapping[str, tuple[str, ...]] = {
+    DeferralKind.WAVE: (PROGRAMME_REGISTRY,),
+    DeferralKind.PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS),
+}
+"""Topics that can release deferred records, by kind of deferral."""
 
 
 def sources(context: Context) -> tuple[Source, ...]:
-    """Causes before effects. What registration says of providers is payment's concern."""
+    """List the topics, causes before effects. Payment handles the registration of providers."""
     record = partial(record_milestones, context)
     return (
         Source(
@@ -42,13 +46,13 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.PARTICIPANT_ADMITTED,
                     partial(admit_participants, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (WAVE, data.wave, data.participant_id),
+                    lambda data: (DeferralKind.WAVE, data.wave, data.participant_id),
                 ),
                 Subscription(
                     upstream.ACCOUNT_LINKED,
                     partial(link_accounts, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (PARTICIPANT, data.participant_id, ""),
+                    lambda data: (DeferralKind.PARTICIPANT, data.participant_id, ""),
                 ),
             ),
         ),
@@ -59,7 +63,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.TRAINING_PURCHASED,
                     partial(buy_trainings, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (PARTICIPANT, data.participant_id, ""),
+                    lambda data: (DeferralKind.PARTICIPANT, data.participant_id, ""),
                 ),
             ),
             formerly=ENROLLMENT_REQUESTS,
@@ -77,4 +81,4 @@ def sources(context: Context) -> tuple[Source, ...]:
 
 
 def _deferral_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
-    return (ENROLLMENT, data.redeem_code, "")
+    return (DeferralKind.ENROLLMENT, data.redeem_code, "")

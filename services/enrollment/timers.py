@@ -1,10 +1,10 @@
-"""What is due by the clock, and what waits for a wave that has opened."""
+"""Timers: purchases whose time is up, and applications deferred for a wave that has opened."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from services.enrollment.context import Context
-from services.enrollment.handlers import WAVE
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_due_participants
 from services.enrollment.store.waves import load_opened_waves
@@ -22,15 +22,15 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 
 async def release_opened_waves(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Wakes whoever applied before their wave was opened; returns how many waves it was."""
-    opened = await tx.deferred_keys(WAVE, lanes, among=await load_opened_waves(tx.connection))
+    """Release applications that came before their wave was opened; return the number of waves."""
+    opened = await tx.deferred_keys(DeferralKind.WAVE, lanes, among=await load_opened_waves(tx.connection))
     for wave in opened:
-        tx.release(WAVE, wave)
+        tx.release(DeferralKind.WAVE, wave)
     return len(opened)
 
 
 async def decide_overdue(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Rejects purchases whose time is up, once all that came in time has been read; returns of how many people."""
+    """Decide purchases that are due and read in full by now; return the number of participants."""
     people = await load_due_participants(tx.connection, lanes, tx.watermark, PORTION)
     if people:
         await redecide(context, tx, people)

@@ -1,4 +1,4 @@
-"""One installation for all acceptance tests: three services as three processes, no partners of ours."""
+"""One installation for a module of acceptance tests: three services as processes, no simulated partners."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""An outside program that knows only the contract: another Kafka client, another JOSE library, none of Salur's code."""
+"""An outside program that knows only the contract: another Kafka client, another JOSE library, no code of ours."""
 
 import json
 import time
@@ -63,7 +63,7 @@ class Outsider:
         partition: int | None = None,
         structured: bool = False,
     ) -> str:
-        """Sends one CloudEvent and returns its id."""
+        """Send one CloudEvent; return its id."""
         attributes = {
             "specversion": "1.0",
             "id": uuid.uuid4().hex,
@@ -86,7 +86,7 @@ class Outsider:
     def await_event(
         self, topic: str, wanted: Callable[[str, dict[str, Any]], bool], what: str
     ) -> tuple[Any, dict[str, Any]]:
-        """The first record of a topic, old or new, whose type and data are wanted: (record, data)."""
+        """Return (record, data) of the first record, read before or new, whose type and data are wanted."""
         consumer = self._consumer(topic)
         read = self._read.setdefault(topic, [])
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -98,7 +98,7 @@ class Outsider:
                     return record, data
             seen = len(read)
             read.extend(record for record in consumer.consume(500, 0.2) if record.error() is None)
-        raise AssertionError(f"not said on {topic} within {DEADLINE_SECONDS} s: {what}")
+        raise AssertionError(f"not emitted on {topic} within {DEADLINE_SECONDS} s: {what}")
 
     def _consumer(self, topic: str) -> Consumer:
         if topic not in self._consumers:

@@ -1,4 +1,4 @@
-"""A program written from the contract alone takes a participant to settled money, and plays the partner."""
+"""A program written from the contract alone plays upstream and partner, from admission to settled money."""
 
 from deploy.local.installation import Installation
 from tests.acceptance.outsider import Outsider
@@ -8,7 +8,7 @@ NIK = "3273015505950001"
 CODE = "PRAT0AB12CD3"
 
 
-def test_a_participant_goes_from_admission_to_settled_money(installation: Installation, outsider: Outsider) -> None:
+def test_participant_goes_from_admission_to_settled_money(installation: Installation, outsider: Outsider) -> None:
     _open_the_programme(outsider)
     _admit(outsider)
     _enroll(outsider)
@@ -172,7 +172,7 @@ def _rate(outside: Outsider) -> None:
 
 
 def _pay(outside: Outsider, partner: str, benefit: str, amount: int, kind_of_payee: str, number: str) -> None:
-    """Receives the instruction as the partner, opens the account, answers twice, and sees it settled."""
+    """Receive the instruction as the partner, open the account, report it settled twice, and await the settlement."""
     kind = benefit.split("_")[0]
     record, instruction = outside.await_event(
         f"disbursements.{partner}",

@@ -1,4 +1,4 @@
-"""Planted NIKs and account numbers are looked for wherever something of a person could rest."""
+"""A planted NIK and account number, searched for in topics, tables, logs and HTTP responses."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ NUMBER = "089900770077"
 SECRETS = (NIK, NUMBER)
 
 
-def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installation, outsider: Outsider) -> None:
+def test_planted_secrets_are_nowhere_in_the_clear(installation: Installation, outsider: Outsider) -> None:
     _plant(outsider)
     places = {
         **_topics(installation),
@@ -31,7 +31,7 @@ def test_planted_secrets_are_found_nowhere_in_the_clear(installation: Installati
 
 
 def _plant(outside: Outsider) -> None:
-    """A person who is admitted and links an account, and records about the same secrets that are parked."""
+    """Send an admission and an account, and a record that shows the same secrets and is parked."""
     wave = {
         "wave": "48",
         "scheme": "normal-2023",
@@ -57,7 +57,7 @@ def _plant(outside: Outsider) -> None:
     kind = "salur.registration.participant_admitted.v1"
     outside.send("enrollment.requests", "/registration", kind, PERSON, admission)
     outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, linked)
-    # A producer that does it wrong: secrets stand open in a field and as the name of one. It is parked, sealed.
+    # A faulty producer shows secrets in a field and as the name of one: the record is parked, sealed.
     wrong = {**linked, "number": NUMBER, NIK: "x"}
     outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, wrong)
     outside.await_event(
@@ -73,7 +73,7 @@ def _plant(outside: Outsider) -> None:
 
 
 def _topics(installation: Installation) -> dict[str, bytes]:
-    """Every record that Salur wrote; what upstream itself sent in the clear is not ours to unsay."""
+    """Read every record that Salur wrote; the faulty one that upstream sent in the clear is not among them."""
     consumer = Consumer({"bootstrap.servers": installation.kafka.bootstrap, "group.id": "privacy"})
     written: dict[str, bytes] = {}
     for topic, metadata in consumer.list_topics(timeout=10).topics.items():

@@ -1,1 +1,1 @@
-"""The rules of enrollment: pure functions over values. No clock, no chance, no database."""
+"""The rules of enrollment: admission and purchase. Pure functions over values."""

@@ -1,4 +1,4 @@
-"""May this person take part? A refusal uses up neither the person nor the NIK."""
+"""Admission of a person to a wave. A refusal uses up neither the person nor the NIK."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Somebody whom registration wants to see admitted to a wave."""
+    """A person whom registration proposes for a wave."""
 
     participant_id: str
     wave: str
@@ -52,7 +52,10 @@ class AdmissionRefused:
 def decide_admission(
     applicant: Applicant, wave: Wave, scheme: Scheme, *, nik_is_free: bool, places: int
 ) -> Admitted | AdmissionRefused:
-    """`places`: how many the wave still has. `nik_is_free`: neither the NIK nor the participant was ever admitted."""
+    """Decide an application by the rules of the wave's scheme.
+
+    `nik_is_free`: neither the NIK nor the participant was ever admitted. `places`: places left in the wave.
+    """
     reason = _refusal(applicant, wave, scheme, nik_is_free=nik_is_free, places=places)
     if reason is not None:
         return AdmissionRefused(reason)

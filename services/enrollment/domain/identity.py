@@ -1,4 +1,4 @@
-"""What a NIK must look like. It has no check digit: a well-formed NIK proves nothing, a malformed one is refused."""
+"""Identity of a person: the form of a NIK, which has no check digit, and the birth date in it."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,16 +12,17 @@ ADDED_FOR_WOMEN = 40
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody says to be. Its fields never appear in its own description."""
+    """The NIK and birth date that a person states; `repr` shows neither."""
 
     nik: str = field(repr=False)
     birth_date: date = field(repr=False)
 
 
 def is_well_formed(identity: Identity, gender: str) -> bool:
-    """Place of first registration, day of birth (women: plus 40), month, year of two digits, a running number.
+    """Check the NIK against the birth date and gender that are stated with it.
 
-    The stated birth date gives the century. The place is not the home: people move, their NIK does not.
+    Its 16 digits are the place of first registration (4), a district (2), the day of birth (2; plus 40 for women),
+    month (2), year (2) and a running number (4). The place says nothing of today's home: a NIK never changes.
     """
     nik, born = identity.nik, identity.birth_date
     if not FORM.fullmatch(nik) or not region_codes.is_region_code(nik[:4]):

@@ -1,4 +1,4 @@
-"""May this training be bought with this participant's balance?"""
+"""Purchase of a training with a participant's balance."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class PurchaseRefusal(StrEnum):
 
 
 class EnrollmentState(StrEnum):
-    """Of an enrollment. Undecided: it will be rejected, unless something still to be read says otherwise."""
+    """State of an enrollment. An undecided one will be rejected, unless an event still to be read prevents it."""
 
     UNDECIDED = "undecided"
     CONFIRMED = "confirmed"
@@ -31,7 +31,7 @@ class EnrollmentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A training that somebody has bought on a platform. `price` in rupiah; `ends_at`: end of the last session."""
+    """A training bought on a platform. `price` in rupiah; `ends_at`: end of the last session."""
 
     mode: Mode
     price: int
@@ -43,7 +43,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Somebody admitted: when, from where, and with how much to spend on trainings, in rupiah."""
+    """An admitted person; `balance` is granted for trainings, in rupiah."""
 
     regency: str
     admitted_at: datetime
@@ -52,7 +52,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """An enrollment that stands: a purchase that was confirmed, and how far it has come."""
+    """A confirmed purchase, and how far the training has come."""
 
     price: int
     purchased_at: datetime
@@ -61,7 +61,7 @@ class Training:
     rated_at: datetime | None
 
     def done_by(self, moment: datetime) -> bool | None:
-        """Whether it was completed and rated at a moment; None as long as that is not known."""
+        """Return True if completed and rated by then, False if certainly not, None if not known yet."""
         known = [done_at for done_at in (self.completed_at, self.rated_at) if done_at is not None]
         if any(done_at > moment for done_at in known) or self.ends_at > moment:
             return False
@@ -70,17 +70,19 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    pass
+    """The purchase is confirmed, for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
+    """The purchase is rejected, for good."""
+
     reason: PurchaseRefusal
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """To be rejected for this reason when its time is up."""
+    """The purchase is rejected for this reason when it is due, unless an event read until then prevents it."""
 
     reason: PurchaseRefusal
 
@@ -88,7 +90,10 @@ class Undecided:
 def decide_purchase(
     purchase: Purchase, participant: Participant, trainings: Iterable[Training], scheme: Scheme
 ) -> Confirmed | Rejected | Undecided:
-    """`trainings` are the participant's confirmed ones; whatever order purchases arrive in, their own time decides."""
+    """Decide a purchase, given the participant's confirmed trainings.
+
+    The time of purchase decides whose turn it is, not the order of arrival.
+    """
     standing = sorted(trainings, key=lambda training: training.purchased_at)
     reason = _refusal(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
     if reason is not None:
@@ -124,7 +129,7 @@ def _unaffordable(purchase: Purchase, participant: Participant, standing: Sequen
 def _decide_turn(
     purchase: Purchase, participant: Participant, earlier: Sequence[Training], scheme: Scheme
 ) -> Confirmed | Rejected | Undecided:
-    """One training after the other, each within its days. What looks late may follow one that has not arrived yet."""
+    """Decide by the previous training. A late purchase is undecided: an earlier one may not have arrived yet."""
     days = scheme.purchase
     if not earlier:
         timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)

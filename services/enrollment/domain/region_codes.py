@@ -1,8 +1,8 @@
-"""Codes of the places where a person can have been first registered.
+"""Region codes: regencies and cities where a person can have been first registered.
 
 Per province of the Ministry of Home Affairs: the highest number ever given to a regency (counted from 01) and to a city
-(counted from 71). Numbers are given in order and never again, so one that no longer stands, like those of the regencies
-that left province 64 in 2012 or 91 and 92 in 2022, still stands in the NIK of whoever was registered there.
+(counted from 71). Numbers are given in order and never reused: a number that was abolished, as those of the regencies
+that left province 64 in 2012 or 91 and 92 in 2022, remains in the NIKs of people registered there.
 """
 
 CITIES_FROM = 71
@@ -19,7 +19,7 @@ HIGHEST_REGENCY_AND_CITY = {
 
 
 def is_region_code(place: str) -> bool:
-    """Whether four digits, province and regency or city, were ever given to a place."""
+    """Return True if the four digits, province and regency or city, were ever assigned."""
     regency, city = HIGHEST_REGENCY_AND_CITY.get(place[:2], (0, 0))
     number = int(place[2:])
     return 1 <= number <= regency or CITIES_FROM <= number <= city

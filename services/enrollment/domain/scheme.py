@@ -1,4 +1,4 @@
-"""A scheme: a dated set of rules and amounts. Amounts are whole rupiah."""
+"""Scheme: a version of all rules and amounts of the programme. Amounts are whole rupiah."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Proof = Literal["face", "venue_qr"]
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRule:
-    """`days`: how long after a wave has closed its participants may still be admitted."""
+    """Rule of admission. `days`: calendar days after a wave closes in which its participants may be admitted."""
 
     age_at_least: int
     age_at_most: int
@@ -19,9 +19,9 @@ class AdmissionRule:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRule:
-    """Days are calendar days in Jakarta; `next_within_days` None: no deadline.
+    """Rule of purchases. Days are calendar days in Jakarta; `next_within_days` None: no deadline.
 
-    `offline_regions`: the first digits of the regencies whose people may buy trainings that meet in a room; None: all.
+    `offline_regions`: first digits of the regencies whose residents may buy trainings that meet in a room; None: all.
     """
 
     first_within_days: int
@@ -32,7 +32,7 @@ class PurchaseRule:
 
 @dataclass(frozen=True, slots=True)
 class CashBenefit:
-    """A sum of money for the participant, paid so many times."""
+    """Cash for the participant: `amount` is paid `times` times."""
 
     amount: int
     times: int
@@ -44,7 +44,7 @@ class CashBenefit:
 
 @dataclass(frozen=True, slots=True)
 class CompletionPeriods:
-    """Days after the end of the last session: for evidence to come from, and to be complete."""
+    """Calendar days after the last session: in which evidence may happen, and after which completion is rejected."""
 
     evidence_days: int
     complete_within_days: int
@@ -52,7 +52,7 @@ class CompletionPeriods:
 
 @dataclass(frozen=True, slots=True)
 class ModeRule:
-    """What a training of one mode must be, and what evidence completes it. `class_at_most` None: any size."""
+    """Rule of trainings of one mode, and the evidence that completes them. `class_at_most` None: any size."""
 
     session_proof: Literal["face", "venue_qr", "by_session"]
     post_test: Literal["passed", "taken"] | None
@@ -61,7 +61,7 @@ class ModeRule:
     class_at_most: int | None = None
 
     def proof_of(self, session_mode: str) -> Proof:
-        """How attendance of a session is proved; a hybrid training's sessions each have a mode of their own."""
+        """Return the proof of attendance that a session needs; sessions of a hybrid training have their own modes."""
         if self.session_proof == "by_session":
             return "venue_qr" if session_mode == "offline" else "face"
         return self.session_proof
@@ -69,7 +69,7 @@ class ModeRule:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """All rules of one scheme. Raises ValueError when they contradict the scheme's own promise."""
+    """All rules of one version of a scheme. Raise ValueError when they contradict its kind."""
 
     scheme: str
     version: int
@@ -85,6 +85,6 @@ class Scheme:
     def __post_init__(self) -> None:
         cash = self.incentive.total + self.survey.total
         if min(self.training_balance, self.incentive.total, self.survey.total) <= 0:
-            raise ValueError("every amount of a scheme is positive")
+            raise ValueError("training_balance, incentive and survey must all be positive")
         if self.kind == "normal" and self.training_balance <= cash:
-            raise ValueError("in the normal scheme more goes to training than to the person as cash")
+            raise ValueError("training_balance of a normal scheme must exceed the cash that it pays")

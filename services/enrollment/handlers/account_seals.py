@@ -1,20 +1,22 @@
-"""Accounts of people who are not admitted rest under this service's own key."""
+"""Seals of kept accounts: those of participants not admitted, under this service's own key."""
 
 from collections.abc import Mapping
 
 from services.enrollment.store.accounts import StoredAccount
 from shared.contracts.seals import KeyRing, Secret, open_number, seal_number
+from shared.errors import InvariantBroken
 from shared.times import write_time
 
 
 def seal_kept_account(own: KeyRing, account: StoredAccount, number: Secret) -> str:
-    """The number, bound to whose account it is, where it is, and since when."""
+    """Seal the number, bound to its participant, partner and time."""
     return seal_number(own, number, _bound_fields(account))
 
 
 def open_kept_account(own: KeyRing, account: StoredAccount) -> Secret:
-    """Raises Parked(bad_seal) where row and seal differ."""
-    assert account.sealed is not None
+    """Open the number. Raise Parked(bad_seal) where row and seal differ, InvariantBroken for a row without a seal."""
+    if account.sealed is None:
+        raise InvariantBroken(account.participant_id, "its account is not announced, and is kept without a seal")
     return open_number(own, account.sealed, _bound_fields(account))
 
 

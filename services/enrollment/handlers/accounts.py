@@ -1,12 +1,12 @@
-"""An account is linked: does it belong to the participant? The latest counts; payment holds when it does not fit."""
+"""Linked accounts: the latest one counts. Payment is told whether its identity is the participant's."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from services.enrollment.context import Context
-from services.enrollment.handlers import PARTICIPANT
 from services.enrollment.handlers.account_seals import open_kept_account, seal_kept_account
 from services.enrollment.handlers.adoption import LinkKey, forget_accounts, load_announced_accounts
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.opened_seals import open_account
 from services.enrollment.store.accounts import StoredAccount, load_accounts, save_accounts
 from services.enrollment.store.admissions import Admission, load_admissions
@@ -14,12 +14,14 @@ from shared.contracts import enrollment, upstream
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import open_linked_account, seal_linked_account
 from shared.contracts.seals import Secret
+from shared.errors import InvariantBroken
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
 
-class OpenedAccount(NamedTuple):
-    """An account whose seal has just been opened, neither announced nor sealed again yet."""
+@dataclass(frozen=True, slots=True)
+class OpenedAccount:
+    """An account whose seal is opened, neither announced nor sealed again yet."""
 
     account: StoredAccount
     number: Secret
@@ -30,7 +32,7 @@ class OpenedAccount(NamedTuple):
 
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[upstream.AccountLinked]]) -> None:
-    """Of somebody refused the account is kept: a later wave may admit them."""
+    """Announce accounts of admitted participants; keep those of refused ones, whom a later wave may admit."""
     people = {message.data.participant_id for message in messages}
     known = await load_admissions(tx.connection, people)
     latest = await load_accounts(tx.connection, people)
@@ -46,7 +48,7 @@ async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Me
             tx.park(message, ParkReason.CONFLICT)
             continue
         if person not in known:
-            tx.defer(message, PARTICIPANT, person)
+            tx.defer(message, DeferralKind.PARTICIPANT, person)
             continue
         admission = _admission_of(known, person)
         latest[person] = opened.account
@@ -61,7 +63,7 @@ async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Me
 
 
 async def emit_kept_accounts(context: Context, tx: Transaction, admissions: Sequence[Admission]) -> None:
-    """Somebody refused before is admitted now: the account linked in between counts."""
+    """Announce the kept accounts of participants who are admitted now, though an earlier wave refused them."""
     kept = await load_accounts(tx.connection, [admission.participant_id for admission in admissions])
     if not kept:
         return
@@ -101,17 +103,18 @@ def _seal_kept(context: Context, opened: OpenedAccount) -> StoredAccount:
 
 
 def _open_kept(context: Context, account: StoredAccount) -> OpenedAccount:
-    """Raises ValueError when what was kept does not open: then its key is missing, or somebody has changed the row."""
+    """Open a kept account. Raise InvariantBroken if its seal does not open."""
     try:
         return OpenedAccount(account, open_kept_account(context.own, account))
     except Parked:
-        raise ValueError(f"the account kept of {account.participant_id} does not open") from None
+        sentence = "its kept account does not open: restore the key that sealed it, or find who changed the row"
+        raise InvariantBroken(account.participant_id, sentence) from None
 
 
 def _counts(
     tx: Transaction, message: Message[upstream.AccountLinked], account: StoredAccount, latest: StoredAccount | None
 ) -> bool:
-    """Only what was linked later than what stands; at the same time there can be but one."""
+    """Return True for an account linked later than the stored one; park another one linked at the same time."""
     if latest is None or account.linked_at > latest.linked_at:
         return True
     if account.linked_at == latest.linked_at and account.content_digest != latest.content_digest:
@@ -124,7 +127,7 @@ def _admission_of(known: Mapping[str, Sequence[Admission]], person: str) -> Admi
 
 
 def _is_same_account(context: Context, opened: OpenedAccount, announced: enrollment.AccountLinked) -> bool:
-    """Tell whether this account is the one announced, as far as the announcement tells."""
+    """Compare the account with the announced one, as far as the announcement can be opened."""
     account = opened.account
     try:
         number = open_linked_account(context.for_payment, announced)
@@ -141,7 +144,7 @@ def _emit(
     announced: enrollment.AccountLinked | None,
     trace: str | None,
 ) -> StoredAccount:
-    """Say whose account it is, unless that was `said` before a restore; keep no more of it than that it was said."""
+    """Emit the account unless it was announced before a restore; return it as stored afterwards, without its seal."""
     account = opened.account
     if announced:
         return account._replace(same_identity=announced.same_identity, sealed=None, identity_index=None)
@@ -162,7 +165,7 @@ def _emit(
 async def _forget(
     tx: Transaction, announced: Mapping[LinkKey, enrollment.AccountLinked], accounts: Mapping[str, StoredAccount]
 ) -> None:
-    """One that is kept is still to be announced, or not; of others the rows say it now."""
+    """Forget announcements of accounts that are stored as announced now; a kept account is still to be announced."""
     await forget_accounts(
         tx, announced, {person: one for person, one in accounts.items() if one.same_identity is not None}
     )

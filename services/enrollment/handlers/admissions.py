@@ -1,4 +1,4 @@
-"""Somebody is to take part in a wave: admitted or refused, once per NIK."""
+"""Admissions: applications to a wave are admitted or refused, one admission per NIK."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from services.enrollment.domain.admission import (
     decide_admission,
 )
 from services.enrollment.domain.scheme import Scheme
-from services.enrollment.handlers import PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import emit_kept_accounts
 from services.enrollment.handlers.adoption import AnnouncedAdmission, forget_admissions, load_announced_admissions
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.nik_claims import NikClaims
 from services.enrollment.handlers.opened_seals import open_identity
 from services.enrollment.store.admissions import Admission, insert_admissions, load_admissions
@@ -24,6 +24,7 @@ from services.enrollment.store.waves import count_admissions, load_waves, lock_w
 from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.park_reasons import Parked, ParkReason
+from shared.errors import InvariantBroken
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
@@ -33,7 +34,7 @@ ApplicationKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An event with its seal opened. `index`: of the NIK, keyed."""
+    """An application with its seal opened. `index`: the keyed index of the NIK; `digest`: that of the content."""
 
     message: Message[upstream.ParticipantAdmitted]
     applicant: Applicant
@@ -48,7 +49,10 @@ class Application:
 async def admit_participants(
     context: Context, tx: Transaction, messages: Sequence[Message[upstream.ParticipantAdmitted]]
 ) -> None:
-    """Decide each application once; what had been announced before a restore stands, and is not announced again."""
+    """Decide each application once.
+
+    A decision announced before a restore is taken over as it was announced, and not emitted again.
+    """
     applications = _open(context, tx, messages)
     people = {a.applicant.participant_id for a in applications}
     known = await load_admissions(tx.connection, people)
@@ -66,7 +70,7 @@ async def admit_participants(
     for application in fresh:
         if application.key not in announced:
             _emit(tx, application, decided[application.key])
-        tx.release(PARTICIPANT, application.applicant.participant_id)
+        tx.release(DeferralKind.PARTICIPANT, application.applicant.participant_id)
     await emit_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
 
 
@@ -93,13 +97,13 @@ def _filter_new(
     waves: Mapping[str, Wave],
     announced: Mapping[ApplicationKey, AnnouncedAdmission],
 ) -> list[Application]:
-    """What is new: repeats change nothing, other content is parked, what comes before its wave waits."""
+    """Return new applications; ignore repeats, park other content under a known key, defer for unknown waves."""
     digests = {(a.participant_id, a.wave): a.content_digest for of_one in known.values() for a in of_one}
     fresh = []
     for application in applications:
         applicant, message = application.applicant, application.message
         if applicant.wave not in waves:
-            tx.defer(message, WAVE, applicant.wave, owner=applicant.participant_id)
+            tx.defer(message, DeferralKind.WAVE, applicant.wave, owner=applicant.participant_id)
         elif application.key in announced and not _is_same_application(application, announced[application.key]):
             tx.park(message, ParkReason.CONFLICT)
         elif application.key not in digests:
@@ -111,7 +115,7 @@ def _filter_new(
 
 
 def _is_same_application(application: Application, announced: AnnouncedAdmission) -> bool:
-    """Tell whether this application is the one announced, as far as the announcement tells."""
+    """Compare the application with the announced decision, as far as the decision repeats it."""
     data = application.message.data
     if isinstance(announced, enrollment.ParticipantRefused):
         return data.admitted_at == announced.admitted_at
@@ -134,7 +138,7 @@ async def _decide(
     admitted: set[str],
     announced: Mapping[ApplicationKey, AnnouncedAdmission],
 ) -> dict[ApplicationKey, Admission]:
-    """In order of arrival; the last places go to those who came first."""
+    """Decide in order of arrival: the first ones get the last places."""
     niks = await NikClaims.claim(tx, ((a.index, a.applicant.participant_id) for a in fresh), admitted)
     places = await lock_waves(tx.connection, {a.applicant.wave for a in fresh})
     decided = {}
@@ -213,7 +217,8 @@ def _emit(tx: Transaction, application: Application, decided: Admission) -> None
 
 def _admitted_event(application: Application, decided: Admission) -> enrollment.ParticipantAdmitted:
     data = application.message.data
-    assert decided.balance is not None
+    if decided.balance is None:
+        raise InvariantBroken(decided.participant_id, "an admission without a balance cannot be announced")
     return enrollment.ParticipantAdmitted(
         participant_id=data.participant_id,
         wave=data.wave,

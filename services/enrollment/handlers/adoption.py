@@ -1,7 +1,7 @@
-"""Recover after a restore: what was announced stands, in whatever order its causes are read again.
+"""Recovery after a restore: announced decisions stay, in whatever order their causes are read again.
 
-Keys are claimed and places are kept before anything is read; a decision is remembered until what it was about comes
-again, and is taken then as it was announced.
+Keys are claimed and places are counted before anything is read. A decision is remembered until its cause is read again,
+and is then stored as it was announced.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.enrollment.handlers import NIK, REDEEM_CODE
+from services.enrollment.handlers.kinds import ClaimKind
 from services.enrollment.store.accounts import StoredAccount
 from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
@@ -40,9 +40,9 @@ PURCHASES: Mapping[str, EventType[Any]] = {
 }
 ADOPTED_EVENTS = {**ADMISSIONS, **PURCHASES, ACCOUNT_LINKED.name: ACCOUNT_LINKED}
 LinkKey = tuple[str, datetime]
-"""(participant, when they linked the account)."""
+"""(participant, linked at)."""
 
-# What a purchase states and its confirmation repeats, price and sessions apart.
+# Fields of a purchase that its confirmation repeats, besides price and sessions.
 STATED_FIELDS = (
     "participant_id",
     "platform",
@@ -56,10 +56,10 @@ STATED_FIELDS = (
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Claim what was announced as somebody's, keep the places that were given away, and remember each decision.
+    """Claim the keys of announced decisions, count the places they used, and remember each decision.
 
-    A hole does no harm: what is missing is decided anew from what upstream sent. What somebody else holds by now is not
-    taken from them: `verify` names it once it has been decided as it was announced.
+    A missing event does no harm: its cause is decided again. A key that another participant has claimed meanwhile stays
+    theirs; once the announced decision is stored, `verify` reports it.
     """
     wanted: defaultdict[str, dict[str, str]] = defaultdict(dict)
     remembered, waves = [], set()
@@ -77,9 +77,9 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             remembered.append(
                 RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
             )
-            wanted[REDEEM_CODE][event.redeem_code] = event.participant_id
+            wanted[ClaimKind.REDEEM_CODE][event.redeem_code] = event.participant_id
         if isinstance(event, ParticipantAdmitted):
-            wanted[NIK][event.identity_index] = event.participant_id
+            wanted[ClaimKind.NIK][event.identity_index] = event.participant_id
             waves.add(event.wave)
     for kind, owners in sorted(wanted.items()):
         await tx.claim(kind, owners)
@@ -90,20 +90,20 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
 async def load_announced_admissions(
     tx: Transaction, people: Collection[str]
 ) -> dict[tuple[str, str], AnnouncedAdmission]:
-    """(participant, wave) -> what had been decided about an application that has not been read again yet."""
+    """Return announced decisions whose application was not read again yet, by (participant, wave)."""
     remembered = [ADMISSIONS[one.type].parse(one.data) for one in await recall(tx, people, *ADMISSIONS)]
     return {(event.participant_id, event.wave): event for event in remembered}
 
 
 async def forget_admissions(tx: Transaction, events: Collection[AnnouncedAdmission]) -> None:
-    """From now on the rows say it: the places that were kept are taken."""
+    """Forget announced decisions that are stored as admissions now, which hold their places."""
     if events:
         await forget(tx, [_admission_key(one) for one in events], *ADMISSIONS)
         await recount_promised(tx.connection, {one.wave for one in events})
 
 
 async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> dict[str, dict[str, AnnouncedPurchase]]:
-    """Participant -> redeem code -> what had been decided about a purchase that has not been read again yet."""
+    """Return announced decisions whose purchase was not read again yet, by participant and redeem code."""
     found: defaultdict[str, dict[str, AnnouncedPurchase]] = defaultdict(dict)
     for one in await recall(tx, people, *PURCHASES):
         found[one.owner][one.key] = PURCHASES[one.type].parse(one.data)
@@ -111,24 +111,24 @@ async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> 
 
 
 async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None:
-    """From now on the rows say it."""
+    """Forget announced decisions that are stored as enrollments now."""
     await forget(tx, list(redeem_codes), *PURCHASES)
 
 
 async def load_announced_accounts(tx: Transaction, people: Collection[str]) -> dict[LinkKey, AccountLinked]:
-    """(participant, linked at) -> what was announced of an account that has not been read again yet."""
+    """Return announced accounts that were not read again yet, by (participant, linked at)."""
     remembered = [ACCOUNT_LINKED.parse(one.data) for one in await recall(tx, people, ACCOUNT_LINKED.name)]
     return {_link_of(event): event for event in remembered}
 
 
 async def forget_accounts(tx: Transaction, links: Iterable[LinkKey], standing: Mapping[str, StoredAccount]) -> None:
-    """Forget what was announced of accounts that stand now or are older: the rows say it, or nobody asks any more."""
+    """Forget announced accounts that are stored now, or are older than the stored one."""
     keys = [_link_key((person, at)) for person, at in links if person in standing and at <= standing[person].linked_at]
     await forget(tx, keys, ACCOUNT_LINKED.name)
 
 
 def is_same_purchase(purchase: upstream.TrainingPurchased, announced: AnnouncedPurchase) -> bool:
-    """Tell whether this purchase is the one announced, as far as the announcement tells."""
+    """Compare the purchase with the announced decision, as far as the decision repeats it."""
     if isinstance(announced, EnrollmentRejected):
         return purchase.participant_id == announced.participant_id
     return _stated_values(purchase) == _stated_values(announced)
@@ -140,7 +140,7 @@ def _stated_values(event: upstream.TrainingPurchased | EnrollmentConfirmed) -> S
 
 
 def _parse(outbox_event: OutboxEvent) -> AnnouncedAdmission | AnnouncedPurchase | AccountLinked | None:
-    """None for what nobody decides again, and for what cannot be read."""
+    """Parse an event that must be adopted; None for other types, and for one that cannot be parsed."""
     event = ADOPTED_EVENTS.get(outbox_event.type)
     try:
         return event.parse(outbox_event.data) if event else None

@@ -1,6 +1,6 @@
-"""What `enrollment_confirmed` carries, so that the other services can act alone.
+"""The event `enrollment_confirmed`, which carries all that the other services need to act alone.
 
-Trainings have few prices and schemes few rules, so what follows from them alone is made once.
+Trainings have few prices and schemes few rules, so requirements and benefits are cached.
 """
 
 from functools import lru_cache
@@ -11,7 +11,7 @@ from shared.contracts.fields import rupiah
 
 
 def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme) -> enrollment.EnrollmentConfirmed:
-    """The purchase, the evidence that completes it, and the benefits it gives a right to."""
+    """Build the event: the purchase, the evidence that completes it, and the benefits that it entitles to."""
     rule = scheme.modes[data.mode]
     return enrollment.EnrollmentConfirmed(
         participant_id=data.participant_id,
@@ -51,7 +51,7 @@ def _requirements(rule: ModeRule) -> enrollment.Requirements:
 
 @lru_cache(maxsize=10_000)
 def _benefits(price: int, incentive: int) -> tuple[enrollment.Benefit, ...]:
-    """All of the fee once the training is completed; cash with the first one that is completed and rated."""
+    """List the benefits: the fee once completed, and the incentive with the first completed and rated training."""
     return (
         enrollment.Benefit(
             benefit="fee",

@@ -1,9 +1,8 @@
-"""Fix for the life of the data whatever decides who is known already."""
+"""Identity of the stored data: the keys that must not change, and the key sets that may rotate."""
 
 from asyncpg import Connection
 
-from services.enrollment.context import Context
-from services.enrollment.handlers import DEFERRED_SEALS
+from services.enrollment.context import DEFERRED_SEALS, Context
 from services.enrollment.handlers.opened_seals import content_digest
 from services.enrollment.store.data_identity import (
     is_sealed_under,
@@ -19,10 +18,10 @@ INDEX_KEY = "identity-index.key"
 
 
 def pinned(context: Context) -> tuple[PinnedValue, ...]:
-    """The key of the index of NIKs. No NIK is stored, so old data prove it only by what still holds one."""
+    """Pin the key of the index of NIKs. No NIK is stored, so it is checked by data that contain one."""
 
     async def indexes(connection: Connection) -> str | None:
-        """By the digest of a purchase that is kept whole, else by an account that was announced with its NIK."""
+        """Check by the digest of a purchase that is stored whole, else by accounts announced with their NIK."""
         if kept := await load_purchase_digest(connection):
             purchase, digest = kept
             matches = content_digest(context, purchase.decode()) == digest
@@ -34,7 +33,7 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 
 
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
-    """The key sets: its own and upstream's, under which accounts may be kept, and the one it shares with payment."""
+    """List the key sets: its own and upstream's, which may seal kept accounts, and the one shared with payment."""
     return (
         RotatingKeys("enrollment", context.own, _rests_under),
         RotatingKeys("programme", context.upstream, is_sealed_under),
@@ -43,7 +42,7 @@ def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
 
 
 async def _matches_accounts(context: Context, connection: Connection) -> bool:
-    """True also where none tells."""
+    """Compare recently announced accounts with their admissions; True also if there are none."""
     niks: dict[str, str] = {}
     for outbox_event in await load_recent_events(connection):
         if outbox_event.type == ACCOUNT_LINKED.name:
@@ -55,7 +54,7 @@ async def _matches_accounts(context: Context, connection: Connection) -> bool:
 
 
 def _nik(context: Context, token: str) -> str | None:
-    """None for an account that does not hold one, as it did before 1.0, or not under a key that is still there."""
+    """Open the NIK; None if the account holds none, as before 1.0, or its key was removed."""
     try:
         return str(context.upstream.open(token)["nik"])
     except (Parked, KeyError):

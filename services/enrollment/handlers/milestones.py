@@ -1,10 +1,10 @@
-"""A training was completed or rated: the next one may be bought, once both are known."""
+"""Milestones: a training was completed or rated. Once both are known, the next one may be bought."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from services.enrollment.context import Context
-from services.enrollment.handlers import ENROLLMENT
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
 from shared.contracts.completion import CompletionConfirmed, TrainingRated
@@ -15,7 +15,10 @@ from shared.messaging.transaction.transaction import Transaction
 async def record_milestones(
     context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
 ) -> None:
-    """After a restore completion may speak of an enrollment that is still to be confirmed again: that waits."""
+    """Store milestones and decide the purchases that they affect.
+
+    After a restore a milestone may come before its enrollment is confirmed again: it is deferred.
+    """
     completed: dict[tuple[str, str], datetime] = {}
     rated: dict[tuple[str, str], datetime] = {}
     for message in messages:
@@ -27,7 +30,7 @@ async def record_milestones(
     confirmed = await mark_milestones(tx.connection, completed, rated)
     for message in messages:
         if message.data.redeem_code not in confirmed:
-            tx.defer(message, ENROLLMENT, message.data.redeem_code)
+            tx.defer(message, DeferralKind.ENROLLMENT, message.data.redeem_code)
     done = {message.data.participant_id for message in messages if message.data.redeem_code in confirmed}
     if undecided := await load_undecided_participants(tx.connection, done):
         await redecide(context, tx, undecided)

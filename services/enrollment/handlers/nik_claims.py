@@ -1,13 +1,14 @@
-"""Once per NIK, for ever; and a refusal gives the NIK back, also to the next one in the same batch."""
+"""Claims on NIKs: one admission per NIK, ever; a refusal frees the NIK, also for the next one in the same batch."""
 
 from collections.abc import Collection, Iterable
 
-from services.enrollment.handlers import NIK
+from services.enrollment.handlers.kinds import ClaimKind
+from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
 
 class NikClaims:
-    """Who holds which NIK, by its keyed index, while a batch is decided."""
+    """The holders of NIKs, by keyed index, while a batch is decided."""
 
     def __init__(self, holders: dict[str, str], admitted: set[str], fresh: Collection[str]) -> None:
         self._holders = holders
@@ -18,15 +19,18 @@ class NikClaims:
 
     @classmethod
     async def claim(cls, tx: Transaction, wanted: Iterable[tuple[str, str]], admitted: set[str]) -> "NikClaims":
-        """`wanted`: (index, participant), the first one first; `admitted`: participants who already are."""
+        """Claim NIKs for the first applicant of each.
+
+        `wanted`: (index, participant) in order of arrival; `admitted`: participants who already are.
+        """
         first: dict[str, str] = {}
         for index, participant_id in wanted:
             first.setdefault(index, participant_id)
-        holders = await tx.claim(NIK, first)
-        return cls(holders, set(admitted), tx.claimed_here(NIK))
+        holders = await tx.claim(ClaimKind.NIK, first)
+        return cls(holders, set(admitted), tx.claimed_here(ClaimKind.NIK))
 
     def is_free(self, index: str, participant_id: str) -> bool:
-        """Neither the NIK nor the participant was ever admitted."""
+        """Return True if neither the NIK nor the participant was ever admitted."""
         mine = self._holders[index] == participant_id or index in self._released
         return mine and participant_id not in self._admitted
 
@@ -38,12 +42,14 @@ class NikClaims:
             self._holders[index] = self._reassigned[index] = participant_id
 
     def release(self, index: str, participant_id: str) -> None:
-        """Only what was claimed just now and nobody was admitted under."""
+        """Free the NIK, if it was claimed by this batch and nobody was admitted under it."""
         if self._holders[index] == participant_id and index in self._unused:
             self._released.add(index)
 
     async def flush(self, tx: Transaction) -> None:
-        """Makes the claims say what was decided."""
-        await tx.release_claims(NIK, self._released | self._reassigned.keys())
-        if await tx.claim(NIK, self._reassigned) != self._reassigned:
-            raise RuntimeError("a NIK that was given back is held by another participant")
+        """Write the claims as decided. Raise InvariantBroken if a freed NIK has another holder."""
+        await tx.release_claims(ClaimKind.NIK, self._released | self._reassigned.keys())
+        holders = await tx.claim(ClaimKind.NIK, self._reassigned)
+        for index, participant_id in self._reassigned.items():
+            if holders[index] != participant_id:
+                raise InvariantBroken(participant_id, "the NIK freed for this participant is held by another one")

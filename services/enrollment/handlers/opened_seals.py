@@ -1,4 +1,4 @@
-"""What an upstream event says once its seal is opened."""
+"""Seals of upstream events, opened and checked."""
 
 import json
 import re
@@ -15,7 +15,7 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple[Identity, bytes]:
-    """Who it is about, and the digest of the content. Raises Parked."""
+    """Open an identity; return it with the digest of the content. Raise Parked for a bad seal."""
     opened = sealed_fields.open_identity(context.identities, data)
     nik = opened.nik.reveal()
     stated = data.model_dump_json(exclude={"identity"})
@@ -23,7 +23,10 @@ def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple
 
 
 def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret, bytes, bytes]:
-    """The number, the keyed index of the NIK that it belongs to, and the digest of the content. Raises Parked."""
+    """Open an account; return its number, the keyed index of its NIK, and the digest of the content.
+
+    Raise Parked for a bad seal.
+    """
     opened = sealed_fields.open_participant_account(context.accounts, data)
     nik = opened.nik.reveal()
     stated = data.model_dump_json(exclude={"account": {"sealed"}})
@@ -31,10 +34,10 @@ def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret
 
 
 def content_digest(context: Context, stated: str, *sealed_texts: str) -> bytes:
-    """Tells the same content from other content: `said` as a model writes it, with what stood under the seal.
+    """Compute the keyed digest that tells the same content from other content of one participant.
 
-    Keyed: it rests, and what went into it must not be guessed. 128 bits of it do: it only tells this person's own
-    events apart.
+    `stated` is the event as its model writes it, `sealed_texts` what was under its seal. The digest is stored, and is
+    keyed so that personal data cannot be guessed from it; 128 bits are enough to compare one participant's events.
     """
     return context.index.digest(json.dumps([stated, *sealed_texts]))[:DIGEST_BYTES]
 

@@ -1,8 +1,7 @@
-"""Decides what is undecided of some participants: when they buy, when a training is done, when time is up."""
+"""Decisions on purchases: when one arrives, when a training reaches a milestone, and when a decision is due."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 from services.enrollment.context import Context
 from services.enrollment.domain.purchase import (
@@ -17,21 +16,23 @@ from services.enrollment.domain.purchase import (
     decide_purchase,
 )
 from services.enrollment.domain.scheme import Scheme
-from services.enrollment.handlers import ENROLLMENT
 from services.enrollment.handlers.adoption import AnnouncedPurchase, forget_purchases, load_announced_purchases
 from services.enrollment.handlers.confirmation import confirmed_event
+from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
+from services.enrollment.store.state_counts import add_to_state_counts
 from shared.contracts import enrollment, upstream
+from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
 PurchaseOutcome = Confirmed | Rejected | Undecided
 AnnouncedPurchases = Mapping[str, AnnouncedPurchase]
-"""By redeem code: what had been announced before a restore."""
+"""Decisions announced before a restore, by redeem code."""
 
 
 async def redecide(context: Context, tx: Transaction, people: Collection[str]) -> None:
-    """Decides what is undecided of these participants."""
+    """Decide the undecided purchases of these participants."""
     enrollments = await load_enrollments(tx.connection, people)
     admissions = await load_admissions(tx.connection, people)
     await decide(context, tx, enrollments, admissions, {}, await load_announced_purchases(tx, people))
@@ -45,19 +46,22 @@ async def decide(
     received: Mapping[str, upstream.TrainingPurchased],
     announced: Mapping[str, AnnouncedPurchases],
 ) -> None:
-    """Decides, saves and announces. `enrollments` are all of each participant's; `heard`: purchases by redeem code.
+    """Decide undecided purchases, save them and emit the decisions.
 
-    What was not heard just now is read from where it is kept. `said`, by participant: what had been announced before a
-    restore stands, and is not announced again.
+    `enrollments` are all of each participant's. `received` are purchases of this batch by redeem code; others are
+    parsed from their row. `announced`, by participant: decisions announced before a restore, which are taken over and
+    not emitted again.
     """
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
         admission = next((admission for admission in admissions[person] if admission.admitted), None)
         changed += _decide_for_participant(context, tx, of_participant, admission, received, announced.get(person, {}))
+    decided = [one for one in changed if one.state is not EnrollmentState.UNDECIDED]
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
+        await add_to_state_counts(tx.connection, ((one.lane, one.state) for one in decided))
     if announced:
-        await forget_purchases(tx, [one.redeem_code for one in changed if one.state is not EnrollmentState.UNDECIDED])
+        await forget_purchases(tx, [one.redeem_code for one in decided])
 
 
 def _decide_for_participant(
@@ -68,7 +72,7 @@ def _decide_for_participant(
     received: Mapping[str, upstream.TrainingPurchased],
     announced: AnnouncedPurchases,
 ) -> list[Enrollment]:
-    """In the order in which trainings were bought, whatever order they were heard of in."""
+    """Decide in the order in which trainings were bought, not in that of arrival."""
     trainings = [one.training for one in of_participant if one.confirmed]
     trainings += [
         _announced_training(announced_event)
@@ -78,12 +82,11 @@ def _decide_for_participant(
     undecided = [one for one in of_participant if one.state is EnrollmentState.UNDECIDED]
     changed = []
     for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
-        assert before.purchase is not None
-        data = received.get(before.redeem_code) or upstream.TRAINING_PURCHASED.parse(before.purchase)
+        data = received.get(before.redeem_code) or _stored_purchase(before)
         scheme = context.schemes[admission.scheme] if admission else None
         if announced_event := announced.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
-            tx.release(ENROLLMENT, before.redeem_code)
+            tx.release(DeferralKind.ENROLLMENT, before.redeem_code)
             continue
         outcome = _decide_outcome(before, data, admission, trainings, scheme)
         after = _apply_outcome(context, tx, before, outcome, scheme)
@@ -94,6 +97,12 @@ def _decide_for_participant(
         _emit(tx, before, after, data, admission, scheme)
         changed.append(after)
     return changed
+
+
+def _stored_purchase(undecided: Enrollment) -> upstream.TrainingPurchased:
+    if undecided.purchase is None:
+        raise InvariantBroken(undecided.redeem_code, "it is undecided, and its row does not hold the purchase")
+    return upstream.TRAINING_PURCHASED.parse(undecided.purchase)
 
 
 def _decide_outcome(
@@ -113,7 +122,7 @@ def _decide_outcome(
 def _apply_outcome(
     context: Context, tx: Transaction, before: Enrollment, outcome: PurchaseOutcome, scheme: Scheme | None
 ) -> Enrollment | None:
-    """What becomes of an undecided enrollment; None, when it goes on waiting."""
+    """Return the enrollment as decided or left open anew; None if it stays as it is."""
     match outcome:
         case Confirmed():
             return _decided(before, EnrollmentState.CONFIRMED, None, scheme)
@@ -122,14 +131,15 @@ def _apply_outcome(
         case Undecided(reason):
             if before.due_at is None or reason is not before.reason:
                 due_at = tx.now + _grace_period(context, reason)
-                return before._replace(reason=reason, due_at=due_at, **_scheme_fields(scheme))
+                name, version = _scheme_of(before, scheme)
+                return before._replace(reason=reason, due_at=due_at, scheme=name, scheme_version=version)
             if before.due_at <= tx.watermark:
                 return _decided(before, EnrollmentState.REJECTED, reason, scheme)
             return None
 
 
 def _announced_training(event: enrollment.EnrollmentConfirmed) -> Training:
-    """One that stands, though its purchase is still to be read again."""
+    """Return a training confirmed before a restore, though its purchase is still to be read again."""
     ends_at = max(session.ends_at for session in event.sessions)
     return Training(event.price.value, event.purchased_at, ends_at, completed_at=None, rated_at=None)
 
@@ -144,16 +154,19 @@ def _as_announced(before: Enrollment, event: AnnouncedPurchase, scheme: Scheme |
 def _decided(
     before: Enrollment, state: EnrollmentState, reason: PurchaseRefusal | None, scheme: Scheme | None
 ) -> Enrollment:
-    return before._replace(state=state, reason=reason, due_at=None, purchase=None, trace=None, **_scheme_fields(scheme))
+    name, version = _scheme_of(before, scheme)
+    return before._replace(
+        state=state, reason=reason, due_at=None, purchase=None, trace=None, scheme=name, scheme_version=version
+    )
 
 
-def _scheme_fields(scheme: Scheme | None) -> dict[str, Any]:
-    """The rules a decision is made under are kept with it."""
-    return {"scheme": scheme.scheme, "scheme_version": scheme.version} if scheme else {}
+def _scheme_of(before: Enrollment, scheme: Scheme | None) -> tuple[str | None, int | None]:
+    """Return name and version of the scheme that decides; that of the row if nobody was admitted."""
+    return (scheme.scheme, scheme.version) if scheme else (before.scheme, before.scheme_version)
 
 
 def _grace_period(context: Context, reason: PurchaseRefusal) -> timedelta:
-    """What has been sent is only to be read; a training has still to be completed, and evidence to arrive."""
+    """Return how long to wait: a purchase sent earlier only has to be read, a training has still to be completed."""
     return context.wait_at_most if reason is PurchaseRefusal.PREVIOUS_NOT_COMPLETED else timedelta()
 
 
@@ -175,4 +188,4 @@ def _emit(
         )
         tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
     if after.state is not EnrollmentState.UNDECIDED:
-        tx.release(ENROLLMENT, after.redeem_code)
+        tx.release(DeferralKind.ENROLLMENT, after.redeem_code)

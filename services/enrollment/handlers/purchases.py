@@ -1,16 +1,16 @@
-"""A training was bought: may it be?"""
+"""Purchases of trainings, as platforms report them."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 from services.enrollment.context import Context
 from services.enrollment.domain.purchase import EnrollmentState
-from services.enrollment.handlers import PARTICIPANT, REDEEM_CODE
 from services.enrollment.handlers.adoption import (
     AnnouncedPurchase,
     is_same_purchase,
     load_announced_admissions,
     load_announced_purchases,
 )
+from services.enrollment.handlers.kinds import ClaimKind, DeferralKind
 from services.enrollment.handlers.opened_seals import content_digest
 from services.enrollment.handlers.purchase_decisions import decide
 from services.enrollment.store.admissions import Admission, load_admissions
@@ -24,7 +24,7 @@ PurchaseMessage = Message[upstream.TrainingPurchased]
 
 
 async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[PurchaseMessage]) -> None:
-    """Decides what is new; a purchase of somebody nothing is known of waits."""
+    """Decide new purchases; defer those of participants without an application."""
     known = await _load_known(tx, {message.data.participant_id for message in messages})
     mine = await _claim_codes(tx, messages, known)
     people = {message.data.participant_id for message in mine}
@@ -40,7 +40,7 @@ async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Pu
 
 
 async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, Sequence[Admission]]:
-    """Load what was decided about these people; after a restore, of those admitted before it nothing earlier."""
+    """Load the admissions of these participants, without those whose admission is still to be read after a restore."""
     known = await load_admissions(tx.connection, people)
     for event in (await load_announced_admissions(tx, people)).values():
         if isinstance(event, enrollment.ParticipantAdmitted):
@@ -51,14 +51,14 @@ async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, 
 async def _claim_codes(
     tx: Transaction, messages: Sequence[PurchaseMessage], known: Mapping[str, Sequence[Admission]]
 ) -> list[PurchaseMessage]:
-    """A redeem code is one participant's, in whatever lane."""
+    """Claim redeem codes; return the purchases whose code belongs to their participant, and park the others."""
     wanted: dict[str, str] = {}
     for message in messages:
         if message.data.participant_id in known:
             wanted.setdefault(message.data.redeem_code, message.data.participant_id)
         else:
-            tx.defer(message, PARTICIPANT, message.data.participant_id)
-    owners = await tx.claim(REDEEM_CODE, wanted)
+            tx.defer(message, DeferralKind.PARTICIPANT, message.data.participant_id)
+    owners = await tx.claim(ClaimKind.REDEEM_CODE, wanted)
     mine = []
     for message in messages:
         owner = owners.get(message.data.redeem_code) if message.data.participant_id in known else None
@@ -76,9 +76,9 @@ def _add_if_new(
     of_participant: list[Enrollment],
     announced: AnnouncedPurchase | None,
 ) -> bool:
-    """A new purchase is undecided at first; a repeat changes nothing; other content under its code is parked.
+    """Add a new purchase as undecided and return True; ignore a repeat, and park other content under its code.
 
-    `decided`: what had been announced about this code before a restore. Returns whether it is new.
+    `announced`: the decision about this code that was announced before a restore.
     """
     stated = upstream.TRAINING_PURCHASED.dump(message.data)
     digest = content_digest(context, stated.decode())

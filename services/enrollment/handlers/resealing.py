@@ -1,4 +1,4 @@
-"""Seals what rests under another key than the current one again: after an upgrade, and after a key was turned."""
+"""Resealing of stored data under the current key: after an upgrade, and after a key was rotated."""
 
 import json
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ SEALED_TYPES = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name
 
 
 async def reseal(context: Context, connection: Connection) -> list[str]:
-    """Seal again what is kept of accounts, and what has waited since before seals held all that they hold now.
+    """Reseal kept accounts, and records deferred under a seal of before 1.0; return sentences with their numbers.
 
-    Says how many there were. Each portion is a transaction of its own: a run that was ended is gone on with. An account
-    that does not open stays as it is, and is named.
+    Each portion is a transaction of its own, so a run that was interrupted is continued by the next one. An account
+    that does not open stays as it is, and is counted.
     """
     accounts, closed = await _reseal_accounts(context, connection)
     since = await load_own_seals_since(connection)
@@ -51,7 +51,7 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
 
 
 async def _reseal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
-    """Return how many were sealed again, and how many do not open."""
+    """Reseal kept accounts; return how many were resealed, and how many do not open."""
     sealed, closed, after = 0, 0, ""
     while kept := await load_kept_accounts(connection, context.own.current_prefix, after, PORTION):
         after = kept[-1].participant_id
@@ -62,8 +62,8 @@ async def _reseal_accounts(context: Context, connection: Connection) -> tuple[in
 
 
 def _number(context: Context, account: StoredAccount) -> Secret | None:
-    """None when it does not open."""
-    assert account.sealed is not None
+    """Open the number under this service's key or, as before 1.0, under upstream's; None if neither opens it."""
+    assert account.sealed is not None  # Only sealed accounts are loaded.
     try:
         return open_kept_account(context.own, account)
     except Parked:
@@ -76,7 +76,7 @@ def _number(context: Context, account: StoredAccount) -> Secret | None:
 
 
 def reseal_record(context: Context, record: Record) -> Record | None:
-    """The record with its seal of before made whole by what stands outside; None if it has none such."""
+    """Reseal a record of before 1.0 with the fields that stand outside its seal; None if it has no such seal."""
     try:
         envelope = open_envelope(record.value, record.headers, SEALED_TYPES)
         data = parse_json(envelope.data)
@@ -100,7 +100,7 @@ def _reseal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None
 
 
 def _headers(envelope: Envelope) -> tuple[tuple[str, bytes | None], ...]:
-    """In binary mode, whatever mode it came in."""
+    """Write the envelope as headers of binary mode, whichever mode it came in."""
     named: Mapping[str, str | None] = {
         "ce_specversion": "1.0",
         "ce_id": envelope.id,

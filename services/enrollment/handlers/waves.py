@@ -1,4 +1,4 @@
-"""A wave opens: a shared cause, which writes its own row and wakes nobody; each lane's sweep does."""
+"""Waves: a wave is a cause shared by all lanes; the sweep of each lane releases what was deferred for it."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def open_waves(context: Context, tx: Transaction, messages: Sequence[Message[upstream.WaveOpened]]) -> None:
+    """Store new waves; park one of an unknown scheme, and other content under a known name."""
     known = await load_waves(tx.connection, {message.data.wave for message in messages})
     opened: dict[str, Wave] = {}
     for message in messages:

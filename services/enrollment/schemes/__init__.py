@@ -1,4 +1,4 @@
-"""Scheme files: `<scheme>.toml`, read and validated when the service starts."""
+"""Scheme files: `<scheme>.toml`, loaded and validated when the service starts."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from services.enrollment.domain.scheme import Scheme
 from shared.contracts.fields import MAX_RUPIAH
 
 FOLDER = Path(__file__).parent
-# What the events that carry a number, and the dates counted from it, can bear.
+# Bounds that events with such numbers, and dates computed from them, can hold.
 _DAYS, _RUPIAH, _AGE = range(366), range(1, MAX_RUPIAH + 1), range(151)
 BOUNDS = {
     "version": range(1, 2**31),
@@ -34,7 +34,7 @@ FORMS = {"scheme": r"[A-Za-z0-9._/-]{1,64}", "offline_regions": r"[0-9]{1,4}"}
 
 
 class _File(BaseModel):
-    """Strict, and nothing unknown, down to the last table."""
+    """A scheme file: strict types, and no unknown keys in any table."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -42,23 +42,23 @@ class _File(BaseModel):
 
 
 def load_schemes(folder: Path = FOLDER) -> Mapping[str, Scheme]:
-    """All schemes by name. Raises ValueError when a file is not a scheme, or not the one it is named after."""
+    """Load all schemes by name. Raise ValueError for an invalid file, or one named unlike its scheme."""
     schemes = {path.stem: load_scheme(path) for path in sorted(folder.glob("*.toml"))}
     for name, scheme in schemes.items():
         if scheme.scheme != name:
-            raise ValueError(f"{name}.toml describes {scheme.scheme}")
+            raise ValueError(f"{name}.toml describes {scheme.scheme}: name the file after its scheme")
     return schemes
 
 
 def load_scheme(path: Path) -> Scheme:
-    """One file; by way of JSON, whose arrays are what a strict tuple is made of."""
+    """Load one file. It passes through JSON, since a strict tuple accepts only a JSON array."""
     scheme = _File.model_validate_json(json.dumps({"scheme": tomllib.loads(path.read_text("utf-8"))})).scheme
     _check(asdict(scheme))
     return scheme
 
 
 def _check(part: Mapping[str, object]) -> None:
-    """Raises ValueError for a number out of its bounds, or a text that is not of its form."""
+    """Raise ValueError for a number out of its bounds, or a text of the wrong form."""
     for name, value in part.items():
         if isinstance(value, Mapping):
             _check(value)

@@ -1,14 +1,14 @@
 -- name: load_accounts
--- The account each of these people linked last.
+-- The account that each of these participants linked last.
 select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
 from account where participant_id = any($1::text[]);
 
 -- name: load_known_accounts
--- Who has linked one before.
+-- The ones of these participants with an account.
 select participant_id from account where participant_id = any($1::text[]);
 
 -- name: update_accounts
--- Only what was linked later replaces.
+-- An account linked earlier than the stored one changes nothing.
 update account a
 set partner = n.partner, verified = n.verified, linked_at = n.linked_at, content_digest = n.content_digest,
     same_identity = n.same_identity, sealed = n.sealed, identity_index = n.identity_index
@@ -17,19 +17,19 @@ from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], 
 where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
 
 -- name: load_own_seals_since
--- What waits since before, waits under a seal of that time.
+-- Records deferred before this time have a seal of before 1.0.
 select (extract(epoch from applied_at) * 1000)::bigint from migration where component = 'enrollment' and name = 'own_seals';
 
 -- name: has_sealed_accounts
--- Or waits with a seal in it. Before keys are read for its sake.
+-- Kept, or possibly in a deferred record: only then are keys read to reseal them.
 select exists (select from account where sealed is not null) or exists (select from waiting where topic = $1);
 
 -- name: load_kept_accounts
--- Few: only of people who were refused.
+-- By portions; few, since only accounts of refused participants are kept.
 select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
 from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
 
 -- name: reseal_kept_accounts
--- Unless another account was linked, or this one announced, meanwhile.
+-- Except accounts linked anew or announced meanwhile.
 update account a set sealed = new.sealed from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, sealed)
 where a.participant_id = new.participant_id and a.sealed = new.before;

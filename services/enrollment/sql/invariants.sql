@@ -1,5 +1,5 @@
 -- name: load_miscounted_waves
--- The counters against what they count, and against the quota.
+-- Waves whose counters differ from the rows, or exceed the quota.
 select wave, quota, admitted, counted_admitted, refused, counted_refused, promised, coalesce(counted_promised, 0) as counted_promised
 from wave left join (
     select wave, count(*) filter (where state = 'admitted') as counted_admitted,
@@ -11,11 +11,11 @@ where admitted + promised > quota or admitted <> coalesce(counted_admitted, 0) o
    or promised <> coalesce(counted_promised, 0);
 
 -- name: load_uncaused_announcements
--- What was announced before a restore, and everything read since does not say why.
+-- Events announced before a restore whose cause was not read again, once all lanes have caught up.
 select key from remembered where not exists (select from lane where catching_up_since is not null);
 
 -- name: load_niks_admitted_twice
--- Two admissions under one index, or one whose claim is not its participant's.
+-- Admissions that share an index, or whose claim belongs to another participant.
 select a.participant_id from admission a
 left join claim c on c.kind = 'nik' and c.key = encode(a.identity_index, 'hex') and c.owner = a.participant_id
 where a.state = 'admitted' and c.key is null
@@ -23,13 +23,13 @@ union
 select min(participant_id) from admission where state = 'admitted' group by identity_index having count(*) > 1;
 
 -- name: load_used_up_niks
--- A refusal uses nothing up. What was adopted after a restore is admitted again once its lane has caught up.
+-- Claims on a NIK without an admission. After a restore they are compared once all lanes have caught up.
 select c.owner from claim c
 left join admission a on a.participant_id = c.owner and a.state = 'admitted' and encode(a.identity_index, 'hex') = c.key
 where c.kind = 'nik' and a.participant_id is null and not exists (select from lane where catching_up_since is not null);
 
 -- name: load_overdrawn_balances
--- Spent more than was granted, or without having been admitted.
+-- Participants who spent more than was granted, or were not admitted.
 select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance), 0) as granted
 from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
 where e.state = 'confirmed' group by e.participant_id having sum(e.price) > coalesce(max(a.balance), 0);
@@ -41,8 +41,8 @@ left join claim c on c.kind = 'redeem_code' and c.key = e.redeem_code and c.owne
 where c.key is null;
 
 -- name: load_state_count_differences
--- The tally against what it counts.
-select state, coalesce(told, 0)::bigint as told, coalesce(there, 0)::bigint as there
-from (select state, sum(enrollments) as told from tally group by state) as t
-full join (select state, count(*) as there from enrollment where state <> 'undecided' group by state) as e using (state)
-where coalesce(told, 0) <> coalesce(there, 0);
+-- States whose stored count differs from the rows.
+select state, coalesce(counted, 0)::bigint as counted, coalesce(actual, 0)::bigint as actual
+from (select state, sum(enrollments) as counted from tally group by state) as t
+full join (select state, count(*) as actual from enrollment where state <> 'undecided' group by state) as e using (state)
+where coalesce(counted, 0) <> coalesce(actual, 0);

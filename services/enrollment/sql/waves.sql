@@ -1,33 +1,33 @@
 -- name: insert_waves
--- A wave is opened once; what came before stands.
+-- A wave is opened once; the first event stays.
 insert into wave (wave, scheme, quota, opens_at, closes_at)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
 on conflict do nothing;
 
 -- name: load_waves
--- The waves that are known among these.
+-- The known ones of these waves.
 select wave, scheme, quota, opens_at, closes_at from wave where wave = any($1::text[]);
 
 -- name: load_opened_waves
--- Every wave there is.
+-- The names of all waves.
 select wave from wave;
 
 -- name: lock_waves
--- Sorted and last of all locks: places left are a promise until the commit.
+-- Sorted, and the last locks of a transaction: the places left stay true until the commit.
 select wave, greatest(quota - admitted - promised, 0) as places from wave where wave = any($1::text[]) order by wave for update;
 
 -- name: count_admissions
--- Only what was decided is counted, so nothing reserved has to be given back later.
+-- Only decisions are counted, so no reservation has to be undone later.
 update wave set admitted = wave.admitted + n.admitted, refused = wave.refused + n.refused
 from unnest($1::text[], $2::bigint[], $3::bigint[]) as n (wave, admitted, refused) where wave.wave = n.wave;
 
 -- name: overbook_waves
--- What was announced before a restore is admitted though nothing is left; so much and no more.
+-- Allows admissions announced before a restore though no place is left, and no others.
 update wave set overbooked = greatest(overbooked, wave.admitted + n.admitted - quota)
 from unnest($1::text[], $2::bigint[]) as n (wave, admitted) where wave.wave = n.wave;
 
 -- name: recount_promised
--- What is remembered of these waves, whose rows are locked by this. A wave that is not known yet is counted when it is opened.
+-- Counts the remembered admissions of these waves and locks their rows; an unknown wave is counted when it is opened.
 update wave w set promised = (select count(*) from remembered r
                               where r.type = 'salur.enrollment.participant_admitted.v1' and r.data ->> 'wave' = w.wave)
 where w.wave = any($1::text[]);

@@ -1,4 +1,4 @@
-"""One typed function per named query: arrays in, values out. Nothing else uses `sql/`."""
+"""Typed functions, one per named query: arrays in, values out. Nothing else uses `sql/`."""
 
 from shared.postgres.queries import Queries
 

@@ -1,4 +1,4 @@
-"""The account each person linked last."""
+"""Accounts: the one that each participant linked last."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -9,13 +9,12 @@ from asyncpg import Connection
 from services.enrollment.store import QUERIES
 from shared.contracts.fields import Partner
 from shared.contracts.topics import ENROLLMENT_REQUESTS
+from shared.postgres.columns import columns
 
 
+# A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class StoredAccount(NamedTuple):
-    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None.
-
-    The fields stand in the order of the columns that are loaded.
-    """
+    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None."""
 
     participant_id: str
     lane: int
@@ -28,23 +27,26 @@ class StoredAccount(NamedTuple):
     identity_index: bytes | None
 
 
+UPDATED = tuple(field for field in StoredAccount._fields if field != "lane")
+
+
 async def load_accounts(connection: Connection, people: Collection[str]) -> dict[str, StoredAccount]:
     rows = await connection.fetch(QUERIES["load_accounts"], list(people))
     return {account.participant_id: account for account in map(StoredAccount._make, rows)}
 
 
 async def load_own_seals_since(connection: Connection) -> int:
-    """When this schema came to know that seals hold all that decides, in milliseconds."""
+    """Return when the migration `own_seals` was applied, in milliseconds since 1970."""
     return int(await connection.fetchval(QUERIES["load_own_seals_since"]))
 
 
 async def has_sealed_accounts(connection: Connection) -> bool:
-    """Return True when an account rests sealed, or a record waits that may hold one."""
+    """Return True if an account is kept sealed, or a deferred record may hold one."""
     return bool(await connection.fetchval(QUERIES["has_sealed_accounts"], ENROLLMENT_REQUESTS))
 
 
 async def load_kept_accounts(connection: Connection, prefix: str, after: str, size: int) -> list[StoredAccount]:
-    """The next accounts that wait, sealed, for an admission, and are not sealed under the current key."""
+    """Load the kept accounts after this participant that are sealed under another key than this prefix tells."""
     rows = await connection.fetch(QUERIES["load_kept_accounts"], prefix, after, size)
     return [StoredAccount._make(row) for row in rows]
 
@@ -52,31 +54,17 @@ async def load_kept_accounts(connection: Connection, prefix: str, after: str, si
 async def replace_kept_accounts(
     connection: Connection, before: Sequence[StoredAccount], after: Sequence[StoredAccount]
 ) -> None:
-    """Replace the seals of accounts; keep what was linked or announced meanwhile."""
+    """Replace the seals of kept accounts, except those linked anew or announced meanwhile."""
     known = {account.participant_id: account.sealed for account in before}
-    await connection.execute(
-        QUERIES["reseal_kept_accounts"],
-        [account.participant_id for account in after],
-        [known[account.participant_id] for account in after],
-        [account.sealed for account in after],
-    )
+    people, sealed = columns(after, "participant_id", "sealed")
+    await connection.execute(QUERIES["reseal_kept_accounts"], people, [known[person] for person in people], sealed)
 
 
 async def save_accounts(connection: Connection, accounts: Collection[StoredAccount]) -> None:
-    """Only what was linked later replaces; nobody may be listed twice."""
+    """Insert accounts, or replace those linked earlier. No participant may be listed twice."""
     rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
     known = {row["participant_id"] for row in rows}
     new = [a for a in accounts if a.participant_id not in known]
     await connection.copy_records_to_table("account", columns=StoredAccount._fields, records=new)
     if again := [a for a in accounts if a.participant_id in known]:
-        await connection.execute(
-            QUERIES["update_accounts"],
-            [a.participant_id for a in again],
-            [a.partner for a in again],
-            [a.verified for a in again],
-            [a.linked_at for a in again],
-            [a.content_digest for a in again],
-            [a.same_identity for a in again],
-            [a.sealed for a in again],
-            [a.identity_index for a in again],
-        )
+        await connection.execute(QUERIES["update_accounts"], *columns(again, *UPDATED))

@@ -1,4 +1,4 @@
-"""What was decided about people and waves."""
+"""Admissions: decisions about a participant and a wave."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -11,11 +11,9 @@ from services.enrollment.domain.admission import AdmissionRefusal
 from services.enrollment.store import QUERIES
 
 
+# A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class Admission(NamedTuple):
-    """A decision about one person and one wave. `reason` None: admitted, with a balance in rupiah and an identity.
-
-    The fields stand in the order of the columns that are loaded.
-    """
+    """A decision about a participant and a wave. `reason` None: admitted, with a balance in rupiah and an identity."""
 
     participant_id: str
     wave: str
@@ -38,7 +36,7 @@ ADMISSION_COLUMNS = (*Admission._fields, "state", "decided_at")
 
 
 async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
-    """By participant; whoever nothing was decided about is missing."""
+    """Load all admissions by participant; a participant without any is missing."""
     found: defaultdict[str, list[Admission]] = defaultdict(list)
     for admission in map(Admission._make, await connection.fetch(QUERIES["load_admissions"], list(people))):
         reason = admission.reason and AdmissionRefusal(admission.reason)
@@ -47,6 +45,6 @@ async def load_admissions(connection: Connection, people: Collection[str]) -> di
 
 
 async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
-    """Adds decisions; one that exists already is a broken invariant."""
+    """Insert decisions. None of them may exist already."""
     records = [(*a, "admitted" if a.admitted else "refused", now) for a in admissions]
     await connection.copy_records_to_table("admission", columns=ADMISSION_COLUMNS, records=records)

@@ -1,6 +1,6 @@
-"""Enrollments and their tally."""
+"""Enrollments: purchased places in trainings."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -9,13 +9,12 @@ from asyncpg import Connection
 
 from services.enrollment.domain.purchase import EnrollmentState, PurchaseRefusal, Training
 from services.enrollment.store import QUERIES
+from shared.postgres.columns import columns
 
 
+# A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class Enrollment(NamedTuple):
-    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided.
-
-    The fields stand in the order of the columns that are loaded.
-    """
+    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided."""
 
     redeem_code: str
     participant_id: str
@@ -45,13 +44,14 @@ class Enrollment(NamedTuple):
         return Training(self.price, self.purchased_at, self.ends_at, self.completed_at, self.rated_at)
 
 
-# What stands in a row when it is made; `completed_at` and the like come later.
+# A new row has these fields; `completed_at` and `rated_at` come later.
 PURCHASE_FIELD_COUNT = Enrollment._fields.index("completed_at")
 ENROLLMENT_COLUMNS = (*Enrollment._fields[:PURCHASE_FIELD_COUNT], "decided_at")
+UPDATED = ("redeem_code", "state", "reason", "scheme", "scheme_version", "due_at", "purchase", "trace")
 
 
 async def load_enrollments(connection: Connection, people: Collection[str]) -> dict[str, list[Enrollment]]:
-    """By participant; whoever has bought nothing is missing."""
+    """Load all enrollments by participant; a participant without any is missing."""
     found: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for row in await connection.fetch(QUERIES["load_enrollments"], list(people)):
         reason = row["reason"] and PurchaseRefusal(row["reason"])
@@ -62,36 +62,21 @@ async def load_enrollments(connection: Connection, people: Collection[str]) -> d
 
 
 async def save_enrollments(connection: Connection, enrollments: Sequence[Enrollment], now: datetime) -> None:
-    """Saves new and undecided ones in the state they are in, and counts those that are decided now."""
+    """Insert new enrollments, and update those that were undecided."""
     rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
     known = {row["redeem_code"] for row in rows}
     new = [(*e[:PURCHASE_FIELD_COUNT], now) for e in enrollments if e.redeem_code not in known]
     await connection.copy_records_to_table("enrollment", columns=ENROLLMENT_COLUMNS, records=new)
     if again := [e for e in enrollments if e.redeem_code in known]:
-        await connection.execute(
-            QUERIES["update_enrollments"],
-            now,
-            [e.redeem_code for e in again],
-            [e.state for e in again],
-            [e.reason for e in again],
-            [e.scheme for e in again],
-            [e.scheme_version for e in again],
-            [e.due_at for e in again],
-            [e.purchase for e in again],
-            [e.trace for e in again],
-        )
-    decided = Counter((e.lane, e.state) for e in enrollments if e.state is not EnrollmentState.UNDECIDED)
-    if decided:
-        lanes, states = zip(*decided, strict=True)
-        await connection.execute(QUERIES["add_to_state_counts"], list(lanes), list(states), list(decided.values()))
+        await connection.execute(QUERIES["update_enrollments"], now, *columns(again, *UPDATED))
 
 
 MilestoneTimes = Mapping[tuple[str, str], datetime]
-"""(redeem code, participant) -> when."""
+"""Times by (redeem code, participant)."""
 
 
 async def mark_milestones(connection: Connection, completed: MilestoneTimes, rated: MilestoneTimes) -> set[str]:
-    """Answers the redeem codes that are confirmed enrollments of theirs."""
+    """Store milestones of confirmed enrollments, the first time of each; return the redeem codes of those known."""
     keys = list({**completed, **rated})
     rows = await connection.fetch(
         QUERIES["mark_milestones"],
@@ -111,8 +96,3 @@ async def load_undecided_participants(connection: Connection, people: Collection
 async def load_due_participants(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> set[str]:
     rows = await connection.fetch(QUERIES["load_due_participants"], list(lanes), due, at_most)
     return {row["participant_id"] for row in rows}
-
-
-async def load_state_counts(connection: Connection) -> dict[str, int]:
-    rows = await connection.fetch(QUERIES["load_state_counts"])
-    return {row["state"]: row["enrollments"] for row in rows}

@@ -1,4 +1,4 @@
-"""What contradicts itself in the tables; each answer lists breaches, none when all is well."""
+"""Queries of the invariants: each returns the rows that breach one."""
 
 from asyncpg import Connection, Record
 

@@ -1,4 +1,4 @@
-"""The demo as anybody runs it, with fewer people: it balances, says so, and leaves nothing behind."""
+"""The demo with fewer people: it balances, and leaves no process behind."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def start(folder: Path, people: int, seed: int) -> "subprocess.Popen[str]":
 
 
 def left_running(folder: Path) -> list[str]:
-    """Processes that were started for this folder."""
+    """List the processes that were started for this folder."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -70,7 +70,7 @@ def left_running(folder: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    # PostgreSQL runs as a user of its own when it is started by root, and must be let through.
+    # Started by root, PostgreSQL runs as a user of its own, which must be able to enter the folder.
     for part in (tmp_path, *tmp_path.parents):
         with suppress(OSError):
             part.chmod(part.stat().st_mode | 0o011)
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(400)
-def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Path) -> None:
+def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
     summaries = []
     for _ in range(2):
         demo = start(folder, people=600, seed=11)
@@ -95,16 +95,16 @@ def test_a_cohort_with_all_its_troubles_balances_and_can_be_run_again(folder: Pa
     assert summary["incentive_1"]["held"] > 0
     assert set(summary["parked"]) == PARKED
     for one in summaries:
-        # Of identical records that wait, one is parked: how many waited, the hour decides.
+        # Identical deferred records are parked once, and how many are deferred depends on the timing.
         one["parked"].pop("out_of_window")
     assert any("SIGKILL" in fault for fault in summary["faults"])
     assert any("broker" in fault for fault in summary["faults"])
-    # The same seed tells the same story; only when each thing happened may differ.
+    # The same seed gives the same result; only the durations may differ.
     same = [{name: value for name, value in one.items() if name != "seconds"} for one in summaries]
     assert same[0] == same[1]
 
 
-def test_a_second_demo_in_the_same_place_is_refused_and_harms_nothing(folder: Path) -> None:
+def test_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
     with hold_lock(folder / "demo.lock"):
         demo = start(folder, people=300, seed=12)
         output, _ = demo.communicate(timeout=60)
@@ -115,7 +115,7 @@ def test_a_second_demo_in_the_same_place_is_refused_and_harms_nothing(folder: Pa
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("moment", ["Kafka on port", "partner simulator", "events sent"])
-def test_an_interrupted_demo_leaves_nothing_running(folder: Path, moment: str) -> None:
+def test_interrupted_demo_leaves_no_process_running(folder: Path, moment: str) -> None:
     demo = start(folder, people=300, seed=12)
     assert demo.stdout is not None
     output = ""

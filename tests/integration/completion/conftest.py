@@ -10,7 +10,7 @@ from tests.integration.completion.harness import CompletionHarness, create_harne
 
 @pytest.fixture
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    """With the schema of the service in it."""
+    """Lend a database with the schema of the service."""
     lent = await postgres.lend("completion")
     yield lent
     await postgres.take_back(lent)
@@ -18,7 +18,6 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def harness(database: Database) -> AsyncIterator[CompletionHarness]:
-    """A fresh schema of the service, and a session in it."""
     harness = await create_harness(database)
     yield harness
     await harness.connection.close()

@@ -1,4 +1,4 @@
-"""The completion service on a real database, fed by hand: what the engine does around a transaction, without Kafka."""
+"""The completion service on a real database, without Kafka: the harness runs the transactions as the engine does."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ _ids = count(1)
 
 @dataclass(frozen=True)
 class Sent:
-    """One event on its way in."""
+    """An event as its producer sends it."""
 
     type: str
     topic: str
@@ -70,7 +70,7 @@ class Sent:
         return as_emitted(record, "enrollment") if self.source.startswith("/salur/") else record
 
     def but(self, **changes: object) -> "Sent":
-        """The same event, told in another way."""
+        """Return the event with other attributes."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def with_data(self, **changes: object) -> "Sent":
@@ -148,14 +148,14 @@ def rated(*, at: datetime = LAST_END + DAY, **more: Any) -> Sent:
 
 
 def all_evidence(code: str = CODE, participant: str = PARTICIPANT) -> list[Sent]:
-    """What completes the training of `confirmed`."""
+    """Return the evidence that completes the training of `confirmed`."""
     whose: dict[str, Any] = {"code": code, "participant": participant}
     return [attended(1, **whose), attended(2, **whose), examined(**whose), graded(**whose)]
 
 
 @dataclass
 class CompletionHarness:
-    """One session of the service. `said` collects what was announced, dead letters left out."""
+    """A session of the service. `announced` collects its events, dead letters excluded."""
 
     connection: Connection
     session: EngineSession
@@ -165,7 +165,7 @@ class CompletionHarness:
     pages: list[Page] = field(default_factory=list)
 
     async def receive(self, *events: Sent, at_once: bool = True) -> None:
-        """One batch, or a batch for each event."""
+        """Process the events as one batch, or each in a batch of its own."""
         for batch in [events] if at_once else [[event] for event in events]:
             await self._transact(batch)
 
@@ -178,7 +178,7 @@ class CompletionHarness:
         await self._run({lane_of(event.data["participant_id"]) for event in events}, body, self.now)
 
     async def sweep(self, read_through: datetime | None = None) -> int:
-        """One portion of the service's own timer; returns how much was due."""
+        """Run one portion of the service's timer; return how much was due."""
         done = 0
 
         async def body(tx: Transaction) -> None:
@@ -189,7 +189,7 @@ class CompletionHarness:
         return done
 
     async def adopt(self, *outbox_events: tuple[str, bytes]) -> None:
-        """What stands in our own topic beyond our pages after a restore."""
+        """Adopt events that were in our own topic beyond the outbox after a restore."""
         lane, events = lane_of(PARTICIPANT), [OutboxEvent(kind, PARTICIPANT, data) for kind, data in outbox_events]
         page = Page("completion.events", lane, 1, 1, 1, self.now, events, adopted=True)
 
@@ -223,7 +223,7 @@ class CompletionHarness:
         return [breach for invariant in DEFINITION.invariants for breach in await invariant.check(self.connection)]
 
     async def reset(self) -> None:
-        """As it was at the start, for the next example."""
+        """Empty all tables for the next example."""
         await self.connection.execute(
             "truncate enrollment, deadline, evidence, tally, remembered, parked, waiting, woken, page;"
             "update sequence set next_sequence = 1"
@@ -234,7 +234,7 @@ class CompletionHarness:
 
 
 async def create_harness(database: Database) -> CompletionHarness:
-    """The service's schema, made by its migrations, and a session in it."""
+    """Open a session in the service's schema."""
     writer, owner = await database.sessions("completion")
     await insert_rows(writer, DEFINITION.own_topics)
     decoder = Decoder(DEFINITION.sources)

@@ -1,4 +1,4 @@
-"""What is not completed in time is rejected, for good, and not a moment too early."""
+"""Deadlines: trainings not completed in time are rejected, for good and no earlier."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ DUE = datetime(2023, 4, 1, 17, 0, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-async def test_a_training_not_completed_in_time_is_rejected_and_what_is_missing_is_named(
+async def test_overdue_training_is_rejected_with_its_missing_requirements(
     harness: CompletionHarness,
 ) -> None:
     await harness.receive(confirmed(), attended(2), examined())
@@ -38,13 +38,13 @@ async def test_a_training_not_completed_in_time_is_rejected_and_what_is_missing_
     assert (await harness.state(), await harness.breaches()) == ("not_completed", [])
 
 
-async def test_nothing_is_rejected_before_the_last_day_is_over(harness: CompletionHarness) -> None:
+async def test_open_training_is_not_rejected_before_its_deadline(harness: CompletionHarness) -> None:
     await harness.receive(confirmed())
     harness.now = DUE - MICROSECOND
     assert (await harness.sweep(), harness.announced) == (0, [])
 
 
-async def test_nothing_is_rejected_while_evidence_may_still_lie_unread(harness: CompletionHarness) -> None:
+async def test_overdue_training_is_not_rejected_while_evidence_may_be_unread(harness: CompletionHarness) -> None:
     await harness.receive(confirmed())
     harness.now = DUE + 5 * DAY
     assert await harness.sweep(read_through=DUE - MICROSECOND) == 0
@@ -61,7 +61,7 @@ async def test_rejection_is_emitted_once(harness: CompletionHarness) -> None:
     assert harness.event_names() == ["completion_rejected"]
 
 
-async def test_a_rejection_is_final(harness: CompletionHarness) -> None:
+async def test_rejection_is_final(harness: CompletionHarness) -> None:
     await harness.receive(confirmed())
     harness.now = DUE
     await harness.sweep()
@@ -71,7 +71,7 @@ async def test_a_rejection_is_final(harness: CompletionHarness) -> None:
     assert (await harness.parked(), await harness.rows("evidence"), await harness.breaches()) == ([], 0, [])
 
 
-async def test_no_deadline_touches_the_completed_or_the_rejected(harness: CompletionHarness) -> None:
+async def test_deadline_changes_no_final_enrollment(harness: CompletionHarness) -> None:
     await harness.receive(confirmed(), *all_evidence(), rejected("PRAT00000002"))
     harness.now = DUE + 5 * DAY
     await harness.sweep()
@@ -86,9 +86,7 @@ async def test_late_enrollment_is_decided_by_its_deferred_evidence(harness: Comp
     assert harness.event_names() == ["completion_confirmed"]
 
 
-async def test_a_deadline_of_many_is_taken_in_portions_and_forgets_nobody(
-    harness: CompletionHarness, monkeypatch: Any
-) -> None:
+async def test_deadline_of_many_enrollments_is_taken_in_portions(harness: CompletionHarness, monkeypatch: Any) -> None:
     monkeypatch.setattr(timers, "PORTION", 4)
     monkeypatch.setattr(timers, "DECIDED_AT_ONCE", 3)
     codes = [f"PRAT{number:08}" for number in range(10)]

@@ -1,4 +1,4 @@
-"""Evidence goes in, completions come out: once, and resting on what was accepted."""
+"""Evidence and the completions that it brings about, on a real database."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ async def test_a_training_with_all_its_evidence_is_confirmed_once(harness: Compl
     assert await harness.breaches() == []
 
 
-async def test_a_completion_names_the_evidence_it_rests_on_and_when_it_was_seen(harness: CompletionHarness) -> None:
+async def test_completion_names_its_evidence_and_when_it_was_seen(harness: CompletionHarness) -> None:
     sent = all_evidence()
     await harness.receive(confirmed(), *sent)
 
@@ -48,7 +48,7 @@ async def test_a_completion_names_the_evidence_it_rests_on_and_when_it_was_seen(
     assert {one["seen_at"] for one in named} == {"2023-03-10T00:00:00Z"}
 
 
-async def test_whoever_holds_the_event_can_compute_its_digest(harness: CompletionHarness) -> None:
+async def test_digest_can_be_computed_from_the_event(harness: CompletionHarness) -> None:
     await harness.receive(confirmed(), *all_evidence())
 
     data = dict(harness.announced[0][1])
@@ -96,7 +96,7 @@ async def test_evidence_is_deferred_until_its_enrollment(harness: CompletionHarn
     assert await harness.breaches() == []
 
 
-async def test_evidence_that_waited_for_a_rejected_enrollment_changes_nothing(harness: CompletionHarness) -> None:
+async def test_evidence_of_a_rejected_enrollment_is_ignored(harness: CompletionHarness) -> None:
     await harness.receive(*all_evidence(), rated())
     await harness.receive(rejected())
     await harness.receive(*all_evidence(), rated())
@@ -121,7 +121,7 @@ async def test_a_certificate_alone_completes_nothing(harness: CompletionHarness)
     assert harness.event_names() == ["completion_confirmed"]
 
 
-async def test_a_failed_test_is_not_held_against_anybody(harness: CompletionHarness) -> None:
+async def test_failed_test_does_not_exclude_a_passed_retake(harness: CompletionHarness) -> None:
     first, second, _, work = all_evidence()
     await harness.receive(confirmed(), first, second, work, examined(passed=False))
     assert (harness.announced, await harness.parked()) == ([], [])
@@ -158,7 +158,7 @@ async def test_evidence_from_the_wrong_source_is_parked(harness: CompletionHarne
         (rated(at=LAST_END + 31 * DAY), "/rated_at"),
     ],
 )
-async def test_what_lies_in_no_window_is_parked(harness: CompletionHarness, event: Sent, detail: str) -> None:
+async def test_evidence_out_of_its_window_is_parked(harness: CompletionHarness, event: Sent, detail: str) -> None:
     harness.now += 40 * DAY
     await harness.receive(confirmed(), event)
 
@@ -166,13 +166,13 @@ async def test_what_lies_in_no_window_is_parked(harness: CompletionHarness, even
     assert await harness.rows("evidence") == 0
 
 
-async def test_a_bad_neighbour_costs_nobody_anything(harness: CompletionHarness) -> None:
+async def test_parked_evidence_does_not_affect_its_batch(harness: CompletionHarness) -> None:
     await harness.receive(confirmed(), graded(provider_id="LP0002"), *all_evidence(), attended(3))
     assert harness.event_names() == ["completion_confirmed"]
     assert len(await harness.parked()) == 2
 
 
-async def test_a_rating_is_announced_once_before_completion_or_after(harness: CompletionHarness) -> None:
+async def test_rating_is_emitted_once_before_completion_or_after(harness: CompletionHarness) -> None:
     await harness.receive(confirmed(), rated(stars=4), rated(stars=1))
     assert [(name, data["stars"]) for name, data in harness.announced] == [("training_rated", 4)]
 
@@ -193,7 +193,7 @@ async def test_a_completed_training_can_still_be_rated(harness: CompletionHarnes
     }
 
 
-async def test_a_retake_after_completion_changes_nothing(harness: CompletionHarness) -> None:
+async def test_retake_after_completion_is_ignored(harness: CompletionHarness) -> None:
     await harness.receive(confirmed(), *all_evidence())
     await harness.receive(examined(at=LAST_END - HOUR))
 
@@ -209,7 +209,7 @@ async def test_repeated_enrollment_is_one_and_a_changed_one_conflicts(harness: C
     assert await harness.rows("enrollment") == 1
 
 
-async def test_trainings_of_several_people_are_kept_apart(harness: CompletionHarness) -> None:
+async def test_trainings_of_several_participants_are_completed_separately(harness: CompletionHarness) -> None:
     people = [(f"PRAT{number:08}", f"48100000000{number:05}") for number in range(30)]
     events = [confirmed(code, person) for code, person in people]
     events += [event for code, person in people[:20] for event in all_evidence(code, person)]

@@ -1,4 +1,4 @@
-"""What operators see, and what the checks find when somebody has tampered with the rows."""
+"""Views for operators, and breaches that the invariants find in tampered rows."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""After a restore, what had been said stands as it was said, whatever the clock says the second time."""
+"""Recovery after a restore: announced outcomes stand as they were announced."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Rules stored by position, as they were at first, are read as what they were after the upgrade."""
+"""The migration of rules stored by position, as they were at first."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ BY_POSITION = [
 ]  # fmt: skip
 
 
-async def test_rule_stored_by_position_is_read_by_name_after_the_upgrade(empty_database: Database) -> None:
+async def test_rule_stored_by_position_is_loaded_after_the_upgrade(empty_database: Database) -> None:
     url = empty_database.url_of(owner_of("completion"))
     await migrate(url, list(takewhile(lambda one: one.name != "rule_by_name", migrations_of("services.completion"))))
     connection = await connect(url, "then")

@@ -1,4 +1,4 @@
-"""The enrollment service on a real database, fed by hand: what the engine does around a transaction, without Kafka."""
+"""The enrollment service on a real database, without Kafka: the harness runs the transactions as the engine does."""
 
 import json
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def load_definition() -> Any:
 
 @dataclass
 class EnrollmentHarness:
-    """One session of the service. `said` collects what was announced on `enrollment.events`."""
+    """A session of the service. `announced` collects its events on `enrollment.events`."""
 
     connection: Connection
     session: EngineSession
@@ -55,7 +55,7 @@ class EnrollmentHarness:
     announced: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def receive(self, *events: Event, at_once: bool = True) -> None:
-        """One batch, or a batch for each event; more may follow, so no deadline acts yet."""
+        """Process the events as one batch, or each in a batch of its own; no deadline acts, since more may follow."""
         for batch in [events] if at_once else [[event] for event in events]:
             await self._receive(batch)
 
@@ -65,12 +65,12 @@ class EnrollmentHarness:
         await self._run(lanes, lambda tx: dispatch(tx, self.decoder, decoded), NEVER)
 
     async def process_released(self, *records: Record) -> None:
-        """Take up what was set aside, as the engine does."""
+        """Process released records, as the engine does."""
         decoded = [self.decoder.decode_deferred(record, self.now) for record in records]
         await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.decoder, decoded), NEVER)
 
     async def replay_parked(self) -> None:
-        """Everything that is parked, as an operator would, taken up as the engine does."""
+        """Replay all parked records as an operator, and process them as the engine does."""
         operator = Operator("an operator", "it is known now", self.now, chain_key("enrollment"))
         numbers = [row["id"] for row in await self.connection.fetch("select id from parked")]
         connection = self.session.connection
@@ -80,7 +80,7 @@ class EnrollmentHarness:
         await self.process_released(*(unpack(row["record"]) for row in rows))
 
     async def sweep(self, read_through: datetime | None = None) -> None:
-        """All timers, the engine's included, until nothing is due."""
+        """Run all timers, the engine's included, until nothing is due."""
         retention = Retention(timedelta(days=42), timedelta(days=365))
         timers = (*self.definition.timers, *engine_timers(self.decoder, retention, self.definition.causes))
         for timer in timers:
@@ -98,7 +98,7 @@ class EnrollmentHarness:
         return done
 
     async def adopt(self, *outbox_events: tuple[str, dict[str, Any]]) -> None:
-        """What stands in our own topic beyond our pages after a restore."""
+        """Adopt events that were in our own topic beyond the outbox after a restore."""
         for name, data in outbox_events:
             lane = lane_of(data["participant_id"])
             event = OutboxEvent(f"salur.enrollment.{name}.v1", data["participant_id"], json.dumps(data).encode())
@@ -119,7 +119,7 @@ class EnrollmentHarness:
         return [name for name, _ in self.announced]
 
     def data_of(self, name: str) -> list[dict[str, Any]]:
-        """The data of all events of one kind."""
+        """Return the data of all events of one type."""
         return [data for event_name, data in self.announced if event_name == name]
 
     def reasons(self) -> list[str]:
@@ -136,7 +136,7 @@ class EnrollmentHarness:
         return [breach for invariant in self.definition.invariants for breach in await invariant.check(self.connection)]
 
     async def reset(self) -> None:
-        """As it was at the start, for the next example."""
+        """Empty all tables for the next example."""
         await self.connection.execute(
             "truncate wave, admission, account, enrollment, tally, claim, parked, waiting, woken, page, remembered;"
             "update sequence set next_sequence = 1, era_first = 1"
@@ -146,7 +146,6 @@ class EnrollmentHarness:
 
 
 def completed(participant_id: str, redeem_code: str, completed_at: datetime) -> Event:
-    """What completion says."""
     data = {
         "completed_at": write_time(completed_at),
         "evidence": [],
@@ -158,7 +157,6 @@ def completed(participant_id: str, redeem_code: str, completed_at: datetime) -> 
 
 
 def rated(participant_id: str, redeem_code: str, rated_at: datetime) -> Event:
-    """What completion says."""
     data = {"stars": 5, "rated_at": write_time(rated_at)}
     return _from_completion(completion.TRAINING_RATED, participant_id, redeem_code, data)
 
@@ -169,7 +167,7 @@ def _from_completion(event: EventType[Any], participant_id: str, redeem_code: st
 
 
 def _record(event: Event) -> Record:
-    """With a place of its own, and with the numbers that our own services put on what they say."""
+    """Return a record at an offset of its own, with sequence numbers if our own service sends it."""
     record = event.record(offset=next(_numbers))
     return as_emitted(record, "completion") if event.source.startswith("/salur/") else record
 
@@ -179,7 +177,7 @@ def vault() -> KeyRing:
 
 
 async def create_harness(database: Database) -> EnrollmentHarness:
-    """The service's schema, made by its migrations, and a session in it."""
+    """Open a session in the service's schema."""
     writer, owner = await database.sessions("enrollment")
     service = load_definition()
     await insert_rows(writer, service.own_topics)

@@ -9,6 +9,7 @@ from shared.contracts import enrollment
 from shared.contracts.park_reasons import Parked
 from shared.contracts.sealed_fields import open_linked_account
 from shared.contracts.seals import Secret
+from shared.errors import InvariantBroken
 from shared.times import write_time
 from tests.builders import (
     ADMITTED_AT,
@@ -25,7 +26,7 @@ from tests.integration.enrollment.harness import EnrollmentHarness
 LATER_THAT_DAY = write_time(ADMITTED_AT + timedelta(hours=9))
 
 
-async def test_an_account_of_the_same_person_is_announced_as_theirs(harness: EnrollmentHarness) -> None:
+async def test_account_of_the_same_person_is_announced_as_theirs(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     account = an_account(person, nik=nik, number="081200000001")
     await harness.receive(a_wave(), an_admission(person, nik=nik), account)
@@ -33,13 +34,13 @@ async def test_an_account_of_the_same_person_is_announced_as_theirs(harness: Enr
     assert (data["same_identity"], data["verified"], data["partner"]) == (True, True, "gopay")
     announced = enrollment.ACCOUNT_LINKED.parse(json.dumps(data).encode())
     assert open_linked_account(keys_of("accounts"), announced) == Secret("081200000001")
-    # Neither what upstream sealed nor the NIK in it goes any further.
+    # Neither the seal of upstream nor the NIK in it is passed on.
     with pytest.raises(Parked):
         programme_keys().open(data["account"])
     assert "nik" not in keys_of("accounts").open(data["account"])
 
 
-async def test_an_account_of_another_person_or_unverified_is_announced_as_that(harness: EnrollmentHarness) -> None:
+async def test_account_of_another_person_or_unverified_is_announced_so(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     unverified = an_account(person, nik=nik, kyc="unverified", linked_at=LATER_THAT_DAY)
     await harness.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=a_nik()), unverified)
@@ -47,7 +48,7 @@ async def test_an_account_of_another_person_or_unverified_is_announced_as_that(h
     assert event_data == [(False, True), (True, False)]
 
 
-async def test_only_the_latest_account_counts_whatever_order_they_come_in(harness: EnrollmentHarness) -> None:
+async def test_latest_account_counts_in_any_order_of_arrival(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     latest = an_account(person, nik=nik, partner="bni", linked_at=LATER_THAT_DAY)
     await harness.receive(a_wave(), an_admission(person, nik=nik), latest)
@@ -56,7 +57,7 @@ async def test_only_the_latest_account_counts_whatever_order_they_come_in(harnes
     assert await harness.parked() == []
 
 
-async def test_the_same_account_sealed_anew_is_a_repeat_and_another_at_the_same_time_a_conflict(
+async def test_other_account_at_one_time_conflicts_and_a_resealed_one_repeats(
     harness: EnrollmentHarness,
 ) -> None:
     person, nik = a_participant_id(), a_nik()
@@ -76,7 +77,7 @@ async def test_account_before_its_participant_is_deferred(harness: EnrollmentHar
     assert harness.event_names() == ["participant_admitted", "account_linked"]
 
 
-async def test_an_account_of_somebody_refused_is_kept_for_when_they_are_admitted(harness: EnrollmentHarness) -> None:
+async def test_account_of_a_refused_participant_is_kept_until_admission(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     await harness.receive(a_wave(quota=1), a_wave("49"), an_admission())
     await harness.receive(an_admission(person, nik=nik), an_account(person, nik=nik))
@@ -88,14 +89,14 @@ async def test_an_account_of_somebody_refused_is_kept_for_when_they_are_admitted
     assert await harness.connection.fetchval("select sealed from account") is None
 
 
-async def test_an_account_of_somebody_never_admitted_changes_nothing(harness: EnrollmentHarness) -> None:
+async def test_account_of_a_participant_never_admitted_is_not_announced(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(), an_admission(person, birth_date=date(2012, 1, 1)), an_account(person, nik=a_nik()))
     assert harness.event_names() == ["participant_refused"]
     assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
 
 
-async def test_an_account_sealed_for_somebody_else_is_parked(harness: EnrollmentHarness) -> None:
+async def test_account_sealed_for_another_participant_is_parked(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     stolen = an_account(a_participant_id(), nik=nik).data["account"]
     await harness.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=nik, account=stolen))
@@ -107,7 +108,7 @@ async def test_an_account_sealed_for_somebody_else_is_parked(harness: Enrollment
     [{"account": "dana"}, {"kyc": "verified"}, {"linked_at": LATER_THAT_DAY}],
     ids=lambda other: next(iter(other)),
 )
-async def test_copied_seal_is_given_no_other_partner_standing_or_time(
+async def test_copied_seal_under_other_partner_kyc_or_time_is_parked(
     harness: EnrollmentHarness, other: dict[str, str]
 ) -> None:
     person, nik = a_participant_id(), a_nik()
@@ -130,17 +131,17 @@ async def test_account_under_a_key_that_may_not_seal_it_is_parked(harness: Enrol
     assert await harness.parked() == [("bad_seal", "/account/sealed")]
 
 
-async def test_kept_account_that_was_changed_stops_the_lane_and_is_not_announced(harness: EnrollmentHarness) -> None:
+async def test_changed_kept_account_stops_the_lane(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     await harness.receive(a_wave(quota=1), a_wave("49"), an_admission())
     await harness.receive(an_admission(person, nik=nik), an_account(person, nik=nik))
     await harness.connection.execute("update account set partner = 'dana'")
-    with pytest.raises(ValueError, match="does not open"):
+    with pytest.raises(InvariantBroken, match="does not open"):
         await harness.receive(an_admission(person, nik=nik, wave="49"))
     assert harness.data_of("account_linked") == []
 
 
-async def test_no_account_number_rests_in_the_clear(harness: EnrollmentHarness) -> None:
+async def test_no_account_number_is_stored_in_the_clear(harness: EnrollmentHarness) -> None:
     person, nik, number = a_participant_id(), a_nik(), "081277700111"
     await harness.receive(a_wave(), an_account(person, nik=nik, number=number), an_admission(person, nik=nik))
     for table in ("account", "waiting", "parked", "page"):

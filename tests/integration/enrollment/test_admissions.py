@@ -9,7 +9,7 @@ from tests.builders import NOON, a_nik, a_participant_id, a_wave, an_admission
 from tests.integration.enrollment.harness import WAITING_PER_KEY, EnrollmentHarness
 
 
-async def test_somebody_admitted_is_announced_with_scheme_and_balance(harness: EnrollmentHarness) -> None:
+async def test_admission_is_announced_with_scheme_and_balance(harness: EnrollmentHarness) -> None:
     admission = an_admission()
     await harness.receive(a_wave(), admission)
     (data,) = harness.data_of("participant_admitted")
@@ -19,11 +19,11 @@ async def test_somebody_admitted_is_announced_with_scheme_and_balance(harness: E
     assert await harness.breaches() == []
 
 
-async def test_only_records_of_one_participant_are_limited_at_a_wave(harness: EnrollmentHarness) -> None:
+async def test_limit_of_deferred_records_at_a_wave_is_per_participant(harness: EnrollmentHarness) -> None:
     cohort = [an_admission() for _ in range(WAITING_PER_KEY + 1)]
     person, nik = a_participant_id(), a_nik()
     await harness.receive(*cohort)
-    # Sealed anew each time, or they would be identical and take one place.
+    # Sealed anew each time: identical records are deferred once.
     await harness.receive(*(an_admission(person, nik=nik) for _ in range(WAITING_PER_KEY + 1)))
     assert await harness.parked() == [("wait_full", "wave")]
     await harness.receive(a_wave())
@@ -40,7 +40,7 @@ async def test_the_same_admission_sent_three_times_admits_once(harness: Enrollme
     assert await harness.parked() == []
 
 
-async def test_other_content_for_the_same_person_and_wave_is_a_conflict(harness: EnrollmentHarness) -> None:
+async def test_other_content_for_the_same_application_conflicts(harness: EnrollmentHarness) -> None:
     person, nik = a_participant_id(), a_nik()
     await harness.receive(a_wave(), an_admission(person, nik=nik), an_admission(person, nik=nik, regency="3201"))
     await harness.receive(an_admission(person))
@@ -48,7 +48,7 @@ async def test_other_content_for_the_same_person_and_wave_is_a_conflict(harness:
     assert [reason for reason, _ in await harness.parked()] == ["conflict", "conflict"]
 
 
-async def test_the_same_wave_twice_opens_once_and_other_content_is_a_conflict(harness: EnrollmentHarness) -> None:
+async def test_repeated_wave_opens_once_and_other_content_conflicts(harness: EnrollmentHarness) -> None:
     await harness.receive(a_wave(), a_wave(), a_wave(quota=11_000))
     await harness.receive(a_wave(quota=12_000))
     assert await harness.connection.fetchval("select quota from wave") == 10_000
@@ -60,7 +60,7 @@ async def test_a_wave_of_an_unknown_scheme_is_parked(harness: EnrollmentHarness)
     assert await harness.parked() == [("invalid_field", "/scheme")]
 
 
-async def test_whoever_comes_before_their_wave_is_taken_up_when_it_opens(harness: EnrollmentHarness) -> None:
+async def test_application_before_its_wave_is_released_when_it_opens(harness: EnrollmentHarness) -> None:
     await harness.receive(an_admission())
     assert (harness.event_names(), await harness.rows("waiting")) == ([], 1)
     await harness.receive(a_wave())
@@ -79,14 +79,14 @@ async def test_late_applicant_queues_behind_records_deferred_on_the_wave(harness
     assert await harness.connection.fetchval("select regency from admission") == first.data["regency"]
 
 
-async def test_a_wave_that_never_opens_parks_its_applicants(harness: EnrollmentHarness) -> None:
+async def test_applications_to_a_wave_that_never_opens_are_parked(harness: EnrollmentHarness) -> None:
     await harness.receive(an_admission())
     harness.now += harness.session._terms.wait_at_most
     await harness.sweep()
     assert await harness.parked() == [("wait_expired", "")]
 
 
-async def test_a_nik_is_admitted_once_for_ever(harness: EnrollmentHarness) -> None:
+async def test_nik_is_admitted_once(harness: EnrollmentHarness) -> None:
     nik = a_nik()
     await harness.receive(a_wave(), a_wave("49"), an_admission(nik=nik), an_admission(nik=nik))
     await harness.receive(an_admission(nik=nik, wave="49"))
@@ -95,13 +95,13 @@ async def test_a_nik_is_admitted_once_for_ever(harness: EnrollmentHarness) -> No
     assert await harness.breaches() == []
 
 
-async def test_a_participant_is_admitted_once_though_with_another_nik(harness: EnrollmentHarness) -> None:
+async def test_participant_is_admitted_once_even_with_another_nik(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(), a_wave("49"), an_admission(person), an_admission(person, wave="49"))
     assert harness.reasons() == ["nik_already_admitted"]
 
 
-async def test_the_quota_goes_to_those_who_came_first_and_is_never_exceeded(harness: EnrollmentHarness) -> None:
+async def test_quota_goes_to_the_first_applicants_and_is_never_exceeded(harness: EnrollmentHarness) -> None:
     await harness.receive(a_wave(quota=2), *(an_admission() for _ in range(3)))
     await harness.receive(an_admission())
     assert harness.event_names().count("participant_admitted") == 2
@@ -116,7 +116,7 @@ async def test_a_refusal_uses_up_no_place_in_the_wave(harness: EnrollmentHarness
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_a_refusal_uses_up_neither_the_person_nor_the_nik(harness: EnrollmentHarness, at_once: bool) -> None:
+async def test_refusal_uses_up_neither_participant_nor_nik(harness: EnrollmentHarness, at_once: bool) -> None:
     person, nik = a_participant_id(), a_nik()
     await harness.receive(a_wave(quota=1), a_wave("49"), an_admission())
     refused, admitted = an_admission(person, nik=nik), an_admission(person, nik=nik, wave="49")
@@ -140,20 +140,20 @@ async def test_nik_released_by_a_refusal_goes_to_the_next_applicant(harness: Enr
     assert owner == timely.data["participant_id"]
 
 
-async def test_a_malformed_nik_is_refused_and_not_remembered(harness: EnrollmentHarness) -> None:
+async def test_malformed_nik_is_refused_and_not_claimed(harness: EnrollmentHarness) -> None:
     await harness.receive(a_wave(), an_admission(nik="9999990101900001"))
     assert harness.reasons() == ["nik_invalid"]
     assert await harness.rows("claim") == 0
 
 
-async def test_an_identity_sealed_for_somebody_else_is_parked(harness: EnrollmentHarness) -> None:
+async def test_identity_sealed_for_another_participant_is_parked(harness: EnrollmentHarness) -> None:
     other = an_admission().data["identity"]
     await harness.receive(a_wave(), an_admission(identity=other), an_admission(identity="no.seal.at.all.really"))
     assert await harness.parked() == [("bad_seal", "/identity")] * 2
     assert harness.event_names() == []
 
 
-async def test_no_nik_rests_in_the_clear(harness: EnrollmentHarness) -> None:
+async def test_no_nik_is_stored_in_the_clear(harness: EnrollmentHarness) -> None:
     nik = a_nik()
     await harness.receive(a_wave(), an_admission(nik=nik), an_admission(nik="1234"))
     for table in ("admission", "account", "enrollment", "claim", "waiting", "parked"):

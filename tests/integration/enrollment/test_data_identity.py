@@ -1,4 +1,4 @@
-"""Another key of the index would let every NIK in again: enrollment refuses to work with it."""
+"""Identity of the data: with another index key every NIK could be admitted again, so the service refuses it."""
 
 import shutil
 from datetime import timedelta
@@ -29,7 +29,7 @@ def identity(keys: Path) -> DataIdentity:
 
 @pytest.fixture
 def made_anew(tmp_path: Path) -> DataIdentity:
-    """All keys as they were, but the index's, which was lost and made anew."""
+    """Return the identity under the same keys, except a new index key."""
     keys, fresh = tmp_path / "keys", tmp_path / "fresh"
     shutil.copytree(keys_folder(), keys)
     make_keys(fresh, services=(), partners=())
@@ -37,7 +37,7 @@ def made_anew(tmp_path: Path) -> DataIdentity:
     return identity(keys)
 
 
-async def test_key_of_the_index_is_known_again_by_its_fingerprint(
+async def test_other_index_key_is_refused_by_its_fingerprint(
     harness: EnrollmentHarness, made_anew: DataIdentity
 ) -> None:
     await identity(keys_folder()).save_fingerprints(harness.connection)
@@ -45,7 +45,9 @@ async def test_key_of_the_index_is_known_again_by_its_fingerprint(
         await made_anew.confirm(harness.connection)
 
 
-async def test_purchase_that_is_kept_whole_proves_the_key(harness: EnrollmentHarness, made_anew: DataIdentity) -> None:
+async def test_other_index_key_is_refused_by_a_stored_purchase(
+    harness: EnrollmentHarness, made_anew: DataIdentity
+) -> None:
     admission = an_admission()
     late = a_purchase(admission.data["participant_id"], purchased_at=ADMITTED_AT + timedelta(days=20))
     await harness.receive(a_wave(), admission, late)
@@ -54,14 +56,13 @@ async def test_purchase_that_is_kept_whole_proves_the_key(harness: EnrollmentHar
         await made_anew.confirm(harness.connection)
 
 
-async def test_account_that_was_announced_with_its_nik_proves_the_key(
+async def test_other_index_key_is_refused_by_an_announced_account(
     harness: EnrollmentHarness, made_anew: DataIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As accounts were announced before 1.0."""
     nik = a_nik()
 
-    def as_before(*_: object, **said: Any) -> AccountLinked:
-        return AccountLinked(account=seal({"sub": said["participant_id"], "number": "0812", "nik": nik}), **said)
+    def as_before(*_: object, **fields: Any) -> AccountLinked:
+        return AccountLinked(account=seal({"sub": fields["participant_id"], "number": "0812", "nik": nik}), **fields)
 
     monkeypatch.setattr(accounts, "seal_linked_account", as_before)
     admission = an_admission(nik=nik)
@@ -71,7 +72,7 @@ async def test_account_that_was_announced_with_its_nik_proves_the_key(
         await made_anew.confirm(harness.connection)
 
 
-async def test_data_that_hold_no_nik_any_more_are_taken_as_they_are(
+async def test_any_index_key_is_accepted_for_data_without_a_nik(
     harness: EnrollmentHarness, made_anew: DataIdentity
 ) -> None:
     await harness.receive(a_wave(), an_admission())

@@ -1,4 +1,4 @@
-"""Purchases had another topic once; what an upgrade finds of them is not lost."""
+"""Purchases found by an upgrade on the topic that they had before."""
 
 from shared.messaging.message import pack, unpack
 from tests.builders import a_participant_id, a_purchase, a_wave, an_admission
@@ -7,7 +7,7 @@ from tests.integration.enrollment.harness import EnrollmentHarness
 FORMER = "enrollment.requests"
 
 
-async def test_purchase_unread_on_its_former_topic_is_parked_and_replayed_by_its_type(
+async def test_unread_purchase_on_its_former_topic_is_parked_and_replayable(
     harness: EnrollmentHarness,
 ) -> None:
     admission = an_admission()
@@ -21,7 +21,7 @@ async def test_purchase_unread_on_its_former_topic_is_parked_and_replayed_by_its
     assert await harness.breaches() == []
 
 
-async def test_purchase_that_waited_since_before_the_move_is_taken_up(harness: EnrollmentHarness) -> None:
+async def test_purchase_deferred_before_the_topic_moved_is_released(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(), a_purchase(person))
     record = unpack(await harness.connection.fetchval("select record from waiting"))

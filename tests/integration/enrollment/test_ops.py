@@ -1,4 +1,4 @@
-"""What operators see of enrollment, and what the invariants would find."""
+"""Views for operators, and breaches that the invariants find."""
 
 import re
 from datetime import date, timedelta
@@ -54,7 +54,7 @@ async def test_gauges_count_participants_by_wave_and_enrollments_by_state(harnes
     }
 
 
-async def test_every_invariant_finds_what_breaks_it(harness: EnrollmentHarness, database: Database) -> None:
+async def test_every_invariant_finds_its_breach(harness: EnrollmentHarness, database: Database) -> None:
     admission = an_admission()
     await harness.receive(a_wave(quota=1), admission, a_purchase(admission.data["participant_id"]))
     assert await harness.breaches() == []
@@ -71,7 +71,7 @@ async def test_every_invariant_finds_what_breaks_it(harness: EnrollmentHarness, 
     assert broken == [i.name for i in harness.definition.invariants]
 
 
-async def test_the_database_knows_the_same_states_and_reasons_as_the_rules(harness: EnrollmentHarness) -> None:
+async def test_database_checks_match_the_states_and_reasons_in_code(harness: EnrollmentHarness) -> None:
     query = "select pg_get_constraintdef(oid) from pg_constraint where conname = $1"
     for constraint, names in {
         "admission_reason_check": AdmissionRefusal,

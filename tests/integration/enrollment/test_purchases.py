@@ -24,7 +24,7 @@ NEXT_AT = ADMITTED_AT + 6 * DAY
 
 @pytest.fixture
 async def person(harness: EnrollmentHarness) -> str:
-    """Somebody admitted to wave 48."""
+    """Admit a participant to wave 48."""
     admission = an_admission()
     await harness.receive(a_wave(), admission)
     harness.announced.clear()
@@ -32,12 +32,12 @@ async def person(harness: EnrollmentHarness) -> str:
 
 
 def done(first: Event, at: datetime = DONE_AT) -> tuple[Event, Event]:
-    """The first training is completed and rated."""
+    """Return the completion and the rating of a training."""
     person, code = first.data["participant_id"], first.data["redeem_code"]
     return completed(person, code, at), rated(person, code, at)
 
 
-async def test_a_confirmed_enrollment_carries_what_the_others_need(harness: EnrollmentHarness, person: str) -> None:
+async def test_confirmed_enrollment_carries_rule_and_benefits(harness: EnrollmentHarness, person: str) -> None:
     await harness.receive(a_purchase(person))
     (data,) = harness.data_of("enrollment_confirmed")
     assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 1)
@@ -76,7 +76,7 @@ async def test_other_content_under_the_same_redeem_code_is_a_conflict(harness: E
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_the_redeem_code_of_another_participant_is_parked(
+async def test_purchase_under_another_participants_redeem_code_is_parked(
     harness: EnrollmentHarness, person: str, at_once: bool
 ) -> None:
     other, code = an_admission(), a_redeem_code()
@@ -95,7 +95,7 @@ async def test_purchase_before_its_participant_is_deferred(harness: EnrollmentHa
     assert harness.event_names() == ["participant_admitted", "enrollment_confirmed"]
 
 
-async def test_a_purchase_of_somebody_nobody_ever_admits_is_parked_when_its_time_is_up(
+async def test_purchase_without_an_application_is_parked_when_it_expires(
     harness: EnrollmentHarness,
 ) -> None:
     await harness.receive(a_wave(), a_purchase(a_participant_id()))
@@ -104,7 +104,7 @@ async def test_a_purchase_of_somebody_nobody_ever_admits_is_parked_when_its_time
     assert await harness.parked() == [("wait_expired", "")]
 
 
-async def test_a_purchase_of_somebody_refused_is_rejected(harness: EnrollmentHarness) -> None:
+async def test_purchase_of_a_refused_participant_is_rejected(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(), a_purchase(person), an_admission(person, birth_date=date(2012, 1, 1)))
     assert harness.event_names() == ["participant_refused", "enrollment_rejected"]
@@ -112,7 +112,7 @@ async def test_a_purchase_of_somebody_refused_is_rejected(harness: EnrollmentHar
     assert harness.data_of("enrollment_rejected")[0]["wave"] is None
 
 
-async def test_a_late_first_purchase_is_rejected_once_everything_sent_has_been_read(
+async def test_late_first_purchase_is_rejected_once_all_sent_before_is_read(
     harness: EnrollmentHarness, person: str
 ) -> None:
     await harness.receive(a_purchase(person, purchased_at=ADMITTED_AT + 16 * DAY))
@@ -124,9 +124,7 @@ async def test_a_late_first_purchase_is_rejected_once_everything_sent_has_been_r
     assert await harness.breaches() == []
 
 
-async def test_a_purchase_that_looked_late_counts_when_the_one_before_turns_up(
-    harness: EnrollmentHarness, person: str
-) -> None:
+async def test_late_purchase_is_confirmed_when_an_earlier_one_arrives(harness: EnrollmentHarness, person: str) -> None:
     first, late = a_purchase(person), a_purchase(person, purchased_at=ADMITTED_AT + 17 * DAY)
     await harness.receive(late)
     await harness.receive(first)
@@ -166,9 +164,7 @@ async def test_next_training_is_rejected_when_the_previous_stays_unknown(
     assert harness.event_names() == ["enrollment_confirmed", "enrollment_rejected"]
 
 
-async def test_a_training_bought_while_another_goes_on_is_rejected_at_once(
-    harness: EnrollmentHarness, person: str
-) -> None:
+async def test_purchase_during_another_training_is_rejected_at_once(harness: EnrollmentHarness, person: str) -> None:
     first = a_purchase(person)
     meanwhile = a_purchase(person, purchased_at=ADMITTED_AT + timedelta(days=1, hours=5))
     await harness.receive(meanwhile, first)
@@ -176,7 +172,7 @@ async def test_a_training_bought_while_another_goes_on_is_rejected_at_once(
     assert [data["redeem_code"] for data in harness.data_of("enrollment_confirmed")] == [first.data["redeem_code"]]
 
 
-async def test_a_next_purchase_after_its_deadline_is_late(harness: EnrollmentHarness, person: str) -> None:
+async def test_next_purchase_after_its_deadline_is_rejected(harness: EnrollmentHarness, person: str) -> None:
     first = a_purchase(person)
     await harness.receive(first)
     await harness.receive(*done(first))
@@ -186,7 +182,7 @@ async def test_a_next_purchase_after_its_deadline_is_late(harness: EnrollmentHar
     assert harness.reasons() == ["next_purchase_late"]
 
 
-async def test_trainings_together_cannot_cost_more_than_the_balance(harness: EnrollmentHarness, person: str) -> None:
+async def test_trainings_cannot_cost_more_than_the_balance(harness: EnrollmentHarness, person: str) -> None:
     first = a_purchase(person)
     dear = a_purchase(person, purchased_at=NEXT_AT, price={"value": 2_000_001, "currency": "IDR"})
     affordable = a_purchase(person, purchased_at=NEXT_AT, price={"value": 2_000_000, "currency": "IDR"})
@@ -236,7 +232,7 @@ async def test_a_decided_enrollment_cannot_be_changed(harness: EnrollmentHarness
         await harness.connection.execute("update enrollment set price = 1")
 
 
-async def test_a_self_paced_training_is_attended_anywhere_in_its_span(harness: EnrollmentHarness, person: str) -> None:
+async def test_self_paced_training_is_confirmed_with_its_whole_span(harness: EnrollmentHarness, person: str) -> None:
     span = sessions(ADMITTED_AT + 2 * DAY, "self_paced")
     await harness.receive(a_purchase(person, mode="self_paced", sessions=span))
     (data,) = harness.data_of("enrollment_confirmed")

@@ -1,4 +1,4 @@
-"""What an upgrade finds under seals of before 1.0 is sealed again, and goes on."""
+"""Resealing of records and accounts that an upgrade finds under seals of before 1.0."""
 
 import json
 
@@ -39,7 +39,7 @@ async def run(harness: EnrollmentHarness) -> list[str]:
 
 
 def as_before(event: Event) -> Event:
-    """The same under a seal that holds only what seals held then."""
+    """Return the event under a seal with the claims of before 1.0."""
     if "identity" in event.data:
         claims = {"sub": event.data["participant_id"], "nik": NIK, "birth_date": "1996-04-12"}
         return event.with_data(identity=seal(claims))
@@ -48,7 +48,7 @@ def as_before(event: Event) -> Event:
 
 
 async def make_old(harness: EnrollmentHarness, *events: Event, timestamp: int = OLD) -> None:
-    """Let what waits be what waited before the upgrade: with the seals, and the Kafka time, of then."""
+    """Give the deferred records the seals and the Kafka time of before the upgrade."""
     rows = await harness.connection.fetch("select id, record from waiting order by id")
     assert len(rows) == len(events)
     for row, event in zip(rows, events, strict=True):
@@ -58,7 +58,7 @@ async def make_old(harness: EnrollmentHarness, *events: Event, timestamp: int = 
         )
 
 
-async def test_what_waited_under_a_seal_of_before_is_taken_up(harness: EnrollmentHarness) -> None:
+async def test_records_deferred_under_an_old_seal_are_resealed_and_released(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     admission, account = an_admission(person, nik=NIK), an_account(person, nik=NIK)
     await harness.receive(admission, account)
@@ -72,13 +72,13 @@ async def test_what_waited_under_a_seal_of_before_is_taken_up(harness: Enrollmen
     assert await harness.parked() == []
 
 
-async def test_repeat_of_what_was_sealed_again_takes_no_second_place(harness: EnrollmentHarness) -> None:
+async def test_repeat_of_a_resealed_record_is_not_deferred_twice(harness: EnrollmentHarness) -> None:
     admission = an_admission(nik=NIK)
     await harness.receive(admission)
     await make_old(harness, old := as_before(admission))
     await fill_digests(harness)
     assert await run(harness) == ["sealed again under enrollment-1: 1 records that wait"]
-    # It queues behind others that wait for their wave, where no seal is opened.
+    # Deferred for its wave like the first one; no seal is opened there.
     await harness.receive(old)
     assert await harness.rows("waiting") == 1
     await harness.receive(a_wave())
@@ -87,7 +87,7 @@ async def test_repeat_of_what_was_sealed_again_takes_no_second_place(harness: En
     assert await harness.parked() == []
 
 
-async def test_repeat_is_known_also_if_what_was_sealed_again_waited_for_its_lane_then(
+async def test_repeat_of_a_record_resealed_while_its_lane_stopped_is_recognised(
     harness: EnrollmentHarness,
 ) -> None:
     admission = an_admission(nik=NIK)
@@ -101,7 +101,7 @@ async def test_repeat_is_known_also_if_what_was_sealed_again_waited_for_its_lane
     assert await harness.rows("waiting") == 1
 
 
-async def test_structured_record_that_waited_is_taken_up(harness: EnrollmentHarness) -> None:
+async def test_deferred_structured_record_is_resealed_and_released(harness: EnrollmentHarness) -> None:
     admission = an_admission(nik=NIK)
     await harness.receive(admission)
     await make_old(harness, as_before(admission))
@@ -121,8 +121,8 @@ def structured(record: Record) -> Record:
     return record._replace(value=json.dumps(event).encode(), headers=headers)
 
 
-async def test_what_came_since_is_not_believed_under_a_seal_of_before(harness: EnrollmentHarness) -> None:
-    """Set aside for a lane that stood still, for instance, where no seal is opened."""
+async def test_record_since_the_upgrade_with_an_old_seal_is_parked(harness: EnrollmentHarness) -> None:
+    # It may have been deferred while its lane stood still, where no seal is opened.
     admission = an_admission(nik=NIK)
     await harness.receive(admission)
     await make_old(harness, as_before(admission), timestamp=2**42)
@@ -133,7 +133,7 @@ async def test_what_came_since_is_not_believed_under_a_seal_of_before(harness: E
     assert await harness.parked() == [("bad_seal", "/identity")]
 
 
-async def test_kept_account_is_sealed_again_and_announced_when_its_day_comes(harness: EnrollmentHarness) -> None:
+async def test_kept_account_is_resealed_and_announced_on_admission(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(quota=1), a_wave("49"), an_admission())
     account = an_account(person, nik=NIK)
@@ -148,7 +148,7 @@ async def test_kept_account_is_sealed_again_and_announced_when_its_day_comes(har
     assert [data["participant_id"] for data in harness.data_of("account_linked")] == [person]
 
 
-async def test_kept_account_that_does_not_open_is_named_and_left(harness: EnrollmentHarness) -> None:
+async def test_kept_account_that_does_not_open_is_reported_and_left(harness: EnrollmentHarness) -> None:
     person = a_participant_id()
     await harness.receive(a_wave(quota=1), an_admission())
     await harness.receive(an_admission(person, nik=NIK), an_account(person, nik=NIK))

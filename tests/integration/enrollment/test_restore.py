@@ -1,4 +1,4 @@
-"""After a restore what had been announced stands, in whatever order its causes are read again."""
+"""Recovery after a restore: announced decisions stand, in whatever order their causes are read again."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ UNCAUSED = "was announced before a restore, and nothing read since says why"
 
 @dataclass
 class Restored:
-    """What was announced before, and the service on a database that knows nothing of it any more."""
+    """The service before a restore, and after it on an empty database."""
 
     before: EnrollmentHarness
     after: EnrollmentHarness
@@ -50,18 +50,18 @@ def person(event: Event) -> str:
 
 
 async def admissions(harness: EnrollmentHarness) -> dict[str, str]:
-    """participant -> admitted, or the reason of the refusal."""
+    """Return `admitted` or the reason of the refusal, by participant."""
     rows = await harness.connection.fetch("select participant_id, coalesce(reason, state) as outcome from admission")
     return {row["participant_id"]: row["outcome"] for row in rows}
 
 
 async def purchases(harness: EnrollmentHarness) -> dict[str, str]:
-    """redeem code -> confirmed, or the reason of the rejection or of the doubt."""
+    """Return `confirmed` or the reason of the decision, by redeem code."""
     rows = await harness.connection.fetch("select redeem_code, coalesce(reason, state) as outcome from enrollment")
     return {row["redeem_code"]: row["outcome"] for row in rows}
 
 
-async def test_last_place_stays_with_whom_it_was_announced_for_whoever_is_read_first(restored: Restored) -> None:
+async def test_announced_last_place_is_kept_in_any_reading_order(restored: Restored) -> None:
     wave, first, second, late = a_wave(quota=1), an_admission(), an_admission(), an_admission()
     await restored.before.receive(wave, first, second)
     after = restored.after
@@ -80,7 +80,7 @@ async def test_last_place_stays_with_whom_it_was_announced_for_whoever_is_read_f
         assert await after.rows("remembered") == 0
 
 
-async def test_place_announced_is_kept_where_the_wave_is_known_already(restored: Restored) -> None:
+async def test_announced_place_is_kept_where_the_wave_is_known(restored: Restored) -> None:
     wave, first, late = a_wave(quota=1), an_admission(), an_admission()
     await restored.before.receive(wave, first)
     await restored.after.receive(wave)
@@ -90,8 +90,7 @@ async def test_place_announced_is_kept_where_the_wave_is_known_already(restored:
     assert await restored.after.breaches() == []
 
 
-async def test_refusal_announced_stands_though_there_is_a_place_now(restored: Restored) -> None:
-    """Whose place it was has not been read again, and may never be: somebody was told that there is none."""
+async def test_announced_refusal_stands_though_a_place_is_free_now(restored: Restored) -> None:
     wave, first, second = a_wave(quota=1), an_admission(), an_admission()
     await restored.before.receive(wave, first, second)
     refused = [(name, data) for name, data in restored.before.announced if name == "participant_refused"]
@@ -112,7 +111,7 @@ async def test_announced_refusal_releases_the_nik(restored: Restored) -> None:
     assert await restored.after.breaches() == []
 
 
-async def test_whoever_had_been_admitted_is_not_admitted_to_another_wave_read_first(restored: Restored) -> None:
+async def test_announced_admission_excludes_another_wave_read_first(restored: Restored) -> None:
     first = an_admission()
     other = an_admission(person(first), wave="49")
     await restored.before.receive(a_wave(), first)
@@ -123,8 +122,8 @@ async def test_whoever_had_been_admitted_is_not_admitted_to_another_wave_read_fi
     assert await restored.after.breaches() == []
 
 
-async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(harness: EnrollmentHarness) -> None:
-    """Nor does it free the one they were admitted under, not even for the next in the same batch."""
+async def test_second_application_uses_up_no_other_nik(harness: EnrollmentHarness) -> None:
+    # The NIK they were admitted under is not freed either, not even for the next one in the same batch.
     nik, other_nik = "3273015204960001", "3273015204960002"
     first = an_admission(nik=nik)
     await harness.receive(a_wave(), a_wave(wave="49"), a_wave(wave="50"), first)
@@ -136,7 +135,7 @@ async def test_second_application_of_somebody_admitted_uses_no_other_nik_up(harn
     assert await harness.breaches() == []
 
 
-async def test_other_content_under_a_decided_key_is_parked_whatever_is_read_first(restored: Restored) -> None:
+async def test_other_content_than_announced_is_parked_in_any_reading_order(restored: Restored) -> None:
     wave, admission = a_wave(), an_admission()
     lie = admission.with_data(disability=True)
     purchase = a_purchase(person(admission))
@@ -149,10 +148,9 @@ async def test_other_content_under_a_decided_key_is_parked_whatever_is_read_firs
     assert await restored.after.breaches() == []
 
 
-async def test_admission_announced_stands_though_its_place_was_given_away_and_verify_names_the_wave(
+async def test_announced_admission_overbooks_a_full_wave_and_verify_names_it(
     restored: Restored,
 ) -> None:
-    """What a forgotten self says late cannot be helped, and is not hidden."""
     wave, first, thief = a_wave(quota=1), an_admission(), an_admission()
     await restored.before.receive(wave, first)
     await restored.after.receive(wave, thief)
@@ -163,14 +161,14 @@ async def test_admission_announced_stands_though_its_place_was_given_away_and_ve
     assert breach.startswith("wave 48: quota 1, admitted 2")
 
 
-async def test_what_was_announced_and_never_comes_again_is_named(restored: Restored) -> None:
+async def test_announced_admission_never_read_again_is_reported_by_verify(restored: Restored) -> None:
     admission = an_admission()
     await restored.before.receive(a_wave(), admission)
     await restored.adopt()
     assert f"{person(admission)}/48 {UNCAUSED}" in await restored.after.breaches()
 
 
-async def test_training_confirmed_has_its_money_before_another_that_is_read_first(restored: Restored) -> None:
+async def test_announced_training_keeps_its_money_in_any_reading_order(restored: Restored) -> None:
     wave, admission = a_wave(), an_admission()
     dear = a_purchase(person(admission), price={"value": 2_500_000, "currency": "IDR"})
     other = a_purchase(person(admission), purchased_at=ADMITTED_AT + timedelta(hours=2))
@@ -188,7 +186,7 @@ async def test_training_confirmed_has_its_money_before_another_that_is_read_firs
         assert await after.rows("remembered") == 0
 
 
-async def test_rejection_announced_stands_though_nothing_would_reject_it_now(restored: Restored) -> None:
+async def test_announced_rejection_stands_though_no_rule_rejects_it_now(restored: Restored) -> None:
     wave, admission = a_wave(), an_admission()
     dear = a_purchase(person(admission), price={"value": 2_500_000, "currency": "IDR"})
     second = a_purchase(person(admission), purchased_at=ADMITTED_AT + timedelta(days=2))
@@ -200,8 +198,7 @@ async def test_rejection_announced_stands_though_nothing_would_reject_it_now(res
     assert "enrollment_rejected" not in restored.after.event_names()
 
 
-async def test_purchase_that_was_undecided_in_the_copy_is_decided_as_it_was_announced(restored: Restored) -> None:
-    """It looks late until an earlier one is read, by which it had been confirmed."""
+async def test_purchase_undecided_in_the_backup_is_decided_as_announced(restored: Restored) -> None:
     wave, admission, code = a_wave(), an_admission(), a_redeem_code()
     late = a_purchase(person(admission), code, purchased_at=ADMITTED_AT + timedelta(days=20))
     await restored.before.receive(wave, admission, late)
@@ -215,7 +212,7 @@ async def test_purchase_that_was_undecided_in_the_copy_is_decided_as_it_was_anno
 
 
 async def test_purchase_is_deferred_until_its_announced_admission(restored: Restored) -> None:
-    """An earlier wave had refused them, which the copy knows."""
+    # The backup holds the refusal by an earlier wave.
     nobody = an_admission(admitted_at=write_time(ADMITTED_AT - timedelta(days=30)))
     admission = an_admission(person(nobody), wave="49")
     purchase = a_purchase(person(nobody))
@@ -233,7 +230,7 @@ def linked(who: str, nik: str, hour: int) -> Event:
     return an_account(who, nik=nik, linked_at=write_time(ADMITTED_AT + timedelta(hours=hour)))
 
 
-async def test_account_announced_is_not_announced_again_in_whatever_order_it_is_read(restored: Restored) -> None:
+async def test_announced_account_is_not_emitted_again_in_any_reading_order(restored: Restored) -> None:
     who, nik = a_participant_id(), a_nik()
     admission, first, second, third = an_admission(who, nik=nik), *(linked(who, nik, hour) for hour in (1, 2, 3))
     await restored.before.receive(a_wave(), admission, first)
@@ -251,8 +248,7 @@ async def test_account_announced_is_not_announced_again_in_whatever_order_it_is_
     assert after.event_names() == ["account_linked"]
 
 
-async def test_account_that_was_kept_and_announced_is_not_announced_again(restored: Restored) -> None:
-    """A wave had refused them, and another admitted them."""
+async def test_kept_account_announced_before_is_not_emitted_again(restored: Restored) -> None:
     who, nik = a_participant_id(), a_nik()
     records = [a_wave(quota=1), a_wave("49"), an_admission(), an_admission(who, nik=nik), linked(who, nik, 1)]
     await restored.before.receive(*records, at_once=False)
@@ -267,7 +263,7 @@ async def test_account_that_was_kept_and_announced_is_not_announced_again(restor
     assert await restored.after.breaches() == []
 
 
-async def test_other_account_under_the_time_of_one_announced_is_parked(restored: Restored) -> None:
+async def test_other_account_at_the_time_of_an_announced_one_is_parked(restored: Restored) -> None:
     who, nik = a_participant_id(), a_nik()
     admission, account = an_admission(who, nik=nik), linked(who, nik, 1)
     await restored.before.receive(a_wave(), admission, account)

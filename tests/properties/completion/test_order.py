@@ -1,4 +1,4 @@
-"""Upstream repeats, reorders and delays as it likes: the outcome is the same."""
+"""Evidence repeated, reordered and delayed by upstream: the outcome is the same."""
 
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
@@ -39,7 +39,7 @@ REAL = settings(
 
 @st.composite
 def shuffled_batches(draw: st.DrawFn) -> tuple[bool, list[list[Sent]]]:
-    """Some evidence and the enrollment, each told one to three times, in any order, in any batches; and is it all."""
+    """Draw batches of the enrollment and some evidence, each one to three times; and True if all evidence is there."""
     needed = draw(st.sets(st.sampled_from(range(4)), min_size=3))
     harmless = draw(st.sets(st.sampled_from(range(len(NOT_NEEDED)))))
     facts = [confirmed(), *(NEEDED[place] for place in needed), *(NOT_NEEDED[place] for place in harmless)]
@@ -59,7 +59,7 @@ async def harness(database: Database) -> AsyncIterator[CompletionHarness]:
 
 @REAL
 @given(case=shuffled_batches())
-async def test_any_order_and_any_repetition_come_to_the_same(
+async def test_any_order_and_repetition_give_the_same_result(
     harness: CompletionHarness, case: tuple[bool, Sequence[Sequence[Sent]]]
 ) -> None:
     complete, batches = case

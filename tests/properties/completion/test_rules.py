@@ -1,4 +1,4 @@
-"""Whatever the rule, evidence completes a training exactly when each thing it demands is there."""
+"""Completion under arbitrary rules: exactly when every requirement is met by evidence."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ RETAKEN = (EvidenceKind.POST_TEST_TAKEN, EvidenceKind.WORK_GRADED)
 
 
 def a_fact(kind: EvidenceKind, number: int, minutes: int) -> Evidence:
-    """Of a test or of graded work the time is the part."""
+    """Build evidence; the part of a test or of graded work is its time."""
     part = minutes if kind in RETAKEN else number
     return Evidence(kind, part, "/a", f"{kind}-{part}", LAST_END + timedelta(minutes=minutes), SEEN)
 
@@ -31,7 +31,7 @@ EVIDENCE = st.lists(FACTS, max_size=25, unique_by=lambda fact: (fact.kind, fact.
 
 
 @given(RULES, EVIDENCE)
-def test_a_training_is_completed_exactly_when_every_demand_is_met(
+def test_training_is_completed_exactly_when_every_requirement_is_met(
     rule: CompletionRule, evidence: list[Evidence]
 ) -> None:
     attended = {fact.part for fact in evidence if fact.kind is EvidenceKind.SESSION_ATTENDED}
@@ -46,7 +46,7 @@ def test_a_training_is_completed_exactly_when_every_demand_is_met(
 
 
 @given(RULES, EVIDENCE.flatmap(lambda facts: st.tuples(st.just(facts), st.permutations(facts))))
-def test_the_order_of_evidence_changes_neither_outcome_nor_digest(
+def test_order_of_evidence_changes_neither_outcome_nor_digest(
     rule: CompletionRule, orders: tuple[list[Evidence], list[Evidence]]
 ) -> None:
     outcome, again = (decide_completion(rule, facts) for facts in orders)

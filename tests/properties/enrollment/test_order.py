@@ -1,4 +1,4 @@
-"""Upstream repeats, reorders and delays as it likes: a participant's story ends the same."""
+"""Events repeated, reordered and delayed by upstream: the decisions are the same."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -45,7 +45,7 @@ REAL = settings(
 
 @st.composite
 def shuffled_batches(draw: st.DrawFn) -> list[list[Event]]:
-    """The whole story, each event told one to three times, in any order, in any batches."""
+    """Draw batches of the whole timeline, each event one to three times, in any order."""
     repeated = [event for event in TIMELINE for _ in range(draw(st.integers(1, 3)))]
     order = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=8)))
@@ -61,7 +61,7 @@ async def harness(database: Database) -> AsyncIterator[EnrollmentHarness]:
 
 @REAL
 @given(batches=shuffled_batches())
-async def test_any_order_and_any_repetition_come_to_the_same(
+async def test_any_order_and_repetition_give_the_same_result(
     harness: EnrollmentHarness, batches: Sequence[Sequence[Event]]
 ) -> None:
     await harness.reset()
@@ -83,7 +83,7 @@ async def test_any_order_and_any_repetition_come_to_the_same(
     people=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["48", "49"])), min_size=1, max_size=12),
     cut=st.integers(0, 12),
 )
-async def test_no_mix_of_people_niks_and_waves_admits_more_than_may_be(
+async def test_no_mix_of_participants_niks_and_waves_exceeds_quota_or_nik(
     harness: EnrollmentHarness, quota: int, people: Sequence[tuple[int, str]], cut: int
 ) -> None:
     await harness.reset()

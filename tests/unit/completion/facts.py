@@ -1,4 +1,4 @@
-"""A training with all its evidence, to be bent by each test in the one way it is about."""
+"""A training with all its evidence; each test changes the one thing that it is about."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,9 +80,9 @@ def rated(*, at: datetime = LAST_END + DAY) -> ReportedFact:
 
 
 def evidence_of(enrollment: Enrollment, *facts: ReportedFact) -> list[Evidence]:
-    """What of these statements counts."""
+    """Return the facts that count, as evidence."""
     return [
-        Evidence(s.kind, part, s.source, s.id, s.happened_at, SEEN)
-        for s in facts
-        if (part := evidence_part(enrollment, s)) is not None
+        Evidence(fact.kind, part, fact.source, fact.id, fact.happened_at, SEEN)
+        for fact in facts
+        if (part := evidence_part(enrollment, fact)) is not None
     ]

@@ -1,4 +1,4 @@
-"""What completes a training: the table of the schemes, line by line."""
+"""Completion of trainings by the rules of both schemes."""
 
 import hashlib
 import json
@@ -56,16 +56,12 @@ def completion(rule: CompletionRule, *facts: ReportedFact) -> Completion:
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_all_evidence_that_the_rule_demands_completes_a_training(
-    rule: CompletionRule, needed: list[ReportedFact]
-) -> None:
+def test_all_demanded_evidence_completes_a_training(rule: CompletionRule, needed: list[ReportedFact]) -> None:
     assert len(completion(rule, *needed).evidence) == len(needed)
 
 
 @pytest.mark.parametrize(("rule", "needed"), TABLE.values(), ids=TABLE)
-def test_whichever_piece_is_missing_the_training_is_not_completed(
-    rule: CompletionRule, needed: list[ReportedFact]
-) -> None:
+def test_training_is_incomplete_without_any_one_piece(rule: CompletionRule, needed: list[ReportedFact]) -> None:
     for absent in needed:
         others = [fact for fact in needed if fact is not absent]
         name = f"{absent.kind}/{absent.sequence}" if absent.sequence else absent.kind
@@ -85,7 +81,7 @@ def test_a_certificate_alone_never_completes_anything(rule: CompletionRule, need
     assert len(missing(rule, certified())) == len([one for one in needed if one.kind != "certificate_issued"])
 
 
-def test_a_test_that_was_not_passed_does_not_count_where_it_must_be_passed() -> None:
+def test_failed_test_does_not_count_where_it_must_be_passed() -> None:
     assert missing(NORMAL_ONLINE, attended(1), attended(2), examined(passed=False), graded()) == ("post_test_taken",)
 
 
@@ -94,17 +90,17 @@ def test_a_test_passed_at_the_second_try_is_enough() -> None:
     assert missing(NORMAL_ONLINE, attended(1), attended(2), *tries, graded()) == ()
 
 
-def test_a_certificate_does_no_harm_where_none_is_needed() -> None:
+def test_certificate_is_ignored_where_none_is_needed() -> None:
     assert len(completion(NORMAL_ONLINE, *TABLE["normal online or self-paced"][1], certified()).evidence) == 4
 
 
-def test_a_rating_is_not_part_of_what_completes_a_training() -> None:
+def test_rating_is_not_needed_for_completion() -> None:
     outcome = completion(NORMAL_ONLINE, rated(at=LAST_END + 20 * DAY), *TABLE["normal online or self-paced"][1])
     assert "training_rated" not in {fact.kind for fact in outcome.evidence}
     assert outcome.completed_at == LAST_END + HOUR
 
 
-def test_a_training_is_completed_when_the_last_of_what_was_needed_happened() -> None:
+def test_completion_time_is_that_of_the_last_needed_evidence() -> None:
     assert completion(NORMAL_OFFLINE, *TABLE["normal offline"][1]).completed_at == LAST_END
 
 
@@ -114,7 +110,7 @@ def test_of_two_passed_tests_the_earlier_one_is_named() -> None:
     assert outcome.completed_at == LAST_END
 
 
-def test_what_is_missing_is_named_sessions_first() -> None:
+def test_missing_requirements_are_named_sessions_first() -> None:
     assert missing(SEMI_BANSOS) == (
         "session_attended/1",
         "session_attended/2",
@@ -123,7 +119,7 @@ def test_what_is_missing_is_named_sessions_first() -> None:
     )
 
 
-def test_a_training_without_sessions_cannot_exist() -> None:
+def test_rule_without_sessions_is_refused() -> None:
     with pytest.raises(InvariantBroken, match="no sessions"):
         a_rule((), certificate=True)
 

@@ -1,4 +1,4 @@
-"""Which statements are believed, and which of them count."""
+"""The check of reported facts: which are accepted, and which of them count."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ MICROSECOND = timedelta(microseconds=1)
 # The 30th calendar day in Jakarta after 2 March ends at 17:00 UTC on 1 April.
 EVIDENCE_ENDS = datetime(2023, 4, 1, 17, 0, tzinfo=UTC)
 ALL = [attended(), examined(), graded(), certified(), rated()]
-LATER_ONES = [examined, graded, certified, rated]
+TIMED_BY_SPAN = [examined, graded, certified, rated]
 OUT_OF_WINDOW = Rejection(EvidenceRefusal.OUT_OF_WINDOW, "happened_at")
 
 
@@ -37,14 +37,14 @@ def test_true_report_is_accepted(fact: ReportedFact) -> None:
 
 
 @pytest.mark.parametrize("fact", ALL, ids=lambda one: one.kind)
-def test_a_redeem_code_of_somebody_else_is_not_yours(fact: ReportedFact) -> None:
+def test_evidence_of_another_participant_is_not_yours(fact: ReportedFact) -> None:
     theirs = fact._replace(participant_id="4810000000000025")
     assert check_evidence(an_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
     assert check_evidence(a_rejected_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
 
 
 @pytest.mark.parametrize("fact", [graded("LP0002"), certified("LP0002")], ids=lambda one: one.kind)
-def test_another_provider_may_not_speak_of_this_training(fact: ReportedFact) -> None:
+def test_evidence_of_another_provider_is_not_yours(fact: ReportedFact) -> None:
     assert check_evidence(an_enrollment(), fact) == Rejection(EvidenceRefusal.NOT_YOURS, "provider_id")
 
 
@@ -58,9 +58,7 @@ def test_another_provider_may_not_speak_of_this_training(fact: ReportedFact) -> 
         (FIRST_START + DAY, OUT_OF_WINDOW),
     ],
 )
-def test_a_session_is_attended_from_an_hour_before_it_to_an_hour_after(
-    at: datetime, rejection: Rejection | None
-) -> None:
+def test_session_window_is_an_hour_wider_on_both_sides(at: datetime, rejection: Rejection | None) -> None:
     assert check_evidence(an_enrollment(), attended(1, at=at)) == rejection
 
 
@@ -74,15 +72,13 @@ def test_a_session_is_attended_from_an_hour_before_it_to_an_hour_after(
         (LAST_END + MICROSECOND, OUT_OF_WINDOW),
     ],
 )
-def test_at_ones_own_pace_any_session_is_attended_within_the_whole_span(
-    at: datetime, rejection: Rejection | None
-) -> None:
+def test_self_paced_session_window_is_the_whole_span(at: datetime, rejection: Rejection | None) -> None:
     enrollment = an_enrollment(a_rule(whole_span=True))
     assert check_evidence(enrollment, attended(1, at=at)) == rejection
     assert check_evidence(enrollment, attended(2, at=at)) == rejection
 
 
-@pytest.mark.parametrize("stated", LATER_ONES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("report", TIMED_BY_SPAN, ids=lambda one: one.__name__)
 @pytest.mark.parametrize(
     ("at", "rejection"),
     [
@@ -93,13 +89,13 @@ def test_at_ones_own_pace_any_session_is_attended_within_the_whole_span(
         (EVIDENCE_ENDS, OUT_OF_WINDOW),
     ],
 )
-def test_other_evidence_is_from_the_first_start_to_the_end_of_the_last_day(
-    stated: Callable[..., ReportedFact], at: datetime, rejection: Rejection | None
+def test_evidence_span_ends_with_the_last_evidence_day(
+    report: Callable[..., ReportedFact], at: datetime, rejection: Rejection | None
 ) -> None:
-    assert check_evidence(an_enrollment(), stated(at=at)) == rejection
+    assert check_evidence(an_enrollment(), report(at=at)) == rejection
 
 
-def test_a_session_that_the_enrollment_does_not_have_has_no_window() -> None:
+def test_unknown_session_has_no_window() -> None:
     assert check_evidence(an_enrollment(), attended(3)) == Rejection(EvidenceRefusal.OUT_OF_WINDOW, "sequence")
 
 
@@ -130,7 +126,7 @@ def test_evidence_of_a_rejected_enrollment_changes_nothing() -> None:
     assert [evidence_part(a_rejected_enrollment(), one) for one in ALL] == [None] * 5
 
 
-def test_after_the_last_day_nothing_counts_any_more() -> None:
+def test_no_evidence_counts_after_the_deadline() -> None:
     enrollment = an_enrollment(a_rule(certificate=True), EnrollmentState.NOT_COMPLETED)
     assert [evidence_part(enrollment, one) for one in ALL] == [None] * 5
 
@@ -140,17 +136,17 @@ def test_after_completion_only_a_rating_counts() -> None:
     assert [evidence_part(enrollment, one) for one in ALL] == [None, None, None, None, 0]
 
 
-def test_two_tests_are_two_facts_and_two_certificates_are_one() -> None:
+def test_retaken_tests_are_separate_facts_and_certificates_one() -> None:
     enrollment = an_enrollment(a_rule(certificate=True))
     again = [evidence_part(enrollment, examined(at=LAST_END + hour * HOUR)) for hour in range(2)]
     assert len(set(again)) == 2
     assert evidence_part(enrollment, certified()) == evidence_part(enrollment, certified(at=LAST_END)) == 0
 
 
-def test_each_session_is_a_fact_of_its_own() -> None:
+def test_each_session_is_a_separate_fact() -> None:
     assert [evidence_part(an_enrollment(), attended(number)) for number in (1, 2)] == [1, 2]
 
 
-def test_the_time_to_complete_ends_with_a_day_in_jakarta() -> None:
+def test_deadline_is_the_end_of_a_day_in_jakarta() -> None:
     assert a_rule(complete_within_days=30).span.due_at == EVIDENCE_ENDS
     assert a_rule(complete_within_days=0).span.due_at == datetime(2023, 3, 2, 17, 0, tzinfo=UTC)

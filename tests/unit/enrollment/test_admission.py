@@ -1,4 +1,4 @@
-"""Who may take part."""
+"""Admission of applicants by the rules of a scheme."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ def decide(applicant: Applicant, *, nik_is_free: bool = True, places: int = 1) -
     return decide_admission(applicant, WAVE, NORMAL, nik_is_free=nik_is_free, places=places)
 
 
-def test_somebody_who_fits_is_admitted_with_the_balance_of_the_scheme() -> None:
+def test_applicant_who_meets_the_rules_is_admitted_with_the_balance() -> None:
     assert decide(APPLICANT) == Admitted("normal-2023", 1, 3_500_000)
 
 
@@ -46,7 +46,7 @@ def test_somebody_who_fits_is_admitted_with_the_balance_of_the_scheme() -> None:
         (replace(APPLICANT, admitted_at=CLOSES + timedelta(days=31)), "wave_closed"),
     ],
 )
-def test_somebody_who_does_not_fit_is_refused_with_the_reason(applicant: Applicant, reason: str) -> None:
+def test_applicant_who_breaks_a_rule_is_refused_with_the_reason(applicant: Applicant, reason: str) -> None:
     assert decide(applicant) == AdmissionRefused(AdmissionRefusal(reason))
 
 
@@ -59,7 +59,7 @@ def test_somebody_who_does_not_fit_is_refused_with_the_reason(applicant: Applica
         replace(APPLICANT, admitted_at=CLOSES + timedelta(days=30)),
     ],
 )
-def test_the_edges_of_age_and_wave_belong_to_them(applicant: Applicant) -> None:
+def test_applicant_at_the_limit_of_age_or_wave_is_admitted(applicant: Applicant) -> None:
     assert isinstance(decide(applicant), Admitted)
 
 
@@ -67,9 +67,9 @@ def test_a_nik_or_person_admitted_before_is_refused() -> None:
     assert decide(APPLICANT, nik_is_free=False) == AdmissionRefused(AdmissionRefusal.NIK_ALREADY_ADMITTED)
 
 
-def test_a_full_wave_refuses() -> None:
+def test_full_wave_refuses_an_applicant() -> None:
     assert decide(APPLICANT, places=0) == AdmissionRefused(AdmissionRefusal.WAVE_FULL)
 
 
-def test_a_full_wave_is_the_last_of_all_reasons() -> None:
+def test_full_wave_is_the_last_reason_of_a_refusal() -> None:
     assert decide(born(date(2012, 1, 1)), places=0) == AdmissionRefused(AdmissionRefusal.AGE_OUT_OF_RANGE)

@@ -1,4 +1,4 @@
-"""Days are days in Jakarta."""
+"""Calendar days in Jakarta."""
 
 from datetime import UTC, date, datetime
 

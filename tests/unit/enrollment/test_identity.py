@@ -1,4 +1,4 @@
-"""What a NIK must look like."""
+"""The form of a NIK, and the region codes in it."""
 
 from datetime import date
 
@@ -53,25 +53,25 @@ def test_the_stated_birth_date_gives_the_century() -> None:
 
 
 @pytest.mark.parametrize("place", ["9101", "9128", "9171", "9201", "9271", "9301", "9408", "9501", "9671", "9701"])
-def test_places_of_papua_are_known_by_their_numbers_from_before_and_after_2022(place: str) -> None:
+def test_region_codes_of_papua_from_before_and_after_2022_are_known(place: str) -> None:
     assert is_region_code(place)
 
 
 @pytest.mark.parametrize("place", ["6404", "6473", "7319"])
-def test_a_regency_that_went_to_a_new_province_is_still_known_by_its_old_number(place: str) -> None:
+def test_old_region_code_of_a_moved_regency_is_known(place: str) -> None:
     assert is_region_code(place)
 
 
 @pytest.mark.parametrize("place", ["3200", "3219", "3270", "3280", "7671", "9129", "9371", "0101", "9801"])
-def test_a_number_never_given_is_unknown(place: str) -> None:
+def test_region_code_never_assigned_is_unknown(place: str) -> None:
     assert not is_region_code(place)
 
 
-def test_there_are_38_provinces_and_one_number_of_the_statistics_office() -> None:
+def test_region_codes_cover_38_provinces_and_one_statistics_office_code() -> None:
     assert len(HIGHEST_REGENCY_AND_CITY) == 38 + 1
 
 
-def test_an_identity_does_not_show_itself() -> None:
+def test_identity_hides_nik_and_birth_date_in_its_repr() -> None:
     identity = Identity("3273015204960001", BORN)
     assert "3273" not in repr(identity)
     assert "1996" not in str(identity)

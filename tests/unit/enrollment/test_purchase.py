@@ -1,4 +1,4 @@
-"""Which trainings may be bought."""
+"""Purchases of trainings by the rules of a scheme."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def undecided(reason: str) -> Undecided:
     return Undecided(PurchaseRefusal(reason))
 
 
-def test_a_first_training_that_fits_is_confirmed() -> None:
+def test_first_purchase_that_meets_the_rules_is_confirmed() -> None:
     assert decide(PURCHASE) == Confirmed()
 
 
@@ -71,7 +71,7 @@ def test_a_training_that_breaks_a_rule_is_rejected_with_the_reason(purchase: Pur
         replace(PURCHASE, purchased_at=ADMITTED_AT - timedelta(minutes=1)),
     ],
 )
-def test_the_edges_of_each_rule_belong_to_it(purchase: Purchase) -> None:
+def test_purchase_at_the_limit_of_a_rule_is_confirmed(purchase: Purchase) -> None:
     assert decide(purchase) == Confirmed()
 
 
@@ -91,13 +91,13 @@ def test_a_mode_that_the_scheme_does_not_have_is_rejected(mode: str) -> None:
         ("offline", "3371", False),
     ],
 )
-def test_trainings_in_a_room_are_sold_in_open_regions_only(mode: str, regency: str, confirmed: bool) -> None:
+def test_trainings_in_a_room_are_confirmed_in_open_regions_only(mode: str, regency: str, confirmed: bool) -> None:
     some = replace(NORMAL, purchase=replace(NORMAL.purchase, offline_regions=("32", "3374")))
     found = decide(replace(PURCHASE, mode=mode), scheme=some, participant=replace(PARTICIPANT, regency=regency))  # type: ignore[arg-type]
     assert found == (Confirmed() if confirmed else rejected("region_not_open"))
 
 
-def test_a_first_purchase_counts_to_the_end_of_the_fifteenth_day_in_jakarta() -> None:
+def test_first_purchase_is_timely_through_the_fifteenth_day_in_jakarta() -> None:
     # 21 February 03:00 UTC is 10:00 in Jakarta; the fifteenth day ends on 8 March, 17:00 UTC.
     last_moment = ADMITTED_AT.replace(month=3, day=8, hour=16, minute=59, second=59)
     assert decide(replace(PURCHASE, purchased_at=last_moment, ends_at=last_moment + DAY)) == Confirmed()
@@ -106,7 +106,7 @@ def test_a_first_purchase_counts_to_the_end_of_the_fifteenth_day_in_jakarta() ->
     assert late == undecided("first_purchase_late")
 
 
-def test_the_next_training_may_be_bought_when_the_previous_is_completed_and_rated() -> None:
+def test_next_purchase_is_confirmed_once_the_previous_training_is_done() -> None:
     assert decide(NEXT, FIRST) == Confirmed()
 
 
@@ -129,7 +129,7 @@ def test_a_previous_training_not_done_when_the_next_was_bought_rejects_it(previo
     assert decide(NEXT, previous) == rejected("previous_not_completed")
 
 
-def test_the_next_purchase_has_fifteen_days_from_completion_not_from_rating() -> None:
+def test_next_purchase_has_fifteen_days_from_completion_not_from_rating() -> None:
     completed_at = FIRST.completed_at
     assert completed_at is not None
     bought = completed_at + 15 * DAY

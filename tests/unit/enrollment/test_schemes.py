@@ -1,4 +1,4 @@
-"""Schemes are data, and checked when they are read."""
+"""Scheme files, validated when they are loaded."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def test_the_amounts_are_those_of_the_programme() -> None:
         ('scheme = "normal-2023"', 'scheme = "normal-2024"'),
     ],
 )
-def test_a_file_that_is_no_scheme_is_refused(tmp_path: Path, old: str, new: str) -> None:
+def test_invalid_scheme_file_is_refused(tmp_path: Path, old: str, new: str) -> None:
     assert old in NORMAL
     (tmp_path / "normal-2023.toml").write_text(NORMAL.replace(old, new, 1))
     with pytest.raises(ValueError):
@@ -54,7 +54,7 @@ def test_every_number_of_a_scheme_has_bounds() -> None:
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(tmp_path: Path, name: str) -> None:
+def test_scheme_number_beyond_its_bounds_is_refused(tmp_path: Path, name: str) -> None:
     file, bounds = tmp_path / "normal-2023.toml", BOUNDS[name]
     other_kind = NORMAL.replace('kind = "normal"', 'kind = "semi-bansos"')
     for value in (bounds[0], bounds[-1], bounds[0] - 1, bounds[-1] + 1, 10**30):
@@ -67,7 +67,7 @@ def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(tmp_path: Path,
 
 
 @pytest.mark.parametrize("line", ['scheme = "normal 2023"', 'offline_regions = ["32", "Bandung"]', 'scheme = ""'])
-def test_a_text_has_its_form(tmp_path: Path, line: str) -> None:
+def test_scheme_text_of_the_wrong_form_is_refused(tmp_path: Path, line: str) -> None:
     name = line.partition(" ")[0]
     file = tmp_path / "normal-2023.toml"
     file.write_text(re.sub(rf"(?m)^(# )?{name}[ :].*$", line, NORMAL, count=1))
@@ -83,11 +83,11 @@ def test_the_normal_scheme_gives_more_to_training_than_as_cash(tmp_path: Path) -
     file.write_text(NORMAL.replace(balance, f"training_balance = {cash + 1}"))
     assert load_schemes(tmp_path)["normal-2023"].training_balance == cash + 1
     file.write_text(NORMAL.replace(balance, f"training_balance = {cash}"))
-    with pytest.raises(ValueError, match="more goes to training"):
+    with pytest.raises(ValueError, match="must exceed the cash"):
         load_schemes(tmp_path)
 
 
-def test_sessions_of_a_hybrid_training_are_proved_each_in_its_own_way() -> None:
+def test_sessions_of_a_hybrid_training_need_proof_by_their_own_mode() -> None:
     modes = load_schemes()["normal-2023"].modes
     assert [modes["hybrid"].proof_of(mode) for mode in ("online", "offline")] == ["face", "venue_qr"]
     assert modes["offline"].proof_of("online") == "venue_qr"
