@@ -1,20 +1,19 @@
 """Subscriptions: the topics that completion reads, and the handler of each event type."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.handlers.enrollments import record_enrollments
 from services.completion.handlers.evidence import accept_evidence
 from services.completion.handlers.evidence_sources import SOURCES
-from services.completion.handlers.kinds import DeferralKind
 from services.completion.settings import CompletionSettings
 from shared.contracts import enrollment
 from shared.contracts.events import EventType
 from shared.contracts.topics import ENROLLMENT_EVENTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, lane_of
 from shared.messaging.transaction.subscription import Handler, Source, Subscription
 
-CAUSES: Mapping[str, tuple[str, ...]] = {DeferralKind.ENROLLMENT: (ENROLLMENT_EVENTS,)}
+CAUSES = {ENROLLMENT: (ENROLLMENT_EVENTS,)}
 """Topics that can release deferred records, by kind of deferral."""
 
 
@@ -47,5 +46,5 @@ def _evidence_subscription(event: EventType[Any], accept: Handler[Any]) -> Subsc
         event,
         accept,
         lambda data: lane_of(data.participant_id),
-        lambda data: (DeferralKind.ENROLLMENT, data.redeem_code, ""),
+        lambda data: (ENROLLMENT, data.redeem_code, ""),
     )

@@ -1,12 +1,11 @@
 """Subscriptions: the topics that enrollment reads, and the handler of each event type."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from services.enrollment.context import Context
+from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import admit_participants
-from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import buy_trainings
 from services.enrollment.handlers.waves import open_waves
@@ -21,9 +20,9 @@ from shared.contracts.topics import (
 from shared.messaging.transaction.subscription import Source, Subscription
 
 # An application may be deferred for its wave, and with it what is deferred for the admission.
-CAUSES: Mapping[str, tuple[str, ...]] = {
-    DeferralKind.WAVE: (PROGRAMME_REGISTRY,),
-    DeferralKind.PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS),
+CAUSES = {
+    WAVE: (PROGRAMME_REGISTRY,),
+    PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS),
 }
 """Topics that can release deferred records, by kind of deferral."""
 
@@ -46,13 +45,13 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.PARTICIPANT_ADMITTED,
                     partial(admit_participants, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (DeferralKind.WAVE, data.wave, data.participant_id),
+                    lambda data: (WAVE, data.wave, data.participant_id),
                 ),
                 Subscription(
                     upstream.ACCOUNT_LINKED,
                     partial(link_accounts, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (DeferralKind.PARTICIPANT, data.participant_id, ""),
+                    lambda data: (PARTICIPANT, data.participant_id, ""),
                 ),
             ),
         ),
@@ -63,7 +62,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.TRAINING_PURCHASED,
                     partial(buy_trainings, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (DeferralKind.PARTICIPANT, data.participant_id, ""),
+                    lambda data: (PARTICIPANT, data.participant_id, ""),
                 ),
             ),
             formerly=ENROLLMENT_REQUESTS,
@@ -81,4 +80,4 @@ def sources(context: Context) -> tuple[Source, ...]:
 
 
 def _deferral_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
-    return (DeferralKind.ENROLLMENT, data.redeem_code, "")
+    return (ENROLLMENT, data.redeem_code, "")

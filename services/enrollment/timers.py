@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.enrollment.context import Context
-from services.enrollment.handlers.kinds import DeferralKind
+from services.enrollment.domain.deferral_kinds import WAVE
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_due_participants
 from services.enrollment.store.waves import load_opened_waves
@@ -23,9 +23,9 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 async def release_opened_waves(tx: Transaction, lanes: Sequence[int]) -> int:
     """Release applications that came before their wave was opened; return the number of waves."""
-    opened = await tx.deferred_keys(DeferralKind.WAVE, lanes, among=await load_opened_waves(tx.connection))
+    opened = await tx.deferred_keys(WAVE, lanes, among=await load_opened_waves(tx.connection))
     for wave in opened:
-        tx.release(DeferralKind.WAVE, wave)
+        tx.release(WAVE, wave)
     return len(opened)
 
 

@@ -1,8 +1,10 @@
-"""Who knows one service finds everything in the others."""
+"""Anatomy of the services: the same parts in each, and the same module names for the same things."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from tests.architecture.repository import place, services
 
@@ -21,12 +23,73 @@ FILES = {
     "timers.py",
 }
 FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
-# Rooms for which only these services have a need.
+# Parts for which only these services have a need.
 OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout"}}
+
+# Modules that several services have: under one name is the same thing.
+COMMON_MODULES = {
+    "domain": {"calendar", "deferral_kinds"},
+    "handlers": {"accounts", "adoption", "data_identity", "enrollments", "milestones", "resealing"},
+    "store": {"accounts", "data_identity", "enrollments", "state_counts"},
+}
+# Modules for which one service alone has a need.
+OWN_MODULES = {
+    "enrollment": {
+        "domain": {"admission", "claim_kinds", "identity", "purchase", "region_codes", "scheme"},
+        "handlers": {
+            "account_seals",
+            "admissions",
+            "confirmation",
+            "nik_claims",
+            "opened_seals",
+            "purchase_decisions",
+            "purchases",
+            "waves",
+        },
+        "store": {"admissions", "invariants", "waves"},
+    },
+    "completion": {
+        "domain": {"completion", "enrollment", "evidence", "evidence_check", "evidence_kinds", "rule"},
+        "handlers": {"evidence", "evidence_sources", "outcome"},
+        "store": {"deadlines", "evidence", "remembered_events"},
+    },
+    "payment": {
+        "domain": {
+            "attempt",
+            "cures",
+            "disbursement",
+            "eligibility",
+            "entitlement",
+            "funds",
+            "ledger",
+            "reason_codes",
+            "reference",
+            "report_outcome",
+        },
+        "handlers": {"appropriations", "approvals", "contradiction_backfill", "halts", "providers", "reports"},
+        "store": {
+            "approvals",
+            "attempts",
+            "contradictions",
+            "cures",
+            "disbursements",
+            "funds",
+            "halts",
+            "ledger",
+            "providers",
+            "status_checks",
+            "views",
+        },
+    },
+}
 
 
 def parts_of(service: Path) -> set[str]:
     return {path.name for path in service.iterdir() if path.name != "__pycache__"}
+
+
+def modules_of(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
 
 
 def test_three_services_have_lanes() -> None:
@@ -38,6 +101,21 @@ def test_every_service_has_the_same_parts_and_no_others() -> None:
         assert parts_of(service) - OWN.get(service.name, set()) == FILES | FOLDERS, service.name
 
 
+@pytest.mark.parametrize("folder", COMMON_MODULES)
+def test_modules_have_the_names_of_the_anatomy(folder: str) -> None:
+    found = {service.name: modules_of(service / folder) for service in services()}
+    own = {name: modules - COMMON_MODULES[folder] for name, modules in found.items()}
+    assert own == {name: folders[folder] for name, folders in OWN_MODULES.items()}
+    shared = {name for name in COMMON_MODULES[folder] if sum(name in modules for modules in found.values()) > 1}
+    assert shared == COMMON_MODULES[folder], "name a module here only if several services have it"
+
+
+@pytest.mark.parametrize("folder", COMMON_MODULES)
+def test_no_two_services_have_the_same_module_as_their_own(folder: str) -> None:
+    names = [name for folders in OWN_MODULES.values() for name in folders[folder]]
+    assert len(names) == len(set(names)), "move the name to COMMON_MODULES"
+
+
 def test_migrations_are_numbered_without_a_gap() -> None:
     for service in services():
         numbers = [path.name[:4] for path in sorted((service / "migrations").glob("*.sql"))]
@@ -45,7 +123,7 @@ def test_migrations_are_numbered_without_a_gap() -> None:
         assert numbers, service.name
 
 
-def test_every_package_and_module_says_what_it_is() -> None:
+def test_every_package_and_module_has_a_docstring() -> None:
     silent = [
         place(path)
         for service in services()

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
+from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
 from services.completion.domain.rule import CompletionRule, RequiredSession
-from services.completion.handlers.kinds import DeferralKind
 from services.completion.store.deadlines import insert_deadlines
 from services.completion.store.enrollments import insert_enrollments, load_enrollments
 from services.completion.store.state_counts import add_to_state_counts
@@ -38,7 +38,7 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided
     await insert_deadlines(tx.connection, list(new.values()))
     await add_to_state_counts(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
     for redeem_code in new:
-        tx.release(DeferralKind.ENROLLMENT, redeem_code)
+        tx.release(ENROLLMENT, redeem_code)
 
 
 # All participants of a class share one rule, so it is made once.

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.completion.domain.completion import Completion, decide_completion
+from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.evidence_check import Rejection, check_evidence, evidence_part
 from services.completion.domain.evidence_kinds import requirements
 from services.completion.handlers.adoption import load_announced_ratings
 from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
-from services.completion.handlers.kinds import DeferralKind
 from services.completion.handlers.outcome import EnrollmentOutcome, confirmation_event, record_outcomes
 from services.completion.store.enrollments import load_enrollments
 from services.completion.store.evidence import EvidenceKey, insert_evidence, load_possibly_sufficient_evidence
@@ -100,7 +100,7 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
         if fact.kind is EvidenceKind.SESSION_ATTENDED and not fact.source.startswith(trusted_source):
             tx.park(message, ParkReason.NOT_YOURS, "ce_source")
         elif enrollment is None:
-            tx.defer(message, DeferralKind.ENROLLMENT, fact.redeem_code)
+            tx.defer(message, ENROLLMENT, fact.redeem_code)
         elif rejection := check_evidence(enrollment, fact):
             tx.park(message, ParkReason(rejection.reason), _pointer(message, rejection))
         elif (part := evidence_part(enrollment, fact)) is not None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.enrollment.context import Context
+from services.enrollment.domain.deferral_kinds import PARTICIPANT
 from services.enrollment.handlers.account_seals import open_kept_account, seal_kept_account
 from services.enrollment.handlers.adoption import LinkKey, forget_accounts, load_announced_accounts
-from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.opened_seals import open_account
 from services.enrollment.store.accounts import StoredAccount, load_accounts, save_accounts
 from services.enrollment.store.admissions import Admission, load_admissions
@@ -48,7 +48,7 @@ async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Me
             tx.park(message, ParkReason.CONFLICT)
             continue
         if person not in known:
-            tx.defer(message, DeferralKind.PARTICIPANT, person)
+            tx.defer(message, PARTICIPANT, person)
             continue
         admission = _admission_of(known, person)
         latest[person] = opened.account

@@ -13,10 +13,10 @@ from services.enrollment.domain.admission import (
     Wave,
     decide_admission,
 )
+from services.enrollment.domain.deferral_kinds import PARTICIPANT, WAVE
 from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers.accounts import emit_kept_accounts
 from services.enrollment.handlers.adoption import AnnouncedAdmission, forget_admissions, load_announced_admissions
-from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.handlers.nik_claims import NikClaims
 from services.enrollment.handlers.opened_seals import open_identity
 from services.enrollment.store.admissions import Admission, insert_admissions, load_admissions
@@ -70,7 +70,7 @@ async def admit_participants(
     for application in fresh:
         if application.key not in announced:
             _emit(tx, application, decided[application.key])
-        tx.release(DeferralKind.PARTICIPANT, application.applicant.participant_id)
+        tx.release(PARTICIPANT, application.applicant.participant_id)
     await emit_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
 
 
@@ -103,7 +103,7 @@ def _filter_new(
     for application in applications:
         applicant, message = application.applicant, application.message
         if applicant.wave not in waves:
-            tx.defer(message, DeferralKind.WAVE, applicant.wave, owner=applicant.participant_id)
+            tx.defer(message, WAVE, applicant.wave, owner=applicant.participant_id)
         elif application.key in announced and not _is_same_application(application, announced[application.key]):
             tx.park(message, ParkReason.CONFLICT)
         elif application.key not in digests:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.enrollment.handlers.kinds import ClaimKind
+from services.enrollment.domain.claim_kinds import NIK, REDEEM_CODE
 from services.enrollment.store.accounts import StoredAccount
 from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
@@ -77,9 +77,9 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             remembered.append(
                 RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
             )
-            wanted[ClaimKind.REDEEM_CODE][event.redeem_code] = event.participant_id
+            wanted[REDEEM_CODE][event.redeem_code] = event.participant_id
         if isinstance(event, ParticipantAdmitted):
-            wanted[ClaimKind.NIK][event.identity_index] = event.participant_id
+            wanted[NIK][event.identity_index] = event.participant_id
             waves.add(event.wave)
     for kind, owners in sorted(wanted.items()):
         await tx.claim(kind, owners)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.enrollment.context import Context
-from services.enrollment.handlers.kinds import DeferralKind
+from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
 from shared.contracts.completion import CompletionConfirmed, TrainingRated
@@ -30,7 +30,7 @@ async def record_milestones(
     confirmed = await mark_milestones(tx.connection, completed, rated)
     for message in messages:
         if message.data.redeem_code not in confirmed:
-            tx.defer(message, DeferralKind.ENROLLMENT, message.data.redeem_code)
+            tx.defer(message, ENROLLMENT, message.data.redeem_code)
     done = {message.data.participant_id for message in messages if message.data.redeem_code in confirmed}
     if undecided := await load_undecided_participants(tx.connection, done):
         await redecide(context, tx, undecided)

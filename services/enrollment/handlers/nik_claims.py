@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from services.enrollment.handlers.kinds import ClaimKind
+from services.enrollment.domain.claim_kinds import NIK
 from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
@@ -26,8 +26,8 @@ class NikClaims:
         first: dict[str, str] = {}
         for index, participant_id in wanted:
             first.setdefault(index, participant_id)
-        holders = await tx.claim(ClaimKind.NIK, first)
-        return cls(holders, set(admitted), tx.claimed_here(ClaimKind.NIK))
+        holders = await tx.claim(NIK, first)
+        return cls(holders, set(admitted), tx.claimed_here(NIK))
 
     def is_free(self, index: str, participant_id: str) -> bool:
         """Return True if neither the NIK nor the participant was ever admitted."""
@@ -48,8 +48,8 @@ class NikClaims:
 
     async def flush(self, tx: Transaction) -> None:
         """Write the claims as decided. Raise InvariantBroken if a freed NIK has another holder."""
-        await tx.release_claims(ClaimKind.NIK, self._released | self._reassigned.keys())
-        holders = await tx.claim(ClaimKind.NIK, self._reassigned)
+        await tx.release_claims(NIK, self._released | self._reassigned.keys())
+        holders = await tx.claim(NIK, self._reassigned)
         for index, participant_id in self._reassigned.items():
             if holders[index] != participant_id:
                 raise InvariantBroken(participant_id, "the NIK freed for this participant is held by another one")

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from services.enrollment.context import Context
+from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.domain.purchase import (
     Confirmed,
     EnrollmentState,
@@ -18,7 +19,6 @@ from services.enrollment.domain.purchase import (
 from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers.adoption import AnnouncedPurchase, forget_purchases, load_announced_purchases
 from services.enrollment.handlers.confirmation import confirmed_event
-from services.enrollment.handlers.kinds import DeferralKind
 from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
 from services.enrollment.store.state_counts import add_to_state_counts
@@ -86,7 +86,7 @@ def _decide_for_participant(
         scheme = context.schemes[admission.scheme] if admission else None
         if announced_event := announced.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
-            tx.release(DeferralKind.ENROLLMENT, before.redeem_code)
+            tx.release(ENROLLMENT, before.redeem_code)
             continue
         outcome = _decide_outcome(before, data, admission, trainings, scheme)
         after = _apply_outcome(context, tx, before, outcome, scheme)
@@ -188,4 +188,4 @@ def _emit(
         )
         tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
     if after.state is not EnrollmentState.UNDECIDED:
-        tx.release(DeferralKind.ENROLLMENT, after.redeem_code)
+        tx.release(ENROLLMENT, after.redeem_code)

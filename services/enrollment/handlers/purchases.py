@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from services.enrollment.context import Context
+from services.enrollment.domain.claim_kinds import REDEEM_CODE
+from services.enrollment.domain.deferral_kinds import PARTICIPANT
 from services.enrollment.domain.purchase import EnrollmentState
 from services.enrollment.handlers.adoption import (
     AnnouncedPurchase,
@@ -10,7 +12,6 @@ from services.enrollment.handlers.adoption import (
     load_announced_admissions,
     load_announced_purchases,
 )
-from services.enrollment.handlers.kinds import ClaimKind, DeferralKind
 from services.enrollment.handlers.opened_seals import content_digest
 from services.enrollment.handlers.purchase_decisions import decide
 from services.enrollment.store.admissions import Admission, load_admissions
@@ -57,8 +58,8 @@ async def _claim_codes(
         if message.data.participant_id in known:
             wanted.setdefault(message.data.redeem_code, message.data.participant_id)
         else:
-            tx.defer(message, DeferralKind.PARTICIPANT, message.data.participant_id)
-    owners = await tx.claim(ClaimKind.REDEEM_CODE, wanted)
+            tx.defer(message, PARTICIPANT, message.data.participant_id)
+    owners = await tx.claim(REDEEM_CODE, wanted)
     mine = []
     for message in messages:
         owner = owners.get(message.data.redeem_code) if message.data.participant_id in known else None

@@ -1,0 +1,4 @@
+"""Kinds of keys under which records are deferred until their cause has been read."""
+
+ENROLLMENT = "enrollment"
+"""The key is the redeem code of an enrollment."""
