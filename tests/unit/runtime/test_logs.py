@@ -16,9 +16,9 @@ for _ in range(5):
     logging.getLogger("aiokafka").error("Unable connect to node with id %s", 1)
 log.info("start")
 logging.getLogger("aiokafka").info("chatter")
-number = "1234567890"
+number = "12345" + "67890"  # apart, since a traceback may show these lines
 try:
-    raise ValueError("duplicate key\\nDETAIL:  Key (account)=(1234567890) already exists.")
+    raise ValueError(f"duplicate key\\nDETAIL:  Key (account)=({number}) already exists.")
 except ValueError:
     log.exception("lane_stopped", lane=3)
 """
