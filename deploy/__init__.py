@@ -1,1 +1,1 @@
-"""How an installation of Salur comes to stand on a machine."""
+"""Local installation, containers, demonstration and the simulated outside world."""

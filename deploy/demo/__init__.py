@@ -1,1 +1,1 @@
-"""The main job before your eyes: a cohort goes from admission to settled money, with trouble thrown at it."""
+"""Demonstration: a cohort goes from admission to settled payments while faults are injected."""

@@ -1,6 +1,6 @@
-"""`python -m deploy.demo`: exits 0 only if it balances, with nothing lost, nothing doubled and nothing else wrong.
+"""`python -m deploy.demo`: exit 0 only if every payment balances, with nothing lost, doubled or otherwise wrong.
 
-PEOPLE and SEED can be set.
+PEOPLE and SEED can be set in the environment.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    # The broker goes away on purpose; what its clients say about that is no news.
+    # The broker is restarted on purpose; its clients would log errors about that.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     try:
         people = number_option(os.environ, "PEOPLE", 3000, 1, 1_000_000)
         seed = number_option(os.environ, "SEED", 7, 0, 10**9)
-        console.print(f"[bold]Salur[/]: {people:,} people of wave 48, seed {seed}", highlight=False)
+        console.print(f"[bold]Salur[/]: {people:,} participants of wave 48, seed {seed}", highlight=False)
         with hold_lock(VAR / "demo.lock"):
             kafka_jars()
             demo = Demo(VAR / "demo", people, seed, console)
@@ -36,7 +36,7 @@ def main() -> int:
         console.print(f"make demo: {refusal}", highlight=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("interrupted; nothing is left running")
+        console.print("interrupted; every process was stopped")
         return INTERRUPTED
 
 

@@ -1,4 +1,7 @@
-"""The judge. It knows what was invented and what the partners paid, and shares no rule with the services."""
+"""Audit of a run: compare the invented cohort, Salur's events and the partners' ledgers.
+
+It shares no rule with the services.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +29,13 @@ REJECTED_FOR = {Persona.TOO_DEAR: "balance_insufficient", Persona.TOO_SHORT: "ho
 )
 EXPIRED_FOR = dict.fromkeys(UNFINISHED, "not_completed_in_time")
 MAY_WAIT = frozenset({"out_of_window"})
-# Where a right may stand without being lost: somebody has the money, was told to pay it, or knows why not.
+# States that do not count as lost: paid, on its way to be paid, or not paid for a known reason.
 KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutcome:
-    """How a right must end: settled, or held for a reason; and for how much."""
+    """State that an entitlement must end in, the reason if it is held, and its amount in rupiah."""
 
     state: str
     reason: str
@@ -41,7 +44,10 @@ class ExpectedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """`doubles`: rights paid twice; `losses`: rights nothing is known of; `wrongs`: all else that is not as told."""
+    """Findings of an audit.
+
+    `doubles`: entitlements paid twice; `losses`: entitlements of unknown state; `wrongs`: other deviations, as text.
+    """
 
     doubles: int
     losses: int
@@ -49,7 +55,7 @@ class AuditResult:
 
 
 def expected_entitlements(cohort: Iterable[Person]) -> dict[EntitlementKey, ExpectedOutcome]:
-    """Every right to money that the cohort's story gives, and how it must end."""
+    """Return every payment that the cohort is entitled to, with its expected outcome."""
     expected: dict[EntitlementKey, ExpectedOutcome] = {}
     for person in chain.from_iterable(person.trainings for person in cohort):
         if person.completes:
@@ -62,19 +68,19 @@ def expected_entitlements(cohort: Iterable[Person]) -> dict[EntitlementKey, Expe
 
 
 def is_finished(cohort: Sequence[Person], seen: Observed) -> bool:
-    """Whether everything that must come has come, but for what only time brings."""
+    """Tell whether all expected refusals, rejections and states were observed; expiry of overdue trainings apart."""
     expected = expected_entitlements(cohort)
     refused = sum(1 for person in cohort if person.persona in REFUSED_FOR)
     rejected = sum(1 for person in cohort if person.persona in REJECTED_FOR)
     return (
         len(seen.refused) >= refused
         and len(seen.rejected) >= rejected
-        and all(seen.states.get(right) == expected[right].state for right in expected)
+        and all(seen.states.get(key) == expected[key].state for key in expected)
     )
 
 
 def all_expired(cohort: Iterable[Person], seen: Observed) -> bool:
-    """Whether every training that was not finished in time has been given up."""
+    """Tell whether every training that was not finished in time has expired."""
     return all(person.redeem_code in seen.expired for person in cohort if person.persona in UNFINISHED)
 
 
@@ -86,9 +92,9 @@ def audit(
     *,
     time_is_up: bool = False,
 ) -> AuditResult:
-    """Compares the story, what Salur said, and what the partners paid.
+    """Compare the cohort, the observed events and the partners' payments.
 
-    `parked`: what had to be, by reason. `time_is_up`: whether the time to complete a training is over.
+    `parked`: number of records that must be parked, by reason. `time_is_up`: the time to complete a training is over.
     """
     expected = expected_entitlements(cohort)
     settled = [payment for payment in paid if payment.reason is None]
@@ -101,14 +107,14 @@ def audit(
     wrongs += _check_expiry(cohort, seen, time_is_up=time_is_up)
     wrongs += [f"{count} x {reason} was not parked" for reason, count in not_parked(parked, seen.parked).items()]
     wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - parked).items()]
-    losses = sum(1 for right in expected if seen.states.get(right) not in KNOWN)
+    losses = sum(1 for key in expected if seen.states.get(key) not in KNOWN)
     return AuditResult(_count_doubles(cohort, seen, settled), losses, wrongs)
 
 
 def not_parked(wanted: Counter[str], seen: Counter[str]) -> Counter[str]:
-    """Return what had to be parked and was not, by reason.
+    """Return the number of records that should have been parked and were not, by reason.
 
-    A record that waits takes one place however often it is sent, so that not each of its repeats is parked.
+    A deferred record takes one place however often it is sent, so not every repeat of it is parked.
     """
     return Counter(
         {reason: count for reason, count in (wanted - seen).items() if reason not in MAY_WAIT or not seen[reason]}
@@ -116,7 +122,7 @@ def not_parked(wanted: Counter[str], seen: Counter[str]) -> Counter[str]:
 
 
 def compare_ledgers(paid: Sequence[Payment], booked: Mapping[tuple[str, str], int]) -> list[str]:
-    """Where the partners' own ledgers and Salur's figures of what is settled part, to the rupiah.
+    """Report each difference in rupiah between the partners' ledgers and Salur's metric of settled money.
 
     `booked`: rupiah by partner and kind of benefit.
     """
@@ -125,14 +131,14 @@ def compare_ledgers(paid: Sequence[Payment], booked: Mapping[tuple[str, str], in
         if payment.reason is None:
             ledger[(payment.partner, payment.benefit)] += payment.amount
     return [
-        f"{partner} paid {ledger[(partner, kind)]} rupiah as {kind}, the books say {booked.get((partner, kind), 0)}"
+        f"{partner} paid {ledger[(partner, kind)]} rupiah as {kind}, the ledger has {booked.get((partner, kind), 0)}"
         for partner, kind in sorted(ledger.keys() | booked.keys())
         if ledger[(partner, kind)] != booked.get((partner, kind), 0)
     ]
 
 
 def _count_doubles(cohort: Sequence[Person], seen: Observed, settled: Sequence[Payment]) -> int:
-    """Rights paid more than once, by what Salur says of the references and by the accounts that were paid into."""
+    """Count entitlements paid more than once, by their references and by the accounts that received money."""
     by_reference = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
     incentives = Counter(payment.account for payment in settled if payment.benefit == "incentive")
     by_person = [incentives[person.account] + incentives[person.second_account] for person in cohort]
@@ -162,39 +168,41 @@ def _check_expiry(cohort: Sequence[Person], seen: Observed, *, time_is_up: bool)
     for person in cohort:
         must = EXPIRED_FOR.get(person.persona) if time_is_up else None
         if seen.expired.get(person.redeem_code) != must:
-            yield f"{person.redeem_code} ({person.persona}) was given up for {seen.expired.get(person.redeem_code)}"
+            yield f"{person.redeem_code} ({person.persona}) expired for {seen.expired.get(person.redeem_code)}"
 
 
 def _check_entitlements(expected: dict[EntitlementKey, ExpectedOutcome], seen: Observed) -> Iterable[str]:
-    for right, must in expected.items():
-        state, reason = seen.states.get(right, "unknown"), seen.reasons.get(right, "")
+    for key, must in expected.items():
+        state, reason = seen.states.get(key, "unknown"), seen.reasons.get(key, "")
         if state != must.state or (must.reason and reason != must.reason):
-            yield f"{right}: {state} {reason}, must be {must.state} {must.reason}"
-        elif seen.amounts[right] != must.amount:
-            yield f"{right}: {seen.amounts[right]} rupiah, must be {must.amount}"
-    yield from (f"{right}: a right that the story does not give" for right in seen.states.keys() - expected.keys())
+            yield f"{key}: {state} {reason}, must be {must.state} {must.reason}"
+        elif seen.amounts[key] != must.amount:
+            yield f"{key}: {seen.amounts[key]} rupiah, must be {must.amount}"
+    yield from (f"{key}: nobody is entitled to this" for key in seen.states.keys() - expected.keys())
 
 
 def _check_partner_ledgers(
     expected: dict[EntitlementKey, ExpectedOutcome], seen: Observed, settled: Sequence[Payment]
 ) -> Iterable[str]:
-    """What partners paid is what was said to be settled, to the rupiah."""
-    reported = {right for right, state in seen.states.items() if state == "settled"}
+    """Check that partners paid exactly what Salur reports as settled, to the rupiah."""
+    reported = {key for key, state in seen.states.items() if state == "settled"}
     paid = {seen.references[payment.reference] for payment in settled if payment.reference in seen.references}
     yield from (
-        f"{payment.reference}: paid, and never said" for payment in settled if payment.reference not in seen.references
+        f"{payment.reference}: paid, but reported by no event"
+        for payment in settled
+        if payment.reference not in seen.references
     )
-    yield from (f"{right}: said to be settled, and no partner paid it" for right in reported - paid)
-    yield from (f"{right}: paid by a partner, and not said to be settled" for right in paid - reported)
+    yield from (f"{key}: reported as settled, but paid by no partner" for key in reported - paid)
+    yield from (f"{key}: paid by a partner, but not reported as settled" for key in paid - reported)
     for payment in settled:
-        right = seen.references.get(payment.reference)
-        if right in expected and payment.amount != expected[right].amount:
-            yield f"{right}: the partner paid {payment.amount}, due was {expected[right].amount}"
+        key = seen.references.get(payment.reference)
+        if key in expected and payment.amount != expected[key].amount:
+            yield f"{key}: the partner paid {payment.amount}, due was {expected[key].amount}"
 
 
 def _unentitled_payments(cohort: Sequence[Person], settled: Sequence[Payment]) -> Iterable[str]:
-    """An incentive goes to an account that somebody with a right to it has linked, and nowhere else."""
+    """Report incentives paid into an account that no entitled person has linked."""
     accounts = {account for person in cohort if person.rates for account in (person.account, person.second_account)}
     for payment in settled:
         if payment.benefit == "incentive" and payment.account not in accounts:
-            yield f"{payment.reference}: an incentive was paid into an account of nobody who has a right to one"
+            yield f"{payment.reference}: an incentive was paid into an account that no entitled person has linked"

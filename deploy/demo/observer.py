@@ -1,4 +1,4 @@
-"""Watches Salur from outside, as anyone may who listens to its topics."""
+"""Observer of Salur's public topics, as any outside consumer could write it."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ EntitlementKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Observed:
-    """What has been said so far. A right is (redeem code, benefit)."""
+    """State known from the events read so far, keyed by (redeem code, benefit) where it is about money."""
 
     admitted: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Observed:
 
     @property
     def parked(self) -> Counter[str]:
-        """Records parked, by reason. After a restore the same record may be pointed out once more."""
+        """Number of parked records, by reason. A restore may point to the same record twice; it counts once."""
         return Counter(self.parked_at.values())
 
     def count(self, benefit: str, state: str) -> int:
@@ -42,8 +42,9 @@ class Observed:
 
 
 class TopicObserver:
-    """Reads the services' topics from their beginnings, as the contract says: repeats are told by era and sequence, and
-    where a number is missing what follows is not believed until it has turned up.
+    """Reader of the services' topics from their beginnings, by the rules of the contract.
+
+    It drops duplicates by era and sequence, and ignores everything after a missing number until that number arrives.
     """
 
     def __init__(self, bootstrap: str) -> None:
@@ -53,11 +54,11 @@ class TopicObserver:
         self._restarting = True
 
     def restart(self) -> None:
-        """Read the topics from their beginnings once more: they were made anew, and may have grown past our place."""
+        """Read the topics from their beginnings again, after they were recreated."""
         self._restarting = True
 
     async def run(self) -> None:
-        """Watches until cancelled."""
+        """Read until cancelled."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -91,7 +92,7 @@ class TopicObserver:
 
 
 def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
-    """Takes one event into account."""
+    """Add one event to the observed state."""
     _, producer, name, _ = kind.split(".")
     match producer, name:
         case "enrollment", "participant_admitted":
@@ -113,11 +114,11 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
 
 
 def _apply_payment_event(seen: Observed, state: str, data: Mapping[str, Any]) -> None:
-    right = (data["redeem_code"], data["benefit"])
-    seen.states[right] = state
-    seen.amounts[right] = data["amount"]["value"]
-    seen.reasons[right] = data["reason"] or ""
+    key = (data["redeem_code"], data["benefit"])
+    seen.states[key] = state
+    seen.amounts[key] = data["amount"]["value"]
+    seen.reasons[key] = data["reason"] or ""
     if state == "held":
         seen.held_for[data["reason"]] += 1
     if data["reference"]:
-        seen.references[data["reference"]] = right
+        seen.references[data["reference"]] = key

@@ -1,4 +1,4 @@
-"""What is going to happen in the demo: who comes, what upstream systems send, and what must become of it."""
+"""Plan of the demo: the people, the records that upstream systems send, and the records that must be parked."""
 
 import random
 from collections import Counter
@@ -23,7 +23,7 @@ from deploy.simulation.timeline import (
 )
 from shared.times import write_time
 
-# The treasury sends the rest only later: until then some of what is due has to wait for money.
+# The treasury sends the rest later; until then some payments are held for lack of funds.
 FIRST_INSTALMENT_PERCENT = 70
 SPARE_RUPIAH = 250_000_000
 ROGUE_PARTNER, UNKNOWN_REFERENCE = "dana", "0ZZZZZZZZZZZZZZZ"
@@ -31,9 +31,10 @@ ROGUE_PARTNER, UNKNOWN_REFERENCE = "dana", "0ZZZZZZZZZZZZZZZ"
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """`first` and `later`: two heaps of letters, each mixed up; `stranger`: a report about a payment of nobody's.
+    """Records to send and the figures to expect.
 
-    `appropriated`: rupiah by component. `parked`: how many records must be parked, by reason.
+    `first` and `later`: two shuffled groups of records. `rogue_report`: a report with a reference that Salur never
+    issued. `appropriated`: rupiah by component. `parked`: number of records that must be parked, by reason.
     """
 
     people: Sequence[Person]
@@ -45,7 +46,7 @@ class DemoPlan:
 
 
 def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:
-    """The same seed gives the same script, seals apart."""
+    """Make the plan of a seed; equal seeds make equal plans, except for the random part of seals."""
     everybody = cohort(seed, people)
     late_people = [person for person in everybody if person.persona is Persona.SAME_NIK]
     first_people = [person for person in everybody if person.persona is not Persona.SAME_NIK]
@@ -97,7 +98,7 @@ def _rogue_report() -> OutgoingRecord:
 
 
 def _reports_parked(people: Sequence[Person]) -> Counter[str]:
-    """What the simulated partners will say that must not be believed."""
+    """Count the contradictory reports that the simulated partners will send, by the reason they are parked for."""
     paid = [person.persona for person in people if person.rates]
     return Counter(
         amount_mismatch=paid.count(Persona.WRONG_AMOUNT_FIRST),

@@ -1,4 +1,4 @@
-"""What the demo does with processes, beside its event loop and in such a way that an interruption leaves none."""
+"""Blocking work on processes, run beside the demo's event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,10 @@ P = ParamSpec("P")
 
 
 async def in_thread(action: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-    """Runs what blocks. Whoever is interrupted waits for its end, so that nothing is left half started."""
+    """Run a blocking function in a thread and return its result.
+
+    A cancellation waits for the function to end first, so that nothing stays half started.
+    """
     running = asyncio.ensure_future(asyncio.to_thread(action, *arguments, **options))
     try:
         return await asyncio.shield(running)

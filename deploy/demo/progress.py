@@ -1,4 +1,4 @@
-"""What people see while it runs: bars, and one line for each thing that happens. Plain lines without a terminal."""
+"""Progress of the demo: bars on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ PLAIN_LINE_EVERY_SECONDS = 2.0
 
 
 class ProgressDisplay:
-    """`totals`: what each bar runs up to."""
+    """Display of one bar per figure; `totals` holds what each bar runs up to."""
 
     def __init__(self, console: Console, totals: Mapping[str, int]) -> None:
         self._progress = Progress(

@@ -1,4 +1,4 @@
-"""One run of the demo: build up, play, judge, sum up, tear down."""
+"""One run of the demo: start, play, audit, summarize, stop."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 
 SWEEPS = in_every_service("SWEEP_EVERY_SECONDS", "1")
-# Figures on /metrics may be some seconds old.
+# Seconds that the figures on /metrics may lag behind.
 METRICS_AGREE_WITHIN_SECONDS = 15.0
 SETTLED = re.compile(r"^salur_disbursements_rupiah\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -37,7 +37,7 @@ LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run in a folder of its own, with ports of its own. The same seed tells the same story."""
+    """A run in a folder and on ports of its own; equal seeds play the same events."""
 
     folder: Path
     people: int
@@ -45,7 +45,7 @@ class Demo:
     console: Console
 
     async def run(self) -> bool:
-        """Whether it balanced, with nothing lost, nothing doubled and nothing else wrong. Leaves nothing running."""
+        """Run the demo and tell whether it passed; leave no process running."""
         started = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
         behaviour = PartnerBehaviour(seed=self.seed, repeats_at_most=3, late_at_most_seconds=0.75)
@@ -65,30 +65,30 @@ class Demo:
         self, installation: Installation, behaviour: PartnerBehaviour, started: float
     ) -> DemoResult:
         plan = make_plan(self.seed, self.people, Seals.load(installation.keys / "programme.jwks.json"))
-        watcher = TopicObserver(installation.kafka.bootstrap)
-        async with _watching(watcher), _producer(installation) as producer:
-            scenario = DemoScenario(plan, installation, producer, watcher, self.console, behaviour)
+        observer = TopicObserver(installation.kafka.bootstrap)
+        async with _observing(observer), _producer(installation) as producer:
+            scenario = DemoScenario(plan, installation, producer, observer, self.console, behaviour)
             with scenario.progress:
                 await scenario.run()
         paid = _paid(installation)
-        audit_result = audit(plan.people, watcher.seen, paid, plan.parked, time_is_up=True)
+        audit_result = audit(plan.people, observer.seen, paid, plan.parked, time_is_up=True)
         breaches = await in_thread(_verify, installation) + await in_thread(_compare_with_ledgers, installation, paid)
         seconds = time.monotonic() - started
-        return DemoResult(plan, watcher.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
+        return DemoResult(plan, observer.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
 
     def _print_line(self, line: str) -> None:
         self.console.print(f"[dim]  {line}[/]", highlight=False)
 
 
 @asynccontextmanager
-async def _watching(watcher: TopicObserver) -> AsyncIterator[None]:
-    watching = asyncio.create_task(watcher.run())
+async def _observing(observer: TopicObserver) -> AsyncIterator[None]:
+    observing = asyncio.create_task(observer.run())
     try:
         yield
     finally:
-        watching.cancel()
+        observing.cancel()
         with suppress(asyncio.CancelledError):
-            await watching
+            await observing
 
 
 @asynccontextmanager
@@ -109,7 +109,7 @@ def _paid(installation: Installation) -> list[Payment]:
 
 
 def _verify(installation: Installation) -> list[str]:
-    """What each service's own checks found, line by line; empty when all hold."""
+    """Return the output of each `verify` that failed."""
     breaches = []
     for name, service in installation.services.items():
         done = service.run("verify")
@@ -119,7 +119,7 @@ def _verify(installation: Installation) -> list[str]:
 
 
 def _compare_with_ledgers(installation: Installation, paid: list[Payment]) -> list[str]:
-    """The partners' ledgers against what payment shows on /metrics."""
+    """Compare the partners' ledgers with payment's metrics; allow the metrics some seconds to catch up."""
     deadline = time.monotonic() + METRICS_AGREE_WITHIN_SECONDS
     while differences := compare_ledgers(paid, _settled_rupiah(installation.services["payment"].url)):
         if time.monotonic() > deadline:
@@ -129,7 +129,7 @@ def _compare_with_ledgers(installation: Installation, paid: list[Payment]) -> li
 
 
 def _settled_rupiah(url: str) -> Counter[tuple[str, str]]:
-    """Rupiah settled by partner and kind of benefit."""
+    """Return the settled rupiah by partner and kind of benefit."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310 - our own process
         text = answer.read().decode()
     settled: Counter[tuple[str, str]] = Counter()

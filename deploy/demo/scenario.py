@@ -1,4 +1,4 @@
-"""The course of the demo: what is sent and broken when, until everything that must come has come."""
+"""Scenario of the demo: send the planned records and inject the faults, step by step."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from deploy.simulation.people import LATE_PROVIDER, REFUSED, REJECTED, TIMELINE_
 PORTIONS = 60
 LOOK_EVERY_SECONDS = 0.2
 QUIET_SECONDS = 25.0
-# How far the payments must have come for the next trouble, as a share of all fees.
+# Share of all fees that must be settled before the next fault.
 ROGUE_AT, KILL_AT, RESTART_AT, LATER_AT = 0.10, 0.25, 0.40, 0.55
 DAYS_THAT_PASS = 60
 STANDING_FAULTS = (
@@ -35,12 +35,12 @@ STANDING_FAULTS = (
 
 @dataclass(slots=True)
 class DemoScenario:
-    """Sends the script through an installation and throws trouble at it; `faults` says what was done."""
+    """A scenario played on an installation; `faults` lists the injected faults for the summary."""
 
     plan: DemoPlan
     installation: Installation
     producer: AIOKafkaProducer
-    watcher: TopicObserver
+    observer: TopicObserver
     console: Console
     behaviour: PartnerBehaviour
     progress: ProgressDisplay = field(init=False)
@@ -51,28 +51,28 @@ class DemoScenario:
         self.progress = ProgressDisplay(self.console, self.totals())
 
     async def run(self) -> None:
-        """Until all is as it must be, or nothing more comes."""
+        """Play every step; return when all that is expected has been observed, or nothing more arrives."""
         showing, sending = asyncio.create_task(self._show()), asyncio.create_task(self._send_first())
         try:
-            await self._make_trouble()
+            await self._inject_faults()
             await sending
             await self._send_later()
-            await self._until_quiet(lambda: is_finished(self.plan.people, self.watcher.seen))
+            await self._until_quiet(lambda: is_finished(self.plan.people, self.observer.seen))
             await self._let_time_pass()
-            # What nobody waits for, such as a second payment, would have to come now.
+            # Leave time for events that nothing waits for, such as a second payment.
             await asyncio.sleep(2)
         finally:
             showing.cancel()
             sending.cancel()
-            # An interrupted demo closes the producer next, and nobody else would hear what becomes of the sending.
+            # The caller closes the producer next; a failure of the sending must be collected before.
             await asyncio.gather(showing, sending, return_exceptions=True)
             self.progress.show(self._numbers())
             self.faults.extend(STANDING_FAULTS)
 
     def totals(self) -> dict[str, int]:
-        """What the script must come to, in the order in which it is shown."""
+        """Return the expected final figures, in the order in which they are shown."""
         people = self.plan.people
-        settled = Counter(right[1] for right, must in expected_entitlements(people).items() if must.state == "settled")
+        settled = Counter(key[1] for key, must in expected_entitlements(people).items() if must.state == "settled")
         return {
             "events sent": len(self.plan.first) + len(self.plan.later),
             "admitted": sum(person.persona not in REFUSED for person in people),
@@ -83,7 +83,7 @@ class DemoScenario:
         }
 
     def _numbers(self) -> dict[str, int]:
-        seen = self.watcher.seen
+        seen = self.observer.seen
         return {
             "events sent": self.sent,
             "admitted": len(seen.admitted),
@@ -106,7 +106,7 @@ class DemoScenario:
             await send(self.producer, part)
             self.sent += len(part)
 
-    async def _make_trouble(self) -> None:
+    async def _inject_faults(self) -> None:
         await self._fees_settled(ROGUE_AT)
         await self._send_rogue_report()
         await self._fees_settled(KILL_AT)
@@ -116,11 +116,11 @@ class DemoScenario:
         await self._fees_settled(LATER_AT)
 
     async def _send_rogue_report(self) -> None:
-        self._fault(f"{ROGUE_PARTNER} reports a payment under a reference that nobody gave: {ROGUE_PARTNER} is halted")
+        self._fault(f"{ROGUE_PARTNER} reports a payment that it was never instructed to make, and is halted")
         await send(self.producer, [self.plan.rogue_report])
 
     async def _kill_payment(self) -> None:
-        self._fault("payment is killed with SIGKILL in the middle of its work, and started again")
+        self._fault("the payment service is killed with SIGKILL during its work, and started again")
         service = self.installation.services["payment"]
         await in_thread(service.kill)
         await in_thread(service.launch)
@@ -130,41 +130,41 @@ class DemoScenario:
         await in_thread(self.installation.kafka.restart)
 
     async def _send_later(self) -> None:
-        """What cures, what contradicts what has been understood by now, and the end of the halt."""
-        seen, totals = self.watcher.seen, self.totals()
+        """Send the cures and the hostile records, then resume the halted partner."""
+        seen, totals = self.observer.seen, self.totals()
         await self._until_quiet(
             lambda: seen.parked["unknown_reference"] > 0 and len(seen.enrolled) == totals["enrolled"]
         )
         self.progress.print_line(
-            f"the treasury sends the rest, {LATE_PROVIDER} registers at last, people cure their accounts"
+            f"the treasury sends the rest of the money, {LATE_PROVIDER} registers, people correct their accounts"
         )
         await send(self.producer, self.plan.later)
         self.sent += len(self.plan.later)
-        halted = sum(1 for right in seen.states if seen.states[right] == "held" and seen.reasons[right] == "halted")
+        halted = sum(1 for key in seen.states if seen.states[key] == "held" and seen.reasons[key] == "halted")
         self.progress.print_line(
-            f"{ROGUE_PARTNER}'s statement has been compared: it is resumed, {halted} payments were waiting for it"
+            f"an operator has compared {ROGUE_PARTNER}'s statement and resumes it: {halted} payments were held"
         )
-        why = f"statement of {ROGUE_PARTNER} compared, the reported reference is nobody's"
+        why = f"statement of {ROGUE_PARTNER} compared, the reported reference was never issued"
         await in_thread(self._operate, "resume", "--partner", ROGUE_PARTNER, "--who", "demo", "--why", why)
 
     async def _let_time_pass(self) -> None:
-        # A partner that sees the new time before the services do would speak from the future.
+        # A partner that sees the new time before the services do would send reports from the future.
         await asyncio.sleep(self.behaviour.last_report_after_seconds)
-        self.progress.print_line(f"{DAYS_THAT_PASS} days pass: what was not finished in time is given up")
+        self.progress.print_line(f"{DAYS_THAT_PASS} days pass: trainings that were not finished expire")
         self.installation.set_clock(TIMELINE_ENDS_AT + timedelta(days=DAYS_THAT_PASS))
-        people, seen = self.plan.people, self.watcher.seen
+        people, seen = self.plan.people, self.observer.seen
         await self._until_quiet(lambda: all_expired(people, seen) and not not_parked(self.plan.parked, seen.parked))
 
     async def _fees_settled(self, share: float) -> None:
         wanted = int(self.totals()["fees settled"] * share)
-        await self._until_quiet(lambda: self.watcher.seen.count("fee", "settled") >= wanted)
+        await self._until_quiet(lambda: self.observer.seen.count("fee", "settled") >= wanted)
 
     async def _until_quiet(self, condition: Callable[[], bool]) -> None:
-        """Waits until it is true, or until nothing has come for a while: what did not come is for the judge to say."""
-        news, since = -1, time.monotonic()
+        """Wait for a condition, or until no event has arrived for QUIET_SECONDS; the audit reports what is missing."""
+        count, since = -1, time.monotonic()
         while not condition() and time.monotonic() - since < QUIET_SECONDS:
-            if self.watcher.seen.event_count != news:
-                news, since = self.watcher.seen.event_count, time.monotonic()
+            if self.observer.seen.event_count != count:
+                count, since = self.observer.seen.event_count, time.monotonic()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _operate(self, *verb: str) -> None:
@@ -174,4 +174,4 @@ class DemoScenario:
 
     def _fault(self, line: str) -> None:
         self.faults.append(line)
-        self.progress.print_line(f"[yellow]trouble:[/] {line}")
+        self.progress.print_line(f"[yellow]fault:[/] {line}")

@@ -1,4 +1,4 @@
-"""The end of the demo: what became of everybody's money, for people and for machines."""
+"""Summary of the demo, for people and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,10 @@ MOST_WRONGS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """All that is known in the end. `breaches`: what verify and the comparison with the partners' ledgers found."""
+    """Everything known at the end of a run.
+
+    `breaches`: findings of `verify` and of the comparison with the partners' ledgers.
+    """
 
     plan: DemoPlan
     seen: Observed
@@ -34,7 +37,7 @@ class DemoResult:
 
 
 def machine_summary(result: DemoResult) -> dict[str, object]:
-    """What stands in summary.json."""
+    """Return the content of summary.json."""
     seen, judged = result.seen, result.audit
     return {
         "participants": len(result.plan.people),
@@ -53,7 +56,7 @@ def machine_summary(result: DemoResult) -> dict[str, object]:
 
 def _of_benefit(seen: Observed, benefit: str) -> dict[str, int]:
     return {
-        "instructed": sum(1 for right in set(seen.references.values()) if right[1] == benefit),
+        "instructed": sum(1 for key in set(seen.references.values()) if key[1] == benefit),
         "settled": seen.count(benefit, "settled"),
         "held": seen.count(benefit, "held"),
         "forfeited": seen.count(benefit, "forfeited"),
@@ -62,17 +65,17 @@ def _of_benefit(seen: Observed, benefit: str) -> dict[str, int]:
 
 
 def show_summary(console: Console, result: DemoResult) -> None:
-    """Where each rupiah went, what is held or parked and why, what was broken on purpose, and the verdict."""
+    """Print where the money went, what is held or parked and why, the injected faults and the verdict."""
     seen, judged = result.seen, result.audit
     console.print()
     console.print(_money(result))
-    held = Counter(seen.reasons[right] for right, state in seen.states.items() if state == "held")
-    _reasons(console, "Held, for a person to put right", held)
-    _reasons(console, "Held on the way and released", Counter(seen.held_for) - held)
+    held = Counter(seen.reasons[key] for key, state in seen.states.items() if state == "held")
+    _reasons(console, "Held until a person acts", held)
+    _reasons(console, "Held for a while, then released", Counter(seen.held_for) - held)
     _reasons(console, "Refused", Counter([*seen.refused.values(), *seen.rejected.values()]))
-    _reasons(console, "Given up", Counter(seen.expired.values()))
+    _reasons(console, "Expired", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
-    console.print("[bold]Broken on purpose[/]")
+    console.print("[bold]Injected faults[/]")
     for fault in result.faults:
         console.print(f"  {fault}", highlight=False)
     for wrong in [*result.breaches, *judged.wrongs][:MOST_WRONGS_SHOWN]:
@@ -99,12 +102,12 @@ def _money(result: DemoResult) -> Table:
     table.add_row("paid and settled", *(f"{n:,} x  {_money_text(sum_)}" for n, sum_ in zip(counts, paid, strict=True)))
     counts = [seen.count(benefit, "held") for benefit in BENEFITS]
     table.add_row("held", *(f"{n:,} x  {_money_text(sum_)}" for n, sum_ in zip(counts, held, strict=True)))
-    table.add_row("not asked for", *map(_money_text, left))
+    table.add_row("not spent", *map(_money_text, left))
     return table
 
 
 def _rupiah(seen: Observed, benefit: str, state: str) -> int:
-    return sum(seen.amounts[right] for right, now in seen.states.items() if right[1] == benefit and now == state)
+    return sum(seen.amounts[key] for key, now in seen.states.items() if key[1] == benefit and now == state)
 
 
 def _money_text(rupiah: int) -> str:

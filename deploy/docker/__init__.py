@@ -1,1 +1,1 @@
-"""One image for all services, and what its containers run besides them."""
+"""Commands of the containers, all of which run one image."""

@@ -1,7 +1,7 @@
-"""Begin a container of ours: `python -m deploy.docker.entrypoint <command>` becomes the command.
+"""Entry point of Salur's containers: `python -m deploy.docker.entrypoint <command>` runs the command in its place.
 
-PostgreSQL's clients read no password file that anybody else may read, and what is handed to a container belongs to
-whoever handed it out: so the file that `PGPASSFILE` names is made from the one of its name among the keys.
+PostgreSQL's clients accept only a password file of their own user that nobody else can read, while the files handed to
+a container belong to the job that made them. The entry point therefore copies the file that `PGPASSFILE` names.
 """
 
 import os
@@ -12,7 +12,10 @@ KEYS = Path("/keys")
 
 
 def own_password_file(keys: Path = KEYS) -> None:
-    """Make the file that `PGPASSFILE` names, if it names one."""
+    """Copy the password file that `PGPASSFILE` names from `keys`, readable by this user alone.
+
+    Do nothing if the variable is not set.
+    """
     if name := os.environ.get("PGPASSFILE"):
         own = Path(name)
         own.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Hand each container its own keys and passwords, and the number under which it runs."""
+"""Distribution of keys and passwords to the containers, with the user id of each."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from deploy.local.roles import ROLES, owner_of
 from shared.contracts.topics import SERVICES
 
 SUPERUSER = "postgres"
-# Each has a number of its own; the folder in its volume belongs to the group of that number.
+# User ids of the containers, all different; the folder in a container's volume belongs to the group of that id.
 UIDS = {"enrollment": 10001, "completion": 10002, "payment": 10003, "roles": 10004, "partners": 10005, "postgres": 999}
 HANDED_MODE = 0o640
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A container that is handed these files, and no others, in a volume of its own; `uid` is its user and group."""
+    """A container, the files in its own volume, and the id of its user and group."""
 
     uid: int
     files: tuple[str, ...]
 
 
 RECIPIENTS = {
-    # Only these two see the superuser's password: the server, and the job that makes the roles.
+    # The server and the job that creates the roles are the only ones with the superuser's password.
     "postgres": Recipient(UIDS["postgres"], (f"{SUPERUSER}.password",)),
     "roles": Recipient(UIDS["roles"], (f"{SUPERUSER}.pgpass", *(f"{role}.password" for role in ROLES))),
     **{service: Recipient(UIDS[service], (*KEYS_OF[service], f"{service}.pgpass")) for service in SERVICES},
@@ -38,9 +38,9 @@ RECIPIENTS = {
 
 
 def hand_over(keys: Path, handed: Path) -> None:
-    """Copy to each recipient's folder under `handed` what is its own, and take back whatever else is there.
+    """Copy to each recipient's folder under `handed` its own files, and delete every other file there.
 
-    The folders are there, since each is a volume, and hand their group down to what is made in them.
+    The folders exist already: each is a volume, and gives its group to the files made in it.
     """
     for name, recipient in RECIPIENTS.items():
         own = handed / name

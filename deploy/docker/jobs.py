@@ -1,6 +1,6 @@
-"""What is done once before the services start: `python -m deploy.docker.jobs keys|topics|roles`.
+"""Jobs that run once before the services start: `python -m deploy.docker.jobs keys|topics|roles`.
 
-Each job may run again at any time: what is there already stays.
+Each job may run again at any time; existing keys, topics and roles stay.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ HANDED = Path("/handed")
 
 
 def keys(folder: Path = KEYS, handed: Path = HANDED) -> None:
-    """Make keys, passwords, and for each role the file from which PostgreSQL's clients take its password.
+    """Make the keys, the passwords and each role's password file in `folder`, and hand each container its own.
 
-    All of them lie in `folder`, which no other container sees; each is handed its own.
+    No other container sees `folder`.
     """
     make_keys(folder, services=SERVICES, partners=PARTNERS)
     for role in (SUPERUSER, *ROLES):
@@ -30,12 +30,12 @@ def keys(folder: Path = KEYS, handed: Path = HANDED) -> None:
 
 
 def topics() -> None:
-    """Every topic of the contracts."""
+    """Create every topic of the contracts."""
     asyncio.run(create_topics(os.environ["SALUR_KAFKA_BOOTSTRAP"]))
 
 
 def roles() -> None:
-    """Two roles and a schema for each service."""
+    """Create two roles and a schema for each service."""
     passwords = {role: password(KEYS, role) for role in ROLES}
     asyncio.run(create_roles(os.environ["SALUR_POSTGRES_URL"], passwords))
 

@@ -1,1 +1,1 @@
-"""A whole installation on one machine without containers: a real Kafka, a real PostgreSQL, three services."""
+"""A whole installation on one machine without containers: real Kafka, real PostgreSQL, three services."""

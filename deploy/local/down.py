@@ -1,4 +1,4 @@
-"""`make down`: end exactly what `make up` started. `--clean`: and throw away its data, keys and logs."""
+"""`make down`: stop the processes that `make up` started; with `--clean`, delete their data, keys and logs too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT_FILES = ("clock-offset", "salur.env")
 
 
 def down(folder: Path) -> None:
-    """Stop the noted processes one after another, readers first."""
+    """Stop the saved processes one after another, consumers first."""
     for process in still_running(folder / "run"):
         went = end(process)
         print(f"  {process.name} stopped" if went else f"  {process.name} had to be killed", flush=True)
@@ -22,7 +22,7 @@ def down(folder: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Throw away what the installation kept in `folder`; what a demo or a benchmark wrote there is not its own."""
+    """Delete the installation's files in `folder`; leave the files of demos and benchmarks."""
     for name in KEPT_FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in KEPT_FILES:

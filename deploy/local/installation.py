@@ -1,4 +1,4 @@
-"""A whole installation in one folder: what `make up`, the demo, the tests and the benchmarks start alike."""
+"""A whole installation in one folder, shared by `make up`, the demo, the tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ READY_VARIABLE = "SALUR_READY_FILE"
 
 
 def _no_progress(line: str) -> None:
-    """The progress of an installation that nobody watches."""
+    """Ignore a progress line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Loopback ports; 0 = a free one."""
+    """Loopback ports; 0 stands for a free one."""
 
     kafka: int = 0
     postgres: int = 0
@@ -43,10 +43,10 @@ class Ports:
 
 
 class Installation:
-    """Kafka, PostgreSQL, topics, roles, schemas, keys, three services, and the partner simulator if wanted.
+    """Kafka, PostgreSQL, topics, roles, schemas, keys, three services and, on demand, the partner simulator.
 
-    `settings` are environment variables for services and partners, on top of the caller's own environment;
-    `durable` is for Postgres. Everything is kept under `folder`; starting a folder again goes on with the data in it.
+    `settings` are environment variables for services and partners, on top of the caller's environment; `durable` is for
+    PostgreSQL. All files are kept under `folder`; starting it again continues with the data in it.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Installation:
 
     @property
     def postgres_url(self) -> str:
-        """The superuser's way into the database of the services."""
+        """The superuser's URL of the services' database."""
         return self.postgres.url(DATABASE)
 
     def role_postgres_url(self, role: str) -> str:
-        """The way a service itself connects, or the owner of its tables."""
+        """Return the database URL of a service's role, or of the owner of its tables."""
         return self.postgres_url.replace(
             f"{SUPERUSER}:{password(self.keys, SUPERUSER)}", f"{role}:{password(self.keys, role)}"
         )
 
     def replica(self, service: str, number: int, *, port: int = 0) -> ServiceReplica:
-        """One more replica of a service, not yet started; the caller ends it."""
+        """Return one more replica of a service, not started; the caller starts and stops it."""
         name = f"{service}-{number}"
         return ServiceReplica(
             service,
@@ -94,7 +94,7 @@ class Installation:
         )
 
     def environment(self) -> dict[str, str]:
-        """What a command needs to find this installation: the lines of `salur.env`."""
+        """Return the variables that a command needs to find this installation: the lines of `salur.env`."""
         found = {
             "SALUR_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "SALUR_POSTGRES_URL": self.postgres_url,
@@ -109,24 +109,24 @@ class Installation:
         return found
 
     def write_environment(self, path: Path) -> None:
-        """Write `export NAME=value` lines, readable by the owner alone since passwords are among them."""
+        """Write `export NAME=value` lines, readable by the owner alone since they hold passwords."""
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment().items())]
         path.touch(mode=0o600)
         path.write_text("".join(lines))
 
     def set_clock(self, now: datetime) -> None:
-        """Let the programme's clock show `now` and run on from there."""
+        """Set the programme's clock to `now`; it runs on from there."""
         self.move_clock(int((now - datetime.now(UTC)).total_seconds()))
 
     def move_clock(self, offset_seconds: int) -> None:
-        """Set what is added to real time, in whole seconds; everything that runs follows within a second."""
+        """Set the offset from real time in whole seconds; running processes follow within a second."""
         making = self.clock_file.with_suffix(".making")
         making.parent.mkdir(parents=True, exist_ok=True)
         making.write_text(f"{offset_seconds}\n")
         making.replace(self.clock_file)
 
     def attach(self, running: Iterable[Process]) -> None:
-        """Take over processes that an earlier command left running; they are not started again."""
+        """Take over processes that an earlier command left running; `start` does not start them again."""
         found = {process.name: process for process in running}
         self.kafka.process = found.get("kafka")
         self.postgres.process = found.get("postgres")
@@ -135,7 +135,7 @@ class Installation:
             service.process = found.get(service.replica)
 
     def start(self) -> None:
-        """Everything but the partner simulator, in order; what a failed start left running is ended."""
+        """Start everything but the partner simulator; stop what was started if any step fails."""
         try:
             self.start_infrastructure()
             self.prepare()
@@ -145,12 +145,12 @@ class Installation:
             raise
 
     def start_infrastructure(self) -> None:
-        """Kafka and PostgreSQL, side by side."""
+        """Start Kafka and PostgreSQL in parallel."""
         self._progress(f"Kafka on port {self.kafka.port}, PostgreSQL on port {self.postgres.port}")
         _run_in_parallel(*(server.start for server in (self.kafka, self.postgres) if not _is_running(server)))
 
     def prepare(self) -> None:
-        """Keys, clock, topics, database, roles and schemas; what is there already stays."""
+        """Make keys, clock, topics, database, roles and schemas, each unless it exists."""
         self._progress("keys, topics, roles, schemas")
         make_keys(self.keys, services=SERVICES, partners=PARTNERS)
         for recipient in KEYS_OF:
@@ -161,7 +161,7 @@ class Installation:
         _run_in_parallel(*(service.migrate for service in self.services.values()))
 
     def start_services(self) -> None:
-        """The three services, side by side; returns when all are ready."""
+        """Start the three services in parallel and return when all are ready."""
         missing = [service for service in self.services.values() if not _is_running(service)]
         for service in missing:
             self._progress(f"{service.name} on port {service.port}")
@@ -169,7 +169,10 @@ class Installation:
         _run_in_parallel(*(service.wait_ready for service in missing))
 
     def start_partners(self, seconds: float = 60.0) -> None:
-        """The simulator of all payment partners; it makes the file `SALUR_READY_FILE` when it listens."""
+        """Start the simulator of all payment partners and return when it listens.
+
+        The simulator then creates the file that `SALUR_READY_FILE` names.
+        """
         self._progress("partner simulator")
         ready = self.folder / "run" / "partners.ready"
         ready.parent.mkdir(parents=True, exist_ok=True)
@@ -184,20 +187,20 @@ class Installation:
         self.partners.wait_until(ready.exists, seconds)
 
     def stop(self) -> None:
-        """An orderly end of everything, readers first; the data stays."""
+        """Stop everything in good order, consumers first; the data stays."""
         if self.partners is not None:
             self.partners.stop()
         _run_in_parallel(*(service.stop for service in self.services.values()))
         _run_in_parallel(self.kafka.stop, self.postgres.stop)
 
     def kill(self) -> None:
-        """SIGKILL to everything at once."""
+        """Send SIGKILL to every process at once."""
         if self.partners is not None:
             self.partners.kill()
         _run_in_parallel(*(server.kill for server in self._servers()))
 
     def processes(self) -> list[Process]:
-        """All that were started, in the order in which they are to be stopped."""
+        """Return the started processes, in the order in which to stop them."""
         found = [self.partners, *(server.process for server in self._servers())]
         return [process for process in found if process is not None]
 
@@ -217,7 +220,7 @@ class Installation:
         await create_roles(self.postgres_url, {role: password(self.keys, role) for role in ROLES})
 
     def _environment_of(self, service: str) -> dict[str, str]:
-        # A service is told its own settings and nobody else's, the superuser's way into the database least of all.
+        # A service gets its own settings only: no other service's, and not the superuser's database URL.
         prefix = service.upper()
         foreign = ("SALUR_", "PG", *(f"{name.upper()}_" for name in SERVICES if name != service))
         given = {
@@ -233,7 +236,7 @@ class Installation:
         }
 
     def _environment_of_partners(self) -> dict[str, str]:
-        """Partners stand outside: they have their own keys, and no way into the database."""
+        """Return the partners' environment: their own keys, and no URL of the database."""
         ours = ("SALUR_POSTGRES_", "PG", *(f"{name.upper()}_" for name in SERVICES))
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
@@ -250,7 +253,7 @@ def _is_running(server: ServiceReplica | Kafka | Postgres) -> bool:
 
 
 def _run_in_parallel(*actions: Callable[[], object]) -> None:
-    """Run actions side by side, wait for all of them, and raise the first failure."""
+    """Run actions in parallel, wait for all of them, and raise the first failure."""
     with ThreadPoolExecutor(max_workers=max(1, len(actions))) as pool:
         for running in [pool.submit(action) for action in actions]:
             running.result()

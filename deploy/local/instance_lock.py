@@ -1,4 +1,4 @@
-"""One command of a kind at a time."""
+"""Lock that lets one command of a kind run at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class AlreadyRunning(SalurError):
 
 @contextlib.contextmanager
 def hold_lock(lock: Path) -> Iterator[None]:
-    """Hold the lock until the end of the block; the kernel lets go of it if the process dies.
+    """Hold the lock until the end of the block; the kernel releases it if the process dies.
 
-    Raises AlreadyRunning if somebody else holds it.
+    Raise AlreadyRunning if another process holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:

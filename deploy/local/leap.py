@@ -1,4 +1,4 @@
-"""The clock of an installation with data: it goes on as it went, and leaps over open deadlines only when asked to."""
+"""Checks on the clock of an installation with data: it passes open deadlines only on request."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ QUERIES = Queries.load("deploy.local")
 
 
 class Leap(SalurError):
-    """The clock would pass open deadlines, or nobody knows where it stood; says what to do."""
+    """The clock would pass open deadlines, or its former time is unknown; the message says what to do."""
 
 
 def time_shown(clock_file: Path) -> datetime:
-    """Return the programme's time by the offset that the data had before; raises Leap if the file holds none."""
+    """Return the programme's time by the stored offset; raise Leap if the file holds none."""
     try:
         return Clock.from_file(clock_file).now()
     except BadOffset:
         raise Leap(
-            f"{clock_file} does not say where the programme's clock stood, and the data are not new; "
-            "say CLOCK=<the time it is to show> LEAP=1"
+            f"{clock_file} does not hold the offset of the programme's clock, and there are data already; "
+            "add CLOCK=<the time it is to show> LEAP=1"
         ) from None
 
 
 async def refuse_leap(database_url: str, before: datetime, after: datetime) -> None:
-    """Raise Leap if deadlines that are open lie between the two times; `database_url` is the superuser's."""
+    """Raise Leap if open deadlines lie between the two times; `database_url` is the superuser's."""
     connection = await asyncpg.connect(database_url)
     try:
         rows = await connection.fetch(QUERIES["deadlines_between"], before, after)

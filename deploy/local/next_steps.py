@@ -1,4 +1,4 @@
-"""The lines that `make up` ends with: addresses, and commands to try."""
+"""Closing lines of `make up`: addresses, and commands to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check what the environment asks for before anything is started."""
+"""Options from the environment, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shared.errors import SalurError
 
 
 class StartRefused(SalurError):
-    """Nothing was started; says why and what to do."""
+    """Nothing was started; the message says why and what to do."""
 
 
 def number_option(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """Return a whole number from `least` to `most`; raises Refused for anything else."""
+    """Return a whole number from `least` to `most`; raise StartRefused for anything else."""
     text = environment.get(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,15}", text) or not least <= int(text) <= most:
         raise StartRefused(f"{name} must be a whole number from {least} to {most}")
@@ -23,7 +23,10 @@ def number_option(environment: Mapping[str, str], name: str, default: int, least
 
 
 def clock_option(environment: Mapping[str, str]) -> datetime | None:
-    """Return the time that CLOCK asks for, None for none. Raises Refused for what the clock cannot show."""
+    """Return the time in CLOCK, or None if it is not set.
+
+    Raise StartRefused for a time that the clock cannot show.
+    """
     text = environment.get("CLOCK")
     if not text:
         return None
@@ -32,7 +35,7 @@ def clock_option(environment: Mapping[str, str]) -> datetime | None:
         if EARLIEST <= clock <= LATEST:
             return clock
     except (TypeError, ValueError):
-        # No time, or one without its zone, which cannot be compared.
+        # No time, or a time without a zone, which cannot be compared.
         pass
     raise StartRefused(
         f"CLOCK must look like 2023-02-18T03:00:00Z, and be from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"

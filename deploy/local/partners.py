@@ -1,8 +1,8 @@
 """All simulated payment partners in one process: `python -m deploy.local.partners`.
 
-Told by the environment: SALUR_KAFKA_BOOTSTRAP, SALUR_KEYS_FOLDER, SALUR_CLOCK_OFFSET_FILE; the ledgers stand in
-SALUR_LEDGERS_FOLDER (beside the keys if unset); SALUR_PARTNERS_SEED, _REPEATS, _LATE_SECONDS and _ACCEPT tell how they
-answer; SALUR_READY_FILE is made when they listen.
+Environment: SALUR_KAFKA_BOOTSTRAP, SALUR_KEYS_FOLDER, SALUR_CLOCK_OFFSET_FILE; SALUR_LEDGERS_FOLDER for the ledgers
+(beside the keys if unset); SALUR_PARTNERS_SEED, _REPEATS, _LATE_SECONDS and _ACCEPT for their behaviour;
+SALUR_READY_FILE for a file to create when they listen.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from shared.times import write_time
 REPORTED = b"salur.partner.disbursement_reported.v1"
 INSTRUCTED = b"salur.payment.disbursement_instructed.v1"
 PartnerLane = tuple[str, int]
-# Asked for what little there is at every moment, the broker would be busy with nothing else.
+# Fetches wait until there is enough to read; small fetches at every moment would keep the broker busy.
 FETCH_BYTES, FETCH_WAIT_MILLISECONDS = 1 << 18, 200
 
 
 class PartnerSimulator:
-    """Reads what each partner is told, and answers on the same partition."""
+    """Reader of every partner's instructions that reports on the same partition."""
 
     def __init__(self, partners: Mapping[str, SimulatedPartner], clock: Clock) -> None:
         self._partners = partners
@@ -46,16 +46,19 @@ class PartnerSimulator:
         self._now = ""
 
     async def run(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
-        """Answers until it is stopped, whatever happens to the broker meanwhile."""
+        """Report until stopped, reconnecting whenever the broker fails."""
         while not stopped.is_set():
             try:
                 await self._serve(bootstrap, ready, stopped)
             except KafkaError as failure:
-                print(f"begins anew: {failure!r}", flush=True)
+                print(f"reconnecting: {failure!r}", flush=True)
                 await asyncio.sleep(1)
 
     async def _serve(self, bootstrap: str, ready: Path | None, stopped: asyncio.Event) -> None:
-        """What was answered before is read again and answered again: references decide."""
+        """Read all instructions from the beginning and report on them.
+
+        Instructions reported on before are reported on again; the ledger pays each reference once.
+        """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
@@ -64,7 +67,7 @@ class PartnerSimulator:
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
         )
-        # A report sent once more because the broker went away under it would be two records, each parked if wrong.
+        # Idempotent, since a report sent twice when the broker restarts would be parked twice if it is wrong.
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_batch_size=1 << 20
         )
@@ -85,7 +88,7 @@ class PartnerSimulator:
             await producer.stop()
 
     def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
-        """What is to be said now: about these records, and about earlier ones whose time has come."""
+        """Return the reports that are due now, on these records and on earlier ones."""
         self._now = write_time(self._clock.now())
         now = time.monotonic()
         due: list[OutgoingRecord] = []
@@ -105,7 +108,7 @@ class PartnerSimulator:
         return due
 
     def _reports_for(self, partner: SimulatedPartner, record: "ConsumerRecord[bytes, bytes]") -> list[ScheduledReport]:
-        """To an instruction, and to a question about one that is known."""
+        """Return the reports on an instruction, or on a status request about a known reference."""
         data = from_json(record.value or b"{}")
         if ("ce_type", INSTRUCTED) in record.headers:
             return partner.receive(data)

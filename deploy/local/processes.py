@@ -1,4 +1,4 @@
-"""Processes with a name, a log and an end: started here, or by an earlier command that wrote them down."""
+"""Processes with a name and a log, started here or found again from a saved entry."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ import psutil
 from deploy.local.ports import Deadline, is_taken
 from shared.errors import SalurError
 
-# The kernel counts start times from when it booted, and may correct its idea of when that was.
+# The kernel counts start times from its boot, whose time it may correct later.
 SAME_START_WITHIN_SECONDS = 5.0
 POLL_SECONDS = 0.01
 
 
 class DidNotStart(SalurError):
-    """A process ended, or did not answer in time; says where its log is and how it ends."""
+    """A process ended or did not answer in time; the message shows the end of its log."""
 
 
 def refuse_taken(port: int, name: str) -> None:
-    """Raise DidNotStart if another program has the port: it would answer instead of ours."""
+    """Raise DidNotStart if another program has the port, since that one would answer in our place."""
     if is_taken(port):
         raise DidNotStart(f"{name} did not start: port {port} is taken")
 
 
 class Process:
-    """One running process in a process group of its own, so that Ctrl-C reaches only whoever started it."""
+    """One running process in a process group of its own, so that Ctrl-C reaches only the command that started it."""
 
     def __init__(self, name: str, process: psutil.Process, log: Path) -> None:
         self.name = name
@@ -64,13 +64,13 @@ class Process:
                 start_new_session=True,
                 **as_user,
             )
-        # From here on psutil is the one to wait for it: an exited child that nobody reaps would look alive.
+        # From here on psutil reaps the child; an exited child that is not reaped would look alive.
         child.returncode = 0
         return cls(name, psutil.Process(child.pid), log)
 
     @classmethod
     def find_saved(cls, path: Path) -> Process | None:
-        """The process an earlier command wrote down, if that very process (not just its pid) still runs."""
+        """Return the saved process if it still runs, or None; pid and start time must both agree."""
         try:
             noted = json.loads(path.read_text())
             process = psutil.Process(noted["pid"])
@@ -81,7 +81,7 @@ class Process:
         return found if same and found.alive else None
 
     def save(self, path: Path) -> None:
-        """Write the process down for `recall`."""
+        """Save the process for `find_saved`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         started = self._process.create_time()
         path.write_text(json.dumps({"name": self.name, "pid": self.pid, "started": started, "log": str(self.log)}))
@@ -92,8 +92,9 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Tell whether it runs, and reap it if it is a child of ours that has ended."""
-        # In this order: one that ended after a wait in vain would stay a zombie, whose pid Postgres takes for a server.
+        """True while the process runs; reaps a child that has ended."""
+        # Checked before reaping: a child that ended right after a failed wait would stay a zombie, and PostgreSQL takes
+        # the pid of a zombie for a running server.
         if _runs(self._process):
             return True
         with contextlib.suppress(psutil.TimeoutExpired):
@@ -110,13 +111,13 @@ class Process:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time used so far by it and by the children it has now."""
+        """Processor time used so far by the process and its present children."""
         family = [self._process, *self._process.children(recursive=True)]
         times = [member.cpu_times() for member in family]
         return float(sum(spent.user + spent.system for spent in times))
 
     def wait_until(self, answers: Callable[[], bool], seconds: float) -> None:
-        """Return once `answers()` is true; raises DidNotStart if the process ends before or time is up."""
+        """Return once `answers()` is true; raise DidNotStart if the process ends before, or time is up."""
         deadline = Deadline(seconds)
         while not answers():
             if not self.alive:
@@ -126,7 +127,7 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, seconds: float = 30.0, by: signal.Signals = signal.SIGTERM) -> bool:
-        """Ask it to end, and end it when `seconds` have passed; whether it went by itself."""
+        """Ask the process to end, and kill it after `seconds`; return whether it ended in time."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self._process.send_signal(by)
         deadline = Deadline(seconds)
@@ -138,7 +139,7 @@ class Process:
         return True
 
     def kill(self) -> None:
-        """SIGKILL to it and all its children, and wait until they are gone."""
+        """Send SIGKILL to the process and all its children, and wait until they have ended."""
         with contextlib.suppress(psutil.NoSuchProcess):
             family = [self._process, *self._process.children(recursive=True)]
             for member in family:
@@ -149,11 +150,11 @@ class Process:
                 time.sleep(POLL_SECONDS)
 
     def freeze(self) -> None:
-        """SIGSTOP: it stays, and does nothing."""
+        """Send SIGSTOP."""
         self._process.suspend()
 
     def thaw(self) -> None:
-        """SIGCONT: it goes on where it was frozen."""
+        """Send SIGCONT."""
         self._process.resume()
 
     def _log_tail(self) -> str:
@@ -162,8 +163,8 @@ class Process:
 
 
 def _runs(process: psutil.Process) -> bool:
-    # What is not our own child stays a zombie until somebody else reaps it, which may take seconds. A zombie
-    # that still has threads is only on its way there, and holds its ports and files.
+    # A process that is not our child stays a zombie until its parent reaps it, which may take seconds. A zombie that
+    # still has threads is still ending, and holds its ports and files.
     try:
         gone = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
         return process.is_running() and not gone

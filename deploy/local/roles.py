@@ -1,4 +1,4 @@
-"""The database of an installation and the roles in it: for each service its own, and the owner of its tables."""
+"""Database and roles of an installation: for each service its own role, and an owner of its tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATABASE = "salur"
 
 
 def owner_of(service: str) -> str:
-    """The role that owns a service's tables; only migrations come as it."""
+    """Return the role that owns a service's tables; only migrations log in as it."""
     return f"{service}_owner"
 
 
@@ -22,7 +22,7 @@ ROLES = (*SERVICES, *map(owner_of, SERVICES))
 
 
 async def create_database(server_url: str, name: str = DATABASE) -> None:
-    """Create the database unless it is there; `server_url` is a superuser's, of any other database."""
+    """Create the database unless it exists; `server_url` is a superuser's URL of another database."""
     connection = await asyncpg.connect(server_url)
     try:
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
@@ -32,9 +32,9 @@ async def create_database(server_url: str, name: str = DATABASE) -> None:
 
 
 async def create_roles(database_url: str, passwords: Mapping[str, str]) -> None:
-    """Give each service its login role, its owner and its schema in the database that `database_url` names.
+    """Create each service's login role, owner and schema in the database of `database_url`, a superuser's URL.
 
-    `database_url` is a superuser's; `passwords` holds one password for each of `ROLES`.
+    `passwords` holds one password for each of `ROLES`.
     """
     settings = {f"salur.{role}_password": secret for role, secret in passwords.items()}
     connection = await asyncpg.connect(database_url, server_settings=settings)

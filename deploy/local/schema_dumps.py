@@ -1,4 +1,4 @@
-"""Write every `schema.sql` anew: `python -m deploy.local.schema_dumps`, on a Postgres of its own."""
+"""Write every `schema.sql` again: `python -m deploy.local.schema_dumps`, on a PostgreSQL of its own."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""One replica of a service as a child process."""
+"""Replicas of services as child processes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def in_every_service(setting: str, value: str) -> dict[str, str]:
 
 
 class ServiceReplica:
-    """One replica; `environment` is all it gets, `port` is where it answers HTTP.
+    """One replica of a service; `environment` is all it gets, and it answers HTTP on `port`.
 
-    `migrate_url` is the way of its tables' owner, which the running service is not told.
+    `migrate_url` is the database URL of its tables' owner, which the running service does not get.
     """
 
     def __init__(
@@ -46,25 +46,25 @@ class ServiceReplica:
         return f"http://{LOOPBACK}:{self.port}"
 
     def migrate(self) -> None:
-        """Bring its schema up to date; raises DidNotStart with what the command said."""
+        """Migrate the service's schema; raise DidNotStart with the command's output if that fails."""
         done = self.run("migrate", **{f"{self.name.upper()}_MIGRATE_URL": self.migrate_url})
         if done.returncode:
             raise DidNotStart(f"{self.name} could not migrate its schema\n{done.stdout}{done.stderr}")
 
     def start(self, seconds: float = 60.0) -> None:
-        """Start it and return when it says that it is ready."""
+        """Start the replica and return when it is ready."""
         self.launch()
         self.wait_ready(seconds)
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """Start the replica without waiting for it."""
         refuse_taken(self.port, self.replica)
         self.process = Process.start(
             self.replica, self.command("run"), log=self.log, environment=self.environment, folder=ROOT
         )
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """Wait for `/health/ready`; raises DidNotStart, and ends the process, if that does not come."""
+        """Wait for `/health/ready`; otherwise kill the process and raise DidNotStart."""
         if self.process is None:
             raise DidNotStart(f"{self.replica} was not launched")
         try:
@@ -74,7 +74,7 @@ class ServiceReplica:
             raise
 
     def ready(self) -> bool:
-        """Whether `/health/ready` answers 200 now."""
+        """Tell whether `/health/ready` answers 200 now."""
         link = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(link):
             link.request("GET", "/health/ready")
@@ -82,16 +82,16 @@ class ServiceReplica:
         return False
 
     def stop(self, seconds: float = 30.0) -> bool:
-        """SIGTERM; whether it ended in time (else it was killed)."""
+        """Send SIGTERM; return whether the process ended in time, or else was killed."""
         return self.process is None or self.process.stop(seconds)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash."""
+        """Send SIGKILL, as in a crash."""
         if self.process is not None:
             self.process.kill()
 
     def restart(self) -> None:
-        """Stop (if it still runs) and start again under the same name."""
+        """Stop the replica if it runs, and start it again under the same name."""
         self.stop()
         self.start()
 

@@ -1,4 +1,4 @@
-"""Every topic of Salur, created as the contracts want it."""
+"""Creation of Salur's topics as the contracts define them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.contracts.topics import TOPICS, Topic
 from shared.errors import SalurError
 
 RETENTION_DAYS = 28
-# The limit is for a batch, not for a record: this is Kafka's default, for which ordinary producers are made.
+# The limit applies to a batch, not to a record; this is Kafka's default, which ordinary producers rely on.
 INBOUND_BATCH_BYTES = 1_048_588
 PAGE_BYTES = 2 * 1024 * 1024
 SECONDS = 30
@@ -23,11 +23,11 @@ SET_FOR_THE_TOPIC = 1
 
 
 class WrongTopic(SalurError):
-    """A topic is there already with another number of partitions: lanes are fixed for life."""
+    """A topic exists with another number of partitions; the number of lanes never changes."""
 
 
 def settings_of(topic: Topic) -> dict[str, str]:
-    """What Kafka is told about a topic: its clock is the broker's, never a producer's."""
+    """Return a topic's Kafka settings; its timestamps are the broker's, never a producer's."""
     return {
         "message.timestamp.type": "LogAppendTime",
         LARGEST: str(PAGE_BYTES if topic.internal else INBOUND_BATCH_BYTES),
@@ -36,9 +36,9 @@ def settings_of(topic: Topic) -> dict[str, str]:
 
 
 async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS) -> None:
-    """Create those that are missing, and make room in those that take less than they should.
+    """Create missing topics, and raise the size limit of those that accept less than they should.
 
-    Raises WrongTopic if one is there with another number of partitions.
+    Raise WrongTopic if a topic exists with another number of partitions.
     """
     wanted = {topic.name: topic for topic in topics}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -64,7 +64,7 @@ async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS) -> Non
 
 
 async def _raise_size_limits(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> None:
-    """Raise `max.message.bytes` where it is less than wanted. What else was set for a topic stays."""
+    """Raise `max.message.bytes` where it is too small; leave a topic's other settings."""
     wanted = {topic.name: settings_of(topic)[LARGEST] for topic in topics}
     narrow = []
     for answer in await admin.describe_configs([ConfigResource(TOPIC, name) for name in wanted]):
@@ -73,7 +73,7 @@ async def _raise_size_limits(admin: AIOKafkaAdminClient, topics: Iterable[Topic]
                 raise for_code(code)(f"topic {name}")
             found = {entry[0]: entry[1] for entry in entries}
             if int(found[LARGEST]) < int(wanted[name]):
-                # The broker forgets every setting that is not listed.
+                # `alter_configs` drops every setting that is not listed.
                 own = {entry[0]: entry[1] for entry in entries if entry[3] == SET_FOR_THE_TOPIC}
                 narrow.append(ConfigResource(TOPIC, name, own | {LARGEST: wanted[name]}))
     for answer in await admin.alter_configs(narrow) if narrow else ():
@@ -83,7 +83,7 @@ async def _raise_size_limits(admin: AIOKafkaAdminClient, topics: Iterable[Topic]
 
 
 async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    # A broker answers a creation when the controller knows of it, and may itself hear of it a moment later.
+    # A creation returns when the controller knows of it; the broker may learn of it a moment later.
     while True:
         described = await admin.describe_topics(names)
         if not any(found["error_code"] for found in described):

@@ -1,6 +1,6 @@
-"""`make up`: a local installation, left running. What runs already stays, what is missing is started.
+"""`make up`: start a local installation and leave it running; processes that run already stay as they are.
 
-`CLOCK=2023-02-18T03:00:00Z` sets its clock, which else goes on where the data left it; `LEAP=1` lets it pass open
+`CLOCK=2023-02-18T03:00:00Z` sets its clock, which otherwise continues from the stored time; `LEAP=1` lets it pass open
 deadlines. `PARTNERS=none` leaves the partner simulator out.
 """
 
@@ -28,7 +28,7 @@ from deploy.local.processes import DidNotStart, Process
 from shared.contracts.topics import PARTNERS, SERVICES
 
 ENVIRONMENT_FILE = "salur.env"
-# Each port: the setting that moves it, and where it is unless moved.
+# The setting and the default of each port.
 PORT_SETTINGS = {
     "kafka": ("SALUR_KAFKA_PORT", 19092),
     "postgres": ("SALUR_POSTGRES_PORT", 15432),
@@ -39,7 +39,7 @@ PORT_SETTINGS = {
 
 
 def main() -> None:
-    """Start what is asked for in the environment; exits 1 with a reason if it cannot."""
+    """Start what the environment asks for; exit 1 with a reason if that fails."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
@@ -50,9 +50,9 @@ def main() -> None:
 
 
 def up(folder: Path, environment: Mapping[str, str]) -> Installation:
-    """Start what is missing of an installation in `folder`, and leave it running.
+    """Start the missing processes of the installation in `folder`, and leave them running.
 
-    Raises Refused or LostKeys before anything is started; Leap or DidNotStart when what was started is stopped again.
+    Raise StartRefused or LostKeys before anything is started; Leap or DidNotStart after stopping what was started.
     """
     running = still_running(folder / "run")
     names = {process.name for process in running}
@@ -106,7 +106,7 @@ def _start(installation: Installation, clock: datetime | None, *, leap: bool) ->
 
 
 def _time_before(installation: Installation, clock: datetime | None, *, leap: bool) -> datetime | None:
-    """Return what the clock of existing data shows; None with new data, and where a leap was asked for."""
+    """Return the time that the clock of existing data shows; None with new data, and where a leap was asked for."""
     has_data = (installation.postgres.folder / "data" / "PG_VERSION").exists()
     if not has_data or (clock is not None and leap):
         return None
@@ -116,9 +116,9 @@ def _time_before(installation: Installation, clock: datetime | None, *, leap: bo
 def chosen_ports(
     environment: Mapping[str, str], known: Mapping[str, int] | None = None, running: Collection[str] = ()
 ) -> Ports:
-    """Return the ports as set, as they were saved (`known`), or by default.
+    """Return each port as set, else as saved in `known`, else by default.
 
-    Raises Refused if one is no port, is taken, or is not the one at which a process in `running` listens.
+    Raise StartRefused if one is no port, is taken, or differs from the port of a process in `running`.
     """
     known = known or {}
     chosen = {

@@ -1,1 +1,1 @@
-"""The outside world: a cohort with its story, upstream systems that tell it badly, and partners that pay."""
+"""The simulated outside world: a cohort, the upstream systems that report on it, and the partners that pay."""

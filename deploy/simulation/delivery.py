@@ -1,4 +1,4 @@
-"""Sends events as an upstream would: several times, in a mixed order, with whatever partition the key gives."""
+"""Delivery of events as upstream systems do it: repeated, shuffled, partitioned by key."""
 
 import asyncio
 import json
@@ -18,7 +18,10 @@ PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 
 
 class OutgoingRecord(NamedTuple):
-    """One record, ready to be sent. `parked`: the reason under which it must be parked; empty: it must not be."""
+    """One record ready to be sent; `parked` is the reason it must be parked for, or empty.
+
+    A NamedTuple, since benchmarks make one for each record of their load.
+    """
 
     topic: str
     key: bytes | None
@@ -33,7 +36,7 @@ class OutgoingRecord(NamedTuple):
 
 
 def outgoing_record(event: SimulatedEvent, *, identity: str | None = None) -> OutgoingRecord:
-    """An event in binary mode; each time it is sent it may carry another id, as upstreams do."""
+    """Encode an event in CloudEvents binary mode; `identity` replaces its id, as upstream systems do on repeats."""
     headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", (identity or event.id).encode()),
@@ -53,14 +56,14 @@ def partition_of(topic: str, key: str) -> int:
 
 
 def repeat_and_shuffle(events: Iterable[SimulatedEvent], seed: int) -> list[OutgoingRecord]:
-    """Each event one to three times, all of them mixed up across topics and people."""
+    """Return each event one to three times, shuffled across topics and people."""
     return interleave([list(events)], seed)
 
 
 def interleave(timelines: Sequence[Iterable[SimulatedEvent]], seed: int, window: float = 0.15) -> list[OutgoingRecord]:
-    """Each event one to three times. One story begins after another, and each is mixed up with its neighbours.
+    """Return each event one to three times, timelines starting one after another and overlapping.
 
-    `window`: over which part of the whole the events of a story are scattered, without regard to their order.
+    `window`: the share of the whole over which the events of one timeline are scattered, regardless of their order.
     """
     rng = random.Random(f"post-{seed}")
     scattered: list[tuple[float, OutgoingRecord]] = []
@@ -78,7 +81,7 @@ RecordBatches = dict[tuple[str, int], list[BatchBuilder]]
 
 
 def pack(producer: AIOKafkaProducer, records: Iterable[OutgoingRecord]) -> RecordBatches:
-    """Ready-made record batches, as large as the producer allows, by topic and partition; each in the order given."""
+    """Pack records into batches as large as the producer allows, by topic and partition, in the order given."""
     packed: RecordBatches = {}
     for one in records:
         batches = packed.setdefault((one.topic, one.partition), [])
@@ -90,7 +93,7 @@ def pack(producer: AIOKafkaProducer, records: Iterable[OutgoingRecord]) -> Recor
 
 
 async def send_batches(producer: AIOKafkaProducer, packed: RecordBatches) -> None:
-    """Sends batches, those of one partition in order; returns when all are acknowledged."""
+    """Send batches, those of one partition in order; return when all are acknowledged."""
 
     async def send_partition(place: tuple[str, int], batches: Sequence[BatchBuilder]) -> None:
         topic, partition = place
@@ -101,5 +104,5 @@ async def send_batches(producer: AIOKafkaProducer, packed: RecordBatches) -> Non
 
 
 async def send(producer: AIOKafkaProducer, records: Iterable[OutgoingRecord]) -> None:
-    """Sends records in the order given; returns when all are acknowledged."""
+    """Send records in the order given; return when all are acknowledged."""
     await send_batches(producer, pack(producer, records))

@@ -1,4 +1,4 @@
-"""Malformed and hostile records, each with the reason under which it must be parked."""
+"""Malformed and hostile records, each with the reason it must be parked for."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ UNKNOWN_REDEEM_CODE = "ZZZZZZZZZZZZ"
 
 
 class WrongKeySealer:
-    """Seals as a producer would, all of it under the key of another."""
+    """Sealer that seals every field under another producer's key."""
 
     def __init__(self, keys: Sealer) -> None:
         self._keys = keys
@@ -23,16 +23,16 @@ class WrongKeySealer:
 
 
 def hostile_records(cohort: Sequence[Person], keys: Sealer) -> Iterator[OutgoingRecord]:
-    """At least one of each reason that can be provoked with upstream's topics alone.
+    """Yield records for every reason that upstream topics alone can provoke.
 
-    What they contradict must have been understood before they come.
+    Some contradict the ordinary records of the cohort, which must be processed before.
     """
     for reason, record in _hostile_by_reason(cohort, keys):
         yield record._replace(parked=reason)
 
 
 def _hostile_by_reason(cohort: Sequence[Person], keys: Sealer) -> Iterator[tuple[str, OutgoingRecord]]:
-    # Whoever learns offline hands in no work.
+    # Offline participants hand in no work.
     person = next(p for p in cohort if p.persona is Persona.ORDINARY and p.mode != "offline")
     other = next(p for p in cohort if p.persona is Persona.ORDINARY and p.provider_id != person.provider_id)
     events = list(timeline(person, keys))
@@ -63,7 +63,7 @@ def _account_event(events: Iterable[SimulatedEvent]) -> SimulatedEvent:
 
 
 def _malformed_bytes(valid: OutgoingRecord) -> Iterator[tuple[str, OutgoingRecord]]:
-    """What is wrong before anybody reads a field."""
+    """Yield records that must be parked before any field is read."""
     value = valid.value or b""
     yield "too_large", valid._replace(value=b'{"padding":"' + b"x" * 300_000 + b'"}')
     yield "null_value", valid._replace(value=None)

@@ -1,4 +1,4 @@
-"""Load for benchmarks: whole journeys without trouble, packed before the clock starts.
+"""Load for benchmarks: whole journeys without faults, packed before the measurement starts.
 
 A journey is three requests (admission, account, purchase) and four pieces of evidence (attendance, test, work, rating).
 """
@@ -19,14 +19,14 @@ NOT_NEEDED = "certificate_issued.v1"
 PORTION = 500
 DEAREST = 3_500_000
 PEOPLE_A_DOCUMENT = 100_000
-# People learn something before they show it: so many of those under way have not shown anything yet.
+# Share of the journeys in flight whose evidence has not been sent, as people learn before they are tested.
 SHARE_LEARNING = 0.75
 LOOK_EVERY_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """So many journeys: the requests of all its people, and their evidence."""
+    """Packed requests and evidence of some people."""
 
     people: list[Person]
     requests: RecordBatches
@@ -34,7 +34,7 @@ class Portion:
 
 
 def journeys(seed: int, count: int, first_number: int = 0) -> list[Person]:
-    """People to whom nothing special happens, each with an online training of one session."""
+    """Return ordinary people, each with an online training of one session."""
     people = cohort(seed, count, first_number, weights={})
     return [replace(person, mode="online", sessions=1) for person in people]
 
@@ -42,7 +42,7 @@ def journeys(seed: int, count: int, first_number: int = 0) -> list[Person]:
 def prepare(
     producer: AIOKafkaProducer, keys: Sealer, people: list[Person], *, portion: int = PORTION
 ) -> Iterator[Portion]:
-    """Portions of ready-made record batches, in the order in which things happen to their people."""
+    """Yield portions of packed record batches, in the order in which their people begin."""
     for first in range(0, len(people), portion):
         part = people[first : first + portion]
         records = [one for person in part for one in _records_of(person, keys)]
@@ -51,7 +51,10 @@ def prepare(
 
 
 async def open_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, seed: int) -> None:
-    """The wave, the providers, and money enough for all, in documents none of which is larger than may be."""
+    """Send the wave, the providers and enough money for all.
+
+    No document appropriates more than PEOPLE_A_DOCUMENT people need, since amounts are bounded.
+    """
     documents = [(n, min(PEOPLE_A_DOCUMENT, people - n)) for n in range(0, people, PEOPLE_A_DOCUMENT)]
     money = [
         funds_appropriated(component, count * DEAREST, f"SP2D-{seed}-{first}")
@@ -64,9 +67,10 @@ async def open_programme(producer: AIOKafkaProducer, keys: Sealer, people: int, 
 async def send_portions(
     producer: AIOKafkaProducer, portions: Sequence[Portion], *, done: Callable[[], int], in_flight: int
 ) -> None:
-    """Sends portion after portion as long as no more than `in_flight` journeys are begun and not yet `done()`.
+    """Send one portion after another while at most `in_flight` journeys are begun and not `done()`.
 
-    The evidence of a portion follows the requests of later ones, so that SHARE_LEARNING of those under way have none.
+    The evidence of a portion follows the requests of later ones, so that SHARE_LEARNING of the journeys in flight have
+    none yet.
     """
     begun = 0
     lag = int(in_flight * SHARE_LEARNING) // len(portions[0].people)

@@ -1,11 +1,11 @@
-"""A simulated payment partner. The last four digits of an account number tell it how to behave:
+"""A simulated payment partner, whose behaviour depends on the last four digits of the account number.
 
     0401  rejected, AC01: no such account            0404  rejected, AC04: account closed
     0000  never answered                             0777  a wrong amount is reported first, then the right one
     0778  settled, and later rejected all the same   0779  rejected for now (AB05), and later settled all the same
     else  accepted, then settled
 
-It pays a reference once, whatever arrives, and its first final answer holds for ever.
+It pays a reference once, however often it is instructed, and its first final status stays.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from pydantic_core import to_json
 
@@ -25,8 +25,9 @@ CONTRADICTION_DELAY_SECONDS = 2.0
 """Seconds after which a partner that contradicts itself does so."""
 
 
-class Payment(NamedTuple):
-    """What a partner did about a reference. `amount` in rupiah; `reason` None: it was paid."""
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A partner's decision on a reference: `amount` in rupiah, `reason` of a rejection or None if it was paid."""
 
     partner: str
     reference: str
@@ -38,7 +39,7 @@ class Payment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PartnerBehaviour:
-    """How it answers: each report up to so many times, up to so many seconds late; `accepts` first, or at once."""
+    """Repetition and delay of a partner's reports; with `accepts` it reports `accepted` before the final status."""
 
     seed: int = 1
     repeats_at_most: int = 1
@@ -55,7 +56,7 @@ class PartnerBehaviour:
         )
 
     def environment(self) -> dict[str, str]:
-        """What `from_environment` reads."""
+        """Return the variables that `from_environment` reads."""
         return {
             "SALUR_PARTNERS_SEED": str(self.seed),
             "SALUR_PARTNERS_REPEATS": str(self.repeats_at_most),
@@ -65,14 +66,15 @@ class PartnerBehaviour:
 
     @property
     def last_report_after_seconds(self) -> float:
-        """When nothing more comes about an instruction, however late and often it is answered."""
+        """Upper bound of the seconds between an instruction and its last report."""
         return 2 * self.late_at_most_seconds + max(
             self.late_at_most_seconds * self.repeats_at_most, CONTRADICTION_DELAY_SECONDS
         )
 
 
-class ScheduledReport(NamedTuple):
-    """A report to be sent so many seconds from now."""
+@dataclass(frozen=True, slots=True)
+class ScheduledReport:
+    """A report to send after a delay in seconds."""
 
     after_seconds: float
     reference: str
@@ -82,7 +84,7 @@ class ScheduledReport(NamedTuple):
 
 
 class SimulatedPartner:
-    """One bank or e-wallet with its own ledger, a file of JSON lines that outlives it."""
+    """One bank or e-wallet with its own ledger, a file of JSON lines that survives the process."""
 
     def __init__(self, name: str, keys: Seals, ledger: Path, behaviour: PartnerBehaviour) -> None:
         self.name = name
@@ -92,13 +94,13 @@ class SimulatedPartner:
         self._file = _open_ledger(ledger, self.ledger)
 
     def receive(self, instruction: Mapping[str, object]) -> list[ScheduledReport]:
-        """Pays, unless the reference is known; answers in either case, but makes trouble only once."""
+        """Pay unless the reference is known, and return the reports on it; contradict itself at most once."""
         reference = str(instruction["reference"])
         known = self.ledger.get(reference)
         return list(self._reports_of(known or self._pay(reference, instruction), first_time=known is None))
 
     def flush(self) -> None:
-        """What was paid is on file before anybody hears of it."""
+        """Write payments to the ledger file; must precede sending the reports on them."""
         self._file.flush()
 
     def _pay(self, reference: str, instruction: Mapping[str, object]) -> Payment:
@@ -117,7 +119,7 @@ class SimulatedPartner:
             reason=REJECTIONS.get(number[-4:]),
         )
         self.ledger[reference] = payment
-        self._file.write(to_json(payment._asdict()) + b"\n")
+        self._file.write(to_json(payment) + b"\n")
         return payment
 
     def _reports_of(self, payment: Payment, *, first_time: bool) -> Iterator[ScheduledReport]:
@@ -147,13 +149,13 @@ class SimulatedPartner:
             yield ScheduledReport(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
 
     def _random_fraction(self, payment: Payment, about: str) -> float:
-        """Between 0 and 1, the same for the same payment whenever it is asked for."""
+        """Return a number between 0 and 1, always the same for the same payment and purpose."""
         text = f"{self._behaviour.seed}/{self.name}/{payment.reference}/{about}".encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") / 2**32
 
 
 def report_data(report: ScheduledReport, partner: str, reported_at: str) -> bytes:
-    """The JSON of a report, as the contract wants it."""
+    """Encode a report as the contract's JSON."""
     return to_json(
         {
             "reference": report.reference,
@@ -167,7 +169,7 @@ def report_data(report: ScheduledReport, partner: str, reported_at: str) -> byte
 
 
 def read_ledger(path: Path) -> list[Payment]:
-    """All payments of a ledger file; a last line that was torn is none, since nobody heard of it."""
+    """Return all payments of a ledger file; ignore a torn last line, since no report on it was sent."""
     return [Payment(**json.loads(line)) for line in _whole_lines(path).splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""A cohort: who the people are, and what is going to happen to each. Seeded; the same seed makes the same cohort."""
+"""A cohort of people with their personas; equal seeds make equal cohorts."""
 
 import random
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SHARE_VILLAGE, SHARE_WOMEN, SHARE_DISABILITY = 0.56, 0.49, 0.03
 
 
 class Persona(StrEnum):
-    """What is special about a person's story; most are ordinary."""
+    """A person's deviation from the ordinary course of events."""
 
     ORDINARY = "ordinary"
     RETAKES_THE_TEST = "retakes the test"
@@ -73,13 +73,13 @@ REJECTED = frozenset({Persona.TOO_DEAR, Persona.TOO_SHORT})
 UNFINISHED = frozenset({Persona.NEVER_FINISHES, Persona.TOO_EARLY})
 
 BALANCE = 3_500_000
-# When a first training of three sessions has long been completed and rated, and the next may still be bought.
+# Late enough for a first training of three sessions to be completed and rated, early enough to buy another.
 SECOND_AFTER = timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`nik`, `account` and what else is personal are of people who do not exist."""
+    """A person with one training; NIK, accounts and all other personal data are invented."""
 
     number: int
     participant_id: str
@@ -111,7 +111,7 @@ class Person:
 
     @property
     def trainings(self) -> "tuple[Person, ...]":
-        """The person as a learner in each training, the first one first; a second one takes what is left to spend."""
+        """The person once per training, the first one first; a second training costs the balance that is left."""
         if self.persona is not Persona.SECOND_TRAINING:
             return (self,)
         second = replace(
@@ -125,9 +125,9 @@ class Person:
 
 
 def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Persona, int] = WEIGHTS) -> list[Person]:
-    """People of wave 48, with real places and the programme's shares, numbered from `first_number`.
+    """Make people of wave 48 with real places and the programme's shares, numbered from `first_number`.
 
-    `weights`: how many of `OUT_OF` have which fate; all others are ordinary.
+    `weights`: how many of `OUT_OF` have each persona; all others are ordinary.
     """
     rng = random.Random(f"cohort-{seed}-{first_number}")
     born: list[Person] = []
@@ -193,7 +193,7 @@ def _nik(district: str, born: date, gender: str, number: int) -> str:
 
 
 def _account(number: int, persona: Persona) -> str:
-    """The last four digits tell the simulated partner how to behave; see deploy/simulation/partner.py."""
+    """Return an account number whose last four digits decide the partner's behaviour (deploy/simulation/partner.py)."""
     ending = {
         Persona.CLOSED: "0404",
         Persona.CLOSED_THEN_ANOTHER: "0404",

@@ -1,4 +1,4 @@
-"""Read the amounts of the scheme that is played from its file."""
+"""Amounts of the simulated scheme, read from its file."""
 
 import tomllib
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Sealed fields as the outside world makes and opens them: by the contract alone, with none of Salur's code."""
+"""Sealed fields as the outside world makes and opens them: by the contract alone, without Salur's code."""
 
 import json
 import os
@@ -13,7 +13,7 @@ NONCE_BYTES, TAG_BYTES = 12, 16
 
 
 class Seals:
-    """The keys of a JWK set by kid; the first is current. JWE compact, `dir`, A256GCM."""
+    """Keys of a JWK set by kid, the first one current. JWE compact, `dir`, A256GCM."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._current = next(iter(keys))
@@ -23,11 +23,11 @@ class Seals:
 
     @classmethod
     def load(cls, path: Path) -> "Seals":
-        """Reads a JWK set of 256-bit keys."""
+        """Read a JWK set of 256-bit keys."""
         return cls({key["kid"]: _decode(key["k"].encode()) for key in json.loads(path.read_text())["keys"]})
 
     def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str:
-        """Another text each time, since the nonce is drawn."""
+        """Seal claims under a random nonce, so that the text differs each time."""
         kid = kid or self._current
         header, nonce = self._headers[kid], os.urandom(NONCE_BYTES)
         sealed = self._ciphers[kid].encrypt(nonce, to_json(claims), header)
@@ -35,7 +35,7 @@ class Seals:
         return b".".join(parts).decode()
 
     def open(self, token: str) -> dict[str, object]:
-        """Raises cryptography's InvalidTag when it was sealed with another key or changed on the way."""
+        """Open a token; raise cryptography's InvalidTag if another key sealed it or it was changed."""
         header, _, nonce, sealed, tag = token.encode().split(b".")
         cipher = self._by_header.get(header)
         if cipher is None:

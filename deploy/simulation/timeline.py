@@ -1,4 +1,4 @@
-"""What upstream systems send about a person, in the order in which it happened, before anybody shuffles it."""
+"""Events of upstream systems about a person, in the order in which they happen."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,16 +24,16 @@ SESSION = timedelta(hours=3)
 
 
 class Sealer(Protocol):
-    """Whatever seals fields for a producer, named by the kid of its key."""
+    """Sealer of fields for a producer, named by the kid of its key."""
 
     def seal(self, claims: Mapping[str, object], kid: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedEvent:
-    """One event of an upstream system. `time` is when it happened, and the ce_time.
+    """One event of an upstream system; `time` is when it happened, and its ce_time.
 
-    `parked`: the reason under which it must be parked, each time it is sent; empty: it must not be.
+    `parked`: the reason each of its records must be parked for, or empty.
     """
 
     topic: str
@@ -46,7 +46,7 @@ class SimulatedEvent:
 
     @property
     def id(self) -> str:
-        """The same event has the same id however often it is sent."""
+        """Id of the event, the same however often it is sent."""
         return uuid.uuid5(NAMESPACE, f"{self.type}/{self.key}/{self.time}/{self.data.get('sequence', '')}").hex
 
 
@@ -66,7 +66,7 @@ def wave_opened(quota: int = 1_000_000) -> SimulatedEvent:
 
 
 def providers_registered(keys: Sealer) -> Iterator[SimulatedEvent]:
-    """Every provider with its account of record, the late one last."""
+    """Yield every provider with its account, the late one last."""
     for number, provider in enumerate(PROVIDERS):
         partner = ("bni", "bca")[number % 2]
         claims = {"name": f"Lembaga {number}", "number": f"99{number:08d}1000", "partner": partner, "version": "1"}
@@ -91,13 +91,13 @@ def funds_appropriated(component: str, amount: int, document: str) -> SimulatedE
 
 
 def timeline(person: Person, keys: Sealer) -> Iterator[SimulatedEvent]:
-    """All of it: admission, account, purchase, evidence, rating, cures."""
+    """Yield a person's whole timeline: first events, then cures."""
     yield from first_events(person, keys)
     yield from cures(person, keys)
 
 
 def first_events(person: Person, keys: Sealer) -> Iterator[SimulatedEvent]:
-    """Admission, account, and of each training purchase, evidence, rating."""
+    """Yield admission, account, and for each training the purchase, evidence and rating."""
     yield _admission(person, keys)
     if person.persona is not Persona.NO_ACCOUNT:
         yield _first_account(person, keys)
@@ -134,7 +134,7 @@ def _first_account(person: Person, keys: Sealer) -> SimulatedEvent:
 
 
 def cures(person: Person, keys: Sealer) -> Iterator[SimulatedEvent]:
-    """What people do weeks later about an account that could not be paid into, or that they like less."""
+    """Yield the later events that correct or replace an account, some weeks after admission."""
     at = person.admitted_at + timedelta(days=25)
     match person.persona:
         case Persona.VERIFIED_LATE:

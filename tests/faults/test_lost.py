@@ -85,4 +85,4 @@ async def test_what_a_producer_took_back_is_never_read_and_does_not_stand_in_the
     await producer.stop()
     await world.assert_consistent()
     await world.until_read_to_the_end()
-    assert world.watcher.seen.admitted.isdisjoint(person.participant_id for person in strangers)
+    assert world.observer.seen.admitted.isdisjoint(person.participant_id for person in strangers)

@@ -97,7 +97,7 @@ async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_el
     await send_timelines(world, late)
 
     async def refused() -> bool:
-        return world.watcher.seen.refused.get(late.participant_id) == "wave_full"
+        return world.observer.seen.refused.get(late.participant_id) == "wave_full"
 
     await world.until(refused, "who comes late is refused")
     before = await requests_read(world, late)
@@ -109,7 +109,7 @@ async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_el
         await world.until(read_again, "the admission of who comes late is read again")
     await world.assert_consistent()
     assert await refused()
-    assert late.participant_id not in world.watcher.seen.admitted
+    assert late.participant_id not in world.observer.seen.admitted
 
 
 async def test_payment_of_another_programme_refuses_to_start_on_restored_data(world: FaultWorld) -> None:

@@ -58,8 +58,8 @@ async def running_world(folder: Path, *, quota: int = 100_000, training: int = 1
     try:
         await asyncio.to_thread(installation.start)
         await asyncio.to_thread(installation.start_partners)
-        watcher = TopicObserver(installation.kafka.bootstrap)
-        watching = asyncio.create_task(watcher.run())
+        observer = TopicObserver(installation.kafka.bootstrap)
+        watching = asyncio.create_task(observer.run())
         producer = AIOKafkaProducer(
             bootstrap_servers=installation.kafka.bootstrap,
             acks="all",
@@ -68,7 +68,7 @@ async def running_world(folder: Path, *, quota: int = 100_000, training: int = 1
             request_timeout_ms=PATIENCE_MS,
         )
         await producer.start()
-        world = FaultWorld(installation, watcher, producer)
+        world = FaultWorld(installation, observer, producer)
         try:
             await world.open_programme(quota, training)
             yield world
@@ -98,7 +98,7 @@ async def verified_world(**programme: int) -> "AsyncIterator[FaultWorld]":
 class FaultWorld(FaultInjector):
     """People are added test by test; the judge always speaks about all of them."""
 
-    watcher: TopicObserver
+    observer: TopicObserver
     producer: AIOKafkaProducer
     people: list[Person] = field(default_factory=list)
     expected_parked: Counter[str] = field(default_factory=Counter)
@@ -167,8 +167,8 @@ class FaultWorld(FaultInjector):
 
     async def until_all_settled(self) -> None:
         async def all_there() -> bool:
-            return is_finished(self.people, self.watcher.seen) and not not_parked(
-                self.expected_parked, self.watcher.seen.parked
+            return is_finished(self.people, self.observer.seen) and not not_parked(
+                self.expected_parked, self.observer.seen.parked
             )
 
         try:
@@ -214,7 +214,7 @@ class FaultWorld(FaultInjector):
         return True
 
     def _audit(self) -> AuditResult:
-        return audit(self.people, self.watcher.seen, self.payments(), self.expected_parked)
+        return audit(self.people, self.observer.seen, self.payments(), self.expected_parked)
 
     def payments(self) -> list[Payment]:
         """What the simulated partners wrote down themselves."""
@@ -226,7 +226,7 @@ class FaultWorld(FaultInjector):
         people = [person for person in self.people if lane_of(person.participant_id) in lanes]
 
         async def all_there() -> bool:
-            return is_finished(people, self.watcher.seen)
+            return is_finished(people, self.observer.seen)
 
         await self.until(all_there, f"lanes {sorted(lanes)} are paid")
 
@@ -246,11 +246,11 @@ class FaultWorld(FaultInjector):
 
     async def empty_topic(self, topic: str) -> None:
         await super().empty_topic(topic)
-        self.watcher.restart()
+        self.observer.restart()
 
     async def empty_kafka(self) -> None:
         await super().empty_kafka()
-        self.watcher.restart()
+        self.observer.restart()
 
     async def appropriations(self, documents: str) -> int:
         """How many are in the books whose document begins so."""

@@ -1,4 +1,4 @@
-"""Each service is handed the keys that it needs, and no other."""
+"""Distribution of keys: each service has exactly the keys it needs."""
 
 import stat
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read_all_keys(service: str, folder: Path) -> None:
-    """As a service does at its start."""
+    """Read every key as the service does at its start."""
     parts = PARTS[service](folder)
     KeyRing.load(folder / f"{service}.jwks.json")
     ChainSeals.load(folder, service, parts.chains)
@@ -49,14 +49,14 @@ def test_service_starts_with_its_own_keys_alone(folder: Path, service: str) -> N
 
 
 @pytest.mark.parametrize(("service", "name"), [(service, name) for service in PARTS for name in KEYS_OF[service]])
-def test_nothing_is_handed_to_a_service_that_it_does_not_need(folder: Path, service: str, name: str) -> None:
+def test_every_handed_key_is_needed(folder: Path, service: str, name: str) -> None:
     own = hand_out(folder, service)
     (own / name).unlink()
     with pytest.raises((OSError, ValueError), match=name):
         read_all_keys(service, own)
 
 
-def test_no_service_is_handed_what_decides_for_another() -> None:
+def test_no_service_has_the_keys_of_another() -> None:
     for service in PARTS:
         others = {f"{other}.jwks.json" for other in PARTS if other != service}
         others |= {f"{other}-chain.key" for other in PARTS if other != service}
@@ -65,7 +65,7 @@ def test_no_service_is_handed_what_decides_for_another() -> None:
     assert [service for service in PARTS if "identity-index.key" in KEYS_OF[service]] == ["enrollment"]
 
 
-def test_key_that_was_turned_is_seen_and_one_that_is_no_longer_its_own_is_taken_back(folder: Path) -> None:
+def test_rotated_key_is_visible_and_surplus_key_is_removed(folder: Path) -> None:
     own = hand_out(folder, "payment")
     (own / "identity-index.key").symlink_to("../identity-index.key")
     (folder / "reference.key").write_text("turned")
@@ -77,7 +77,7 @@ def test_key_that_was_turned_is_seen_and_one_that_is_no_longer_its_own_is_taken_
 
 @pytest.fixture
 def handed(tmp_path: Path) -> Path:
-    """What the job `keys` has handed to the containers, each of which has a volume."""
+    """Run the job `keys` with one folder per container, and return the parent folder."""
     for name in RECIPIENTS:
         (tmp_path / "handed" / name).mkdir(parents=True)
     keys(tmp_path / "keys", tmp_path / "handed")
@@ -85,7 +85,7 @@ def handed(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", RECIPIENTS)
-def test_container_is_handed_its_files_and_others_are_taken_back(tmp_path: Path, handed: Path, name: str) -> None:
+def test_container_has_exactly_its_files(tmp_path: Path, handed: Path, name: str) -> None:
     own = handed / name
     (own / "postgres.pgpass").write_text("left behind by an earlier version")
     (tmp_path / "keys" / RECIPIENTS[name].files[-1]).write_text("turned")
@@ -95,25 +95,25 @@ def test_container_is_handed_its_files_and_others_are_taken_back(tmp_path: Path,
     assert (own / RECIPIENTS[name].files[-1]).read_text() == "turned"
 
 
-def test_superusers_password_goes_to_the_server_and_to_the_job_that_makes_the_roles(handed: Path) -> None:
+def test_only_server_and_roles_job_have_the_superusers_password(handed: Path) -> None:
     secret = (handed / "postgres" / "postgres.password").read_text()
     found = {path.parent.name for path in handed.rglob("*") if path.is_file() and secret in path.read_text()}
     assert found == {"postgres", "roles"}
 
 
 @pytest.mark.parametrize("service", PARTS)
-def test_running_service_is_handed_no_owners_password(handed: Path, service: str) -> None:
+def test_only_migration_and_roles_job_have_an_owners_password(handed: Path, service: str) -> None:
     secret = (handed / "roles" / f"{service}_owner.password").read_text()
     found = {path.parent.name for path in handed.rglob("*") if path.is_file() and secret in path.read_text()}
     assert found == {"roles", f"migrate-{service}"}
 
 
-def test_list_of_all_keys_stays_where_all_keys_are(folder: Path, handed: Path) -> None:
+def test_list_of_all_keys_is_handed_to_nobody(folder: Path, handed: Path) -> None:
     assert (folder / MADE).exists()
     assert not list(handed.rglob(MADE))
 
 
-def test_container_makes_a_password_file_that_is_its_own_alone(
+def test_container_copies_its_password_file_for_its_user_alone(
     tmp_path: Path, handed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "payment.pgpass"

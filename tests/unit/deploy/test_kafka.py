@@ -1,4 +1,4 @@
-"""What Kafka is told at its first start."""
+"""Cluster id of a new Kafka log."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from deploy.local.kafka import cluster_id
 
 
 @pytest.mark.parametrize("first", range(256))
-def test_a_clusters_id_never_looks_like_an_option(first: int) -> None:
+def test_cluster_id_never_looks_like_an_option(first: int) -> None:
     told = cluster_id(bytes([first]) + bytes(15))
     assert len(told) == 22
     assert not told.startswith("-")

@@ -1,4 +1,4 @@
-"""Secrets are made once, for their owner alone."""
+"""Keys and passwords: made once, readable by their owner alone."""
 
 import json
 import stat
@@ -32,30 +32,30 @@ def decoded(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def test_each_producer_has_a_key_of_its_own(folder: Path) -> None:
+def test_each_producer_has_its_own_key(folder: Path) -> None:
     keys = json.loads((folder / "programme.jwks.json").read_text())["keys"]
     assert [key["kid"] for key in keys] == list(PRODUCERS)
     assert len({key["k"] for key in keys}) == len(PRODUCERS)
 
 
 @pytest.mark.parametrize("owner", [*SERVICES, "accounts", "bni", "gopay"])
-def test_a_key_is_256_random_bits_for_encryption_and_names_no_algorithm(folder: Path, owner: str) -> None:
+def test_key_is_256_bits_for_encryption_without_an_algorithm(folder: Path, owner: str) -> None:
     (key,) = json.loads((folder / f"{owner}.jwks.json").read_text())["keys"]
     assert len(decoded(key.pop("k"))) == KEY_BYTES
     assert key == {"kty": "oct", "kid": f"{owner}-1", "use": "enc"}
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None:
+def test_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None:
     assert len(decoded((folder / f"{name}.key").read_text())) == KEY_BYTES
 
 
-def test_a_password_file_is_what_postgresql_clients_read(folder: Path) -> None:
+def test_password_file_has_the_format_of_postgresql(folder: Path) -> None:
     make_password_file(folder, "payment")
     assert (folder / "payment.pgpass").read_text() == f"*:*:*:payment:{password(folder, 'payment')}\n"
 
 
-def test_nobody_else_may_read_them(folder: Path) -> None:
+def test_keys_are_readable_by_their_owner_alone(folder: Path) -> None:
     make_password_file(folder, "payment")
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -65,7 +65,7 @@ def again(folder: Path) -> None:
     make_keys(folder, services=SERVICES, partners=("bni", "gopay"))
 
 
-def test_what_is_there_is_never_overwritten(folder: Path) -> None:
+def test_existing_keys_are_never_overwritten(folder: Path) -> None:
     before = {file.name: file.read_text() for file in folder.iterdir()}
     again(folder)
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
@@ -73,16 +73,16 @@ def test_what_is_there_is_never_overwritten(folder: Path) -> None:
 
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "of before the list"])
 @pytest.mark.parametrize("name", ["identity-index.key", "reference.key", "payment.jwks.json", "bni.jwks.json"])
-def test_lost_key_is_never_made_anew(folder: Path, name: str, listed: bool) -> None:
+def test_lost_key_is_never_replaced(folder: Path, name: str, listed: bool) -> None:
     (folder / name).unlink()
     if not listed:
         (folder / MADE).unlink()
-    with pytest.raises(LostKeys, match=f"{name} of .* is lost.* put it back"):
+    with pytest.raises(LostKeys, match=f"{name} of .* is lost.* restore it from a copy"):
         again(folder)
     assert not (folder / name).exists()
 
 
-def test_folder_that_is_lost_as_a_whole_is_noticed_by_the_data(folder: Path) -> None:
+def test_lost_folder_is_refused_where_data_exist(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
     with pytest.raises(LostKeys, match="reference"):
@@ -90,11 +90,11 @@ def test_folder_that_is_lost_as_a_whole_is_noticed_by_the_data(folder: Path) -> 
     again(folder)
 
 
-def test_key_of_a_newer_version_is_made_beside_those_that_are_there(folder: Path) -> None:
+def test_key_of_a_newer_version_is_added(folder: Path) -> None:
     make_keys(folder, services=SERVICES, partners=("bni", "gopay", "dana"))
     assert (folder / "dana.jwks.json").exists()
 
 
-def test_a_password_stays_the_same(folder: Path) -> None:
+def test_password_stays_the_same(folder: Path) -> None:
     assert password(folder, "payment") == password(folder, "payment")
     assert password(folder, "payment") != password(folder, "completion")

@@ -1,4 +1,4 @@
-"""What `make up` is asked for is checked before anything is started."""
+"""Options of `make up`: checked before anything is started."""
 
 import socket
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_each_port_moves_by_one_setting(name: str, wishes: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("name", PORT_SETTINGS)
-def test_a_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
+def test_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
     setting, _ = PORT_SETTINGS[name]
     with pytest.raises(StartRefused, match=f"port {taken} for {name} is taken.*{setting}="):
         chosen_ports(wishes | {setting: str(taken)})
@@ -40,7 +40,7 @@ def test_a_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishe
 
 @pytest.mark.parametrize("name", PORT_SETTINGS)
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "kafka", "9092.5", "9" * 5000, "٩٠٩٢", " 9092", "9_092"])
-def test_what_is_no_port_is_refused_with_its_bounds_and_without_its_value(
+def test_invalid_port_is_refused_with_its_bounds_but_not_its_value(
     name: str, port: str, wishes: dict[str, str]
 ) -> None:
     setting, _ = PORT_SETTINGS[name]
@@ -48,7 +48,7 @@ def test_what_is_no_port_is_refused_with_its_bounds_and_without_its_value(
         chosen_ports(wishes | {setting: port})
 
 
-def test_a_number_may_be_either_of_its_bounds() -> None:
+def test_number_may_be_either_of_its_bounds() -> None:
     assert [number_option({"PEOPLE": text}, "PEOPLE", 3, 1, 9) for text in ("1", "9", "")] == [1, 9, 3]
 
 
@@ -57,17 +57,17 @@ def test_two_servers_on_one_port_are_refused(wishes: dict[str, str]) -> None:
         chosen_ports(wishes | {"SALUR_KAFKA_PORT": wishes["SALUR_POSTGRES_PORT"]})
 
 
-def test_a_clock_is_a_time_with_its_zone() -> None:
+def test_clock_option_is_a_time_with_its_zone() -> None:
     assert clock_option({"CLOCK": "2023-02-18T03:00:00Z"}) == datetime(2023, 2, 18, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("wishes", [{}, {"CLOCK": ""}])
-def test_without_a_clock_it_is_now(wishes: dict[str, str]) -> None:
+def test_missing_clock_option_is_none(wishes: dict[str, str]) -> None:
     assert clock_option(wishes) is None
 
 
 @pytest.mark.parametrize("moment", [EARLIEST, LATEST])
-def test_a_clock_may_be_set_to_either_end_of_what_it_can_show(moment: datetime) -> None:
+def test_clock_may_be_set_to_either_bound(moment: datetime) -> None:
     assert clock_option({"CLOCK": moment.isoformat()}) == moment
 
 
@@ -83,6 +83,6 @@ def test_a_clock_may_be_set_to_either_end_of_what_it_can_show(moment: datetime) 
         "9999-12-31T23:59:59-12:00",
     ],
 )
-def test_a_clock_that_names_no_moment_is_refused(text: str) -> None:
+def test_clock_outside_its_bounds_or_without_a_zone_is_refused(text: str) -> None:
     with pytest.raises(StartRefused, match="must look like"):
         clock_option({"CLOCK": text})

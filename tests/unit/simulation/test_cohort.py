@@ -1,4 +1,4 @@
-"""The cohort: the same for the same seed, with real places and the programme's shares, and every fate in it."""
+"""Cohort and timelines: reproducible by seed, realistic, and with every persona."""
 
 import json
 from collections import Counter
@@ -37,12 +37,12 @@ def one_with(persona: Persona) -> Person:
     return next(person for person in COHORT if person.persona is persona)
 
 
-def test_the_same_seed_makes_the_same_cohort_and_another_seed_another() -> None:
+def test_cohort_depends_on_its_seed_alone() -> None:
     assert cohort(7, 200) == COHORT[:200]
     assert cohort(8, 200) != COHORT[:200]
 
 
-def test_people_numbered_apart_share_nothing_that_must_be_their_own() -> None:
+def test_people_of_different_numbers_share_no_identifier() -> None:
     people = [*cohort(1, 500), *cohort(1, 500, first_number=500)]
     for name in ("participant_id", "redeem_code", "account", "second_account"):
         assert len({getattr(person, name) for person in people}) == len(people)
@@ -58,11 +58,11 @@ def test_people_numbered_apart_share_nothing_that_must_be_their_own() -> None:
         (0.03, lambda person: person.disability),
     ],
 )
-def test_shares_are_those_of_the_programme(share: float, of: Callable[[Person], bool]) -> None:
+def test_cohort_has_the_programmes_shares(share: float, of: Callable[[Person], bool]) -> None:
     assert sum(map(of, COHORT)) / len(COHORT) == pytest.approx(share, abs=0.02)
 
 
-def test_people_live_in_real_places_and_do_all_there_is_to_do() -> None:
+def test_cohort_covers_real_places_modes_platforms_and_personas() -> None:
     assert len(regencies()) == 514
     assert {person.regency for person in COHORT} <= set(regencies())
     assert {person.mode for person in COHORT} == set(MODES)
@@ -71,11 +71,11 @@ def test_people_live_in_real_places_and_do_all_there_is_to_do() -> None:
     assert {person.persona for person in COHORT} == set(Persona)
 
 
-def test_without_weights_nothing_special_happens_to_anybody() -> None:
+def test_cohort_without_weights_is_ordinary() -> None:
     assert {person.persona for person in cohort(7, 100, weights={})} == {Persona.ORDINARY}
 
 
-def test_every_event_keeps_the_contract_and_lies_in_the_past() -> None:
+def test_every_event_fits_its_contract_and_lies_in_the_past() -> None:
     for person in COHORT[:500]:
         for event in first_and_later_events(person):
             known = TYPES[event.type]
@@ -84,26 +84,26 @@ def test_every_event_keeps_the_contract_and_lies_in_the_past() -> None:
             assert event.time < TIMELINE_ENDS_AT
 
 
-def test_the_same_event_has_the_same_id_and_no_other_has_it() -> None:
+def test_event_ids_are_stable_and_unique() -> None:
     ids = [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
     assert len(set(ids)) == len(ids)
     assert ids == [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
 
 
-def test_evidence_comes_from_those_who_complete_and_never_from_those_who_were_refused() -> None:
-    for fate in Persona:
-        kinds = Counter(event.type.split(".")[2] for event in first_and_later_events(one_with(fate)))
-        assert (kinds["post_test_taken"] > 0) == (fate not in REFUSED | {Persona.TOO_DEAR, Persona.TOO_SHORT})
+def test_only_enrolled_people_have_evidence() -> None:
+    for persona in Persona:
+        kinds = Counter(event.type.split(".")[2] for event in first_and_later_events(one_with(persona)))
+        assert (kinds["post_test_taken"] > 0) == (persona not in REFUSED | {Persona.TOO_DEAR, Persona.TOO_SHORT})
 
 
-def test_the_unfinished_lack_an_attendance_that_counts() -> None:
-    for fate in UNFINISHED:
-        person = one_with(fate)
+def test_unfinished_people_lack_a_valid_attendance() -> None:
+    for persona in UNFINISHED:
+        person = one_with(persona)
         attended = [event for event in first_and_later_events(person) if event.type.endswith("session_attended.v1")]
         assert len([event for event in attended if not event.parked]) < person.sessions
 
 
-def test_a_second_training_is_bought_with_what_is_left_once_the_first_is_completed_and_rated() -> None:
+def test_second_training_costs_the_rest_after_the_first_is_rated() -> None:
     for person in (person for person in COHORT if person.persona is Persona.SECOND_TRAINING):
         first, second = person.trainings
         events = first_and_later_events(person)
@@ -114,7 +114,7 @@ def test_a_second_training_is_bought_with_what_is_left_once_the_first_is_complet
         assert (first.price + second.price, min(first.price, second.price) > 0) == (3_500_000, True)
 
 
-def test_whoever_attends_too_early_is_told_apart_in_every_mode() -> None:
+def test_too_early_attendance_is_marked_in_every_mode() -> None:
     for mode in MODES:
         events = first_and_later_events(replace(one_with(Persona.TOO_EARLY), mode=mode))
         bought = next(event for event in events if event.type.endswith("training_purchased.v1"))
@@ -126,7 +126,7 @@ def test_whoever_attends_too_early_is_told_apart_in_every_mode() -> None:
         )
 
 
-def test_a_nik_says_when_its_owner_was_born_unless_that_is_the_trouble() -> None:
+def test_nik_contains_the_birth_date_except_for_the_persona_without() -> None:
     for person in COHORT:
         day = person.birth_date.day + (40 if person.gender == "female" else 0)
         agrees = person.nik[6:12] == f"{day:02d}{person.birth_date:%m%y}"

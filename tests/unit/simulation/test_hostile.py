@@ -1,4 +1,4 @@
-"""Each hostile record is wrong in the one way it is meant to be, as far as that can be told without a service."""
+"""Hostile records: each has exactly its intended fault, as far as that shows without a service."""
 
 import pytest
 
@@ -26,7 +26,7 @@ PARKED_BEFORE_DECODING = {
 
 
 def reason_before_decoding(record: OutgoingRecord) -> str:
-    """The reason found in bytes, envelope and fields; empty: none."""
+    """Return the reason found in bytes, envelope or fields; empty if there is none."""
     try:
         envelope = open_envelope(record.value, record.headers, TYPES)
         check_json(envelope.data)
@@ -36,17 +36,17 @@ def reason_before_decoding(record: OutgoingRecord) -> str:
     return ""
 
 
-def test_every_reason_that_upstream_can_provoke_is_there() -> None:
+def test_hostile_records_cover_every_reason_upstream_can_provoke() -> None:
     provoked_otherwise = {"wait_full", "unknown_reference", "amount_mismatch", "contradicts_final"}
     assert {letter.parked for letter in RECORDS} == {str(reason) for reason in ParkReason} - provoked_otherwise
 
 
 @pytest.mark.parametrize("number", range(len(RECORDS)))
-def test_the_door_refuses_what_can_be_seen_there_and_nothing_else(number: int) -> None:
+def test_decoding_refuses_exactly_what_it_can_recognize(number: int) -> None:
     letter = RECORDS[number]
     assert reason_before_decoding(letter) == (letter.parked if letter.parked in PARKED_BEFORE_DECODING else "")
 
 
-def test_no_two_share_an_id_once_they_are_past_the_door() -> None:
+def test_decodable_hostile_records_have_unique_ids() -> None:
     ids = [dict(letter.headers)["ce_id"] for letter in RECORDS if letter.parked not in PARKED_BEFORE_DECODING]
     assert len(set(ids)) == len(ids)

@@ -1,4 +1,4 @@
-"""Load for benchmarks: whole journeys, in the right lanes, sealed, and nothing that has to be parked."""
+"""Load for benchmarks: whole journeys in the right lanes, sealed, with nothing to park."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ RECORDS = {ENROLLMENT_REQUESTS: 2, TRAINING_PURCHASES: 1, TRAINING_ATTENDANCE: 1
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
 
 
-async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None:
+async def test_journey_is_three_requests_and_four_pieces_of_evidence() -> None:
     people = journeys(7, 500)
     assert {(person.persona, person.mode, person.sessions) for person in people} == {(Persona.ORDINARY, "online", 1)}
     # It is never started: nothing is sent here.
@@ -38,6 +38,6 @@ async def test_a_journey_is_three_requests_and_four_pieces_of_evidence() -> None
 
 
 @pytest.mark.parametrize("of", ["participant_id", "nik", "account", "redeem_code"])
-def test_people_of_later_runs_are_others(of: str) -> None:
+def test_people_of_later_runs_share_no_identifier(of: str) -> None:
     people = [person for run in range(3) for person in journeys(7, 500, first_number=run * 10_000)]
     assert len({getattr(person, of) for person in people}) == len(people)

@@ -1,4 +1,4 @@
-"""The outside world seals by itself; Salur's library is the judge of that, and the other way round."""
+"""Seals of the outside world and Salur's own: each opens the other's."""
 
 import json
 from pathlib import Path
@@ -24,21 +24,21 @@ def seals() -> Seals:
     return Seals.load(keys_folder() / "programme.jwks.json")
 
 
-def test_what_a_producer_seals_salur_opens(ring: KeyRing, seals: Seals) -> None:
+def test_salur_opens_what_a_producer_seals(ring: KeyRing, seals: Seals) -> None:
     for kid in ring.kids:
         assert ring.open(seals.seal(CLAIMS, kid)) == CLAIMS
 
 
-def test_what_salur_seals_a_partner_opens(ring: KeyRing, seals: Seals) -> None:
+def test_partner_opens_what_salur_seals(ring: KeyRing, seals: Seals) -> None:
     assert seals.open(ring.seal(CLAIMS)) == CLAIMS
 
 
-def test_the_first_key_is_current_and_no_two_seals_are_alike(ring: KeyRing, seals: Seals) -> None:
+def test_first_key_is_current_and_no_two_seals_are_equal(ring: KeyRing, seals: Seals) -> None:
     assert ring.open(seals.seal(CLAIMS)) == CLAIMS
     assert seals.seal(CLAIMS) != seals.seal(CLAIMS)
 
 
-def test_a_seal_of_another_key_does_not_open(ring: KeyRing, seals: Seals, tmp_path: Path) -> None:
+def test_seal_of_another_key_does_not_open(ring: KeyRing, seals: Seals, tmp_path: Path) -> None:
     kid = ring.kids[0]
     other = {"keys": [{"kty": "oct", "kid": kid, "k": "A" * 43}]}
     (tmp_path / "other.json").write_text(json.dumps(other))

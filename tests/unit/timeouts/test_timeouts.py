@@ -1,4 +1,4 @@
-"""No wait of the tests lasts for ever, whatever swallows what ends it, and each says what it waited for."""
+"""Bounds of waits and tests: each ends, even if a cancellation is swallowed, and reports where it was."""
 
 import asyncio
 import traceback
@@ -10,14 +10,14 @@ from tests.timeouts import bounded, until, within
 
 
 async def closed_at_any_time(_: object = None) -> None:
-    """Close as Kafka's client does: a cancellation is taken for that of its own task."""
+    """Swallow a cancellation, as Kafka's client does while it closes."""
     try:
         await asyncio.sleep(30)
     except asyncio.CancelledError:
         return
 
 
-async def test_a_swallowed_cancellation_does_not_make_a_wait_endless() -> None:
+async def test_wait_ends_although_a_cancellation_is_swallowed() -> None:
     asked = 0
 
     async def never() -> bool:
@@ -31,7 +31,7 @@ async def test_a_swallowed_cancellation_does_not_make_a_wait_endless() -> None:
         await until(never, "rain", 0.05)
 
 
-async def test_what_the_condition_itself_had_no_time_for_is_said_as_it_is() -> None:
+async def test_timeout_of_the_condition_itself_is_raised_unchanged() -> None:
     async def asks() -> bool:
         async with asyncio.timeout(0.01):
             await asyncio.sleep(30)
@@ -41,8 +41,8 @@ async def test_what_the_condition_itself_had_no_time_for_is_said_as_it_is() -> N
         await until(asks, "an answer", 30)
 
 
-def test_work_that_is_done_in_time_returns_what_came_of_it_or_raises_it() -> None:
-    """Run outside a loop: every other test is done within bounds itself, and would pass over what these swallow."""
+def test_finished_work_returns_its_result_or_raises_its_error() -> None:
+    """Run outside a loop, since every asynchronous test is itself bounded by what this test checks."""
 
     async def work() -> int:
         return 7
@@ -55,9 +55,9 @@ def test_work_that_is_done_in_time_returns_what_came_of_it_or_raises_it() -> Non
         asyncio.run(within(30, "rain", fails()))
 
 
-async def test_work_that_hangs_is_told_to_end_and_shown_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_work_is_cancelled_and_its_place_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "CANCEL_GRACE_SECONDS", 0.05)
-    put_right = []
+    cleaned_up = []
 
     async def where_it_hangs() -> None:
         await closed_at_any_time()
@@ -67,19 +67,19 @@ async def test_work_that_hangs_is_told_to_end_and_shown_where_it_stood(monkeypat
         try:
             await where_it_hangs()
         finally:
-            put_right.append("the bug")
+            cleaned_up.append("the bug")
 
     with pytest.raises(AssertionError, match=r"not done in .* s: rain") as failure:
         await within(0.05, "rain", work())
-    assert put_right == ["the bug"]
+    assert cleaned_up == ["the bug"]
     assert "where_it_hangs" in "".join(traceback.format_exception(failure.value))
 
 
-async def test_a_test_that_hangs_ends_by_itself(request: pytest.FixtureRequest) -> None:
+async def test_hanging_test_ends_by_itself(request: pytest.FixtureRequest) -> None:
     async def hangs() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(AssertionError, match="the test ends"):
         await bounded(hangs, 0.05)()
-    # And this very test is bounded, as every other is.
+    # This test itself is bounded too, as every other is.
     assert request.function.__wrapped__.__code__ is bounded(hangs, 1.0).__code__
