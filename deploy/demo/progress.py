@@ -23,7 +23,7 @@ class ProgressDisplay:
         )
         self._console = console
         self._tasks = {name: self._progress.add_task(name, total=total) for name, total in totals.items()}
-        self._plain_at = 0.0
+        self._plain_at, self._plain_line = 0.0, ""
 
     def __enter__(self) -> "ProgressDisplay":
         self._progress.start()
@@ -33,11 +33,14 @@ class ProgressDisplay:
         self._progress.stop()
 
     def print_line(self, line: str) -> None:
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def show(self, numbers: Mapping[str, int]) -> None:
         for name, number in numbers.items():
             self._progress.update(self._tasks[name], completed=number)
         if not self._console.is_terminal and time.monotonic() - self._plain_at >= PLAIN_LINE_EVERY_SECONDS:
             self._plain_at = time.monotonic()
-            self.print_line("  " + ", ".join(f"{name} {number:,}" for name, number in numbers.items()))
+            line = "  " + ", ".join(f"{name} {number:,}" for name, number in numbers.items())
+            if line != self._plain_line:
+                self._plain_line = line
+                self.print_line(line)

@@ -1,4 +1,4 @@
-"""One installation for the faults of a module: whatever one test breaks must be whole again for the next."""
+"""One installation for all fault tests of a module; each test repairs what it breaks."""
 
 from collections.abc import AsyncIterator
 

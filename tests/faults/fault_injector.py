@@ -1,4 +1,4 @@
-"""What happens to an installation: its processes die, freeze and wake up, and what they wrote is lost or goes back."""
+"""Faults in an installation: processes that die or freeze, data that are lost or restored."""
 
 import asyncio
 import shutil
@@ -34,7 +34,7 @@ EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}
 
 @dataclass
 class FaultInjector:
-    """Everything that is broken here is whole again when the test that broke it has ended."""
+    """Injector of faults; each context manager repairs its fault at the end."""
 
     installation: Installation
     patience_seconds: float = field(default=90.0, kw_only=True)
@@ -49,7 +49,7 @@ class FaultInjector:
         await self.until(ended, f"{process.name} has ended")
 
     async def until_stopped(self, service: str, what: str, reason: str) -> None:
-        """What operators are shown says that it stands still, and why."""
+        """Wait until operators are shown that a lane or partition has stopped, with its reason."""
 
         async def shown() -> bool:
             return (await self.stopped(service)).get(what) == reason
@@ -58,7 +58,7 @@ class FaultInjector:
 
     @asynccontextmanager
     async def dying(self, service: str, point: str) -> AsyncIterator[Process]:
-        """In place of the service, one that dies at the point; afterwards the service itself is back."""
+        """Replace the service by one that dies at the failpoint; start the service again at the end."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
         dying = self._start_with_failpoint(service, point, signal.SIGKILL)
@@ -71,7 +71,7 @@ class FaultInjector:
 
     @asynccontextmanager
     async def zombie(self, service: str, point: str) -> AsyncIterator[Process]:
-        """In place of the service, one that freezes at the point; then the service takes over what it held."""
+        """Replace the service by one that freezes at the failpoint; `take_over` starts its successor."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
         frozen = self._start_with_failpoint(service, point, signal.SIGSTOP)
@@ -81,7 +81,7 @@ class FaultInjector:
             frozen.kill()
 
     async def take_over(self, service: str, frozen: Process) -> None:
-        """The service comes back under its own name while the one that is to be frozen is."""
+        """Wait until the process is frozen, then start the service under the same name."""
 
         async def is_frozen() -> bool:
             return frozen.frozen
@@ -92,15 +92,15 @@ class FaultInjector:
 
     def _start_with_failpoint(self, service: str, point: str, fault_signal: signal.Signals) -> Process:
         return Process.start(
-            f"armed-{service}",
+            f"failpoint-{service}",
             [sys.executable, "-m", "tests.faults.failpoint_service", service, point, fault_signal.name],
-            log=self.installation.folder / "log" / f"armed-{service}-{point}-{fault_signal.name}.log",
+            log=self.installation.folder / "log" / f"failpoint-{service}-{point}-{fault_signal.name}.log",
             environment=self.installation.services[service].environment,
             folder=ROOT,
         )
 
     async def empty_topic(self, topic: str) -> None:
-        """The topic is deleted and made again."""
+        """Delete the topic and create it again."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.installation.kafka.bootstrap)
         await admin.start()
         await admin.delete_topics([topic])
@@ -115,7 +115,7 @@ class FaultInjector:
         await self.until(made, f"{topic} is there again")
 
     async def copy_database(self) -> Path:
-        """A cold copy of all that Postgres has; the services only see their sessions cut."""
+        """Copy PostgreSQL's data while it is stopped; the services only lose their sessions."""
         postgres = self.installation.postgres
         copy = self.installation.folder / "postgres-copy"
         await asyncio.to_thread(postgres.stop)
@@ -124,7 +124,7 @@ class FaultInjector:
         return copy
 
     async def restore_database(self, copy: Path, *, services_running: bool) -> None:
-        """Postgres is again as it was, while Kafka went on."""
+        """Restore a copy of PostgreSQL's data while Kafka keeps its own."""
         postgres, services = self.installation.postgres, list(self.installation.services.values())
         if not services_running:
             await asyncio.gather(*(asyncio.to_thread(one.kill) for one in services))
@@ -135,19 +135,19 @@ class FaultInjector:
             await asyncio.gather(*(asyncio.to_thread(one.start) for one in services))
 
     async def copy_schema(self, service: str) -> Path:
-        """What the database administrator keeps of one service alone."""
+        """Dump one service's schema, as an administrator does."""
         copy = self.installation.folder / f"{service}.dump"
         await self._administer("pg_dump", "--format=custom", f"--schema={service}", f"--file={copy}")
         return copy
 
     async def restore_schema(self, service: str, copy: Path) -> None:
-        """One service is again as it was, while Kafka and the other services went on. It is down meanwhile."""
+        """Restore one stopped service's schema while Kafka and the other services go on; then start the service."""
         async with self.restored_schema(service, copy):
             pass
 
     @asynccontextmanager
     async def restored_schema(self, service: str, copy: Path) -> AsyncIterator[None]:
-        """As `restore_schema`; inside, the service is still down."""
+        """Restore a schema as `restore_schema` does; the block runs before the service starts."""
         one = self.installation.services[service]
         await asyncio.to_thread(one.kill)
         connection = await asyncpg.connect(self.installation.postgres_url)
@@ -158,7 +158,7 @@ class FaultInjector:
         await asyncio.to_thread(one.start)
 
     async def stop_lane(self, service: str, lane: int) -> None:
-        """A lane stands still, as after a broken invariant, until an operator resumes it."""
+        """Stop a lane as a broken invariant does, until an operator resumes it."""
         connection = await asyncpg.connect(self.installation.postgres_url)
         await connection.execute(
             f"update {service}.lane set stopped_reason = 'invariant', stopped_at = now() where lane = $1",
@@ -171,7 +171,7 @@ class FaultInjector:
         await asyncio.to_thread(subprocess.run, command, check=True)
 
     async def empty_kafka(self) -> None:
-        """A new cluster in place of the old one, with the same topics and nothing in them."""
+        """Replace the Kafka cluster by a new one with the same topics and no records."""
         kafka = self.installation.kafka
         await asyncio.to_thread(kafka.kill)
         shutil.rmtree(kafka.folder / "data")
@@ -179,19 +179,19 @@ class FaultInjector:
         await create_topics(kafka.bootstrap)
 
     async def stopped(self, service: str) -> dict[str, str]:
-        """What operators are shown: lanes and partitions that stand still, by name, and why."""
+        """Return the stopped lanes and partitions as operators see them, by name, with their reasons."""
         async with httpx.AsyncClient(timeout=10) as client:
             shown = (await client.get(f"{self.installation.services[service].url}/lanes")).json()
         lanes = {f"lane {lane['lane']}": str(lane["reason"]) for lane in shown["lanes"] if lane["reason"]}
         return lanes | {f"{p['topic']}/{p['partition']}": p["stopped_reason"] for p in shown["stopped_partitions"]}
 
     async def external_partitions_read(self, service: str) -> list[str]:
-        """The partitions of others in which the service has read something."""
+        """Return the external partitions that the service has read from."""
         rows = await self.rows(service, "select topic, partition from position where next_offset > 0")
         return [f"{row['topic']}/{row['partition']}" for row in rows if row["topic"] in EXTERNAL]
 
     async def rows(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Ask the service's own tables."""
+        """Query the service's own tables."""
         connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         try:
             return await connection.fetch(query, *arguments)
@@ -199,7 +199,7 @@ class FaultInjector:
             await connection.close()
 
     async def resume_from_the_beginning(self, service: str) -> None:
-        """The operator says of every partition that stands still that it is to be read from its beginning."""
+        """Set the position of every stopped partition to its beginning, as an operator does."""
         operator = Operator(
             "the tests", "a new cluster", datetime.now(UTC), ChainKey.load(self.installation.keys, service)
         )
@@ -211,7 +211,7 @@ class FaultInjector:
         await connection.close()
 
     async def operate(self, service: str, *verb: str) -> None:
-        """An operator's command, with a name and a reason."""
+        """Run an operator's verb with a name and a reason; assert that it succeeds."""
         done = await self.run(service, *verb, "--who", "the tests", "--why", "a drill")
         assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
 
@@ -219,7 +219,7 @@ class FaultInjector:
         return await asyncio.to_thread(self.installation.services[service].run, *verb)
 
     async def reset_offsets(self, service: str, topics: list[str], where: str) -> None:
-        """A careless hand: the group's committed offsets go to the beginning or to the end."""
+        """Commit the group's offsets at the beginning or the end, as a careless administrator may."""
         consumer = AIOKafkaConsumer(
             *topics,
             bootstrap_servers=self.installation.kafka.bootstrap,
@@ -242,5 +242,5 @@ class FaultInjector:
 
 def _replace(target: Path, source: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
-    # Owners too: Postgres runs as a user of its own when root starts it.
+    # `cp -a` keeps owners: PostgreSQL runs as a system user if root starts it.
     subprocess.run(["/bin/cp", "-a", source, target], check=True)

@@ -1,4 +1,4 @@
-"""Kafka is emptied, or Postgres restored from an older copy, and the money is right afterwards."""
+"""Kafka emptied, or PostgreSQL restored from an older copy: payments stay right."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from deploy.simulation.timeline import cures, first_events
 from tests.faults.world import FaultWorld
 
 
-async def test_internal_topics_that_are_emptied_are_filled_again_and_pay_nobody_twice(world: FaultWorld) -> None:
+async def test_emptied_internal_topics_are_refilled_and_nobody_is_paid_twice(world: FaultWorld) -> None:
     await world.send(world.new_people_records(20))
     await world.assert_consistent()
     for topic in ("enrollment.events", "completion.events", "payment.events"):
@@ -17,9 +17,7 @@ async def test_internal_topics_that_are_emptied_are_filled_again_and_pay_nobody_
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
-async def test_a_database_restored_from_an_older_copy_asks_for_no_payment_anew(
-    world: FaultWorld, *, running: bool
-) -> None:
+async def test_restored_database_instructs_no_payment_again(world: FaultWorld, *, running: bool) -> None:
     await world.send(world.new_people_records(20))
     await world.assert_consistent()
     copy = await world.copy_database()
@@ -30,7 +28,7 @@ async def test_a_database_restored_from_an_older_copy_asks_for_no_payment_anew(
     await world.assert_consistent()
 
 
-async def test_one_schema_restored_after_an_account_has_changed_asks_the_same_partner_for_the_same_payment(
+async def test_restored_schema_keeps_payments_with_their_accounts(
     world: FaultWorld,
 ) -> None:
     await world.send(world.new_people_records(10))
@@ -49,7 +47,7 @@ async def test_one_schema_restored_after_an_account_has_changed_asks_the_same_pa
     assert paid.isdisjoint(person.second_account for person in movers)
 
 
-async def test_kafka_lost_while_postgres_went_on_is_filled_again_and_read_on_where_an_operator_says(
+async def test_lost_kafka_is_refilled_and_read_on_where_an_operator_decides(
     world: FaultWorld,
 ) -> None:
     await world.send(world.new_people_records(20))

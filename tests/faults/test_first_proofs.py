@@ -1,4 +1,4 @@
-"""Real processes, real Kafka, real Postgres, killed by SIGKILL; each test ends with the judge and every invariant."""
+"""Real processes, Kafka and PostgreSQL under faults; each test ends with an audit and every invariant."""
 
 import asyncio
 from contextlib import suppress
@@ -17,14 +17,14 @@ TOPICS = {
 }
 
 
-async def test_every_record_delivered_three_times_and_shuffled_pays_once(world: FaultWorld) -> None:
+async def test_records_delivered_three_times_and_shuffled_pay_once(world: FaultWorld) -> None:
     await world.send(await world.three_times())
     await world.assert_consistent()
 
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_services_killed_at_any_point_pay_once(world: FaultWorld, point: str) -> None:
-    """Each dies there once; whoever is in front is back before the one behind it dies for want of what it says."""
+    """Kill each service there once; each is restarted before the one upstream of it needs its events."""
     records = world.new_people_records(30)
     async with world.dying("payment", point), world.dying("completion", point), world.dying("enrollment", point):
         for part in (records[0::3], records[1::3], records[2::3]):
@@ -34,7 +34,7 @@ async def test_services_killed_at_any_point_pay_once(world: FaultWorld, point: s
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
 @pytest.mark.parametrize("service", ["enrollment", "completion"])
-async def test_group_offsets_reset_to_either_end_decide_nothing(world: FaultWorld, service: str, where: str) -> None:
+async def test_reset_group_offsets_change_nothing(world: FaultWorld, service: str, where: str) -> None:
     records = world.new_people_records(30)
     await world.send(records[::2])
     one = world.installation.services[service]
@@ -46,7 +46,7 @@ async def test_group_offsets_reset_to_either_end_decide_nothing(world: FaultWorl
 
 
 @pytest.mark.parametrize("server", ["kafka", "postgres"])
-async def test_a_server_killed_under_load_costs_nothing(world: FaultWorld, server: str) -> None:
+async def test_server_killed_under_load_costs_nothing(world: FaultWorld, server: str) -> None:
     records = world.new_people_records(30)
     one: Kafka | Postgres = getattr(world.installation, server)
     await world.send(records[::2])
@@ -56,7 +56,7 @@ async def test_a_server_killed_under_load_costs_nothing(world: FaultWorld, serve
     await world.assert_consistent()
 
 
-async def test_poison_among_good_records_is_parked_and_costs_nobody_anything(world: FaultWorld) -> None:
+async def test_poison_among_good_records_is_parked_and_harms_no_other(world: FaultWorld) -> None:
     records = world.new_people_records(30)
     await world.send(records[::2])
     await world.send_poison()
@@ -64,7 +64,7 @@ async def test_poison_among_good_records_is_parked_and_costs_nobody_anything(wor
     await world.assert_consistent()
 
 
-async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(world: FaultWorld) -> None:
+async def test_assignment_waiting_for_its_positions_skips_nothing(world: FaultWorld) -> None:
     records = world.new_people_records(30)
     one, postgres = world.installation.services["completion"], world.installation.postgres
     await asyncio.to_thread(one.kill)
@@ -81,7 +81,7 @@ async def test_an_assignment_that_is_slow_to_find_its_positions_skips_nothing(wo
                 return live.status_code == httpx.codes.OK and not await asyncio.to_thread(one.ready)
             return False
 
-        await world.until(up_and_not_ready, "the service is up, and has no database to ask")
+        await world.until(up_and_not_ready, "the service is live, but waits for its database")
     finally:
         await client.aclose()
         postgres.process.thaw()

@@ -1,4 +1,4 @@
-"""Records that are lost, put in another's place or taken back: nothing is skipped, and nobody is paid for them."""
+"""Records that are lost, replaced or aborted: nothing is skipped, and nobody is paid for them."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from shared.contracts.topics import LANES
 from tests.faults.world import FaultWorld
 
 ABORTED_PEOPLE_FROM = 900_000
-# What the broker has acknowledged and lost: noted as published, and in no topic.
+# Mark events as published that are in no topic, as if the broker had acknowledged and lost them.
 LOSE_ONE_LANE = """
     with lost as (
         select lane, p.published, s.next_sequence from publication p join sequence s using (topic, lane)
@@ -22,7 +22,7 @@ LOSE_ONE_LANE = """
 """
 
 
-async def test_a_lost_internal_record_stops_its_lane_until_it_is_said_again_and_the_others_go_on(
+async def test_lost_internal_record_stops_only_its_lane_until_republished(
     world: FaultWorld,
 ) -> None:
     people = world.people_of(Persona.ORDINARY, 20)
@@ -46,7 +46,7 @@ async def test_a_lost_internal_record_stops_its_lane_until_it_is_said_again_and_
     assert not await world.stopped("payment")
 
 
-async def test_an_external_topic_made_anew_and_grown_past_the_position_is_not_read_until_an_operator_says_where(
+async def test_recreated_external_topic_is_not_read_until_positions_are_set(
     world: FaultWorld,
 ) -> None:
     await world.send(world.new_people_records(20))
@@ -67,17 +67,17 @@ async def test_an_external_topic_made_anew_and_grown_past_the_position_is_not_re
     await world.assert_consistent()
 
 
-async def test_what_a_producer_took_back_is_never_read_and_does_not_stand_in_the_way(world: FaultWorld) -> None:
-    strangers = cohort(1, 20, first_number=ABORTED_PEOPLE_FROM)
-    taken_back = repeat_and_shuffle([event for one in strangers for event in timeline(one, world.keys)], 3)
+async def test_aborted_transactions_are_never_read_and_block_nothing(world: FaultWorld) -> None:
+    aborted_people = cohort(1, 20, first_number=ABORTED_PEOPLE_FROM)
+    aborted = repeat_and_shuffle([event for one in aborted_people for event in timeline(one, world.keys)], 3)
     producer = AIOKafkaProducer(
         bootstrap_servers=world.installation.kafka.bootstrap, transactional_id="upstream", max_batch_size=1 << 20
     )
     await producer.start()
     for records, end in (
-        (taken_back, producer.abort_transaction),
+        (aborted, producer.abort_transaction),
         (world.new_people_records(20), producer.commit_transaction),
-        (taken_back, producer.abort_transaction),
+        (aborted, producer.abort_transaction),
     ):
         await producer.begin_transaction()
         await send(producer, records)
@@ -85,4 +85,4 @@ async def test_what_a_producer_took_back_is_never_read_and_does_not_stand_in_the
     await producer.stop()
     await world.assert_consistent()
     await world.until_read_to_the_end()
-    assert world.observer.seen.admitted.isdisjoint(person.participant_id for person in strangers)
+    assert world.observer.seen.admitted.isdisjoint(person.participant_id for person in aborted_people)

@@ -1,4 +1,4 @@
-"""Replicas come and go, and what was thought dead wakes up."""
+"""Replicas that join and leave, and processes that continue after they were replaced."""
 
 import asyncio
 
@@ -10,8 +10,8 @@ from tests.faults.world import FaultWorld
 MOMENTS = ("before_begin", "before_commit", "after_commit", "in_publish")
 
 
-async def test_replicas_that_join_and_leave_under_load_share_the_work_and_pay_once(world: FaultWorld) -> None:
-    """Two more of each service come, and the first of them leave before the second."""
+async def test_replicas_joining_and_leaving_under_load_pay_once(world: FaultWorld) -> None:
+    """Two more replicas of each service join; the ones that joined first leave first."""
     records = world.new_people_records(60)
     await world.send(records[0::4])
     second, third = ([world.installation.replica(name, number) for name in SERVICES] for number in (2, 3))
@@ -28,9 +28,7 @@ async def test_replicas_that_join_and_leave_under_load_share_the_work_and_pay_on
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_a_zombie_that_wakes_up_after_its_lanes_were_taken_over_changes_nothing_and_ends_itself(
-    world: FaultWorld, moment: str
-) -> None:
+async def test_zombie_thawed_after_a_takeover_changes_nothing_and_exits(world: FaultWorld, moment: str) -> None:
     records = world.new_people_records(40)
     async with world.zombie("payment", moment) as zombie:
         await world.send(records[0::2])

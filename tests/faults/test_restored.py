@@ -1,7 +1,7 @@
-"""One service goes back to an older copy while others wait for what it gave away: what was told still binds.
+"""One service is restored from an older copy while others compete for what it had already granted.
 
-The money of the wave is enough for one of two fees, and its places for three people. In the copy the lane of whoever
-came first stands still, so that the other is served before the service can read what it did.
+The wave has money for one of two fees and places for three people. After the restore the lane of the person served
+first stands still, so that the service meets the other person's records before it can read what it had decided.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def world() -> AsyncIterator[FaultWorld]:
 
 
 def rivals(first_number: int) -> tuple[Person, Person]:
-    """Two ordinary people of different lanes; the second one is older."""
+    """Return two ordinary people of different lanes; the second one was admitted earlier."""
     first, *others = cohort(1, 50, first_number, weights={})
     second = next(person for person in others if lane_of(person.participant_id) != lane_of(first.participant_id))
     second = replace(second, admitted_at=first.admitted_at - timedelta(hours=1))
@@ -40,7 +40,7 @@ def rivals(first_number: int) -> tuple[Person, Person]:
 
 @asynccontextmanager
 async def restored(world: FaultWorld, service: str, copy: Path, first: Person) -> AsyncIterator[None]:
-    """Inside, the service has read all but what concerns `first`."""
+    """Restore the service; the block runs when it has read everything except the lane of `first`."""
     lane = lane_of(first.participant_id)
     async with world.restored_schema(service, copy):
         await world.stop_lane(service, lane)
@@ -54,23 +54,23 @@ async def send_timelines(world: FaultWorld, *people: Person) -> None:
 
 
 async def requests_read(world: FaultWorld, person: Person) -> int:
-    """How far enrollment has read what registration says of the person."""
+    """Return enrollment's position in the person's partition of registration requests."""
     query = "select next_offset from position where topic = 'enrollment.requests' and partition = $1"
     (row,) = await world.rows("enrollment", query, lane_of(person.participant_id))
     return int(row["next_offset"])
 
 
 async def until_fees(world: FaultWorld, *fees: tuple[Person, str]) -> None:
-    """These are the only fees, and so they stand in the books."""
+    """Wait until exactly these fees exist, in these states."""
 
     async def stand() -> bool:
         rows = await world.rows("payment", "select redeem_code, state from disbursement where benefit = 'fee'")
         return {row["redeem_code"]: row["state"] for row in rows} == {p.redeem_code: state for p, state in fees}
 
-    await world.until(stand, f"fees stand so: {[state for _, state in fees]}")
+    await world.until(stand, f"the fees are {[state for _, state in fees]}")
 
 
-async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world: FaultWorld) -> None:
+async def test_money_instructed_before_a_restore_is_not_given_to_another(world: FaultWorld) -> None:
     copy = await world.copy_schema("payment")
     first, second = rivals(50_000)
     await send_timelines(world, first)
@@ -88,7 +88,7 @@ async def test_money_that_was_told_before_a_restore_goes_to_no_older_claim(world
     await world.assert_consistent()
 
 
-async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_else(world: FaultWorld) -> None:
+async def test_place_granted_before_a_restore_is_not_given_to_another(world: FaultWorld) -> None:
     copy = await world.copy_schema("enrollment")
     last, late = rivals(60_000)
     await send_timelines(world, last)
@@ -99,21 +99,21 @@ async def test_last_place_that_was_given_away_before_a_restore_goes_to_nobody_el
     async def refused() -> bool:
         return world.observer.seen.refused.get(late.participant_id) == "wave_full"
 
-    await world.until(refused, "who comes late is refused")
+    await world.until(refused, "the late person is refused")
     before = await requests_read(world, late)
 
     async def read_again() -> bool:
         return await requests_read(world, late) >= before
 
     async with restored(world, "enrollment", copy, last):
-        await world.until(read_again, "the admission of who comes late is read again")
+        await world.until(read_again, "the late person's admission is read again")
     await world.assert_consistent()
     assert await refused()
     assert late.participant_id not in world.observer.seen.admitted
 
 
-async def test_payment_of_another_programme_refuses_to_start_on_restored_data(world: FaultWorld) -> None:
-    """It would pay every right once more, under references of its own."""
+async def test_payment_refuses_restored_data_of_another_programme(world: FaultWorld) -> None:
+    """Under another programme's name every entitlement would be paid again, under new references."""
     copy = await world.copy_schema("payment")
     async with world.restored_schema("payment", copy):
         one = world.installation.services["payment"]

@@ -1,4 +1,4 @@
-"""I6, where only both sides together can show it: what stands in Kafka is what the pages say, byte for byte."""
+"""Audit of the topics: what Kafka holds must equal the outbox's pages, byte for byte (I6)."""
 
 import re
 from collections import defaultdict
@@ -21,9 +21,9 @@ EventsBySequence = dict[EraSequence, Content]
 
 
 async def breaches_of_topics(installation: Installation) -> list[str]:
-    """Reads all that Salur ever wrote as a reader outside would, and compares it with the pages of all services.
+    """Read all internal topics as an outside reader does, and compare them with the pages of all services.
 
-    The caller has seen to it that everything said is published.
+    Every page must have been published before.
     """
     expected: dict[TopicLane, EventsBySequence] = {}
     for service in installation.services:
@@ -36,9 +36,9 @@ async def breaches_of_topics(installation: Installation) -> list[str]:
 async def breaches_between(
     bootstrap: str, topics: Sequence[str], expected: Mapping[TopicLane, EventsBySequence], *, gap_free: bool = False
 ) -> list[str]:
-    """What stands in these topics, compared with the pages of those who write them.
+    """Compare the records of these topics with the expected events.
 
-    `in_order`: nothing was lost on purpose, so that no number may come before the one it follows on.
+    `gap_free`: nothing was lost on purpose, so a number that does not follow its predecessor is a breach too.
     """
     found = await _records(bootstrap, topics)
     breaches = []
@@ -49,7 +49,7 @@ async def breaches_between(
 
 
 async def events_of(connection: asyncpg.Connection, service: str) -> dict[TopicLane, EventsBySequence]:
-    """All that a service has ever said, number by number, as it must stand in Kafka."""
+    """Return every event that a service has ever emitted, as it must stand in Kafka."""
     expected: dict[TopicLane, EventsBySequence] = defaultdict(dict)
     for row in await connection.fetch("select * from page"):
         page = page_of(row)
@@ -61,7 +61,7 @@ async def events_of(connection: asyncpg.Connection, service: str) -> dict[TopicL
 def _compare(
     place: TopicLane, records: "list[ConsumerRecord[bytes, bytes]]", pages: EventsBySequence
 ) -> tuple[list[str], list[str]]:
-    """(gaps that a reader meets, all else that is wrong)"""
+    """Return the gaps that a reader meets, and all other breaches."""
     gaps, breaches, content = [], [], dict[EraSequence, Content]()
     era = last = 0
     for record in records:
@@ -71,20 +71,20 @@ def _compare(
         of_era, first, sequence = int(numbers[1]), int(numbers[2]), int(headers["ce_sequence"])
         this = (record.key, record.value, frozenset(record.headers))
         if content.setdefault((of_era, sequence), this) != this:
-            breaches.append(f"{place}: {of_era}/{sequence} was said twice, and differently")
+            breaches.append(f"{place}: {of_era}/{sequence} was published twice, with different content")
         if of_era > era and first <= last + 1:
             era, last = of_era, first - 1
         if of_era == era and sequence == last + 1:
             last = sequence
         elif of_era > era or (of_era == era and sequence > last):
             gaps.append(f"{place}: offset {record.offset} leaves a gap: {of_era}.{first}/{sequence} after {era}/{last}")
-    # At a gap a reader reads on without effect: a topic that was emptied is whole once it has been said again.
+    # At a gap a reader reads on without effect, so an emptied topic is complete once it was published again.
     if pages and (era, last) != max(pages):
-        breaches.append(f"{place}: a reader comes to {era}/{last} and no further, of {max(pages)}")
-    breaches += [f"{place}: {number} stands on a page and not in Kafka" for number in pages.keys() - content.keys()]
-    breaches += [f"{place}: {number} stands in Kafka and on no page" for number in content.keys() - pages.keys()]
+        breaches.append(f"{place}: a reader stops at {era}/{last} of {max(pages)}")
+    breaches += [f"{place}: {number} is on a page but not in Kafka" for number in pages.keys() - content.keys()]
+    breaches += [f"{place}: {number} is in Kafka but on no page" for number in content.keys() - pages.keys()]
     both = pages.keys() & content.keys()
-    breaches += [f"{place}: {number} is not what its page says" for number in both if pages[number] != content[number]]
+    breaches += [f"{place}: {number} differs from its page" for number in both if pages[number] != content[number]]
     return gaps, breaches
 
 

@@ -1,4 +1,4 @@
-"""A whole installation with simulated upstreams and partners, to which faults happen; in the end the judge speaks."""
+"""An installation with simulated upstream systems and partners, for faults to be injected and all results audited."""
 
 import asyncio
 import random
@@ -36,22 +36,22 @@ from tests.faults.topic_audit import breaches_of_topics
 from tests.infrastructure import QUICK_SWEEPS
 
 INVARIANTS = {"enrollment": ENROLLMENT, "completion": COMPLETION, "payment": PAYMENT}
-# The order among people decides who keeps a NIK, and a refund of trust needs an operator: not what is tried here.
+# Who keeps a shared NIK depends on the order among people, which faults change.
 LEFT_OUT = (Persona.SAME_NIK,)
 
 QUICK = QUICK_SWEEPS | in_every_service("LOOK_EVERY_SECONDS", "0.5")
 PARTNERS_TROUBLE = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
-# A producer of the world outside is patient: what it could not deliver is not lost, only late.
+# Milliseconds that an upstream producer retries for: a fault delays its records, but loses none.
 PATIENCE_MS = 120_000
-# A record batch may unpack to 32 MiB.
+# More than the 32 MiB that a record batch may decompress to.
 BOMB_BYTES = 40 << 20
 
 
 @asynccontextmanager
 async def running_world(folder: Path, *, quota: int = 100_000, training: int = 10**11) -> "AsyncIterator[FaultWorld]":
-    """Everything runs, the programme is open, and somebody watches; in the end nothing is left running.
+    """Start an installation with its partners, open the programme and observe the topics; stop everything at the end.
 
-    `quota`: how many the wave admits. `training`: rupiah for fees.
+    `quota`: places of the wave. `training`: rupiah for fees.
     """
     installation = Installation(folder, settings=QUICK | PARTNERS_TROUBLE, durable=False)
     installation.set_clock(TIMELINE_ENDS_AT)
@@ -59,7 +59,7 @@ async def running_world(folder: Path, *, quota: int = 100_000, training: int = 1
         await asyncio.to_thread(installation.start)
         await asyncio.to_thread(installation.start_partners)
         observer = TopicObserver(installation.kafka.bootstrap)
-        watching = asyncio.create_task(observer.run())
+        observing = asyncio.create_task(observer.run())
         producer = AIOKafkaProducer(
             bootstrap_servers=installation.kafka.bootstrap,
             acks="all",
@@ -74,16 +74,16 @@ async def running_world(folder: Path, *, quota: int = 100_000, training: int = 1
             yield world
         finally:
             await producer.stop()
-            watching.cancel()
+            observing.cancel()
             with suppress(asyncio.CancelledError):
-                await watching
+                await observing
     finally:
         await asyncio.to_thread(installation.stop)
 
 
 @asynccontextmanager
 async def verified_world(**programme: int) -> "AsyncIterator[FaultWorld]":
-    """As `a_world`, in a folder of its own; in the end the `verify` of each service has to be clean."""
+    """Run a world in a temporary folder; at the end each service's `verify` must pass."""
     folder = Path(tempfile.mkdtemp(prefix="salur-faults-"))
     try:
         async with running_world(folder, **programme) as world:
@@ -96,7 +96,7 @@ async def verified_world(**programme: int) -> "AsyncIterator[FaultWorld]":
 
 @dataclass
 class FaultWorld(FaultInjector):
-    """People are added test by test; the judge always speaks about all of them."""
+    """World to which tests add people; every audit covers all of them."""
 
     observer: TopicObserver
     producer: AIOKafkaProducer
@@ -115,12 +115,12 @@ class FaultWorld(FaultInjector):
         await send(self.producer, repeat_and_shuffle(events, 1))
 
     def new_people_records(self, count: int = 40) -> list[OutgoingRecord]:
-        """The stories of people not seen before: every record one to three times, all of them shuffled."""
+        """Add people and return their records, each one to three times, shuffled."""
         people = [person for person in self._new_people(count) if person.persona not in LEFT_OUT]
         return self._records_of(people)
 
     def new_people_records_in_lanes(self, lanes: Collection[int]) -> list[OutgoingRecord]:
-        """As `newcomers`, as many as it takes until somebody ordinary is in each of these lanes."""
+        """Add as many ordinary people as it takes to reach each of these lanes, and return their records."""
         people, open_lanes = list[Person](), set(lanes)
         while open_lanes:
             people += self._new_people(1, {})
@@ -128,13 +128,13 @@ class FaultWorld(FaultInjector):
         return self._records_of(people)
 
     def people_of(self, persona: Persona, count: int) -> list[Person]:
-        """People not seen before who all have this fate; the test tells their stories itself."""
+        """Add people of one persona; the caller sends their records."""
         people = self._new_people(count, {persona: OUT_OF})
         self._expect(people)
         return people
 
     def repeated_and_shuffled(self, events: Iterable[SimulatedEvent]) -> list[OutgoingRecord]:
-        """Every record one to three times, all of them shuffled."""
+        """Return each event as one to three records, shuffled."""
         self._seed += 1
         return repeat_and_shuffle(events, self._seed)
 
@@ -156,7 +156,7 @@ class FaultWorld(FaultInjector):
         self.expected_parked["contradicts_final"] += sum(person.persona in contradicted for person in paid)
 
     async def three_times(self, count: int = 40) -> list[OutgoingRecord]:
-        """As `newcomers`, but every record exactly three times."""
+        """Add people and return each of their records exactly three times, shuffled."""
         records = list({(one.value, one.topic): one for one in self.new_people_records(count)}.values()) * 3
         random.Random(self._seed).shuffle(records)
         return records
@@ -172,24 +172,24 @@ class FaultWorld(FaultInjector):
             )
 
         try:
-            await self.until(all_there, "everybody has what is due")
+            await self.until(all_there, "every payment and refusal is as expected")
         except AssertionError as error:
             raise AssertionError(f"{error}: {list(self._audit().wrongs)[:8]}") from None
 
     async def assert_consistent(self) -> None:
-        """Everything that must come has come, nothing else has, and every invariant holds."""
+        """Assert that all expected payments have come and no others, and that every invariant holds."""
         await self.until_all_settled()
         result = self._audit()
         verdict = (result.doubles, result.losses, list(result.wrongs)[:8])
         assert verdict == (0, 0, []), verdict
-        await self.until(self._all_published, "everything said is in Kafka")
+        await self.until(self._all_published, "every page is published")
         breaches = await breaches_of_topics(self.installation)
         assert not breaches, breaches[:8]
         broken = [breach for name in INVARIANTS for breach in await self._broken(name)]
         assert not broken, broken[:8]
 
     async def _broken(self, service: str) -> list[str]:
-        """What the service's own `verify` would say, without three more processes after each test."""
+        """Check the invariants of the service's `verify` without starting a process."""
         connection = await asyncpg.connect(self.installation.role_postgres_url(service))
         try:
             sealing = ChainSeals.load(self.installation.keys, service, (LEDGER_CHAINS,) if service == "payment" else ())
@@ -217,12 +217,12 @@ class FaultWorld(FaultInjector):
         return audit(self.people, self.observer.seen, self.payments(), self.expected_parked)
 
     def payments(self) -> list[Payment]:
-        """What the simulated partners wrote down themselves."""
+        """Return the payments in the partners' own ledgers."""
         ledgers = self.installation.folder / "ledgers"
         return [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
 
     async def until_paid_in(self, lanes: Collection[int]) -> None:
-        """Everybody in these lanes has what is due, whatever the other lanes do."""
+        """Wait until everybody in these lanes is paid, whatever happens in the others."""
         people = [person for person in self.people if lane_of(person.participant_id) in lanes]
 
         async def all_there() -> bool:
@@ -231,7 +231,7 @@ class FaultWorld(FaultInjector):
         await self.until(all_there, f"lanes {sorted(lanes)} are paid")
 
     async def until_read_to_the_end(self) -> None:
-        """No service lags behind, by its own metrics."""
+        """Wait until no service lags behind, by its own metrics."""
 
         async def no_lag() -> bool:
             async with httpx.AsyncClient(timeout=10) as client:
@@ -253,11 +253,11 @@ class FaultWorld(FaultInjector):
         self.observer.restart()
 
     async def appropriations(self, documents: str) -> int:
-        """How many are in the books whose document begins so."""
+        """Return the number of booked appropriations whose document begins with `documents`."""
         return len(await self.rows("payment", "select from appropriation where starts_with(document, $1)", documents))
 
     async def send_bomb(self) -> None:
-        """A record batch of a few kilobytes that unpacks to more than any service takes."""
+        """Send a record batch of a few kilobytes that decompresses to more than a service accepts."""
         self._seed += 1
         record = outgoing_record(next(timeline(self.people[0], self.keys)), identity=f"bomb-{self._seed}")
         producer = AIOKafkaProducer(
@@ -275,7 +275,7 @@ class FaultWorld(FaultInjector):
         self.expected_parked["too_large"] += 1
 
     async def send_poison(self) -> None:
-        """Records that break something, among the good ones."""
+        """Send records that no service can process."""
         self._seed += 1
         event = next(timeline(self.people[0], self.keys))
         valid = outgoing_record(event, identity=f"poison-{self._seed}")

@@ -30,27 +30,27 @@ def searched(rules: Rules, scenario: Scenario) -> Outcome[State]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_deadline_acts_when_nothing_can_beat_it_and_never_before(scenario: Scenario) -> None:
+def test_deadline_acts_once_no_record_can_precede_it(scenario: Scenario) -> None:
     outcome = searched(Rules(), scenario)
     assert outcome.breach is None, outcome.steps
     assert outcome.states > 10
 
 
-def test_deadline_that_waits_for_nothing_hits_a_timely_record_in_the_backlog() -> None:
+def test_deadline_without_a_watermark_acts_before_the_backlog() -> None:
     assert "beaten in time" in str(searched(Rules(waits=False), QUIET).breach)
 
 
-def test_watermark_of_all_lanes_lets_a_stopped_lane_starve_the_deadlines_of_another() -> None:
+def test_watermark_of_all_lanes_starves_deadlines_of_other_lanes() -> None:
     assert "starved" in str(searched(Rules(per_lane=False), LANE_STOPPED).breach)
 
 
-def test_watermark_over_all_topics_lets_one_that_beats_nothing_starve_every_deadline() -> None:
+def test_watermark_over_all_topics_starves_every_deadline() -> None:
     assert "starved" in str(searched(Rules(named_topics=False), OTHER_TOPIC_STOPPED).breach)
 
 
-def test_deadline_that_ignores_its_lanes_own_rows_hits_a_timely_record_set_aside() -> None:
+def test_deadline_that_ignores_rows_acts_before_a_record_set_aside() -> None:
     assert "beaten in time" in str(searched(Rules(own_rows=False), LANE_STOPPED_FOR_A_WHILE).breach)
 
 
-def test_watermark_by_offsets_alone_hits_a_timely_record_that_was_lost_and_is_said_again() -> None:
+def test_watermark_by_offsets_alone_acts_before_a_republished_record() -> None:
     assert "beaten in time" in str(searched(Rules(numbers=False), RECORD_LOST).breach)

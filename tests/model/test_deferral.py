@@ -23,13 +23,13 @@ def searched(rules: Rules, scenario: Scenario) -> Outcome[State]:
     [OWN, SHARED, ONE_WAITS_ON, OWN_ENDS, SHARED_ENDS],
     ids=["own cause", "shared cause", "one waits on", "own cause or never", "shared cause or never"],
 )
-def test_everything_is_taken_up_once_and_in_order(portion: int, scenario: Scenario) -> None:
+def test_deferred_records_are_released_once_and_in_order(portion: int, scenario: Scenario) -> None:
     outcome = searched(Rules(portion=portion), scenario)
     assert outcome.breach is None, outcome.steps
     assert outcome.states > 50
 
 
-def test_shared_cause_that_marks_what_it_sees_forgets_what_it_cannot_see() -> None:
+def test_shared_cause_that_marks_rows_itself_forgets_some() -> None:
     assert "forgotten" in str(searched(Rules(sweep_joins=False), SHARED).breach)
 
 
@@ -38,17 +38,17 @@ def test_later_record_that_does_not_queue_overtakes(scenario: Scenario) -> None:
     assert "overtaken" in str(searched(Rules(later_queue=False), scenario).breach)
 
 
-def test_portion_that_leaves_no_mark_forgets_the_rest() -> None:
+def test_portion_without_a_mark_forgets_the_rest() -> None:
     assert "forgotten" in str(searched(Rules(marks_the_rest=False), OWN).breach)
 
 
-def test_effect_that_commits_before_its_row_is_gone_comes_twice() -> None:
+def test_effect_committed_before_its_row_is_deleted_comes_twice() -> None:
     assert "twice" in str(searched(Rules(one_transaction=False), OWN).breach)
 
 
-def test_mark_without_an_end_takes_up_for_ever_what_waits_again() -> None:
+def test_mark_without_an_end_releases_a_record_for_ever() -> None:
     assert "taken up for ever" in str(searched(Rules(covers=False), ONE_WAITS_ON).breach)
 
 
-def test_round_that_does_not_join_first_gives_up_what_came_in_time() -> None:
+def test_round_that_does_not_join_first_expires_a_timely_record() -> None:
     assert "given up in time" in str(searched(Rules(joins_first=False), SHARED_ENDS).breach)

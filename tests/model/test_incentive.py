@@ -97,7 +97,7 @@ def searched(rules: Rules) -> Outcome[State]:
     return search(State(), lambda state: successors(rules, state), breach)
 
 
-def test_each_who_has_completed_and_rated_a_training_is_told_of_with_one() -> None:
+def test_completed_and_rated_training_gets_one_incentive() -> None:
     outcome = searched(Rules())
     assert outcome.breach is None, outcome.steps
     assert outcome.states > 1000
@@ -111,5 +111,5 @@ def test_each_who_has_completed_and_rated_a_training_is_told_of_with_one() -> No
         ("what_was_announced_binds", "two incentives are instructed"),
     ],
 )
-def test_without_the_rule_an_incentive_is_lost_or_doubled(rule: str, wrong: str) -> None:
+def test_each_rule_prevents_a_lost_or_double_incentive(rule: str, wrong: str) -> None:
     assert searched(replace(Rules(), **{rule: False})).breach == wrong

@@ -31,7 +31,7 @@ def searched(rules: Rules, scene: Scene) -> Outcome[State]:
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=list(SCENES))
-def test_every_way_ends_with_each_number_acting_once_in_order_or_parked(
+def test_every_number_acts_once_in_order_or_is_parked(
     scene: Scene,
 ) -> None:
     outcome = searched(Rules(), scene)
@@ -51,5 +51,5 @@ def test_every_way_ends_with_each_number_acting_once_in_order_or_parked(
         ("stay_unreadable", TOO_NEW),
     ],
 )
-def test_without_a_rule_a_lane_stands_still_for_ever_or_a_number_is_lost(rule: str, scene: Scene) -> None:
+def test_each_reading_rule_is_needed(rule: str, scene: Scene) -> None:
     assert searched(replace(Rules(), **{rule: False}), scene).breach is not None

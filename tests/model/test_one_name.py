@@ -13,13 +13,13 @@ SHUT = State((Process(), Process(may_log_in=False)), doors=DOORS)
 
 
 @pytest.mark.parametrize("begin", [State(doors=DOORS), SHUT])
-def test_whoever_can_work_has_the_lanes(begin: State) -> None:
+def test_working_process_has_the_lanes(begin: State) -> None:
     outcome = search(begin, partial(successors, Rules()), breach)
     assert (outcome.breach, outcome.steps) == (None, ())
     assert outcome.states > 100
 
 
 @pytest.mark.parametrize("rule", ["enter_first", "confirm_again", "give_way"])
-def test_without_the_rule_they_take_the_lanes_from_each_other_for_ever(rule: str) -> None:
+def test_each_rule_prevents_endless_takeovers(rule: str) -> None:
     outcome = search(SHUT, partial(successors, replace(Rules(), **{rule: False})), breach)
     assert outcome.breach == "the lanes go to and fro"

@@ -116,14 +116,14 @@ def searched(rules: Rules) -> Outcome[State]:
     return search(State(), lambda state: successors(rules, state), breach)
 
 
-def test_tails_of_all_lanes_adopted_before_deciding_keep_what_was_told_within_the_money() -> None:
+def test_instructions_after_a_restore_stay_within_the_money() -> None:
     outcome = searched(Rules())
     assert outcome.breach is None, outcome.steps
     assert outcome.states > 100
 
 
 @pytest.mark.parametrize("rule", ["adopts_all_lanes", "adopts_before_it_decides", "mark_moves_with_the_page"])
-def test_without_the_rule_another_lane_takes_the_money(rule: str) -> None:
+def test_each_rule_keeps_the_money_for_its_lane(rule: str) -> None:
     outcome = searched(replace(Rules(), **{rule: False}))
     assert outcome.breach == "more was instructed than there is money"
     assert any("pays in lane B" in step for step in outcome.steps)

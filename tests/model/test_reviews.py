@@ -178,7 +178,7 @@ def searched(rules: Rules) -> Outcome[Entitlement]:
     return search(Entitlement(), lambda entitlement: steps(entitlement, rules), breach)
 
 
-def test_no_attempt_goes_that_a_person_should_have_looked_at() -> None:
+def test_no_attempt_is_made_without_a_necessary_review() -> None:
     assert searched(Rules()).breach is None
 
 

@@ -20,11 +20,11 @@ def test_every_interleaving_is_visited() -> None:
     assert (outcome.states, outcome.breach) == (9, None)
 
 
-def test_the_shortest_way_to_a_breach_is_named() -> None:
+def test_shortest_way_to_a_breach_is_returned() -> None:
     outcome = search((0, 0), two_counters, lambda state, _ended: "both" if min(state) else None)
     assert (outcome.breach, len(outcome.steps), outcome.end) == ("both", 2, (1, 1))
 
 
-def test_a_state_with_no_way_on_is_told_from_the_others() -> None:
+def test_final_states_are_recognized() -> None:
     outcome = search((0, 0), two_counters, lambda state, ended: "early" if ended and state != (2, 2) else None)
     assert outcome.breach is None

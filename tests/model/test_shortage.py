@@ -48,7 +48,7 @@ def test_every_interleaving_pays_in_order_of_age(setup: Setup, start: State, tro
     assert outcome(setup, once(start, trouble)).breach is None
 
 
-def test_nobody_waits_behind_one_that_would_be_held_for_something_else() -> None:
+def test_no_payment_waits_behind_one_held_for_another_reason() -> None:
     assert outcome(ALLOTTED, once(NO_MORE, "obstacles")).breach is None
 
 
@@ -66,6 +66,6 @@ def test_nobody_waits_behind_one_that_would_be_held_for_something_else() -> None
         ("whoever_the_money_ends_at_is_looked_at_too", ALLOTTED, once(NO_MORE, "obstacles"), "[3] starve"),
     ],
 )
-def test_without_a_rule_the_search_finds_what_it_is_for(rule: str, setup: Setup, start: State, seen: str) -> None:
+def test_each_shortage_rule_is_needed(rule: str, setup: Setup, start: State, seen: str) -> None:
     without = replace(setup, rules=replace(Rules(), **{rule: False}))
     assert outcome(without, start).breach == seen

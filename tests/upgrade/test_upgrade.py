@@ -18,7 +18,7 @@ from tests.upgrade.upgraded_installation import UpgradedInstallation
 OPERATOR = ("--who", "ani", "--why", "known by now")
 
 
-def test_unread_report_is_taken_in(upgraded: UpgradedInstallation) -> None:
+def test_unread_report_is_applied(upgraded: UpgradedInstallation) -> None:
     upgraded.until(lambda: upgraded.disbursement("under_way", "fee")["state"] == "settled", "the report is taken in")
 
 
@@ -29,7 +29,7 @@ def test_unpublished_instruction_is_published(upgraded: UpgradedInstallation) ->
     )
 
 
-def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: UpgradedInstallation) -> None:
+def test_lost_incentive_is_granted_with_the_rated_training(upgraded: UpgradedInstallation) -> None:
     def told() -> bool:
         return upgraded.disbursement("lost_incentive", "incentive_1", "_a").get("state") == "instructed"
 
@@ -38,12 +38,12 @@ def test_lost_incentive_is_granted_with_the_training_that_was_rated(upgraded: Up
 
 
 @pytest.mark.parametrize("name", ["duplicate", "duplicate_then_unverified", "contradicted"])
-def test_right_that_a_person_must_look_at_is_frozen(upgraded: UpgradedInstallation, name: str) -> None:
+def test_disbursement_that_needs_a_review_is_frozen(upgraded: UpgradedInstallation, name: str) -> None:
     right = upgraded.disbursement(name, "incentive_1")
     assert (right["state"], right["frozen"], right["attempt"]) == ("held", True, 1)
 
 
-async def test_what_is_kept_rests_under_each_services_own_key(upgraded: UpgradedInstallation) -> None:
+async def test_stored_accounts_are_sealed_under_each_services_own_key(upgraded: UpgradedInstallation) -> None:
     connection = await asyncpg.connect(upgraded.installation.postgres_url)
     rows = await connection.fetch("select account from payment.account union all select account from payment.provider")
     kept = await connection.fetch("select sealed from enrollment.account where sealed is not null")
@@ -53,7 +53,7 @@ async def test_what_is_kept_rests_under_each_services_own_key(upgraded: Upgraded
     assert {kid_of(row["sealed"]) for row in kept} <= {"enrollment-1"}
 
 
-def test_producers_keep_their_keys_and_each_may_seal_its_own(upgraded: UpgradedInstallation) -> None:
+def test_producers_keep_their_keys_with_permissions_to_seal(upgraded: UpgradedInstallation) -> None:
     before, now = (
         {key["kid"]: key for key in json.loads((keys / "programme.jwks.json").read_text())["keys"]}
         for keys in (SNAPSHOT / "keys", upgraded.installation.keys)
@@ -62,7 +62,7 @@ def test_producers_keep_their_keys_and_each_may_seal_its_own(upgraded: UpgradedI
     assert {kid for kid, key in now.items() if key.get("salur_may_seal")} == {"registration", "registry"}
 
 
-def test_topics_that_others_write_take_ordinary_batches(upgraded: UpgradedInstallation) -> None:
+def test_external_topics_accept_ordinary_batches(upgraded: UpgradedInstallation) -> None:
     outside = [topic.name for topic in TOPICS if not topic.internal]
     admin = AdminClient({"bootstrap.servers": upgraded.installation.kafka.bootstrap})
     described = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in outside])
@@ -70,12 +70,12 @@ def test_topics_that_others_write_take_ordinary_batches(upgraded: UpgradedInstal
     assert min(found.values()) >= 1_048_588
 
 
-def test_unread_seals_of_before_are_parked(upgraded: UpgradedInstallation) -> None:
+def test_unread_records_with_old_seals_are_parked(upgraded: UpgradedInstallation) -> None:
     upgraded.parked("enrollment", "bad_seal", "salur.registration.participant_admitted.v1")
     upgraded.parked("enrollment", "bad_seal", "salur.registration.account_linked.v1")
 
 
-def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(upgraded: UpgradedInstallation) -> None:
+def test_unread_records_of_old_types_are_parked_and_replayed(upgraded: UpgradedInstallation) -> None:
     upgraded.parked("enrollment", "unknown_type", "salur.platform.training_purchased.v1")
     upgraded.parked("completion", "unknown_type", "salur.training.session_attended.v1")
     for service in ("enrollment", "completion"):
@@ -89,7 +89,7 @@ def test_unread_purchase_and_attendance_are_parked_and_replayed_by_their_types(u
     )
 
 
-def test_admission_that_waits_since_before_is_taken_up(upgraded: UpgradedInstallation) -> None:
+def test_admission_deferred_before_is_released_by_its_wave(upgraded: UpgradedInstallation) -> None:
     wave = {"wave": UNOPENED_WAVE, "scheme": "normal-2023", "quota": 10}
     times = {"opens_at": "2023-02-17T12:00:00Z", "closes_at": "2023-02-20T12:00:00Z"}
     upgraded.outside.send(
@@ -103,7 +103,7 @@ def test_admission_that_waits_since_before_is_taken_up(upgraded: UpgradedInstall
     )
 
 
-def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: UpgradedInstallation) -> None:
+def test_account_with_a_current_seal_releases_the_held_incentive(upgraded: UpgradedInstallation) -> None:
     person = upgraded.person("no_account")
     nik, at = f"327301550595{int(person[-4:]):04d}", "2023-03-19T03:00:00Z"
     stated = {"kyc": "verified", "linked_at": at}
@@ -117,7 +117,7 @@ def test_account_under_a_seal_of_now_releases_what_was_held(upgraded: UpgradedIn
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_ends_of_chains_are_sealed(upgraded: UpgradedInstallation, service: str) -> None:
+async def test_heads_of_chains_are_sealed(upgraded: UpgradedInstallation, service: str) -> None:
     """What stood before there were seals is sealed as it is."""
     sealing = ChainSeals.load(upgraded.installation.keys, service, (LEDGER_CHAINS,) if service == "payment" else ())
     connection = await asyncpg.connect(upgraded.installation.role_postgres_url(service))
@@ -129,7 +129,7 @@ async def test_ends_of_chains_are_sealed(upgraded: UpgradedInstallation, service
     assert any(head.number for head in heads) or service != "payment"
 
 
-async def test_topics_hold_what_was_said_and_nothing_else(upgraded: UpgradedInstallation) -> None:
+async def test_topics_equal_the_pages(upgraded: UpgradedInstallation) -> None:
     assert await breaches_of_topics(upgraded.installation) == []
 
 

@@ -1,4 +1,4 @@
-"""Bugs that let somebody go first, or let money lie, while it is short."""
+"""Planted bugs in the order of payment while money is short."""
 
 from collections.abc import AsyncIterator, Collection
 from typing import Any
@@ -14,41 +14,41 @@ from tests.faults.planted import age_scenarios
 from tests.faults.planted.bugs import Bug
 
 
-def it_reserves_from_allotments_while_somebody_waits(product: pytest.MonkeyPatch) -> None:
-    """What lies in a lane's purse is the lane's own."""
+def it_reserves_from_allotments_during_a_shortage(product: pytest.MonkeyPatch) -> None:
+    """Pay from a lane's own allotment although an older payment waits elsewhere."""
 
-    async def whoever_waits(connection: Connection, purses: Collection[Allotment]) -> dict[Allotment, Balance]:
+    async def never_short(connection: Connection, allotments: Collection[Allotment]) -> dict[Allotment, Balance]:
         return {
-            purse: balance._replace(short=False)
-            for purse, balance in (await load_allotments(connection, purses)).items()
+            allotment: balance._replace(short=False)
+            for allotment, balance in (await load_allotments(connection, allotments)).items()
         }
 
-    product.setattr(funds, "load_allotments", whoever_waits)
+    product.setattr(funds, "load_allotments", never_short)
 
 
-def it_serves_each_lane_on_its_own(product: pytest.MonkeyPatch) -> None:
-    """The queue of another lane is that lane's affair."""
+def it_pays_each_lanes_queue_on_its_own(product: pytest.MonkeyPatch) -> None:
+    """Ignore the queues of other lanes."""
     own = QUERIES["load_queue"].replace("reason = 'no_funds'", f"reason = 'no_funds' and lane = {age_scenarios.HERE}")
     assert own != QUERIES["load_queue"]
     product.setitem(QUERIES._statements, "load_queue", own)
 
 
-def it_leaves_allotments_to_their_lanes(product: pytest.MonkeyPatch) -> None:
-    """Nobody gives back what lies in the purse of a lane that stands still."""
+def it_leaves_allotments_to_idle_lanes(product: pytest.MonkeyPatch) -> None:
+    """Return no money from the allotment of a stopped lane."""
     own = QUERIES["lock_idle_allotments"].replace("where p.drawn", f"where p.lane = {age_scenarios.THERE} and p.drawn")
     assert own != QUERIES["lock_idle_allotments"]
     product.setitem(QUERIES._statements, "lock_idle_allotments", own)
 
 
-def it_notes_no_shortage(product: pytest.MonkeyPatch) -> None:
+def it_records_no_shortage(product: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any) -> None:
         return None
 
     product.setattr(disbursements, "update_shortage_flags", nothing)
 
 
-def it_looks_only_at_whom_the_money_lasts_for(product: pytest.MonkeyPatch) -> None:
-    """Who is beyond that waits, whatever else would hold it by now."""
+def it_checks_only_payments_that_the_money_suffices_for(product: pytest.MonkeyPatch) -> None:
+    """Keep the hold reason of payments beyond the available money, whatever else holds them now."""
     portions = queue._portions
 
     async def covered(*arguments: Any) -> AsyncIterator[tuple[list[QueuedDisbursement], list[QueuedDisbursement]]]:
@@ -58,8 +58,8 @@ def it_looks_only_at_whom_the_money_lasts_for(product: pytest.MonkeyPatch) -> No
     product.setattr(queue, "_portions", covered)
 
 
-def it_asks_of_a_wave_only_whether_somebody_waits(product: pytest.MonkeyPatch) -> None:
-    """Not whether more of it was promised than it has left."""
+def it_ignores_promised_money_when_it_reserves(product: pytest.MonkeyPatch) -> None:
+    """Ignore that a wave may have promised more than it has left."""
     for query in ("load_allotments", "lock_funds", "load_funds_with_idle_allotments"):
         asked = QUERIES[query].replace("f.short or f.appropriated - f.drawn < f.promised", "f.short")
         assert asked != QUERIES[query]
@@ -68,33 +68,33 @@ def it_asks_of_a_wave_only_whether_somebody_waits(product: pytest.MonkeyPatch) -
 
 BUGS = (
     Bug(
-        it_reserves_from_allotments_while_somebody_waits,
-        age_scenarios.a_younger_ones_lane_has_the_money_in_its_allotment,
+        it_reserves_from_allotments_during_a_shortage,
+        age_scenarios.the_lane_of_a_younger_payment_holds_the_allotment,
         "PRAT00000002 was paid before PRAT00000001",
     ),
     Bug(
-        it_serves_each_lane_on_its_own,
+        it_pays_each_lanes_queue_on_its_own,
         age_scenarios.the_oldest_waits_in_another_lane,
         "PRAT00000001 was paid before PRAT00000000",
     ),
     Bug(
-        it_leaves_allotments_to_their_lanes,
+        it_leaves_allotments_to_idle_lanes,
         age_scenarios.a_lane_stands_still_with_the_money_in_its_allotment,
-        "1 waits, and there is money",
+        "1 waits although there is money",
     ),
     Bug(
-        it_notes_no_shortage,
-        age_scenarios.a_younger_ones_lane_has_the_money_in_its_allotment,
+        it_records_no_shortage,
+        age_scenarios.the_lane_of_a_younger_payment_holds_the_allotment,
         "1 wait for money, and its flag says otherwise",
     ),
     Bug(
-        it_looks_only_at_whom_the_money_lasts_for,
-        age_scenarios.the_oldest_could_not_be_paid_and_the_money_does_not_last_for_it,
-        "1 waits behind one that cannot go",
+        it_checks_only_payments_that_the_money_suffices_for,
+        age_scenarios.the_oldest_payment_is_ineligible_and_too_large,
+        "1 waits behind an ineligible payment",
     ),
     Bug(
-        it_asks_of_a_wave_only_whether_somebody_waits,
-        age_scenarios.a_rejection_brings_back_what_is_promised,
+        it_ignores_promised_money_when_it_reserves,
+        age_scenarios.a_rejection_releases_promised_money,
         "600000 rupiah went out and were not appropriated",
     ),
 )

@@ -1,4 +1,4 @@
-"""Stories about money that is short. Each returns the breaches that the proofs find, and whoever was passed by."""
+"""Scenarios in which money is short; each returns breaches, and payments made out of order."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ HERE, THERE = 2, 5
 
 
 async def the_oldest_waits_in_another_lane(harness: PlantedHarness) -> list[str]:
-    """There is enough for the younger one, and none sweeps but its own lane."""
+    """Sweep only the lane of a younger payment, for which the money suffices."""
     async with harness.payment() as payment:
         await payment.receive(a_provider())
         await _due(payment, 0, THERE, 2 * MILLION)
@@ -22,8 +22,8 @@ async def the_oldest_waits_in_another_lane(harness: PlantedHarness) -> list[str]
         return [*await _passed_by(payment), *await payment.breaches()]
 
 
-async def a_younger_ones_lane_has_the_money_in_its_allotment(harness: PlantedHarness) -> list[str]:
-    """The older one would need all of it."""
+async def the_lane_of_a_younger_payment_holds_the_allotment(harness: PlantedHarness) -> list[str]:
+    """Let the older payment need all the money."""
     async with harness.payment() as payment:
         await payment.receive(a_provider(), funds("48", "training", rupiah=100 * MILLION))
         await _due(payment, 0, HERE, MILLION)
@@ -33,18 +33,18 @@ async def a_younger_ones_lane_has_the_money_in_its_allotment(harness: PlantedHar
 
 
 async def a_lane_stands_still_with_the_money_in_its_allotment(harness: PlantedHarness) -> list[str]:
-    """Another lane's fee waits for it."""
+    """Let a fee of another lane need the money."""
     async with harness.payment() as payment:
         await payment.receive(a_provider(), funds("48", "training", rupiah=100 * MILLION))
         await _due(payment, 0, HERE, MILLION)
         await _due(payment, 1, THERE, MILLION)
         await payment.sweep(lanes=[THERE])
         waits = await payment.state("fee", code_of(1)) != "instructed"
-        return [*(["1 waits, and there is money"] if waits else []), *await payment.breaches()]
+        return [*(["1 waits although there is money"] if waits else []), *await payment.breaches()]
 
 
-async def the_oldest_could_not_be_paid_and_the_money_does_not_last_for_it(harness: PlantedHarness) -> list[str]:
-    """Its account is not verified any more, and there is enough for the younger one."""
+async def the_oldest_payment_is_ineligible_and_too_large(harness: PlantedHarness) -> list[str]:
+    """Withdraw the verification of its account, with money enough for the younger payment."""
     async with harness.payment() as payment:
         await payment.receive(*journey(of_lane(HERE), code_of(0), fee=1, incentive=2 * MILLION))
         payment.now = LATER + timedelta(minutes=1)
@@ -53,11 +53,11 @@ async def the_oldest_could_not_be_paid_and_the_money_does_not_last_for_it(harnes
         for lanes in ([HERE], [THERE]):
             await payment.sweep(lanes=lanes)
         waits = await payment.state("incentive_1", code_of(1)) != "instructed"
-        return [*(["1 waits behind one that cannot go"] if waits else []), *await payment.breaches()]
+        return [*(["1 waits behind an ineligible payment"] if waits else []), *await payment.breaches()]
 
 
-async def a_rejection_brings_back_what_is_promised(harness: PlantedHarness) -> list[str]:
-    """Who was told before a restore has no money left, since another took it; now it lies in that one's purse."""
+async def a_rejection_releases_promised_money(harness: PlantedHarness) -> list[str]:
+    """Reject the payment that took the money of one instructed before the restore."""
     async with harness.payment() as before, harness.payment() as after:
         told, thief, neighbour = of_lane(HERE), of_lane(THERE, 1), of_lane(THERE, 2)
         await before.prepare()
@@ -78,7 +78,7 @@ async def _due(payment: PaymentHarness, age: int, lane: int, amount: int) -> Non
 
 
 async def _passed_by(payment: PaymentHarness) -> list[str]:
-    """Who was told to be paid while an older one waits that the money now left would not pay."""
+    """Report payments that were instructed while an older one is held for lack of funds."""
     rows = await payment.connection.fetch(
         "select old.redeem_code as old, young.redeem_code as young from disbursement old join disbursement young"
         " on young.due_at > old.due_at and young.state = 'instructed' where old.reason = 'no_funds'"

@@ -1,4 +1,4 @@
-"""Bugs that somebody might write, each a small change of the product, and the story in which it shows."""
+"""Planted bugs: each a small change of the product, with the scenario that reveals it."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,7 +52,7 @@ PLAN: ContextVar[Plan] = ContextVar("plan")
 
 @dataclass(frozen=True)
 class Bug:
-    """`shows`: words of a breach that the story must end with when the bug is planted."""
+    """A bug, its scenario, and in `shows` a part of the breach that the scenario must report."""
 
     plant: Callable[[pytest.MonkeyPatch], None]
     scenario: BugScenario
@@ -64,7 +64,7 @@ class Bug:
 
 
 def it_acknowledges_before_commit(product: pytest.MonkeyPatch) -> None:
-    """Positions move in a session of their own, which commits before the effects do."""
+    """Move positions in a session of their own, which commits before the effects."""
     advance = position.advance
 
     async def ahead(_: asyncpg.Connection, moves: Sequence[tuple[Position, Position]]) -> None:
@@ -77,7 +77,7 @@ def it_acknowledges_before_commit(product: pytest.MonkeyPatch) -> None:
 
 
 def it_publishes_before_commit(product: pytest.MonkeyPatch) -> None:
-    """Pages go out as soon as they are written, whether or not the transaction will be committed."""
+    """Publish pages when they are written, whether or not the transaction commits."""
     save = flush.flush
 
     async def publish_at_once(*arguments: Any) -> list[Page]:
@@ -91,18 +91,18 @@ def it_publishes_before_commit(product: pytest.MonkeyPatch) -> None:
 
 
 def it_skips_the_compare_and_set(product: pytest.MonkeyPatch) -> None:
-    """Positions are written wherever they stand now."""
+    """Write positions without comparing their present values."""
     _cut_from_query(product, "advance_positions", " and p.next_offset = n.seen_offset")
 
 
 def it_locks_no_lane_and_skips_the_compare_and_set(product: pytest.MonkeyPatch) -> None:
-    """Two writers of a lane know nothing of each other. Either guard alone would have been enough."""
+    """Let two writers of a lane work side by side; either guard alone would suffice."""
     _cut_from_query(product, "lock_lanes", " for update")
     it_skips_the_compare_and_set(product)
 
 
 def it_trusts_kafkas_offset(product: pytest.MonkeyPatch) -> None:
-    """What the group has committed is where reading goes on, whatever the position says."""
+    """Continue at the group's committed offset, not at the stored position."""
     position_partitions = Seeker._position
 
     async def believe(seeker: Seeker) -> None:
@@ -118,7 +118,7 @@ def it_trusts_kafkas_offset(product: pytest.MonkeyPatch) -> None:
 
 
 def it_skips_the_contiguity_check(product: pytest.MonkeyPatch) -> None:
-    """A batch is taken as it comes, though it begins beyond the position."""
+    """Handle a batch although it begins beyond the position."""
     getmany = ContiguousConsumer.getmany
 
     async def anywhere(consumer: ContiguousConsumer, *partitions: Any, **options: Any) -> Mapping[Any, Any]:
@@ -130,7 +130,7 @@ def it_skips_the_contiguity_check(product: pytest.MonkeyPatch) -> None:
 
 
 def it_ignores_the_era(product: pytest.MonkeyPatch) -> None:
-    """Only the number counts, whichever self has said it."""
+    """Accept a record by its number alone, whatever its era."""
     standing = Cursor.check_sequence
 
     def of_one_era(cursor: Cursor, _era: int, era_first: int, sequence: int) -> SequenceCheck:
@@ -140,17 +140,17 @@ def it_ignores_the_era(product: pytest.MonkeyPatch) -> None:
 
 
 def it_ignores_a_gap(product: pytest.MonkeyPatch) -> None:
-    """What comes after a missing number takes effect."""
+    """Let records after a missing number take effect."""
     _treat_as_next(product, SequenceCheck.GAP)
 
 
 def it_takes_duplicates_for_new_events(product: pytest.MonkeyPatch) -> None:
-    """What has been seen takes effect again."""
+    """Let duplicates take effect again."""
     _treat_as_next(product, SequenceCheck.DUPLICATE)
 
 
 def it_decodes_a_record_before_it_reads_its_number(product: pytest.MonkeyPatch) -> None:
-    """What cannot be read is parked as if it were a stranger's, and reading goes on behind it."""
+    """Park an undecodable record as if it came from a foreign producer, and read on after it."""
     decode_numbered = Decoder.decode
 
     def decode(reader: Decoder, record: Record, now: datetime) -> DecodedRecord:
@@ -160,8 +160,8 @@ def it_decodes_a_record_before_it_reads_its_number(product: pytest.MonkeyPatch) 
     product.setattr(Decoder, "decode", decode)
 
 
-def it_believes_whatever_number_a_record_states(product: pytest.MonkeyPatch) -> None:
-    """Source and id are not compared with the number."""
+def it_accepts_any_number_that_a_record_states(product: pytest.MonkeyPatch) -> None:
+    """Compare neither source nor id with the number."""
 
     def believed(record: Record, _source: bytes, _newest_era: int) -> SequenceNumber:
         era, _, first = record.header("ce_era").partition(".")
@@ -171,7 +171,7 @@ def it_believes_whatever_number_a_record_states(product: pytest.MonkeyPatch) -> 
 
 
 def it_sends_pages_out_of_order(product: pytest.MonkeyPatch) -> None:
-    """The newest of the pages that wait goes first."""
+    """Send the newest of the waiting pages first."""
     send = Publisher._send
 
     async def backwards(publisher: Publisher, producer: Any, pages: Sequence[Page], from_sequence: int) -> Any:
@@ -182,12 +182,12 @@ def it_sends_pages_out_of_order(product: pytest.MonkeyPatch) -> None:
 
 
 def it_drops_the_business_key(product: pytest.MonkeyPatch) -> None:
-    """A goal may be there more than once."""
+    """Allow the same goal to be stored more than once."""
     product.setattr(toy_world, "TABLES", TABLES.replace("goal text primary key", "goal text not null"))
 
 
 def it_drops_the_unique_key_of_claims(product: pytest.MonkeyPatch) -> None:
-    """What is unique across lanes may be claimed by many."""
+    """Allow one value to be claimed in several lanes."""
     prepare = of_enrollment.create_harness
 
     async def without_key(database: Database) -> of_enrollment.EnrollmentHarness:
@@ -199,7 +199,7 @@ def it_drops_the_unique_key_of_claims(product: pytest.MonkeyPatch) -> None:
 
 
 def it_sends_again_under_a_new_reference(product: pytest.MonkeyPatch) -> None:
-    """References are drawn from the clock, not derived from the right and the attempt."""
+    """Derive references from the clock, besides entitlement and attempt."""
 
     def drawn(key: bytes, lane: int, *, programme: str, **of: Any) -> str:
         return reference_of(key, lane, programme=f"{programme} {datetime.now()}", **of)  # noqa: DTZ005
@@ -208,7 +208,7 @@ def it_sends_again_under_a_new_reference(product: pytest.MonkeyPatch) -> None:
 
 
 def it_keeps_unused_claims(product: pytest.MonkeyPatch) -> None:
-    """A refusal uses its NIK up."""
+    """Keep a refused admission's claim on its NIK."""
 
     async def keep(*_: object) -> None:
         return None
@@ -216,14 +216,14 @@ def it_keeps_unused_claims(product: pytest.MonkeyPatch) -> None:
     product.setattr(Transaction, "release_claims", keep)
 
 
-def a_deadline_does_not_wait_for_the_backlog(product: pytest.MonkeyPatch) -> None:
-    """What is due acts at once, whatever is still to be read."""
+def a_deadline_ignores_the_backlog(product: pytest.MonkeyPatch) -> None:
+    """Act at a deadline when it is due, whatever is still unread."""
 
     product.setattr(Watermarks, "of", lambda *_: LATEST)
 
 
-def it_takes_amounts_for_floats(product: pytest.MonkeyPatch) -> None:
-    """A fraction of a rupiah is cut off, as the database driver does when nobody refuses it first."""
+def it_parses_amounts_as_floats(product: pytest.MonkeyPatch) -> None:
+    """Cut off fractions of a rupiah, as the database driver does with values that nothing refused before."""
     parse = EventType.parse
 
     def cut(event: EventType[Any], data: bytes) -> Any:
@@ -233,18 +233,18 @@ def it_takes_amounts_for_floats(product: pytest.MonkeyPatch) -> None:
 
 
 def it_gives_the_incentive_to_the_first_completion(product: pytest.MonkeyPatch) -> None:
-    """Whichever training is heard of first as completed earns it, or nobody does."""
-    heard: dict[str, str] = {}
+    """Let only the training received first as completed earn the incentive."""
+    first_completed: dict[str, str] = {}
 
     def of_the_first(before: Enrollment, after: Enrollment) -> list[Entitlement]:
-        first = heard.setdefault(after.participant_id, after.redeem_code)
+        first = first_completed.setdefault(after.participant_id, after.redeem_code)
         return [one for one in newly_earned(before, after) if not one.first_training_only or first == after.redeem_code]
 
     product.setattr(milestones, "newly_earned", of_the_first)
 
 
 def it_pays_the_incentive_before_the_rating(product: pytest.MonkeyPatch) -> None:
-    """A completed training is taken for a rated one."""
+    """Treat a completed training as rated."""
 
     def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[EarnedEntitlement]:
         return due_once([one._replace(rated_at=one.completed_at) for one in trainings], *known)
@@ -256,8 +256,8 @@ def it_pays_the_incentive_before_the_rating(product: pytest.MonkeyPatch) -> None
     product.setattr(milestones, "newly_earned", earned)
 
 
-def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: pytest.MonkeyPatch) -> None:
-    """Each training that is completed and rated earns one. The database alone would have refused the second."""
+def it_forgets_grants_and_drops_the_key_of_incentives(product: pytest.MonkeyPatch) -> None:
+    """Grant an incentive for each completed and rated training; the database alone would refuse the second."""
     prepare = of_payment.create_harness
 
     async def without_key(database: Database) -> of_payment.PaymentHarness:
@@ -272,8 +272,8 @@ def it_forgets_what_was_granted_and_drops_the_key_of_incentives(product: pytest.
     product.setattr(milestones, "due_once", with_each)
 
 
-def it_forgets_what_it_had_granted_before_a_restore(product: pytest.MonkeyPatch) -> None:
-    """Whatever was announced of it, an incentive falls due with the training that seems to be the first."""
+def it_forgets_grants_made_before_a_restore(product: pytest.MonkeyPatch) -> None:
+    """Grant the incentive with the training that seems to be the first, whatever was announced before."""
 
     def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
         return due_once(trainings, grants, {})
@@ -322,11 +322,11 @@ BUGS = (
     Bug(it_trusts_kafkas_offset, engine_scenarios.offsets_are_reset_to_the_end, "lost: g2"),
     Bug(
         it_skips_the_contiguity_check,
-        engine_scenarios.the_database_goes_back_while_a_batch_is_on_its_way,
+        engine_scenarios.the_database_is_restored_while_a_batch_is_in_flight,
         "lost: g1",
     ),
     Bug(it_ignores_the_era, engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie, "lost: g5"),
-    Bug(it_ignores_a_gap, engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie, "nobody is told of the gap"),
+    Bug(it_ignores_a_gap, engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie, "the gap is not reported"),
     Bug(
         it_takes_duplicates_for_new_events,
         engine_scenarios.events_are_lost_repeated_and_sent_by_a_zombie,
@@ -338,7 +338,7 @@ BUGS = (
         "lost: g2",
     ),
     Bug(
-        it_believes_whatever_number_a_record_states,
+        it_accepts_any_number_that_a_record_states,
         engine_scenarios.a_foreign_producer_and_a_newer_version_write_into_an_internal_topic,
         "one too many: g9",
     ),
@@ -359,30 +359,30 @@ BUGS = (
     ),
     Bug(
         it_sends_again_under_a_new_reference,
-        service_scenarios.a_restore_forgets_what_partners_were_told,
-        "fee is asked for twice",
+        service_scenarios.a_restore_forgets_instructions,
+        "fee is instructed twice",
     ),
     Bug(it_keeps_unused_claims, service_scenarios.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
-    Bug(a_deadline_does_not_wait_for_the_backlog, engine_scenarios.a_deadline_falls_due_during_an_outage, "lost: g1"),
+    Bug(a_deadline_ignores_the_backlog, engine_scenarios.a_deadline_falls_due_during_an_outage, "lost: g1"),
     Bug(
         it_gives_the_incentive_to_the_first_completion,
-        service_scenarios.the_training_heard_of_first_is_never_rated,
+        service_scenarios.the_training_received_first_is_never_rated,
         "PRAT00000001 incentive_1 is earned and not there",
     ),
     Bug(
         it_pays_the_incentive_before_the_rating,
-        service_scenarios.the_training_heard_of_first_is_never_rated,
+        service_scenarios.the_training_received_first_is_never_rated,
         "PRAT00000002 incentive_1 is not owed like this",
     ),
     Bug(
-        it_forgets_what_was_granted_and_drops_the_key_of_incentives,
+        it_forgets_grants_and_drops_the_key_of_incentives,
         service_scenarios.two_trainings_are_completed_and_rated,
         "has more than one incentive_1",
     ),
     Bug(
-        it_forgets_what_it_had_granted_before_a_restore,
+        it_forgets_grants_made_before_a_restore,
         service_scenarios.a_restore_forgets_which_training_came_first,
-        "incentive is asked for twice",
+        "incentive is instructed twice",
     ),
-    Bug(it_takes_amounts_for_floats, service_scenarios.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
+    Bug(it_parses_amounts_as_floats, service_scenarios.money_comes_with_a_fraction, "599999 rupiah of 599999.99"),
 )

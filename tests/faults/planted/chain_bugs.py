@@ -1,4 +1,4 @@
-"""Bugs in how the ends of chains are sealed and checked."""
+"""Planted bugs in sealing and checking the heads of hash chains."""
 
 import hmac
 
@@ -9,15 +9,15 @@ from tests.faults.planted import chain_scenarios
 from tests.faults.planted.bugs import Bug
 
 
-def it_adds_to_a_chain_whose_seal_it_has_not_checked(product: pytest.MonkeyPatch) -> None:
+def it_appends_to_a_chain_without_checking_its_seal(product: pytest.MonkeyPatch) -> None:
     product.setattr(ChainKey, "confirm", lambda *_: None)
 
 
-def it_takes_every_seal_for_its_own(product: pytest.MonkeyPatch) -> None:
+def it_accepts_every_seal(product: pytest.MonkeyPatch) -> None:
     product.setattr(ChainKey, "fits", lambda *_: True)
 
 
-def it_seals_an_end_without_saying_of_which_chain(product: pytest.MonkeyPatch) -> None:
+def it_seals_a_head_without_its_chains_name(product: pytest.MonkeyPatch) -> None:
     product.setattr(
         ChainKey, "_mac", lambda key, _, number, last: hmac.digest(key._key, b"%d|" % number + last, "sha256")
     )
@@ -25,17 +25,17 @@ def it_seals_an_end_without_saying_of_which_chain(product: pytest.MonkeyPatch) -
 
 BUGS = (
     Bug(
-        it_adds_to_a_chain_whose_seal_it_has_not_checked,
+        it_appends_to_a_chain_without_checking_its_seal,
         chain_scenarios.a_ledger_and_the_log_are_rewritten_and_continued,
         "passes for ours",
     ),
     Bug(
-        it_takes_every_seal_for_its_own,
+        it_accepts_every_seal,
         chain_scenarios.a_ledger_and_the_log_are_rewritten_and_continued,
         "passes for ours",
     ),
     Bug(
-        it_seals_an_end_without_saying_of_which_chain,
+        it_seals_a_head_without_its_chains_name,
         chain_scenarios.a_ledger_is_put_in_the_place_of_another,
         "passes for ours",
     ),

@@ -1,4 +1,4 @@
-"""Short stories about chains that are rewritten by somebody who has all of Postgres. A story returns the breaches."""
+"""Scenarios in which somebody with full access to PostgreSQL rewrites chains; each returns breaches."""
 
 from contextlib import suppress
 
@@ -17,7 +17,7 @@ BESIDE = (LANE + 1) % 12
 
 
 async def a_ledger_and_the_log_are_rewritten_and_continued(harness: PlantedHarness) -> list[str]:
-    """A fee is made smaller and a halt another's, every hash as it must be; then both chains would go on."""
+    """Reduce a fee and give a halt to another operator, with matching hashes; then append to both chains."""
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(*journey()[:3])
@@ -32,7 +32,7 @@ async def a_ledger_and_the_log_are_rewritten_and_continued(harness: PlantedHarne
 
 
 async def a_ledger_is_put_in_the_place_of_another(harness: PlantedHarness) -> list[str]:
-    """The end of a book is copied, seal and all, to a book that has as many rows."""
+    """Copy the head of a ledger chain, with its seal, to another chain."""
     async with harness.payment() as payment:
         await payment.prepare()
         copied = "update book b set (number, hash, seal) = (select number, hash, seal from book where lane = $1)"
@@ -50,6 +50,6 @@ async def _rewrite_log(payment: PaymentHarness) -> None:
 
 
 async def _passing(payment: PaymentHarness, *chains: str) -> list[str]:
-    """Those of these chains, all of them rewritten, that `verify` takes for ours."""
+    """Report each rewritten chain that `verify` accepts."""
     found = await sealing_of("payment").breaches(payment.connection)
     return [f"{chain} was rewritten and passes for ours" for chain in chains if not any(chain in b for b in found)]

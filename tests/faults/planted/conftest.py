@@ -1,4 +1,4 @@
-"""A broker for the stories of planted bugs alone: their topics are many, and others would have to share its files."""
+"""Broker for the scenarios of planted bugs alone, since they create many topics."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Bugs in what waits and in what falls due, as somebody might write them."""
+"""Planted bugs in deferred records and deadlines."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from tests.faults.planted.bugs import Bug
 
 
 def one_watermark_serves_all_lanes(product: pytest.MonkeyPatch) -> None:
-    """A deadline waits for every partition that the service reads, those of other lanes included."""
+    """Hold a deadline back for every partition that the service reads, those of other lanes included."""
 
     def of_all(marks: Watermarks, *_: object) -> datetime:
         places = (TopicPartition(topic, number) for topic in marks._internal for number in marks._places.get(topic, ()))
@@ -27,8 +27,8 @@ def one_watermark_serves_all_lanes(product: pytest.MonkeyPatch) -> None:
     product.setattr(Watermarks, "of", of_all)
 
 
-def a_deadline_does_not_wait_for_what_is_set_aside(product: pytest.MonkeyPatch) -> None:
-    """What a stopped lane has read without effect is forgotten when it goes on."""
+def a_deadline_ignores_records_set_aside(product: pytest.MonkeyPatch) -> None:
+    """Let no deadline wait for records that its stopped lane has read without effect."""
     note_progress = Watermarks.note_progress
 
     def as_if_taken_up(marks: Watermarks, progress: Any, _: object, seconds: float) -> None:
@@ -37,13 +37,13 @@ def a_deadline_does_not_wait_for_what_is_set_aside(product: pytest.MonkeyPatch) 
     product.setattr(Watermarks, "note_progress", as_if_taken_up)
 
 
-def a_deadline_counts_what_was_read_past_a_gap(product: pytest.MonkeyPatch) -> None:
-    """That it is still to be said again is not noticed."""
+def a_deadline_counts_records_read_past_a_gap(product: pytest.MonkeyPatch) -> None:
+    """Count records after a gap as read although they must be published again."""
     product.setitem(QUERIES._statements, "load_all_positions", "select *, true as whole from position")
 
 
-def it_lets_later_records_overtake(product: pytest.MonkeyPatch) -> None:
-    """Whoever comes once the cause is known takes effect at once, whoever else still waits."""
+def it_lets_later_records_overtake_deferred_ones(product: pytest.MonkeyPatch) -> None:
+    """Let a record that arrives after the cause take effect before older, deferred records."""
 
     async def none_is_behind(
         _tx: Transaction, _intake: Decoder, items: Sequence[DecodedRecord]
@@ -54,8 +54,8 @@ def it_lets_later_records_overtake(product: pytest.MonkeyPatch) -> None:
     product.setattr(dispatch._Pending, "_is_left_behind", lambda *_: False)
 
 
-def it_forgets_what_a_portion_leaves(product: pytest.MonkeyPatch) -> None:
-    """Nothing says that there is more to be taken up."""
+def it_forgets_the_rest_after_a_portion(product: pytest.MonkeyPatch) -> None:
+    """Delete the note that more records are to be released."""
     product.setitem(
         QUERIES._statements,
         "end_turns",
@@ -70,19 +70,23 @@ BUGS = (
         "starved: the deadline of ana's lane",
     ),
     Bug(
-        a_deadline_does_not_wait_for_what_is_set_aside,
+        a_deadline_ignores_records_set_aside,
         deferral_scenarios.a_deadline_falls_due_while_its_own_lane_stands_still,
         "lost: g1",
     ),
     Bug(
-        a_deadline_counts_what_was_read_past_a_gap,
+        a_deadline_counts_records_read_past_a_gap,
         deferral_scenarios.a_deadline_falls_due_while_numbers_are_missing,
         "beaten: g2, g3",
     ),
     Bug(
-        it_lets_later_records_overtake,
-        deferral_scenarios.more_wait_for_ana_than_a_portion_holds,
+        it_lets_later_records_overtake_deferred_ones,
+        deferral_scenarios.more_records_are_deferred_than_a_portion_holds,
         "one too many: with her",
     ),
-    Bug(it_forgets_what_a_portion_leaves, deferral_scenarios.more_wait_for_ana_than_a_portion_holds, "does not drain"),
+    Bug(
+        it_forgets_the_rest_after_a_portion,
+        deferral_scenarios.more_records_are_deferred_than_a_portion_holds,
+        "does not drain",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Short stories about what waits and what falls due, each with one fault in it."""
+"""Scenarios about deferred records and deadlines, each with one fault; each returns breaches."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ OTHER = "p1"
 
 
 async def a_deadline_falls_due_while_another_lane_stands_still(harness: PlantedHarness) -> list[str]:
-    """The board cannot believe what the other has scored: that lane stands still, and more of it lies unread."""
+    """Stop the other lane at a broken invariant, with more of it unread."""
     async with harness.toy() as toy, toy.running(toy.league.service):
         board = toy.league.board_service
         await toy.fetch(board, "alter table seen add check (total < 100)")
@@ -35,7 +35,7 @@ async def a_deadline_falls_due_while_another_lane_stands_still(harness: PlantedH
 
 
 async def a_deadline_falls_due_while_its_own_lane_stands_still(harness: PlantedHarness) -> list[str]:
-    """Ana's goal came in time and was set aside; the closing acts when her lane goes on."""
+    """Set a timely goal of ana's aside, and resume her lane when the closing is due."""
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         league = toy.league.service
         closing = closing_timer(toy.clock.now() + timedelta(hours=1))
@@ -53,7 +53,7 @@ async def a_deadline_falls_due_while_its_own_lane_stands_still(harness: PlantedH
 
 
 async def a_deadline_falls_due_while_numbers_are_missing(harness: PlantedHarness) -> list[str]:
-    """The first of three words is lost; the board has read on past the others when the first is said again alone."""
+    """Lose the first of three events, and publish it again alone once the board has read on past the others."""
     async with harness.toy() as toy:
         board = toy.league.board_service
         pages = {number: page(toy, 5, 1, number) for number in (1, 2, 3)}
@@ -70,8 +70,8 @@ async def a_deadline_falls_due_while_numbers_are_missing(harness: PlantedHarness
             return [f"beaten: {', '.join(beaten)}"] if beaten else []
 
 
-async def more_wait_for_ana_than_a_portion_holds(harness: PlantedHarness) -> list[str]:
-    """Another goal of hers comes while the crowd is taken up, and one together with her."""
+async def more_records_are_deferred_than_a_portion_holds(harness: PlantedHarness) -> list[str]:
+    """Send one goal together with ana, and another while her deferred goals are released."""
     crowd = 2 * PORTION_RECORDS + 10
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         league = toy.league.service

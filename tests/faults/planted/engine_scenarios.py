@@ -1,4 +1,4 @@
-"""Short stories about the engine, each with one fault in it. A story returns the breaches that the proofs find."""
+"""Scenarios about the engine, each with one fault; each returns breaches."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,8 +16,13 @@ from shared.messaging.engine.operator import OperationRefused, Operator
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.subscription import Source, Subscription
-from tests.faults.planted.planted_harness import Effect, PlantedHarness, breaches_of_engine, differences
-from tests.faults.planted.planted_harness import publish_pages as say_pages
+from tests.faults.planted.planted_harness import (
+    Effect,
+    PlantedHarness,
+    breaches_of_engine,
+    differences,
+    publish_pages,
+)
 from tests.integration.messaging.toy import TotalReached, closing_timer, note_totals
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player
 from tests.timeouts import until
@@ -37,7 +42,7 @@ async def a_session_is_cut_before_its_commit(harness: PlantedHarness) -> list[st
 
 
 async def two_processes_have_fetched_the_same_batch(harness: PlantedHarness) -> list[str]:
-    """One stands still in its handler, and the other, which was given its lanes, begins."""
+    """Let the new owner of the lanes begin while the old one stands still in its handler."""
     async with harness.toy() as toy, toy.running(toy.league.service), toy.running(toy.league.board_service) as one:
         board = toy.league.board_service
         await toy.send(a_player("ana"), a_goal("ana", "g1"))
@@ -57,7 +62,7 @@ async def two_processes_have_fetched_the_same_batch(harness: PlantedHarness) -> 
 
 
 async def an_operator_moves_a_position_in_the_middle_of_a_batch(harness: PlantedHarness) -> list[str]:
-    """Past the record that is being handled: the operator's word stands, and the record has no effect."""
+    """Move it past the record in progress: the position stays, and the record has no effect."""
     async with harness.toy() as toy, toy.running(toy.league.service), toy.running(toy.league.board_service):
         league, session = toy.league.service, toy.connection(toy.league.service)
         await toy.send(a_player("ana"), a_goal("ana", "g1"))
@@ -85,8 +90,8 @@ async def offsets_are_reset_to_the_end(harness: PlantedHarness) -> list[str]:
             return await harness.breaches_of_toy(toy, *of_ana("g1", "g2", "g3"))
 
 
-async def the_database_goes_back_while_a_batch_is_on_its_way(harness: PlantedHarness) -> list[str]:
-    """Fetched, and not yet begun, when an older copy is restored: what the copy lacks is read again first."""
+async def the_database_is_restored_while_a_batch_is_in_flight(harness: PlantedHarness) -> list[str]:
+    """Restore an older copy when a batch is fetched and not begun; records that the copy lacks must be read first."""
     async with harness.toy() as toy, toy.running(toy.league.board_service), toy.running(toy.league.service) as engine:
         league = toy.league.service
         await toy.send(a_player("ana"))
@@ -102,12 +107,12 @@ async def the_database_goes_back_while_a_batch_is_on_its_way(harness: PlantedHar
         await toy.until_count(league, "adopted", 1)
         await until(_offsets_resolved(engine), "positions are found anew")
         go_on.set()
-        # The board has no business key: what was said before the restore has its effect again.
+        # The board has no business key, so an event published before the restore takes effect again.
         return await harness.breaches_of_toy(toy, ("ana", "g1", 1), *of_ana("g1", "g2"))
 
 
 async def events_are_lost_repeated_and_sent_by_a_zombie(harness: PlantedHarness) -> list[str]:
-    """As a reader sees it: the second of four is lost, all is said again, a restore begins a new era."""
+    """Lose the second of four events for a reader, publish all again, and begin a new era by a restore."""
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         board, old, new = toy.league.board_service, 5, 9
         pages = {number: page(toy, old, 1, number) for number in (1, 2, 3, 4, 5)}
@@ -115,7 +120,7 @@ async def events_are_lost_repeated_and_sent_by_a_zombie(harness: PlantedHarness)
         await toy.until_read(board, 3)
         breaches = differences(await toy.seen(), of_ana("g1"))
         if not await toy.fetch(board, "select from position where gap_since is not null"):
-            breaches.append("nobody is told of the gap")
+            breaches.append("the gap is not reported")
         await publish_totals(toy, pages[1], pages[2], pages[3], pages[4], pages[3], pages[4])
         await publish_totals(toy, page(toy, new, 4, 4, "g5"), pages[5], page(toy, new, 4, 5, "g6"))
         await toy.until_read(board, 12)
@@ -124,14 +129,14 @@ async def events_are_lost_repeated_and_sent_by_a_zombie(harness: PlantedHarness)
 
 
 async def a_foreign_producer_and_a_newer_version_write_into_an_internal_topic(harness: PlantedHarness) -> list[str]:
-    """The stranger guesses the next number; the second word needs a reader that knows its type, and gets one."""
+    """Let the foreign producer guess the next number, and the second event need a reader that knows its type."""
     async with harness.toy() as toy:
         board, reached = toy.league.board_service, toy.league.reached
         newer = replace(reached, name="toy.league.total_reached.v2")
         newer_page = page(toy, 5, 1, 2)
         async with toy.running(board):
             await publish_totals(toy, page(toy, 5, 1, 1))
-            await say_pages(toy.bootstrap, "a-stranger", [page(toy, 5, 1, 2, "g9")])
+            await publish_pages(toy.bootstrap, "a-stranger", [page(toy, 5, 1, 2, "g9")])
             await publish_totals(
                 toy, replace(newer_page, events=[newer_page.events[0]._replace(type=newer.name)]), page(toy, 5, 1, 3)
             )
@@ -151,7 +156,7 @@ async def a_foreign_producer_and_a_newer_version_write_into_an_internal_topic(ha
 
 
 async def everything_comes_three_times_while_nothing_can_be_published(harness: PlantedHarness) -> list[str]:
-    """One record a batch, so that many pages wait for the publisher."""
+    """Handle one record a batch, so that many pages wait for the publisher."""
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         goals = [a_goal("ana", f"g{number}") for number in range(1, 5)]
         async with toy.running(toy.league.service, batch_records=1) as engine:
@@ -165,7 +170,7 @@ async def everything_comes_three_times_while_nothing_can_be_published(harness: P
 
 
 async def a_deadline_falls_due_during_an_outage(harness: PlantedHarness) -> list[str]:
-    """Whoever has no goal at the closing is removed; ana's was sent in time, and is the last of the backlog."""
+    """Remove players without a goal at the closing; ana's goal was sent in time and is last in the backlog."""
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         async with toy.running(toy.league.service):
             await toy.send(a_player("ana"))
@@ -188,7 +193,7 @@ def of_ana(*goals: str) -> list[Effect]:
 
 @contextmanager
 def _cut_before_commit(engine: Engine) -> Iterator[asyncio.Event]:
-    """The database lets go of the writer, once."""
+    """Cut the writer's session before its commit, once."""
     cut = asyncio.Event()
 
     def on_failpoint(point: str) -> None:
@@ -207,7 +212,7 @@ def _cut_before_commit(engine: Engine) -> Iterator[asyncio.Event]:
 
 @dataclass(frozen=True)
 class _Lock:
-    """Handlers that write to the table wait for it, in the middle of their transactions."""
+    """Table lock that handlers wait for in the middle of their transactions."""
 
     toy: ToyWorld
     service: str
@@ -235,7 +240,7 @@ async def _locked(toy: ToyWorld, service: str, table: str) -> AsyncIterator[_Loc
 
 
 def _stopped_before_its_next_batch(engine: Engine) -> tuple[asyncio.Future[Batch], asyncio.Event]:
-    """(what it has fetched, it may go on)."""
+    """Hold the engine before its next batch; return the batch it fetched, and the event that lets it go on."""
     fetched, go_on, complete = asyncio.Future[Batch](), asyncio.Event(), engine._batch_runner.run
 
     async def slowly(batch: Batch) -> bool:
@@ -250,7 +255,7 @@ def _stopped_before_its_next_batch(engine: Engine) -> tuple[asyncio.Future[Batch
 
 @asynccontextmanager
 async def _another(toy: ToyWorld, service: str) -> AsyncIterator[Engine]:
-    """A process with a session of its own; its batches are handed to it."""
+    """Make a second process with a session of its own; the caller hands it its batches."""
     engine = Engine(toy.plan(service, replica="2"))
     session = await engine._membership._open_session()
     engine._assignment._positioned = True
@@ -278,4 +283,4 @@ def page(toy: ToyWorld, era: int, era_first: int, number: int, goal: str = "") -
 
 async def publish_totals(toy: ToyWorld, *pages: Page) -> None:
     """Put pages of the league into their topics, in this order."""
-    await say_pages(toy.bootstrap, toy.league.service, pages)
+    await publish_pages(toy.bootstrap, toy.league.service, pages)

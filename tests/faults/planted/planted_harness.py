@@ -1,4 +1,4 @@
-"""Where the stories of planted bugs are played, and what proves them: the checks of the fault tests, on the toy."""
+"""Harness for planted bugs: servers, and the checks of the fault tests on the toy services."""
 
 import uuid
 from collections import Counter
@@ -21,7 +21,7 @@ Effect = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class PlantedHarness:
-    """One broker and one database server for all stories. `patience`: seconds until what has not come is a breach."""
+    """One broker and one database server; `patience` is the seconds after which a missing event is a breach."""
 
     kafka: KafkaServer
     postgres: PostgresServer
@@ -29,7 +29,7 @@ class PlantedHarness:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
-        """A fresh one and no lent one: a bug may be in what makes a schema, too."""
+        """Make a fresh database, since a bug may be in its schema."""
         fresh = await self.postgres.fresh_database()
         try:
             yield fresh
@@ -38,7 +38,7 @@ class PlantedHarness:
 
     @asynccontextmanager
     async def toy(self) -> AsyncIterator[ToyWorld]:
-        """The engine under a league and a board, with topics and schemas of their own."""
+        """Run toy services, league and board, with their own topics and schemas."""
         async with self.database() as database:
             world = ToyWorld(self.kafka.bootstrap, database, League(uuid.uuid4().hex[:8]))
             try:
@@ -66,9 +66,9 @@ class PlantedHarness:
                 await harness.connection.close()
 
     async def breaches_of_toy(self, world: ToyWorld, *effects: Effect) -> list[str]:
-        """While both services run: all is read, said and taken up, with these effects and no others."""
+        """Wait until both services have read, published and released everything; report breaches and wrong effects."""
         try:
-            await until(lambda: _drained(world), "everything is read, said and taken up", self.patience)
+            await until(lambda: _drained(world), "everything is read, published and released", self.patience)
             standing = []
         except AssertionError:
             standing = ["the backlog does not drain"]
@@ -81,7 +81,7 @@ class PlantedHarness:
 
 
 async def publish_pages(bootstrap: str, service: str, pages: Sequence[Page]) -> None:
-    """Puts pages into their topics, in this order."""
+    """Publish pages to their topics in this order."""
     async with producer(bootstrap) as kafka:
         for page in pages:
             for _, key, value, headers in page.records(f"/salur/{service}"):
@@ -89,7 +89,7 @@ async def publish_pages(bootstrap: str, service: str, pages: Sequence[Page]) -> 
 
 
 def differences(seen: Sequence[Effect], expected: Sequence[Effect]) -> list[str]:
-    """Effects that are missing, those that are too many, and those that came in another order."""
+    """Report missing, surplus and reordered effects."""
     lost, surplus = Counter(expected) - Counter(seen), Counter(seen) - Counter(expected)
     if not lost and not surplus and list(seen) != list(expected):
         return [f"out of order: {seen}"]
@@ -99,7 +99,7 @@ def differences(seen: Sequence[Effect], expected: Sequence[Effect]) -> list[str]
 
 
 async def breaches_of_engine(world: ToyWorld) -> list[str]:
-    """What always holds in the engine's tables; and nothing of the stories breaks a rule, so nothing is parked."""
+    """Check the engine's invariants, and that nothing was parked."""
     breaches = []
     for service in world.schemas:
         breaches += [f"parked: {row['reason']}" for row in await world.fetch(service, "select reason from parked")]
@@ -111,7 +111,7 @@ async def breaches_of_engine(world: ToyWorld) -> list[str]:
 
 
 async def _drained(world: ToyWorld) -> bool:
-    """In the order in which a record goes its way, so that none is overlooked."""
+    """Check along the way that a record takes, so that none is overlooked."""
     league, board = world.league.service, world.league.board_service
     if not await _is_read(world, league, world.league.requests):
         return False

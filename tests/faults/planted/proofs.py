@@ -1,4 +1,4 @@
-"""The tests are tested: each story is sound as it is, and the proofs go red when a bug is planted in the product."""
+"""Detection of planted bugs: each scenario passes without its bug and reports a breach with it."""
 
 from dataclasses import dataclass, field
 
@@ -13,14 +13,14 @@ SOUND_WITHIN_SECONDS, BROKEN_AFTER_SECONDS = 40.0, 3.0
 
 @dataclass(frozen=True)
 class Proofs:
-    """The servers of the stories, and the breaches of each story without a bug, played once for all that share it."""
+    """Servers of the scenarios, and each scenario's breaches without a bug, played once for all that share it."""
 
     kafka: KafkaServer
     postgres: PostgresServer
     sound: dict[BugScenario, list[str]] = field(default_factory=dict)
 
     async def detect(self, bug: Bug, product: pytest.MonkeyPatch) -> None:
-        """Show both: the story without the bug, and with it. Whoever gave `product` takes the bug out again."""
+        """Assert that the scenario passes without the bug and shows it with the bug; the caller undoes `product`."""
         if bug.scenario not in self.sound:
             self.sound[bug.scenario] = await bug.scenario(
                 PlantedHarness(self.kafka, self.postgres, SOUND_WITHIN_SECONDS)

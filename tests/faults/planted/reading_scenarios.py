@@ -1,4 +1,4 @@
-"""Short stories about records that are large, packed, or sent again and again."""
+"""Scenarios about records that are large, compressed or repeated; each returns breaches."""
 
 from shared.messaging.engine.plan import BatchReport
 from tests.faults.planted.engine_scenarios import of_ana
@@ -6,13 +6,13 @@ from tests.faults.planted.planted_harness import PlantedHarness
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
 
 MIB = 1 << 20
-# Four MiB are handed out at once, and a record more at most.
+# Records of one MiB: four MiB are returned at once, and at most one more record.
 MOST_AT_ONCE = 5
 ROOMY = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
 
 
-async def the_same_is_sent_again_and_again_before_its_cause(harness: PlantedHarness) -> list[str]:
-    """A goal comes five times before its player, and then another one; two may wait."""
+async def a_fact_is_repeated_before_its_cause(harness: PlantedHarness) -> list[str]:
+    """Send a goal five times before its player, and then another goal; two may be deferred."""
     async with harness.toy() as toy:
         league, board = toy.league.service, toy.league.board_service
         async with toy.running(league, waiting_per_key=2), toy.running(board):
@@ -22,12 +22,12 @@ async def the_same_is_sent_again_and_again_before_its_cause(harness: PlantedHarn
             return await harness.breaches_of_toy(toy, *of_ana("g1", "g2"))
 
 
-async def a_batch_unpacks_to_more_than_there_is_room_for(harness: PlantedHarness) -> list[str]:
+async def a_batch_decompresses_beyond_the_limit(harness: PlantedHarness) -> list[str]:
     async with harness.toy() as toy, toy.running(toy.league.service):
         await _write(toy, 33 * MIB)
         await toy.until_count(toy.league.service, "parked", 1)
         (row,) = await toy.fetch(toy.league.service, "select size from parked")
-        return [f"unpacked: {row['size']} bytes"] if row["size"] > MIB else []
+        return [f"decompressed: {row['size']} bytes"] if row["size"] > MIB else []
 
 
 async def many_large_records_come_in_one_small_batch(harness: PlantedHarness) -> list[str]:
@@ -44,7 +44,7 @@ async def many_large_records_come_in_one_small_batch(harness: PlantedHarness) ->
 
 
 async def _write(toy: ToyWorld, *sizes: int) -> None:
-    """One record batch of zeros, packed."""
+    """Write one compressed record batch of zeros."""
     async with producer(toy.bootstrap, compression_type="gzip", **ROOMY) as kafka:
         builder = kafka.create_batch()
         for size in sizes:

@@ -1,4 +1,4 @@
-"""Bugs that let go of what had been said before a restore."""
+"""Planted bugs that ignore events published before a restore."""
 
 from typing import Any
 
@@ -17,46 +17,46 @@ async def nothing(*_: Any) -> dict[Any, Any]:
 
 
 def it_adopts_the_tails_of_its_own_lanes_alone(product: pytest.MonkeyPatch) -> None:
-    """Of which a process that has just begun holds none."""
+    """Adopt events of owned lanes only; a process that has just started owns none."""
     product.setattr(recovery, "LANES", 0)
 
 
-def it_keeps_no_money_for_what_was_told(product: pytest.MonkeyPatch) -> None:
+def it_reserves_no_money_for_earlier_instructions(product: pytest.MonkeyPatch) -> None:
     product.setattr(adoption, "keep_promised", nothing)
 
 
-def it_works_under_whatever_name_and_keys_there_are(product: pytest.MonkeyPatch) -> None:
+def it_works_under_any_name_and_keys(product: pytest.MonkeyPatch) -> None:
     product.setattr(DataIdentity, "confirm", nothing)
 
 
-def it_decides_admissions_anew(product: pytest.MonkeyPatch) -> None:
+def it_decides_admissions_again(product: pytest.MonkeyPatch) -> None:
     product.setattr(admissions, "load_announced_admissions", nothing)
 
 
-def it_announces_accounts_anew(product: pytest.MonkeyPatch) -> None:
+def it_announces_accounts_again(product: pytest.MonkeyPatch) -> None:
     product.setattr(accounts, "load_announced_accounts", nothing)
 
 
 BUGS = (
     Bug(
         it_adopts_the_tails_of_its_own_lanes_alone,
-        restore_scenarios.a_process_that_holds_no_lane_begins,
-        "g1 is not known again",
+        restore_scenarios.a_process_without_lanes_starts,
+        "g1 is not adopted",
     ),
     Bug(
-        it_keeps_no_money_for_what_was_told,
-        restore_scenarios.another_ones_right_is_read_first,
+        it_reserves_no_money_for_earlier_instructions,
+        restore_scenarios.another_entitlement_is_read_first,
         "600000 rupiah went out and were not appropriated",
     ),
     Bug(
-        it_works_under_whatever_name_and_keys_there_are,
-        restore_scenarios.it_comes_back_under_another_name,
-        "the incentive is asked for twice",
+        it_works_under_any_name_and_keys,
+        restore_scenarios.a_restored_service_has_another_name,
+        "the incentive is instructed twice",
     ),
     Bug(
-        it_decides_admissions_anew,
-        restore_scenarios.the_last_place_was_given_away,
-        "participant_refused is said once more",
+        it_decides_admissions_again,
+        restore_scenarios.the_last_place_was_given_before,
+        "participant_refused is published again",
     ),
-    Bug(it_announces_accounts_anew, restore_scenarios.an_account_was_linked, "account_linked is said once more"),
+    Bug(it_announces_accounts_again, restore_scenarios.an_account_was_linked, "account_linked is published again"),
 )

@@ -1,6 +1,6 @@
-"""Stories about a restore: what had been said is in our topics, and all that led to it is read again.
+"""Scenarios of a restore: our topics hold the former events, and all their causes are read again.
 
-Each returns the breaches that the proofs find, and whatever goes against what had been said.
+Each returns breaches, and decisions that contradict the former events.
 """
 
 from datetime import timedelta
@@ -21,8 +21,8 @@ from tests.integration.payment.harness import create_harness
 OTHER_PROGRAMME = "kartu"
 
 
-async def a_process_that_holds_no_lane_begins(harness: PlantedHarness) -> list[str]:
-    """Others may hold them, or nobody yet."""
+async def a_process_without_lanes_starts(harness: PlantedHarness) -> list[str]:
+    """Start a process while other processes own all lanes, or none does yet."""
     async with harness.toy() as toy:
         league = toy.league.service
         async with toy.running(league):
@@ -37,11 +37,11 @@ async def a_process_that_holds_no_lane_begins(harness: PlantedHarness) -> list[s
             await adopt_tails(await engine._membership._open_session(), engine._inspector, engine._plan)
         finally:
             await engine.stop()
-        return [] if await toy.fetch(league, "select from adopted where goal = 'g1'") else ["g1 is not known again"]
+        return [] if await toy.fetch(league, "select from adopted where goal = 'g1'") else ["g1 is not adopted"]
 
 
-async def another_ones_right_is_read_first(harness: PlantedHarness) -> list[str]:
-    """There is money for one of the two, and somebody else was told to be paid with it."""
+async def another_entitlement_is_read_first(harness: PlantedHarness) -> list[str]:
+    """Provide money for one of two payments, of which the one read later was instructed before the restore."""
     async with harness.payment() as before, harness.payment() as after:
         await before.prepare()
         await before.receive(*journey())
@@ -52,8 +52,8 @@ async def another_ones_right_is_read_first(harness: PlantedHarness) -> list[str]
         return await after.breaches()
 
 
-async def it_comes_back_under_another_name(harness: PlantedHarness) -> list[str]:
-    """Whoever restored it has written another programme into the settings."""
+async def a_restored_service_has_another_name(harness: PlantedHarness) -> list[str]:
+    """Name another programme in the restored service's settings."""
     async with harness.payment() as before, harness.database() as database:
         await before.prepare()
         await before.receive(*journey())
@@ -73,11 +73,11 @@ async def it_comes_back_under_another_name(harness: PlantedHarness) -> list[str]
             instruction.reference
             for instruction in (*before.instructions_for("incentive"), *other.instructions_for("incentive"))
         }
-        return ["the incentive is asked for twice"] if len(told) > 1 else []
+        return ["the incentive is instructed twice"] if len(told) > 1 else []
 
 
-async def the_last_place_was_given_away(harness: PlantedHarness) -> list[str]:
-    """Whoever was too late is read first."""
+async def the_last_place_was_given_before(harness: PlantedHarness) -> list[str]:
+    """Read the person who came too late first."""
     wave, first, late = a_wave(quota=1), an_admission(), an_admission()
     return await _again(harness, [wave, first, late], [wave, late, first])
 
@@ -90,12 +90,12 @@ async def an_account_was_linked(harness: PlantedHarness) -> list[str]:
 
 
 async def _again(harness: PlantedHarness, first: list[Event], again: list[Event]) -> list[str]:
-    """All had been announced, so nothing is."""
+    """Report each event that is published again, since all were announced before."""
     async with harness.enrollment() as before, harness.enrollment() as after:
         await before.receive(*first, at_once=False)
         await after.adopt(*before.announced)
         await after.receive(*again, at_once=False)
-        return [*(f"{word} is said once more" for word in after.event_names()), *await after.breaches()]
+        return [*(f"{name} is published again" for name in after.event_names()), *await after.breaches()]
 
 
 def _identity(programme: str = "prakerja") -> DataIdentity:

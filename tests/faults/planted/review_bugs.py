@@ -1,4 +1,4 @@
-"""Bugs that let a right go which a person must look at."""
+"""Planted bugs that pay entitlements which need an operator's review."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -18,14 +18,14 @@ from tests.integration.payment import harness as of_payment
 
 
 def it_freezes_nothing_upon_a_contradiction(product: pytest.MonkeyPatch) -> None:
-    """What was said is kept, and that is all."""
+    """Park the contradicting report, but leave the disbursement unfrozen."""
     statement = QUERIES["freeze_disbursements"]
     assert "frozen = true" in statement
     product.setitem(QUERIES._statements, "freeze_disbursements", statement.replace("frozen = true", "frozen = false"))
 
 
-def it_remembers_a_look_in_the_reason_shown(product: pytest.MonkeyPatch) -> None:
-    """Which the next hold overwrites."""
+def it_marks_a_review_only_in_the_hold_reason(product: pytest.MonkeyPatch) -> None:
+    """Store the need of a review only in the hold reason, which the next hold overwrites."""
 
     def shown(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
         return after_rejection(disbursement, verdict, retry_at)._replace(frozen=False)
@@ -33,8 +33,8 @@ def it_remembers_a_look_in_the_reason_shown(product: pytest.MonkeyPatch) -> None
     product.setattr(report_outcome, "after_rejection", shown)
 
 
-def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: pytest.MonkeyPatch) -> None:
-    """The database alone would have refused another account."""
+def it_applies_an_approval_to_any_attempt_and_drops_the_trigger(product: pytest.MonkeyPatch) -> None:
+    """Pay an approved entitlement to any account; the database alone would refuse another one."""
 
     class Whatever:
         def __eq__(self, _: object) -> bool:
@@ -46,27 +46,27 @@ def it_takes_an_approval_for_whatever_comes_and_drops_the_trigger(product: pytes
     product.setattr(of_payment, "create_harness", _without("a_frozen_right_goes_only_approved"))
 
 
-def it_takes_one_person_for_two(product: pytest.MonkeyPatch) -> None:
+def it_accepts_one_approver_instead_of_two(product: pytest.MonkeyPatch) -> None:
     async def alone(*_: object) -> str:
         return "nobody"
 
     product.setattr(approvals, "require_second_person", alone)
 
 
-def it_lets_a_cure_overtake_what_lies_unread(product: pytest.MonkeyPatch) -> None:
-    """As soon as an account is linked another attempt goes."""
+def it_retries_before_earlier_reports_are_read(product: pytest.MonkeyPatch) -> None:
+    """Make another attempt as soon as an account is linked."""
     product.setattr(pay, "_awaits_reports", lambda *_: False)
 
 
 def _without(trigger: str) -> Callable[[Database], Awaitable[of_payment.PaymentHarness]]:
     prepare = of_payment.create_harness
 
-    async def a_bench(database: Database) -> of_payment.PaymentHarness:
+    async def create(database: Database) -> of_payment.PaymentHarness:
         harness = await prepare(database)
         await harness.connection.execute(f"drop trigger {trigger} on disbursement")
         return harness
 
-    return a_bench
+    return create
 
 
 BUGS = (
@@ -76,19 +76,19 @@ BUGS = (
         "was instructed after doubts, and nobody approved it",
     ),
     Bug(
-        it_remembers_a_look_in_the_reason_shown,
+        it_marks_a_review_only_in_the_hold_reason,
         review_scenarios.a_duplicate_is_reported_and_accounts_are_linked,
         "was instructed after doubts, and nobody approved it",
     ),
     Bug(
-        it_takes_an_approval_for_whatever_comes_and_drops_the_trigger,
+        it_applies_an_approval_to_any_attempt_and_drops_the_trigger,
         review_scenarios.an_account_changes_after_its_approval,
         "was instructed after doubts, and nobody approved it",
     ),
     Bug(
-        it_lets_a_cure_overtake_what_lies_unread,
-        review_scenarios.a_partner_pays_what_it_has_rejected_and_that_lies_unread,
+        it_retries_before_earlier_reports_are_read,
+        review_scenarios.a_partner_pays_what_it_rejected_and_the_report_is_unread,
         "was paid more than once, say the partners",
     ),
-    Bug(it_takes_one_person_for_two, review_scenarios.one_person_approves, "one person has let it go"),
+    Bug(it_accepts_one_approver_instead_of_two, review_scenarios.one_person_approves, "one person released it alone"),
 )

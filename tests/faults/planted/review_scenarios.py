@@ -1,4 +1,4 @@
-"""Stories about a right that a person must look at. Each returns the breaches that the proofs find."""
+"""Scenarios about entitlements that need an operator's review; each returns breaches."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from tests.integration.payment.harness import PaymentHarness
 
 
 async def a_partner_pays_what_it_has_rejected(harness: PlantedHarness) -> list[str]:
-    """And the participant links another account."""
+    """Link another account as well."""
     async with harness.payment() as payment:
         await _told(payment)
         reference = payment.instructions_for("incentive")[0].reference
@@ -21,7 +21,7 @@ async def a_partner_pays_what_it_has_rejected(harness: PlantedHarness) -> list[s
 
 
 async def a_duplicate_is_reported_and_accounts_are_linked(harness: PlantedHarness) -> list[str]:
-    """One that is not verified, and then one that is."""
+    """Link an unverified account, then a verified one."""
     async with harness.payment() as payment:
         await _told(payment)
         await payment.report(payment.instructions_for("incentive")[0].reference, "rejected", "AM05")
@@ -32,7 +32,7 @@ async def a_duplicate_is_reported_and_accounts_are_linked(harness: PlantedHarnes
 
 
 async def an_account_changes_after_its_approval(harness: PlantedHarness) -> list[str]:
-    """There was no money when it was approved, since another had it."""
+    """Approve while there is no money, and change the account before there is some."""
     async with harness.payment() as payment:
         first, second = in_one_lane(2)
         await payment.prepare(training=FEE)
@@ -52,12 +52,12 @@ async def one_person_approves(harness: PlantedHarness) -> list[str]:
         await payment.report(payment.instructions_for("fee")[0].reference, "rejected", "FR01")
         await payment.approve(CODE, "fee", "Ani")
         await payment.sweep()
-        alone = ["one person has let it go"] if len(payment.instructions_for("fee")) > 1 else []
+        alone = ["one person released it alone"] if len(payment.instructions_for("fee")) > 1 else []
         return [*alone, *await payment.breaches()]
 
 
-async def a_partner_pays_what_it_has_rejected_and_that_lies_unread(harness: PlantedHarness) -> list[str]:
-    """While the participant links another account."""
+async def a_partner_pays_what_it_rejected_and_the_report_is_unread(harness: PlantedHarness) -> list[str]:
+    """Link another account meanwhile."""
     async with harness.payment() as payment:
         await _told(payment)
         reference = payment.instructions_for("incentive")[0].reference

@@ -1,4 +1,4 @@
-"""Bugs in how seals are made and opened."""
+"""Planted bugs in making and opening seals."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +23,8 @@ def it_lets_every_key_seal_everything(product: pytest.MonkeyPatch) -> None:
     product.setattr(KeyRing, "load", whole)
 
 
-def it_asks_of_a_seal_only_whose_it_is(product: pytest.MonkeyPatch) -> None:
-    """Whatever else stands inside it need not be what stands outside."""
+def it_checks_only_the_subject_of_a_seal(product: pytest.MonkeyPatch) -> None:
+    """Ignore whether the other sealed claims differ from the fields outside."""
 
     def lenient(ring: KeyRing, token: str, stated: Mapping[str, str], *_: str) -> dict[str, Any]:
         claims = ring.open(token)
@@ -35,15 +35,15 @@ def it_asks_of_a_seal_only_whose_it_is(product: pytest.MonkeyPatch) -> None:
     product.setattr(sealed_fields, "open_claims", lenient)
 
 
-def it_keeps_an_account_for_nobody_in_particular(product: pytest.MonkeyPatch) -> None:
+def it_binds_a_stored_account_to_nobody(product: pytest.MonkeyPatch) -> None:
     product.setattr(account_seals, "_bound_to", lambda *_: {})
 
 
 BUGS = (
     Bug(it_lets_every_key_seal_everything, seal_scenarios.a_seal_is_copied_and_another_forged, "that nobody linked"),
-    Bug(it_asks_of_a_seal_only_whose_it_is, seal_scenarios.a_seal_is_copied_and_another_forged, "that nobody linked"),
+    Bug(it_checks_only_the_subject_of_a_seal, seal_scenarios.a_seal_is_copied_and_another_forged, "that nobody linked"),
     Bug(
-        it_keeps_an_account_for_nobody_in_particular,
+        it_binds_a_stored_account_to_nobody,
         seal_scenarios.an_account_is_moved_in_its_row,
         "somebody else's incentive",
     ),

@@ -1,4 +1,4 @@
-"""Short stories about seals that are copied, forged or moved. A story returns the breaches that the proofs find."""
+"""Scenarios about seals that are copied, forged or moved; each returns breaches."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ OTHER = "4810000000000025"
 
 
 async def a_seal_is_copied_and_another_forged(harness: PlantedHarness) -> list[str]:
-    """Somebody unverified has their account copied to another partner as verified, and another made by a wrong key."""
+    """Copy an unverified account to another partner as verified, and seal another one by a wrong key."""
     async with harness.enrollment() as enrollment:
         person, nik = a_participant_id(), a_nik()
         account = an_account(person, nik=nik, kyc="unverified").data
@@ -40,7 +40,7 @@ def _but(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def an_account_is_moved_in_its_row(harness: PlantedHarness) -> list[str]:
-    """Two people link accounts; in the database, the one's is put into the other's row."""
+    """Copy one person's linked account into the row of another."""
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(linked(), linked(OTHER))

@@ -1,4 +1,4 @@
-"""Short stories about the real services on a real Postgres. A story returns the breaches that the proofs find."""
+"""Scenarios about the real services on a real PostgreSQL; each returns breaches."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -12,19 +12,19 @@ from tests.integration.payment.harness import PaymentHarness
 FIRST, SECOND = "PRAT00000001", "PRAT00000002"
 
 
-async def a_restore_forgets_what_partners_were_told(harness: PlantedHarness) -> list[str]:
-    """What had been said is adopted, and all that led to it is read again."""
+async def a_restore_forgets_instructions(harness: PlantedHarness) -> list[str]:
+    """Adopt the former events, and read all their causes again."""
     async with harness.payment() as before, harness.payment() as after:
         await before.prepare()
         await before.receive(*journey())
         await after.adopt(before.pages)
         await after.prepare()
         await after.receive(*journey())
-        return [*_asked_for_twice(before, after), *await after.breaches()]
+        return [*_instructed_twice(before, after), *await after.breaches()]
 
 
 async def a_restore_forgets_which_training_came_first(harness: PlantedHarness) -> list[str]:
-    """It was the later one, of which all had been heard; now both are read again in one batch."""
+    """Complete the later training first; after the restore read both in one batch."""
     earlier = [completed(code=FIRST), rated(code=FIRST)]
     later = [completed(code=SECOND, at=RATED_AT), rated(code=SECOND, at=RATED_AT + timedelta(days=1))]
     async with harness.payment() as before, harness.payment() as after:
@@ -35,15 +35,15 @@ async def a_restore_forgets_which_training_came_first(harness: PlantedHarness) -
             if payment is before:
                 await payment.receive(*later)
             await payment.receive(*earlier, *later)
-        twice = [breach for breach in _asked_for_twice(before, after) if breach.startswith("incentive")]
+        twice = [breach for breach in _instructed_twice(before, after) if breach.startswith("incentive")]
         return [*twice, *await after.breaches()]
 
 
-def _asked_for_twice(before: PaymentHarness, after: PaymentHarness) -> list[str]:
+def _instructed_twice(before: PaymentHarness, after: PaymentHarness) -> list[str]:
     references = defaultdict(set)
     for told in (*before.instructions, *after.instructions):
         references[told.benefit].add(told.reference)
-    return [f"{benefit} is asked for twice" for benefit, found in references.items() if len(found) > 1]
+    return [f"{benefit} is instructed twice" for benefit, found in references.items() if len(found) > 1]
 
 
 async def money_comes_with_a_fraction(harness: PlantedHarness) -> list[str]:
@@ -58,8 +58,8 @@ async def money_comes_with_a_fraction(harness: PlantedHarness) -> list[str]:
         ]
 
 
-async def the_training_heard_of_first_is_never_rated(harness: PlantedHarness) -> list[str]:
-    """The other one, completed and rated, has earned the incentive."""
+async def the_training_received_first_is_never_rated(harness: PlantedHarness) -> list[str]:
+    """Complete both and rate the other one, which earns the incentive."""
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(linked(), confirmed(code=FIRST), confirmed(code=SECOND))
@@ -69,7 +69,7 @@ async def the_training_heard_of_first_is_never_rated(harness: PlantedHarness) ->
 
 
 async def two_trainings_are_completed_and_rated(harness: PlantedHarness) -> list[str]:
-    """One after the other, and the second one's partner settles before the first one's."""
+    """Complete one after the other, and settle the second incentive first."""
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(*journey(PARTICIPANT, FIRST))
@@ -80,7 +80,7 @@ async def two_trainings_are_completed_and_rated(harness: PlantedHarness) -> list
 
 
 async def a_nik_is_refused_and_comes_twice(harness: PlantedHarness) -> list[str]:
-    """A refusal uses nothing up: the first who is not too early is admitted, and nobody after."""
+    """Refuse the NIK once for coming too early: the first timely person is admitted, later ones are not."""
     async with harness.enrollment() as enrollment:
         nik = a_nik()
         await enrollment.receive(a_wave())

@@ -1,4 +1,4 @@
-"""Bugs in how a process makes sure that its session and its name are its own."""
+"""Planted bugs in a process's hold on its session and its name."""
 
 import pytest
 
@@ -9,15 +9,20 @@ from tests.faults.planted import session_scenarios
 from tests.faults.planted.bugs import Bug
 
 
-def it_works_in_whatever_schema_there_is(product: pytest.MonkeyPatch) -> None:
+def it_works_in_any_schema(product: pytest.MonkeyPatch) -> None:
     async def never(_: Sweeper, __: EngineSession) -> None:
         """Compare nothing."""
 
     product.setattr(Sweeper, "_confirm_schema", never)
 
 
-def it_joins_before_it_has_its_name(product: pytest.MonkeyPatch) -> None:
+<<<<<<< HEAD
+def it_joins_the_group_before_it_owns_its_name(product: pytest.MonkeyPatch) -> None:
     async def at_once(_: Membership) -> None:
+=======
+def it_joins_the_group_before_it_owns_its_name(product: pytest.MonkeyPatch) -> None:
+    async def at_once(_: PartitionAssignment) -> None:
+>>>>>>> d46833d (Name faults, planted bugs and their scenarios by subject and outcome)
         """Ask for nothing."""
 
     product.setattr(Membership, "_until_entered", at_once)
@@ -25,11 +30,9 @@ def it_joins_before_it_has_its_name(product: pytest.MonkeyPatch) -> None:
 
 BUGS = (
     Bug(
-        it_joins_before_it_has_its_name,
+        it_joins_the_group_before_it_owns_its_name,
         session_scenarios.a_second_process_of_a_name_cannot_log_in,
-        "taken from whoever works",
+        "taken from the first process",
     ),
-    Bug(
-        it_works_in_whatever_schema_there_is, session_scenarios.the_schema_becomes_a_newer_programs, "one too many: g2"
-    ),
+    Bug(it_works_in_any_schema, session_scenarios.the_schema_is_migrated_by_a_newer_version, "one too many: g2"),
 )

@@ -1,4 +1,4 @@
-"""Short stories about a process and its Postgres sessions. A story returns the breaches that the proofs find."""
+"""Scenarios about processes and their PostgreSQL sessions; each returns breaches."""
 
 from functools import partial
 
@@ -13,8 +13,8 @@ from tests.timeouts import until
 OURS = load_migrations("shared.messaging")
 
 
-async def the_schema_becomes_a_newer_programs(harness: PlantedHarness) -> list[str]:
-    """While the older one runs: it reads on without effect from there."""
+async def the_schema_is_migrated_by_a_newer_version(harness: PlantedHarness) -> list[str]:
+    """Let the older version run on, which must stop taking effect."""
     async with harness.toy() as toy, toy.running(toy.league.board_service):
         league, ours = toy.league.service, [("ana", "g1", 1)]
 
@@ -40,10 +40,10 @@ async def the_schema_becomes_a_newer_programs(harness: PlantedHarness) -> list[s
 
 
 async def a_second_process_of_a_name_cannot_log_in(harness: PlantedHarness) -> list[str]:
-    """The first goes on as if nobody had come."""
+    """Expect the first process to go on undisturbed."""
     async with harness.toy() as toy, toy.running(toy.league.service) as first:
         await until(works(first), "the first works")
         door, before = PostgresGate(toy, shut=True), membership(first)
         async with starting(toy, door):
             await until(door.has_tried, "the second has tried for longer than a heartbeat")
-        return [] if membership(first) == before else ["the lanes were taken from whoever works"]
+        return [] if membership(first) == before else ["the lanes were taken from the first process"]

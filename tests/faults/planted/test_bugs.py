@@ -1,4 +1,4 @@
-"""Bugs in what every record goes through, and in who is paid."""
+"""Planted bugs in the engine and in the choice of payments."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from tests.faults.planted.proofs import Proofs
 
 
 @pytest.mark.parametrize("bug", bugs.BUGS, ids=lambda bug: bug.name)
-async def test_the_proofs_go_red_when(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proofs_detect(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
     await proofs.detect(bug, monkeypatch)

@@ -1,4 +1,7 @@
-"""Bugs in chains, seals, verdicts, waiting, ages, reading and restoring: a file of its own, for another worker."""
+"""Planted bugs by subject: chains, seals, reviews, deferral, age, reading, restores, sessions.
+
+A file of its own, so that another worker runs it.
+"""
 
 import pytest
 
@@ -28,5 +31,5 @@ BUGS = (
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-async def test_the_proofs_go_red_when(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proofs_detect(bug: Bug, proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> None:
     await proofs.detect(bug, monkeypatch)

@@ -20,7 +20,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     broker.stop()
 
 
-async def test_a_record_is_still_there_after_an_orderly_restart_on_the_same_port(broker: Kafka) -> None:
+async def test_record_survives_an_orderly_restart_on_the_same_port(broker: Kafka) -> None:
     await _write(broker, "orderly", b"kept")
     port = broker.port
 
@@ -30,7 +30,7 @@ async def test_a_record_is_still_there_after_an_orderly_restart_on_the_same_port
     assert await _read(broker, "orderly") == b"kept"
 
 
-async def test_an_acknowledged_record_survives_a_kill(broker: Kafka) -> None:
+async def test_acknowledged_record_survives_a_kill(broker: Kafka) -> None:
     await _write(broker, "killed", b"kept")
 
     broker.kill()
@@ -40,7 +40,7 @@ async def test_an_acknowledged_record_survives_a_kill(broker: Kafka) -> None:
     assert await _read(broker, "killed") == b"kept"
 
 
-def test_a_broker_is_not_mistaken_for_another_that_has_its_port(broker: Kafka, tmp_path: Path) -> None:
+def test_broker_refuses_to_start_on_a_taken_port(broker: Kafka, tmp_path: Path) -> None:
     second = Kafka(tmp_path, broker.port)
     with pytest.raises(DidNotStart, match="is taken"):
         second.start()

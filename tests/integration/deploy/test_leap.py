@@ -59,7 +59,7 @@ async def test_leap_over_open_trainings_is_refused(database: Database, state: st
         await refuse_leap(database.url, BEFORE, DUE)
 
 
-def test_clock_goes_on_where_the_data_left_it(tmp_path: Path) -> None:
+def test_clock_continues_from_the_stored_offset(tmp_path: Path) -> None:
     (tmp_path / "clock-offset").write_text("-86400\n")
     shown = time_shown(tmp_path / "clock-offset")
     assert abs(shown - datetime.now(UTC) + timedelta(days=1)) < timedelta(minutes=1)

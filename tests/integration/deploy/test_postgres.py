@@ -31,11 +31,11 @@ def server() -> Iterator[Postgres]:
         ("listen_addresses", "127.0.0.1"),
     ],
 )
-async def test_it_is_as_durable_as_in_production(server: Postgres, setting: str, value: str) -> None:
+async def test_server_is_as_durable_as_in_production(server: Postgres, setting: str, value: str) -> None:
     assert await _ask(server, f"SHOW {setting}") == value
 
 
-async def test_a_committed_row_is_still_there_after_an_orderly_restart(server: Postgres) -> None:
+async def test_committed_row_survives_an_orderly_restart(server: Postgres) -> None:
     await _ask(server, "CREATE TABLE orderly AS SELECT 'kept' AS word")
     began = await _ask(server, "SELECT pg_postmaster_start_time()")
 
@@ -45,7 +45,7 @@ async def test_a_committed_row_is_still_there_after_an_orderly_restart(server: P
     assert await _ask(server, "SELECT pg_postmaster_start_time()") != began
 
 
-async def test_a_committed_row_survives_a_kill_of_the_server_and_its_backends(server: Postgres) -> None:
+async def test_committed_row_survives_a_kill(server: Postgres) -> None:
     await _ask(server, "CREATE TABLE killed AS SELECT 'kept' AS word")
 
     server.kill()
@@ -55,7 +55,7 @@ async def test_a_committed_row_survives_a_kill_of_the_server_and_its_backends(se
     assert await _ask(server, "SELECT word FROM killed") == "kept"
 
 
-async def test_a_wrong_password_is_turned_away(server: Postgres) -> None:
+async def test_wrong_password_is_refused(server: Postgres) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(server.url().replace("one of its own", "another"))
 

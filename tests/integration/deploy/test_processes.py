@@ -26,19 +26,19 @@ def started(command: list[str], folder: Path) -> Process:
     return process
 
 
-def test_a_process_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+def test_process_ends_on_request(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     assert process.stop(seconds=10)
     assert not process.alive
 
 
-def test_a_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+def test_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
     process = started(STUBBORN, tmp_path)
     assert not process.stop(seconds=0.2)
     assert not process.alive
 
 
-def test_a_kill_takes_the_children_too(tmp_path: Path) -> None:
+def test_kill_ends_the_children_too(tmp_path: Path) -> None:
     parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
     child = "import os, time; print(f'child {os.getpid()}', flush=True); time.sleep(600)"
     log = tmp_path / "log"
@@ -53,7 +53,7 @@ def test_a_kill_takes_the_children_too(tmp_path: Path) -> None:
     assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
-def test_a_child_that_ends_while_it_is_looked_at_is_reaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_ends_during_the_check_is_reaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process = started(SLEEPER, tmp_path)
     child = psutil.Process(process.pid)
 
@@ -70,7 +70,7 @@ def test_a_child_that_ends_while_it_is_looked_at_is_reaped(tmp_path: Path, monke
     assert not child.is_running()
 
 
-def test_a_frozen_process_goes_on_when_it_is_thawed(tmp_path: Path) -> None:
+def test_thawed_process_goes_on(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     process.freeze()
     assert process.alive
@@ -78,7 +78,7 @@ def test_a_frozen_process_goes_on_when_it_is_thawed(tmp_path: Path) -> None:
     assert process.stop(seconds=10)
 
 
-def test_what_one_command_noted_another_can_end(tmp_path: Path) -> None:
+def test_saved_process_can_be_ended_by_another_command(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     process.save(tmp_path / "note.json")
 
@@ -90,7 +90,7 @@ def test_what_one_command_noted_another_can_end(tmp_path: Path) -> None:
     assert Process.find_saved(tmp_path / "note.json") is None
 
 
-def test_a_pid_that_passed_to_another_program_is_not_ours(tmp_path: Path) -> None:
+def test_reused_pid_is_not_taken_for_the_saved_process(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     note = tmp_path / "note.json"
     process.save(note)
@@ -101,13 +101,13 @@ def test_a_pid_that_passed_to_another_program_is_not_ours(tmp_path: Path) -> Non
     process.stop(by=signal.SIGKILL)
 
 
-def test_a_process_that_ends_at_once_says_its_last_words(tmp_path: Path) -> None:
+def test_error_shows_the_log_of_a_process_that_ended_at_once(tmp_path: Path) -> None:
     process = Process.start("brief", [sys.executable, "-c", "raise SystemExit('no port')"], log=tmp_path / "log")
     with pytest.raises(DidNotStart, match="no port"):
         process.wait_until(lambda: False, seconds=10)
 
 
-def test_a_process_that_never_answers_is_given_up(tmp_path: Path) -> None:
+def test_process_that_never_answers_is_an_error(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path)
     with pytest.raises(DidNotStart, match=r"within 0\.1 s"):
         process.wait_until(lambda: False, seconds=0.1)

@@ -14,7 +14,7 @@ from tests.infrastructure import PASSWORD, Database, PostgresServer
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_the_owner_makes_tables_in_the_services_schema(database: Database, service: str) -> None:
+async def test_owner_creates_tables_in_the_services_schema(database: Database, service: str) -> None:
     connection = await asyncpg.connect(database.url_of(owner_of(service)))
     await connection.execute("CREATE TABLE note (id bigint)")
     schema = await connection.fetchval("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'note'")
@@ -23,7 +23,7 @@ async def test_the_owner_makes_tables_in_the_services_schema(database: Database,
 
 
 @pytest.mark.parametrize("stranger", ["completion", "payment", "completion_owner", "payment_owner"])
-async def test_neither_a_service_nor_an_owner_sees_another_services_table(database: Database, stranger: str) -> None:
+async def test_no_role_sees_another_services_tables(database: Database, stranger: str) -> None:
     owner = await asyncpg.connect(database.url_of("enrollment_owner"))
     await owner.execute("CREATE TABLE secret AS SELECT 1 AS number")
     await owner.close()
@@ -96,7 +96,7 @@ REFUSED = [
 ]
 
 
-async def test_what_a_service_must_not_do_is_refused(database: Database) -> None:
+async def test_forbidden_statements_of_a_service_are_refused(database: Database) -> None:
     observer = await asyncpg.connect(database.url)
     connection = await asyncpg.connect(await database.migrate("payment"))
     allowed = []
@@ -115,7 +115,7 @@ async def test_what_a_service_must_not_do_is_refused(database: Database) -> None
     assert allowed == []
 
 
-async def test_no_role_of_a_service_enters_the_maintenance_database(database: Database) -> None:
+async def test_no_service_role_can_enter_a_maintenance_database(database: Database) -> None:
     for role in ROLES:
         for name in ("postgres", "template1"):
             elsewhere = urlsplit(database.url_of(role))._replace(path=f"/{name}").geturl()
@@ -123,7 +123,7 @@ async def test_no_role_of_a_service_enters_the_maintenance_database(database: Da
                 await asyncpg.connect(elsewhere)
 
 
-async def test_tables_that_a_service_owned_go_to_their_owner_and_go_on_working_meanwhile(database: Database) -> None:
+async def test_tables_change_owner_while_their_service_runs(database: Database) -> None:
     """As an installation was in which each service owned its schema; its sessions are not ended by it."""
     superuser = await asyncpg.connect(database.url)
     await superuser.execute(
@@ -148,7 +148,7 @@ async def test_tables_that_a_service_owned_go_to_their_owner_and_go_on_working_m
     await superuser.close()
 
 
-async def test_a_service_cannot_enter_a_database_that_was_not_prepared_for_it(
+async def test_service_cannot_enter_an_unprepared_database(
     postgres: PostgresServer, database: Database
 ) -> None:
     connection = await asyncpg.connect(postgres.url)
@@ -160,7 +160,7 @@ async def test_a_service_cannot_enter_a_database_that_was_not_prepared_for_it(
     await connection.close()
 
 
-async def test_a_service_connects_with_a_password_file_in_place_of_a_password(
+async def test_service_connects_with_a_password_file(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "payment.password").write_text(PASSWORD)
@@ -173,7 +173,7 @@ async def test_a_service_connects_with_a_password_file_in_place_of_a_password(
     await connection.close()
 
 
-async def test_roles_can_be_made_again_at_the_same_time_in_several_databases(
+async def test_roles_can_be_created_in_several_databases_at_once(
     postgres: PostgresServer,
 ) -> None:
     databases = await asyncio.gather(*(postgres.fresh_database() for _ in range(4)))
@@ -186,7 +186,7 @@ async def test_roles_can_be_made_again_at_the_same_time_in_several_databases(
         await postgres.drop(database)
 
 
-async def test_a_copy_of_a_database_holds_its_rows(postgres: PostgresServer, database: Database) -> None:
+async def test_database_copy_holds_the_rows(postgres: PostgresServer, database: Database) -> None:
     connection = await asyncpg.connect(database.url_of("payment_owner"))
     await connection.execute("CREATE TABLE note AS SELECT 1 AS number")
     await connection.close()

@@ -41,7 +41,7 @@ def partitions_of(kafka: KafkaServer, name: str) -> int:
 
 
 @pytest.mark.parametrize(("internal", "largest"), [(False, 1_048_588), (True, 2_097_152)])
-async def test_a_topic_has_the_brokers_clock_its_partitions_and_room_for_its_records(
+async def test_topic_has_broker_clock_partitions_and_size_limit(
     kafka: KafkaServer, name: str, internal: bool, largest: int
 ) -> None:
     await create_topics(kafka.bootstrap, [Topic(name, 12, internal)])
@@ -52,13 +52,13 @@ async def test_a_topic_has_the_brokers_clock_its_partitions_and_room_for_its_rec
     assert partitions_of(kafka, name) == 12
 
 
-async def test_a_topic_that_is_there_stays_as_it_is(kafka: KafkaServer, name: str) -> None:
+async def test_existing_topic_stays_unchanged(kafka: KafkaServer, name: str) -> None:
     await create_topics(kafka.bootstrap, [Topic(name, 3, False)])
     await create_topics(kafka.bootstrap, [Topic(name, 3, False)])
     assert partitions_of(kafka, name) == 3
 
 
-async def test_topic_that_takes_less_is_raised_and_keeps_what_else_was_set(kafka: KafkaServer, name: str) -> None:
+async def test_smaller_size_limit_is_raised_and_other_settings_stay(kafka: KafkaServer, name: str) -> None:
     topic = Topic(name, 3, False)
     await create_topics(kafka.bootstrap, [topic])
     await alter(kafka, name, {"max.message.bytes": str(512 * 1024), "retention.ms": "86400000"})
@@ -67,7 +67,7 @@ async def test_topic_that_takes_less_is_raised_and_keeps_what_else_was_set(kafka
     assert (settings["max.message.bytes"], settings["retention.ms"]) == ("1048588", "86400000")
 
 
-async def test_topic_that_takes_more_is_left_alone(kafka: KafkaServer, name: str) -> None:
+async def test_larger_size_limit_stays(kafka: KafkaServer, name: str) -> None:
     topic = Topic(name, 3, False)
     await create_topics(kafka.bootstrap, [topic])
     await alter(kafka, name, {"max.message.bytes": "5000000"})
@@ -75,7 +75,7 @@ async def test_topic_that_takes_more_is_left_alone(kafka: KafkaServer, name: str
     assert settings_of(kafka, name)["max.message.bytes"] == "5000000"
 
 
-async def test_another_number_of_partitions_is_refused_since_lanes_are_for_life(kafka: KafkaServer, name: str) -> None:
+async def test_different_number_of_partitions_is_refused(kafka: KafkaServer, name: str) -> None:
     await create_topics(kafka.bootstrap, [Topic(name, 6, False)])
     with pytest.raises(WrongTopic, match="6 partitions, not 12"):
         await create_topics(kafka.bootstrap, [Topic(name, 12, False)])

@@ -55,12 +55,12 @@ def addresses(installation: Installation) -> dict[str, str]:
     return {match[1]: match[2] for match in found}
 
 
-def test_the_file_of_addresses_is_for_its_owner_alone(installation: Installation) -> None:
+def test_file_of_addresses_is_readable_by_its_owner_alone(installation: Installation) -> None:
     assert stat.S_IMODE((installation.folder / "salur.env").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("service", ["ENROLLMENT", "COMPLETION", "PAYMENT"])
-def test_every_service_is_ready_where_the_file_says(addresses: dict[str, str], service: str) -> None:
+def test_every_service_is_ready_at_its_address(addresses: dict[str, str], service: str) -> None:
     link = http.client.HTTPConnection(addresses[f"SALUR_{service}_URL"].removeprefix("http://"), timeout=10)
     link.request("GET", "/health/ready")
     assert link.getresponse().status == http.client.OK
@@ -68,13 +68,13 @@ def test_every_service_is_ready_where_the_file_says(addresses: dict[str, str], s
 
 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
-def test_every_service_is_handed_a_folder_with_its_own_keys_alone(addresses: dict[str, str], service: str) -> None:
+def test_every_service_has_a_folder_with_its_own_keys_alone(addresses: dict[str, str], service: str) -> None:
     folder = Path(addresses[f"{service.upper()}_KEYS_FOLDER"])
     assert folder == Path(addresses["SALUR_KEYS_FOLDER"]) / service
     assert {path.name for path in folder.iterdir()} == {*KEYS_OF[service]}
 
 
-async def test_the_database_is_where_the_file_says_with_a_schema_for_each_service(
+async def test_database_has_a_schema_for_each_service(
     addresses: dict[str, str],
 ) -> None:
     connection = await asyncpg.connect(addresses["SALUR_POSTGRES_URL"])
@@ -83,12 +83,12 @@ async def test_the_database_is_where_the_file_says_with_a_schema_for_each_servic
     assert {"enrollment", "completion", "payment"} <= {row["name"] for row in tables}
 
 
-def test_every_topic_is_there(addresses: dict[str, str]) -> None:
+def test_every_topic_exists(addresses: dict[str, str]) -> None:
     found = AdminClient({"bootstrap.servers": addresses["SALUR_KAFKA_BOOTSTRAP"]}).list_topics(timeout=30)
     assert {topic.name for topic in TOPICS} <= set(found.topics)
 
 
-def test_the_clock_shows_the_time_that_was_asked_for(addresses: dict[str, str]) -> None:
+def test_clock_shows_the_requested_time(addresses: dict[str, str]) -> None:
     offset = int(Path(addresses["SALUR_CLOCK_OFFSET_FILE"]).read_text())
     now = datetime.now(UTC) + timedelta(seconds=offset)
     assert timedelta(0) <= now - CLOCK < timedelta(minutes=5)
@@ -101,17 +101,17 @@ def test_second_up_changes_nothing(installation: Installation, capsys: pytest.Ca
     assert _running(installation) == before
 
 
-def test_clock_of_what_is_up_is_not_moved(installation: Installation, wishes: dict[str, str]) -> None:
+def test_clock_of_running_services_is_not_moved(installation: Installation, wishes: dict[str, str]) -> None:
     with pytest.raises(StartRefused, match="make down"):
         up(installation.folder, wishes)
 
 
-def test_port_of_what_is_up_is_not_moved(installation: Installation) -> None:
+def test_port_of_a_running_service_is_not_moved(installation: Installation) -> None:
     with pytest.raises(StartRefused, match=r"payment is up on port \d+; run make down"):
         up(installation.folder, {"PARTNERS": "none", "PAYMENT_HTTP_PORT": str(free_port())})
 
 
-def test_a_service_is_not_told_how_the_superuser_connects(installation: Installation) -> None:
+def test_service_has_no_other_roles_database_url(installation: Installation) -> None:
     process = installation.services["payment"].process
     assert process is not None
     environment = Path(f"/proc/{process.pid}/environ").read_text()
@@ -119,7 +119,7 @@ def test_a_service_is_not_told_how_the_superuser_connects(installation: Installa
     assert installation.role_postgres_url("enrollment") not in environment
 
 
-def test_up_starts_what_is_missing_and_leaves_the_rest(installation: Installation) -> None:
+def test_up_starts_only_the_missing_processes(installation: Installation) -> None:
     before = _running(installation)
     killed = installation.services["payment"]
     killed.kill()
@@ -133,7 +133,7 @@ def test_up_starts_what_is_missing_and_leaves_the_rest(installation: Installatio
     assert again.services["payment"].ready()
 
 
-def test_down_ends_everything_and_keeps_the_data_and_clean_throws_it_away(
+def test_down_keeps_the_data_and_clean_deletes_it(
     installation: Installation, wishes: dict[str, str]
 ) -> None:
     folder = installation.folder
