@@ -1,4 +1,4 @@
-"""`make storm`: exits 0 only if everything drained and every invariant holds. MINUTES and SEED can be set."""
+"""`make storm`: exit 0 only if everything drains and every invariant holds. MINUTES and SEED can be set."""
 
 import asyncio
 import json
@@ -22,29 +22,29 @@ from tests.storm.schedule import schedule
 from tests.storm.storm import Storm
 
 INTERRUPTED = 130
-# A storm leaves a backlog; what stands still for so long after everything was healed does not drain any more.
+# Seconds that the backlog of a storm may take to drain after everything was repaired.
 DRAIN_SECONDS = 300.0
 
 
 async def run_storm(minutes: float, seed: int, console: Console, folder: Path) -> dict[str, Any]:
-    """One storm and what came of it."""
-    strikes = schedule(seed, minutes * 60)
-    console.print(f"{len(strikes)} faults in {minutes:g} minutes; the logs are in {folder}", highlight=False)
+    """Run one storm and return its result."""
+    faults = schedule(seed, minutes * 60)
+    console.print(f"{len(faults)} faults in {minutes:g} minutes; the logs are in {folder}", highlight=False)
     async with running_world(folder) as world:
         world.patience_seconds = DRAIN_SECONDS
         with console.status("") as status:
             storm = Storm(world, seed, status.update)
-            await storm.run(strikes, minutes * 60)
-            status.update("everything is healed; draining")
-            healed = time.monotonic()
+            await storm.run(faults, minutes * 60)
+            status.update("every fault is repaired; draining")
+            repaired = time.monotonic()
             try:
                 await world.until_all_settled()
                 await world.until_read_to_the_end()
-                drained = round(time.monotonic() - healed, 1)
+                drained = round(time.monotonic() - repaired, 1)
                 await world.assert_consistent()
             except AssertionError as broken:
                 storm.trouble.append(str(broken))
-                drained = round(time.monotonic() - healed, 1)
+                drained = round(time.monotonic() - repaired, 1)
         return {
             "seed": seed,
             "minutes": minutes,
@@ -59,7 +59,7 @@ async def run_storm(minutes: float, seed: int, console: Console, folder: Path) -
 
 
 def main() -> int:
-    # Everything goes away on purpose; what the clients say about that is no news.
+    # Brokers are killed on purpose; Kafka's clients would log errors about that.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     minutes, seed = float(os.environ.get("MINUTES", "10")), int(os.environ.get("SEED", "7"))
@@ -72,7 +72,7 @@ def main() -> int:
         console.print(f"make storm: {refusal}", highlight=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("interrupted; nothing is left running")
+        console.print("interrupted; every process was stopped")
         shutil.rmtree(folder, ignore_errors=True)
         return INTERRUPTED
     written = VAR / "storm" / f"{seed}.json"

@@ -1,4 +1,4 @@
-"""What is going to happen, and when: the same seed makes the same schedule."""
+"""Schedule of a storm: a sequence of faults drawn from a seed."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from shared.contracts.topics import SERVICES
 
 
 class FaultKind(StrEnum):
-    """What can happen to an installation under load."""
+    """Kind of fault that an installation can meet under load."""
 
     KILL = "kill"
     STOP = "stop"
@@ -69,7 +69,7 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 6.0
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """One fault: when it comes, in seconds from the beginning, whom it hits, and for how long.
+    """One fault: its time and duration in seconds, and its target.
 
     `target` is a service's replica such as `payment-1`, `kafka`, `postgres` or `upstream`.
     """
@@ -81,7 +81,7 @@ class PlannedFault:
 
 
 def schedule(seed: int, seconds: float) -> list[PlannedFault]:
-    """All that happens within so many seconds."""
+    """Return all faults of the first so many seconds; equal seeds give equal faults."""
     return list(_planned_faults(random.Random(f"storm-{seed}"), seconds))
 
 

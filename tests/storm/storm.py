@@ -1,4 +1,4 @@
-"""Load on a real installation, to which a schedule of faults happens; then everything is healed and has to drain."""
+"""Storm: load on a real installation, faults by a schedule, then repair and drain."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from tests.faults.world import PATIENCE_MS, FaultWorld
 from tests.storm.schedule import EXTRA_REPLICAS, FaultKind, PlannedFault
 
 PEOPLE_A_SECOND = 8
-# A fault that is not over by then has gone wrong itself.
+# A fault that takes longer has failed itself.
 ACTION_TIMEOUT_SECONDS = 150.0
 RECORDS_KEPT = 2000
 RECORDS_REPEATED = 100
@@ -39,7 +39,7 @@ READ_BY = {
 
 @dataclass
 class Storm:
-    """One storm over one world. `faults` counts what has happened; `trouble` is what must not happen."""
+    """One storm on a world; `faults` counts the injected faults, `trouble` lists faults that failed to be injected."""
 
     world: FaultWorld
     seed: int
@@ -72,21 +72,21 @@ class Storm:
             FaultKind.CONTRADICTION: self._send_contradictions,
             FaultKind.BOMB: self._bomb,
         }
-        # Whatever hits one target waits for its turn: what is being healed cannot be hurt.
+        # One fault per target at a time: the next waits until the target is repaired.
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, faults: list[PlannedFault], seconds: float) -> None:
-        """Until the schedule is through and everything that was hit is healed; so also when it is interrupted."""
+        """Run the schedule to its end and repair every target; repair also after an interruption."""
         loading = asyncio.create_task(self._load(seconds))
-        started, hits = time.monotonic(), list[asyncio.Task[None]]()
+        started, injections = time.monotonic(), list[asyncio.Task[None]]()
         try:
-            for strike in faults:
-                await asyncio.sleep(max(0.0, strike.at - (time.monotonic() - started)))
-                hits.append(asyncio.create_task(self._inject(strike)))
+            for fault in faults:
+                await asyncio.sleep(max(0.0, fault.at - (time.monotonic() - started)))
+                injections.append(asyncio.create_task(self._inject(fault)))
             await loading
         finally:
             loading.cancel()
-            await asyncio.gather(*hits)
+            await asyncio.gather(*injections)
             await asyncio.gather(*(asyncio.to_thread(one.stop) for one in self._extra.values()))
         for one in self.world.installation.services.values():
             await asyncio.to_thread(one.wait_ready)
@@ -101,45 +101,45 @@ class Storm:
             self.show_status(f"{passed:5.0f} s  {len(self.world.people):,} people  {self.faults.total()} faults")
             await asyncio.sleep(1.0)
 
-    async def _inject(self, strike: PlannedFault) -> None:
-        async with self._locks[strike.target]:
-            self._note(f"{strike.kind} {strike.target} begins")
+    async def _inject(self, fault: PlannedFault) -> None:
+        async with self._locks[fault.target]:
+            self._note(f"{fault.kind} {fault.target} begins")
             try:
                 async with asyncio.timeout(ACTION_TIMEOUT_SECONDS):
-                    await self._actions[strike.kind](strike)
-                self.faults[strike.kind] += 1
-                self._note(f"{strike.kind} {strike.target} is over")
-            except Exception as error:  # noqa: BLE001 - the storm goes on, and says in the end what went wrong
-                self.trouble.append(f"{strike.kind} of {strike.target}: {error!r}")
+                    await self._actions[fault.kind](fault)
+                self.faults[fault.kind] += 1
+                self._note(f"{fault.kind} {fault.target} is over")
+            except Exception as error:  # noqa: BLE001 - the storm goes on, and reports failures in the end
+                self.trouble.append(f"{fault.kind} of {fault.target}: {error!r}")
                 self._note(self.trouble[-1])
 
     def _note(self, what: str) -> None:
-        """The storm's own log, beside those of the processes."""
+        """Append a line to the storm's own log, beside those of the processes."""
         with (self.world.installation.folder / "log" / "storm.log").open("a") as log:
             log.write(f"{datetime.now(UTC).isoformat()} {what}\n")
 
-    def _service(self, strike: PlannedFault) -> ServiceReplica:
-        return self.world.installation.services[strike.target.removesuffix("-1")]
+    def _service(self, fault: PlannedFault) -> ServiceReplica:
+        return self.world.installation.services[fault.target.removesuffix("-1")]
 
-    async def _restart(self, strike: PlannedFault) -> None:
-        one = self._service(strike)
-        await asyncio.to_thread(one.kill if strike.kind is FaultKind.KILL else one.stop)
-        await asyncio.sleep(strike.seconds / 2)
+    async def _restart(self, fault: PlannedFault) -> None:
+        one = self._service(fault)
+        await asyncio.to_thread(one.kill if fault.kind is FaultKind.KILL else one.stop)
+        await asyncio.sleep(fault.seconds / 2)
         await asyncio.to_thread(one.launch)
 
-    async def _freeze_service(self, strike: PlannedFault) -> None:
-        await self._freeze(self._service(strike).process, strike.seconds)
+    async def _freeze_service(self, fault: PlannedFault) -> None:
+        await self._freeze(self._service(fault).process, fault.seconds)
 
-    async def _freeze_broker(self, strike: PlannedFault) -> None:
-        await self._freeze(self.world.installation.kafka.process, strike.seconds)
+    async def _freeze_broker(self, fault: PlannedFault) -> None:
+        await self._freeze(self.world.installation.kafka.process, fault.seconds)
 
     async def _kill_broker(self, _: PlannedFault) -> None:
         await asyncio.to_thread(self.world.installation.kafka.kill)
         await asyncio.to_thread(self.world.installation.kafka.start)
 
-    async def _restart_database(self, strike: PlannedFault) -> None:
+    async def _restart_database(self, fault: PlannedFault) -> None:
         postgres = self.world.installation.postgres
-        await asyncio.to_thread(postgres.kill if strike.kind is FaultKind.KILL_DATABASE else postgres.stop)
+        await asyncio.to_thread(postgres.kill if fault.kind is FaultKind.KILL_DATABASE else postgres.stop)
         await asyncio.to_thread(postgres.start)
 
     async def _freeze(self, process: Process | None, seconds: float) -> None:
@@ -148,42 +148,42 @@ class Storm:
         await asyncio.sleep(seconds)
         process.thaw()
 
-    async def _zombie(self, strike: PlannedFault) -> None:
-        """It is started anew while the old one is frozen; the old one wakes up, finds out, and ends itself."""
-        old = self._service(strike)
+    async def _zombie(self, fault: PlannedFault) -> None:
+        """Start the service again while its process is frozen; thawed, the old process must end itself."""
+        old = self._service(fault)
         assert old.process is not None
-        # One that has not entered its name yet would come last, and be the heir itself.
+        # A process frozen before it has entered its name would, once thawed, replace its successor.
         await asyncio.to_thread(old.wait_ready)
         old.process.freeze()
-        self.world.installation.services[old.name] = heir = self.world.installation.replica(old.name, 1)
-        await asyncio.to_thread(heir.start)
+        self.world.installation.services[old.name] = successor = self.world.installation.replica(old.name, 1)
+        await asyncio.to_thread(successor.start)
         old.process.thaw()
         try:
             await self.world.until_ended(old.process)
         finally:
             old.process.kill()
 
-    async def _cut_sessions(self, strike: PlannedFault) -> None:
-        # A database that is away has no sessions to cut.
+    async def _cut_sessions(self, fault: PlannedFault) -> None:
+        # A database that is down has no sessions to cut.
         with suppress(OSError, asyncpg.PostgresError):
             connection = await asyncpg.connect(self.world.installation.postgres_url)
-            await connection.execute(CUT, self._service(strike).name)
+            await connection.execute(CUT, self._service(fault).name)
             await connection.close()
 
-    async def _join(self, strike: PlannedFault) -> None:
-        name, _, number = strike.target.partition("-")
-        self._extra[strike.target] = one = self.world.installation.replica(name, int(number))
+    async def _join(self, fault: PlannedFault) -> None:
+        name, _, number = fault.target.partition("-")
+        self._extra[fault.target] = one = self.world.installation.replica(name, int(number))
         await asyncio.to_thread(one.launch)
 
-    async def _leave(self, strike: PlannedFault) -> None:
-        await asyncio.to_thread(self._extra.pop(strike.target).stop)
+    async def _leave(self, fault: PlannedFault) -> None:
+        await asyncio.to_thread(self._extra.pop(fault.target).stop)
 
-    async def _reset_offsets(self, strike: PlannedFault) -> None:
-        one = self._service(strike)
+    async def _reset_offsets(self, fault: PlannedFault) -> None:
+        one = self._service(fault)
         await asyncio.to_thread(one.kill)
-        where = "beginning" if strike.seconds < 3 else "end"
+        where = "beginning" if fault.seconds < 3 else "end"
         try:
-            # A careless hand needs a broker too.
+            # Committing offsets needs a running broker.
             async with self._locks["kafka"]:
                 await self.world.reset_offsets(one.name, READ_BY[one.name], where)
         finally:
@@ -195,16 +195,16 @@ class Storm:
     async def _poison(self, _: PlannedFault) -> None:
         await self.world.send_poison()
 
-    async def _restore_schema(self, strike: PlannedFault) -> None:
-        """One service is again as it was a moment ago, all of its replicas; the others and Kafka went on."""
-        name = strike.target.removesuffix("-1")
+    async def _restore_schema(self, fault: PlannedFault) -> None:
+        """Restore one service to its state of a moment ago, with all its replicas down."""
+        name = fault.target.removesuffix("-1")
         others = [f"{name}-{number}" for number in EXTRA_REPLICAS]
         async with AsyncExitStack() as turns:
-            # As with every other fault, in one order: a service, its replicas, the servers.
+            # Locked in the order of every other fault, against deadlock: service, replicas, servers.
             for target in (*others, "kafka", "postgres"):
                 await turns.enter_async_context(self._locks[target])
             copy = await self.world.copy_schema(name)
-            await asyncio.sleep(strike.seconds / 2)
+            await asyncio.sleep(fault.seconds / 2)
             replicas = [self._extra[other] for other in others if other in self._extra]
             await asyncio.gather(*(asyncio.to_thread(one.kill) for one in replicas))
             await self.world.restore_schema(name, copy)
@@ -230,7 +230,7 @@ class Storm:
             max_batch_size=1 << 20,
             request_timeout_ms=PATIENCE_MS,
         )
-        # Whoever begins needs a broker; what happens to it later is to be borne.
+        # The transaction needs a running broker to begin; later faults are part of the test.
         async with self._locks["kafka"]:
             await producer.start()
         try:

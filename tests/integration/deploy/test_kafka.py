@@ -1,4 +1,4 @@
-"""The local Kafka keeps what it acknowledged, however it ends."""
+"""Local Kafka: acknowledged records survive every end of the broker."""
 
 import asyncio
 from collections.abc import Iterator

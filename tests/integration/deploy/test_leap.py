@@ -1,4 +1,4 @@
-"""The clock of an installation with data passes open deadlines only where that is asked for."""
+"""Clock of an installation with data: it passes open deadlines only on request."""
 
 from __future__ import annotations
 

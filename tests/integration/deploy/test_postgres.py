@@ -1,4 +1,4 @@
-"""The local PostgreSQL is durable, and keeps what it committed however it ends."""
+"""Local PostgreSQL: durable, and committed rows survive every end of the server."""
 
 import asyncio
 import tempfile

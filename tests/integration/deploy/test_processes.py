@@ -1,4 +1,4 @@
-"""A process is ended by the one who may, and never mistaken for another."""
+"""Processes: ended in good order, and never mistaken for others."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""In one database the services see nothing of each other, and the database itself refuses it."""
+"""Roles: in one database the services see nothing of each other, and may change no guard."""
 
 import asyncio
 from pathlib import Path
@@ -35,9 +35,9 @@ async def test_no_role_sees_another_services_tables(database: Database, stranger
     await connection.close()
 
 
-# What a service that somebody has taken over may not do, whatever it holds.
+# Statements that a compromised service must not be able to run.
 REFUSED = [
-    # the guards
+    # change the guards
     "ALTER TABLE transfer DISABLE TRIGGER ALL",
     "ALTER TABLE transfer DISABLE TRIGGER transfers_are_append_only",
     "DROP TRIGGER transfers_are_append_only ON transfer",
@@ -48,7 +48,7 @@ REFUSED = [
     "DROP FUNCTION refuse_change() CASCADE",
     "SELECT refuse_change()",
     "SET session_replication_role = replica",
-    # what stands
+    # change or delete rows that are permanent
     "UPDATE transfer SET amount = 1",
     "DELETE FROM transfer",
     "UPDATE operation SET who = 'nobody'",
@@ -71,7 +71,7 @@ REFUSED = [
     "ALTER TABLE transfer OWNER TO payment",
     "DROP TABLE transfer",
     "DROP SCHEMA payment CASCADE",
-    # what does not
+    # create objects
     "CREATE SCHEMA another",
     "CREATE TABLE note (id bigint)",
     "CREATE VIEW note AS SELECT 1",
@@ -81,7 +81,7 @@ REFUSED = [
     "CREATE TEMPORARY TABLE note (id bigint)",
     "CREATE EXTENSION pg_trgm",
     "CREATE ROLE another",
-    # who it is
+    # become another role
     "SET ROLE payment_owner",
     "SET ROLE completion",
     "SET ROLE postgres",
@@ -89,7 +89,7 @@ REFUSED = [
     "ALTER ROLE payment SUPERUSER",
     "ALTER ROLE payment_owner PASSWORD 'mine'",
     "GRANT payment_owner TO payment",
-    # the machine
+    # reach the machine
     "COPY (SELECT 1) TO PROGRAM 'id'",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
@@ -124,7 +124,7 @@ async def test_no_service_role_can_enter_a_maintenance_database(database: Databa
 
 
 async def test_tables_change_owner_while_their_service_runs(database: Database) -> None:
-    """As an installation was in which each service owned its schema; its sessions are not ended by it."""
+    """Start from an installation whose services owned their schemas; the change must not end their sessions."""
     superuser = await asyncpg.connect(database.url)
     await superuser.execute(
         "ALTER SCHEMA payment OWNER TO payment; SET ROLE payment; CREATE TYPE payment.kind AS ENUM ('a');"
@@ -148,9 +148,7 @@ async def test_tables_change_owner_while_their_service_runs(database: Database) 
     await superuser.close()
 
 
-async def test_service_cannot_enter_an_unprepared_database(
-    postgres: PostgresServer, database: Database
-) -> None:
+async def test_service_cannot_enter_an_unprepared_database(postgres: PostgresServer, database: Database) -> None:
     connection = await asyncpg.connect(postgres.url)
     await connection.execute(f'CREATE DATABASE "{database.name}_bare"')
     await connection.execute(f'REVOKE ALL ON DATABASE "{database.name}_bare" FROM PUBLIC')

@@ -1,4 +1,4 @@
-"""Topics are made as the contracts want them, once."""
+"""Creation of topics: as the contracts define them, and repeatable."""
 
 import uuid
 
@@ -26,7 +26,7 @@ def settings_of(kafka: KafkaServer, name: str) -> dict[str, str]:
 
 
 async def alter(kafka: KafkaServer, name: str, settings: dict[str, str]) -> None:
-    """As an operator would; what is not listed is reset."""
+    """Alter a topic as an operator does; settings that are not listed are reset."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:

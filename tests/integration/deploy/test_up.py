@@ -1,4 +1,4 @@
-"""`make up` leaves an installation running that the next command finds; `make down` ends exactly that."""
+"""`make up` and `make down`: processes are left running, found again, and all ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deploy.local.process_registry import still_running
 from deploy.local.up import PORT_SETTINGS, up
 from shared.contracts.topics import TOPICS
 
-# At SIGTERM it would wait for sessions that nobody ends, until it is killed.
+# `down` must be faster: PostgreSQL stopped by SIGTERM would wait for open sessions until it is killed.
 PATIENCE_OF_POSTGRES_SECONDS = 30
 CLOCK = datetime(2023, 2, 18, 3, tzinfo=UTC)
 LINE = re.compile(r"^export ([A-Z_]+)='?([^']*)'?$")
@@ -97,7 +97,11 @@ def test_clock_shows_the_requested_time(addresses: dict[str, str]) -> None:
 def test_second_up_changes_nothing(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     before = _running(installation)
     up(installation.folder, {"PARTNERS": "none"})
-    assert "up already" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "up already" in printed
+    assert f"{installation.services['payment'].url}/participants/" in printed
+    assert "services.enrollment lanes" in printed
+    assert max(map(len, printed.splitlines())) <= 120
     assert _running(installation) == before
 
 
@@ -133,9 +137,7 @@ def test_up_starts_only_the_missing_processes(installation: Installation) -> Non
     assert again.services["payment"].ready()
 
 
-def test_down_keeps_the_data_and_clean_deletes_it(
-    installation: Installation, wishes: dict[str, str]
-) -> None:
+def test_down_keeps_the_data_and_clean_deletes_it(installation: Installation, wishes: dict[str, str]) -> None:
     folder = installation.folder
     began = time.monotonic()
     down(folder)
