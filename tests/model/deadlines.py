@@ -1,8 +1,8 @@
-"""When may a deadline act? Two lanes, an external topic and an internal one, a lane or a partition that stands still.
+"""Model of deadlines, which must wait for every record that could precede them.
 
-Each lane has a deadline and three records that were written before it fell due: one in an external partition, which
-holds records of both lanes, and two in the lane's own partition of an internal topic, the first of which may be lost
-and said again. `reports` is an external topic that can beat no deadline.
+Each of two lanes has a deadline and three records written before it fell due: one in an external partition, which holds
+records of both lanes, and two in the lane's own partition of an internal topic, the first of which may be lost and
+published again. `reports` is an external topic that can precede no deadline. A lane or a partition may stand still.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SHARED, REPORTS = ("shared", 0), ("reports", 0)
 
 
 def inner(lane: int) -> tuple[str, int]:
-    """The place of a lane's partition of the internal topic."""
+    """Return the lane's partition of the internal topic."""
     return ("inner", lane)
 
 
@@ -25,7 +25,7 @@ Record = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a deadline waits for. `per_lane` False: one watermark for all lanes of the service."""
+    """Conditions that a deadline waits for. `per_lane` False: one watermark for all lanes of the service."""
 
     waits: bool = True
     per_lane: bool = True
@@ -36,7 +36,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens. `standing`: what stands still from the beginning, and `resumes`: does it go on one day?"""
+    """`standing`: lanes and partitions that stand still at the beginning; `resumes`: they may go on later."""
 
     standing: frozenset[object] = frozenset()
     resumes: bool = False
@@ -44,7 +44,7 @@ class Scenario:
 
 
 class State(NamedTuple):
-    """`ends` and `through` are indexed by place, as is `positions`; the other tuples by lane."""
+    """State of both lanes. `positions`, `ends` and `through` are indexed by place, the other tuples by lane."""
 
     logs: tuple[tuple[Record, ...], ...]
     positions: tuple[int, ...]
@@ -60,7 +60,7 @@ class State(NamedTuple):
 
 
 def initial(scenario: Scenario) -> State:
-    """All records are written, and both deadlines have just fallen due; a lost record is still to be said again."""
+    """Return the state in which all records are written and both deadlines have just fallen due."""
     shared = tuple((lane, 0) for lane in LANES)
     inners: tuple[tuple[Record, ...], ...] = tuple(((lane, 1), (lane, 2)) for lane in LANES)
     again: tuple[Record, ...] = ()
@@ -82,38 +82,38 @@ def initial(scenario: Scenario) -> State:
 
 
 def successors(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """Every next step: reading, standing still and going on, looking up ends, and deadlines that act."""
+    """Yield every next step: reading, resuming, looking up ends, releasing records, and deadlines that act."""
     for place in range(len(PLACES)):
         if can_be_read(state, place):
             yield f"read {PLACES[place]}", read(state, place)
         if state.ends[place] is None and not state.through[place]:
-            yield f"ask for the end of {PLACES[place]}", ask(state, place)
+            yield f"look up the end of {PLACES[place]}", look_up_end(state, place)
         if is_read_through(state, place, rules):
             yield f"{PLACES[place]} is read through", state._replace(through=at(state.through, place, True))
     if state.to_republish:
-        yield "say again", republish(state)
+        yield "publish again", republish(state)
     for what in sorted(state.standing, key=str) if scenario.resumes else ():
         yield f"{what} goes on", state._replace(standing=state.standing - {what})
     for lane in LANES:
         if state.deferred[lane] and not is_stopped(state, lane):
-            yield f"take up in {lane}", take_up(state, lane)
+            yield f"release in {lane}", release(state, lane)
         if not state.acted[lane] and not is_stopped(state, lane) and may_act(state, lane, rules):
             yield f"deadline of {lane}", state._replace(acted=at(state.acted, lane, True))
 
 
 def breach(state: State, ended: bool) -> str | None:
-    """A deadline that something beat in time must not act; one that nothing stands in the way of must."""
+    """Report a deadline that acts before a timely record, or that never acts although nothing delays it."""
     for lane in LANES:
         timely = {(lane, number) for number in (0, 1, 2)}
         if state.acted[lane] and not timely <= state.effects:
-            return f"beaten in time: {sorted(timely - state.effects)}"
+            return f"acts before: {sorted(timely - state.effects)}"
         if ended and not state.acted[lane] and not stands_in_its_way(state, lane):
             return f"starved: the deadline of lane {lane}"
     return None
 
 
 def stands_in_its_way(state: State, lane: int) -> bool:
-    """Its own lane stands still, or a partition in which something of it may lie."""
+    """Tell whether the lane stands still, or a partition that may hold a record of it."""
     return is_stopped(state, lane) or SHARED in state.standing
 
 
@@ -122,14 +122,17 @@ def is_stopped(state: State, lane: int) -> bool:
 
 
 def can_be_read(state: State, place: int) -> bool:
-    """A lane that stands still is not read in its internal partition, unless it stands still for a gap there."""
+    """Tell whether the place has a next record and is not stopped.
+
+    A stopped lane is not read in its internal partition, unless it has stopped at a gap there.
+    """
     topic, partition = PLACES[place]
     stands = PLACES[place] in state.standing or (topic == "inner" and partition in state.standing)
     return state.positions[place] < len(state.logs[place]) and not stands
 
 
 def read(state: State, place: int) -> State:
-    """The position moves; the record takes effect, is set aside, or is beyond a gap and does nothing."""
+    """Advance the position; the record takes effect, is set aside, or is beyond a gap and has no effect."""
     record = state.logs[place][state.positions[place]]
     moved = state._replace(positions=at(state.positions, place, state.positions[place] + 1))
     lane, number = record
@@ -145,12 +148,12 @@ def read(state: State, place: int) -> State:
     return moved._replace(numbers=numbers, effects=state.effects | {record})
 
 
-def ask(state: State, place: int) -> State:
+def look_up_end(state: State, place: int) -> State:
     return state._replace(ends=at(state.ends, place, len(state.logs[place])))
 
 
 def is_read_through(state: State, place: int, rules: Rules) -> bool:
-    """Read to the end that was seen after the deadline fell due, and no number is known to be missing."""
+    """Tell whether the end seen after the deadline fell due is reached, and no number is known to be missing."""
     end, (topic, lane) = state.ends[place], PLACES[place]
     if end is None or state.through[place] or state.positions[place] < end:
         return False
@@ -163,7 +166,7 @@ def republish(state: State) -> State:
     return state._replace(logs=at(state.logs, place, (*state.logs[place], record)), to_republish=tuple(rest))
 
 
-def take_up(state: State, lane: int) -> State:
+def release(state: State, lane: int) -> State:
     record, *rest = state.deferred[lane]
     return state._replace(deferred=at(state.deferred, lane, tuple(rest)), effects=state.effects | {record})
 
@@ -182,5 +185,5 @@ def may_act(state: State, lane: int, rules: Rules) -> bool:
 
 
 def at(values: tuple, index: int, value: object) -> tuple:  # type: ignore[type-arg]
-    """The tuple with one value replaced."""
+    """Return the tuple with one value replaced."""
     return (*values[:index], value, *values[index + 1 :])

@@ -1,8 +1,9 @@
-"""What waits is taken up by portions, in order. One lane, one key, one cause, a process that may die.
+"""Model of deferred records: one lane, one key, one cause, a process that may die.
 
-Records of the key come from outside, one after the other. Before the cause is known they wait; afterwards they take
-effect. A cause of the lane's own marks what waits. A shared cause is written by a transaction that does not hold the
-lane, so it cannot see what begins to wait meanwhile: it only writes its own row, and the lane's sweep joins the two.
+Records of the key come from outside, one after the other. Before the cause is known they are deferred; afterwards they
+take effect. A cause of the lane's own marks the deferred records. A shared cause is written by a transaction that does
+not hold the lane, so it cannot see records that are deferred meanwhile: it only writes its own row, and the lane's
+sweep joins the two.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,12 @@ RECORDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Rules:
-    """How what waits is taken up.
+    """Rules of releasing deferred records, each of which can be switched off.
 
     `sweep_joins` False: the transaction that writes a shared cause marks what it sees. `later_queue` False: a record
     whose cause is known takes effect at once. `marks_the_rest` False: a portion leaves no mark. `one_transaction`
-    False: taking up commits the effect and the row apart. `covers` False: a mark stands for all that will wait.
-    `joins_first` False: what has waited too long is given up without a look at what was read meanwhile.
+    False: the effect and the deletion of the row commit apart. `covers` False: a mark covers all later records too.
+    `joins_first` False: overdue records expire without considering a cause that was read meanwhile.
     """
 
     portion: int = 1
@@ -33,9 +34,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens. `waits_again`: this record finds, when it is taken up, that the cause is not its own.
+    """`waits_again`: a released record whose cause turns out to be another, so that it is deferred again.
 
-    `rounds`: how often it is looked who has waited too long; whoever waits then has.
+    `rounds`: number of rounds that look for overdue records; every record deferred at that time is overdue.
     """
 
     shared: bool = False
@@ -44,7 +45,7 @@ class Scenario:
 
 
 class Round(NamedTuple):
-    """What a round of sweeping goes by: whether the cause had been read, and which records were due."""
+    """Knowledge of a round of sweeping: whether the cause had been read, and which records were overdue."""
 
     cause: bool
     due: tuple[int, ...]
@@ -52,11 +53,11 @@ class Round(NamedTuple):
 
 
 class State(NamedTuple):
-    """`reading` and `causing` are what a transaction under way has seen: whether the cause is there, which rows wait.
+    """State of the lane.
 
-    `waiting`: (row, record) in order of arrival. `upto`: the last row that is to be taken up, None without a mark.
-    `half`: records whose effect is committed and whose row is still there. `wrongly`: what a round has given up though
-    the cause had been read.
+    `reading` and `causing`: what a transaction in progress has seen, namely the cause and the deferred rows. `waiting`:
+    (row, record) in order of arrival. `upto`: the last row to release, None without a mark. `half`: records whose
+    effect is committed while their row still exists. `wrongly`: records that expired although their cause was read.
     """
 
     next_record: int = 0
@@ -79,7 +80,7 @@ TURNS = 12
 
 
 def successors(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """Every next step: read a record, write the cause, sweep, give up, die."""
+    """Yield every next step: read a record, write the cause, sweep, expire, die."""
     yield from read(state, rules, scenario)
     yield from write_cause(state, rules, scenario)
     if state.reading is None:
@@ -90,7 +91,7 @@ def successors(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple
 
 
 def read(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """Begin and commit the transaction of the next record; the lane is locked meanwhile."""
+    """Begin or commit the transaction of the next record; the lane is locked in between."""
     if state.next_record < len(RECORDS) and state.reading is None and not state.half:
         yield f"begin {state.next_record}", state._replace(reading=state.cause)
     if state.reading is not None:
@@ -101,14 +102,14 @@ def read(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, 
             yield f"{record} takes effect", done._replace(effects=(*state.effects, record))
         else:
             upto = state.upto if state.upto is None else row[0]
-            yield f"{record} waits", done._replace(waiting=(*state.waiting, row), next_row=row[0] + 1, upto=upto)
+            yield f"{record} is deferred", done._replace(waiting=(*state.waiting, row), next_row=row[0] + 1, upto=upto)
 
 
 def write_cause(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """A shared one holds no lane: it sees only rows whose transactions have committed before it began."""
+    """Write the cause; a shared one holds no lane, and sees only rows committed before it began."""
     if scenario.shared and state.causing is not None:
-        told = state._replace(cause=True, causing=None)
-        yield "cause is there", told if rules.sweep_joins else told._replace(upto=max(state.causing, default=None))
+        after = state._replace(cause=True, causing=None)
+        yield "cause is there", after if rules.sweep_joins else after._replace(upto=max(state.causing, default=None))
     elif not state.cause and scenario.shared:
         yield "begin cause", state._replace(causing=tuple(row for row, _ in state.waiting))
     elif not state.cause and state.reading is None:
@@ -116,7 +117,7 @@ def write_cause(state: State, rules: Rules, scenario: Scenario) -> Iterator[tupl
 
 
 def sweep(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """Join what waits with a shared cause that is there, and take up the next portion of what is marked."""
+    """Join deferred records with a shared cause that exists, and release the next portion of the marked ones."""
     if state.half:
         yield "forget the row", finish(state, state.half, scenario)
         return
@@ -134,11 +135,11 @@ def sweep(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str,
     else:
         kept = tuple(record for record in portion if record != scenario.waits_again)
         after = finish(taken._replace(effects=(*state.effects, *kept)), portion, scenario)
-        yield f"take up {portion}", after if rules.marks_the_rest else after._replace(upto=None)
+        yield f"release {portion}", after if rules.marks_the_rest else after._replace(upto=None)
 
 
 def expire(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str, State]]:
-    """Note what has been read, join what waits with it, and let go of what is due and was not joined."""
+    """Note what was read, join deferred records with it, and expire the overdue ones that were not joined."""
     now = state.round
     if now is None and state.rounds < scenario.rounds and not state.half:
         due = tuple(record for _, record in state.waiting)
@@ -146,7 +147,7 @@ def expire(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str
     elif now is not None and rules.joins_first and not now.joined:
         joins = scenario.shared and state.cause and state.waiting and state.upto is None
         joined = state._replace(upto=state.waiting[-1][0]) if joins else state
-        # A lane with something to take up is not read through, so nothing of it is due.
+        # A lane with records to release is not read through, so none of its records is overdue.
         due = () if joined.upto is not None else now.due
         yield "join", joined._replace(round=now._replace(due=due, joined=True))
     elif now is not None:
@@ -154,11 +155,11 @@ def expire(state: State, rules: Rules, scenario: Scenario) -> Iterator[tuple[str
         gone = tuple(record for row, record in state.waiting if record in now.due and row > marked)
         kept = tuple(one for one in state.waiting if one[1] not in gone)
         wrongly = (*state.wrongly, *gone) if now.cause else state.wrongly
-        yield f"give up {gone}", state._replace(waiting=kept, round=None, wrongly=wrongly)
+        yield f"expire {gone}", state._replace(waiting=kept, round=None, wrongly=wrongly)
 
 
 def finish(state: State, portion: tuple[int, ...], scenario: Scenario) -> State:
-    """Their rows are gone; what has to wait again does so behind all others."""
+    """Delete the portion's rows, and append the record that is deferred again."""
     rows = tuple(row for row in state.waiting if row[1] not in portion)
     number = state.next_row
     for record in portion:
@@ -168,15 +169,15 @@ def finish(state: State, portion: tuple[int, ...], scenario: Scenario) -> State:
 
 
 def breach(state: State, ended: bool, *, scenario: Scenario) -> str | None:
-    """Each record takes effect once, in order of arrival, and none is forgotten once its cause is there."""
+    """Report a record that takes effect twice, out of order, or never although its cause exists."""
     if len(set(state.effects)) < len(state.effects):
         return f"twice: {state.effects}"
     if list(state.effects) != sorted(state.effects):
         return f"overtaken: {state.effects}"
     if state.wrongly:
-        return f"given up in time: {state.wrongly}"
+        return f"expired in time: {state.wrongly}"
     if state.turns >= TURNS:
-        return "taken up for ever"
+        return "released for ever"
     left = {record for _, record in state.waiting} - {scenario.waits_again}
     if ended and left:
         return f"forgotten: {sorted(left)}"

@@ -1,7 +1,7 @@
-"""Model how a lane reads an internal topic in which some records cannot be read, or are not its producer's.
+"""Model of a lane that reads an internal topic with unreadable and foreign records.
 
-One producer says numbered events, each with its next number. Its record may be mangled on the way, may need a newer
-binary than the reader's, or may be wrong for ever; strangers write into the same topic. The reader goes by number.
+One producer emits numbered events in order. A record may be damaged on its way, may need a newer binary than the
+reader's, or may be invalid for ever; foreign producers write into the same topic. The reader goes by number.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ OLD, NEW, NEVER = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules that the search may switch off one by one."""
+    """Rules that the search can switch off one by one."""
 
     number_first: bool = True
-    """The number is read before anything else is judged; else what cannot be read is parked without one."""
+    """The number is read before anything else; otherwise an unreadable record is parked without it."""
     fit: bool = True
-    """A number counts only if the record's source and id fit it; else whoever states one is believed."""
+    """A number counts only if source and id fit it; otherwise any stated number counts."""
     read_on: bool = True
-    """At a gap the reader reads on without effect; else it stands in front of the record that it cannot read."""
+    """At a gap the reader reads on without effect; otherwise it stays at the unreadable record."""
     seek_back: bool = True
-    """`lanes resume` goes back to the record that could not be read; else it only goes on."""
+    """`lanes resume` goes back to the unreadable record; otherwise it only goes on."""
     take_number: bool = True
-    """`lanes pass` takes the record's number; else it only goes behind the record."""
+    """`lanes pass` takes the record's number; otherwise it only skips the record."""
     stay_unreadable: bool = True
-    """The first record that could not be read is remembered until its number is taken; else the last one is."""
+    """The first unreadable record is kept until its number is taken; otherwise the last one."""
 
 
 class Entry(NamedTuple):
-    """A record in the topic. `number`: the one it states, None for none; `fits`: its source and id agree with that."""
+    """A record in the topic: the number it states, or None, and whether source and id fit that number."""
 
     number: int | None
     readable_by: int
@@ -43,9 +43,9 @@ class Entry(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """How often each may still happen: trouble first, then the cures."""
+    """Number of times that each fault and each repair may still happen."""
 
-    mangled: int = 0
+    damaged: int = 0
     foreign: int = 0
     again: int = 0
     upgrade: int = 0
@@ -54,7 +54,7 @@ class Budget(NamedTuple):
 
 
 class State(NamedTuple):
-    """The topic, how many events have been emitted into it, and how far they were read and cured."""
+    """The topic, the number of emitted events, and how far they were read and repaired."""
 
     topic: tuple[Entry, ...] = ()
     emitted: int = 0
@@ -73,13 +73,16 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """`readable_by[n]`: the first binary that reads what event n says; events not named are readable by all."""
+    """Steps of producer, foreign producers, reader and operators.
+
+    `readable_by[n]`: the first binary that reads event n; events not named are readable by all.
+    """
 
     rules: Rules
     readable_by: dict[int, int]
 
     def successors(self, state: State) -> Iterator[tuple[str, State]]:
-        """Yield every step that producer, strangers, reader and operators can take."""
+        """Yield every next step."""
         yield from self._produce(state)
         if state.offset < len(state.topic) and (after := self._read(state)) is not None:
             yield f"reads {state.offset}", after
@@ -92,18 +95,18 @@ class Protocol:
         budget = s.budget
         if s.emitted < LAST_EVENT:
             number = s.emitted + 1
-            yield f"says {number}", s._replace(emitted=number, topic=(*s.topic, self._page(number)))
-            if budget.mangled:
-                spent = budget._replace(mangled=budget.mangled - 1)
-                mangled = (*s.topic, Entry(number, NEVER))
-                yield f"{number} is mangled", s._replace(emitted=number, topic=mangled, budget=spent)
+            yield f"emits {number}", s._replace(emitted=number, topic=(*s.topic, self._page(number)))
+            if budget.damaged:
+                spent = budget._replace(damaged=budget.damaged - 1)
+                damaged = (*s.topic, Entry(number, NEVER))
+                yield f"{number} is damaged", s._replace(emitted=number, topic=damaged, budget=spent)
         if budget.foreign:
             spent = budget._replace(foreign=budget.foreign - 1)
             for entry in (Entry(None, NEVER), Entry(2, NEVER), Entry(3, NEVER), Entry(2, OLD, fits=False)):
-                yield f"a stranger writes {entry}", s._replace(topic=(*s.topic, entry), budget=spent)
+                yield f"a foreign producer writes {entry}", s._replace(topic=(*s.topic, entry), budget=spent)
 
     def _read(self, s: State) -> State | None:
-        """Return the state after the record at the offset; None when the reader stands in front of it."""
+        """Return the state after the record at the offset; None if the reader stays at it."""
         entry, rules = s.topic[s.offset], self.rules
         number = entry.number if entry.fits or not rules.fit else None
         readable = entry.readable_by <= s.binary
@@ -135,7 +138,7 @@ class Protocol:
             yield "a newer binary", s._replace(binary=NEW, budget=budget._replace(upgrade=budget.upgrade - 1))
         if s.unreadable is None:
             return
-        # Nobody resumes before the binary is there that is meant to read it.
+        # Operators resume only when the binary that can read the record is installed.
         if budget.resume and not budget.upgrade:
             offset = s.unreadable if self.rules.seek_back else s.offset
             spent = budget._replace(resume=budget.resume - 1)
@@ -153,10 +156,10 @@ def _taken(s: State, number: int) -> State:
 
 
 def breach(state: State, ended: bool) -> str | None:
-    """Name what is wrong: a stranger's record acts, or a number acts out of order, twice or not at all."""
+    """Report a foreign record that acts, or a number that acts out of order, twice or not at all."""
     records = [state.topic[offset] for offset in state.effects]
     if not all(record.fits for record in records):
-        return "a stranger's record acts"
+        return "a foreign record acts"
     acted = [record.number or 0 for record in records]
     if any(later <= earlier for earlier, later in pairwise(acted)):
         return "a number acts twice or out of order"

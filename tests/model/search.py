@@ -14,12 +14,12 @@ AT_MOST = 2_000_000
 
 
 class TooLarge(SalurError):
-    """The protocol has more states than a search may visit; make its bounds smaller."""
+    """The protocol has too many states; make its bounds smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[State]):
-    """`breach` names the first failure found, `steps` the shortest way to it; None and empty after a clean search."""
+    """Result of a search: `breach` names the first failure and `steps` the shortest way to it, if there is one."""
 
     states: int
     breach: str | None
@@ -34,8 +34,8 @@ def search(
 ) -> Outcome[State]:
     """Visit every state that `successors` (name of the step, next state) reaches from `initial`.
 
-    `breach(state, ended)` names what is wrong with a state, None if nothing is; `ended` tells that no step leads on.
-    The search stops at the first breach. Raises TooLarge beyond two million states.
+    `breach(state, ended)` names a failure of the state, or returns None; `ended` tells that the state has no successor.
+    The search stops at the first breach. Raise TooLarge beyond two million states.
     """
     reached: dict[State, tuple[State, str] | None] = {initial: None}
     queue = deque([initial])
@@ -49,7 +49,7 @@ def search(
                 reached[after] = (state, step)
                 queue.append(after)
         if len(reached) > AT_MOST:
-            raise TooLarge(f"more than {AT_MOST} states")
+            raise TooLarge(f"more than {AT_MOST} states; make the bounds of the protocol smaller")
     return Outcome(len(reached), None, (), None)
 
 

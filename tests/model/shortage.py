@@ -1,8 +1,8 @@
-"""Model the money of one wave and component, short at times: who is paid, in which order, who locks what.
+"""Model of a wave's money while it is short: order of payment, and locks.
 
 A handler reads its lane's allotment and the fund's flag without a lock. While the flag is down and the allotment
-suffices, it spends from there; else it locks the fund. Whoever holds that lock knows the whole queue. Locks end with
-the commit.
+suffices, it reserves from there; else it locks the fund. The holder of that lock knows the whole queue. Locks end
+with the commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Step = tuple[str, "State"]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Each can be taken away, to see what it is for."""
+    """Rules that the search can switch off one by one."""
 
     the_flag_closes_the_fast_path: bool = True
     the_queue_spans_all_lanes: bool = True
@@ -28,12 +28,12 @@ class Rules:
     an_allotment_is_reserved_only_while_it_holds_the_money: bool = True
     the_queue_changes_under_the_lock: bool = True
     money_released_has_a_ledger_of_its_own: bool = True
-    whoever_the_money_ends_at_is_looked_at_too: bool = True
+    the_first_uncovered_payment_is_checked_too: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What does not change. The index of a right is its age, 0 the oldest; `together` come in one batch."""
+    """Constants. A payment is named by its age, 0 the oldest; those of `together` come in one batch."""
 
     lanes: tuple[int, ...]
     amounts: tuple[int, ...]
@@ -59,15 +59,15 @@ class Allotment(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """`saw`: who waited when it was decided, `left`: what the fund held after it."""
+    """`saw`: the queue when the payment was decided; `left`: the money of the fund after it."""
 
-    right: int
+    age: int
     saw: frozenset[int]
     left: int
 
 
 class Read(NamedTuple):
-    """What a handler knows without a lock: of its allotment and the flag; and who waited then."""
+    """A handler's knowledge without a lock: free money of its allotment, the flag, and the queue at that time."""
 
     free: int
     short: bool
@@ -75,9 +75,9 @@ class Read(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """What a process has under way: calls still to make, what was read, what is locked, and changes not yet committed.
+    """A process's work in progress: calls still to make, values read, locks held, and uncommitted changes.
 
-    `allotted` and `reserved` are changes by lane; `flag` is what the fund's flag becomes.
+    `allotted` and `reserved` are changes by lane; `flag` is the new value of the fund's flag.
     """
 
     kind: str
@@ -95,9 +95,9 @@ class Transaction(NamedTuple):
 
 
 class State(NamedTuple):
-    """`owners` of the lanes; -1: nobody for the moment. `coming` is appropriated one after the other.
+    """`owners` of the lanes, -1 for none; `coming`: amounts that will be appropriated, one after the other.
 
-    `hindered`: what waits for money and would be held for something else by now, if anybody looked.
+    `hindered`: queued payments that now have another reason to be held, which a check would find.
     """
 
     fund: Fund
@@ -114,7 +114,7 @@ class State(NamedTuple):
 
 
 def breach(setup: Setup, state: State, ended: bool) -> str | None:
-    """What is wrong with a state; with one that leads nowhere, also whoever still waits for money that is there."""
+    """Report a failure of the state; in a final state, also payments that starve although there is money."""
     if state.wrong:
         return state.wrong
     fund, queue = state.fund, queue_of(state.places)
@@ -123,7 +123,7 @@ def breach(setup: Setup, state: State, ended: bool) -> str | None:
     ):
         return "overdrawn"
     if fund.allotted != sum(allotment.allotted for allotment in state.allotments):
-        return "money is astray"
+        return "the fund and its allotments disagree"
     if fund.short != bool(queue):
         return "the flag does not agree with the queue"
     if not ended:
@@ -131,14 +131,14 @@ def breach(setup: Setup, state: State, ended: bool) -> str | None:
     if any(state.running):
         return "deadlock"
     unspent = fund.appropriated - sum(allotment.reserved for allotment in state.allotments)
-    stopped = {right for right in queue if setup.lanes[right] in setup.stopped}
-    waiting = [right for right in queue if right in stopped or right not in state.hindered]
-    starving = [right for right in covered(setup, waiting, unspent) if right not in stopped]
+    stopped = {age for age in queue if setup.lanes[age] in setup.stopped}
+    waiting = [age for age in queue if age in stopped or age not in state.hindered]
+    starving = [age for age in covered(setup, waiting, unspent) if age not in stopped]
     return f"{starving} starve" if starving else None
 
 
 def successors(setup: Setup, state: State) -> Iterator[Step]:
-    """Everything that may happen next."""
+    """Yield every next step."""
     for process, running in enumerate(state.running):
         going = _going(setup, state, process)
         if running is None:
@@ -159,26 +159,26 @@ def successors(setup: Setup, state: State) -> Iterator[Step]:
 
 
 def queue_of(places: Sequence[str]) -> list[int]:
-    """Who waits for money, the oldest first."""
-    return [right for right, place in enumerate(places) if place == QUEUED]
+    """Return the queued payments, oldest first."""
+    return [age for age, place in enumerate(places) if place == QUEUED]
 
 
 def covered(setup: Setup, queue: Sequence[int], money: int) -> list[int]:
-    """Whom the money lasts for, in order of age: where it ends, nobody younger is served."""
+    """Return the queued payments that the money covers, oldest first; none younger than the first that it does not."""
     served = []
-    for right in queue:
-        money -= setup.amounts[right]
+    for age in queue:
+        money -= setup.amounts[age]
         if money < 0:
             break
-        served.append(right)
+        served.append(age)
     return served
 
 
 def _from_outside(state: State) -> Iterator[Step]:
     if state.obstacles:
-        for right in set(queue_of(state.places)) - state.hindered:
-            hindered = state._replace(hindered=state.hindered | {right}, obstacles=state.obstacles - 1)
-            yield f"something else comes in the way of {right}", hindered
+        for age in set(queue_of(state.places)) - state.hindered:
+            hindered = state._replace(hindered=state.hindered | {age}, obstacles=state.obstacles - 1)
+            yield f"{age} gets another reason to be held", hindered
     if state.coming and not _locked(state).fund:
         fund = state.fund._replace(appropriated=state.fund.appropriated + state.coming[0])
         yield f"{state.coming[0]} is appropriated", state._replace(fund=fund, coming=state.coming[1:])
@@ -192,24 +192,22 @@ def _from_outside(state: State) -> Iterator[Step]:
 
 def _begin(setup: Setup, state: State, process: int, going: list[int]) -> Iterator[Step]:
     blank = Transaction("", (0,) * len(state.allotments), (0,) * len(state.allotments))
-    for right, place in enumerate(state.places):
-        lane = setup.lanes[right]
+    for age, place in enumerate(state.places):
+        lane = setup.lanes[age]
         if lane not in going:
             continue
         if place == NEW:
-            for batch in ((right,), *(pair for pair in setup.together if pair[0] == right)):
+            for batch in ((age,), *(pair for pair in setup.together if pair[0] == age)):
                 if all(state.places[one] == NEW for one in batch):
-                    # What else the batch brings is in the lane's ledger already: a partner has paid somebody.
+                    # Other records of the batch have locked the lane's ledger already: a partner has settled.
                     handler = blank._replace(kind=HANDLER, calls=batch, ledgers=frozenset({lane}))
                     yield f"process {process} takes {batch}", _run(state, process, handler)
         elif place == PAID and state.rejections and lane not in _locked(state).allotments:
-            allotment = Allotment(
-                state.allotments[lane].allotted, state.allotments[lane].reserved - setup.amounts[right]
-            )
+            allotment = Allotment(state.allotments[lane].allotted, state.allotments[lane].reserved - setup.amounts[age])
             back = state._replace(
-                allotments=_put(state.allotments, lane, allotment), places=_put(state.places, right, NEW)
+                allotments=_put(state.allotments, lane, allotment), places=_put(state.places, age, NEW)
             )
-            yield f"{right} is rejected", back._replace(rejections=state.rejections - 1)
+            yield f"{age} is rejected", back._replace(rejections=state.rejections - 1)
     if state.fund.short:
         served, ends_at = _own_served(setup, state, blank, going)
         if served or state.hindered.intersection(ends_at):
@@ -219,71 +217,71 @@ def _begin(setup: Setup, state: State, process: int, going: list[int]) -> Iterat
 
 
 def _handle(setup: Setup, state: State, process: int, tx: Transaction) -> Iterator[Step]:
-    """One call after the other; what was read without a lock may be old when it is acted upon."""
+    """Make one call after the other; a value read without a lock may be outdated when it is used."""
     if not tx.calls:
         yield f"process {process} is done", _run(state, process, tx._replace(ready=True))
         return
-    right, lane = tx.calls[0], setup.lanes[tx.calls[0]]
+    age, lane = tx.calls[0], setup.lanes[tx.calls[0]]
     if tx.read is None:
         free = state.allotments[lane].free + tx.allotted[lane] - tx.reserved[lane]
         read = Read(free, state.fund.short or bool(tx.flag), frozenset(queue_of(state.places)))
-        yield f"process {process} reads the allotment for {right}", _run(state, process, tx._replace(read=read))
+        yield f"process {process} reads the allotment for {age}", _run(state, process, tx._replace(read=read))
         return
     free, short, saw = tx.read
-    if free >= setup.amounts[right] and not (short and setup.rules.the_flag_closes_the_fast_path):
+    if free >= setup.amounts[age] and not (short and setup.rules.the_flag_closes_the_fast_path):
         if lane not in _locked(state, process).allotments:
-            yield from _move(setup, state, process, _pay(setup, state, tx, right, allotted=0, saw=saw))
+            yield from _move(setup, state, process, _pay(setup, state, tx, age, allotted=0, saw=saw))
     elif short and not setup.rules.the_queue_changes_under_the_lock:
-        joined = tx._replace(places=(*tx.places, (right, QUEUED)), calls=tx.calls[1:], read=None)
-        yield f"{right} joins the queue", _run(state, process, joined)
+        joined = tx._replace(places=(*tx.places, (age, QUEUED)), calls=tx.calls[1:], read=None)
+        yield f"{age} joins the queue", _run(state, process, joined)
     elif not _locked(state, process).fund:
-        yield from _move(setup, state, process, _under_the_lock(setup, state, tx._replace(fund=True), right, free))
+        yield from _move(setup, state, process, _under_the_lock(setup, state, tx._replace(fund=True), age, free))
         if state.fund.short:
-            # Many are older: it waits with them, and is paid in its turn.
-            yield from _move(setup, state, process, _join(tx._replace(fund=True), right))
+            # In the other branch many older payments are queued, and it joins them.
+            yield from _move(setup, state, process, _join(tx._replace(fund=True), age))
 
 
-def _under_the_lock(setup: Setup, state: State, tx: Transaction, right: int, free: int) -> Transaction:
-    lane, amount = setup.lanes[right], setup.amounts[right]
+def _under_the_lock(setup: Setup, state: State, tx: Transaction, age: int, free: int) -> Transaction:
+    lane, amount = setup.lanes[age], setup.amounts[age]
     central = state.fund.appropriated - state.fund.allotted - sum(tx.allotted)
     if state.fund.short or tx.flag:
         queue = [
-            r for r in _queue_with(state, tx, right) if setup.lanes[r] == lane or setup.rules.the_queue_spans_all_lanes
+            r for r in _queue_with(state, tx, age) if setup.lanes[r] == lane or setup.rules.the_queue_spans_all_lanes
         ]
-        if right not in covered(setup, queue, central):
-            return _join(tx, right)
-        return _pay(setup, state, tx, right, amount if setup.rules.no_blocks_while_short else min(central, setup.block))
+        if age not in covered(setup, queue, central):
+            return _join(tx, age)
+        return _pay(setup, state, tx, age, amount if setup.rules.no_blocks_while_short else min(central, setup.block))
     wanted = max(setup.block, amount - free)
     if central >= wanted:
-        return _pay(setup, state, tx, right, wanted)
+        return _pay(setup, state, tx, age, wanted)
     if central + free >= amount:
-        return _pay(setup, state, tx, right, amount - free)
-    return _join(tx._replace(allotted=_add(tx.allotted, lane, -free)), right)
+        return _pay(setup, state, tx, age, amount - free)
+    return _join(tx._replace(allotted=_add(tx.allotted, lane, -free)), age)
 
 
 def _move(setup: Setup, state: State, process: int, tx: Transaction) -> Iterator[Step]:
-    """The allotment as it is now, whatever was read: if the money has been taken back meanwhile, all is done again."""
-    right, lane = tx.calls[0], setup.lanes[tx.calls[0]]
+    """Reserve from the allotment as it is now; start again if its money was taken meanwhile."""
+    age, lane = tx.calls[0], setup.lanes[tx.calls[0]]
     left = state.allotments[lane].free + tx.allotted[lane] - tx.reserved[lane]
     if left < 0 and setup.rules.an_allotment_is_reserved_only_while_it_holds_the_money:
         yield f"process {process} starts again", _run(state, process, None)
         return
     decided = tx._replace(calls=tx.calls[1:], read=None, allotments=tx.allotments | {lane})
-    yield f"process {process} decides about {right}", _run(state, process, decided)
+    yield f"process {process} decides about {age}", _run(state, process, decided)
 
 
 def _serve_queue(setup: Setup, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
-    """Pays its lanes' own whose turn it is. What is held for something else by now leaves the queue."""
+    """Pay the queued payments of its lanes that are due; those with another reason to be held leave the queue."""
     if _locked(state, process).fund:
         return
     tx = tx._replace(fund=True)
     served, ends_at = _own_served(setup, state, tx, going)
-    leaving = [right for right in (*served, *ends_at) if right in state.hindered]
-    paid = [right for right in served if right not in leaving]
-    for right in paid:
-        lane = setup.lanes[right]
-        tx = _pay(setup, state, tx, right, setup.amounts[right])._replace(allotments=tx.allotments | {lane})
-    tx = tx._replace(places=(*tx.places, *((right, NEW) for right in leaving)))
+    leaving = [age for age in (*served, *ends_at) if age in state.hindered]
+    paid = [age for age in served if age not in leaving]
+    for age in paid:
+        lane = setup.lanes[age]
+        tx = _pay(setup, state, tx, age, setup.amounts[age])._replace(allotments=tx.allotments | {lane})
+    tx = tx._replace(places=(*tx.places, *((age, NEW) for age in leaving)))
     flag = len(queue_of(state.places)) > len(paid) + len(leaving)
     yield (
         f"process {process} pays {paid} and lets {leaving} go",
@@ -292,7 +290,7 @@ def _serve_queue(setup: Setup, state: State, process: int, tx: Transaction, goin
 
 
 def _collect(setup: Setup, state: State, process: int, tx: Transaction, going: list[int]) -> Iterator[Step]:
-    """Gives back what lies unused in allotments: of lanes that nobody owns or that stand still, too."""
+    """Return unused money of allotments, also of lanes that have no owner or stand still."""
     if not tx.fund:
         if not _locked(state, process).fund:
             yield f"process {process} locks the fund", _run(state, process, tx._replace(fund=True))
@@ -317,13 +315,13 @@ def _commit(setup: Setup, state: State, process: int, tx: Transaction) -> State:
         for allotment, allotted, reserved in changes
     )
     places = state.places
-    for right, place in tx.places:
-        places = _put(places, right, place)
+    for age, place in tx.places:
+        places = _put(places, age, place)
     wrong = None
-    for right, saw, left in tx.payments:
-        older = [one for one in queue_of(places) if one < right and one in saw]
+    for age, saw, left in tx.payments:
+        older = [one for one in queue_of(places) if one < age and one in saw]
         if sum(setup.amounts[one] for one in older) > left:
-            wrong = f"{right} overtakes {older}"
+            wrong = f"{age} overtakes {older}"
     hindered = state.hindered.intersection(queue_of(places))
     return _run(state, process, None)._replace(
         fund=fund, allotments=allotments, places=places, hindered=hindered, wrong=wrong
@@ -331,36 +329,36 @@ def _commit(setup: Setup, state: State, process: int, tx: Transaction) -> State:
 
 
 def _own_served(setup: Setup, state: State, tx: Transaction, going: list[int]) -> tuple[list[int], list[int]]:
-    """Those of its lanes whom the money lasts for, and whom it ends at, if that is one of its lanes too."""
+    """Return the covered payments of its lanes, and the first uncovered one if it is in its lanes."""
     queue = queue_of(state.places)
     if not setup.rules.the_queue_spans_all_lanes:
-        queue = [right for right in queue if setup.lanes[right] in going]
+        queue = [age for age in queue if setup.lanes[age] in going]
     served = covered(setup, queue, state.fund.appropriated - state.fund.allotted - sum(tx.allotted))
-    ends_at = queue[len(served) :][: setup.rules.whoever_the_money_ends_at_is_looked_at_too]
+    ends_at = queue[len(served) :][: setup.rules.the_first_uncovered_payment_is_checked_too]
     return ([r for r in served if setup.lanes[r] in going], [r for r in ends_at if setup.lanes[r] in going])
 
 
-def _queue_with(state: State, tx: Transaction, right: int) -> list[int]:
+def _queue_with(state: State, tx: Transaction, age: int) -> list[int]:
     own = {one for one, place in tx.places if place == QUEUED}
-    return sorted({*queue_of(state.places), *own, right})
+    return sorted({*queue_of(state.places), *own, age})
 
 
 def _pay(
-    setup: Setup, state: State, tx: Transaction, right: int, allotted: int, saw: frozenset[int] | None = None
+    setup: Setup, state: State, tx: Transaction, age: int, allotted: int, saw: frozenset[int] | None = None
 ) -> Transaction:
-    lane = setup.lanes[right]
+    lane = setup.lanes[age]
     saw = frozenset(queue_of(state.places)) if saw is None else saw
     left = state.fund.appropriated - state.fund.allotted - sum(tx.allotted) - allotted
     return tx._replace(
         allotted=_add(tx.allotted, lane, allotted),
-        reserved=_add(tx.reserved, lane, setup.amounts[right]),
-        places=(*tx.places, (right, PAID)),
-        payments=(*tx.payments, Payment(right, saw, left)),
+        reserved=_add(tx.reserved, lane, setup.amounts[age]),
+        places=(*tx.places, (age, PAID)),
+        payments=(*tx.payments, Payment(age, saw, left)),
     )
 
 
-def _join(tx: Transaction, right: int) -> Transaction:
-    return tx._replace(places=(*tx.places, (right, QUEUED)), flag=True)
+def _join(tx: Transaction, age: int) -> Transaction:
+    return tx._replace(places=(*tx.places, (age, QUEUED)), flag=True)
 
 
 def _idle(setup: Setup, state: State, going: list[int]) -> list[int]:
@@ -369,7 +367,7 @@ def _idle(setup: Setup, state: State, going: list[int]) -> list[int]:
 
 
 class Locks(NamedTuple):
-    """What transactions hold."""
+    """Locks held by transactions."""
 
     fund: bool
     allotments: frozenset[int]
@@ -377,7 +375,7 @@ class Locks(NamedTuple):
 
 
 def _locked(state: State, but: int = -1) -> Locks:
-    """By all processes, `but` one."""
+    """Return the locks of all processes but one."""
     others = [tx for process, tx in enumerate(state.running) if tx is not None and process != but]
     allotments = frozenset[int]().union(*(tx.allotments for tx in others))
     return Locks(any(tx.fund for tx in others), allotments, frozenset[int]().union(*(tx.ledgers for tx in others)))

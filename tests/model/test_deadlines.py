@@ -1,4 +1,4 @@
-"""A deadline waits for what can beat it, and for nothing else. Each rule is shown to be needed."""
+"""Deadlines wait for the records that can precede them, and for no others; each rule is shown to be needed."""
 
 from functools import partial
 
@@ -20,8 +20,8 @@ SCENARIOS = {
     "a lane stands still for a while": LANE_STOPPED_FOR_A_WHILE,
     "an external partition stands still": PARTITION_STOPPED,
     "an external partition stands still for a while": PARTITION_STOPPED_FOR_A_WHILE,
-    "a topic that beats nothing stands still": OTHER_TOPIC_STOPPED,
-    "a record is lost and said again": RECORD_LOST,
+    "a topic that precedes no deadline stands still": OTHER_TOPIC_STOPPED,
+    "a record is lost and published again": RECORD_LOST,
 }
 
 
@@ -37,7 +37,7 @@ def test_deadline_acts_once_no_record_can_precede_it(scenario: Scenario) -> None
 
 
 def test_deadline_without_a_watermark_acts_before_the_backlog() -> None:
-    assert "beaten in time" in str(searched(Rules(waits=False), QUIET).breach)
+    assert "acts before" in str(searched(Rules(waits=False), QUIET).breach)
 
 
 def test_watermark_of_all_lanes_starves_deadlines_of_other_lanes() -> None:
@@ -49,8 +49,8 @@ def test_watermark_over_all_topics_starves_every_deadline() -> None:
 
 
 def test_deadline_that_ignores_rows_acts_before_a_record_set_aside() -> None:
-    assert "beaten in time" in str(searched(Rules(own_rows=False), LANE_STOPPED_FOR_A_WHILE).breach)
+    assert "acts before" in str(searched(Rules(own_rows=False), LANE_STOPPED_FOR_A_WHILE).breach)
 
 
 def test_watermark_by_offsets_alone_acts_before_a_republished_record() -> None:
-    assert "beaten in time" in str(searched(Rules(numbers=False), RECORD_LOST).breach)
+    assert "acts before" in str(searched(Rules(numbers=False), RECORD_LOST).breach)

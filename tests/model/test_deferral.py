@@ -1,4 +1,4 @@
-"""What waits is taken up by portions, in order, and once. Each rule is shown to be needed."""
+"""Deferred records are released in portions, in order, and once; each rule is shown to be needed."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ def searched(rules: Rules, scenario: Scenario) -> Outcome[State]:
 @pytest.mark.parametrize(
     "scenario",
     [OWN, SHARED, ONE_WAITS_ON, OWN_ENDS, SHARED_ENDS],
-    ids=["own cause", "shared cause", "one waits on", "own cause or never", "shared cause or never"],
+    ids=["own cause", "shared cause", "one is deferred again", "own cause or expiry", "shared cause or expiry"],
 )
 def test_deferred_records_are_released_once_and_in_order(portion: int, scenario: Scenario) -> None:
     outcome = searched(Rules(portion=portion), scenario)
@@ -47,8 +47,8 @@ def test_effect_committed_before_its_row_is_deleted_comes_twice() -> None:
 
 
 def test_mark_without_an_end_releases_a_record_for_ever() -> None:
-    assert "taken up for ever" in str(searched(Rules(covers=False), ONE_WAITS_ON).breach)
+    assert "released for ever" in str(searched(Rules(covers=False), ONE_WAITS_ON).breach)
 
 
 def test_round_that_does_not_join_first_expires_a_timely_record() -> None:
-    assert "given up in time" in str(searched(Rules(joins_first=False), SHARED_ENDS).breach)
+    assert "expired in time" in str(searched(Rules(joins_first=False), SHARED_ENDS).breach)

@@ -1,4 +1,4 @@
-"""Two trainings of a participant, one incentive: whatever order their milestones come in, and whatever is restored."""
+"""Two trainings of a participant and one incentive, for every order of milestones and every restore."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.model.search import Outcome, search
 
 MILESTONES = ("A completed", "A rated", "B completed", "B rated")
 EARLIER = "A"
-"""By the times of its events."""
+"""The training that comes first by the times of its events."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Each of them is needed."""
+    """Rules that the search can switch off one by one."""
 
     a_rating_decides: bool = True
     a_grant_stands: bool = True
@@ -25,7 +25,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Database:
-    """How far the milestones were read; the training that earned the incentive; whether a partner was instructed."""
+    """Position in the milestones, the training that earned the incentive, and whether a partner was instructed."""
 
     read: int = 0
     granted: str = ""
@@ -35,7 +35,7 @@ class Database:
 
 @dataclass(frozen=True)
 class State:
-    """`emitted` are the milestones so far, in the order of their topic. `copy`: a backup of the database."""
+    """`emitted`: milestones so far, in the order of their topic; `copy`: a backup of the database."""
 
     emitted: tuple[str, ...] = ()
     database: Database = Database()

@@ -1,6 +1,6 @@
-"""An internal record that cannot be read stops its lane until one of three cures; a stranger's stops it never for long.
+"""An unreadable internal record stops its lane until one of three repairs; a foreign record never stops it for long.
 
-Each rule is needed: without it the search finds the lane that stands still for ever, or the number that was skipped.
+Each rule is needed: without it the search finds a lane that stands still for ever, or a skipped number.
 """
 
 from dataclasses import replace
@@ -11,17 +11,17 @@ from tests.model.internal_reading import NEVER, NEW, Budget, Protocol, Rules, St
 from tests.model.search import Outcome, search
 
 Scene = tuple[dict[int, int], Budget]
-"""Which events need which binary, and what may happen."""
+"""The binary that each event needs, and the faults and repairs that may happen."""
 
-MANGLED: Scene = ({}, Budget(mangled=1, foreign=1, again=1))
+DAMAGED: Scene = ({}, Budget(damaged=1, foreign=1, again=1))
 TOO_NEW: Scene = ({2: NEW}, Budget(foreign=1, upgrade=1, resume=1))
-WRONG_FOR_EVER: Scene = ({2: NEVER}, Budget(foreign=1, passing=1))
-STRANGERS: Scene = ({}, Budget(foreign=2))
+INVALID_FOR_EVER: Scene = ({2: NEVER}, Budget(foreign=1, passing=1))
+FOREIGN: Scene = ({}, Budget(foreign=2))
 SCENES = {
-    "mangled": MANGLED,
+    "damaged": DAMAGED,
     "too new": TOO_NEW,
-    "wrong for ever": WRONG_FOR_EVER,
-    "strangers alone": STRANGERS,
+    "invalid for ever": INVALID_FOR_EVER,
+    "foreign records alone": FOREIGN,
 }
 
 
@@ -43,11 +43,11 @@ def test_every_number_acts_once_in_order_or_is_parked(
     ("rule", "scene"),
     [
         ("number_first", TOO_NEW),
-        ("number_first", WRONG_FOR_EVER),
-        ("fit", STRANGERS),
-        ("read_on", MANGLED),
+        ("number_first", INVALID_FOR_EVER),
+        ("fit", FOREIGN),
+        ("read_on", DAMAGED),
         ("seek_back", TOO_NEW),
-        ("take_number", WRONG_FOR_EVER),
+        ("take_number", INVALID_FOR_EVER),
         ("stay_unreadable", TOO_NEW),
     ],
 )

@@ -1,4 +1,4 @@
-"""Two processes of one name: whoever can work has the lanes, and nobody else takes them, in every interleaving."""
+"""Two processes of one name: in every interleaving a working process has the lanes and keeps them."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,11 +8,11 @@ import pytest
 from tests.model.one_name import Process, Rules, State, breach, successors
 from tests.model.search import search
 
-DOORS = 3
-SHUT = State((Process(), Process(may_log_in=False)), doors=DOORS)
+LOGIN_CHANGES = 3
+LOGIN_REFUSED = State((Process(), Process(may_log_in=False)), login_changes=LOGIN_CHANGES)
 
 
-@pytest.mark.parametrize("begin", [State(doors=DOORS), SHUT])
+@pytest.mark.parametrize("begin", [State(login_changes=LOGIN_CHANGES), LOGIN_REFUSED])
 def test_working_process_has_the_lanes(begin: State) -> None:
     outcome = search(begin, partial(successors, Rules()), breach)
     assert (outcome.breach, outcome.steps) == (None, ())
@@ -21,5 +21,5 @@ def test_working_process_has_the_lanes(begin: State) -> None:
 
 @pytest.mark.parametrize("rule", ["enter_first", "confirm_again", "give_way"])
 def test_each_rule_prevents_endless_takeovers(rule: str) -> None:
-    outcome = search(SHUT, partial(successors, replace(Rules(), **{rule: False})), breach)
-    assert outcome.breach == "the lanes go to and fro"
+    outcome = search(LOGIN_REFUSED, partial(successors, replace(Rules(), **{rule: False})), breach)
+    assert outcome.breach == "the lanes go back and forth"

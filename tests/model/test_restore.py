@@ -1,8 +1,8 @@
-"""After a restore: what was instructed binds before anybody decides.
+"""Model of a restore: former instructions bind before any lane decides.
 
 One wave has money for one payment, and both lanes owe one. Lane A had instructed a partner to pay, in two records, when
-the database was restored to a copy that knows nothing of it. Two replicas come back, each with a lane of its own; they
-may crash and take each other's lane over. What is instructed in all must never be more than the money.
+the database was restored to a copy without them. Two replicas come back, each with a lane of its own; they may crash
+and take over each other's lane. The instructions must never exceed the money.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MONEY = 1
 
 @dataclass(frozen=True)
 class Rules:
-    """Each of them is needed: without it the search finds that too much is instructed."""
+    """Rules without which the search finds that too much is instructed."""
 
     adopts_all_lanes: bool = True
     adopts_before_it_decides: bool = True
@@ -30,7 +30,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Replica:
-    """`to_adopt`: lanes whose tails it has not looked at in this session. No session: it has to open one first."""
+    """`to_adopt`: lanes whose tails it has not read in this session; without a session it must open one first."""
 
     lanes: frozenset[str]
     session: bool = False
@@ -39,9 +39,9 @@ class Replica:
 
 @dataclass(frozen=True)
 class State:
-    """`adopted` records of lane A's tail are pages again, `mark` is where the next session looks from.
+    """`adopted`: records of lane A's tail that are pages again; `mark`: where the next session reads on.
 
-    `paid` are lanes in which the database knows that money was taken.
+    `paid`: lanes in which the database knows that money was taken.
     """
 
     replicas: tuple[Replica, Replica] = (Replica(frozenset("A")), Replica(frozenset("B")))
@@ -64,15 +64,15 @@ def successors(rules: Rules, state: State) -> Iterator[tuple[str, State]]:
             yield from _decides(state, number)
         if state.crashes:
             other = state.replicas[1 - number]
-            heir = replace(other, lanes=other.lanes | replica.lanes)
+            successor = replace(other, lanes=other.lanes | replica.lanes)
             if not rules.adopts_all_lanes:
-                heir = replace(heir, to_adopt=other.to_adopt | replica.lanes)
-            replicas = (Replica(frozenset()), heir) if number == 0 else (heir, Replica(frozenset()))
+                successor = replace(successor, to_adopt=other.to_adopt | replica.lanes)
+            replicas = (Replica(frozenset()), successor) if number == 0 else (successor, Replica(frozenset()))
             yield f"{name} crashes", replace(state, replicas=replicas, crashes=state.crashes - 1)
 
 
 def _adopts(rules: Rules, state: State, number: int) -> Iterator[tuple[str, State]]:
-    """A portion of a tail is one record; the lane's lock makes each transaction one step."""
+    """Adopt one record per portion; the lane's lock makes each transaction one step."""
     replica, name = state.replicas[number], "XY"[number]
     for lane in sorted(replica.to_adopt):
         looked = replace(replica, to_adopt=replica.to_adopt - {lane})
@@ -89,7 +89,7 @@ def _adopts(rules: Rules, state: State, number: int) -> Iterator[tuple[str, Stat
 
 
 def _adopted(state: State) -> State:
-    """The last record of the tail is the one that tells the partner to pay."""
+    """Adopt the next record; the last one of the tail instructs the partner."""
     adopted = state.adopted + 1
     return replace(state, adopted=adopted, paid=state.paid | {"A"} if adopted == TAIL_OF_A else state.paid)
 

@@ -1,4 +1,4 @@
-"""Model one entitlement whose partner changes its mind: no attempt goes that a person should have looked at."""
+"""Model of one entitlement whose partner contradicts itself: no attempt is made without a necessary review."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,32 +9,33 @@ from tests.model.search import Outcome, search
 
 REPORTS_SENT, LINKS = 2, 2
 Content = tuple[int, int]
-"""What is approved: the number of the attempt, and the version of the account that it goes to."""
+"""Subject of an approval: number of the attempt, and version of the account that it goes to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the protocol does; each rule alone keeps one failure away."""
+    """Rules that the search can switch off one by one; each prevents one failure."""
 
-    a_look_is_a_fact_of_the_attempt: bool = True
+    a_review_is_stored_with_the_attempt: bool = True
     a_contradiction_freezes: bool = True
     the_clock_waits_for_reports: bool = True
     an_approval_waits_for_reports: bool = True
     an_account_waits_for_reports: bool = True
     money_waits_for_reports: bool = True
-    what_comes_between_ends_the_wait: bool = True
+    another_hold_ends_the_wait: bool = True
     an_approval_is_bound: bool = True
     approving_locks_the_lane: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """`reported` is what the partner has reported of the first attempt, `read` how much of it was read.
+    """State of the entitlement, its partner and its handlers.
 
-    `held` is the reason shown, empty while an attempt is under way. A handler that has loaded the approval and not yet
-    saved is `busy` with what it saw. `put_off`: how much the partner had reported when a cure was noticed, all of which
-    is to be read before another attempt. `must_look`, `granted` and `able` are the truth that the rules have to keep;
-    `able`: how much the partner had reported when nothing stood in the way any more.
+    `reported`: the partner's reports on the first attempt; `read`: how many of them were read. `held` is the hold
+    reason, empty while an attempt is in progress. A handler that has loaded the approval and not yet saved is `busy`
+    with what it saw. `put_off`: number of reports sent when a cure was noticed, all of which are to be read before
+    another attempt. `needs_review`, `granted` and `able` are the truth that the rules must keep; `able`: number of
+    reports sent when nothing stood in the way any more.
     """
 
     reported: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class Entitlement:
     put_off: int | None = None
     approval: Content | None = None
     busy: tuple[Content | None] | None = None
-    must_look: bool = False
+    needs_review: bool = False
     granted: Content | None = None
     able: int | None = None
     wrong: str = ""
@@ -59,41 +60,48 @@ class Entitlement:
         return (self.attempt + 1, self.version)
 
 
-def plan(entitlement: Entitlement, rules: Rules, *, waits: bool = True, heard: bool = False) -> Entitlement:
-    """Instruct, put off until all that was reported is read, or hold for the first thing in the way."""
+def plan(entitlement: Entitlement, rules: Rules, *, waits: bool = True, reports_read: bool = False) -> Entitlement:
+    """Instruct, put off until all reports are read, or hold for the first reason."""
     if not entitlement.held:
         return entitlement
-    look = entitlement.frozen if rules.a_look_is_a_fact_of_the_attempt else entitlement.held == "look"
+    review = entitlement.frozen if rules.a_review_is_stored_with_the_attempt else entitlement.held == "review"
     approved = (
         entitlement.approval == entitlement.next if rules.an_approval_is_bound else entitlement.approval is not None
     )
-    kept = None if rules.what_comes_between_ends_the_wait else entitlement.put_off
+    kept = None if rules.another_hold_ends_the_wait else entitlement.put_off
     if not entitlement.verified:
         return replace(entitlement, held="account", put_off=kept)
-    if look and not approved:
-        return replace(entitlement, held="look", put_off=kept)
+    if review and not approved:
+        return replace(entitlement, held="review", put_off=kept)
     if entitlement.held == "time" and not entitlement.over:
         return entitlement
-    if entitlement.held == "money" and not entitlement.money and not heard:
+    if entitlement.held == "money" and not entitlement.money and not reports_read:
         return entitlement
-    if waits and not heard:
+    if waits and not reports_read:
         return replace(
             entitlement, put_off=len(entitlement.reported) if entitlement.put_off is None else entitlement.put_off
         )
     if not entitlement.money:
         return replace(entitlement, held="money", put_off=kept, able=None)
-    wrong = "an attempt nobody let go" if entitlement.must_look and entitlement.granted != entitlement.next else ""
+    wrong = (
+        "an attempt without its approval"
+        if entitlement.needs_review and entitlement.granted != entitlement.next
+        else ""
+    )
     if entitlement.able is None or entitlement.read < entitlement.able:
-        wrong = wrong or "an attempt overtook a word that was there to be read"
+        wrong = wrong or "an attempt before an earlier report was read"
     after = replace(entitlement, attempt=entitlement.attempt + 1, held="", frozen=False, approval=None)
-    return replace(after, must_look=False, granted=None, wrong=wrong)
+    return replace(after, needs_review=False, granted=None, wrong=wrong)
 
 
 def is_able(entitlement: Entitlement) -> bool:
-    """Tell whether nothing is in the way: for money it has to be tried, and once there is some it is not in the way."""
-    let_go = not entitlement.must_look or entitlement.granted == entitlement.next
+    """Tell whether nothing stands in the way of an attempt.
+
+    Lack of money is only known after an attempt to reserve it, and no longer a reason once there is some.
+    """
+    approved = not entitlement.needs_review or entitlement.granted == entitlement.next
     money = entitlement.held != "money" or entitlement.money or entitlement.able is not None
-    return let_go and entitlement.verified and money and (entitlement.held != "time" or entitlement.over)
+    return approved and entitlement.verified and money and (entitlement.held != "time" or entitlement.over)
 
 
 def steps(entitlement: Entitlement, rules: Rules) -> Iterator[tuple[str, Entitlement]]:
@@ -106,9 +114,9 @@ def steps(entitlement: Entitlement, rules: Rules) -> Iterator[tuple[str, Entitle
     else:
         for name, after in lane_steps(entitlement, rules):
             yield name, note_able(after)
-    # Whoever saves without the lock writes back what was there when it loaded.
-    at_the_desk = entitlement.busy is None or not rules.approving_locks_the_lane
-    if at_the_desk and entitlement.held == "look" and entitlement.granted is None:
+    # A handler that saves without the lock writes back the approval that it had loaded.
+    may_approve = entitlement.busy is None or not rules.approving_locks_the_lane
+    if may_approve and entitlement.held == "review" and entitlement.granted is None:
         approved = replace(entitlement, approval=entitlement.next, granted=entitlement.next)
         yield "operator approves", note_able(replace(approved, put_off=None))
 
@@ -121,8 +129,8 @@ def note_able(entitlement: Entitlement) -> Entitlement:
 
 def world_steps(entitlement: Entitlement) -> Iterator[tuple[str, Entitlement]]:
     if len(entitlement.reported) < REPORTS_SENT:
-        for word in ("settled",) if entitlement.reported else ("later", "look"):
-            yield f"partner says {word}", replace(entitlement, reported=(*entitlement.reported, word))
+        for status in ("settled",) if entitlement.reported else ("later", "review"):
+            yield f"partner reports {status}", replace(entitlement, reported=(*entitlement.reported, status))
     if entitlement.busy is None:
         yield "money comes or goes", replace(entitlement, money=not entitlement.money)
         if entitlement.held == "time" and not entitlement.over:
@@ -130,7 +138,7 @@ def world_steps(entitlement: Entitlement) -> Iterator[tuple[str, Entitlement]]:
 
 
 def lane_steps(entitlement: Entitlement, rules: Rules) -> Iterator[tuple[str, Entitlement]]:
-    if entitlement.held == "look":
+    if entitlement.held == "review":
         yield "handler loads", replace(entitlement, busy=(entitlement.approval,))
     if entitlement.read < len(entitlement.reported):
         yield f"lane reads {entitlement.reported[entitlement.read]}", read(entitlement, rules)
@@ -144,22 +152,22 @@ def lane_steps(entitlement: Entitlement, rules: Rules) -> Iterator[tuple[str, En
             )
     if entitlement.held == "time" and entitlement.over:
         yield "clock", plan(entitlement, rules, waits=rules.the_clock_waits_for_reports)
-    if entitlement.held == "look":
+    if entitlement.held == "review":
         yield "sweep finds an approval", plan(entitlement, rules, waits=rules.an_approval_waits_for_reports)
     if entitlement.held == "money" and entitlement.money:
         yield "sweep finds money", plan(entitlement, rules, waits=rules.money_waits_for_reports)
     if entitlement.put_off is not None and entitlement.read >= entitlement.put_off:
-        yield "retry", plan(entitlement, rules, heard=True)
+        yield "retry", plan(entitlement, rules, reports_read=True)
 
 
 def read(entitlement: Entitlement, rules: Rules) -> Entitlement:
-    word = entitlement.reported[entitlement.read]
+    status = entitlement.reported[entitlement.read]
     after = replace(entitlement, read=entitlement.read + 1)
-    if word == "settled":
-        after = replace(after, must_look=True, granted=None, approval=None, put_off=None)
-        return replace(after, frozen=True, held="look") if rules.a_contradiction_freezes else after
-    look = word == "look"
-    return replace(after, held="look" if look else "time", frozen=look, must_look=look)
+    if status == "settled":
+        after = replace(after, needs_review=True, granted=None, approval=None, put_off=None)
+        return replace(after, frozen=True, held="review") if rules.a_contradiction_freezes else after
+    review = status == "review"
+    return replace(after, held="review" if review else "time", frozen=review, needs_review=review)
 
 
 def breach(entitlement: Entitlement, _ended: bool) -> str | None:
@@ -185,14 +193,14 @@ def test_no_attempt_is_made_without_a_necessary_review() -> None:
 @pytest.mark.parametrize(
     ("rule", "failure"),
     [
-        ("a_look_is_a_fact_of_the_attempt", "an attempt nobody let go"),
-        ("a_contradiction_freezes", "an attempt nobody let go"),
-        ("the_clock_waits_for_reports", "an attempt overtook a word that was there to be read"),
-        ("an_approval_waits_for_reports", "an attempt overtook a word that was there to be read"),
-        ("an_account_waits_for_reports", "an attempt overtook a word that was there to be read"),
-        ("money_waits_for_reports", "an attempt overtook a word that was there to be read"),
-        ("what_comes_between_ends_the_wait", "an attempt overtook a word that was there to be read"),
-        ("an_approval_is_bound", "an attempt nobody let go"),
+        ("a_review_is_stored_with_the_attempt", "an attempt without its approval"),
+        ("a_contradiction_freezes", "an attempt without its approval"),
+        ("the_clock_waits_for_reports", "an attempt before an earlier report was read"),
+        ("an_approval_waits_for_reports", "an attempt before an earlier report was read"),
+        ("an_account_waits_for_reports", "an attempt before an earlier report was read"),
+        ("money_waits_for_reports", "an attempt before an earlier report was read"),
+        ("another_hold_ends_the_wait", "an attempt before an earlier report was read"),
+        ("an_approval_is_bound", "an attempt without its approval"),
         ("approving_locks_the_lane", "an approval was overwritten"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The search itself finds what is there to find."""
+"""The search itself."""
 
 from collections.abc import Iterator
 

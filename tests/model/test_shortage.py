@@ -1,4 +1,4 @@
-"""While money is short the oldest is paid first over all lanes: nobody starves, nothing strands, no ring of locks."""
+"""While money is short the oldest payment of all lanes goes first; none starves, no money is stranded, no deadlock."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,7 +8,7 @@ import pytest
 from tests.model.search import Outcome, search
 from tests.model.shortage import NEW, QUEUED, Allotment, Fund, Rules, Setup, State, breach, successors
 
-# Lane 2 stands still with a full allotment, and somebody waits in it. Another lane's newcomers are younger and older.
+# Lane 2 stands still with a full allotment and a queued payment; another lane gets younger and older payments.
 STANDING_STILL = Setup(
     lanes=(0, 2, 1, 0), amounts=(4, 2, 3, 1), block=4, stopped=frozenset({2}), together=((0, 3), (3, 0))
 )
@@ -20,7 +20,7 @@ SHORT = State(
     running=(None, None),
     coming=(3,),
 )
-# Two lanes have all the money in their allotments, and it does not last.
+# The allotments of two lanes hold all the money, which does not suffice.
 ALLOTTED = Setup(lanes=(0, 1, 0, 1), amounts=(3, 2, 2, 1), block=3, together=((0, 2), (2, 0), (3, 1)))
 PLENTY = State(
     fund=Fund(appropriated=6, allotted=6, short=False),
@@ -44,7 +44,7 @@ def outcome(setup: Setup, start: State) -> Outcome[State]:
 @pytest.mark.parametrize("trouble", ["rejections", "obstacles", "crashes"])
 @pytest.mark.parametrize(("setup", "start"), [(STANDING_STILL, SHORT), (ALLOTTED, PLENTY)], ids=["stopped", "allotted"])
 def test_every_interleaving_pays_in_order_of_age(setup: Setup, start: State, trouble: str) -> None:
-    """A rejection gives money back, an obstacle takes the oldest out of the queue, a crash leaves lanes to nobody."""
+    """A rejection returns money, an obstacle removes the oldest from the queue, a crash takes lanes' owners away."""
     assert outcome(setup, once(start, trouble)).breach is None
 
 
@@ -63,7 +63,7 @@ def test_no_payment_waits_behind_one_held_for_another_reason() -> None:
         ("an_allotment_is_reserved_only_while_it_holds_the_money", ALLOTTED, PLENTY, "overdrawn"),
         ("the_queue_changes_under_the_lock", ALLOTTED, PLENTY, "the flag does not agree with the queue"),
         ("money_released_has_a_ledger_of_its_own", ALLOTTED, PLENTY, "deadlock"),
-        ("whoever_the_money_ends_at_is_looked_at_too", ALLOTTED, once(NO_MORE, "obstacles"), "[3] starve"),
+        ("the_first_uncovered_payment_is_checked_too", ALLOTTED, once(NO_MORE, "obstacles"), "[3] starve"),
     ],
 )
 def test_each_shortage_rule_is_needed(rule: str, setup: Setup, start: State, seen: str) -> None:
