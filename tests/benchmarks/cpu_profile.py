@@ -1,9 +1,8 @@
-"""Sample what each service spends a journey on, and measure what each statement costs in Postgres.
+"""Profile of the services by sampling, and the cost of each statement: `python -m tests.benchmarks.cpu_profile`.
 
-`python -m tests.benchmarks.cpu_profile` needs py-spy, which is no dependency: on the path, or PYSPY=<its path>.
-
-A sample belongs to the innermost frame that some area claims; the areas share out the processor time that the process
-really used. Statements are timed by pg_stat_statements, waiting for the disk at COMMIT included.
+It needs py-spy, which is no dependency: on the path, or PYSPY=<its path>. A sample belongs to the innermost frame that
+some area claims; the areas share out the processor time that the process really used. Statements are timed by
+pg_stat_statements, including the wait for the disk at COMMIT.
 
 The environment may set JOURNEYS and SEED.
 """
@@ -29,7 +28,7 @@ from tests.benchmarks.plans import query_namer
 COUNT, WARM_UP = number_of("JOURNEYS", 20_000), 3_000
 SAMPLES_A_SECOND = 200
 STATEMENTS = 15
-# The first that claims a frame has it, from the innermost frame outwards.
+# Areas in order of precedence; a stack belongs to the first area that matches its innermost matching frame.
 AREAS = (
     ("seals", ("shared/contracts/seals.py",)),
     ("Kafka: fetch and unpack", ("aiokafka/consumer/", "aiokafka/record/", "shared/messaging/reading/consumer.py")),
@@ -99,7 +98,7 @@ def _samples(harness: BenchmarkHarness, name: str) -> Path:
 
 
 def shares(samples: Sequence[str], cpu_us: float) -> dict[str, float]:
-    """Microseconds a journey by area, the largest first; `samples` are lines of a stack and how often it was seen."""
+    """Return microseconds per journey by area, the largest first; `samples` are lines of a stack and its count."""
     counted: Counter[str] = Counter()
     for line in samples:
         stack, _, count = line.rpartition(" ")
@@ -116,6 +115,6 @@ def _area(frames: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    # Postgres takes this library only when it starts.
+    # PostgreSQL can load this library only at its start.
     SETTINGS["shared_preload_libraries"] = "pg_stat_statements"
     sys.exit(benchmark("spending", measure))

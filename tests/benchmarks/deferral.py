@@ -1,7 +1,7 @@
-"""A crowd that applied before its wave was opened: `python -m tests.benchmarks.deferral`.
+"""Release of many deferred records: admissions that came before their wave, `python -m tests.benchmarks.deferral`.
 
-All admissions wait; then the wave opens, and all are admitted, in each lane in the order in which they came, by a
-process that stays within the memory it is given. That it does not is a breach.
+All admissions are deferred; then the wave opens, and all are admitted, in each lane in the order of arrival, by a
+process that stays within its memory limit. Exceeding the limit is a breach.
 
 The environment may set PEOPLE and SEED.
 """
@@ -68,7 +68,7 @@ async def _until(harness: BenchmarkHarness, query: str, count: int) -> None:
 
 
 def _peak(harness: BenchmarkHarness) -> int:
-    """Return the most bytes that the process of enrollment has had in memory at once."""
+    """Return the peak resident bytes of the enrollment process."""
     lines = Path(f"/proc/{processes_of(harness.installation)['enrollment'].pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 

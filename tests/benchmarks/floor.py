@@ -1,9 +1,9 @@
-"""The floor: the records of journeys that were run before through Kafka again, and their rows into Postgres, with no
-logic at all. What lies between this and the journey's rate is what deciding costs.
+"""Cost floor: the records of earlier journeys through Kafka and their rows into PostgreSQL again, without any logic.
 
-One process for each service reads what the service read, copies the rows that the service wrote into tables like its
-own, a transaction for each fetch, and sends what the service said. A fourth sends what upstream and partners said. The
-process gets `who journeys-of-all`, prepares, says that it is ready, and begins when its input ends.
+The difference from the journey's rate is the cost of deciding. One process per service reads what the service read,
+copies its rows into tables like its own, one transaction per fetch, and sends what it published. A fourth sends the
+records of upstream systems and partners. Each process gets `who journeys-of-all`, prepares, reports that it is ready,
+and begins when its standard input ends.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ FEW_ROWS = 100
 
 
 async def measure_floor(harness: BenchmarkHarness, journeys: int, of_all: int) -> float:
-    """Journeys a second. The services must not run; `journeys` of the `of_all` that were run are used."""
+    """Return journeys per second, from `journeys` of the `of_all` that were run; the services must not run."""
     print_line("  floor")
     await harness.connection.execute("analyze")
     written = {topic for topics in WRITES.values() for topic in topics}
@@ -98,7 +98,7 @@ async def _start(harness: BenchmarkHarness, who: str, share: float) -> Process:
 
 @dataclass(slots=True)
 class Worker:
-    """One process: so much of what a service read, wrote and said."""
+    """One process with its share of a service's reads, writes and events."""
 
     who: str
     share: float
@@ -111,7 +111,7 @@ class Worker:
         connection = await asyncpg.connect(self.url)
         await producer.start()
         await consumer.start()
-        written = [pack(producer, letters) for letters in _chunks(await self._records(consumer, WRITES[self.who]))]
+        written = [pack(producer, records) for records in _chunks(await self._records(consumer, WRITES[self.who]))]
         rows = await self._rows(connection) if READS[self.who] else {}
         wanted = await self._seek(consumer, READS[self.who]) if READS[self.who] else 0
         print_line("ready")
@@ -130,7 +130,7 @@ class Worker:
         await connection.close()
 
     async def _seek(self, consumer: AIOKafkaConsumer, topics: Sequence[str]) -> int:
-        """To the beginning; how many records there are to be read."""
+        """Seek to the beginnings, and return the number of records to read."""
         places = [TopicPartition(topic, lane) for topic in topics for lane in range(LANES)]
         consumer.assign(places)
         await consumer.seek_to_beginning()
@@ -144,7 +144,7 @@ class Worker:
         return found[:wanted]
 
     async def _rows(self, connection: asyncpg.Connection) -> dict[str, list[bytes]]:
-        """Chunks of rows by table, as COPY writes them, and an empty table for each to be copied into."""
+        """Return chunks of rows by table, as COPY writes them, and create an empty table to copy each into."""
         await connection.execute(f"create schema floor_{self.who}")
         found = {}
         for (table,) in await connection.fetch(TABLES, self.who, FEW_ROWS):

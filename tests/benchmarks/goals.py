@@ -1,4 +1,4 @@
-"""The bars that figures are held against. A bar that is missed is said, and fails nothing."""
+"""Goals of the benchmarks; a missed goal is reported and fails nothing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.benchmarks.harness import Result, print_line
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`figure` reads a number from a result; it must be at least the bar, or at most if `at_most`."""
+    """A bar for one figure of a result: a lower bound, or an upper one if `at_most`."""
 
     name: str
     bar: float
@@ -44,7 +44,7 @@ def _p99(result: Result, offered: str) -> float | None:
 
 
 def compare_with_goals(goals: Iterable[Goal], result: Result) -> list[Result]:
-    """Each goal that could be measured, said and written down."""
+    """Print and return each goal that could be measured."""
     found = []
     for goal in goals:
         if (figure := goal.figure(result)) is None:

@@ -1,9 +1,9 @@
-"""How the cost grows: the rate when nearly empty against the rate with a million journeys stored, and the plans of the
-queries that read the large tables: `python -m tests.benchmarks.growth`.
+"""Growth: the rate when nearly empty and with a million journeys stored: `python -m tests.benchmarks.growth`.
 
-The stored journeys are copies of real ones (filling.py). Each rate is measured after a restart of the services. These
-check their invariants a while after their start, and then seldom; so the rate with much stored is measured twice: while
-they check, and at rest. That a query reads a large table from one end to the other is a breach.
+The plans of queries on large tables are examined too; reading a large table sequentially is a breach. The stored
+journeys are copies of real ones (journey_copies.py). Each rate is measured after a restart of the services, which check
+their invariants some time after their start and seldom later; so the rate with much stored is measured during the
+checks and at rest.
 
 The environment may set JOURNEYS (a run), STORED and SEED.
 """
@@ -79,7 +79,7 @@ async def _fill(harness: BenchmarkHarness) -> float:
 
 
 async def _plans(harness: BenchmarkHarness, people: list[Person], large: set[str]) -> dict[str, Result]:
-    """The plans that the database chose for the statements of a short run, under their names."""
+    """Return the plans that the database chose for the statements of a short run, by query name."""
     log = harness.installation.postgres.folder / "postgres.log"
     already = log.stat().st_size
     await explain(harness.connection, wanted=True)
@@ -94,6 +94,6 @@ async def _plans(harness: BenchmarkHarness, people: list[Person], large: set[str
 
 
 if __name__ == "__main__":
-    # What the server is told when it starts cannot be changed later.
+    # These settings can only be given at the server's start.
     SETTINGS["log_line_prefix"] = LINE_PREFIX
     sys.exit(benchmark("growth", measure))

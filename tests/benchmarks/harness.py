@@ -1,4 +1,4 @@
-"""Where a benchmark takes place: an installation of its own, what is needed to load it, and where the figures go."""
+"""Harness of benchmarks: an installation of their own, its load, its checks and the file of figures."""
 
 import asyncio
 import json
@@ -32,17 +32,17 @@ Result = dict[str, Any]
 
 
 def number_of(name: str, default: int) -> int:
-    """A number that the environment may set."""
+    """Return a number that the environment may set."""
     return int(os.environ.get(name, default))
 
 
-# A journey needs one word of a partner for each payment: settled.
+# By default partners report only the final status, which is all that a journey needs.
 ACCEPTED = bool(number_of("ACCEPTED", 0))
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkHarness:
-    """An installation that runs, a connection to its database as superuser, and a producer."""
+    """A running installation, a superuser's connection to its database, and a producer."""
 
     installation: Installation
     connection: Connection
@@ -51,11 +51,11 @@ class BenchmarkHarness:
     seed: int
 
     async def open_programme(self, people: int) -> None:
-        """The wave, the providers, and money enough for so many people."""
+        """Send the wave, the providers, and enough money for so many people."""
         await open_programme(self.producer, self.keys, people, self.seed)
 
     async def describe_environment(self) -> Result:
-        """What a figure depends on besides the code."""
+        """Return the conditions that figures depend on, besides the code."""
         return {
             "cores": os.cpu_count(),
             "versions": await versions(self.connection),
@@ -66,7 +66,7 @@ class BenchmarkHarness:
         }
 
     async def restart_services(self, settings: Mapping[str, str] | None = None) -> None:
-        """One after the other, with these settings on top of what they have."""
+        """Restart one service after the other, with these settings added."""
         for service in self.installation.services.values():
             service.environment.update(settings or {})
             await asyncio.to_thread(service.restart)
@@ -76,17 +76,17 @@ class BenchmarkHarness:
             await asyncio.to_thread(service.stop)
 
     async def verify(self) -> list[str]:
-        """What each service's own checks found."""
+        """Return the findings of each service's `verify`."""
         return await asyncio.to_thread(_verify, self.installation)
 
     def ledgers(self) -> list[Payment]:
-        """All that the partners ever paid."""
+        """Return all payments of the partners' ledgers."""
         folder = self.installation.folder / "ledgers"
         return [payment for partner in PARTNERS for payment in read_ledger(folder / f"{partner}.jsonl")]
 
 
 def differences(paid: Sequence[Payment], people: Sequence[Person]) -> list[str]:
-    """What partners paid, against what these people and their providers had to get."""
+    """Compare the partners' payments with what these people and their providers are due."""
     fees = Counter(payment.amount for payment in paid if payment.benefit == "fee")
     incentives = Counter((payment.account, payment.amount) for payment in paid if payment.benefit == "incentive")
     found = []
@@ -98,8 +98,9 @@ def differences(paid: Sequence[Payment], people: Sequence[Person]) -> list[str]:
 
 
 def benchmark(name: str, measure: Callable[[BenchmarkHarness], Awaitable[Result]]) -> int:
-    """Runs it in an installation of its own, and answers the exit code: whether the invariants hold. A goal that was
-    missed is said, and fails nothing. Ctrl-C and SIGTERM end everything that was started.
+    """Run a benchmark in an installation of its own; return exit code 0 if all invariants hold.
+
+    A missed goal is printed and fails nothing. Ctrl-C and SIGTERM stop everything that was started.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -1,12 +1,12 @@
-"""How many whole journeys a second: `python -m tests.benchmarks.journey`.
+"""Journeys per second: `python -m tests.benchmarks.journey`.
 
-A journey is whole when fee and incentive are both settled by a partner's report. Load generator and simulated partners
+A journey is done when fee and incentive are both settled by a partner's report. Load generator and simulated partners
 run on the same machine as everything else. A figure counts only if the invariants hold at the end. Afterwards the same
-records and rows go through once more without any logic (floor.py), and such journeys through plain FastStream
-(tests/benchmarks/baseline), both on the same Kafka and Postgres.
+records and rows are written once more without any logic (floor.py), and such journeys run through plain FastStream
+(tests/benchmarks/baseline), both on the same Kafka and PostgreSQL.
 
 The environment may set JOURNEYS (a run), RUNS, SEED, FLOOR_JOURNEYS, BASELINE_JOURNEYS (0: none) and BASELINE_WORKERS;
-ACCEPTED=1 lets partners say accepted before they say settled, as banks do.
+ACCEPTED=1 lets partners report `accepted` before `settled`, as banks do.
 """
 
 import sys
@@ -24,12 +24,12 @@ from tests.benchmarks.meter import processes_of
 
 COUNT, RUNS = number_of("JOURNEYS", 100_000), number_of("RUNS", 3)
 FLOOR, BASELINE = number_of("FLOOR_JOURNEYS", 20_000), number_of("BASELINE_JOURNEYS", 3_000)
-# The simulated partners stand beside the system: their cost is shown in each run and is not part of the figure.
+# The simulated partners are not part of the system: their cost is shown per run, but not counted in the figure.
 SYSTEM = ("enrollment", "completion", "payment", "kafka", "postgres")
 
 
 async def measure(harness: BenchmarkHarness) -> Result:
-    """All runs, one after the other in the same installation, and what came of them."""
+    """Run all runs, one after the other in the same installation, and return their figures."""
     await harness.open_programme(COUNT * RUNS + BASELINE)
     target = LoadTarget(processes_of(harness.installation))
     everybody: list[Person] = []

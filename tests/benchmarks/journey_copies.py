@@ -1,9 +1,9 @@
-"""Fills the tables of an installation with journeys that never were, by copying those that were under other names.
+"""Copies of stored journeys under other names, to fill the tables of an installation.
 
-Each copy is whole: its own person, NIK, training, redeem code and references, in the lane of its original. What seals
-is sealed anew (digests of completions, the chain of the books) and what counts is counted, so that every check of
-`verify` holds afterwards. Not copied are the engine's own tables: positions and sequences do not grow, and pages are
-kept only for so long. The services must not run meanwhile.
+Each copy is complete: its own person, NIK, training, redeem code and references, in the lane of its original. Seals and
+digests are made anew and counters are raised, so that every check of `verify` holds afterwards. The engine's own tables
+are not copied: positions and sequences do not grow, and pages are kept only for some time. The services must not run
+meanwhile.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.benchmarks.harness import BenchmarkHarness, print_line
 PORTION = 5_000
 TRANSFERS = 20_000
 MOST_COPIES = 999
-# What a copy changes, by column, into what no original is called. $1 is its number, of three digits.
+# Columns that a copy changes, to values that no original has. $1 is the number of the copy, of three digits.
 NAMES = {
     "participant_id": "'5' || $1 || right({0}, 12)",
     "redeem_code": "'Q' || $1 || right({0}, 8)",
@@ -33,7 +33,7 @@ NAMES = {
 }
 NIK = "encode(sha256(decode(key, 'hex') || $1::text::bytea), 'hex')"
 CLAIM = f"case kind when 'nik' then {NIK} else {NAMES['redeem_code'].format('key')} end"
-# `form` is what the digest of a completion is taken over; it holds both names.
+# `form` is the canonical form that a completion's digest is made of; it contains both names.
 FORM = f"replace(replace(form, participant_id, {NAMES['participant_id'].format('participant_id')}), redeem_code, " + (
     NAMES["redeem_code"].format("redeem_code") + ")"
 )
@@ -59,7 +59,7 @@ COLUMNS = """
 
 
 async def fill(harness: BenchmarkHarness, copies: int) -> None:
-    """`copies` of everything that is there, at most 999."""
+    """Make `copies` copies of everything stored, at most 999."""
     if copies > MOST_COPIES:
         raise ValueError(f"{copies} copies cannot be told apart")
     url = harness.installation.postgres_url
@@ -107,7 +107,7 @@ async def _copy_table(connection: Connection, table: str, copies: int) -> None:
 
 
 async def _copy_ledgers(url: str, key: ChainKey, copies: int) -> None:
-    """Each lane's book goes on with the postings of the copies, every row sealing the one before."""
+    """Append the postings of the copies to each lane's ledger chain."""
     connection = await asyncpg.connect(url, server_settings={"search_path": "payment"})
     try:
         for lane, head in (await load_ledger_heads(connection)).items():

@@ -1,8 +1,8 @@
-"""How long from the evidence that completes a training to the instruction: `python -m tests.benchmarks.latency`.
+"""Latency from the evidence that completes a training to the instruction: `python -m tests.benchmarks.latency`.
 
-Open loop: each journey has its time, and is sent then whether or not what came before is done; latency counts from the
-time it had to be sent, so a load generator or a broker that falls behind is not left out. It ends when the broker has
-appended the fee's instruction, in whole milliseconds of the clock that all here share.
+Open loop: each journey has its time and is sent then, whether or not earlier ones are done. Latency counts from that
+time, so a slow load generator or broker is included. It ends when the broker has appended the fee's instruction, in
+whole milliseconds of the clock that all processes share.
 
 The environment may set RATES (journeys a second, e.g. "300 1000"), SECONDS (of load at each rate), IDLE and SEED.
 """
@@ -43,7 +43,7 @@ WARM_UP_SECONDS = 5.0
 IDLE_RATE = 4
 TICK_SECONDS = 0.01
 DRAIN_WITHIN_SECONDS = 60.0
-# When each record is sent, in seconds against the evidence that completes the training. What is not here is not sent.
+# Time of each record in seconds, relative to the evidence that completes the training. Other types are not sent.
 TIMES = {
     upstream.PARTICIPANT_ADMITTED.name: -3.0,
     upstream.ACCOUNT_LINKED.name: -3.0,
@@ -56,7 +56,7 @@ TIMES = {
 TIMES_OF = TIMES | {enrollment.ENROLLMENT_CONFIRMED.name: TIMES[upstream.TRAINING_PURCHASED.name]}
 FIRST_MEASURED = WARM_UP_SECONDS - min(TIMES.values())
 INSTRUCTED = payment.INSTRUCTION.name
-# The way of a training: bought, its enrollment known, completed by this evidence, its completion known, instructed.
+# Events on the way of a training: purchase, enrollment, completing evidence, completion, instruction.
 ON_THE_WAY = (
     *(upstream.TRAINING_PURCHASED.name, enrollment.ENROLLMENT_CONFIRMED.name),
     *(upstream.WORK_GRADED.name, completion.COMPLETION_CONFIRMED.name, INSTRUCTED),
@@ -71,7 +71,7 @@ SETTLED_DISBURSEMENTS = "select count(*) from payment.disbursement where state =
 
 @dataclass(slots=True)
 class SendingPlan:
-    """What is to be sent at which tick, and when each training's completing evidence was due, in seconds from 0."""
+    """Records by the tick of their sending, and the due time of each training's completing evidence in seconds."""
 
     ticks: dict[int, list[OutgoingRecord]]
     due: dict[str, float]
@@ -80,7 +80,7 @@ class SendingPlan:
 
 @dataclass(slots=True)
 class BackgroundSender:
-    """Sends in the background; what comes for a partition while a batch is under way makes up the next one."""
+    """Sender in the background; records that arrive while a partition's batch is in flight form its next batch."""
 
     producer: AIOKafkaProducer
     _queued: dict[tuple[str, int], deque[OutgoingRecord]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class BackgroundSender:
 
 
 async def measure(harness: BenchmarkHarness) -> Result:
-    """Each rate in turn, then idle; the same services all the while."""
+    """Run each rate in turn, then idle, with the same services."""
     counts = [rate * int(WARM_UP_SECONDS + SECONDS) for rate in RATES] + [IDLE + int(WARM_UP_SECONDS * IDLE_RATE)]
     everybody = journeys(harness.seed, sum(counts))
     await harness.open_programme(len(everybody))
@@ -159,7 +159,7 @@ async def _offer(harness: BenchmarkHarness, people: list[Person], rate: int) -> 
 
 
 async def _appended(harness: BenchmarkHarness, begins: Mapping[TopicPartition, int]) -> dict[str, dict[str, float]]:
-    """When the broker had appended what is on the way, in seconds, by kind of event and redeem code."""
+    """Return the second at which the broker appended each event on the way, by event type and redeem code."""
     fees = {row["reference"]: row["redeem_code"] for row in await harness.connection.fetch(FEES)}
     found: dict[str, dict[str, float]] = {name: {} for name in ON_THE_WAY}
     async for record, at in _read(harness, begins):
@@ -188,7 +188,7 @@ async def _ends(harness: BenchmarkHarness, topics: Sequence[str]) -> dict[TopicP
 async def _read(
     harness: BenchmarkHarness, begins: Mapping[TopicPartition, int]
 ) -> AsyncIterator[tuple["ConsumerRecord[bytes, bytes]", float]]:
-    """All committed records from there on, each with the second at which the broker appended it."""
+    """Yield all committed records from these offsets on, each with the second at which the broker appended it."""
     ends = await _ends(harness, sorted({place.topic for place in begins}))
     wanted = sum(ends.values()) - sum(begins.values())
     consumer = AIOKafkaConsumer(
@@ -209,7 +209,7 @@ async def _read(
 
 
 async def _sending_plan(harness: BenchmarkHarness, people: list[Person], rate: int) -> SendingPlan:
-    """All records by the tick at which they are sent; people of one tick have the same time."""
+    """Make all records, by the tick at which they are sent; people of one tick have the same time."""
     records: dict[int, list[OutgoingRecord]] = {}
     due: dict[str, float] = {}
     lead = -min(TIMES.values())
@@ -226,30 +226,30 @@ async def _sending_plan(harness: BenchmarkHarness, people: list[Person], rate: i
 
 
 async def _send(harness: BenchmarkHarness, table: SendingPlan, label: str) -> tuple[float, float]:
-    """Sends each tick at its time and waits for no answer; returns when it began, and how late it was at worst."""
-    begun, late, said = time.time(), 0.0, 0.0
+    """Send each tick at its time without waiting for acknowledgements; return the start, and the largest delay."""
+    begun, late, shown = time.time(), 0.0, 0.0
     sender = BackgroundSender(harness.producer)
-    for tick, letters in table.ticks.items():
+    for tick, records in table.ticks.items():
         at = begun + tick * TICK_SECONDS
         await asyncio.sleep(max(0.0, at - time.time()))
         late = max(late, time.time() - at)
-        sender.enqueue(letters)
-        if at - said > 2:
-            said = at
+        sender.enqueue(records)
+        if at - shown > 2:
+            shown = at
             print_line(f"\r  {label}: {at - begun:.0f} s      ", end="")
     await sender.until_sent()
     return begun, late
 
 
 async def _drain(harness: BenchmarkHarness, wanted: int) -> None:
-    """Raises TimeoutError when what was offered does not become whole."""
+    """Wait until everything is settled; raise TimeoutError if it is not."""
     async with asyncio.timeout(DRAIN_WITHIN_SECONDS + SECONDS * 10):
         while await harness.connection.fetchval(SETTLED_DISBURSEMENTS) < wanted:
             await asyncio.sleep(0.2)
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
-    """In milliseconds: the smallest value that so many per cent do not exceed."""
+    """Return percentiles in milliseconds: the smallest measured value that so many per cent do not exceed."""
     ordered = sorted(seconds)
     names = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99, "max_ms": 1.0}
     return {name: round(ordered[ceil(part * len(ordered)) - 1] * 1000, 1) for name, part in names.items()}

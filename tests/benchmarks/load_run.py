@@ -1,4 +1,4 @@
-"""One run: journeys are packed, sent as fast as they become whole, and watched until the last one is."""
+"""One load run: pack journeys, send them as fast as earlier ones finish, and watch until the last is settled."""
 
 import asyncio
 import gc
@@ -19,8 +19,8 @@ from tests.benchmarks.meter import Reading, process_tree, processes_of, read_met
 STUCK_AFTER_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.05
 SHOW_EVERY_SECONDS = 2.0
-# Journeys begun and not yet whole. Three quarters of them are people who learn; the rest is what the system works at.
-# Fewer would make small batches.
+# Journeys in flight. Three quarters of them are people who still learn; the rest is what the services work on. Fewer
+# would make small batches.
 IN_FLIGHT = 10_000
 QUIET_SHARE, QUIET_SECONDS = 0.05, 3.0
 CHECKING_AFTER_SECONDS = 2 * FIRST_AFTER_SECONDS
@@ -29,7 +29,7 @@ SETTLED = "select coalesce(sum(disbursements), 0)::bigint from payment.tally whe
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """One run: its journeys, its seconds, the meters before and after, the memory at its end."""
+    """One run: its journeys and seconds, the meters before and after, and the memory at its end."""
 
     journeys: int
     seconds: float
@@ -63,7 +63,7 @@ class LoadRun:
 
 @dataclass(frozen=True, slots=True)
 class LoadTarget:
-    """What is to be loaded and watched: `settled` is a query for the number of disbursements settled so far."""
+    """Target of a run: processes to meter, and in `settled` a query for the number of settled disbursements."""
 
     processes: Mapping[str, Process]
     settled: str = SETTLED
@@ -72,20 +72,20 @@ class LoadTarget:
 
 
 async def run_load(harness: BenchmarkHarness, target: LoadTarget, people: list[Person], label: str) -> LoadRun:
-    """Raises TimeoutError when nothing more becomes whole for a minute."""
+    """Run the journeys of these people; raise TimeoutError when none finishes for a minute."""
     portions = await pack_portions(harness, people, target.portion, label)
     progress = Progress(harness.connection, target.settled, label)
     before = await read_meters(target.processes, harness.connection)
     await progress.start()
     started = time.monotonic()
-    pouring = asyncio.create_task(
+    sending = asyncio.create_task(
         send_portions(harness.producer, portions, done=lambda: progress.journeys, in_flight=target.in_flight)
     )
     try:
         await progress.until(len(people))
         seconds = time.monotonic() - started
     finally:
-        pouring.cancel()
+        sending.cancel()
     after = await read_meters(target.processes, harness.connection)
     done = LoadRun(len(people), seconds, before, after, resident_megabytes(target.processes))
     print_line(f"\r  {label}: {done.per_second:,} journeys/s, cpu us per journey {done.cpu_us}")
@@ -93,7 +93,7 @@ async def run_load(harness: BenchmarkHarness, target: LoadTarget, people: list[P
 
 
 async def wait_until_checking(harness: BenchmarkHarness) -> None:
-    """Waits until the services have begun to check their invariants, which they do some time after their start."""
+    """Wait until the services check their invariants, some time after their start."""
     started = time.monotonic()
     while not _checking(harness):
         if time.monotonic() - started > CHECKING_AFTER_SECONDS:
@@ -103,7 +103,7 @@ async def wait_until_checking(harness: BenchmarkHarness) -> None:
 
 
 async def wait_until_idle(harness: BenchmarkHarness) -> float:
-    """Waits until the services have nothing to do any more and check nothing; how long that took, in seconds."""
+    """Wait until the services have nothing to do and check nothing; return the seconds it took."""
     started = time.monotonic()
     processes = {name: one for name, one in processes_of(harness.installation).items() if name in SERVICES}
     while True:
@@ -117,26 +117,26 @@ async def wait_until_idle(harness: BenchmarkHarness) -> float:
 
 
 def _checking(harness: BenchmarkHarness) -> bool:
-    """A service checks in a process of its own, and has no other."""
+    """Tell whether a service checks its invariants, for which it starts its only child process."""
     processes = processes_of(harness.installation)
     return any(len(process_tree(processes[name])) > 1 for name in SERVICES)
 
 
 async def pack_portions(harness: BenchmarkHarness, people: list[Person], portion: int, label: str) -> list[Portion]:
-    """All records ready to be sent; the clock does not run yet."""
+    """Pack all records before the measurement begins."""
     portions: list[Portion] = []
     for one in prepare(harness.producer, harness.keys, people, portion=portion):
         portions.append(one)
         print_line(f"\r  {label}: packed {sum(len(p.people) for p in portions):,}", end="")
         await asyncio.sleep(0)
-    # So much that never changes need not be looked through by the collector while the clock runs.
+    # Keeps the garbage collector from scanning all these records during the measurement.
     gc.freeze()
     return portions
 
 
 @dataclass(slots=True)
 class Progress:
-    """How many journeys are whole: two disbursements each, beyond those that were settled already."""
+    """Number of finished journeys: two more disbursements settled for each."""
 
     connection: Connection
     settled: str
@@ -149,7 +149,7 @@ class Progress:
         self._already = await self.connection.fetchval(self.settled)
 
     async def until(self, wanted: int) -> None:
-        """Raises TimeoutError when nothing more becomes whole for a minute."""
+        """Wait for so many journeys; raise TimeoutError when none finishes for a minute."""
         last, since = -1, time.monotonic()
         while self.journeys < wanted:
             self.journeys = (await self.connection.fetchval(self.settled) - self._already) // 2

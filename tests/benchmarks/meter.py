@@ -1,4 +1,4 @@
-"""What processes and the database have used so far: processor time, memory, log and disk."""
+"""Meters: processor time, memory, log and disk that processes and the database have used."""
 
 import platform
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ async def read_meters(processes: Mapping[str, Process], connection: Connection) 
 
 
 def resident_megabytes(processes: Mapping[str, Process]) -> dict[str, float]:
-    """By process; what its children share is counted once."""
+    """Return the resident memory by process; memory shared with its children counts once."""
     found = {}
     for name, process in processes.items():
         members = process_tree(process)
@@ -45,7 +45,7 @@ async def versions(connection: Connection) -> dict[str, str]:
 
 
 def processes_of(installation: Installation) -> dict[str, Process]:
-    """What runs of an installation, by name: services, kafka, postgres, partners."""
+    """Return the running processes of an installation by name: services, kafka, postgres, partners."""
     found = {name: service.process for name, service in installation.services.items()}
     found["kafka"], found["postgres"] = installation.kafka.process, installation.postgres.process
     found["partners"] = installation.partners
@@ -53,12 +53,12 @@ def processes_of(installation: Installation) -> dict[str, Process]:
 
 
 def process_tree(process: Process) -> list[psutil.Process]:
-    """A process and all that it has started."""
+    """Return a process and all its descendants."""
     root = psutil.Process(process.pid)
     return [root, *root.children(recursive=True)]
 
 
 def _seconds(process: psutil.Process) -> float:
-    """Its own time, and that of the children it has seen end."""
+    """Return the processor time of the process and of its ended children."""
     spent = process.cpu_times()
     return float(spent.user + spent.system + spent.children_user + spent.children_system)

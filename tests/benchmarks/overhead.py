@@ -1,8 +1,8 @@
-"""What sweeps and metrics cost at full load: `python -m tests.benchmarks.overhead`.
+"""Cost of sweeps and metrics at full load: `python -m tests.benchmarks.overhead`.
 
-Runs with a sweep every second and a scrape of every service each second, against runs with a sweep a minute and no
-scrape, in the order A B B A so that what grows meanwhile weighs on both alike. By default a service sweeps every 5 s,
-and Prometheus scrapes every 15 to 60. Processor time is what counts: it does not depend on who else is at work.
+Runs with a sweep and a scrape of every service each second are compared with runs with a sweep a minute and no scrape,
+in the order A B B A, so that growth weighs on both alike. By default a service sweeps every 5 s, and Prometheus scrapes
+every 15 to 60. Processor time is compared, since it depends less than the rate on other work of the machine.
 
 The environment may set JOURNEYS (a run) and SEED.
 """

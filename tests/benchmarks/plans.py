@@ -1,4 +1,4 @@
-"""Which plans the database really chose, as `auto_explain` wrote them into the server's log."""
+"""Plans that the database really chose, as `auto_explain` logged them."""
 
 import json
 import re
@@ -15,7 +15,8 @@ from tests.benchmarks.harness import Result
 LARGE_ROWS = 10_000
 SEQUENTIAL = "Seq Scan"
 EXPLAINED = re.compile(r"(\w+)@salur \[(.*)\] LOG:  duration: ([\d.]+) ms  plan:\n((?:\t.*\n)+)")
-# What the log's lines must begin with: it tells the checks of the invariants, which read whole tables, from the rest.
+# Prefix of the log's lines; it contains the application name, by which checks of the invariants, which read whole
+# tables, are recognized.
 LINE_PREFIX = "%m %u@%d [%a] "
 CHECKS = "command"
 CONSTANT = re.compile(r"\$\d+|'[^']*'|\b\d+\b")
@@ -30,25 +31,25 @@ LARGE = """
 
 
 async def large_tables(connection: Connection) -> set[str]:
-    """schema.table of those with many rows, as of the last analysis."""
+    """Return `schema.table` of the tables with many rows, as of the last analysis."""
     return {row["place"] for row in await connection.fetch(LARGE, SERVICES, LARGE_ROWS)}
 
 
 async def load_explaining(connection: Connection) -> None:
-    """Sessions that the services open from now on can explain themselves, and do not until `explain`."""
+    """Load auto_explain into new sessions of the services, switched off until `explain`."""
     for service in SERVICES:
         await connection.execute(f"alter role {service} set session_preload_libraries = 'auto_explain'")
     await connection.execute("load 'auto_explain'")
 
 
 async def explain(connection: Connection, *, wanted: bool) -> None:
-    """Whether each statement's plan is written into the server's log."""
+    """Switch the logging of each statement's plan on or off."""
     for statement in SWITCH:
         await connection.execute(statement.format(0 if wanted else -1))
 
 
 def read_plans(log: str, large: set[str]) -> dict[str, Result]:
-    """By named query that touches a large table: how often it ran, milliseconds on average, what it reads and how."""
+    """Return the plans on large tables by query name: executions, mean milliseconds, tables and kinds of scan."""
     name_of = query_namer()
     found: dict[str, Result] = {}
     for service, session, milliseconds, text in EXPLAINED.findall(log):
@@ -65,7 +66,7 @@ def read_plans(log: str, large: set[str]) -> dict[str, Result]:
 
 
 def sequential_reads(plans: dict[str, Result], large: set[str]) -> list[str]:
-    """What reads a large table from one end to the other; that no plan was written down is as bad."""
+    """Report sequential reads of large tables; report also if no plan was logged at all."""
     if not plans:
         return ["no plan was written down"]
     return [
@@ -77,7 +78,7 @@ def sequential_reads(plans: dict[str, Result], large: set[str]) -> list[str]:
 
 
 def query_namer() -> Callable[[str], str]:
-    """What a statement is called in the `.sql` files; the beginning of one that stands in none."""
+    """Return a function from a statement to its name in the `.sql` files, or to its beginning if it has none."""
     names = dict(_queries())
     return lambda statement: names.get(_squeezed(statement), " ".join(statement.partition("(")[0].split())[:60])
 
@@ -88,7 +89,7 @@ def _tidied(entry: Result) -> Result:
 
 
 def _reads(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(table, how) of each part of a plan that reads a table."""
+    """Yield (table, kind of scan) of each node of a plan that reads a table."""
     if "Relation Name" in plan and plan["Node Type"] != "ModifyTable":
         indexes = [part["Index Name"] for part in (plan, *plan.get("Plans", ())) if "Index Name" in part]
         yield plan["Relation Name"], " ".join([plan["Node Type"], *indexes])
@@ -97,7 +98,7 @@ def _reads(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _queries() -> Iterator[tuple[str, str]]:
-    """(statement, name) of every named query."""
+    """Yield (statement, name) of every named query."""
     for folder in ("services", "shared"):
         for path in sorted((ROOT / folder).rglob("sql/*.sql")):
             for name, statement in blocks(path.read_text(), path.name):
@@ -105,5 +106,5 @@ def _queries() -> Iterator[tuple[str, str]]:
 
 
 def _squeezed(statement: str) -> str:
-    """One line, whatever stands in place of constants and parameters."""
+    """Return a statement in one line, with constants and parameters replaced."""
     return " ".join(CONSTANT.sub("?", statement).split())

@@ -1,4 +1,4 @@
-"""What a sealed field costs, by our own hand and by the JOSE library: `python -m tests.benchmarks.seals`.
+"""Cost of a sealed field, by our own code and by the JOSE library: `python -m tests.benchmarks.seals`.
 
 The field is an account as registration seals it. Figures are microseconds, the best of several rounds.
 """

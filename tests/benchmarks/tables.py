@@ -1,6 +1,6 @@
-"""Writes the figures of var/bench/*.json into docs/performance.md: `python -m tests.benchmarks.tables`.
+"""Write the figures of var/bench/*.json into docs/performance.md: `python -m tests.benchmarks.tables`.
 
-A table stands between `<!-- name -->` and `<!-- /name -->`; without a result of that name it stays as it is.
+A table stands between `<!-- name -->` and `<!-- /name -->`; without a result of that name it stays unchanged.
 """
 
 import json

@@ -28,7 +28,7 @@ class Rules:
 
 
 class Process(NamedTuple):
-    """`entered`: it has written its name, once in its life; `confirmed`: it has confirmed it since it was last fenced."""
+    """`entered`: it has written its name, once in its life; `confirmed`: checked again since it was last fenced."""
 
     runs: bool = False
     may_log_in: bool = True

@@ -1,6 +1,6 @@
 """Completion of the baseline: `python -m tests.benchmarks.baseline.completion`.
 
-Evidence of one training must not pass other evidence of it unseen, so each handler locks the training.
+Each handler locks the training, so that two pieces of evidence of it are not handled at once.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> N
 
 @enrollments
 async def others() -> None:
-    """Admissions and accounts are not this service's concern."""
+    """Ignore admissions and accounts, which this service does not need."""
 
 
 @handles(attendance, upstream.SESSION_ATTENDED)
@@ -60,7 +60,10 @@ async def rated(data: upstream.TrainingRated, headers: Headers) -> None:
 
 
 async def _take(kind: str, data: Any, part: int, at: datetime, headers: Headers) -> None:
-    """A training not yet known is a failure: the message comes again."""
+    """Store the evidence, and complete the training if it was the last; fail if the training is not known yet.
+
+    A failed message is delivered again.
+    """
     async with service.transaction() as connection:
         training = await connection.fetchrow(TRAINING, data.redeem_code)
         if training["participant_id"] != data.participant_id:

@@ -1,4 +1,4 @@
-"""Enrollment of the baseline: `python -m tests.benchmarks.baseline.enrollment`. Its rules are Salur's own."""
+"""Enrollment of the baseline, with Salur's own rules: `python -m tests.benchmarks.baseline.enrollment`."""
 
 from datetime import date
 from typing import Any
@@ -112,8 +112,8 @@ async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
         provider, course, price = data.provider_id, data.course_code, data.price.value
         row = (data.redeem_code, data.participant_id, provider, course, price, data.purchased_at, ends_at)
         if await connection.fetchval(KEEP_ENROLLMENT, *row):
-            said = confirmed_event(data, admission["wave"], scheme)
-            await emit(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, said)
+            event = confirmed_event(data, admission["wave"], scheme)
+            await emit(connection, ENROLLMENT_EVENTS, data.participant_id, enrollment.ENROLLMENT_CONFIRMED, event)
 
 
 @handles(completions, completion.COMPLETION_CONFIRMED)
@@ -130,7 +130,7 @@ async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
 
 @registry
 async def others() -> None:
-    """Providers are not this service's concern."""
+    """Ignore providers, which this service does not need."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the baseline beside the journey benchmark: on the same Kafka and Postgres, with Salur's services stopped."""
+"""Run of the baseline beside the journey benchmark, on the same servers, with Salur's services stopped."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ from tests.benchmarks.meter import processes_of
 SETTLED = "select count(*) from baseline_payment.disbursement where state = 'settled'"
 PORTION, IN_FLIGHT = 100, 1_000
 DEFAULT_WORKERS = 2
-# What stands there before the baseline begins was Salur's own load.
+# Topics whose records before the baseline's start are Salur's own load.
 ALREADY_READ = (
     ("baseline_enrollment", ENROLLMENT_REQUESTS),
     ("baseline_enrollment", TRAINING_PURCHASES),
@@ -54,7 +54,10 @@ ALREADY_READ = (
 async def measure_baseline(
     harness: BenchmarkHarness, people: list[Person], paid_before: set[str], breaches: list[str]
 ) -> Result:
-    """The same journeys for other people; adds to `breaches` what was paid wrongly. Salur's services must not run."""
+    """Run the same journeys for other people, and add wrong payments to `breaches`.
+
+    Salur's services must not run meanwhile.
+    """
     await _prepare(harness)
     processes = await asyncio.to_thread(_start, harness)
     try:
@@ -71,7 +74,7 @@ async def measure_baseline(
 
 
 async def _prepare(harness: BenchmarkHarness) -> None:
-    """Tables, topics of its own, and groups that stand behind what was sent before."""
+    """Create tables and topics, and set the groups' offsets to the end of Salur's own load."""
     await harness.connection.execute(Path(__file__).with_name("schema.sql").read_text())
     for service in SERVICES:
         await harness.connection.execute(f"set search_path = baseline_{service}; {OUTBOX}; reset search_path")
@@ -94,7 +97,7 @@ async def _stand_behind(bootstrap: str, group: str, topic: str) -> None:
 
 
 def _start(harness: BenchmarkHarness) -> dict[str, Process]:
-    """Its three services, each a process of its own; returns when all of them consume."""
+    """Start the three services, each in its own process, and return when all consume."""
     folder, processes = harness.installation.folder / "baseline", {}
     for name in SERVICES:
         processes[name] = Process.start(

@@ -69,7 +69,7 @@ async def register(data: upstream.ProviderRegistered, _: Headers) -> None:
 
 @registry
 async def others() -> None:
-    """Waves are not this service's concern."""
+    """Ignore waves, which this service does not need."""
 
 
 @handles(enrollments, enrollment.ACCOUNT_LINKED)
@@ -91,7 +91,7 @@ async def note_enrollment(data: enrollment.EnrollmentConfirmed, _: Headers) -> N
 
 @enrollments
 async def admissions() -> None:
-    """Admissions are not this service's concern."""
+    """Ignore admissions, which this service does not need."""
 
 
 @handles(completions, completion.COMPLETION_CONFIRMED)
@@ -107,7 +107,10 @@ async def note_rating(data: completion.TrainingRated, _: Headers) -> None:
 
 
 async def _pay_what_is_due(connection: Any, training: Any) -> None:
-    """A training not yet known is a failure: the message comes again. What is paid already is there already."""
+    """Instruct each benefit that is due and not yet instructed; fail if the training is not known yet.
+
+    A failed message is delivered again.
+    """
     if training["completed_at"] is None:
         return
     for benefit in enrollment.ENROLLMENT_CONFIRMED.parse(training["terms"]).benefits:
@@ -138,7 +141,7 @@ async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit)
     account, answer_by = rings[name].seal({"sub": reference, "number": number}), now + ANSWER_WITHIN
     await connection.execute(KEEP_ATTEMPT, reference, code, benefit.benefit, account, now, answer_by)
     await _post(connection, training["wave"], f"clearing:{name}", f"reserved:{kind}", amount, reference)
-    said = payment.Disbursement(
+    event = payment.Disbursement(
         participant_id=person,
         redeem_code=code,
         wave=training["wave"],
@@ -149,8 +152,8 @@ async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit)
         attempt=1,
         reason=None,
     )
-    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_SCHEDULED, said)
-    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_INSTRUCTED, said)
+    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_SCHEDULED, event)
+    await emit(connection, PAYMENT_EVENTS, person, payment.DISBURSEMENT_INSTRUCTED, event)
     instruction = payment.Instruction(
         reference=reference,
         amount=benefit.amount,
@@ -164,7 +167,7 @@ async def _instruct(connection: Any, training: Any, benefit: enrollment.Benefit)
 
 
 async def _account_of(connection: Any, training: Any, benefit: enrollment.Benefit) -> tuple[Any, str]:
-    """Partner and account number of whom it is for."""
+    """Return the payee's partner and account number."""
     if benefit.payee == "provider":
         row = await connection.fetchrow(PROVIDER, training["provider_id"])
         return row["partner"], _number(training["provider_id"], row["account"])
@@ -181,7 +184,7 @@ def _number(subject: str, sealed: str) -> str:
 
 
 async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
-    """The first of each status counts; amounts must agree; what is settled stays so."""
+    """Apply the first report of each status; amounts must agree, and a settlement is final."""
     async with service.transaction() as connection:
         known = await connection.fetchrow(DISBURSEMENT, data.reference)
         stale = known["state"] in (data.status, "settled")
@@ -193,7 +196,7 @@ async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
         if data.status == "settled":
             debit, credit = f"paid:{kind_of(known['benefit'])}", f"clearing:{known['partner']}"
             await _post(connection, known["wave"], debit, credit, known["amount"], data.reference)
-        said = payment.Disbursement(
+        event = payment.Disbursement(
             participant_id=known["participant_id"],
             redeem_code=known["redeem_code"],
             wave=known["wave"],
@@ -204,7 +207,7 @@ async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
             attempt=1,
             reason=None,
         )
-        await emit(connection, PAYMENT_EVENTS, said.participant_id, EVENT_OF_STATUS[data.status], said)
+        await emit(connection, PAYMENT_EVENTS, event.participant_id, EVENT_OF_STATUS[data.status], event)
 
 
 for subscriber in reports:

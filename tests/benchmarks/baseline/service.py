@@ -1,4 +1,4 @@
-"""What the three services of the baseline have in common: settings, database, outbox, relay, how they run."""
+"""Shared part of the baseline's services: settings, database, outbox, relay, start."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ INSERT_EVENT = "insert into outbox (topic, key, type, happened_at, data) values 
 
 @dataclass(slots=True)
 class Service:
-    """One service: its broker, and its connections once it runs."""
+    """One service: its broker, and its connections while it runs."""
 
     name: str
     keys: Path = field(default_factory=lambda: Path(os.environ[KEYS]))
@@ -49,7 +49,7 @@ class Service:
         self.broker = KafkaBroker(os.environ[BOOTSTRAP], acks="all", enable_idempotence=True, logger=LOG)
 
     def subscriber(self, topic: str) -> LogicSubscriber[Any]:
-        """Acknowledged once it is handled; as many consumers as there are workers."""
+        """Subscribe with one consumer per worker, acknowledging each message after its handler."""
         return self.broker.subscriber(
             topic,
             group_id=f"{self.name}.{topic}",
@@ -82,7 +82,7 @@ class Service:
                 await relay
 
     async def _relay(self) -> None:
-        """Publishes what is in the outbox, in order; what is published is gone when all of it is acknowledged."""
+        """Publish the outbox in order; delete its rows once all of them are acknowledged."""
         while True:
             async with self.transaction() as connection:
                 rows = sorted(await connection.fetch(TAKE, RELAYED_AT_ONCE), key=lambda row: int(row["id"]))
@@ -105,14 +105,14 @@ class Service:
 
 
 async def emit(connection: Any, topic: str, key: str, event: EventType[T], data: T) -> None:
-    """Into the outbox, in the handler's own transaction."""
+    """Insert an event into the outbox, in the handler's transaction."""
     await connection.execute(INSERT_EVENT, topic, key, event.name, datetime.now(UTC), event.dump(data))
 
 
 def handles(subscriber: LogicSubscriber[Any], event: EventType[T]) -> Callable[[Handler[T]], Handler[T]]:
-    """Hands each message of a type, read by its model, to the decorated function.
+    """Register the decorated function for messages of one type, validated by its model.
 
-    The filter is a coroutine though it waits for nothing: FastStream runs plain functions in threads.
+    The filter is a coroutine although it awaits nothing, since FastStream runs plain functions in threads.
     """
 
     async def is_one(message: KafkaMessage) -> bool:
