@@ -1,1 +1,1 @@
-"""The specification of Salur: one folder for each kind of test, in it one for each area."""
+"""Tests of Salur; README.md describes their kinds."""

@@ -1,7 +1,7 @@
-"""Valid events of the outside world, each with one thing changed at will: `an_admission(wave="49")`.
+"""Builders of valid upstream and partner events, each changeable by keyword: `an_admission(wave="49")`.
 
-Everything is sealed with the keys of a throw-away installation (`keys_folder()`). Times lie after `NOON`, the day wave
-48 opened, so that a clock at `LATER` sees all of them behind it.
+Everything is sealed with the keys of a temporary installation (`keys_folder()`). Times lie after `NOON` of the day on
+which wave 48 opened, and before `LATER`.
 """
 
 import atexit
@@ -37,7 +37,7 @@ _numbers = count(1)
 
 @lru_cache
 def keys_folder() -> Path:
-    """A folder with all keys of an installation, made once per run of the tests."""
+    """Return a folder with all keys of an installation, made once per test run."""
     folder = Path(tempfile.mkdtemp(prefix="salur-keys-"))
     atexit.register(shutil.rmtree, folder)
     make_keys(folder, services=SERVICES, partners=PARTNERS)
@@ -51,13 +51,13 @@ def programme_keys() -> KeyRing:
 
 @lru_cache
 def keys_of(owner: str) -> KeyRing:
-    """A set that is not the producers': a service's, a partner's, or `accounts`."""
+    """Return the key set of a service or partner, or `accounts`."""
     return KeyRing.load(keys_folder() / f"{owner}.jwks.json")
 
 
 @lru_cache
 def chain_key(service: str) -> ChainKey:
-    """The key under which a service seals its chains; the toy's services go by the names of real ones."""
+    """Return the key of a service's chains; the toy services use the names of real ones."""
     return ChainKey.load(keys_folder(), service)
 
 
@@ -68,7 +68,7 @@ def identity_index() -> BlindIndex:
 
 @dataclass(frozen=True)
 class Event:
-    """Something upstream says. `data` is as it would be written in JSON."""
+    """An event from outside; `data` is as in its JSON."""
 
     type: EventType[Any]
     data: Mapping[str, Any]
@@ -79,15 +79,15 @@ class Event:
     trace: str | None = None
 
     def with_data(self, **changes: Any) -> "Event":
-        """The same with other data, under an id of its own."""
+        """Return the event with changed data and a new id."""
         return replace(self, data={**self.data, **changes}, id=_id())
 
     def with_new_id(self) -> "Event":
-        """The same content, sent once more."""
+        """Return the event as a repeat: the same content under a new id."""
         return replace(self, id=_id())
 
     def on_topic(self, topic: str) -> "Event":
-        """The same on another topic than its own."""
+        """Return the event on another topic."""
         return replace(self, type=replace(self.type, topic=topic))
 
     @property
@@ -109,18 +109,18 @@ class Event:
 
     @property
     def lane(self) -> int | None:
-        """None for a shared cause."""
+        """Lane of the event; None for a shared cause."""
         person = self.data.get("participant_id")
         return None if person is None else lane_of(person)
 
     def record(self, offset: int = 0) -> Record:
-        """As Kafka would hand it over."""
+        """Return the event as a record from Kafka."""
         partition = (self.lane or 0) % LANES
         written = int(self.time.timestamp() * 1000)
         return Record(self.type.topic, partition, offset, written, self.key.encode(), self.value, tuple(self.headers))
 
     def message(self, offset: int = 0) -> Message[Any]:
-        """As a handler gets it. Raises Parked when the data breaks the contract."""
+        """Return the event as a handler's message; raise Parked if its data break the contract."""
         data = self.type.parse(self.value)
         return Message(
             self.record(offset), self.lane, self.source, self.id, self.type.name, self.time, self.trace, data
@@ -128,7 +128,7 @@ class Event:
 
 
 def as_emitted(record: Record, service: str, sequence: int = 1, era: int = 1) -> Record:
-    """The same record as one of our own services writes it: its source, and a number that its id names."""
+    """Return the record as if one of Salur's services had published it, with source, number and matching id."""
     own = {
         "ce_id": identity_of(record.topic, record.partition, era, sequence),
         "ce_source": source_of(service),
@@ -140,24 +140,24 @@ def as_emitted(record: Record, service: str, sequence: int = 1, era: int = 1) ->
 
 
 def a_participant_id() -> str:
-    """Another one each time."""
+    """Return a new participant id."""
     return f"481{next(_numbers):013}"
 
 
 def a_redeem_code() -> str:
-    """Another one each time."""
+    """Return a new redeem code."""
     return f"PRAT{next(_numbers):08}"
 
 
 def a_nik(birth_date: date = BORN, gender: str = "female", place: str = "3273") -> str:
-    """Well formed, and another one each time."""
+    """Return a new, well-formed NIK."""
     day = birth_date.day + (40 if gender == "female" else 0)
     district = next(_numbers)
     return f"{place}{district // 10_000 % 100:02}{day:02}{birth_date:%m%y}{district % 10_000:04}"
 
 
 def seal(claims: Mapping[str, object], kid: str = "registration") -> str:
-    """Never the same text twice, though it says the same."""
+    """Seal claims; the text differs each time."""
     return programme_keys().seal(claims, kid)
 
 
@@ -212,7 +212,7 @@ def an_admission(
 def an_account(
     participant_id: str, *, nik: str, number: str | None = None, partner: str = "gopay", **changes: Any
 ) -> Event:
-    """The account of whoever has this NIK, linked by a participant."""
+    """Link an account of the person with this NIK."""
     data = {
         "participant_id": participant_id,
         "kyc": "verified",
@@ -233,7 +233,7 @@ def a_purchase(
     purchased_at: datetime | None = None,
     **changes: Any,
 ) -> Event:
-    """A hybrid training of two sessions, the first a day after the purchase, the second a day later."""
+    """Purchase a hybrid training of two sessions, one and two days after the purchase."""
     bought = purchased_at or ADMITTED_AT + timedelta(days=1)
     code = redeem_code or a_redeem_code()
     data = {
@@ -256,7 +256,7 @@ def a_purchase(
 
 
 def sessions(first_starts_at: datetime, *modes: str) -> Sequence[Mapping[str, Any]]:
-    """One session of three hours a day, as the data of a purchase has them."""
+    """Return one session of three hours a day, as in the data of a purchase."""
     starts = [first_starts_at + timedelta(days=day) for day in range(len(modes))]
     return [
         {
@@ -322,7 +322,7 @@ def funds(wave: str = "48", component: str = "training", rupiah: int = 10**11, *
 def a_report(
     reference: str, status: str, rupiah: int, *, reported_at: datetime = LATER, reason: str | None = None
 ) -> Event:
-    """What a partner answers."""
+    """Make a partner's report."""
     data = {
         "reference": reference,
         "status": status,

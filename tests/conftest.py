@@ -1,4 +1,4 @@
-"""What every kind of test may ask for."""
+"""Fixtures and rules for every kind of test."""
 
 import inspect
 import signal
@@ -17,19 +17,19 @@ from tests.infrastructure import (
 from tests.timeouts import bounded
 
 TESTS = Path(__file__).parent
-# Less than pytest's own limit, which can only break off in the middle: what runs would stay in the loop of all tests.
+# Less than pytest's own limit, which breaks off in the middle and would leave tasks in the event loop of all tests.
 TEST_SECONDS = 150.0
-# What takes longest begins first, so that no worker is left alone with it in the end.
+# The slowest kinds begin first, so that no worker ends with them alone.
 LONGEST = ("faults", "acceptance", "upgrade", "integration", "properties")
 
 
 def pytest_configure() -> None:
-    """A run that is told to end does so as after Ctrl-C: what it started is stopped."""
+    """End a run at SIGTERM as at Ctrl-C, so that all started processes are stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, so that `make quick` can leave it out; let no test wait for ever."""
+    """Mark tests that need a server, which `make quick` leaves out, and bound every test in time."""
     items.sort(key=_kind)
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
@@ -45,21 +45,21 @@ def _kind(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[KafkaServer]:
-    """A broker for the whole run; topics are not shared, so each test makes its own."""
+    """Provide a broker for the whole run; each test creates its own topics."""
     with kafka_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A database server for the whole run."""
+    """Provide a database server for the whole run."""
     with postgres_server() as server:
         yield server
 
 
 @pytest.fixture
 async def empty_database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    """A fresh database with the roles and empty schemas of the three services."""
+    """Provide a fresh database with the roles and empty schemas of the three services."""
     fresh = await postgres.fresh_database()
     yield fresh
     await postgres.drop(fresh)
@@ -67,5 +67,5 @@ async def empty_database(postgres: PostgresServer) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def database(empty_database: Database) -> Database:
-    """The database of a test. The folders of the services have it lent, with their schema in it."""
+    """Provide a test's database; the services' folders override it by a lent one with their schema."""
     return empty_database

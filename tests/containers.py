@@ -1,4 +1,4 @@
-"""The same servers from containers, for machines that have Docker and cannot run the local processes."""
+"""Servers in containers, for machines that have Docker and cannot run the local processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POSTGRES_IMAGE = "postgres:18"
 
 @dataclass(frozen=True, slots=True)
 class ContainerKafka:
-    """A broker in a container whose port on this machine does not change."""
+    """A broker in a container, on a fixed port of this machine."""
 
     bootstrap: str
     container: DockerContainer
@@ -28,7 +28,7 @@ class ContainerKafka:
 
 @contextmanager
 def kafka_container() -> Iterator[ContainerKafka]:
-    """A broker that tells its clients the port on this machine."""
+    """Run a broker that advertises its port on this machine."""
     port = free_port()
     container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
     for name, value in _kafka_environment(port).items():
@@ -40,11 +40,11 @@ def kafka_container() -> Iterator[ContainerKafka]:
 
 @contextmanager
 def postgres_container(password: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The superuser's address, and what starts the server again."""
+    """Run a server; yield the superuser's URL and a function that restarts the server."""
     port = free_port()
     container = DockerContainer(POSTGRES_IMAGE).with_bind_ports(5432, port)
     container.with_env("POSTGRES_PASSWORD", password)
-    # The image starts a server for its own set-up first; only the second one listens to the network.
+    # The image first starts a server for its own set-up, which does not listen on the network.
     container.waiting_for(LogMessageWaitStrategy("listening on IPv4 address"))
     with container:
         url = f"postgresql://postgres:{password}@{LOOPBACK}:{port}/postgres"

@@ -1,7 +1,7 @@
-"""The Kafka and the PostgreSQL that tests run on: real ones, always, wherever they come from.
+"""Kafka and PostgreSQL for tests: always real servers.
 
-In this order: addresses in the environment (`SALUR_TEST_KAFKA_BOOTSTRAP`, `SALUR_TEST_POSTGRES_URL`: servers
-that belong to the tests alone), processes on this machine, containers. If none can be had, the tests fail.
+They are taken from the environment (`SALUR_TEST_KAFKA_BOOTSTRAP`, `SALUR_TEST_POSTGRES_URL`: servers for tests alone),
+else run as processes on this machine, else in containers. If none can be started, the tests fail.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Server = TypeVar("Server")
 
 
 class CannotRestart(SalurError):
-    """A test wants to restart a server that it was only given the address of."""
+    """A test tries to restart a server that the environment names."""
 
 
 class KafkaServer(Protocol):
@@ -72,25 +72,25 @@ class Database:
 
     name: str
     url: str
-    """How a superuser connects."""
+    """The superuser's URL."""
 
     made_for: str = ""
-    """The service whose schema is there already, as its migrations leave it: the database is lent, and comes back."""
+    """Service whose migrated schema the database has, if it is lent."""
 
     def url_of(self, role: str) -> str:
-        """Return how a role connects: a service's own, or the owner of its tables."""
+        """Return the URL of a role: a service's own, or the owner of its tables."""
         parts = urlsplit(self.url)
         return parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
 
     async def migrate(self, service: str) -> str:
-        """Make the schema of a service as its owner does; return how the service itself connects."""
+        """Migrate a service's schema as its owner; return the URL of the service's own role."""
         package = f"services.{service}"
         url = self.url_of(owner_of(service))
         await migrate(url, migrations_of(package), grants_of(package), sealing_of(service).seal_in_migration)
         return self.url_of(service)
 
     async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
-        """Make its schema and open a session of the service's own role and one of the owner, with which it ends."""
+        """Open sessions of the service's role and of the owner, on a migrated schema; the first ends with the second."""
         way = self.url_of(service) if service == self.made_for else await self.migrate(service)
         writer = await connect(way, "writer")
         owner = await connect(self.url_of(owner_of(service)), "test")
@@ -100,14 +100,14 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A server whose superuser connects at `url`; `restart` starts it again with the same data."""
+    """A server with its superuser's URL; `restart` restarts it with the same data."""
 
     url: str
     restart: Callable[[], None]
     _idle: defaultdict[str, list[Database]] = field(default_factory=lambda: defaultdict(list))
 
     async def fresh_database(self, like: Database | None = None) -> Database:
-        """An empty database with roles and schemas, or a copy of another that nobody is connected to."""
+        """Create a database with roles and empty schemas, or a copy of one that nobody is connected to."""
         name = f"t_{uuid.uuid4().hex[:12]}"
         if like is None:
             await create_database(self.url, name)
@@ -118,7 +118,7 @@ class PostgresServer:
         return database
 
     async def lend(self, service: str) -> Database:
-        """A database with the schema of a service as its migrations leave it; `take_back` lets another test have it."""
+        """Return a database with a service's migrated schema; `take_back` makes it available to other tests."""
         if self._idle[service]:
             return self._idle[service].pop()
         database = replace(await self.fresh_database(), made_for=service)
@@ -132,7 +132,7 @@ class PostgresServer:
         return database
 
     async def take_back(self, database: Database) -> None:
-        """Put every row back as it was, which is far cheaper than a new database; drop one that was redefined."""
+        """Restore every row, which is far cheaper than a new database; drop a database whose schema was changed."""
         connection = await asyncpg.connect(database.url)
         try:
             await connection.execute(END_OTHER_SESSIONS)
@@ -145,7 +145,7 @@ class PostgresServer:
             await self.drop(database)
 
     async def drop(self, database: Database) -> None:
-        """Drop a database, whoever is still connected."""
+        """Drop a database even if sessions are open."""
         await self._run(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
 
     async def _run(self, statement: str) -> None:
@@ -157,13 +157,13 @@ class PostgresServer:
 
 
 def sealing_of(service: str) -> ChainSeals:
-    """The chains of a service, and the key of the tests for them."""
+    """Return the chains of a service with the tests' key for them."""
     return ChainSeals.load(keys_folder(), service, (LEDGER_CHAINS,) if service == "payment" else ())
 
 
 @contextmanager
 def kafka_server() -> Iterator[KafkaServer]:
-    """The broker for this run of the tests."""
+    """Provide the broker of this test run."""
     given = os.environ.get("SALUR_TEST_KAFKA_BOOTSTRAP")
     if given:
         yield ExternalKafka(given)
@@ -174,7 +174,7 @@ def kafka_server() -> Iterator[KafkaServer]:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """The database server for this run of the tests."""
+    """Provide the database server of this test run."""
     given = os.environ.get("SALUR_TEST_POSTGRES_URL")
     if given:
         yield PostgresServer(given, _cannot_restart_postgres)

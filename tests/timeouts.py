@@ -1,7 +1,7 @@
-"""Waits with an end: nothing in the tests waits for ever, and what did not come says what it was and where it stood.
+"""Bounds of waits in tests: each wait ends, and its failure names the condition and the place.
 
-Kafka's client takes a cancellation that comes while it closes for that of its own tasks, and swallows it. So a deadline
-is looked at besides, and whoever has not ended is told more than once.
+Kafka's client swallows a cancellation that arrives while it closes. Deadlines are therefore checked as well, and
+hanging work is cancelled more than once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 Test = Callable[..., Coroutine[Any, Any, None]]
 
 DEADLINE_SECONDS = 40.0
-# What closes in an orderly way is left in peace for so long before it is told again, so many times in all.
+# Seconds that cancelled work has to clean up before it is cancelled again, and the number of attempts.
 CANCEL_GRACE_SECONDS = 10.0
 CANCEL_ATTEMPTS = 3
 
@@ -22,7 +22,7 @@ CANCEL_ATTEMPTS = 3
 async def until(
     condition: Callable[[], Awaitable[object]], what: str, seconds: float = DEADLINE_SECONDS, *, every: float = 0.02
 ) -> Any:
-    """Wait for a condition to hold and return what it answered; fail with `what` at the deadline."""
+    """Wait until the condition is true and return its value; fail with `what` at the deadline."""
     deadline = time.monotonic() + seconds
     late = AssertionError(f"did not come true in {seconds:g} s: {what}")
     limit = asyncio.timeout(seconds)
@@ -40,7 +40,7 @@ async def until(
 
 
 async def within(seconds: float, what: str, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do some work and return what came of it; fail with `what`, and with where it stands, once time is up."""
+    """Run some work and return its result; fail with `what` and the place it hangs at when time is up."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait([task], timeout=seconds)
@@ -57,7 +57,7 @@ async def within(seconds: float, what: str, work: Coroutine[Any, Any, Result]) -
 
 
 def bounded(test: Test, seconds: float) -> Test:
-    """End a test that takes too long as its own code would, so that its context managers put right what they must."""
+    """Bound a test in time; a hanging test is cancelled, so that its context managers clean up."""
 
     @functools.wraps(test)
     async def ends(*arguments: object, **named: object) -> None:

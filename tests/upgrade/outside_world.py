@@ -1,4 +1,7 @@
-"""How upstreams, partners and operators spoke when the installation was kept: the contract as it was then."""
+"""Upstream systems, partners and operators by the contract of the time when the installation was kept.
+
+It runs in a checkout of that time too, so it uses only names that exist there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ WAVE, POOR_WAVE, UNOPENED_WAVE = "48", "49", "50"
 
 
 class OutsideWorld:
-    """Send what upstreams and partners send, run what operators run, and note who is who in `index`."""
+    """Sends the records of upstream systems and partners, runs operators' verbs, and lists the people in `index`."""
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
@@ -132,7 +135,7 @@ class OutsideWorld:
         )
 
     def train(self, name: str, *, rated: bool = True, wave: str = WAVE, **purchase: Any) -> None:
-        """Everything from the admission to the rating."""
+        """Send everything from the admission to the rating."""
         self.admit(name, wave)
         self.purchase(name, **purchase)
         self.enrolled(name)
@@ -142,7 +145,7 @@ class OutsideWorld:
             self.rate(name)
 
     def await_disbursement(self, name: str, benefit: str, what: str, training: str = "") -> dict[str, Any]:
-        """The latest event that payment has said of a right, once one of this kind is said."""
+        """Return the latest event of a disbursement, once one of this kind has been published."""
         code = self.code(name, training)
         _, data = self.outside.await_event(
             "payment.events",

@@ -1,4 +1,7 @@
-"""Plays a programme that leaves people in every state."""
+"""A programme that leaves people in every state.
+
+It runs in a checkout of the time when the installation was kept, so it uses only names that exist there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ OPERATOR = ("--who", "ani", "--why", "kept for upgrades")
 
 
 class Population(OutsideWorld):
-    """The parts are played in the order in which they stand."""
+    """Parts of the programme, to be played in the order in which they stand here."""
 
     def open_the_programme(self) -> None:
         for wave in (WAVE, POOR_WAVE):
@@ -94,7 +97,7 @@ class Population(OutsideWorld):
             lambda kind, data: (
                 kind.endswith("disbursement_instructed.v1") and (data["redeem_code"], data["attempt"]) == (code, 2)
             ),
-            "the second attempt is told",
+            "the second attempt is instructed",
         )
 
     def hold_in_every_way(self) -> None:
@@ -127,7 +130,7 @@ class Population(OutsideWorld):
             self.await_disbursement(name, benefit, "held")
 
     def lose_an_incentive(self) -> None:
-        """B was bought first and heard of second, and is completed in the records before A; only A is rated."""
+        """Buy training B first, receive it second, and complete it in the records before A; only A is rated."""
         self.admit("lost_incentive")
         self.link("lost_incentive", "gopay")
         self.purchase("lost_incentive", "A", bought="2023-02-27T05:00:00Z")
@@ -186,7 +189,7 @@ class Population(OutsideWorld):
         self.parked("payment", "unknown_reference")
 
     def leave_a_page_unpublished(self) -> None:
-        """Payment dies between a commit and what it would have published."""
+        """Kill payment between a commit and the publication of its page."""
         self.train("unpublished", rated=False)
         self.completed("unpublished")
         self.await_disbursement("unpublished", "fee", "instructed")
@@ -210,7 +213,7 @@ class Population(OutsideWorld):
             raise AssertionError("payment did not reach the point where it was to die")
 
     def leave_records_unread(self) -> None:
-        """Written to the topics of that time, under the seals of that time, while nobody reads."""
+        """Send records by the contract and under the seals of that time, while no service reads."""
         self.admit("unread_admission")
         self.link("no_account", "gopay")
         self.purchase("unread_purchase")

@@ -1,4 +1,4 @@
-"""Lays out the kept installation in a folder, as the version that made it left it behind."""
+"""Layout of the kept installation in a folder, as the version that made it left it behind."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from deploy.local.postgres import SUPERUSER, Postgres, binaries
 
 SNAPSHOT = Path(__file__).parent / "kept"
 SECONDS = 30
-# As that version made its topics; but nothing is thrown away for being old, whenever the test runs.
+# Settings of that version's topics, but with endless retention, since the records are old whenever the test runs.
 TOPIC = {"message.timestamp.type": "CreateTime", "retention.ms": "-1", "max.message.bytes": "2097152"}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the makers noted: people by what became of them, the settings, and the programme's time at the end."""
+    """Notes on the kept installation: people by their state, settings, and the programme's time at the end."""
 
     people: Mapping[str, Mapping[str, str]]
     settings: Mapping[str, str]
@@ -36,13 +36,13 @@ class Snapshot:
 
 
 def load_index() -> Snapshot:
-    """Return the notes that belong to the kept installation."""
+    """Return the notes on the kept installation."""
     index = json.loads((SNAPSHOT / "index.json").read_text())
     return Snapshot(index["people"], index["settings"], datetime.fromisoformat(index["taken_at"]))
 
 
 def lay_out(folder: Path) -> Snapshot:
-    """Fill `folder` with keys, Kafka, PostgreSQL and the clock of the kept installation; nothing is left running."""
+    """Fill `folder` with keys, Kafka, PostgreSQL and clock of the kept installation; leave nothing running."""
     kept = load_index()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(SNAPSHOT / "keys", folder / "keys", copy_function=_copy_secret)
@@ -69,7 +69,7 @@ def _fill_postgres(server: Postgres) -> None:
 
 
 def _fill_kafka(broker: Kafka) -> None:
-    """Write every record at the offset and with the time that it had."""
+    """Write every record at its former offset and with its former timestamp."""
     partitions = [json.loads(line) for line in _unpack("kafka.jsonl.gz").splitlines()]
     names = sorted({partition["topic"] for partition in partitions})
     counts = {name: sum(partition["topic"] == name for partition in partitions) for name in names}

@@ -1,4 +1,4 @@
-"""Makes `kept/`: an installation of commit 89301be with people in every state, to be upgraded by every later version.
+"""Make `kept/`: an installation of commit 89301be with people in every state, which every later version must upgrade.
 
 Run it with the code and the contract of that commit: copy this folder into a checkout of it, then
 
@@ -32,7 +32,7 @@ SETTINGS = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT"
 
 
 def write(population: Population, folder: Path) -> None:
-    """Write keys, topics, database and the notes about people."""
+    """Write keys, topics, database and the index of people."""
     installation = population.installation
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(installation.keys, folder / "keys", dirs_exist_ok=True)
@@ -50,7 +50,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _records(bootstrap: str) -> list[dict[str, Any]]:
-    """Every record of every topic of Salur, partition by partition; bytes in base64."""
+    """Return every record of every topic of Salur, partition by partition, with bytes in base64."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "keep", "enable.auto.commit": False})
     found = []
     for name, topic in sorted(consumer.list_topics(timeout=10).topics.items()):
@@ -81,7 +81,7 @@ def _text(value: Any) -> str | None:
 
 
 def _dump(installation: Installation) -> str:
-    """Roles with their passwords, and the database with its owners."""
+    """Return a dump of the roles with their passwords and of the database with its owners."""
     url = installation.postgres_url
     environment = {"PATH": os.environ["PATH"]}
 
@@ -95,7 +95,7 @@ def _dump(installation: Installation) -> str:
 
 
 def main(folder: Path) -> None:
-    """Play the story in an installation of its own and write what is left of it."""
+    """Play the programme in an installation of its own and write what it leaves."""
     own = Path(tempfile.mkdtemp(prefix="salur-keep-"))
     installation = Installation(own, settings=SETTINGS)
     installation.set_clock(NOW)

@@ -1,4 +1,4 @@
-"""An installation of an earlier version goes on where it stood. The tests stand in the order of one story."""
+"""An installation of an earlier version goes on under this one; the tests run in this order on one installation."""
 
 import json
 
@@ -19,28 +19,30 @@ OPERATOR = ("--who", "ani", "--why", "known by now")
 
 
 def test_unread_report_is_applied(upgraded: UpgradedInstallation) -> None:
-    upgraded.until(lambda: upgraded.disbursement("under_way", "fee")["state"] == "settled", "the report is taken in")
+    upgraded.until(lambda: upgraded.disbursement("under_way", "fee")["state"] == "settled", "the report is applied")
 
 
 def test_unpublished_instruction_is_published(upgraded: UpgradedInstallation) -> None:
-    right = upgraded.disbursement("unpublished", "incentive_1")
+    disbursement = upgraded.disbursement("unpublished", "incentive_1")
     upgraded.outside.await_event(
-        "disbursements.gopay", lambda _kind, data: data["reference"] == right["reference"], "the page left behind"
+        "disbursements.gopay",
+        lambda _kind, data: data["reference"] == disbursement["reference"],
+        "the unpublished page",
     )
 
 
 def test_lost_incentive_is_granted_with_the_rated_training(upgraded: UpgradedInstallation) -> None:
-    def told() -> bool:
+    def instructed() -> bool:
         return upgraded.disbursement("lost_incentive", "incentive_1", "_a").get("state") == "instructed"
 
-    upgraded.until(told, "a partner is told to pay what was lost")
+    upgraded.until(instructed, "the lost incentive is instructed")
     assert upgraded.disbursement("lost_incentive", "incentive_1", "_b") == {}
 
 
 @pytest.mark.parametrize("name", ["duplicate", "duplicate_then_unverified", "contradicted"])
 def test_disbursement_that_needs_a_review_is_frozen(upgraded: UpgradedInstallation, name: str) -> None:
-    right = upgraded.disbursement(name, "incentive_1")
-    assert (right["state"], right["frozen"], right["attempt"]) == ("held", True, 1)
+    disbursement = upgraded.disbursement(name, "incentive_1")
+    assert (disbursement["state"], disbursement["frozen"], disbursement["attempt"]) == ("held", True, 1)
 
 
 async def test_stored_accounts_are_sealed_under_each_services_own_key(upgraded: UpgradedInstallation) -> None:
@@ -99,7 +101,7 @@ def test_admission_deferred_before_is_released_by_its_wave(upgraded: UpgradedIns
     upgraded.outside.await_event(
         "enrollment.events",
         lambda kind, data: kind.endswith("participant_admitted.v1") and data["participant_id"] == person,
-        "who waited for the wave is admitted",
+        "the deferred admission is decided",
     )
 
 
@@ -118,7 +120,7 @@ def test_account_with_a_current_seal_releases_the_held_incentive(upgraded: Upgra
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_heads_of_chains_are_sealed(upgraded: UpgradedInstallation, service: str) -> None:
-    """What stood before there were seals is sealed as it is."""
+    """Chains from before there were seals are sealed as they are."""
     sealing = ChainSeals.load(upgraded.installation.keys, service, (LEDGER_CHAINS,) if service == "payment" else ())
     connection = await asyncpg.connect(upgraded.installation.role_postgres_url(service))
     heads = [head for chains in sealing.chains for head in await chains.load(connection)]

@@ -1,4 +1,4 @@
-"""What tests ask of an upgraded installation."""
+"""Queries of an upgraded installation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class UpgradedInstallation:
-    """The installation as it runs now, the world outside, and what became of people before."""
+    """The upgraded installation, the outside world, and the notes on the people of before."""
 
     installation: Installation
     outside: Outsider
@@ -35,14 +35,14 @@ class UpgradedInstallation:
         return self.installation.services[service].run(*verb)
 
     def audit_trail(self, service: str, name: str) -> dict[str, Any]:
-        """What a service shows of a person; empty if it knows nothing."""
+        """Return the audit trail that a service shows of a person; empty if it knows none."""
         url = f"{self.installation.services[service].url}/participants/{self.person(name)}"
         answer = httpx.get(url, timeout=10)
         shown: dict[str, Any] = answer.json() if answer.status_code == httpx.codes.OK else {}
         return shown
 
     def disbursement(self, name: str, benefit: str, training: str = "") -> dict[str, Any]:
-        """A disbursement as payment shows it; empty if it is not there."""
+        """Return a disbursement as payment shows it; empty if there is none."""
         wanted = (self.code(name, training), benefit)
         for one in self.audit_trail("payment", name).get("disbursements", []):
             if (one["redeem_code"], one["benefit"]) == wanted:
@@ -51,7 +51,7 @@ class UpgradedInstallation:
         return {}
 
     def parked(self, service: str, reason: str, kind: str) -> None:
-        """Wait for a record of this type that is parked for this reason."""
+        """Wait until a record of this type is parked for this reason."""
         self.outside.await_event(
             f"dead-letters.{service}",
             lambda _, data: (data.get("reason"), data.get("ce_type")) == (reason, kind),

@@ -222,9 +222,7 @@ async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_que
 
 
 @pytest.mark.parametrize("obstacle", ["halted", "account_unverified"])
-async def test_no_payment_waits_behind_one_held_for_another_reason(
-    harness: PaymentHarness, obstacle: str
-) -> None:
+async def test_no_payment_waits_behind_one_held_for_another_reason(harness: PaymentHarness, obstacle: str) -> None:
     """The money does not last for the oldest, which could not be paid anyhow; it comes back by its age."""
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5))]
     for number, person in enumerate(people):
