@@ -90,7 +90,7 @@ class Database:
         return self.url_of(service)
 
     async def sessions(self, service: str) -> tuple[asyncpg.Connection, asyncpg.Connection]:
-        """Open sessions of the service's role and of the owner, on a migrated schema; the first ends with the second."""
+        """Open a session of the service's role and one of the owner, with which the first one ends too."""
         way = self.url_of(service) if service == self.made_for else await self.migrate(service)
         writer = await connect(way, "writer")
         owner = await connect(self.url_of(owner_of(service)), "test")

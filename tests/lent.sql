@@ -1,10 +1,10 @@
--- What a lent database keeps of a schema as it was when it was made, and what brings the schema back to that.
+-- A lent database keeps a copy of its migrated schema's rows, and functions that restore them.
 -- `:service` stands for the schema.
 create schema kept;
 
 create table kept.catalog as select ''::text as state where false;
 
--- Whatever changes a definition or a right writes a row of these catalogs anew. `analyze` and `vacuum` do not.
+-- A change of a definition or a permission rewrites a row of these catalogs; `analyze` and `vacuum` do not.
 create function kept.definitions() returns text language sql as $$
     select string_agg(format('%s %s', count, newest), ' ' order by name) from (
         select 'class' as name, count(*), max(xmin::text::bigint) as newest from pg_class

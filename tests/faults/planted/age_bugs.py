@@ -26,7 +26,7 @@ def it_reserves_from_allotments_during_a_shortage(product: pytest.MonkeyPatch) -
     product.setattr(funds, "load_allotments", never_short)
 
 
-def it_pays_each_lanes_queue_on_its_own(product: pytest.MonkeyPatch) -> None:
+def it_pays_each_lane_on_its_own(product: pytest.MonkeyPatch) -> None:
     """Ignore the queues of other lanes."""
     own = QUERIES["load_queue"].replace("reason = 'no_funds'", f"reason = 'no_funds' and lane = {age_scenarios.HERE}")
     assert own != QUERIES["load_queue"]
@@ -73,7 +73,7 @@ BUGS = (
         "PRAT00000002 was paid before PRAT00000001",
     ),
     Bug(
-        it_pays_each_lanes_queue_on_its_own,
+        it_pays_each_lane_on_its_own,
         age_scenarios.the_oldest_waits_in_another_lane,
         "PRAT00000001 was paid before PRAT00000000",
     ),

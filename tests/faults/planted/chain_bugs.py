@@ -17,7 +17,7 @@ def it_accepts_every_seal(product: pytest.MonkeyPatch) -> None:
     product.setattr(ChainKey, "fits", lambda *_: True)
 
 
-def it_seals_a_head_without_its_chains_name(product: pytest.MonkeyPatch) -> None:
+def it_seals_a_head_without_naming_its_chain(product: pytest.MonkeyPatch) -> None:
     product.setattr(
         ChainKey, "_mac", lambda key, _, number, last: hmac.digest(key._key, b"%d|" % number + last, "sha256")
     )
@@ -35,7 +35,7 @@ BUGS = (
         "passes for ours",
     ),
     Bug(
-        it_seals_a_head_without_its_chains_name,
+        it_seals_a_head_without_naming_its_chain,
         chain_scenarios.a_ledger_is_put_in_the_place_of_another,
         "passes for ours",
     ),

@@ -16,13 +16,8 @@ def it_works_in_any_schema(product: pytest.MonkeyPatch) -> None:
     product.setattr(Sweeper, "_confirm_schema", never)
 
 
-<<<<<<< HEAD
 def it_joins_the_group_before_it_owns_its_name(product: pytest.MonkeyPatch) -> None:
     async def at_once(_: Membership) -> None:
-=======
-def it_joins_the_group_before_it_owns_its_name(product: pytest.MonkeyPatch) -> None:
-    async def at_once(_: PartitionAssignment) -> None:
->>>>>>> d46833d (Name faults, planted bugs and their scenarios by subject and outcome)
         """Ask for nothing."""
 
     product.setattr(Membership, "_until_entered", at_once)
