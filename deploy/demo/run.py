@@ -72,7 +72,7 @@ class Demo:
                 await scenario.run()
         paid = _paid(installation)
         audit_result = audit(plan.people, observer.seen, paid, plan.parked, time_is_up=True)
-        breaches = await in_thread(_verify, installation) + await in_thread(_compare_with_ledgers, installation, paid)
+        breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, installation, paid)
         seconds = time.monotonic() - started
         return DemoResult(plan, observer.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
 
@@ -106,16 +106,6 @@ async def _producer(installation: Installation) -> AsyncIterator[AIOKafkaProduce
 def _paid(installation: Installation) -> list[Payment]:
     ledgers = installation.folder / "ledgers"
     return [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
-
-
-def _verify(installation: Installation) -> list[str]:
-    """Return the output of each `verify` that failed."""
-    breaches = []
-    for name, service in installation.services.items():
-        done = service.run("verify")
-        if done.returncode:
-            breaches.append(f"{name} verify: {done.stdout}{done.stderr}".strip())
-    return breaches
 
 
 def _compare_with_ledgers(installation: Installation, paid: list[Payment]) -> list[str]:

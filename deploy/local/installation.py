@@ -186,6 +186,10 @@ class Installation:
         )
         self.partners.wait_until(ready.exists, seconds)
 
+    def verify(self) -> list[str]:
+        """Return the breaches that each service's `verify` reports."""
+        return [breach for service in self.services.values() for breach in service.verify()]
+
     def stop(self) -> None:
         """Stop everything in good order, consumers first; the data stays."""
         if self.partners is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -105,6 +106,17 @@ class ServiceReplica:
             text=True,
             check=False,
         )
+
+    def verify(self) -> list[str]:
+        """Return each breach that `verify` reports, or its error if it could not check."""
+        done = self.run("verify", "--json")
+        results = json.loads(done.stdout) if done.stdout.startswith("[") else []
+        breaches = [
+            f"{self.name}, {result['id']} {result['sentence']}: {breach}"
+            for result in results
+            for breach in result["breaches"]
+        ]
+        return breaches or ([f"{self.name}, verify: {done.stderr.strip()}"] if done.returncode else [])
 
     def command(self, *verb: str) -> list[str]:
         """Return the command line of one verb."""

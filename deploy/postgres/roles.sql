@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
-    -- Where everybody may enter by default, a service has nothing to look for.
+    -- By default every role may enter these databases; a service needs none of them.
     FOR name IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
         EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', name);
     END LOOP;
@@ -39,13 +39,13 @@ BEGIN
             EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET search_path', role, current_database());
             EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
         END LOOP;
-        -- So that a migration may end the sessions of the program before it. Never the other way round.
+        -- A migration may end the sessions of the former version; the service may not end the owner's.
         EXECUTE format('GRANT %I TO %I', service, owner);
-        -- Functions are called by triggers, which need no leave.
+        -- Triggers call functions without this permission.
         EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC', owner);
 
         EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', service, owner);
-        -- An installation in which the service owned its tables: whoever runs now goes on until `migrate` says what it may.
+        -- Where the service owned its tables, running processes keep these permissions until `migrate` grants others.
         IF EXISTS (SELECT FROM pg_class WHERE relowner = service::regrole) THEN
             EXECUTE format('REASSIGN OWNED BY %I TO %I', service, owner);
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', service, service);

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from pydantic_core import to_json
 
 from deploy.simulation.seals import Seals
+from shared.errors import SalurError
 
 REJECTIONS = {"0401": "AC01", "0404": "AC04", "0779": "AB05"}
 SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS, SETTLED_AFTERWARDS = "0000", "0777", "0778", "0779"
@@ -83,6 +84,10 @@ class ScheduledReport:
     reason: str | None
 
 
+class MovedSeal(SalurError):
+    """An instruction's sealed account belongs to another reference; the simulator stops."""
+
+
 class SimulatedPartner:
     """One bank or e-wallet with its own ledger, a file of JSON lines that survives the process."""
 
@@ -94,7 +99,10 @@ class SimulatedPartner:
         self._file = _open_ledger(ledger, self.ledger)
 
     def receive(self, instruction: Mapping[str, object]) -> list[ScheduledReport]:
-        """Pay unless the reference is known, and return the reports on it; contradict itself at most once."""
+        """Pay unless the reference is known, and return the reports on it; contradict itself at most once.
+
+        Raise MovedSeal if the account was sealed for another reference.
+        """
         reference = str(instruction["reference"])
         known = self.ledger.get(reference)
         return list(self._reports_of(known or self._pay(reference, instruction), first_time=known is None))
@@ -108,7 +116,8 @@ class SimulatedPartner:
         assert isinstance(payee, dict)
         assert isinstance(amount, dict)
         account = self._keys.open(payee["account"])
-        assert account["sub"] == reference
+        if account["sub"] != reference:
+            raise MovedSeal(f"the account of {reference} is sealed for {account['sub']}; instruct it with its own seal")
         number = str(account["number"])
         payment = Payment(
             partner=self.name,

@@ -77,7 +77,7 @@ class BenchmarkHarness:
 
     async def verify(self) -> list[str]:
         """Return the findings of each service's `verify`."""
-        return await asyncio.to_thread(_verify, self.installation)
+        return await asyncio.to_thread(self.installation.verify)
 
     def ledgers(self) -> list[Payment]:
         """Return all payments of the partners' ledgers."""
@@ -148,15 +148,6 @@ async def _harness(installation: Installation) -> AsyncIterator[BenchmarkHarness
     finally:
         await producer.stop()
         await connection.close()
-
-
-def _verify(installation: Installation) -> list[str]:
-    breaches = []
-    for service in installation.services.values():
-        done = service.run("verify")
-        if done.returncode:
-            breaches.append(f"{service.name}: {done.stdout}{done.stderr}")
-    return breaches
 
 
 def _interrupt(*_: object) -> NoReturn:

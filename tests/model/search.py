@@ -1,4 +1,7 @@
-"""Breadth-first search over every interleaving of a small protocol."""
+"""Breadth-first search over every interleaving of a small protocol.
+
+A state is a NamedTuple or a frozen dataclass; it is hashed and copied at every step.
+"""
 
 from __future__ import annotations
 

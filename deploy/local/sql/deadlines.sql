@@ -1,6 +1,6 @@
 -- name: deadlines_between
--- What the clock would decide if it went from the first time to the second: records that would have waited in vain, and
--- trainings that would be given up. Status questions and retries are no such things: they decide nothing.
+-- Deadlines that the clock would pass between the two times: deferred records and trainings that would expire. Status
+-- requests and retries are left out, since they decide nothing.
 select service, kind, count from (
     select 'enrollment' as service, 'waiting records' as kind, count(*)::bigint from enrollment.waiting where due > $1 and due <= $2
     union all

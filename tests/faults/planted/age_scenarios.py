@@ -59,16 +59,16 @@ async def the_oldest_payment_is_ineligible_and_too_large(harness: PlantedHarness
 async def a_rejection_releases_promised_money(harness: PlantedHarness) -> list[str]:
     """Reject the payment that took the money of one instructed before the restore."""
     async with harness.payment() as before, harness.payment() as after:
-        told, thief, neighbour = of_lane(HERE), of_lane(THERE, 1), of_lane(THERE, 2)
+        instructed, other, neighbour = of_lane(HERE), of_lane(THERE, 1), of_lane(THERE, 2)
         await before.prepare()
-        await before.receive(*journey(told, code_of(0)))
+        await before.receive(*journey(instructed, code_of(0)))
         await after.prepare(incentive=INCENTIVE)
-        await after.receive(*journey(thief, code_of(1)))
+        await after.receive(*journey(other, code_of(1)))
         await after.adopt(before.pages)
         await after.report(after.instructions_for("incentive")[0].reference, "rejected", "AC04")
         await after.receive(*journey(neighbour, code_of(2)))
         await after.sweep()
-        await after.receive(*journey(told, code_of(0)))
+        await after.receive(*journey(instructed, code_of(0)))
         return await after.breaches()
 
 

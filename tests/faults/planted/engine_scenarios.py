@@ -136,7 +136,7 @@ async def a_foreign_producer_and_a_newer_version_write_into_an_internal_topic(ha
         newer_page = page(toy, 5, 1, 2)
         async with toy.running(board):
             await publish_totals(toy, page(toy, 5, 1, 1))
-            await publish_pages(toy.bootstrap, "a-stranger", [page(toy, 5, 1, 2, "g9")])
+            await publish_pages(toy.bootstrap, "foreign", [page(toy, 5, 1, 2, "g9")])
             await publish_totals(
                 toy, replace(newer_page, events=[newer_page.events[0]._replace(type=newer.name)]), page(toy, 5, 1, 3)
             )

@@ -69,11 +69,11 @@ async def a_restored_service_has_another_name(harness: PlantedHarness) -> list[s
             return []
         await other.prepare()
         await other.receive(*journey())
-        told = {
+        references = {
             instruction.reference
             for instruction in (*before.instructions_for("incentive"), *other.instructions_for("incentive"))
         }
-        return ["the incentive is instructed twice"] if len(told) > 1 else []
+        return ["the incentive is instructed twice"] if len(references) > 1 else []
 
 
 async def the_last_place_was_given_before(harness: PlantedHarness) -> list[str]:

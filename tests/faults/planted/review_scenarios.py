@@ -11,7 +11,7 @@ from tests.integration.payment.harness import PaymentHarness
 async def a_partner_pays_what_it_has_rejected(harness: PlantedHarness) -> list[str]:
     """Link another account as well."""
     async with harness.payment() as payment:
-        await _told(payment)
+        await _instruct_all(payment)
         reference = payment.instructions_for("incentive")[0].reference
         await payment.report(reference, "rejected", "AB05")
         await payment.report(reference, "settled")
@@ -23,7 +23,7 @@ async def a_partner_pays_what_it_has_rejected(harness: PlantedHarness) -> list[s
 async def a_duplicate_is_reported_and_accounts_are_linked(harness: PlantedHarness) -> list[str]:
     """Link an unverified account, then a verified one."""
     async with harness.payment() as payment:
-        await _told(payment)
+        await _instruct_all(payment)
         await payment.report(payment.instructions_for("incentive")[0].reference, "rejected", "AM05")
         await payment.receive(linked(day=1, partner="dana", verified=False))
         await payment.receive(linked(day=2, partner="dana"))
@@ -48,7 +48,7 @@ async def an_account_changes_after_its_approval(harness: PlantedHarness) -> list
 
 async def one_person_approves(harness: PlantedHarness) -> list[str]:
     async with harness.payment() as payment:
-        await _told(payment)
+        await _instruct_all(payment)
         await payment.report(payment.instructions_for("fee")[0].reference, "rejected", "FR01")
         await payment.approve(CODE, "fee", "Ani")
         await payment.sweep()
@@ -59,18 +59,18 @@ async def one_person_approves(harness: PlantedHarness) -> list[str]:
 async def a_partner_pays_what_it_rejected_and_the_report_is_unread(harness: PlantedHarness) -> list[str]:
     """Link another account meanwhile."""
     async with harness.payment() as payment:
-        await _told(payment)
+        await _instruct_all(payment)
         reference = payment.instructions_for("incentive")[0].reference
         await payment.report(reference, "rejected", "AC04")
         before = payment.now
         payment.now += timedelta(minutes=1)
         await payment.receive(linked(day=1, partner="dana"))
         await payment.sweep(read_through=before)
-        for told in reversed(payment.instructions_for("incentive")):
-            await payment.report(told.reference, "settled")
+        for instruction in reversed(payment.instructions_for("incentive")):
+            await payment.report(instruction.reference, "settled")
         return await payment.breaches()
 
 
-async def _told(payment: PaymentHarness) -> None:
+async def _instruct_all(payment: PaymentHarness) -> None:
     await payment.prepare()
     await payment.receive(*journey())

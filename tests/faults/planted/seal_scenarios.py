@@ -29,8 +29,8 @@ async def a_seal_is_copied_and_another_forged(harness: PlantedHarness) -> list[s
         for changes in (copied, {"account": {"partner": "dana", "sealed": sealed}, "kyc": "verified", "linked_at": at}):
             await enrollment.receive(an_account(person, nik=nik, **_but(account) | changes))
         found = [
-            f"an account at {said['partner']} is announced that nobody linked"
-            for said in enrollment.data_of("account_linked")
+            f"an account at {announced['partner']} is announced that nobody linked"
+            for announced in enrollment.data_of("account_linked")
         ]
         return [*found[1:], *await enrollment.breaches()]
 
@@ -47,5 +47,12 @@ async def an_account_is_moved_in_its_row(harness: PlantedHarness) -> list[str]:
         moved = "update account a set account = b.account from account b where b.participant_id = $1"
         await payment.connection.execute(moved, OTHER)
         await payment.receive(*journey()[1:])
-        wrong = [told for told in payment.instructions_for("incentive") if told.number != a_number(PARTICIPANT)]
-        return [*(f"{told.number} gets somebody else's incentive" for told in wrong), *await payment.breaches()]
+        wrong = [
+            instruction
+            for instruction in payment.instructions_for("incentive")
+            if instruction.number != a_number(PARTICIPANT)
+        ]
+        return [
+            *(f"{instruction.number} gets somebody else's incentive" for instruction in wrong),
+            *await payment.breaches(),
+        ]

@@ -41,8 +41,8 @@ async def a_restore_forgets_which_training_came_first(harness: PlantedHarness) -
 
 def _instructed_twice(before: PaymentHarness, after: PaymentHarness) -> list[str]:
     references = defaultdict(set)
-    for told in (*before.instructions, *after.instructions):
-        references[told.benefit].add(told.reference)
+    for instruction in (*before.instructions, *after.instructions):
+        references[instruction.benefit].add(instruction.reference)
     return [f"{benefit} is instructed twice" for benefit, found in references.items() if len(found) > 1]
 
 
@@ -74,8 +74,8 @@ async def two_trainings_are_completed_and_rated(harness: PlantedHarness) -> list
         await payment.prepare()
         await payment.receive(*journey(PARTICIPANT, FIRST))
         await payment.receive(*journey(PARTICIPANT, SECOND))
-        for told in payment.instructions_for("incentive")[::-1]:
-            await payment.report(told.reference, "settled")
+        for instruction in payment.instructions_for("incentive")[::-1]:
+            await payment.report(instruction.reference, "settled")
         return await payment.breaches()
 
 

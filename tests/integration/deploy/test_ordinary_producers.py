@@ -88,6 +88,6 @@ async def test_no_record_of_the_java_client_is_refused(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert b"Exception" not in said, said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert b"Exception" not in output, output.decode()
     assert await arrived(kafka, topic, SMALL) == SMALL

@@ -22,13 +22,13 @@ async def test_owner_creates_tables_in_the_services_schema(database: Database, s
     assert schema == service
 
 
-@pytest.mark.parametrize("stranger", ["completion", "payment", "completion_owner", "payment_owner"])
-async def test_no_role_sees_another_services_tables(database: Database, stranger: str) -> None:
+@pytest.mark.parametrize("role", ["completion", "payment", "completion_owner", "payment_owner"])
+async def test_no_role_sees_another_services_tables(database: Database, role: str) -> None:
     owner = await asyncpg.connect(database.url_of("enrollment_owner"))
     await owner.execute("CREATE TABLE secret AS SELECT 1 AS number")
     await owner.close()
 
-    connection = await asyncpg.connect(database.url_of(stranger))
+    connection = await asyncpg.connect(database.url_of(role))
     for statement in ("SELECT number FROM enrollment.secret", "SET ROLE enrollment", "SET ROLE enrollment_owner"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulation.partner import PartnerBehaviour, ScheduledReport, SimulatedPartner, read_ledger, report_data
+from deploy.simulation.partner import (
+    MovedSeal,
+    PartnerBehaviour,
+    ScheduledReport,
+    SimulatedPartner,
+    read_ledger,
+    report_data,
+)
 from deploy.simulation.seals import Seals
 from shared.contracts.partner import DISBURSEMENT_REPORTED
 
@@ -124,5 +131,5 @@ def test_report_fits_the_contract(tmp_path: Path) -> None:
 
 def test_account_sealed_for_another_reference_stops_the_partner(tmp_path: Path) -> None:
     moved = instruction() | {"reference": "8Q2M9K4T1B8XW3ZA"}
-    with pytest.raises(AssertionError):
+    with pytest.raises(MovedSeal):
         partner(tmp_path).receive(moved)

@@ -42,8 +42,8 @@ def test_seal_of_another_key_does_not_open(ring: KeyRing, seals: Seals, tmp_path
     kid = ring.kids[0]
     other = {"keys": [{"kty": "oct", "kid": kid, "k": "A" * 43}]}
     (tmp_path / "other.json").write_text(json.dumps(other))
-    stranger = Seals.load(tmp_path / "other.json")
+    another = Seals.load(tmp_path / "other.json")
     with pytest.raises(InvalidTag):
-        seals.open(stranger.seal(CLAIMS))
+        seals.open(another.seal(CLAIMS))
     with pytest.raises(Parked):
-        ring.open(stranger.seal(CLAIMS))
+        ring.open(another.seal(CLAIMS))
