@@ -32,22 +32,22 @@ class DemoResult:
 
     @property
     def passed(self) -> bool:
-        judged = self.audit
-        return not (self.breaches or judged.doubles or judged.losses or judged.wrongs)
+        audit = self.audit
+        return not (self.breaches or audit.doubles or audit.losses or audit.wrongs)
 
 
 def machine_summary(result: DemoResult) -> dict[str, object]:
     """Return the content of summary.json."""
-    seen, judged = result.seen, result.audit
+    seen, audit = result.seen, result.audit
     return {
         "participants": len(result.plan.people),
         "completed": len(seen.completed),
         **{benefit: _of_benefit(seen, benefit) for benefit in BENEFITS},
         "parked": dict(sorted(seen.parked.items())),
-        "doubles": judged.doubles,
-        "losses": judged.losses,
+        "doubles": audit.doubles,
+        "losses": audit.losses,
         "balanced": not result.breaches,
-        "wrongs": [*result.breaches, *judged.wrongs],
+        "wrongs": [*result.breaches, *audit.wrongs],
         "faults": list(result.faults),
         "seed": result.seed,
         "seconds": round(result.seconds, 1),
@@ -66,7 +66,7 @@ def _of_benefit(seen: Observed, benefit: str) -> dict[str, int]:
 
 def show_summary(console: Console, result: DemoResult) -> None:
     """Print where the money went, what is held or parked and why, the injected faults and the verdict."""
-    seen, judged = result.seen, result.audit
+    seen, audit = result.seen, result.audit
     console.print()
     console.print(_money(result))
     held = Counter(seen.reasons[key] for key, state in seen.states.items() if state == "held")
@@ -78,11 +78,11 @@ def show_summary(console: Console, result: DemoResult) -> None:
     console.print("[bold]Injected faults[/]")
     for fault in result.faults:
         console.print(f"  {fault}", highlight=False)
-    for wrong in [*result.breaches, *judged.wrongs][:MOST_WRONGS_SHOWN]:
+    for wrong in [*result.breaches, *audit.wrongs][:MOST_WRONGS_SHOWN]:
         console.print(f"  wrong: {wrong}", style="red", highlight=False, markup=False)
     balance = "balanced" if not result.breaches else "NOT BALANCED"
-    verdict = f"doubles {judged.doubles}, losses {judged.losses}, {balance}"
-    more = f" ({len(judged.wrongs)} wrongs)" if judged.wrongs else ""
+    verdict = f"doubles {audit.doubles}, losses {audit.losses}, {balance}"
+    more = f" ({len(audit.wrongs)} wrongs)" if audit.wrongs else ""
     style = "bold green" if result.passed else "bold red"
     console.print(f"\n{verdict}{more}  [dim]{result.seconds:.0f} s[/]", style=style, highlight=False)
 
