@@ -77,7 +77,7 @@ class Demo:
         return DemoResult(plan, observer.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
 
     def _print_line(self, line: str) -> None:
-        self.console.print(f"[dim]  {line}[/]", highlight=False)
+        self.console.print(f"[dim]  {line}[/]", highlight=False, soft_wrap=True)
 
 
 @asynccontextmanager

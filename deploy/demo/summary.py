@@ -77,7 +77,7 @@ def show_summary(console: Console, result: DemoResult) -> None:
     _reasons(console, "Parked", seen.parked)
     console.print("[bold]Injected faults[/]")
     for fault in result.faults:
-        console.print(f"  {fault}", highlight=False)
+        console.print(f"  {fault}", highlight=False, soft_wrap=True)
     for wrong in [*result.breaches, *audit.wrongs][:MOST_WRONGS_SHOWN]:
         console.print(f"  wrong: {wrong}", style="red", highlight=False, markup=False)
     balance = "balanced" if not result.breaches else "NOT BALANCED"
@@ -116,4 +116,4 @@ def _money_text(rupiah: int) -> str:
 
 def _reasons(console: Console, title: str, counted: Mapping[str, int]) -> None:
     text = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counted.items()) if count) or "nothing"
-    console.print(f"[bold]{title}[/]: {text}", highlight=False)
+    console.print(f"[bold]{title}[/]: {text}", highlight=False, soft_wrap=True)

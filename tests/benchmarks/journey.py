@@ -15,6 +15,7 @@ from statistics import median
 
 from deploy.simulation.load import journeys
 from deploy.simulation.people import Person
+from shared.contracts.topics import SERVICES
 from tests.benchmarks.baseline.measurement import measure_baseline
 from tests.benchmarks.floor import measure_floor
 from tests.benchmarks.goals import JOURNEY, compare_with_goals
@@ -25,7 +26,7 @@ from tests.benchmarks.meter import processes_of
 COUNT, RUNS = number_of("JOURNEYS", 100_000), number_of("RUNS", 3)
 FLOOR, BASELINE = number_of("FLOOR_JOURNEYS", 20_000), number_of("BASELINE_JOURNEYS", 3_000)
 # The simulated partners are not part of the system: their cost is shown per run, but not counted in the figure.
-SYSTEM = ("enrollment", "completion", "payment", "kafka", "postgres")
+SYSTEM = (*SERVICES, "kafka", "postgres")
 
 
 async def measure(harness: BenchmarkHarness) -> Result:

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from deploy.local.paths import ROOT, VAR
+from shared.contracts.topics import SERVICES
 from tests.benchmarks.harness import Result
 
 PAGE = ROOT / "docs" / "performance.md"
-PROCESSES = ("enrollment", "completion", "payment", "kafka", "postgres")
+PROCESSES = (*SERVICES, "kafka", "postgres")
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from deploy.local.options import StartRefused
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.process_registry import still_running
 from deploy.local.up import PORT_SETTINGS, up
-from shared.contracts.topics import TOPICS
+from shared.contracts.topics import SERVICES, TOPICS
 
 # `down` must be faster: PostgreSQL stopped by SIGTERM would wait for open sessions until it is killed.
 PATIENCE_OF_POSTGRES_SECONDS = 30
@@ -59,15 +59,15 @@ def test_file_of_addresses_is_readable_by_its_owner_alone(installation: Installa
     assert stat.S_IMODE((installation.folder / "salur.env").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("service", ["ENROLLMENT", "COMPLETION", "PAYMENT"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_service_is_ready_at_its_address(addresses: dict[str, str], service: str) -> None:
-    link = http.client.HTTPConnection(addresses[f"SALUR_{service}_URL"].removeprefix("http://"), timeout=10)
+    link = http.client.HTTPConnection(addresses[f"SALUR_{service.upper()}_URL"].removeprefix("http://"), timeout=10)
     link.request("GET", "/health/ready")
     assert link.getresponse().status == http.client.OK
     link.close()
 
 
-@pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_a_folder_with_its_own_keys_alone(addresses: dict[str, str], service: str) -> None:
     folder = Path(addresses[f"{service.upper()}_KEYS_FOLDER"])
     assert folder == Path(addresses["SALUR_KEYS_FOLDER"]) / service
@@ -80,7 +80,7 @@ async def test_database_has_a_schema_for_each_service(
     connection = await asyncpg.connect(addresses["SALUR_POSTGRES_URL"])
     tables = await connection.fetch("SELECT DISTINCT schemaname AS name FROM pg_tables")
     await connection.close()
-    assert {"enrollment", "completion", "payment"} <= {row["name"] for row in tables}
+    assert {*SERVICES} <= {row["name"] for row in tables}
 
 
 def test_every_topic_exists(addresses: dict[str, str]) -> None:
