@@ -41,4 +41,6 @@ def _rejection_outcome(enrollment: Enrollment, evidence: Sequence[Evidence]) -> 
         case Incomplete() as incomplete:
             return EnrollmentOutcome(enrollment, rejection_event(enrollment, incomplete))
         case Completion():
-            raise InvariantBroken(enrollment.redeem_code, "it has all its evidence, is overdue, and is still open")
+            raise InvariantBroken(
+                enrollment.redeem_code, "it is overdue and open, but has all its evidence; check it with `verify`"
+            )

@@ -42,7 +42,9 @@ class Enrollment(NamedTuple):
     def confirmed_terms(self) -> ConfirmedTerms:
         """The terms; raises InvariantBroken for a rejected enrollment."""
         if self.terms is None:
-            raise InvariantBroken(self.redeem_code, "completion is decided for an enrollment that was rejected")
+            raise InvariantBroken(
+                self.redeem_code, "it was rejected and has no terms; check its evidence with `verify`"
+            )
         return self.terms
 
     @property

@@ -57,9 +57,7 @@ class CompletionRule:
 
     def __post_init__(self) -> None:
         if not self.sessions:
-            raise InvariantBroken(
-                "completion rule", "it has no sessions, and a certificate alone completes no training"
-            )
+            raise InvariantBroken("completion rule", "it has no sessions; find out how such a training was confirmed")
         ends_at = max(session.ends_at for session in self.sessions)
         span = EvidenceSpan(
             starts_at=min(session.starts_at for session in self.sessions),

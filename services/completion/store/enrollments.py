@@ -74,7 +74,9 @@ async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome
     saved = {row["redeem_code"] for row in await connection.fetch(QUERIES["save_outcomes"], decided_at, *values)}
     for outcome in outcomes:
         if outcome.redeem_code not in saved:
-            raise InvariantBroken(outcome.redeem_code, "an outcome was decided for an enrollment that is not open")
+            raise InvariantBroken(
+                outcome.redeem_code, "an outcome was decided, but it is not open; check it with `verify`"
+            )
 
 
 def _enrollment(row: Record) -> Enrollment:

@@ -16,7 +16,7 @@ def seal_kept_account(own: KeyRing, account: StoredAccount, number: Secret) -> s
 def open_kept_account(own: KeyRing, account: StoredAccount) -> Secret:
     """Open the number. Raise Parked(bad_seal) where row and seal differ, InvariantBroken for a row without a seal."""
     if account.sealed is None:
-        raise InvariantBroken(account.participant_id, "its account is not announced, and is kept without a seal")
+        raise InvariantBroken(account.participant_id, "its kept account has no seal; find out who changed the row")
     return open_number(own, account.sealed, _bound_fields(account))
 
 

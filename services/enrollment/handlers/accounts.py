@@ -107,7 +107,7 @@ def _open_kept(context: Context, account: StoredAccount) -> OpenedAccount:
     try:
         return OpenedAccount(account, open_kept_account(context.own, account))
     except Parked:
-        sentence = "its kept account does not open: restore the key that sealed it, or find who changed the row"
+        sentence = "its kept account does not open: restore the key that sealed it, or find out who changed the row"
         raise InvariantBroken(account.participant_id, sentence) from None
 
 

@@ -218,7 +218,7 @@ def _emit(tx: Transaction, application: Application, decided: Admission) -> None
 def _admitted_event(application: Application, decided: Admission) -> enrollment.ParticipantAdmitted:
     data = application.message.data
     if decided.balance is None:
-        raise InvariantBroken(decided.participant_id, "an admission without a balance cannot be announced")
+        raise InvariantBroken(decided.participant_id, "it is admitted without a balance; check its scheme and its row")
     return enrollment.ParticipantAdmitted(
         participant_id=data.participant_id,
         wave=data.wave,

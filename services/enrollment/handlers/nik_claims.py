@@ -52,4 +52,6 @@ class NikClaims:
         holders = await tx.claim(NIK, self._reassigned)
         for index, participant_id in self._reassigned.items():
             if holders[index] != participant_id:
-                raise InvariantBroken(participant_id, "the NIK freed for this participant is held by another one")
+                raise InvariantBroken(
+                    participant_id, "the NIK freed for it is held by another one; check the claims with `verify`"
+                )

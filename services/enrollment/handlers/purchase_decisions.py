@@ -101,7 +101,9 @@ def _decide_for_participant(
 
 def _stored_purchase(undecided: Enrollment) -> upstream.TrainingPurchased:
     if undecided.purchase is None:
-        raise InvariantBroken(undecided.redeem_code, "it is undecided, and its row does not hold the purchase")
+        raise InvariantBroken(
+            undecided.redeem_code, "it is undecided, but its row holds no purchase; find out who changed it"
+        )
     return upstream.TRAINING_PURCHASED.parse(undecided.purchase)
 
 
@@ -122,7 +124,7 @@ def _decide_outcome(
 def _apply_outcome(
     context: Context, tx: Transaction, before: Enrollment, outcome: PurchaseOutcome, scheme: Scheme | None
 ) -> Enrollment | None:
-    """Return the enrollment as decided or left open anew; None if it stays as it is."""
+    """Return the enrollment as decided or left undecided with a new reason; None if it stays as it is."""
     match outcome:
         case Confirmed():
             return _decided(before, EnrollmentState.CONFIRMED, None, scheme)

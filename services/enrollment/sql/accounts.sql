@@ -30,6 +30,6 @@ select participant_id, lane, partner, verified, linked_at, content_digest, same_
 from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
 
 -- name: reseal_kept_accounts
--- Except accounts linked anew or announced meanwhile.
+-- Except accounts replaced or announced meanwhile.
 update account a set sealed = new.sealed from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, sealed)
 where a.participant_id = new.participant_id and a.sealed = new.before;

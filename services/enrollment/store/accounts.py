@@ -54,7 +54,7 @@ async def load_kept_accounts(connection: Connection, prefix: str, after: str, si
 async def replace_kept_accounts(
     connection: Connection, before: Sequence[StoredAccount], after: Sequence[StoredAccount]
 ) -> None:
-    """Replace the seals of kept accounts, except those linked anew or announced meanwhile."""
+    """Replace the seals of kept accounts, except of accounts replaced or announced meanwhile."""
     known = {account.participant_id: account.sealed for account in before}
     people, sealed = columns(after, "participant_id", "sealed")
     await connection.execute(QUERIES["reseal_kept_accounts"], people, [known[person] for person in people], sealed)
