@@ -6,14 +6,13 @@ import pytest
 
 from deploy.local.paths import ROOT
 from services.completion.domain.evidence import EvidenceKind, ReportedFact
-from services.completion.domain.evidence_kinds import KIND_RULES, requirements
+from services.completion.domain.evidence_kinds import KIND_RULES
 from services.completion.handlers.evidence_sources import SOURCES, EvidenceSource
 from services.completion.settings import CompletionSettings
 from services.completion.subscriptions import sources
 from shared.contracts.events import EventType
 from shared.contracts.topics import TRAINING_EVIDENCE
 from shared.contracts.upstream import TrainingRated
-from tests.unit.completion.facts import a_rule
 
 README = ROOT / "services/completion/README.md"
 
@@ -67,14 +66,3 @@ def test_event_without_a_time_is_no_evidence_source() -> None:
     timeless: EventType[Any] = EventType("salur.training.seen.v1", TRAINING_EVIDENCE, TrainingRated)
     with pytest.raises(ValueError, match="its time"):
         EvidenceSource(EvidenceKind.TRAINING_RATED, timeless)
-
-
-def test_requirements_are_named_sessions_first() -> None:
-    demanding = a_rule(("face", "venue_qr"), post_test="taken", graded=True, certificate=True)
-    assert [str(requirement) for requirement in requirements(demanding)] == [
-        "session_attended/1",
-        "session_attended/2",
-        "post_test_taken",
-        "work_graded",
-        "certificate_issued",
-    ]
