@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from services.completion.domain.evidence import Evidence, EvidenceKind, ReportedFact
 from services.completion.domain.rule import CompletionRule
@@ -15,7 +15,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class PartRule(StrEnum):
-    """The part of a fact: the last member of its business key (redeem code, kind, part)."""
+    """The part of a fact, which is the last member of its business key (redeem code, kind, part)."""
 
     SESSION_NUMBER = "session number"
     TIME = "time in microseconds"
@@ -73,7 +73,8 @@ KIND_RULES: Mapping[EvidenceKind, KindRule] = {
 }
 
 
-class Requirement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Requirement:
     """A piece of evidence that a rule demands; `part` None: any part of the kind meets it."""
 
     kind: EvidenceKind
