@@ -5,6 +5,10 @@ class SalurError(Exception):
     """Base of every error that Salur itself raises; its text says what is wrong and what to do."""
 
 
+class Refused(SalurError):
+    """A command, a setting or a key that is not accepted. Nothing was changed; the text says why and what to do."""
+
+
 class InvariantBroken(SalurError):
     """A state that the rules exclude; the lane stops until a person has looked at it.
 

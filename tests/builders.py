@@ -18,8 +18,9 @@ from typing import Any
 
 from deploy.local.keys import make_keys
 from shared.contracts import partner, upstream
+from shared.contracts.blind_index import BlindIndex
 from shared.contracts.events import EventType
-from shared.contracts.seals import BlindIndex, KeyRing
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import LANES, PARTNERS, SERVICES, lane_of
 from shared.messaging.chain import ChainKey
 from shared.messaging.message import Message, Record

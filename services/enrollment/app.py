@@ -16,7 +16,8 @@ from services.enrollment.store.accounts import has_sealed_accounts
 from services.enrollment.subscriptions import CAUSES, sources
 from services.enrollment.timers import timers
 from shared.contracts import upstream
-from shared.contracts.seals import BlindIndex, KeyRing
+from shared.contracts.blind_index import BlindIndex
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import ENROLLMENT_EVENTS, dead_letters
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.runtime.definition import PostMigrationStep, ServiceDefinition

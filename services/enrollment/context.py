@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.enrollment.domain.scheme import Scheme
-from shared.contracts.seals import BlindIndex, KeyRing
+from shared.contracts.blind_index import BlindIndex
+from shared.contracts.seals import KeyRing
 
 DEFERRED_SEALS = "taken-in"
 """Label from which the key of `deferred_seals` is derived. Another label would lose what is sealed under it."""

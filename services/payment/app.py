@@ -20,7 +20,9 @@ from services.payment.subscriptions import sources
 from services.payment.timers import timers
 from shared.clock import Clock
 from shared.contracts import upstream
-from shared.contracts.seals import BlindIndex, KeyRing, read_key
+from shared.contracts.blind_index import BlindIndex
+from shared.contracts.keys import read_key
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.transaction import TransactionTerms

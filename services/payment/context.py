@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from services.payment.domain.reference import reference_of
 from services.payment.metrics import AnswerTimes
-from shared.contracts.seals import BlindIndex, KeyRing
+from shared.contracts.blind_index import BlindIndex
+from shared.contracts.seals import KeyRing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What crosses a border: the envelope, the types by producer, the reasons, the sealed fields, the topics."""
+"""The contract with other systems and between services: envelope, event types, reasons, sealed fields, topics."""

@@ -19,7 +19,7 @@ _KEYS = {
 
 
 def document(events: Mapping[str, EventType[Any]]) -> dict[str, Any]:
-    """`events` by the name of the file that holds their JSON Schema."""
+    """Return the AsyncAPI document; `events` are named by the file of their JSON Schema."""
     topics = {_family(topic.name): topic for topic in TOPICS}
     return {
         "asyncapi": "3.0.0",
@@ -45,7 +45,7 @@ def document(events: Mapping[str, EventType[Any]]) -> dict[str, Any]:
 
 
 def _family(topic: str) -> str:
-    """The topics of all partners are one channel."""
+    """Return the channel of a topic; the topics of all partners are one channel."""
     name, _, partner = topic.partition(".")
     return name if partner in PARTNERS else topic
 
@@ -78,7 +78,7 @@ def _message(name: str, event: EventType[Any]) -> dict[str, Any]:
 
 
 def _envelope(*, numbered: bool) -> dict[str, Any]:
-    """Headers of CloudEvents 1.0 in binary mode; `numbered` on what Salur writes."""
+    """Return the headers of CloudEvents 1.0 in binary mode, with sequence numbers on what Salur writes."""
     text = {"type": "string"}
     required = {
         "ce_specversion": {"const": "1.0"},

@@ -1,4 +1,4 @@
-"""What the completion service says on `completion.events`."""
+"""The events of the completion service on `completion.events`."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ MAX_EVIDENCE_NAMED = 64
 
 
 class EvidenceNamed(Internal):
-    """One fact a completion rests on: its type, where it came from, when it happened and when it was seen."""
+    """A piece of evidence of a completion: its type and origin, when it happened and when it was received."""
 
     type: str
     source: str
@@ -22,10 +22,10 @@ class EvidenceNamed(Internal):
 
 
 class CompletionConfirmed(Internal):
-    """`completed_at` is the time of the evidence that completed it; `digest` is SHA-256 over all of it, hex.
+    """A training completed. `completed_at` is the time of the evidence that completed it.
 
-    `evidence` names the first 64 pieces, `evidence_count` says how many there are, and completion answers all of them
-    over HTTP. What was said before the bound was made names all and has no count.
+    `digest` is SHA-256 over all evidence, in hex. `evidence` names the first 64 pieces, `evidence_count` is the number
+    of all, which completion shows over HTTP. Events of before that limit name all and have no count.
     """
 
     participant_id: ParticipantId

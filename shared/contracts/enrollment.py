@@ -1,4 +1,4 @@
-"""What the enrollment service says on `enrollment.events`."""
+"""The events of the enrollment service on `enrollment.events`."""
 
 from typing import Annotated, Literal
 
@@ -31,8 +31,9 @@ class ParticipantRefused(Internal):
 
 
 class AccountLinked(Internal):
-    """`account` is the number, sealed for payment with all that stands here; `same_identity` compares the account's NIK
-    with the participant's.
+    """An account linked. `account` is its number, sealed for payment together with all fields here.
+
+    `same_identity` is true if the account's NIK is the participant's.
     """
 
     participant_id: ParticipantId
@@ -65,7 +66,7 @@ class Benefit(Internal):
 
 
 class EnrollmentConfirmed(Internal):
-    """Carries all that the others need to act alone: the rule of evidence, the benefits with their amounts."""
+    """An enrollment with all that the other services need: the rule of evidence, the benefits and their amounts."""
 
     participant_id: ParticipantId
     redeem_code: RedeemCode

@@ -33,7 +33,10 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class Envelope(NamedTuple):
-    """`data` is the JSON of the event's data."""
+    """An opened envelope. `data` is the JSON of the event's data.
+
+    A NamedTuple, since one is made for each record.
+    """
 
     id: str
     source: str
@@ -50,9 +53,10 @@ def open_envelope(
     known_types: Container[str],
     max_bytes: int = MAX_RECORD_BYTES,
 ) -> Envelope:
-    """Raises Parked: too_large, null_value, bad_envelope, unknown_type, in this order of precedence.
+    """Open the envelope of a record.
 
-    In structured mode the envelope stands inside the JSON, so the checks of the JSON come before those of the envelope.
+    Raise Parked with too_large, null_value, bad_envelope or unknown_type, in this order of precedence. In structured
+    mode the envelope stands inside the JSON, so the checks of the JSON come before those of the envelope.
     """
     if value is not None and len(value) > max_bytes:
         raise Parked(ParkReason.TOO_LARGE)
@@ -73,7 +77,7 @@ def open_envelope(
 
 
 def _check_once(names: list[str]) -> None:
-    """A header of the envelope that stands there twice says two things."""
+    """Refuse an envelope in which a header of ours stands twice."""
     for name in names:
         if name in _ONCE and names.count(name) > 1:
             raise Parked(ParkReason.BAD_ENVELOPE, name)
@@ -84,7 +88,7 @@ def _media_type(content_type: str) -> str:
 
 
 def _finite(number: str) -> float:
-    """One that is beyond any float stays a number that no field can hold."""
+    """Keep a number beyond any float a number, one that no field accepts."""
     return min(max(float(number), -sys.float_info.max), sys.float_info.max)
 
 
@@ -108,7 +112,7 @@ def _structured(value: bytes, known_types: Container[str]) -> Envelope:
 
 
 def _data_of(event: Mapping[str, object]) -> bytes:
-    """The JSON of `data`, or what `data_base64` holds; the one or the other. Null is as good as absent."""
+    """Return the JSON of `data`, or the content of `data_base64`; null counts as absent."""
     data, encoded = event.get("data"), event.get("data_base64")
     if encoded is None:
         return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
@@ -131,7 +135,7 @@ def _envelope(headers: Mapping[str, bytes | None], data: bytes, known_types: Con
     return Envelope(identity, source, kind, time, others.get("ce_subject"), others.get("traceparent"), data)
 
 
-# What many records have in common is looked at once: a source, a type, an era, and the time of a whole page.
+# Values that many records share are checked once: a source, a type, and the time of a whole page.
 @lru_cache
 def _specversion(value: bytes | None) -> None:
     if _text("ce_specversion", value) != "1.0":
@@ -178,7 +182,7 @@ def _text(name: str, value: bytes | None) -> str:
 
 
 def _optional_headers(headers: Mapping[str, bytes | None]) -> dict[str, str]:
-    """What is not required: every `ce_` header must be a text; of the rest only the trace is kept, if it is one."""
+    """Return the optional headers: every `ce_` header must be a text; of the rest only a valid trace is kept."""
     others = {}
     for name, value in headers.items():
         if name in _REQUIRED_HEADERS:

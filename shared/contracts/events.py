@@ -1,4 +1,4 @@
-"""An event type: its name, where it stands, and the shape of its data."""
+"""Event types: name, topic and model of the data."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EventType(Generic[T]):
-    """`name` is the ce_type. `happened` names the field with the time of something that happened."""
+    """An event type. `name` is the ce_type; `time_field` is the field with the time at which it happened."""
 
     name: str
     topic: str
@@ -30,9 +30,10 @@ class EventType(Generic[T]):
         object.__setattr__(self, "_serializer", model.__pydantic_serializer__)
 
     def parse(self, data: bytes) -> T:
-        """Raises Parked: invalid_field with the JSON Pointer of the first field that is wrong, or invalid_json.
+        """Parse the event's data.
 
-        An unknown field points to its holder: its name is the sender's choice, and may be anything.
+        Raise Parked with invalid_json, or with invalid_field and the JSON Pointer of the first wrong field. For an
+        unknown field the pointer is that of its object, since its name is the sender's choice.
         """
         try:
             return cast("T", self._validator.validate_json(data))
@@ -47,10 +48,10 @@ class EventType(Generic[T]):
         return self.parse(truncated)
 
     def parse_inbound(self, data: bytes) -> T:
-        """As `parse`, of what somebody else has written; before all else it raises what `check_json` does.
+        """Parse data from outside; raise what `check_json` raises before anything else.
 
-        A model that refuses unknown fields bounds the depth, and a key that stands there twice is one member too many:
-        so what was parsed and has as many members as the text needs no further check.
+        A model that refuses unknown fields bounds the depth, and a duplicate key is one member more in the text than in
+        the model: data that were parsed and have as many members as the text need no further check.
         """
         try:
             parsed = cast("T", self._validator.validate_json(data))
@@ -62,12 +63,12 @@ class EventType(Generic[T]):
         return parsed
 
     def dump(self, data: T) -> bytes:
-        """Compact JSON, one line."""
+        """Return compact JSON in one line."""
         return self._serializer.to_json(data)
 
 
 def count_model_members(model: BaseModel) -> int:
-    """How many members the JSON had from which it was read, those of the objects in it included."""
+    """Count the members of the JSON that the model was read from, those of inner objects included."""
     count = len(model.model_fields_set)
     for name in _fields_with_models(type(model)):
         inner = getattr(model, name)
@@ -77,11 +78,11 @@ def count_model_members(model: BaseModel) -> int:
 
 @cache
 def _fields_with_models(model: type[BaseModel]) -> tuple[str, ...]:
-    """Those that hold a model, or a tuple of models."""
+    """Return the fields that hold a model or a tuple of models."""
     held = {name: get_args(field.annotation) or (field.annotation,) for name, field in model.model_fields.items()}
     return tuple(name for name, (kind, *_) in held.items() if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def json_pointer(location: "tuple[Any, ...]") -> str:
-    """A JSON Pointer (RFC 6901) of names that a schema has and places in a list; the root is `/`."""
+    """Return a JSON Pointer (RFC 6901) of names in the schema and indexes; the root is `/`."""
     return "".join(f"/{part}" for part in location) or "/"

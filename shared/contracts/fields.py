@@ -1,4 +1,4 @@
-"""The fields of contracts: strict types and patterns, so that nothing is coerced and nothing hides in a text."""
+"""The fields of contracts: strict types and patterns, without coercion and without invisible characters."""
 
 import re
 import unicodedata
@@ -18,26 +18,26 @@ _TIME = re.compile(_TIME_PATTERN, re.ASCII)
 
 
 class Inbound(BaseModel):
-    """What Salur receives: an unknown field is refused."""
+    """A model of data from outside: an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class Internal(BaseModel):
-    """What Salur's services say to each other: an unknown field is a later version's, and ignored."""
+    """A model of data between Salur's services: an unknown field is a later version's, and ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def parse_time(text: str) -> datetime:
-    """RFC 3339 with `Z`; nothing else that a parser might take for a time. Raises ValueError."""
+    """Parse RFC 3339 with `Z`, years 2000 to 2099; raise ValueError for any other form of a time."""
     if not _TIME.fullmatch(text):
         raise ValueError("not an RFC 3339 time in UTC with Z, years 2000-2099")
     return datetime.fromisoformat(text)
 
 
 def _text(value: str) -> str:
-    """NFC, without control, bidirectional-override or zero-width characters."""
+    """Refuse a text that is not in NFC or has control, bidirectional-override or zero-width characters."""
     if not unicodedata.is_normalized("NFC", value):
         raise ValueError("not in NFC")
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for character in value):
@@ -46,20 +46,20 @@ def _text(value: str) -> str:
 
 
 class VerbatimTime(datetime):
-    """A time that keeps the text it was read from, for where two texts must agree byte for byte."""
+    """A time that keeps the text it was read from, where two texts must agree byte for byte."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> "VerbatimTime":
-        """Raises ValueError."""
+        """Parse a time; raise ValueError."""
         time = cls.fromisoformat(text)
         time.text = text
         return time
 
 
 def _schema_of(read: Callable[[str], datetime]) -> Callable[[Any, Any], core_schema.CoreSchema]:
-    """`parse_time` without a step in Python, for every record holds several. UTC and nothing else."""
+    """Return the schema of a time in UTC; it validates without a step in Python, since every record has several."""
     written = core_schema.str_schema(pattern=f"(?-u)^{_TIME_PATTERN}$", strict=True)
     schema = core_schema.json_or_python_schema(
         json_schema=core_schema.chain_schema([written, core_schema.no_info_plain_validator_function(read)]),
@@ -78,7 +78,7 @@ Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]
 Regency = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=140), AfterValidator(_text)]
-# Whether it is a seal at all is found out by opening it: bad_seal.
+# Only opening it tells whether it is a seal: bad_seal.
 Seal = Annotated[str, Field(min_length=1, max_length=4096)]
 Partner = Literal["bni", "bca", "ovo", "gopay", "linkaja", "dana"]
 Mode = Literal["online", "self_paced", "offline", "hybrid"]
@@ -95,12 +95,12 @@ class Rupiah(BaseModel):
 
 
 class RupiahInbound(Rupiah):
-    """As it comes from outside: the currency must be stated."""
+    """Whole rupiah from outside: the currency must be stated."""
 
     currency: Literal["IDR"]
 
 
 @lru_cache(maxsize=10_000, typed=True)
 def rupiah(value: int) -> Rupiah:
-    """Few amounts make up all payments, and one that was made is never changed."""
+    """Return the amount as a model; cached, since all payments have few amounts."""
     return Rupiah(value=value)

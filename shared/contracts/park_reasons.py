@@ -1,4 +1,4 @@
-"""Why a record is parked."""
+"""The reasons for which a record is parked."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from shared.errors import SalurError
 
 
 class ParkReason(StrEnum):
-    """A record cannot be understood, or must not be believed."""
+    """The reasons, as they stand in the table `parked` and on `dead-letters.<service>`."""
 
     TOO_LARGE = "too_large"
     NULL_VALUE = "null_value"
@@ -28,7 +28,7 @@ class ParkReason(StrEnum):
 
 
 class Parked(SalurError):
-    """Says why. `detail` is a JSON Pointer or a short text, never a value from the record."""
+    """A record that is parked. `detail` is a JSON Pointer or a short text, never a value from the record."""
 
     def __init__(self, reason: ParkReason, detail: str = "") -> None:
         super().__init__(reason, detail)

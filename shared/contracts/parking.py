@@ -1,4 +1,4 @@
-"""What a service says on `dead-letters.<service>`: where the record that it parked lies, never what is in it."""
+"""The events on `dead-letters.<service>`: pointers to parked records, without their content."""
 
 from functools import cache
 
@@ -9,7 +9,10 @@ from shared.contracts.topics import SERVICES, dead_letters
 
 
 class RecordParked(Internal):
-    """`detail` is a JSON Pointer or a short text; `sha256` (hex) and `size` (bytes) are those of the record's value."""
+    """A pointer to a parked record; `sha256` (hex) and `size` (bytes) are those of the record's value.
+
+    `detail` is a JSON Pointer or a short text.
+    """
 
     reason: ParkReason
     detail: str

@@ -1,4 +1,4 @@
-"""What payment partners report."""
+"""The reports of payment partners."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the payment service tells partners, and anyone who listens to `payment.events`."""
+"""The instructions to partners, and the events of the payment service on `payment.events`."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from shared.contracts.topics import PAYMENT_EVENTS
 
 
 class Payee(Internal):
-    """`account` is sealed to the partner's key: {sub: reference, number}."""
+    """The payee of an instruction. `account` is sealed to the partner's key: {sub: reference, number}."""
 
     kind: Literal["provider", "participant"]
     account: str
 
 
 class Instruction(Internal):
-    """Pay this once, whatever arrives: the reference is the idempotency key."""
+    """An instruction to pay once, however often it arrives: the reference is the idempotency key."""
 
     reference: Reference
     amount: Rupiah
@@ -32,9 +32,10 @@ class StatusRequest(Internal):
 
 
 class Disbursement(Internal):
-    """What every event on `payment.events` says. `reference` is null before the first attempt,
-    `partner` as long as nobody knows where the money would go. `account_version` tells to which account the latest
-    attempt went, without telling the account: a higher one is newer.
+    """The data of every event on `payment.events`.
+
+    `reference` is null before the first attempt, `partner` until an account is known. `account_version` tells the
+    accounts of attempts apart without naming them: a higher one is newer.
     """
 
     participant_id: ParticipantId

@@ -1,6 +1,6 @@
-"""Writes what others build on: the JSON Schema of every event, and the AsyncAPI document.
+"""The published files: the JSON Schema of every event, and the AsyncAPI document.
 
-`python -m shared.contracts.published_files`
+`python -m shared.contracts.published_files` writes them.
 """
 
 import io
@@ -34,23 +34,24 @@ _TIMES_NAMED = Counter(event.name for event in EVENTS)
 
 
 def file_name(event: EventType[Any]) -> str:
-    """`<ce_type>.json`; a type that stands on two topics has its topic behind it."""
+    """Return `<ce_type>.json`; a type on two topics has the topic behind its name."""
     return f"{event.name}.json" if _TIMES_NAMED[event.name] == 1 else f"{event.name}-{event.topic}.json"
 
 
 def schema(event: EventType[Any]) -> dict[str, Any]:
-    """JSON Schema (2020-12) of the event's data."""
+    """Return the JSON Schema (2020-12) of the event's data."""
     model: type[BaseModel] = event.model
     return {"$schema": DIALECT, **model.model_json_schema(), "title": event.name}
 
 
 def files() -> Mapping[Path, str]:
-    """Every file that is published, with its text."""
+    """Return every published file with its text."""
     written = {SCHEMAS / file_name(event): _json(schema(event)) for event in EVENTS}
     return {**written, DOCUMENT: _yaml(asyncapi.document({file_name(event): event for event in EVENTS}))}
 
 
 def publish() -> None:
+    """Write every published file, and delete schemas that no event has any more."""
     wanted = files()
     for path in SCHEMAS.glob("*.json"):
         if path not in wanted:

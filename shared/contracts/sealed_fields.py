@@ -1,17 +1,18 @@
-"""The sealed fields of the contract: what stands inside each, and what stands outside too and must agree."""
+"""The sealed fields of the contract: their claims, and the fields outside that must agree with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.enrollment import AccountLinked as LinkedAccount
-from shared.contracts.seals import KeyRing, Secret, number_of, open_claims, open_number, seal_number
+from shared.contracts.seals import KeyRing, number_of, open_claims, open_number, seal_number
+from shared.contracts.secret import Secret
 from shared.contracts.upstream import AccountLinked, ParticipantAdmitted, ProviderRegistered
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedIdentity:
-    """Identify a person; the date as text, for the rules to read."""
+    """The identity of a person; the date is still a text, which the rules parse."""
 
     nik: Secret
     birth_date: str = field(repr=False)
@@ -19,7 +20,7 @@ class OpenedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantAccount:
-    """An account and the NIK its holder showed to the bank."""
+    """An account, and the NIK that its holder showed to the bank."""
 
     number: Secret
     nik: Secret
@@ -34,7 +35,7 @@ class ProviderAccount:
 
 
 def open_identity(ring: KeyRing, event: ParticipantAdmitted) -> OpenedIdentity:
-    """Raises Parked(bad_seal), as do the others here, unless what stands inside and outside agrees, byte for byte."""
+    """Open an identity; raise Parked(bad_seal) unless its claims and the event's fields agree byte for byte."""
     stated = {
         "sub": event.participant_id,
         "wave": event.wave,
@@ -46,6 +47,7 @@ def open_identity(ring: KeyRing, event: ParticipantAdmitted) -> OpenedIdentity:
 
 
 def open_participant_account(ring: KeyRing, event: AccountLinked) -> ParticipantAccount:
+    """Open a participant's account; raise Parked(bad_seal) as `open_identity` does."""
     stated = {
         "sub": event.participant_id,
         "partner": event.account.partner,
@@ -57,18 +59,19 @@ def open_participant_account(ring: KeyRing, event: AccountLinked) -> Participant
 
 
 def open_provider_account(ring: KeyRing, event: ProviderRegistered) -> ProviderAccount:
+    """Open a provider's account; raise Parked(bad_seal) as `open_identity` does."""
     stated = {"sub": event.provider_id, "partner": event.account.partner, "version": str(event.version)}
     claims = open_claims(ring, event.account.sealed, stated, "number", "name")
     return ProviderAccount(number_of(claims), Secret(claims["name"]))
 
 
 def seal_linked_account(ring: KeyRing, number: Secret, **fields: Any) -> LinkedAccount:
-    """Describe an account as enrollment says it: the number sealed with all that decides where its money goes."""
+    """Return enrollment's event: the account number sealed together with all that decides where its money goes."""
     return LinkedAccount(account=seal_number(ring, number, _stated_by_enrollment(fields)), **fields)
 
 
 def open_linked_account(ring: KeyRing, event: LinkedAccount) -> Secret:
-    """The number."""
+    """Open the account number of enrollment's event; raise Parked(bad_seal) if its other fields do not agree."""
     return open_number(ring, event.account, _stated_by_enrollment(vars(event)))
 
 

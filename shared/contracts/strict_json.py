@@ -1,4 +1,4 @@
-"""What a parser would let through: too deep, not JSON, a key twice."""
+"""Strict JSON: no deep nesting, no duplicate keys, no numbers beyond a parser's limits."""
 
 import re
 from itertools import accumulate
@@ -10,9 +10,9 @@ from shared.contracts.park_reasons import Parked, ParkReason
 
 MAX_DEPTH = 16
 
-# A string, or what is left of the text after one that never ends. Possessive, so that no text makes it try twice.
+# A string, or the rest of the text after one that never ends. Possessive, so that no text makes it backtrack.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
-# Python reads no integer of more digits; what is cut off still leaves a number that no field can hold.
+# Python reads no integer of more digits; the rest after cutting is still a number that no field accepts.
 _MOST_DIGITS = 4300
 _LONG_NUMBER = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?+)|(?<!\d)(\d{%d})\d++' % _MOST_DIGITS, re.DOTALL)
 _LONG_RUN = re.compile(rb"(?<!\d)\d{%d}" % (_MOST_DIGITS + 1))
@@ -21,28 +21,29 @@ _STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
 
 
 def check_json(data: bytes) -> dict[str, Any]:
-    """A JSON object in UTF-8. Raises Parked with too_deep, invalid_json or duplicate_key, in this order of precedence.
+    """Parse a JSON object in UTF-8.
 
-    Depth is the number of brackets outside strings that are open at once, whatever else is wrong with the text.
+    Raise Parked with too_deep, invalid_json or duplicate_key, in this order of precedence. Depth is the number of
+    brackets outside strings that are open at once, whatever else is wrong with the text.
     """
     bare = _without_strings(data)
     opened = bare.count(b"{") + bare.count(b"[")
     if opened > MAX_DEPTH and _depth(bare) > MAX_DEPTH:
         raise Parked(ParkReason.TOO_DEEP)
     parsed = parse_json(data)
-    # Each colon outside a string is a member; a parser keeps fewer members when a key stands there twice.
+    # Each colon outside a string is a member; a parser keeps fewer members when a key is duplicate.
     if _members(parsed) != bare.count(b":"):
         raise Parked(ParkReason.DUPLICATE_KEY)
     return parsed
 
 
 def count_members(data: bytes) -> int:
-    """How many members all objects of a valid JSON text have, those included that a parser drops for a later one."""
+    """Count the members of all objects of a valid JSON text, duplicates included."""
     return _without_strings(data).count(b":")
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
-    """A JSON object in UTF-8, of a text that is not too deep. Raises Parked(invalid_json)."""
+    """Parse a JSON object in UTF-8 that is not too deep; raise Parked(invalid_json)."""
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except ValueError:
@@ -56,7 +57,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
 
 
 def truncate_numbers(data: bytes) -> bytes:
-    """The same JSON, valid or not, with no number of more digits than a parser reads."""
+    """Return the same text, valid JSON or not, with no number of more digits than a parser reads."""
     return _LONG_NUMBER.sub(rb"\1\2", data) if _LONG_RUN.search(data) else data
 
 
@@ -72,7 +73,7 @@ def _depth(bare: bytes) -> int:
 
 
 def _members(parsed: dict[str, Any]) -> int:
-    """Of all objects in it, however deep."""
+    """Count the members of all objects, however deep."""
     count = 0
     found: list[Any] = [parsed]
     while found:

@@ -1,4 +1,4 @@
-"""The one table of topics, and the rule that gives everything about one participant its lane."""
+"""The table of topics, and the lane of a participant."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,7 +37,7 @@ def disbursement_reports(partner: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`internal`: written by Salur, with era and sequence; the partition is the lane."""
+    """A topic. An `internal` one is written by Salur, with era and sequence; its partition is the lane."""
 
     name: str
     partitions: int
@@ -62,5 +62,5 @@ TOPICS = (
 
 @lru_cache(maxsize=200_000)
 def lane_of(key: str) -> int:
-    """The lane of a key: Java's default partitioner over the lanes. Remembered, since murmur2 here is pure Python."""
+    """Return the lane of a key by Java's default partitioner; cached, since murmur2 is pure Python here."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % LANES

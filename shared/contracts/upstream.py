@@ -1,4 +1,4 @@
-"""What registration, platforms, training systems and the treasury send."""
+"""The events of registration, platforms, training systems and the treasury."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -33,7 +33,7 @@ LAST_SESSION = 998
 
 
 def _after(earlier: datetime | None, later: datetime) -> datetime:
-    """`earlier` is None when it was no time: then that is what is wrong."""
+    """Return `later` if it is after `earlier`; `earlier` is None if it was no time, which is the error then."""
     if earlier is not None and earlier >= later:
         raise ValueError("ends before it begins")
     return later

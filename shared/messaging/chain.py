@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from asyncpg import Connection
 
-from shared.contracts.seals import fingerprint, read_key
+from shared.contracts.keys import fingerprint, read_key
+from shared.errors import Refused, SalurError
 
 GENESIS = bytes(32)
 
 
-class BrokenChain(Exception):
+class BrokenChain(SalurError):
     """The end of a chain is not the one that this service wrote; the message names the chain in one sentence."""
 
 
@@ -37,10 +38,10 @@ class ChainKey:
 
     @classmethod
     def load(cls, folder: Path, service: str) -> "ChainKey":
-        """Read `<service>-chain.key`; raises ValueError when it is missing or malformed."""
+        """Read `<service>-chain.key`; raises Refused when it is missing or malformed."""
         path = folder / file_of(service)
         if not path.exists():
-            raise ValueError(
+            raise Refused(
                 f"{path} is missing, and without it no chain can be verified or go on: put it back from where a copy "
                 "is kept (docs/runbooks/lost-chain-key.md)"
             )

@@ -29,7 +29,7 @@ class ChainSeals:
     def load(cls, folder: Path, service: str, chains: Sequence[Chains] = ()) -> "ChainSeals":
         """Read the key of a service; `chains` are its own, besides the log of operations.
 
-        Raise ValueError if the key is missing or malformed.
+        Raise Refused if the key is missing or malformed.
         """
         return cls(ChainKey.load(folder, service), (OPERATIONS, *chains))
 

@@ -12,6 +12,7 @@ from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
 
 from shared.clock import BadOffset, Clock
+from shared.errors import Refused
 from shared.messaging.chain import BrokenChain
 from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
 from shared.messaging.reading.topic_inspector import TopicInspector
@@ -80,7 +81,7 @@ class CommandContext:
         self.clock()
         try:
             return read()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Refused) as error:
             self.output.fail(f"its keys cannot be read from {folder}: {error}")
 
     def run(self, work: Awaitable[T]) -> T:

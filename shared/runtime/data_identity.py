@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import structlog
 from asyncpg import Connection
 
-from shared.contracts.seals import KeyRing, refuse_duplicate_keys, token_prefix
+from shared.contracts.keys import refuse_duplicate_keys
+from shared.contracts.seals import KeyRing, token_prefix
 from shared.contracts.topics import LANES
 from shared.errors import SalurError
 from shared.postgres.queries import Queries
@@ -96,7 +97,7 @@ def data_identity_of(
 ) -> DataIdentity:
     """Return the identity of a service; `own` are the keys under which it seals.
 
-    Raise ValueError if one key stands in two places: the holder of one set could seal for the other.
+    Raise Refused if one key stands in two places: the holder of one set could seal for the other.
     """
     lanes = PinnedValue("lanes", NUMBER_OF_LANES, str(LANES), _find_lane_count_mismatch)
     own_ring = (

@@ -18,7 +18,7 @@ class Keys:
 
     @classmethod
     def load(cls, definition: ServiceDefinition) -> "Keys":
-        """Read the keys of a service; raise OSError or ValueError if one is missing or malformed."""
+        """Read the keys of a service; raise OSError or Refused if one is missing or malformed."""
         folder = definition.settings.keys_folder
         own = KeyRing.load(folder / f"{definition.name}.jwks.json")
         chain_seals = ChainSeals.load(folder, definition.settings.service(), definition.chains)

@@ -30,7 +30,7 @@ SAMPLES_A_SECOND = 200
 STATEMENTS = 15
 # Areas in order of precedence; a stack belongs to the first area that matches its innermost matching frame.
 AREAS = (
-    ("seals", ("shared/contracts/seals.py",)),
+    ("seals", ("shared/contracts/seals.py", "shared/contracts/secret.py", "shared/contracts/blind_index.py")),
     ("Kafka: fetch and unpack", ("aiokafka/consumer/", "aiokafka/record/", "shared/messaging/reading/consumer.py")),
     ("Kafka: publish", ("aiokafka/producer/", "shared/messaging/outbox/publisher.py")),
     ("Kafka: connection", ("aiokafka/",)),

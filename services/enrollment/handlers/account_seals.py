@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from services.enrollment.store.accounts import StoredAccount
-from shared.contracts.seals import KeyRing, Secret, open_number, seal_number
+from shared.contracts.seals import KeyRing, open_number, seal_number
+from shared.contracts.secret import Secret
 from shared.errors import InvariantBroken
 from shared.times import write_time
 

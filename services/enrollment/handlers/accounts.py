@@ -13,7 +13,7 @@ from services.enrollment.store.admissions import Admission, load_admissions
 from shared.contracts import enrollment, upstream
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import open_linked_account, seal_linked_account
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 from shared.errors import InvariantBroken
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction

@@ -8,7 +8,7 @@ from services.enrollment.context import Context
 from services.enrollment.domain.identity import Identity
 from shared.contracts import sealed_fields, upstream
 from shared.contracts.park_reasons import Parked, ParkReason
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 
 DIGEST_BYTES = 16
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

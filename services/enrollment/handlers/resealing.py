@@ -17,7 +17,8 @@ from services.enrollment.store.accounts import (
 from shared.contracts import upstream
 from shared.contracts.envelope import Envelope, open_envelope
 from shared.contracts.park_reasons import Parked
-from shared.contracts.seals import KeyRing, Secret, number_of, open_claims
+from shared.contracts.seals import KeyRing, number_of, open_claims
+from shared.contracts.secret import Secret
 from shared.contracts.strict_json import parse_json
 from shared.contracts.topics import ENROLLMENT_REQUESTS
 from shared.messaging.message import Record

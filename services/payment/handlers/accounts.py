@@ -11,7 +11,7 @@ from services.payment.store.disbursements import load_held_of_participants
 from shared.contracts.enrollment import AccountLinked
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import open_linked_account
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 

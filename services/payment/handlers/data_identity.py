@@ -6,8 +6,8 @@ from asyncpg import Connection
 
 from services.payment.context import Context
 from services.payment.store.data_identity import is_sealed_under, load_any_reference, load_provider_seals
+from shared.contracts.keys import fingerprint
 from shared.contracts.park_reasons import Parked
-from shared.contracts.seals import fingerprint
 from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use, seals_parked_records
 
 REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"

@@ -11,7 +11,8 @@ from services.payment.payout.account_seals import open_legacy, open_own, seal_ow
 from services.payment.store.accounts import StoredAccount, load_account_portion, replace_accounts
 from services.payment.store.providers import load_providers_sealed_otherwise, replace_provider_accounts
 from shared.contracts.park_reasons import Parked
-from shared.contracts.seals import Secret, kid_of
+from shared.contracts.seals import kid_of
+from shared.contracts.secret import Secret
 
 PORTION = 2000
 

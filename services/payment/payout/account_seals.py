@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from services.payment.domain.entitlement import Payee
 from services.payment.store.accounts import StoredAccount
 from shared.contracts.park_reasons import Parked
-from shared.contracts.seals import KeyRing, Secret, number_of, open_claims, open_number, seal_number
+from shared.contracts.seals import KeyRing, number_of, open_claims, open_number, seal_number
+from shared.contracts.secret import Secret
 
 
 class OpenedAccounts:

@@ -23,7 +23,7 @@ from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
 from services.payment.store.halts import load_halts
 from services.payment.store.providers import load_provider_accounts
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 from shared.messaging.transaction.transaction import Transaction
 
 PayeeKey = tuple[Payee, str]

@@ -9,6 +9,7 @@ import typer
 import uvicorn
 from asyncpg import Connection
 
+from shared.errors import Refused
 from shared.postgres.migrations import Migration, grants_of, migrate
 from shared.runtime import logs
 from shared.runtime.chain_seals import SEAL_MIGRATION_PREFIX
@@ -35,7 +36,7 @@ def add_process_verbs(
         try:
             monitor = InvariantMonitor(_own_command("verify", "--gently", "--json"))
             app = build_app(definition, command.keys, monitor, command.migrations)
-        except (OSError, ValueError) as error:
+        except (OSError, Refused) as error:
             command.output.fail(f"cannot start: {error}")
         logs.configure(definition.name, settings.replica)
         typer.echo(f"{settings.replica} answers on http://{settings.http_host}:{settings.http_port}", err=True)
@@ -86,7 +87,7 @@ def _own_command(*verb: str) -> tuple[str, ...]:
     """Return the command line that runs this program with another verb."""
     spec = sys.modules["__main__"].__spec__
     if spec is None:
-        raise ValueError("a service is run as a module: python -m services.<name>")
+        raise Refused("a service is run as a module: python -m services.<name>")
     return (sys.executable, "-m", spec.name, *verb)
 
 

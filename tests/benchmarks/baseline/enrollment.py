@@ -9,9 +9,10 @@ from services.enrollment.domain.purchase import Confirmed, Participant, Purchase
 from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.schemes import load_schemes
 from shared.contracts import completion, enrollment, upstream
+from shared.contracts.blind_index import BlindIndex
 from shared.contracts.fields import rupiah
 from shared.contracts.sealed_fields import open_identity, open_participant_account, seal_linked_account
-from shared.contracts.seals import BlindIndex, KeyRing
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import ENROLLMENT_REQUESTS, PROGRAMME_REGISTRY, TRAINING_PURCHASES
 from tests.benchmarks.baseline.service import COMPLETION_EVENTS, ENROLLMENT_EVENTS, Headers, Service, emit, handles
 

@@ -8,7 +8,8 @@ from services.payment.domain.reference import reference_of
 from shared.contracts import completion, enrollment, partner, payment, upstream
 from shared.contracts.fields import rupiah
 from shared.contracts.sealed_fields import open_linked_account, open_provider_account
-from shared.contracts.seals import KeyRing, Secret, open_claims
+from shared.contracts.seals import KeyRing, open_claims
+from shared.contracts.secret import Secret
 from shared.contracts.topics import PARTNERS, PROGRAMME_REGISTRY, disbursement_reports, disbursements
 from tests.benchmarks.baseline.service import (
     COMPLETION_EVENTS,

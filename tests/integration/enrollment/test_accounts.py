@@ -8,7 +8,7 @@ import pytest
 from shared.contracts import enrollment
 from shared.contracts.park_reasons import Parked
 from shared.contracts.sealed_fields import open_linked_account
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 from shared.errors import InvariantBroken
 from shared.times import write_time
 from tests.builders import (

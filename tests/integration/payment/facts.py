@@ -8,7 +8,7 @@ from shared.contracts import completion, enrollment
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
 from shared.contracts.sealed_fields import seal_linked_account
-from shared.contracts.seals import Secret
+from shared.contracts.secret import Secret
 from shared.contracts.topics import LANES, disbursement_reports, lane_of
 from shared.messaging.message import Record
 from shared.messaging.sequence_number import source_of

@@ -17,7 +17,9 @@ from shared.contracts.sealed_fields import (
     open_provider_account,
     seal_linked_account,
 )
-from shared.contracts.seals import KeyRing, Secret
+from shared.contracts.seals import KeyRing
+from shared.contracts.secret import Secret
+from shared.errors import Refused
 from tests.builders import (
     ADMITTED_AT,
     Event,
@@ -228,7 +230,7 @@ def test_key_that_names_nothing_may_seal_nothing(tmp_path: Path, nothing: object
 
 def test_set_in_which_no_key_may_seal_what_is_read_is_refused(tmp_path: Path) -> None:
     path = a_set(tmp_path, registration=None)
-    with pytest.raises(ValueError, match="salur_may_seal"):
+    with pytest.raises(Refused, match="salur_may_seal"):
         KeyRing.load(path, may_seal=upstream.ACCOUNT_LINKED.name)
 
 
@@ -236,7 +238,7 @@ def test_set_in_which_no_key_may_seal_what_is_read_is_refused(tmp_path: Path) ->
 def test_set_with_a_malformed_list_is_refused(tmp_path: Path, malformed: object) -> None:
     path = a_set(tmp_path, registration=malformed)
     for may_seal in (None, upstream.ACCOUNT_LINKED.name):
-        with pytest.raises(ValueError, match=r"programme\.jwks\.json"):
+        with pytest.raises(Refused, match=r"programme\.jwks\.json"):
             KeyRing.load(path, may_seal=may_seal)
 
 

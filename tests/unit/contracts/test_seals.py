@@ -13,9 +13,13 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwcrypto import jwe, jwk
 
+from shared.contracts.blind_index import BlindIndex
+from shared.contracts.keys import read_key
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import OpenedIdentity, ParticipantAccount
-from shared.contracts.seals import BlindIndex, KeyRing, Secret, compact, expand, kid_of, read_key
+from shared.contracts.seals import KeyRing, compact, expand, kid_of
+from shared.contracts.secret import Secret
+from shared.errors import Refused
 from tests.builders import keys_folder, programme_keys
 
 PERSON = "4810000000000017"
@@ -198,7 +202,7 @@ def test_the_first_key_seals_and_every_key_opens(tmp_path: Path) -> None:
 def test_a_key_set_that_cannot_be_used_is_refused_when_it_is_loaded(tmp_path: Path, text: str) -> None:
     path = tmp_path / "some.jwks.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"some\.jwks\.json"):
+    with pytest.raises(Refused, match=r"some\.jwks\.json"):
         KeyRing.load(path)
 
 
@@ -233,7 +237,7 @@ def test_key_set_with_one_key_twice_or_muddled_names_is_refused_with_what_to_do(
 ) -> None:
     path = tmp_path / "some.jwks.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(Refused, match=says):
         KeyRing.load(path)
 
 
@@ -256,7 +260,7 @@ def test_key_set_may_hold_64_keys(tmp_path: Path) -> None:
 def test_key_file_that_holds_no_key_is_refused_by_its_name(tmp_path: Path, text: bytes, says: str) -> None:
     path = tmp_path / "some.key"
     path.write_bytes(text)
-    with pytest.raises(ValueError, match=rf"some\.key {says}"):
+    with pytest.raises(Refused, match=rf"some\.key {says}"):
         read_key(path)
 
 
@@ -298,5 +302,5 @@ def test_equality_of_secrets_is_asked_of_a_keyed_hash(tmp_path: Path) -> None:
 def test_a_blind_index_wants_256_bits(tmp_path: Path) -> None:
     path = tmp_path / "index.key"
     path.write_text("AAAA")
-    with pytest.raises(ValueError, match="256 bits"):
+    with pytest.raises(Refused, match="256 bits"):
         BlindIndex.load(path)

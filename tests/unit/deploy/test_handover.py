@@ -18,6 +18,7 @@ from services.payment.app import definition as payment
 from services.payment.settings import PaymentSettings
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import PARTNERS
+from shared.errors import Refused
 from shared.runtime.chain_seals import ChainSeals
 from shared.runtime.definition import ServiceDefinition
 
@@ -52,7 +53,7 @@ def test_service_starts_with_its_own_keys_alone(folder: Path, service: str) -> N
 def test_every_handed_key_is_needed(folder: Path, service: str, name: str) -> None:
     own = hand_out(folder, service)
     (own / name).unlink()
-    with pytest.raises((OSError, ValueError), match=name):
+    with pytest.raises((OSError, Refused), match=name):
         read_all_keys(service, own)
 
 

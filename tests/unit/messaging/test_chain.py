@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.keys import make_keys
+from shared.errors import Refused
 from shared.messaging.chain import GENESIS, BrokenChain, ChainKey, file_of
 
 KEY = ChainKey("payment", b"1" * 32)
@@ -49,8 +50,8 @@ def test_each_service_has_a_key_of_its_own_and_a_missing_one_is_named(tmp_path: 
     keys = [ChainKey.load(tmp_path, service) for service in ("payment", "enrollment")]
     assert keys[0].fingerprint != keys[1].fingerprint
     (tmp_path / file_of("payment")).unlink()
-    with pytest.raises(ValueError, match=r"payment-chain.key is missing.*put it back"):
+    with pytest.raises(Refused, match=r"payment-chain.key is missing.*put it back"):
         ChainKey.load(tmp_path, "payment")
     (tmp_path / file_of("payment")).write_text("c2hvcnQ")
-    with pytest.raises(ValueError, match="less than 256 bits"):
+    with pytest.raises(Refused, match="less than 256 bits"):
         ChainKey.load(tmp_path, "payment")

@@ -4,7 +4,9 @@ import pytest
 from asyncpg import Connection
 from joserfc.jwk import OctKey
 
-from shared.contracts.seals import KeyRing, fingerprint
+from shared.contracts.keys import fingerprint
+from shared.contracts.seals import KeyRing
+from shared.errors import Refused
 from shared.runtime.data_identity import PinnedValue, RotatingKeys, data_identity_of, never_in_use
 
 ONE, OTHER = (OctKey.generate_key(256) for _ in range(2))
@@ -23,16 +25,14 @@ def test_one_key_in_two_sets_is_refused_by_both_names() -> None:
         RotatingKeys("programme", a_ring("registry", OTHER), never_in_use),
         RotatingKeys("bni", a_ring("b", ONE), never_in_use),
     )
-    with pytest.raises(
-        ValueError, match=r"p of payment\.jwks\.json and b of bni\.jwks\.json are one key under two names"
-    ):
+    with pytest.raises(Refused, match=r"p of payment\.jwks\.json and b of bni\.jwks\.json are one key under two names"):
         data_identity_of("payment", a_ring("p", ONE), (), rings)
     data_identity_of("payment", a_ring("p", ONE), (), rings[:1])
 
 
 def test_secret_that_is_also_a_key_of_a_set_is_refused() -> None:
     secret = PinnedValue("reference", "reference.key", fingerprint(ONE.raw_value), proves)
-    with pytest.raises(ValueError, match=r"reference\.key and p of payment\.jwks\.json are one key"):
+    with pytest.raises(Refused, match=r"reference\.key and p of payment\.jwks\.json are one key"):
         data_identity_of("payment", a_ring("p", ONE), (secret,))
     data_identity_of("payment", a_ring("p", OTHER), (secret,))
 
