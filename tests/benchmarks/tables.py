@@ -6,6 +6,7 @@ A table stands between `<!-- name -->` and `<!-- /name -->`; without a result of
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from deploy.local.paths import ROOT, VAR
@@ -21,10 +22,14 @@ def main() -> int:
     for name, write in TABLES.items():
         source = VAR / "bench" / f"{name.partition('-')[0]}.json"
         if source.exists():
-            lines = "\n".join(write(json.loads(source.read_text())))
+            lines = "\n".join(map(_wrapped, write(json.loads(source.read_text()))))
             page = re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", rf"\g<1>{lines}\n\g<2>", page, flags=re.DOTALL)
     PAGE.write_text(page)
     return 0
+
+
+def _wrapped(line: str) -> str:
+    return line if line.startswith("|") else textwrap.fill(line, 120)
 
 
 def _journey(found: Result) -> Iterator[str]:
