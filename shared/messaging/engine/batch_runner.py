@@ -21,12 +21,12 @@ from shared.messaging.engine.plan import BatchReport, Plan
 from shared.messaging.engine.status import OutageMonitor
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.publisher import Publisher
-from shared.messaging.queries import QUERIES
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.reading.topic_inspector import record_of
 from shared.messaging.transaction.batch import Batch, BatchPlan, handle
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
+from shared.messaging.transaction.deferral import is_deferred
 from shared.messaging.transaction.lane import stop as stop_lane
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.transaction import Transaction
@@ -191,7 +191,7 @@ class BatchRunner:
 
         async def body(tx: Transaction) -> None:
             if item.deferred_id is not None:
-                if not await tx.connection.fetch(QUERIES["confirm_deferred"], item.deferred_id):
+                if not await is_deferred(tx.connection, item.deferred_id):
                     raise PositionMoved
             elif lane is None:
                 await positions_of.stop(tx.connection, record.place, began, "invariant")

@@ -10,9 +10,9 @@ from asyncpg import Record
 
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.plan import Plan
-from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.reading.watermark import HeldUp, Progress, Watermarks
+from shared.messaging.transaction.deferral import load_busy_lanes
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer
 
@@ -50,10 +50,9 @@ class ReadingProgress:
         lanes = self._assignment.lanes
         async with session.exclusive() as connection:
             # Asked last: by then what was read has taken effect, or is found here.
-            busy = await connection.fetch(QUERIES["lanes_with_released"], sorted(lanes))
+            busy = await load_busy_lanes(connection, lanes)
         progress = {place: _progress(row) for place, row in positions.items()}
-        idle = lanes - {row["lane"] for row in busy}
-        self._watermarks.note_progress(progress, idle, time.monotonic())
+        self._watermarks.note_progress(progress, lanes - busy, time.monotonic())
 
     def groups(self, lanes: Sequence[int], timer: Timer, now: datetime) -> list[tuple[list[int], datetime]]:
         """Return the lanes in groups that are swept together, each with the watermark of its deadlines."""

@@ -2,21 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-
-from asyncpg import Record
 
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.batch_runner import BatchRunner
 from shared.messaging.engine.membership import Membership
 from shared.messaging.engine.plan import Plan
 from shared.messaging.engine.sweep import PORTION_BYTES, PORTION_RECORDS
-from shared.messaging.message import unpack
-from shared.messaging.queries import QUERIES
+from shared.messaging.message import Record
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.decoder import Decoder
-
-NO_LANE = -1
+from shared.messaging.transaction.deferral import load_released
 
 
 class ReleaseRunner:
@@ -62,16 +57,16 @@ class ReleaseRunner:
         """
         taken: set[int] = set()
         while self._assignment.positioned:
-            rows = await self._load_portion()
-            ids = {row["id"] for row in rows}
+            released = await self._load_portion()
+            ids = {deferred_id for deferred_id, _, _ in released}
             # A record that comes twice stands still with its lane, which is reported where it was stopped.
             if ids <= taken:
                 return
             taken = ids
             now, order = self._plan.clock.now(), self._decoder.order
             items = [
-                self._decoder.decode_deferred(unpack(row["record"]), now, row["id"], (row["kind"], row["key"]))
-                for row in rows
+                self._decoder.decode_deferred(record, now, deferred_id, deferred_on)
+                for deferred_id, record, deferred_on in released
             ]
             items.sort(key=lambda item: (order[item.record.topic], item.deferred_id))
             await self._batch_runner.run(Batch(items, {}))
@@ -79,14 +74,9 @@ class ReleaseRunner:
                 self._pending.set()
                 return
 
-    async def _load_portion(self) -> "Sequence[Record]":
+    async def _load_portion(self) -> list[tuple[int, Record, tuple[str, str]]]:
         session, lanes = self._membership.session, sorted(self._assignment.lanes)
         if session is None or not lanes:
             return []
-        # Records of no lane are handled by the process that has the first one.
-        wanted = [NO_LANE, *lanes] if 0 in lanes else lanes
         async with session.exclusive() as connection:
-            rows: Sequence[Record] = await connection.fetch(
-                QUERIES["load_released_portion"], wanted, PORTION_RECORDS, PORTION_BYTES
-            )
-        return rows
+            return await load_released(connection, lanes, (PORTION_RECORDS, PORTION_BYTES))

@@ -19,6 +19,7 @@ from shared.messaging.outbox.publisher import Publisher
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.watermark import HeldUp
 from shared.messaging.transaction.decoder import Decoder
+from shared.messaging.transaction.deferral import count_deferred
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer
 
@@ -103,7 +104,7 @@ class Sweeper:
         if began < self._count_again_at and session.counted:
             return
         async with session.exclusive() as connection:
-            session.note_deferred(await connection.fetchval(QUERIES["count_all_deferred"]))
+            session.note_deferred(await count_deferred(connection))
         self._count_again_at = time.monotonic() + COUNT_FACTOR * (time.monotonic() - began)
 
     async def _run(self, session: EngineSession, timer: Timer, lanes: Sequence[int], still: set[int]) -> bool:

@@ -7,7 +7,7 @@ from shared.contracts.park_reasons import ParkReason
 from shared.messaging.engine.plan import Plan, Retention
 from shared.messaging.engine.sweep import PORTION_BYTES, PORTION_RECORDS
 from shared.messaging.queries import QUERIES
-from shared.messaging.transaction import deferral
+from shared.messaging.transaction import deferral, parking
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.parking import ParkedRecord
 from shared.messaging.transaction.subscription import Timer
@@ -31,9 +31,9 @@ def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, t
         return 0
 
     async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:
-        pages = await tx.connection.execute(QUERIES["delete_old_pages"], tx.now - retention.pages, list(lanes))
-        parked = await tx.connection.execute(QUERIES["delete_old_parked"], tx.now - retention.parked)
-        return _count(pages) + _count(parked)
+        status = await tx.connection.execute(QUERIES["delete_old_pages"], tx.now - retention.pages, list(lanes))
+        parked = await parking.delete_old(tx.connection, tx.now - retention.parked)
+        return int(status.rsplit(" ", 1)[-1]) + parked
 
     expiries = [
         Timer(f"expire_{kind}", partial(_expire, decoder, [kind], named=True), topics)
@@ -66,7 +66,3 @@ async def _expire(decoder: Decoder, kinds: Sequence[str], tx: Transaction, lanes
         message = decoder.decode_deferred(record, tx.now).message
         tx.parked.append(ParkedRecord(record, ParkReason.WAIT_EXPIRED, "", message.lane if message else None))
     return len(records)
-
-
-def _count(status: str) -> int:
-    return int(status.rsplit(" ", 1)[-1])

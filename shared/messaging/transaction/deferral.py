@@ -293,6 +293,28 @@ async def is_deferred(connection: Connection, deferred_id: int) -> bool:
     return bool(await connection.fetch(QUERIES["confirm_deferred"], deferred_id))
 
 
+async def load_released(
+    connection: Connection, lanes: Sequence[int], limits: tuple[int, int]
+) -> list[tuple[int, Record, tuple[str, str]]]:
+    """Return the ids, records and keys of those to take up next in these lanes: keys in turn, each in order.
+
+    Those of no lane come with the first lane. `limits` are the most records and bytes.
+    """
+    wanted = [NO_LANE, *lanes] if 0 in lanes else lanes
+    rows = await connection.fetch(QUERIES["load_released_portion"], wanted, *limits)
+    return [(row["id"], unpack(row["record"]), (row["kind"], row["key"])) for row in rows]
+
+
+async def load_busy_lanes(connection: Connection, lanes: Collection[int]) -> set[int]:
+    """Return those of the lanes in which a record is set aside, or released and not taken up yet."""
+    return {row["lane"] for row in await connection.fetch(QUERIES["lanes_with_released"], sorted(lanes))}
+
+
+async def count_deferred(connection: Connection) -> int:
+    """Count the deferred records of the service, which reads a whole index."""
+    return int(await connection.fetchval(QUERIES["count_all_deferred"]))
+
+
 async def end_queues(connection: Connection, lanes: Sequence[int]) -> None:
     """Note of these lanes which queues have ended since."""
     for query in ("end_marks", "end_queues", "clear_set_aside"):

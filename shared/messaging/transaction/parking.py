@@ -148,3 +148,9 @@ async def mark_replayed(connection: Connection, numbers: Sequence[int], now: dat
 async def mark_closed(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
     """Note that a person has looked at these records, and that nothing is to be done."""
     await connection.execute(QUERIES["mark_closed"], numbers, now)
+
+
+async def delete_old(connection: Connection, before: datetime) -> int:
+    """Delete records that were replayed or closed before this time; return how many."""
+    status = await connection.execute(QUERIES["delete_old_parked"], before)
+    return int(status.rsplit(" ", 1)[-1])
