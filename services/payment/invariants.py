@@ -89,7 +89,7 @@ async def _transfers_are_a_chain(connection: Connection) -> list[str]:
                 if (transfer.number, transfer.hash) != (head.number + 1, sealed):
                     breaches.append(f"book {lane}: transfer {transfer.number} is not what was written down")
                 head = LedgerHead(transfer.number, transfer.hash)
-        if head != (end.number, end.hash):
+        if (head.number, head.hash) != (end.number, end.hash):
             breaches.append(f"book {lane} ends at {head.number}, not at {end.number}")
     return breaches
 

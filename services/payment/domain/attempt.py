@@ -1,5 +1,6 @@
 """An attempt: one try to pay under one reference, and how a partner's report on it is judged."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -58,7 +59,8 @@ class ReportCheck(StrEnum):
     CONTRADICTS_FINAL = "contradicts_final"
 
 
-class Contradiction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Contradiction:
     """What a partner said that does not go together with what was known of a reference, parked with its record.
 
     `attempt` is the latest attempt of the right at that time, `reason` empty for none.

@@ -101,6 +101,16 @@ class Disbursement(NamedTuple):
         return component_of(self.benefit)
 
     @property
+    def ask_at(self) -> datetime | None:
+        """Time of the next request for its status; None while it is held."""
+        return self.next_check_at if self.reason is None else None
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """Time of the next attempt, if it is put off; None while it is not held."""
+        return self.next_check_at if self.reason is not None else None
+
+    @property
     def age(self) -> tuple[datetime, str, str]:
         """Sort key by which the oldest comes first."""
         return (self.due_at, self.redeem_code, self.benefit)

@@ -1,6 +1,7 @@
 """Whether a disbursement can go now, and to which account."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -30,7 +31,8 @@ class PayeeAccount(NamedTuple):
     same_identity: bool = True
 
 
-class Approval(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Approval:
     """What an operator lets go: an attempt of a right with exactly this content. Any change voids it."""
 
     attempt: int
@@ -39,7 +41,8 @@ class Approval(NamedTuple):
     account_version: int
 
 
-class PayoutConditions(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PayoutConditions:
     """Hold what is the same for all disbursements at one moment; the limit in rupiah.
 
     `halts`: partners, `all`, and components of which something was told before a restore that pays nobody knows what.

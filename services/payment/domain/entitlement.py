@@ -1,10 +1,13 @@
 """Rights to money: what an enrollment promises, and when a promise falls due."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Literal, NamedTuple
+
+from shared.errors import InvariantBroken
 
 
 class Component(StrEnum):
@@ -56,7 +59,8 @@ class Enrollment(NamedTuple):
     rated_at: datetime | None = None
 
 
-class Grant(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Grant:
     """A disbursement to a participant, as far as others may follow it.
 
     `stands` is False once it was cancelled before any partner was told to pay it: then the benefit may fall due with
@@ -76,8 +80,11 @@ KINDS: Mapping[str, Kind] = {"fee": "fee", "incentive": "incentive", "survey": "
 
 @cache
 def kind_of(benefit: str) -> Kind:
-    """Which kind of benefit it is: `incentive_1` is an `incentive`. KeyError: there is no such benefit."""
-    return KINDS[benefit.partition("_")[0]]
+    """Return the kind of a benefit: `incentive_1` is an `incentive`. Raise InvariantBroken when it has none."""
+    kind = KINDS.get(benefit.partition("_")[0])
+    if kind is None:
+        raise InvariantBroken(benefit, f"a benefit is one of {', '.join(KINDS)}; schemes with another need a release")
+    return kind
 
 
 @cache

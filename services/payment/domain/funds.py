@@ -7,6 +7,7 @@ over all lanes. None overtakes an older one for which the money does not last.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -35,7 +36,8 @@ class Allotment(NamedTuple):
         return Fund(self.wave, self.component)
 
 
-class Balance(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Balance:
     """Tell the rupiah that nobody has drawn or spent, and whether somebody waits for money of the pot."""
 
     free: int
@@ -57,7 +59,8 @@ class QueuedDisbursement(NamedTuple):
 Queues = Mapping[Allotment, Sequence[Disbursement]]
 
 
-class Allocation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Allocation:
     """Name who is paid, what each purse spends for it, and what it draws; negative: gives back."""
 
     funded: Sequence[Disbursement]

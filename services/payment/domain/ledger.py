@@ -16,12 +16,14 @@ So appropriated = paid + open at every moment, where open = appropriation + rese
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.entitlement import Component, kind_of
+from shared.errors import InvariantBroken
 
 TREASURY_LEDGER = -1
 """The book of what touches no lane; it stands in place of a lane's number."""
@@ -44,7 +46,8 @@ class Posting(NamedTuple):
     reference: str | None = None
 
 
-class LedgerHead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
     """The last row of a book: its number (0: none yet) and its hash."""
 
     number: int = 0
@@ -102,7 +105,7 @@ def reject(disbursement: Disbursement) -> Posting:
 def seal_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -> list[Transfer]:
     """Numbers and seals postings of one book behind its last row."""
     transfers = []
-    number, last = head
+    number, last = head.number, head.hash
     for posting in postings:
         number += 1
         last = hash_transfer(last, number, posting, at)
@@ -137,5 +140,5 @@ def _posting(disbursement: Disbursement, debit: str, credit: str) -> Posting:
 
 def _partner(disbursement: Disbursement) -> str:
     if disbursement.partner is None:
-        raise ValueError(f"{disbursement.key} is at no partner")
+        raise InvariantBroken(" ".join(disbursement.key), "it is posted, and no partner was instructed to pay it")
     return disbursement.partner

@@ -5,9 +5,9 @@ Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arriv
 cured by another account or by an operator.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from services.payment.domain.disbursement import Disbursement, HoldReason, fail, freeze, hold, reject
 
@@ -27,7 +27,8 @@ class ReportAction(StrEnum):
     FINAL = "final"
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verdict:
     """An action, and the reason that a held disbursement then shows."""
 
     action: ReportAction

@@ -1,5 +1,7 @@
 """What persons decide about a right that waits for them: another attempt may go, or the money did go out."""
 
+from dataclasses import asdict
+
 from asyncpg import Connection
 
 from services.payment.context import Context
@@ -51,7 +53,7 @@ async def approve(
     before = (await load_approvals(connection, [known])).get(known.key)
     if before and before.approval == approval and (before.by_two or not by_two):
         return Outcome(changed=False, sentence=f"{what}: approved already")
-    content = approval._asdict() | {"redeem_code": redeem_code, "benefit": benefit}
+    content = asdict(approval) | {"redeem_code": redeem_code, "benefit": benefit}
     people: tuple[str, str | None] = (operator.who, None)
     if by_two:
         contradiction_count = len(await load_contradictions(connection, redeem_code, benefit))

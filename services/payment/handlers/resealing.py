@@ -1,7 +1,7 @@
 """Seals what rests under another key than the current one again: after an upgrade, and after a key was turned."""
 
 from collections import Counter
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from asyncpg import Connection
 
@@ -17,7 +17,8 @@ from shared.contracts.secret import Secret
 PORTION = 2000
 
 
-class SealGroup(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SealGroup:
     """Describe an account found under another key: whose it is, under which key, and whether it opens."""
 
     opens: bool

@@ -24,6 +24,7 @@ from services.payment.store.attempts import load_attempts
 from services.payment.store.halts import load_halts
 from services.payment.store.providers import load_provider_accounts
 from shared.contracts.secret import Secret
+from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
 PayeeKey = tuple[Payee, str]
@@ -134,7 +135,10 @@ async def load_payee_accounts(
 
 def _repeat_adopted(disbursement: Disbursement, attempt: Attempt, newest_version: int) -> AttemptPlan:
     if not attempt.is_only_adopted or attempt.amount != disbursement.amount:
-        raise ValueError(f"{attempt.reference} was not said for the next attempt of {disbursement.key}")
+        raise InvariantBroken(
+            attempt.reference,
+            f"it was instructed before a restore, and not for the next attempt of {' '.join(disbursement.key)}",
+        )
     return AttemptPlan(disbursement, attempt.reference, attempt, newest_version)
 
 

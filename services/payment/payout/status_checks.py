@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.store.status_checks import StatusCheck, insert_status_checks
+from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
 # Most have their final word by then, and need no longer be remembered.
@@ -32,7 +33,7 @@ def status_checks_for(under_way: Iterable[Disbursement], by: datetime) -> list[S
         ask_at = disbursement.next_check_at
         look_at = by if ask_at is None or ask_at >= by else ask_at - (ask_at - _BEGINNING) % GROUPING_WINDOW
         if disbursement.partner is None:
-            raise ValueError(f"{disbursement.key} is at no partner")
+            raise InvariantBroken(" ".join(disbursement.key), "a status check is due, and no partner is known")
         codes[look_at, disbursement.lane, disbursement.partner].add(disbursement.redeem_code)
     return [
         StatusCheck(look_at, lane, partner, portion)

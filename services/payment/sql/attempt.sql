@@ -1,8 +1,8 @@
 -- name: load_attempts_with_disbursements
 -- By reference, with the disbursement that each pays. How its latest attempt stands, the disbursement says.
-select a.reference as told_reference, a.lane as told_lane, a.partner as told_partner, a.amount as told_amount, a.account,
-    a.instructed_at, a.answer_by, a.redeem_code as told_redeem_code, a.benefit as told_benefit, a.number, a.accepted_at as told_accepted_at,
-    a.rejected_at, a.reason as told_reason, a.partner_reference as told_partner_reference, a.account_version, d.*
+select a.reference as attempt_reference, a.lane as attempt_lane, a.partner as attempt_partner, a.amount as attempt_amount, a.account,
+    a.instructed_at, a.answer_by, a.redeem_code as attempt_redeem_code, a.benefit as attempt_benefit, a.number, a.accepted_at as attempt_accepted_at,
+    a.rejected_at, a.reason as attempt_reason, a.partner_reference as attempt_partner_reference, a.account_version, d.*
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit
 where a.reference = any($1::text[]);
 

@@ -1,17 +1,17 @@
 """The accounts that participants linked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from services.payment.domain.eligibility import PayeeAccount
+from services.payment.domain.eligibility import EPOCH, PayeeAccount
 from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
 from shared.contracts.seals import compact, expand
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from shared.postgres.columns import columns
 
 
 class LinkedAccount(NamedTuple):
@@ -35,7 +35,8 @@ class StoredAccount(NamedTuple):
     token: str
 
 
-class Portion(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Portion:
     """So many people in order: the last of them, None if nobody is left, and the accounts that are sealed otherwise."""
 
     last: str | None
@@ -51,12 +52,9 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
     if again := [a for a in accounts if a.participant_id in known]:
         await connection.execute(
             QUERIES["update_accounts"],
-            [a.participant_id for a in again],
-            [a.partner for a in again],
+            *columns(again, "participant_id", "partner"),
             [compact(a.account) for a in again],
-            [a.verified for a in again],
-            [a.same_identity for a in again],
-            [a.linked_at for a in again],
+            *columns(again, "verified", "same_identity", "linked_at"),
         )
 
 

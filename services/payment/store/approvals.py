@@ -1,8 +1,9 @@
 """What persons have decided: attempts approved, and payments confirmed that a partner had rejected."""
 
 from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 from asyncpg import Connection, Record
 
@@ -10,9 +11,11 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey
 from services.payment.domain.eligibility import Approval
 from services.payment.store import QUERIES
+from shared.postgres.columns import columns
 
 
-class StoredApproval(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredApproval:
     """What was approved, and whether two persons did it."""
 
     approval: Approval
@@ -31,7 +34,7 @@ async def save_approval(
     connection: Connection, key: DisbursementKey, approval: Approval, who: str, second: str | None, now: datetime
 ) -> None:
     """Keep what was approved, in place of what was approved for the same attempt before."""
-    await connection.execute(QUERIES["save_approval"], *key, *approval, who, second, now)
+    await connection.execute(QUERIES["save_approval"], *key, *astuple(approval), who, second, now)
 
 
 async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
@@ -52,6 +55,6 @@ def _approved(row: Record) -> StoredApproval:
     return StoredApproval(approval, row["by_two"])
 
 
-def _next_attempts(disbursements: Iterable[Disbursement]) -> tuple[list[str], list[str], list[int]]:
+def _next_attempts(disbursements: Iterable[Disbursement]) -> list[list[Any]]:
     known = list(disbursements)
-    return [d.redeem_code for d in known], [d.benefit for d in known], [d.attempt + 1 for d in known]
+    return [*columns(known, "redeem_code", "benefit"), [d.attempt + 1 for d in known]]

@@ -1,6 +1,8 @@
 """Attempts and what partners answered."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from asyncpg import Connection, Record
@@ -11,9 +13,10 @@ from services.payment.domain.entitlement import Component
 from services.payment.store import QUERIES
 from services.payment.store.disbursements import disbursement_of
 from shared.contracts.seals import compact, expand
+from shared.postgres.columns import columns
 
-# What is known of an attempt when it is made.
-INSTRUCTED_COLUMNS = (
+# Columns of a new attempt, besides its account.
+COLUMNS = (
     "reference",
     "lane",
     "redeem_code",
@@ -21,13 +24,13 @@ INSTRUCTED_COLUMNS = (
     "number",
     "partner",
     "amount",
-    "account",
     "instructed_at",
     "answer_by",
 )
 
 
-class AnnouncedAttempt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AnnouncedAttempt:
     """Tell which money pays an attempt, by `payment.events`, and whether that may be out."""
 
     reference: str
@@ -50,7 +53,7 @@ async def load_attempts_with_disbursements(
     """By reference, of those that exist."""
     rows = await connection.fetch(QUERIES["load_attempts_with_disbursements"], list(references))
     return {
-        row["told_reference"]: AttemptWithDisbursement(_attempt(row), disbursement_of(row) if row["state"] else None)
+        row["attempt_reference"]: AttemptWithDisbursement(_attempt(row), disbursement_of(row) if row["state"] else None)
         for row in rows
     }
 
@@ -64,99 +67,63 @@ async def load_attempts(connection: Connection, references: Collection[str]) -> 
 
 
 async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Adds attempts made now; a reference that exists already is a broken invariant."""
-    rows = [
-        (
-            a.reference,
-            a.lane,
-            a.redeem_code,
-            a.benefit,
-            a.number,
-            a.partner,
-            a.amount,
-            compact(a.account),
-            a.instructed_at,
-            a.answer_by,
-        )
-        for a in attempts
-    ]
-    await connection.copy_records_to_table("attempt", columns=INSTRUCTED_COLUMNS, records=rows)
+    """Insert new attempts; raise UniqueViolationError when a reference exists already."""
+    row = attrgetter(*COLUMNS)
+    records = [(*row(a), compact(a.account)) for a in attempts]
+    await connection.copy_records_to_table("attempt", columns=(*COLUMNS, "account"), records=records)
 
 
 async def insert_adopted_attempts(
     connection: Connection, attempts: Sequence[Attempt], components: Sequence[Component]
 ) -> None:
-    """Adds attempts that our own topics speak of, each with what it pays; what is known already stands.
+    """Insert attempts found in our own topics after a restore, with their components; known ones stay as they are.
 
     No reference may be listed twice.
     """
     await connection.execute(
         QUERIES["insert_adopted_attempts"],
-        [a.reference for a in attempts],
-        [a.lane for a in attempts],
-        [a.partner for a in attempts],
-        [a.amount for a in attempts],
+        *columns(attempts, "reference", "lane", "partner", "amount"),
         [compact(a.account) for a in attempts],
-        [a.instructed_at for a in attempts],
-        [a.answer_by for a in attempts],
+        *columns(attempts, "instructed_at", "answer_by"),
         components,
     )
 
 
 async def update_announced_attempts(connection: Connection, announced: Sequence[AnnouncedAttempt]) -> None:
-    """Note which wave pays what our own topics say was told, and if its money may be out. No reference twice."""
-    await connection.execute(
-        QUERIES["update_announced_attempts"],
-        [one.reference for one in announced],
-        [one.wave for one in announced],
-        [one.component for one in announced],
-        [one.keeps_money for one in announced],
-        [one.account_version for one in announced],
-    )
+    """Save the wave of adopted attempts, and if their money is kept. No reference may be listed twice."""
+    known = columns(announced, "reference", "wave", "component", "keeps_money", "account_version")
+    await connection.execute(QUERIES["update_announced_attempts"], *known)
 
 
 async def attach_adopted_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Ties adopted attempts to the rights they pay."""
-    await connection.execute(
-        QUERIES["attach_adopted_attempts"],
-        [a.reference for a in attempts],
-        [a.redeem_code for a in attempts],
-        [a.benefit for a in attempts],
-        [a.number for a in attempts],
-        [a.instructed_at for a in attempts],
-        [a.answer_by for a in attempts],
-    )
+    """Attach adopted attempts to the disbursements they pay."""
+    attached = columns(attempts, "reference", "redeem_code", "benefit", "number", "instructed_at", "answer_by")
+    await connection.execute(QUERIES["attach_adopted_attempts"], *attached)
 
 
 async def save_rejections(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Why partners rejected these."""
-    await connection.execute(
-        QUERIES["save_rejections"],
-        [a.reference for a in attempts],
-        [a.accepted_at for a in attempts],
-        [a.rejected_at for a in attempts],
-        [a.reason for a in attempts],
-        [a.partner_reference for a in attempts],
-    )
+    """Save that partners rejected these attempts, and why."""
+    rejected = columns(attempts, "reference", "accepted_at", "rejected_at", "reason", "partner_reference")
+    await connection.execute(QUERIES["save_rejections"], *rejected)
 
 
 def _attempt(row: Record) -> Attempt:
-    latest = row["reference"] == row["told_reference"]
+    latest = row["reference"] == row["attempt_reference"]
     return Attempt(
-        reference=row["told_reference"],
-        lane=row["told_lane"],
-        partner=row["told_partner"],
-        amount=row["told_amount"],
+        reference=row["attempt_reference"],
+        lane=row["attempt_lane"],
+        partner=row["attempt_partner"],
+        amount=row["attempt_amount"],
         account=expand(row["account"]),
         instructed_at=row["instructed_at"],
         answer_by=row["answer_by"],
-        redeem_code=row["told_redeem_code"],
-        benefit=row["told_benefit"],
+        redeem_code=row["attempt_redeem_code"],
+        benefit=row["attempt_benefit"],
         number=row["number"],
-        accepted_at=(row["accepted_at"] if latest else None) or row["told_accepted_at"],
+        accepted_at=(row["accepted_at"] if latest else None) or row["attempt_accepted_at"],
         settled_at=row["settled_at"] if latest else None,
         rejected_at=row["rejected_at"],
-        reason=row["told_reason"],
+        reason=row["attempt_reason"],
         account_version=row["account_version"],
-        partner_reference=(row["partner_reference"] if latest else None) or row["told_partner_reference"],
+        partner_reference=(row["partner_reference"] if latest else None) or row["attempt_partner_reference"],
     )

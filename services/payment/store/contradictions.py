@@ -9,6 +9,7 @@ from services.payment.domain.attempt import Contradiction, Report
 from services.payment.domain.disbursement import DisbursementKey
 from services.payment.store import QUERIES
 from shared.contracts.park_reasons import ParkReason
+from shared.postgres.columns import columns
 
 
 async def insert_contradictions(
@@ -17,16 +18,10 @@ async def insert_contradictions(
     """Keep these, and return the rights of those that had not been said before."""
     rows = await connection.fetch(
         QUERIES["insert_contradictions"],
-        [c.report.reference for c in contradictions],
-        [c.partner for c in contradictions],
-        [c.report.status for c in contradictions],
-        [c.report.amount for c in contradictions],
+        *columns(contradictions, "report.reference", "partner", "report.status", "report.amount"),
         [c.report.reason or "" for c in contradictions],
-        [c.redeem_code for c in contradictions],
-        [c.benefit for c in contradictions],
-        [c.attempt for c in contradictions],
-        [c.report.partner_reference for c in contradictions],
-        [c.report.reported_at for c in contradictions],
+        *columns(contradictions, "redeem_code", "benefit", "attempt"),
+        *columns(contradictions, "report.partner_reference", "report.reported_at"),
         now,
     )
     return {(row["redeem_code"], row["benefit"]) for row in rows}

@@ -1,6 +1,6 @@
 """What stored data tell of the keys that they were made with."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from asyncpg import Connection
 
@@ -8,7 +8,8 @@ from services.payment.store import QUERIES
 from shared.contracts.seals import token_prefix
 
 
-class DerivedReference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DerivedReference:
     """A reference, and what it was derived from."""
 
     reference: str
@@ -19,7 +20,8 @@ class DerivedReference(NamedTuple):
     participant_id: str
 
 
-class ProviderSeal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProviderSeal:
     """An account of record as it rests, and the keyed hash of what stands under its seal."""
 
     provider_id: str

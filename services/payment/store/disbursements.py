@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from asyncpg import Connection, Record
@@ -11,6 +12,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
 from services.payment.domain.entitlement import Grant, Payee
 from services.payment.store import QUERIES
+from shared.postgres.columns import columns
 
 COLUMNS = (
     "redeem_code",
@@ -31,8 +33,8 @@ COLUMNS = (
     "tried_version",
     "ask_at",
     "retry_at",
-    "changed_at",
 )
+# Looked up, since to call an enumeration takes longer.
 PAYEES = {payee.value: payee for payee in Payee}
 STATES = {state.value: state for state in State}
 HOLD_REASONS = {reason.value: reason for reason in HoldReason}
@@ -49,64 +51,37 @@ class StateCountKey(NamedTuple):
 
 
 async def insert_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
-    """Adds rights that have fallen due; one that exists already is a broken invariant."""
-    rows = [
-        (
-            d.redeem_code,
-            d.benefit,
-            d.participant_id,
-            d.lane,
-            d.wave,
-            d.component,
-            d.payee,
-            d.provider_id,
-            d.amount,
-            d.due_at,
-            d.state,
-            d.reason,
-            d.attempt,
-            d.reference,
-            d.partner,
-            d.tried_version,
-            _ask_at(d),
-            _retry_at(d),
-            now,
-        )
-        for d in disbursements
-    ]
-    await connection.copy_records_to_table("disbursement", columns=COLUMNS, records=rows)
+    """Insert disbursements that have fallen due; raise UniqueViolationError when one exists already."""
+    row = attrgetter(*COLUMNS)
+    records = [(*row(d), now) for d in disbursements]
+    await connection.copy_records_to_table("disbursement", columns=(*COLUMNS, "changed_at"), records=records)
 
 
 async def update_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
-    """Where these stand now, as nobody has answered their latest attempt yet."""
-    await connection.execute(
-        QUERIES["update_disbursements"],
-        [d.redeem_code for d in disbursements],
-        [d.benefit for d in disbursements],
-        [d.state for d in disbursements],
-        [d.reason for d in disbursements],
-        [d.attempt for d in disbursements],
-        [d.reference for d in disbursements],
-        [d.partner for d in disbursements],
-        [d.tried_version for d in disbursements],
-        [d.frozen for d in disbursements],
-        [_ask_at(d) for d in disbursements],
-        [_retry_at(d) for d in disbursements],
-        now,
+    """Update the state of disbursements whose latest attempt no partner has accepted or settled."""
+    changed = columns(
+        disbursements,
+        "redeem_code",
+        "benefit",
+        "state",
+        "reason",
+        "attempt",
+        "reference",
+        "partner",
+        "tried_version",
+        "frozen",
+        "ask_at",
+        "retry_at",
     )
+    await connection.execute(QUERIES["update_disbursements"], *changed, now)
 
 
 async def save_answers(connection: Connection, answered: Sequence[tuple[Disbursement, Attempt]], now: datetime) -> None:
-    """What partners have accepted or settled, with the attempt that they speak of."""
+    """Save disbursements that partners have accepted or settled, each with the attempt that was reported on."""
     await connection.execute(
         QUERIES["save_answers"],
-        [d.redeem_code for d, _ in answered],
-        [d.benefit for d, _ in answered],
-        [d.state for d, _ in answered],
-        [d.next_check_at for d, _ in answered],
-        [a.accepted_at for _, a in answered],
-        [a.settled_at for _, a in answered],
-        [a.partner_reference for _, a in answered],
+        *columns([d for d, _ in answered], "redeem_code", "benefit", "state", "next_check_at"),
+        *columns([a for _, a in answered], "accepted_at", "settled_at", "partner_reference"),
         now,
     )
 
@@ -114,9 +89,9 @@ async def save_answers(connection: Connection, answered: Sequence[tuple[Disburse
 async def postpone_status_checks(
     connection: Connection, disbursements: Sequence[Disbursement], ask_at: datetime, now: datetime
 ) -> None:
-    """Their partners were asked, and are asked again at `ask_at`."""
-    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
-    await connection.execute(QUERIES["postpone_status_checks"], codes, benefits, ask_at, now)
+    """Set the time at which the partners of these disbursements are asked again."""
+    keys = columns(disbursements, "redeem_code", "benefit")
+    await connection.execute(QUERIES["postpone_status_checks"], *keys, ask_at, now)
 
 
 async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
@@ -139,10 +114,9 @@ async def load_retries(connection: Connection, lanes: Sequence[int], due: dateti
 
 
 async def postpone_retries(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:
-    """Put these off until then, unless they are held for something else by now; return how many were."""
-    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
-    reasons = [d.reason for d in disbursements]
-    return len(await connection.fetch(QUERIES["postpone_retries"], codes, benefits, reasons, until))
+    """Put disbursements off until a time, except those held for another reason by now; return how many were."""
+    known = columns(disbursements, "redeem_code", "benefit", "reason")
+    return len(await connection.fetch(QUERIES["postpone_retries"], *known, until))
 
 
 async def load_disbursements(connection: Connection, keys: Collection[DisbursementKey]) -> list[Disbursement]:
@@ -157,17 +131,12 @@ async def load_under_way(connection: Connection, redeem_codes: Collection[str]) 
 
 
 async def update_state_counts(connection: Connection, moved: Mapping[StateCountKey, tuple[int, int]]) -> None:
-    """(disbursements, rupiah) that came to each place, or left it (negative)."""
-    places, amounts = list(moved), list(moved.values())
+    """Add (disbursements, rupiah) to state counts; negative where they left a state."""
     await connection.execute(
         QUERIES["update_state_counts"],
-        [place.lane for place in places],
-        [place.state for place in places],
-        [place.partner for place in places],
-        [place.benefit for place in places],
-        [place.reason for place in places],
-        [count for count, _ in amounts],
-        [rupiah for _, rupiah in amounts],
+        *columns(moved, "lane", "state", "partner", "benefit", "reason"),
+        [count for count, _ in moved.values()],
+        [rupiah for _, rupiah in moved.values()],
     )
 
 
@@ -178,9 +147,9 @@ async def load_disbursement(connection: Connection, redeem_code: str, benefit: s
 
 
 async def freeze_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
-    """Keep these from another attempt until a person has looked; none may be final."""
-    codes, benefits = [d.redeem_code for d in disbursements], [d.benefit for d in disbursements]
-    await connection.execute(QUERIES["freeze_disbursements"], codes, benefits, now)
+    """Freeze disbursements, none of which may be final; held ones are held for `needs_approval` from then on."""
+    keys = columns(disbursements, "redeem_code", "benefit")
+    await connection.execute(QUERIES["freeze_disbursements"], *keys, now)
 
 
 async def save_confirmed(
@@ -189,14 +158,6 @@ async def save_confirmed(
     """Save a right that was paid under a reference which its partner had rejected."""
     settled = (d.reference, d.partner, settled_at, partner_reference)
     await connection.execute(QUERIES["confirm_disbursement"], d.redeem_code, d.benefit, *settled, now)
-
-
-def _ask_at(d: Disbursement) -> datetime | None:
-    return d.next_check_at if d.reason is None else None
-
-
-def _retry_at(d: Disbursement) -> datetime | None:
-    return d.next_check_at if d.reason is not None else None
 
 
 def _disbursements(rows: Iterable[Record]) -> list[Disbursement]:

@@ -3,26 +3,26 @@
 import json
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from asyncpg import Connection, Record
 from pydantic_core import to_json
 
 from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
 from services.payment.store import QUERIES
+from shared.postgres.columns import columns
 
-CONFIRMED_COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "benefits")
+# Columns of an enrollment as it is confirmed, besides its benefits.
+COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id")
 
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
     """Adds those not yet known; none may be listed twice."""
     rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
     known = {row["redeem_code"] for row in rows}
-    records = [
-        (e.redeem_code, e.participant_id, e.lane, e.wave, e.provider_id, _benefits_text(tuple(e.entitlements)))
-        for e in enrollments
-        if e.redeem_code not in known
-    ]
-    await connection.copy_records_to_table("enrollment", columns=CONFIRMED_COLUMNS, records=records)
+    row = attrgetter(*COLUMNS)
+    records = [(*row(e), _benefits_text(tuple(e.entitlements))) for e in enrollments if e.redeem_code not in known]
+    await connection.copy_records_to_table("enrollment", columns=(*COLUMNS, "benefits"), records=records)
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
@@ -33,13 +33,8 @@ async def load_enrollments(connection: Connection, participant_ids: Collection[s
 
 async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
     """What these have reached."""
-    await connection.execute(
-        QUERIES["save_milestones"],
-        [e.redeem_code for e in enrollments],
-        [e.completed_at for e in enrollments],
-        [e.completion_noted_at for e in enrollments],
-        [e.rated_at for e in enrollments],
-    )
+    reached = columns(enrollments, "redeem_code", "completed_at", "completion_noted_at", "rated_at")
+    await connection.execute(QUERIES["save_milestones"], *reached)
 
 
 # A training promises what others of its price do.

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Connection, Record, SerializationError
 
 from services.payment.domain.entitlement import Component
 from services.payment.domain.funds import Age, Allotment, Balance, Fund, QueuedDisbursement
 from services.payment.store import QUERIES
+from shared.postgres.columns import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,8 @@ async def insert_appropriations(
     connection: Connection, appropriations: Sequence[Appropriation]
 ) -> set[tuple[str, Component]]:
     """The keys of those that are new; none may be listed twice."""
-    rows = await connection.fetch(
-        QUERIES["insert_appropriations"],
-        [a.document for a in appropriations],
-        [a.component for a in appropriations],
-        [a.wave for a in appropriations],
-        [a.amount for a in appropriations],
-        [a.appropriated_at for a in appropriations],
-    )
+    given = columns(appropriations, "document", "component", "wave", "amount", "appropriated_at")
+    rows = await connection.fetch(QUERIES["insert_appropriations"], *given)
     return {(row["document"], Component(row["component"])) for row in rows}
 
 
@@ -133,8 +129,7 @@ async def update_allotments(connection: Connection, movements: Mapping[Allotment
     moved = await connection.fetch(
         QUERIES["update_allotments"],
         *_allotment_columns(movements),
-        [movement.allotted for movement in movements.values()],
-        [movement.committed for movement in movements.values()],
+        *columns(movements.values(), "allotted", "committed"),
     )
     if len(moved) < len(movements):
         raise SerializationError("a purse was emptied while it was being spent from")
@@ -162,9 +157,9 @@ def _allotment(row: Record) -> Allotment:
     return Allotment(row["lane"], row["wave"], Component(row["component"]))
 
 
-def _fund_columns(funds: Collection[Fund]) -> tuple[list[str], list[Component]]:
-    return [fund.wave for fund in funds], [fund.component for fund in funds]
+def _fund_columns(funds: Collection[Fund]) -> list[list[Any]]:
+    return columns(funds, "wave", "component")
 
 
-def _allotment_columns(allotments: Collection[Allotment]) -> tuple[list[int], list[str], list[Component]]:
-    return [p.lane for p in allotments], [p.wave for p in allotments], [p.component for p in allotments]
+def _allotment_columns(allotments: Collection[Allotment]) -> list[list[Any]]:
+    return columns(allotments, "lane", "wave", "component")

@@ -9,6 +9,7 @@ from services.payment.domain.eligibility import PayeeAccount
 from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
 from services.payment.store.accounts import StoredAccount
+from shared.postgres.columns import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,8 @@ class ProviderVersion:
 
 async def insert_providers(connection: Connection, versions: Sequence[ProviderVersion]) -> None:
     """Adds the versions not yet known; no version may be listed twice."""
-    await connection.execute(
-        QUERIES["insert_providers"],
-        [v.provider_id for v in versions],
-        [v.version for v in versions],
-        [v.partner for v in versions],
-        [v.account for v in versions],
-        [v.content for v in versions],
-    )
+    new = columns(versions, "provider_id", "version", "partner", "account", "content")
+    await connection.execute(QUERIES["insert_providers"], *new)
 
 
 async def load_providers_sealed_otherwise(

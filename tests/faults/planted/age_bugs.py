@@ -1,6 +1,7 @@
 """Planted bugs in the order of payment while money is short."""
 
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def it_reserves_from_allotments_during_a_shortage(product: pytest.MonkeyPatch) -
 
     async def never_short(connection: Connection, allotments: Collection[Allotment]) -> dict[Allotment, Balance]:
         return {
-            allotment: balance._replace(short=False)
+            allotment: replace(balance, short=False)
             for allotment, balance in (await load_allotments(connection, allotments)).items()
         }
 

@@ -266,7 +266,7 @@ def it_forgets_grants_and_drops_the_key_of_incentives(product: pytest.MonkeyPatc
         return harness
 
     def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:
-        return due_once(trainings, [grant._replace(stands=False) for grant in grants], announced)
+        return due_once(trainings, [replace(grant, stands=False) for grant in grants], announced)
 
     product.setattr(of_payment, "create_harness", without_key)
     product.setattr(milestones, "due_once", with_each)

@@ -1,0 +1,84 @@
+"""Eligibility: the first reason to hold a disbursement."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.payment.domain.disbursement import HoldReason, State
+from services.payment.domain.eligibility import (
+    Approval,
+    PayeeAccount,
+    PayoutConditions,
+    hold_reason,
+    missing_account_reason,
+    required_approval,
+)
+from services.payment.domain.entitlement import (
+    Payee,
+)
+from tests.unit.payment.values import NOW, a_disbursement
+
+GOOD = PayeeAccount("gopay", "sealed", 5)
+OPEN = PayoutConditions(NOW, frozenset(), None)
+
+
+def test_a_good_account_meets_no_obstacle() -> None:
+    assert hold_reason(a_disbursement(), GOOD, OPEN) is None
+
+
+def test_whoever_is_missing_an_account_is_named() -> None:
+    assert missing_account_reason(Payee.PROVIDER) is HoldReason.NO_PROVIDER_ACCOUNT
+    assert missing_account_reason(Payee.PARTICIPANT) is HoldReason.NO_ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("account", "reason"),
+    [
+        (PayeeAccount("gopay", "sealed", 5, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+        (PayeeAccount("gopay", "sealed", 5, verified=False), HoldReason.ACCOUNT_UNVERIFIED),
+        (PayeeAccount("gopay", "sealed", 5, verified=False, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
+    ],
+)
+def test_an_account_that_does_not_fit_is_an_obstacle(account: PayeeAccount, reason: HoldReason) -> None:
+    assert hold_reason(a_disbursement(), account, OPEN) is reason
+
+
+def test_the_account_that_failed_is_no_cure_and_a_newer_one_is() -> None:
+    closed = a_disbursement(state=State.HELD, reason=HoldReason.ACCOUNT_CLOSED, tried_version=5, attempt=1)
+    assert hold_reason(closed, GOOD, OPEN) is HoldReason.ACCOUNT_CLOSED
+    assert hold_reason(closed, PayeeAccount("gopay", "sealed", 6), OPEN) is None
+
+
+@pytest.mark.parametrize(
+    ("halts", "reason"),
+    [({"all"}, HoldReason.HALTED), ({"gopay"}, HoldReason.HALTED), ({"bni"}, None)],
+)
+def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | None) -> None:
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, halts, None)) is reason
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
+def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit)) is reason
+    assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit), approved=True) is None
+
+
+@pytest.mark.parametrize("shown", sorted(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED}))
+def test_what_is_frozen_needs_approval_whatever_it_was_held_for(shown: HoldReason) -> None:
+    frozen = a_disbursement(state=State.HELD, reason=shown, attempt=1, frozen=True, tried_version=4)
+    assert hold_reason(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
+    assert hold_reason(frozen, GOOD, OPEN, approved=True) is None
+
+
+def test_what_an_operator_lets_go_is_an_attempt_with_all_that_decides_where_the_money_goes() -> None:
+    approval = required_approval(a_disbursement(attempt=2), GOOD)
+    assert approval == Approval(attempt=3, amount=600_000, partner="gopay", account_version=5)
+    assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(version=6))
+
+
+@pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
+def test_what_waits_for_time_goes_when_the_time_has_come(wait: int, reason: HoldReason | None) -> None:
+    paused = a_disbursement(
+        state=State.HELD, reason=HoldReason.PARTNER_PAUSED, next_check_at=NOW + timedelta(seconds=wait)
+    )
+    assert hold_reason(paused, GOOD, OPEN) is reason

@@ -1,0 +1,121 @@
+"""Entitlements: when each falls due, and with which training."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.payment.domain.entitlement import (
+    Enrollment,
+    Entitlement,
+    Grant,
+    Milestone,
+    Payee,
+    complete,
+    due_once,
+    newly_earned,
+    rate,
+)
+from tests.unit.payment.values import FEE, INCENTIVE, NOW, an_enrollment
+
+KEY = b"k" * 32
+
+
+def test_nothing_is_earned_before_completion() -> None:
+    early = rate(an_enrollment(), NOW)
+    assert newly_earned(an_enrollment(), early) == []
+    assert due_once([early], [], {}) == []
+
+
+def test_a_completed_training_earns_the_fee_and_a_rated_one_the_incentive_too() -> None:
+    done = complete(an_enrollment(), NOW, noted_at=NOW)
+    assert newly_earned(an_enrollment(), done) == [FEE]
+    assert newly_earned(done, rate(done, NOW)) == [INCENTIVE]
+
+
+def test_a_rating_before_completion_counts_once_completion_comes() -> None:
+    early = rate(an_enrollment(), NOW)
+    assert newly_earned(early, complete(early, NOW, noted_at=NOW)) == [FEE, INCENTIVE]
+
+
+def test_the_first_completion_and_the_first_rating_count() -> None:
+    done = rate(complete(an_enrollment(), NOW, noted_at=NOW), NOW)
+    again = complete(done, NOW + timedelta(days=1), noted_at=NOW)
+    assert rate(again, NOW + timedelta(days=1)) is done
+
+
+def a_training(code: str, completed: int | None, rated: int | None, **changes: Any) -> Enrollment:
+    """Completed and rated so many hours after NOW."""
+    training = an_enrollment(redeem_code=code, **changes)
+    if completed is not None:
+        training = complete(training, NOW + timedelta(hours=completed), noted_at=NOW)
+    return training if rated is None else rate(training, NOW + timedelta(hours=rated))
+
+
+def earner(trainings: Sequence[Enrollment], *grants: Grant) -> str | None:
+    """The training that the incentive falls due with."""
+    due = due_once(trainings, grants, {})
+    assert {entitlement for _, entitlement in due} <= {INCENTIVE}
+    return due[0][0].redeem_code if due else None
+
+
+def test_the_first_completed_training_that_is_never_rated_keeps_nobody_from_the_incentive() -> None:
+    assert earner([a_training("B", 1, None), a_training("A", 2, 3)]) == "A"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "first"),
+    [
+        ((1, 9), (2, 8), "B"),
+        ((9, 1), (8, 2), "B"),
+        ((1, 2), (8, 9), "A"),
+        ((3, 5), (5, 4), "A"),
+        ((5, None), (9, 9), "B"),
+        ((None, 5), (9, 9), "B"),
+    ],
+)
+def test_of_several_trainings_the_first_to_be_completed_and_rated_earns_the_incentive(
+    a: tuple[int | None, int | None], b: tuple[int | None, int | None], first: str
+) -> None:
+    both = [a_training("A", *a), a_training("B", *b)]
+    assert earner(both) == earner(both[::-1]) == first
+
+
+def test_an_incentive_once_granted_stands_whichever_training_comes_to_be_known() -> None:
+    trainings = [a_training("A", 1, 1), a_training("B", 5, 5)]
+    assert earner(trainings, Grant("B", "incentive_1", stands=True)) is None
+
+
+def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_training() -> None:
+    cancelled = Grant("A", "incentive_1", stands=False)
+    assert earner([a_training("A", 1, 1)], cancelled) is None
+    assert earner([a_training("A", 1, 1), a_training("B", 5, 5)], cancelled) == "B"
+    again = Grant("B", "incentive_1", stands=True)
+    assert earner([a_training("A", 1, 1), a_training("B", 5, 5), a_training("C", 2, 2)], cancelled, again) is None
+
+
+def test_what_was_announced_before_a_restore_falls_due_with_no_other_training() -> None:
+    first, second = a_training("A", 1, 1), a_training("B", 5, 5)
+    assert due_once([first, second], [], {"incentive_1": "B"}) == [(second, INCENTIVE)]
+    assert due_once([first], [], {"incentive_1": "B"}) == []
+
+
+def test_what_else_was_granted_keeps_nobody_from_the_incentive() -> None:
+    assert earner([a_training("A", 1, 1)], Grant("A", "survey_1", stands=True)) == "A"
+
+
+def test_a_training_that_promises_no_incentive_leaves_it_to_the_next() -> None:
+    assert earner([a_training("A", 1, 1, entitlements=(FEE,)), a_training("B", 5, 5)]) == "B"
+
+
+def test_the_amount_is_that_of_the_training_that_earns_it() -> None:
+    dearer = INCENTIVE._replace(amount=700_000)
+    trainings = [a_training("A", 5, 5), a_training("B", 1, 1, entitlements=(FEE, dearer))]
+    assert [entitlement for _, entitlement in due_once(trainings, [], {})] == [dearer]
+
+
+def test_each_benefit_had_once_is_counted_for_itself() -> None:
+    at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, Milestone.COMPLETED, first_training_only=True)
+    trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
+    assert due_once(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
