@@ -1,1 +1,1 @@
-"""Payment pays each right to money once: it decides what is due, tells partners, and keeps the books."""
+"""Payment: pays each entitlement once. It decides what is due, instructs partners, and keeps the ledger."""

@@ -1,4 +1,4 @@
-"""`python -m services.payment`: the verbs that all services have, and the operator's switch."""
+"""Command line of payment: the verbs that all services have, halts, approvals and confirmations."""
 
 from functools import partial
 from typing import Annotated
@@ -21,21 +21,21 @@ HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements",
 
 
 def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
-    """`halt`, `resume`, `approve` and `confirm`, each kept in the log of operations."""
+    """Add the verbs of payment; `halt`, `resume`, `approve` and `confirm` are kept in the log of operations."""
 
     @verbs.command("halt")
     def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:
-        """Instruct nothing any more, from the next batch on. Intake goes on; what falls due is held."""
+        """Halt instructions from the next batch on. Reports are still processed; what falls due is held."""
         command.execute_and_report(lambda connection, operator: halt(connection, operator, partner), who, why)
 
     @verbs.command("resume")
     def resume_verb(who: Who, why: Why, partner: Partner = None) -> None:
-        """End a halt. What it held goes out with the next sweep, the oldest first."""
+        """End a halt. Disbursements that it held are paid by the next sweep, the oldest first."""
         command.execute_and_report(lambda connection, operator: resume(connection, operator, partner), who, why)
 
     @verbs.command("halts")
     def halts_verb(as_json: Json = False) -> None:
-        """Show what is halted: by whom, why, since when, and how much waits for it."""
+        """Show what is halted: by whom, why, since when, and how much it holds."""
         command.output.show(command.run_in_session(halts), HALTS_COLUMNS, as_json=as_json)
 
     @verbs.command("funds")
@@ -45,7 +45,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
-        """Let the next attempt go of what waits for an operator. Above the limit, or frozen, it takes two persons."""
+        """Approve the next attempt of a disbursement. Above the limit, or frozen, it takes two persons."""
         limit = PaymentSettings.model_validate(command.settings()).approval_above_rupiah
         command.execute_and_report(
             lambda connection, operator: approve(connection, operator, limit, redeem_code, benefit), who, why
@@ -53,7 +53,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
     @verbs.command("confirm")
     def confirm_verb(reference: str, who: Who, why: Why, yes: Yes = False) -> None:
-        """Book that the money of a frozen right did go out under REFERENCE. It takes two persons."""
+        """Post that a frozen disbursement was paid under REFERENCE. It takes two persons."""
         terms = command.transaction_terms()
         context = context_of(PaymentSettings.model_validate(command.settings()))
         command.execute_and_report(partial(confirm_payment, context, terms, reference), who, why, commit=yes)

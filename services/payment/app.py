@@ -32,7 +32,7 @@ NAME = "payment"
 
 
 def context_of(settings: PaymentSettings) -> Context:
-    """What all use cases share; raises OSError or ValueError when keys are missing or malformed."""
+    """Build the context that all use cases share; raise OSError or ValueError when keys are missing or malformed."""
     keys = settings.keys_folder
     programme = keys / "programme.jwks.json"
     return Context(
@@ -53,14 +53,14 @@ def context_of(settings: PaymentSettings) -> Context:
 
 
 def definition(settings: PaymentSettings) -> ServiceDefinition:
-    """All that the runtime needs to know of this service."""
+    """Return the parts of this service that the runtime needs."""
     context = context_of(settings)
     return ServiceDefinition(
         name=NAME,
         settings=settings,
         sources=sources(context),
         timers=timers(context),
-        # As they are adopted: what was told to partners, then which rights it pays.
+        # In the order of adoption: instructions first, then the events that tell which disbursements they pay.
         own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
         audit_trail=partial(audit_trail, context),
@@ -76,12 +76,12 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
 
 
 async def is_to_look_back(connection: Connection) -> bool:
-    """Tell whether anything is kept or parked that may have to be seen to."""
+    """Tell whether accounts are kept, or contradictions parked, that an upgrade may have to treat."""
     return await has_accounts(connection) or await is_contradiction_parked(connection)
 
 
 async def look_back(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
-    """Seal again what lies under another key, and freeze what was parked as a contradiction before that froze."""
+    """Seal accounts again under the current key, and freeze disbursements whose contradictions were only parked."""
     context = context_of(PaymentSettings.model_validate(service.settings))
     sealed = await reseal_accounts(context, connection)
     now = Clock.from_environment().now()

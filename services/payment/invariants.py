@@ -1,4 +1,4 @@
-"""What always holds in payment. Each check names every breach that it finds."""
+"""Invariants of payment. Each check names every breach that it finds."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
@@ -19,7 +19,7 @@ LedgerAccount = tuple[str, str, str]
 
 
 def _no_rows(query: str, sentence: str) -> Check:
-    """Every row that the query finds is a breach; the sentence is filled from its columns."""
+    """Build a check for which every row of a query is a breach; its columns fill the sentence."""
 
     async def check(connection: Connection) -> list[str]:
         return [sentence.format_map(dict(row)) for row in await connection.fetch(QUERIES[query])]
@@ -39,7 +39,7 @@ async def _money_is_conserved(connection: Connection) -> list[str]:
 
 
 def _no_rows_for_review_reasons(query: str, sentence: str) -> Check:
-    """The same for a query that takes the reasons upon which a person must look."""
+    """Build the same check for a query that takes the reason codes after which a person must review."""
 
     async def check(connection: Connection) -> list[str]:
         rows = await connection.fetch(QUERIES[query], sorted(NEEDS_REVIEW))
@@ -49,7 +49,10 @@ def _no_rows_for_review_reasons(query: str, sentence: str) -> Check:
 
 
 async def _no_balance_is_negative(connection: Connection) -> list[str]:
-    """The appropriation is negative where a wave is overdrawn, which is a breach of its own."""
+    """Find negative balances, except those of the treasury and of appropriations.
+
+    The appropriation is negative where a wave is overdrawn, which is a breach of its own.
+    """
     ledger = _balances(await connection.fetch(QUERIES["balances"]))
     return [
         f"wave {wave}, {component}, {account} holds {balance}"
@@ -59,7 +62,7 @@ async def _no_balance_is_negative(connection: Connection) -> list[str]:
 
 
 async def _clearing_equals_under_way(connection: Connection) -> list[str]:
-    """Clearing returns to zero, or every leg of the difference is named."""
+    """Compare clearing accounts with disbursements at partners, and name every leg of a difference."""
     ledger = _balances(await connection.fetch(QUERIES["balances"]))
     clearing = {account: balance for account, balance in ledger.items() if account[2].startswith("clearing:")}
     legs: dict[LedgerAccount, list[str]] = {}

@@ -1,4 +1,4 @@
-"""How long partners take to answer, so that operators see which of them is ill."""
+"""Answer times of partners, by which operators see one that is slow."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ SECONDS = (0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200)
 
 
 class AnswerTimes:
-    """Noted in a transaction, counted once its batch is committed: a batch that fails is handled again.
+    """Histogram of answer times: recorded in a transaction, observed once its batch is committed.
 
-    What was noted in one that failed is forgotten when another takes in reports, or a batch without any is committed.
+    Times of a batch that failed are dropped by the next recording, or by the next commit of a batch without reports.
     """
 
     def __init__(self) -> None:
@@ -28,25 +28,25 @@ class AnswerTimes:
         self._noted: list[tuple[str, str, float]] = []
 
     def record(self, tx: Transaction, answers: Iterable[tuple[str, str, float]]) -> None:
-        """(partner, status, seconds) of what this transaction believes; to be called for every intake of reports."""
+        """Record (partner, status, seconds) of new reports; to be called for every batch of reports, even with none."""
         if tx is not self._tx:
             self._tx, self._noted = tx, []
         self._noted += answers
 
     def observe(self, batch: BatchReport) -> None:
-        """The batch is committed."""
+        """Observe the recorded times, since their batch is committed."""
         if DISBURSEMENT_REPORTED.name in batch.oldest:
             for partner, status, seconds in self._noted:
                 self._of(partner, status).observe(seconds)
         self._tx, self._noted = None, []
 
     def _of(self, partner: str, status: str) -> Histogram:
-        """Remembered, since the library looks each up under a lock and anew."""
+        """Return the histogram of a partner and status, kept because the library looks each up under a lock."""
         key = (partner, status)
         if key not in self._children:
             self._children[key] = self._histogram.labels(partner, status)
         return self._children[key]
 
     def collect(self) -> Iterable[Metric]:
-        """As Prometheus reads it."""
+        """Return the metrics that Prometheus scrapes."""
         return self._histogram.collect()

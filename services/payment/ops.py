@@ -1,4 +1,4 @@
-"""What operators see: one participant's trail, and the money by state."""
+"""Views for operators: the audit trail of a participant, halts, funds, and gauges."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ View = dict[str, object]
 
 
 async def audit_trail(context: Context, connection: Connection, participant_id: str) -> View | None:
-    """A participant's trainings and each disbursement with its attempts, what partners said, and its transfers.
+    """Return a participant's trainings and disbursements, with attempts, contradictions, approvals and transfers.
 
     No account number is shown. None: nothing is known of the participant.
     """
@@ -63,7 +63,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
 
 
 async def halts(connection: Connection) -> list[View]:
-    """Return each halt: its scope, by whom and why, since when, and what waits for it, in people and rupiah."""
+    """Return each halt with its scope, operator, reason and time, and the people and rupiah that it holds."""
     return [{"scope": row["scope"], "by": _by(row)} | _view(row) for row in await view_halts(connection)]
 
 
@@ -73,7 +73,7 @@ async def funds(connection: Connection) -> list[View]:
 
 
 async def degraded(connection: Connection) -> list[str]:
-    """Say of each halt what waits for it."""
+    """Return one sentence for each halt."""
     return [
         f"{row['scope']} is halted since {write_time(row['since'])} by {row['who']}: {row['why']}; "
         f"{row['participants']} people wait for {row['rupiah']} rupiah; `resume` ends it"
@@ -82,7 +82,7 @@ async def degraded(connection: Connection) -> list[str]:
 
 
 async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
-    """Disbursements, their rupiah, the age of the oldest unsettled, and halts. Read from the tally, never counted."""
+    """Return disbursements by state, the age of the oldest unsettled, and halts; read from the kept state counts."""
     found = await _halt_gauges(connection, clock.now())
     for row in await view_state_counts(connection):
         labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
@@ -93,7 +93,7 @@ async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
 
 
 async def _halt_gauges(connection: Connection, now: datetime) -> list[Gauge]:
-    """A scope that is not halted is there too, as 0."""
+    """Return the gauges of all scopes; a scope that is not halted has the value 0."""
     rows = {row["scope"]: row for row in await view_halts(connection)}
     found = []
     for scope in (ALL_PARTNERS, *PARTNERS):
@@ -129,7 +129,7 @@ async def _transfers(
 
 
 def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]:
-    """Those of one right, without its names."""
+    """Return the rows of one disbursement without its key."""
     own = [
         r for r in rows if (r["redeem_code"], r["benefit"]) == (disbursement["redeem_code"], disbursement["benefit"])
     ]

@@ -1,4 +1,4 @@
-"""What the payment service can be told."""
+"""Settings of payment."""
 
 from typing import Annotated
 
@@ -13,7 +13,10 @@ Programme = Annotated[str, TextFormat("1 to 64 small letters, digits or hyphens"
 
 
 class PaymentSettings(ServiceSettings):
-    """`programme` goes into every reference and must never change. `draw_rupiah`: how much a lane draws at once."""
+    """Settings of payment. `programme` is part of every reference and must never change.
+
+    `draw_rupiah`: the rupiah that a lane is allotted at once.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PAYMENT_")
 

@@ -1,4 +1,4 @@
-"""Which topics payment reads, causes before effects, and who handles what."""
+"""Topics that payment reads, causes before effects, and the handler of each event type."""
 
 from functools import partial
 
@@ -25,7 +25,10 @@ from shared.messaging.transaction.subscription import Source, Subscription
 
 
 def sources(context: Context) -> tuple[Source, ...]:
-    """Internal topics: the partition is the lane. A report finds its lane in its reference."""
+    """Return the sources of payment.
+
+    The lane of an internal record is its partition; the lane of a report is in its reference.
+    """
     noted = partial(record_milestones, context)
     reported = Subscription(
         partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference

@@ -1,4 +1,4 @@
-"""What is due by the clock, for the lanes this process holds."""
+"""Timers of payment, for the lanes that this process holds."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,7 +31,7 @@ STATUS_CHECKS_AT_ONCE = 50
 
 
 def timers(context: Context) -> tuple[Timer, ...]:
-    """What the clock and other lanes cause."""
+    """Return the timers, each with the topics that must be read before it may act."""
     reports = tuple(map(disbursement_reports, PARTNERS))
     return (
         Timer("return_unused", return_unused, beaten_by=()),
@@ -50,9 +50,9 @@ def timers(context: Context) -> tuple[Timer, ...]:
 
 
 async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Pay held disbursements whose cure has come, and those for whom there is money, the oldest first.
+    """Pay held disbursements whose cure has come, and those for which there is money, the oldest first.
 
-    What a partner was told of before is put off until now, and left to `retry`.
+    One that a partner was instructed to pay before is put off until now, and left to `retry`.
     """
     cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION)]
     covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
@@ -62,16 +62,16 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Try again what was put off until now: a report that lay unread might have contradicted what was believed."""
+    """Make another attempt for disbursements that were put off until now, once the reports of all partners are read."""
     through = tx.watermark
     due = await load_retries(tx.connection, lanes, through, PORTION)
     return await pay(context, tx, due, traces={}, reports_watermark=through)
 
 
 async def request_overdue_statuses(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Ask a partner for the status of what it has not answered in time, once per interval. Nothing is sent anew.
+    """Ask a partner for the status of overdue attempts, once per interval; no instruction is sent again.
 
-    It waits for this partner's reports alone: another's that are not read hold up no question.
+    Only this partner's reports must have been read; those of another delay nothing.
     """
     codes = await take_status_checks(tx.connection, lanes, partner, tx.watermark, STATUS_CHECKS_AT_ONCE)
     under_way = [d for d in await load_under_way(tx.connection, codes) if d.partner == partner] if codes else []
@@ -87,7 +87,7 @@ async def request_overdue_statuses(context: Context, partner: str, tx: Transacti
 
 
 async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
-    """Gives money that lies unused in purses, of whatever lane, back to waves whose money is short."""
+    """Return unused money in the allotments of all lanes to funds that are short."""
     funds = await load_funds_with_idle_allotments(tx.connection)
     postings = await empty_allotments(tx, funds) if funds else []
     await post(tx, postings)
@@ -95,7 +95,10 @@ async def return_unused(tx: Transaction, _: Sequence[int]) -> int:
 
 
 async def recheck_unmatched(tx: Transaction, lanes: Sequence[int]) -> int:
-    """Reports on unknown references waited while their lane was catching up; what is unknown still never was ours."""
+    """Release reports on unknown references that were deferred while their lane was catching up.
+
+    A reference that is still unknown was never sent, and its partner is halted.
+    """
     caught_up = [str(lane) for lane in lanes if not tx.catching_up(lane)]
     keys = await tx.deferred_keys(CATCHING_UP, lanes, caught_up)
     for lane in keys:

@@ -1,4 +1,4 @@
-"""An attempt: one try to pay under one reference, and how a partner's report on it is judged."""
+"""Attempts: one try to pay under one reference, and the check of a partner's report on it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,11 @@ from services.payment.domain.reason_codes import FORBIDS_RETRY
 
 
 class Attempt(NamedTuple):
-    """What one partner was told under one reference, and what it answered.
+    """One instruction to one partner under one reference, with the partner's answers.
 
     `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
-    attempt is only adopted: our own topic says that it was made, and the right it pays has not been read again yet.
-    `account_version` is that of the account it went to, if that was announced.
+    attempt is only adopted: its instruction was found in our own topic after a restore, and the disbursement it pays
+    has not been read again. `account_version` is that of the account it went to, if an event told it.
     """
 
     reference: str
@@ -40,7 +40,7 @@ class Attempt(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A partner's word about a reference. `amount` in rupiah; `status` is accepted, settled or rejected."""
+    """Report of a partner on a reference. `amount` in rupiah; `status` is accepted, settled or rejected."""
 
     reference: str
     status: str
@@ -51,7 +51,7 @@ class Report(NamedTuple):
 
 
 class ReportCheck(StrEnum):
-    """How a report stands to what is known of its attempt."""
+    """Relation of a report to the known state of its attempt."""
 
     NEW = "news"
     DUPLICATE = "repeat"
@@ -61,9 +61,9 @@ class ReportCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What a partner said that does not go together with what was known of a reference, parked with its record.
+    """Report that does not fit the known state of its reference; its record is parked.
 
-    `attempt` is the latest attempt of the right at that time, `reason` empty for none.
+    `attempt` is the number of the latest attempt of the disbursement at that time.
     """
 
     report: Report
@@ -78,9 +78,10 @@ class Contradiction:
 
 
 def classify_report(attempt: Attempt, report: Report) -> ReportCheck:
-    """The first final word holds for ever. An `accepted` that comes after it is only late.
+    """Compare a report with the known state of its attempt. The first final report stays valid for ever.
 
-    A rejection said again is a repeat, unless it now gives a reason that forbids another attempt.
+    An `accepted` after it is a duplicate. So is the same rejection once more, unless its reason now forbids another
+    attempt.
     """
     if report.amount != attempt.amount:
         return ReportCheck.AMOUNT_MISMATCH
@@ -99,7 +100,7 @@ def classify_report(attempt: Attempt, report: Report) -> ReportCheck:
 
 
 def record_report(attempt: Attempt, report: Report) -> Attempt:
-    """The attempt with a piece of news taken in."""
+    """Return the attempt with a new report recorded."""
     partner_reference = report.partner_reference or attempt.partner_reference
     if report.status == "accepted":
         return attempt._replace(accepted_at=report.reported_at, partner_reference=partner_reference)

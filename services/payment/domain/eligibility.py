@@ -1,4 +1,4 @@
-"""Whether a disbursement can go now, and to which account."""
+"""Eligibility: the first reason to hold a disbursement, and the account that it would go to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from services.payment.domain.entitlement import Payee
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
-"""By which the time of linking may be ahead of the clock."""
+"""Most by which the time of linking may be ahead of our clock."""
 CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
 
 class PayeeAccount(NamedTuple):
-    """Name where a payee wants to be paid. `sealed` is its number, under payment's own key.
+    """Account of a payee at a partner. `sealed` is its number, sealed under payment's own key.
 
-    A higher `version` is newer: the provider's version, or the time a participant linked it in microseconds.
+    A higher `version` is newer: the provider's version, or the time in microseconds at which a participant linked it.
     """
 
     partner: str
@@ -33,7 +33,7 @@ class PayeeAccount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What an operator lets go: an attempt of a right with exactly this content. Any change voids it."""
+    """Approval of one attempt with exactly this content; any change voids it."""
 
     attempt: int
     amount: int
@@ -43,9 +43,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PayoutConditions:
-    """Hold what is the same for all disbursements at one moment; the limit in rupiah.
+    """Conditions that are the same for all disbursements of a batch. `approval_above` in rupiah, None: no limit.
 
-    `halts`: partners, `all`, and components of which something was told before a restore that pays nobody knows what.
+    `halts`: halted partners, `all`, and components with an instruction of before a restore that pays something unknown.
     """
 
     now: datetime
@@ -54,12 +54,12 @@ class PayoutConditions:
 
 
 def missing_account_reason(payee: Payee) -> HoldReason:
-    """The reason when nobody has said where to pay."""
+    """Return the reason to hold a disbursement whose payee has no account."""
     return HoldReason.NO_PROVIDER_ACCOUNT if payee is Payee.PROVIDER else HoldReason.NO_ACCOUNT
 
 
 def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Approval:
-    """Return what is to be approved before the next attempt goes to this account."""
+    """Return the approval that the next attempt to this account would need."""
     return Approval(disbursement.attempt + 1, disbursement.amount, account.partner, account.version)
 
 
@@ -71,9 +71,9 @@ def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:
 def hold_reason(
     disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions, *, approved: bool = False
 ) -> HoldReason | None:
-    """The first thing that stands in the way, money apart. None: it may go. `approved`: exactly this attempt.
+    """Return the first reason to hold the disbursement, funds excluded; None if it can be paid.
 
-    The account comes first, since only the payee can put it right; money is taken for nothing that could not go.
+    `approved`: exactly this attempt is. Reasons of the account come first, since only the payee can remove them.
     """
     if account_reason := account_hold_reason(disbursement, account, approved=approved):
         return account_reason
@@ -83,7 +83,7 @@ def hold_reason(
 
 
 def account_hold_reason(disbursement: Disbursement, account: PayeeAccount, *, approved: bool) -> HoldReason | None:
-    """Return what is wrong with the account, or with trying it again."""
+    """Return the reason why this account cannot be paid into, or not again; None if it can."""
     if not account.same_identity:
         return HoldReason.ACCOUNT_OTHER_NIK
     if not account.verified:
@@ -96,10 +96,10 @@ def account_hold_reason(disbursement: Disbursement, account: PayeeAccount, *, ap
 
 
 def tried_account_version(attempt: Attempt, payee: Payee, newest: int) -> int:
-    """Return the version of the account that an adopted attempt went to, as it was announced.
+    """Return the version of the account that an adopted attempt went to, as its event told it.
 
-    Where nobody has announced it, no account counts as newer that may have been tried: `newest` of those known is a
-    provider's, and whatever a participant had linked when the attempt was made.
+    If no event did, the version is chosen so that no account counts as newer that may have been tried: a provider's is
+    `newest`, a participant's the time of the instruction.
     """
     if attempt.account_version is not None:
         return attempt.account_version

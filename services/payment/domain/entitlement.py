@@ -1,4 +1,4 @@
-"""Rights to money: what an enrollment promises, and when a promise falls due."""
+"""Entitlements: the benefits that an enrollment promises, and when each falls due."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.errors import InvariantBroken
 
 
 class Component(StrEnum):
-    """The part of a wave's money that a benefit is paid from."""
+    """Part of a wave's money from which a benefit is paid."""
 
     TRAINING = "training"
     INCENTIVE = "incentive"
@@ -19,14 +19,14 @@ class Component(StrEnum):
 
 
 class Payee(StrEnum):
-    """Who is paid."""
+    """Kind of payee."""
 
     PROVIDER = "provider"
     PARTICIPANT = "participant"
 
 
 class Milestone(StrEnum):
-    """What must have been reached before a benefit falls due."""
+    """Milestone after which a benefit falls due."""
 
     COMPLETED = "completed"
     RATED = "rated"
@@ -46,7 +46,7 @@ class Entitlement(NamedTuple):
 
 
 class Enrollment(NamedTuple):
-    """One training of one participant, as far as money goes."""
+    """One training of one participant, with its benefits and milestones."""
 
     redeem_code: str
     participant_id: str
@@ -61,9 +61,9 @@ class Enrollment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A disbursement to a participant, as far as others may follow it.
+    """Disbursement to a participant, as it counts for benefits had once.
 
-    `stands` is False once it was cancelled before any partner was told to pay it: then the benefit may fall due with
+    `stands` is False once it was cancelled before any partner was instructed: then the benefit may fall due with
     another training.
     """
 
@@ -89,25 +89,25 @@ def kind_of(benefit: str) -> Kind:
 
 @cache
 def component_of(benefit: str) -> Component:
-    """The part of the wave's money that pays a benefit."""
+    """Return the part of a wave's money that pays a benefit."""
     kind = kind_of(benefit)
     return Component.TRAINING if kind == "fee" else Component(kind)
 
 
 def complete(enrollment: Enrollment, at: datetime, *, noted_at: datetime) -> Enrollment:
-    """The enrollment with its completion noted; the first confirmation counts."""
+    """Return the enrollment with its completion noted; the first confirmation counts."""
     if enrollment.completed_at is not None:
         return enrollment
     return enrollment._replace(completed_at=at, completion_noted_at=noted_at)
 
 
 def rate(enrollment: Enrollment, at: datetime) -> Enrollment:
-    """The enrollment with its rating noted; the first rating counts."""
+    """Return the enrollment with its rating noted; the first rating counts."""
     return enrollment if enrollment.rated_at is not None else enrollment._replace(rated_at=at)
 
 
 def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
-    """Return the benefits whose milestone was reached between two moments of the same enrollment."""
+    """Return the benefits whose milestone is reached after a change and was not before."""
     return [
         entitlement
         for entitlement in after.entitlements
@@ -118,12 +118,12 @@ def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
 def due_once(
     trainings: Iterable[Enrollment], grants: Collection[Grant], announced: Mapping[str, str]
 ) -> list[EarnedEntitlement]:
-    """Return what falls due of the benefits that a participant has once, each with the training that earns it.
+    """Return the benefits had once that fall due to a participant, each with the training that earns it.
 
-    `trainings` and `grants` are all of one participant. What was granted stands, whichever training comes to be known
-    later. Of several trainings the first to reach the milestone earns it, by the times of the events, then by the
-    redeem code. One whose own grant was cancelled earns nothing more. `announced` (benefit, redeem code): before a
-    restore it had fallen due with that training, and does so again with no other.
+    `trainings` and `grants` are all of one participant. A grant stays with its training, even if an earlier training
+    becomes known later. Of several trainings the first to reach the milestone earns it, by the times of the events,
+    then by redeem code. One whose own grant was cancelled earns nothing more. `announced` (benefit, redeem code): the
+    training that a benefit had fallen due with before a restore, which no other can replace.
     """
     standing = {grant.benefit for grant in grants if grant.stands}
     granted = {(grant.redeem_code, grant.benefit) for grant in grants}
@@ -143,7 +143,7 @@ def due_once(
 
 
 def reached_at(enrollment: Enrollment, entitlement: Entitlement) -> datetime | None:
-    """Return when the milestone was reached; None before the completion is confirmed, whatever else has come."""
+    """Return the time at which a milestone was reached; None before the completion is confirmed."""
     completed_at, rated_at = enrollment.completed_at, enrollment.rated_at
     if completed_at is None or entitlement.milestone is Milestone.COMPLETED:
         return completed_at

@@ -1,8 +1,8 @@
-"""Funds: nothing is instructed without money of its wave behind it.
+"""Funds: nothing is instructed without money of its wave.
 
-A lane draws money from its wave in blocks, so that lanes do not queue for one row; what it has drawn and not spent is
-its purse. While somebody waits for money it is short: nobody draws blocks, and whoever is paid is paid in order of age
-over all lanes. None overtakes an older one for which the money does not last.
+A lane is allotted money of its wave in blocks, so that lanes do not wait for one row. While a disbursement waits for
+money the fund is short: no blocks are allotted, and disbursements are paid in order of age over all lanes. None
+overtakes an older one that the money does not suffice for.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class Fund(NamedTuple):
 
 
 class Allotment(NamedTuple):
-    """A lane's part of a pot."""
+    """Money of a fund that is allotted to one lane."""
 
     lane: int
     wave: str
@@ -38,14 +38,14 @@ class Allotment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Tell the rupiah that nobody has drawn or spent, and whether somebody waits for money of the pot."""
+    """Rupiah not yet allotted or committed. `short`: a disbursement waits for money of the fund."""
 
     free: int
     short: bool
 
 
 class QueuedDisbursement(NamedTuple):
-    """A disbursement that waits for money, in whatever lane. Sorts by age."""
+    """Disbursement that waits for money, in any lane. Sorts by age."""
 
     age: Age
     lane: int
@@ -61,7 +61,7 @@ Queues = Mapping[Allotment, Sequence[Disbursement]]
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Name who is paid, what each purse spends for it, and what it draws; negative: gives back."""
+    """Disbursements that are paid, and what is committed from each allotment and added to it (negative: returned)."""
 
     funded: Sequence[Disbursement]
     committed: Mapping[Allotment, int]
@@ -69,22 +69,22 @@ class Allocation:
 
 
 def fund_of(disbursement: Disbursement) -> Fund:
-    """Return the pot that pays a disbursement."""
+    """Return the fund that pays a disbursement."""
     return Fund(disbursement.wave, disbursement.component)
 
 
 def allotment_of(disbursement: Disbursement) -> Allotment:
-    """Return the purse that pays a disbursement."""
+    """Return the allotment that pays a disbursement."""
     return Allotment(disbursement.lane, disbursement.wave, disbursement.component)
 
 
 def queued(disbursement: Disbursement) -> QueuedDisbursement:
-    """Return the place that a disbursement has, or would take, in the queue of its pot."""
+    """Return the place that a disbursement has, or would take, in the queue of its fund."""
     return QueuedDisbursement(disbursement.age, disbursement.lane, disbursement.amount)
 
 
 def affordable(amounts: Sequence[int], money: int) -> tuple[int, int]:
-    """How many of the amounts, taken in order, the money lasts for, and their sum."""
+    """Return how many of the amounts, taken in order, the money suffices for, and their sum."""
     total = 0
     for count, amount in enumerate(amounts):
         if total + amount > money:
@@ -94,10 +94,10 @@ def affordable(amounts: Sequence[int], money: int) -> tuple[int, int]:
 
 
 def allocate(queues: Queues, free: Mapping[Allotment, int], unallotted: int, block: int) -> Allocation:
-    """Share out money of a pot for which nobody waits yet.
+    """Allocate money of a fund for which no disbursement waits yet.
 
-    While there is plenty, a purse that falls short draws a block, or more where more is needed. Else all that the
-    `central` rest and these purses hold goes to the oldest of all their lanes, and nothing stays in the purses.
+    While there is plenty, an allotment that does not suffice grows by a block, or by more if needed. Otherwise the
+    `unallotted` rest and these allotments together pay the oldest of all their lanes, and no allotment keeps a rest.
     """
     needed = {allotment: sum([d.amount for d in queue]) for allotment, queue in queues.items()}
     allotted = {
@@ -116,18 +116,18 @@ def allocate(queues: Queues, free: Mapping[Allotment, int], unallotted: int, blo
 
 
 def allocate_in_turn(paid: Sequence[Disbursement]) -> Allocation:
-    """Pay those whose turn it is in a pot that is short: purses draw what they spend, and no more."""
+    """Pay disbursements whose turn it is in a fund that is short; each allotment receives exactly what it commits."""
     committed = amounts_by_allotment(paid)
     return Allocation(paid, committed, committed)
 
 
 def oldest_first(queues: Queues) -> list[Disbursement]:
-    """Return the disbursements of all purses in order of age."""
+    """Return the disbursements of all allotments in order of age."""
     return sorted((d for queue in queues.values() for d in queue), key=lambda d: d.age)
 
 
 def amounts_by_allotment(disbursements: Iterable[Disbursement]) -> Counter[Allotment]:
-    """Return what these take out of each purse; 0 for any other."""
+    """Return the sum that these disbursements commit from each allotment; 0 for any other."""
     taken: Counter[Allotment] = Counter()
     for disbursement in disbursements:
         taken[allotment_of(disbursement)] += disbursement.amount

@@ -1,17 +1,17 @@
-"""The books: double entry, one row per transfer, each row sealing the one before.
+"""Ledger: double entry, one row per transfer, each row hashed together with the one before.
 
 Value moves from `credit` to `debit`. Per wave and component:
 
-    appropriate   treasury            -> appropriation         in the treasury's own book
-    reserve       appropriation       -> reserved:<component>  a lane draws a block of money
-    give back     reserved:<component>-> appropriation         a lane returns what it does not need, or what lies in
-                                                               any lane's purse is taken back, in the funds' own book
-    instruct      reserved:<component>-> clearing:<partner>
-    settle        clearing:<partner>  -> paid:<kind>
-    reject        clearing:<partner>  -> reserved:<component>
-    confirm       reserved:<component>-> clearing:<partner> -> paid:<kind>, under a reference that was rejected
+    appropriate   treasury             -> appropriation         in the treasury's own ledger
+    allot         appropriation        -> reserved:<component>  money of the wave to a lane
+    return        reserved:<component> -> appropriation         unused money back to the wave; what is withdrawn from
+                                                                any lane, in the ledger of the funds
+    instruct      reserved:<component> -> clearing:<partner>
+    settle        clearing:<partner>   -> paid:<kind>
+    reject        clearing:<partner>   -> reserved:<component>
+    confirm       reserved:<component> -> clearing:<partner> -> paid:<kind>, under a reference that was rejected
 
-So appropriated = paid + open at every moment, where open = appropriation + reserved + clearing.
+At every moment appropriated = paid + open, where open = appropriation + reserved + clearing.
 """
 
 import hashlib
@@ -26,16 +26,16 @@ from services.payment.domain.entitlement import Component, kind_of
 from shared.errors import InvariantBroken
 
 TREASURY_LEDGER = -1
-"""The book of what touches no lane; it stands in place of a lane's number."""
+"""Ledger of appropriations, which belong to no lane; used in place of a lane's number."""
 FUNDS_LEDGER = -2
-"""The book of money taken back out of purses: whoever holds the fund writes it, for only its owner writes a lane's."""
+"""Ledger of money withdrawn from allotments, written by the holder of the fund's lock: a lane's has one writer."""
 GENESIS = bytes(32)
 TREASURY = "treasury"
 APPROPRIATION = "appropriation"
 
 
 class Posting(NamedTuple):
-    """One movement of money, not yet in a book. `amount` in rupiah, more than 0."""
+    """One movement of money, not yet in a ledger. `amount` in rupiah, more than 0."""
 
     lane: int
     wave: str
@@ -48,14 +48,14 @@ class Posting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """The last row of a book: its number (0: none yet) and its hash."""
+    """Last row of a ledger: its number (0: none yet) and its hash."""
 
     number: int = 0
     hash: bytes = GENESIS
 
 
 class Transfer(NamedTuple):
-    """A posting in its book. `hash` is 32 bytes over the previous hash and this row."""
+    """Posting in its ledger. `hash` is 32 bytes over the previous hash and this row."""
 
     number: int
     posting: Posting
@@ -103,7 +103,7 @@ def reject(disbursement: Disbursement) -> Posting:
 
 
 def seal_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -> list[Transfer]:
-    """Numbers and seals postings of one book behind its last row."""
+    """Append postings of one ledger to its last row: give each a number and a hash."""
     transfers = []
     number, last = head.number, head.hash
     for posting in postings:
@@ -114,7 +114,7 @@ def seal_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -
 
 
 def hash_transfer(previous: bytes, number: int, posting: Posting, at: datetime) -> bytes:
-    """SHA-256 over the previous hash and the row canonically: its columns joined by `|`, which none contains."""
+    """Return SHA-256 over the previous hash and the canonical row: its columns joined by `|`, which none contains."""
     p = posting
     sides = f"{p.wave}|{p.component}|{p.debit}|{p.credit}|{p.amount}|{p.reference or ''}"
     return hashlib.sha256(previous + f"{p.lane}|{number}|{sides}|{_timestamp(at)}".encode()).digest()
@@ -122,7 +122,7 @@ def hash_transfer(previous: bytes, number: int, posting: Posting, at: datetime) 
 
 @lru_cache
 def _timestamp(at: datetime) -> str:
-    """All that one transaction writes down bears the same time."""
+    """Return the time as it is hashed; cached, since all transfers of a transaction have the same."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 

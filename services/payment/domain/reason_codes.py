@@ -1,8 +1,8 @@
-"""What a partner's word means: one table of ISO 20022 external status reasons, and what follows a rejection.
+"""Reason codes of ISO 20022: what follows when a partner rejects with one of them.
 
 Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
-..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. What has no reason, or one that the table does not know, is
-cured by another account or by an operator.
+..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. A rejection without a reason, or with one that the table does
+not know, is cured by another account or by an operator.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_AUTOMATIC_ATTEMPTS = 5
 
 
 class ReportAction(StrEnum):
-    """What is to be done about a partner's word."""
+    """Action that follows from a report."""
 
     SETTLED = "settled"
     WAIT = "wait"
@@ -29,7 +29,7 @@ class ReportAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An action, and the reason that a held disbursement then shows."""
+    """Action, and the reason for which a held disbursement is then held."""
 
     action: ReportAction
     reason: HoldReason | None = None
@@ -72,7 +72,7 @@ REASON_CODES: dict[str, Verdict] = {
     "AG01": _HALT_PARTNER,  # we may not do this kind of transaction
     "AG10": _HALT_PARTNER,  # our own bank is suspended
     "AM04": _HALT_PARTNER,  # our own account is short
-    "AM05": _OPERATOR,  # a duplicate, says the partner: somebody must compare before anything is sent again
+    "AM05": _OPERATOR,  # a duplicate, says the partner: a person must compare before it is instructed again
     "FR01": _OPERATOR,  # suspected fraud
     "FRAD": _OPERATOR,  # fraudulent origin
     "MS02": _EITHER,  # refused by the customer, no reason given
@@ -84,7 +84,7 @@ REASON_CODES: dict[str, Verdict] = {
 
 
 def verdict_of(status: str, reason: str | None) -> Verdict:
-    """What a report of `accepted`, `settled` or `rejected` means."""
+    """Return the verdict of a report; `status` is accepted, settled or rejected."""
     if status == "settled":
         return _SETTLED
     if status == "accepted":
@@ -95,14 +95,15 @@ def verdict_of(status: str, reason: str | None) -> Verdict:
 NEEDS_REVIEW = frozenset(
     code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.HOLD_FOR_OPERATOR
 )
-"""Reasons upon which a person must look before another attempt is made."""
+"""Reason codes after which a person must review the payment before another attempt."""
 FORBIDS_RETRY = NEEDS_REVIEW | {code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.FINAL}
 
 
 def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
-    """Where a disbursement goes once its attempt was rejected. Never to a new attempt: that takes a cure as well.
+    """Return the disbursement after its attempt was rejected. Never a new attempt: that takes a cure as well.
 
-    What only wants time is tried again at `retry_at`, but not for ever. What is frozen stays so, whatever the verdict.
+    A reason that passes by itself is tried again at `retry_at`, up to MAX_AUTOMATIC_ATTEMPTS. A frozen one stays
+    frozen, whatever the verdict.
     """
     rejected = reject(disbursement)
     if disbursement.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:

@@ -1,1 +1,1 @@
-"""Use cases over a batch: load, decide, save, announce."""
+"""Use cases over a batch: load, decide, save, emit."""

@@ -1,4 +1,4 @@
-"""Accounts that participants linked: what enrollment sealed for payment rests under payment's own key."""
+"""Accounts that participants linked. Enrollment seals them for payment, which keeps them under its own key."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,10 @@ Opened = tuple[Message[AccountLinked], Secret]
 
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> None:
-    """Keep each participant's latest account, and pay what waited for it. What says two things is parked."""
+    """Save each participant's latest account, and pay disbursements held for it.
+
+    A message whose account contradicts its seal is parked.
+    """
     latest: dict[str, Opened] = {}
     for message, number in await _open(context, tx, messages):
         known = latest.get(message.data.participant_id)
@@ -41,7 +44,7 @@ async def _open(context: Context, tx: Transaction, messages: Sequence[Message[Ac
 
 
 async def _open_legacy(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> list[Opened]:
-    """Enrollment once passed on what upstream had sealed; what it said before this schema was made is read so."""
+    """Open accounts in the form of before 1.0, for events of a time when enrollment passed on the seals of upstream."""
     since = await load_own_seals_since(tx.connection)
     opened = []
     for message in messages:
@@ -62,7 +65,7 @@ def _legacy_number(context: Context, message: Message[AccountLinked]) -> Secret 
 
 
 def _era(message: Message[AccountLinked]) -> int:
-    """In microseconds: when the session began that said it."""
+    """Return the start of the session that emitted the event, in microseconds."""
     return int(message.record.header("ce_era").partition(".")[0])
 
 

@@ -1,4 +1,4 @@
-"""After a restore: what our own topics say that we said binds us."""
+"""Adoption after a restore: events found in our own topics, and missing from the outbox, stay binding."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -30,12 +30,11 @@ KEEPS_MONEY = {
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Takes over instructions: when their rights are read again, the same partner is asked for the same payment. And
-    takes over grants: an incentive falls due again with the training it had fallen due with.
+    """Adopt instructions and grants: the same payments are instructed again, and incentives keep their trainings.
 
-    Where the topic has a hole, somebody may have been paid of whom nothing is known any more: the partner is halted
-    until its statement has been compared. What an instruction pays, `payment.events` tell; while nobody does, nothing
-    new is instructed from its component (`load_halts`).
+    If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
+    statement has been compared. `payment.events` tell which fund pays an instruction; until they do, nothing new is
+    instructed from its component (`load_halts`).
     """
     if tail.topic == PAYMENT_EVENTS:
         events = list(_events(tail))
@@ -71,9 +70,9 @@ def _events(tail: Tail) -> Iterator[tuple[OutboxEvent, Disbursement]]:
 
 
 async def _keep_money(tx: Transaction, events: Iterable[tuple[OutboxEvent, Disbursement]]) -> None:
-    """Give each attempt that was announced its wave, and keep its money there until its right is read again.
+    """Save the wave of each announced attempt, and keep its money there until its disbursement is read again.
 
-    What had been rejected keeps none: another attempt, or nobody, has taken it since.
+    A rejected attempt keeps none: its money may have been committed to another since.
     """
     announced: dict[str, AnnouncedAttempt] = {}
     for event, data in events:

@@ -1,4 +1,4 @@
-"""Money that the treasury gives to a wave."""
+"""Appropriations: money that the treasury gives to a wave."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def appropriate_funds(tx: Transaction, messages: Sequence[Message[FundsAppropriated]]) -> None:
-    """Only writes down the money, in the treasury's own book: each lane's sweep takes up what waited for it."""
+    """Save appropriations and post them in the treasury's ledger; the sweep of each lane pays what waited for money.
+
+    A document that comes again with other content is parked.
+    """
     stated = [(message, _appropriation(message.data)) for message in messages]
     first: dict[tuple[str, Component], Appropriation] = {}
     for _, appropriation in stated:

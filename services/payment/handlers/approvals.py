@@ -1,4 +1,4 @@
-"""What persons decide about a right that waits for them: another attempt may go, or the money did go out."""
+"""Decisions of operators on a held disbursement: approve another attempt, or confirm that it was paid."""
 
 from dataclasses import asdict
 
@@ -35,9 +35,10 @@ APPROVABLE = reasons_cured_by(Cure.APPROVAL)
 async def approve(
     connection: Connection, operator: Operator, limit: int | None, redeem_code: str, benefit: str
 ) -> Outcome:
-    """Let the next attempt of a right go, exactly as it would be made now; it goes with its lane's next sweep.
+    """Approve the next attempt exactly as it would be made now; the next sweep of its lane makes it.
 
-    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raises Refused.
+    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raise OperationRefused when it waits
+    for no operator, or has no account.
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
@@ -73,10 +74,10 @@ async def approve(
 async def confirm_payment(
     context: Context, terms: TransactionTerms, reference: str, connection: Connection, operator: Operator
 ) -> Outcome:
-    """Book that a frozen right was paid under a reference that its partner had rejected. It takes two persons.
+    """Post that a frozen disbursement was paid under a reference that its partner had rejected. It takes two persons.
 
-    Where the wave has no money left it is booked all the same, and the wave is overdrawn. Raises Refused, also while
-    what was said before a restore is not all known again.
+    It is posted even if the wave has no money left, which is overdrawn then. Raise OperationRefused also while the lane
+    is catching up after a restore.
     """
     found = (await load_attempts_with_disbursements(connection, [reference])).get(reference)
     if found is None:
@@ -91,7 +92,7 @@ async def confirm_payment(
 async def _confirm(context: Context, tx: Transaction, operator: Operator, reference: str) -> Outcome:
     attempt, known = (await load_attempts_with_disbursements(tx.connection, [reference]))[reference]
     if known is None or known.state is not State.HELD or not known.frozen:
-        raise OperationRefused(f"{reference} is no attempt of a frozen right")
+        raise OperationRefused(f"{reference} is no attempt of a frozen disbursement")
     await _refuse_unless_all_is_known(context, tx, known)
     contradictions = await load_contradictions(tx.connection, *known.key)
     what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} did go out through {attempt.partner}"
@@ -115,24 +116,24 @@ async def _confirm(context: Context, tx: Transaction, operator: Operator, refere
 
 
 async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: Disbursement) -> None:
-    """Raise Refused where a partner was told more of this right before a restore, or may have been."""
+    """Raise OperationRefused while an instruction of before a restore may be unknown, or is not yet attached."""
     if tx.catching_up(known.lane):
         raise OperationRefused(
             f"lane {known.lane} is still reading again what it knew before a restore: wait until `lanes` no longer "
-            "shows it as catching up, look at the right again, and decide then"
+            "shows it as catching up, check the disbursement again, and decide then"
         )
     later = next_reference(context, known)
     if await load_attempts(tx.connection, [later]):
         raise OperationRefused(
-            f"attempt {known.attempt + 1} of {' '.join(known.key)}, {later}, was told before a restore and counts "
-            "as soon as its lane has taken it up: wait for what its partner says of it, and decide then"
+            f"attempt {known.attempt + 1} of {' '.join(known.key)}, {later}, was instructed before a restore and "
+            "counts as soon as its lane has adopted it: wait for the report of its partner, and decide then"
         )
 
 
 async def _post_confirmation(
     tx: Transaction, known: Disbursement, attempt: Attempt, contradictions: list[Contradiction]
 ) -> int:
-    """Move the money as if it had been instructed again and settled; return by how much the wave is overdrawn."""
+    """Post the payment as instructed again and settled; return the rupiah by which the wave is overdrawn."""
     allotted, overdrawn = await commit_confirmed(tx, known)
     paid = confirm(known, attempt.reference, attempt.partner)
     confirmations = [
@@ -150,7 +151,7 @@ async def _post_confirmation(
 
 
 async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
-    """Return a right with its lane locked, so that nobody else is just deciding about it."""
+    """Load a disbursement and lock its lane, so that no batch decides about it meanwhile."""
     found = await load_disbursement(connection, redeem_code, benefit)
     if found is None:
         return None

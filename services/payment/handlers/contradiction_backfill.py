@@ -1,4 +1,4 @@
-"""Freezes what partners had contradicted before that froze anything: it was parked, and nothing else came of it."""
+"""Backfill: freezes disbursements whose contradictions were only parked, by versions that did not freeze."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -20,16 +20,16 @@ CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
 
 
 async def is_contradiction_parked(connection: Connection) -> bool:
-    """Tell whether there is anything to look back at."""
+    """Tell whether any contradiction is parked."""
     return bool(await load_parked_reports(connection, CONTRADICTIONS))
 
 
 async def freeze_contradicted(
     context: Context, terms: TransactionTerms, decoder: Decoder, now: datetime, connection: Connection
 ) -> list[str]:
-    """Judge again the reports that are parked as contradictions, leave them parked, and say what was frozen.
+    """Process parked contradictions again, leave them parked, and tell how many disbursements were frozen.
 
-    What is known as a contradiction changes nothing, so this may be done as often as one likes.
+    It may be repeated: a contradiction that is saved already changes nothing.
     """
     before = await count_frozen(connection)
     by_lane: dict[int, list[Message[Any]]] = defaultdict(list)
@@ -40,11 +40,11 @@ async def freeze_contradicted(
     operator = Operator("payment", "parked before contradictions were kept", now, terms.chain)
     for lane, messages in sorted(by_lane.items()):
 
-        async def judge(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:
+        async def reclassify(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:
             await process_reports(context, tx, messages)
             return Outcome(changed=True, sentence="")
 
         async with connection.transaction():
-            await in_lane(connection, operator, terms, lane, judge)
+            await in_lane(connection, operator, terms, lane, reclassify)
     frozen = await count_frozen(connection) - before
-    return [f"frozen, since their partners had contradicted themselves: {frozen} rights"] if frozen else []
+    return [f"frozen, since their partners had contradicted themselves: {frozen} disbursements"] if frozen else []

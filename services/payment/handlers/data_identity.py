@@ -1,4 +1,4 @@
-"""Fix for the life of the data whatever decides which reference a payment has."""
+"""Data identity: settings and keys that decide references are fixed for the life of the data."""
 
 import json
 
@@ -14,12 +14,12 @@ REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
 
 
 def fixed(context: Context) -> tuple[PinnedValue, ...]:
-    """The programme's name and the keys, and how stored data prove them."""
+    """Return the programme and the keys that must not change, each with its proof from stored data."""
 
     programme = f"PAYMENT_PROGRAMME ({context.programme})"
 
     async def derives(connection: Connection) -> str | None:
-        """Derive a stored reference again."""
+        """Derive a stored reference again; return what differs."""
         known = await load_any_reference(connection)
         if known is None:
             return None
@@ -29,7 +29,10 @@ def fixed(context: Context) -> tuple[PinnedValue, ...]:
         return None if again == known.reference else f"{REFERENCE_KEY}, or {programme},"
 
     async def hashes(connection: Connection) -> str | None:
-        """Hash again what stands under a provider's seal; one that was sealed again here no longer tells."""
+        """Hash stored provider accounts again; return the key that differs.
+
+        Accounts sealed again under payment's own key prove nothing and are left out.
+        """
         for seal in await load_provider_seals(connection):
             try:
                 claims = context.upstream.open(seal.account)
@@ -48,7 +51,7 @@ def fixed(context: Context) -> tuple[PinnedValue, ...]:
 
 
 def rings(context: Context) -> tuple[RotatingKeys, ...]:
-    """The key sets: its own and upstream's, under which accounts may rest, and others', under which nothing does."""
+    """Return the key sets with the check for data that a key still seals; nothing is kept under those of others."""
     others = {"accounts": context.linked, **context.partners}
     return (
         RotatingKeys("payment", context.own, _rests_under),

@@ -1,4 +1,4 @@
-"""Record what enrollment decided: places in trainings with what they promise."""
+"""Enrollments as enrollment confirmed them, with the benefits they promise."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentConfirmed]]) -> None:
-    """Writes down what may fall due; what waited for these enrollments is taken up."""
+    """Save enrollments, and release records that were deferred for them."""
     first: dict[str, Enrollment] = {}
     for message in messages:
         first.setdefault(message.data.redeem_code, _enrollment(message))

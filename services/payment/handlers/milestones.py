@@ -1,4 +1,4 @@
-"""What completion decided: trainings completed and rated. Here rights to money fall due."""
+"""Milestones: trainings completed and rated, with which entitlements fall due."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -19,9 +19,10 @@ from shared.messaging.transaction.transaction import Transaction
 async def record_milestones(
     context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
 ) -> None:
-    """Note what was reached; what a training earns falls due, some of it with a participant's first training only.
+    """Save milestones and pay the benefits that fall due, some of them with a participant's first training only.
 
-    A batch counts as one moment: the order of its messages decides nothing.
+    A batch counts as one moment: the order of its messages decides nothing. Milestones of an unknown enrollment are
+    deferred until it comes.
     """
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
@@ -52,12 +53,12 @@ async def record_milestones(
 async def _due_once(
     tx: Transaction, participants: Collection[str], enrollments: Iterable[Enrollment]
 ) -> list[EarnedEntitlement]:
-    """What falls due of the benefits that these participants have once; `enrollments` are all of theirs."""
+    """Return the benefits had once that fall due to these participants; `enrollments` are all of theirs."""
     trainings: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for enrollment in enrollments:
         if enrollment.participant_id in participants:
             trainings[enrollment.participant_id].append(enrollment)
-    # Whoever has but one training was granted nothing with another.
+    # A participant with one training has no grant with another.
     others = [one.redeem_code for of_one in trainings.values() if len(of_one) > 1 for one in of_one]
     grants = await load_grants(tx.connection, others)
     announced = await load_announced_grants(tx, participants)

@@ -17,7 +17,10 @@ from shared.messaging.transaction.transaction import Transaction
 async def register_providers(
     context: Context, tx: Transaction, messages: Sequence[Message[ProviderRegistered]]
 ) -> None:
-    """Only writes down the account: each lane's sweep takes up what waited for it."""
+    """Save versions of provider accounts; the sweep of each lane pays what waited for them.
+
+    A version that comes again with other content is parked, and so is one with a bad seal.
+    """
     opened: list[tuple[Message[ProviderRegistered], ProviderVersion]] = []
     for message in messages:
         try:
@@ -35,7 +38,7 @@ async def register_providers(
 
 
 def _version(context: Context, data: ProviderRegistered) -> ProviderVersion:
-    """Raises Parked(bad_seal)."""
+    """Open the account and seal it under payment's own key; raise Parked(bad_seal) when it does not open."""
     account = open_provider_account(context.providers, data)
     partner, number = data.account.partner, account.number
     content = context.index.hexdigest(json.dumps([partner, number.reveal(), account.name.reveal()]))

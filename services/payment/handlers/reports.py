@@ -76,7 +76,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     now = {key: after for key, (_, after) in batch.changes.items()}
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}
-    # A cure may have come while the attempt was under way.
+    # A cure may have come while the attempt was at the partner.
     await pay(context, tx, [d for d in now.values() if d.state is State.HELD], batch.traces)
 
 
@@ -129,7 +129,7 @@ def _add_contradiction(
 
 
 def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:
-    """Return the time from instruction to report by our own clock, 0 if that has been set back since."""
+    """Return the time from instruction to report by our own clock, 0 if that was set back since."""
     return max(0.0, (tx.now - attempt.instructed_at).total_seconds())
 
 

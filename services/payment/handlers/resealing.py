@@ -1,4 +1,4 @@
-"""Seals what rests under another key than the current one again: after an upgrade, and after a key was turned."""
+"""Resealing: seals accounts under the current key after an upgrade or a change of keys."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PORTION = 2000
 
 @dataclass(frozen=True, slots=True)
 class SealGroup:
-    """Describe an account found under another key: whose it is, under which key, and whether it opens."""
+    """Accounts found under one other key, for one kind of payee; `opens`: they can be sealed again."""
 
     opens: bool
     payee: Payee
@@ -27,10 +27,10 @@ class SealGroup:
 
 
 async def reseal_accounts(context: Context, connection: Connection) -> list[str]:
-    """Seal kept accounts again under the current key, and say how many lay under which.
+    """Seal kept accounts again under the current key, and return a sentence for each key they were sealed under.
 
-    Each portion is a transaction of its own: a run that was ended is gone on with. What does not open stays as it is,
-    and is named.
+    Each portion is a transaction of its own, so that an interrupted run can be continued. An account that does not open
+    stays as it is, and is counted.
     """
     found = await _seal_accounts(context, connection) + await _seal_provider_accounts(context, connection)
     return [_sentence(context, one, number) for one, number in sorted(found.items(), key=_sealed_first)]

@@ -1,1 +1,1 @@
-"""The one way to money: plan, fund, instruct, post and announce what is paid."""
+"""Payout: the steps that lead to money. Everything that pays goes through `pay`."""

@@ -1,6 +1,6 @@
-"""Accounts rest under payment's own key, each bound to its payee and partner.
+"""Seals of accounts: kept under payment's own key, each bound to its payee and partner.
 
-They are opened only to be sealed again for the partner that pays into them.
+An account is opened only to be sealed for the partner that pays into it.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from shared.contracts.secret import Secret
 
 
 class OpenedAccounts:
-    """Account numbers opened during one use case; those of providers come up again and again."""
+    """Account numbers opened during one use case; a provider's is needed many times."""
 
     def __init__(self, own: KeyRing) -> None:
         self._own = own
         self._opened: dict[StoredAccount, Secret | None] = {}
 
     def number(self, kept: StoredAccount) -> Secret | None:
-        """The account number of this payee; None if it was kept for another, or does not open any more."""
+        """Return the number of an account; None if it was sealed for another payee or partner, or does not open."""
         if kept not in self._opened:
             self._opened[kept] = self._open(kept)
         return self._opened[kept]
@@ -33,23 +33,23 @@ class OpenedAccounts:
 
 
 def seal_own(own: KeyRing, payee: Payee, subject: str, partner: str, number: Secret) -> str:
-    """The number, to be kept for this payee at this partner only."""
+    """Seal a number under payment's own key, for this payee at this partner only."""
     return seal_number(own, number, _bound_to(payee, subject, partner))
 
 
 def open_own(own: KeyRing, kept: StoredAccount) -> Secret:
-    """The number. Raises Parked(bad_seal) when it was kept for another payee, or elsewhere."""
+    """Open an account; raise Parked(bad_seal) when it was sealed for another payee or partner."""
     return open_number(own, kept.token, _bound_to(kept.payee, kept.subject, kept.partner))
 
 
 def open_legacy(upstream: KeyRing, token: str, payee: Payee, subject: str) -> Secret:
-    """The number under a seal of before 1.0, which agreed with nothing but the subject. Raises Parked(bad_seal)."""
+    """Open a seal of before 1.0, which was bound to the payee alone; raise Parked(bad_seal) when it does not fit."""
     other = "name" if payee is Payee.PROVIDER else "nik"
     return number_of(open_claims(upstream, token, {"sub": subject}, "number", other))
 
 
 def seal_for_partner(partner: KeyRing, number: Secret, reference: str) -> str:
-    """The number, for this partner's eyes and this reference only."""
+    """Seal a number for one partner and one reference."""
     return partner.seal({"sub": reference, "number": number.reveal()})
 
 

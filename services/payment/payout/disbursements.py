@@ -1,4 +1,4 @@
-"""Saves what has become of disbursements."""
+"""Saving of disbursements, with the state counts and the shortage flags that follow."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from services.payment.store.funds import lock_funds, open_funds, update_shortage
 from shared.messaging.transaction.transaction import Transaction
 
 Change = tuple[Disbursement, Disbursement]
-"""A disbursement as it was, and as it is now. One that was due is new."""
+"""Disbursement before and after a change. One that was due is new."""
 
 
 async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Writes disbursements down where they stand now, and counts them there. None may be listed twice."""
+    """Save disbursements as they stand now, and update the state counts. None may be listed twice."""
     if new := [after for before, after in changes if before.state is State.DUE]:
         await insert_disbursements(tx.connection, new, tx.now)
     if known := [after for before, after in changes if before.state is not State.DUE]:
@@ -33,14 +33,14 @@ async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
 
 
 async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
-    """The same for what partners have accepted or settled, each with the attempt that they speak of."""
+    """Save disbursements that partners accepted or settled, each with the attempt that was reported on."""
     if answered:
         await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
         await _update_counts(tx, [change for change, _ in answered])
 
 
 async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Writes down that a person must look at these, which were known before."""
+    """Save that these disbursements are frozen."""
     await freeze_disbursements(tx.connection, [after for _, after in changes], tx.now)
     await _update_counts(tx, changes)
 
@@ -48,7 +48,7 @@ async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
 async def save_confirmation(
     tx: Transaction, change: Change, settled_at: datetime, partner_reference: str | None
 ) -> None:
-    """Writes down that a held right was paid after all."""
+    """Save that a held disbursement was paid after all."""
     await save_confirmed(tx.connection, change[1], settled_at, partner_reference, tx.now)
     await _update_counts(tx, [change])
 
@@ -68,7 +68,7 @@ async def _update_counts(tx: Transaction, changes: Sequence[Change]) -> None:
 
 
 async def _update_shortages(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Whoever comes to wait for money, or no longer does, moves the flag of the fund, under its lock."""
+    """Update the flags of funds whose queues were joined or left, under the locks of the funds."""
     no_funds = HoldReason.NO_FUNDS
     funds = {
         fund_of(after) for before, after in changes if (before.reason is no_funds) is not (after.reason is no_funds)

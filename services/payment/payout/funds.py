@@ -1,4 +1,4 @@
-"""Takes money for disbursements out of their lanes' purses, and fills purses from the waves' funds."""
+"""Commitment of money: out of the allotments of lanes, which are filled from the funds of waves."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -38,10 +38,10 @@ EMPTY = Balance(0, short=False)
 async def commit_funds(
     tx: Transaction, disbursements: Sequence[Disbursement], block: int, leaving: Collection[Fund] = ()
 ) -> tuple[set[DisbursementKey], list[Posting]]:
-    """Take the money for as many as it lasts for; return the rights paid for, and the postings of what was drawn.
+    """Commit money to as many disbursements as it suffices for; return their keys, and postings of what was allotted.
 
-    Whoever is not paid is to be held. A purse that suffices is spent from without a lock, while nobody waits for money
-    of its pot. Else the fund is locked, together with those whose queues somebody may be `leaving`.
+    The others are to be held. An allotment that suffices is committed from without a lock, while no disbursement waits
+    for money of its fund. Otherwise the fund is locked, together with those whose queues are being left (`leaving`).
     """
     queues: dict[Allotment, list[Disbursement]] = defaultdict(list)
     for disbursement in disbursements:
@@ -66,16 +66,16 @@ async def commit_funds(
 
 
 async def decommit_funds(tx: Transaction, committed: Mapping[Allotment, int]) -> None:
-    """What was spent on attempts that partners rejected is back in its purse."""
+    """Return money of rejected attempts to their allotments."""
     await update_allotments(
         tx.connection, {allotment: AllotmentChange(0, -amount) for allotment, amount in committed.items()}
     )
 
 
 async def commit_adopted(tx: Transaction, adopted: Sequence[Disbursement]) -> list[Posting]:
-    """Take the money of what partners had been told before a restore, whether its wave has it or not.
+    """Commit money to adopted attempts, whether their waves have it or not; return the postings of what was allotted.
 
-    Returns the postings of what was drawn. What was kept for these is nobody's any more, and taken first.
+    Money that was kept for them is freed, and taken first.
     """
     needed = amounts_by_allotment(adopted)
     funds = {allotment.fund for allotment in needed}
@@ -96,9 +96,9 @@ async def commit_adopted(tx: Transaction, adopted: Sequence[Disbursement]) -> li
 
 
 async def keep_promised(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
-    """Keep the money of what partners had been told; return the postings of what comes back out of all lanes' purses.
+    """Keep the money of adopted attempts; return the postings of what is withdrawn from the allotments of all lanes.
 
-    Every lane has to be locked: after that none has money in its purse that another has promised.
+    Every lane must be locked: after that no allotment holds money that is promised to another.
     """
     await open_funds(tx.connection, funds)
     await lock_funds(tx.connection, funds)
@@ -108,12 +108,12 @@ async def keep_promised(tx: Transaction, funds: Collection[Fund]) -> list[Postin
 
 
 async def commit_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple[list[Posting], int]:
-    """Take the money of a payment that did go out, whether the wave has it or not.
+    """Commit money to a payment that was made already, whether the wave has it or not.
 
-    Returns the postings of what was drawn, and by how much the wave is overdrawn then.
+    Return the postings of what was allotted, and the rupiah by which the wave is overdrawn.
     """
     allotment = allotment_of(disbursement)
-    # Under the lock of its fund nobody else empties the purse.
+    # While its fund is locked, no other transaction withdraws from the allotment.
     await lock_funds(tx.connection, [allotment.fund])
     free = (await load_allotments(tx.connection, [allotment]))[allotment].free
     short, overdrawn = max(0, disbursement.amount - free), 0
@@ -125,13 +125,13 @@ async def commit_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple
 
 
 async def empty_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
-    """Give money that lies unused in purses of any lane back to pots that are short, and return the postings."""
+    """Return unused money of all lanes to those funds that are short, and return the postings."""
     balances = await lock_funds(tx.connection, funds)
     return await _withdraw_allotments(tx, [fund for fund, balance in balances.items() if balance.short])
 
 
 async def _withdraw_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
-    """Empty the purses of locked pots. It is booked in a book of its own, for only its owner writes in a lane's."""
+    """Empty the allotments of locked funds; posted in the ledger of the funds, since only a lane writes its own."""
     idle = await lock_idle_allotments(tx.connection, funds)
     given_back = await _apply_changes(tx, {allotment: AllotmentChange(-free, 0) for allotment, free in idle.items()})
     return [posting._replace(lane=FUNDS_LEDGER) for posting in given_back]
@@ -146,7 +146,7 @@ async def _allocate(
 
 
 async def _apply_changes(tx: Transaction, changes: Mapping[Allotment, AllotmentChange]) -> list[Posting]:
-    """Write movements down and return the postings of what was drawn, from funds that are locked."""
+    """Save the changes of allotments, and return the postings of what locked funds allotted or took back."""
     allotted = {allotment: movement.allotted for allotment, movement in changes.items() if movement.allotted}
     if allotted:
         by_fund: Counter[Fund] = Counter()

@@ -1,4 +1,4 @@
-"""Writes into the books."""
+"""Posting into the ledgers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def post(tx: Transaction, postings: Iterable[Posting]) -> None:
-    """Append the postings to their lanes' books, in the order given.
+    """Append postings to their ledgers, in the order given.
 
-    Raises BrokenChain where a book does not end as we sealed it: what stands there would be sealed with what is added.
+    Raise BrokenChain when a ledger does not end under our seal: a new seal would cover what was changed.
     """
     by_ledger: dict[int, list[Posting]] = defaultdict(list)
     for posting in postings:

@@ -1,4 +1,4 @@
-"""What stands in the way of each disbursement, money apart, and to which account it would go."""
+"""Plans: the account that each disbursement would be paid into, or the reason to hold it, funds excluded."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -31,14 +31,14 @@ PayeeKey = tuple[Payee, str]
 
 
 class Hold(NamedTuple):
-    """It is held. `partner`: where it would go, when that is known."""
+    """Decision to hold a disbursement. `partner`: the one it would go to, when that is known."""
 
     reason: HoldReason
     partner: str | None = None
 
 
 class Route(NamedTuple):
-    """Nothing but money stands between it and this account."""
+    """Decision to pay into this account as soon as there is money."""
 
     partner: str
     account_version: int
@@ -46,8 +46,11 @@ class Route(NamedTuple):
 
 
 class AttemptPlan(NamedTuple):
-    """The next attempt of a disbursement. An `Attempt` for a way: our own topics hold this very reference already, and
-    it goes exactly as it was said then, whatever has changed since. `newest_version`: of the payee's accounts, then."""
+    """Plan of the next attempt of a disbursement.
+
+    An `Attempt` as decision: it was instructed before a restore, and is repeated exactly, whatever has changed since.
+    `newest_version`: of the payee's accounts, then.
+    """
 
     disbursement: Disbursement
     reference: str
@@ -60,7 +63,7 @@ class AttemptPlan(NamedTuple):
 
 
 async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[AttemptPlan]:
-    """One plan for each, in the same order."""
+    """Return one plan for each disbursement, in the same order."""
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
@@ -88,7 +91,7 @@ async def _approved(
     accounts: Mapping[PayeeKey, PayeeAccount],
     conditions: PayoutConditions,
 ) -> set[DisbursementKey]:
-    """Return the rights whose next attempt was approved as it would be made now; of others the approval is void."""
+    """Return the disbursements whose next attempt is approved as it would be made now; void other approvals."""
     limit = conditions.approval_above
     waiting = {d.key: d for d in disbursements if d.state is State.HELD and _awaits_operator(d, limit)}
     if not waiting:
@@ -115,7 +118,7 @@ def next_reference(context: Context, d: Disbursement) -> str:
 
 
 def payee_key(disbursement: Disbursement) -> PayeeKey:
-    """Return whose account pays it in."""
+    """Return the payee whose account a disbursement is paid into."""
     if disbursement.payee is Payee.PROVIDER:
         return (Payee.PROVIDER, disbursement.provider_id)
     return (Payee.PARTICIPANT, disbursement.participant_id)
@@ -124,7 +127,7 @@ def payee_key(disbursement: Disbursement) -> PayeeKey:
 async def load_payee_accounts(
     connection: Connection, disbursements: Sequence[Disbursement]
 ) -> dict[PayeeKey, PayeeAccount]:
-    """Return the accounts of the payees who have one."""
+    """Return the accounts of those payees who have one."""
     wanted = {payee_key(d) for d in disbursements}
     of_providers = await load_provider_accounts(connection, [i for payee, i in wanted if payee is Payee.PROVIDER])
     of_participants = await load_accounts(connection, [i for payee, i in wanted if payee is Payee.PARTICIPANT])

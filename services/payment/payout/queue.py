@@ -1,4 +1,4 @@
-"""Read who waits for money of a pot, in order of age over all lanes. The fund's lock keeps the queue as it is."""
+"""Queue for money of a fund, in order of age over all lanes. While the fund is locked, it does not change."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
@@ -20,9 +20,9 @@ BEFORE_ALL: Age = (datetime(1, 1, 1, tzinfo=UTC), "", "")
 async def in_turn(
     connection: Connection, fund: Fund, money: int, oldest_first: Sequence[Disbursement]
 ) -> list[Disbursement]:
-    """Return those of these, new or waiting, whom the money lasts for together with all that are older in any lane.
+    """Return those disbursements, new or waiting, that the money suffices for after all older ones in any lane.
 
-    Who only comes now, and finds many older ones, may as well wait with them: the fund is locked meanwhile.
+    If all are new and many older ones wait, those far behind are left to wait too: the fund is locked meanwhile.
     """
     known = {d.key: d for d in oldest_first}
     newcomers = [queued(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
@@ -41,10 +41,10 @@ async def in_turn(
 async def load_in_turn(
     connection: Connection, lanes: Collection[int], at_most: int
 ) -> tuple[list[Disbursement], list[Disbursement]]:
-    """Return who waits for money in these lanes and is covered, as far as can be told without a lock, and who is not.
+    """Return the waiting disbursements of these lanes that the money covers, read without a lock, and some it does not.
 
-    Of those, whoever the money ends at and some behind it: others wait behind them, and they may be held for something
-    else by now. Who is put off until reports are read keeps its turn, and is not returned.
+    The latter are the first ones after the money ends: they may be held for another reason by now, and others wait
+    behind them. One that is put off until reports are read keeps its place, and is left out.
     """
     covered: list[Disbursement] = []
     beyond: list[Disbursement] = []
@@ -63,9 +63,9 @@ async def load_in_turn(
 async def _portions(
     connection: Connection, fund: Fund, money: int, newcomers: list[QueuedDisbursement]
 ) -> AsyncGenerator[tuple[list[QueuedDisbursement], list[QueuedDisbursement]], None]:
-    """Yield all whom the money lasts for, a page at a time, the oldest first; newcomers among those that wait.
+    """Yield portions of disbursements that the money suffices for, newcomers among them, the oldest first.
 
-    With the last of them come the first whom it does not last for.
+    The last portion comes with the first ones that it does not suffice for.
     """
     after = BEFORE_ALL
     while money > 0:

@@ -1,4 +1,4 @@
-"""Sees to it that whom a partner owes a word is looked at again."""
+"""Status checks: the times at which disbursements at partners are looked at again."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,24 +9,27 @@ from services.payment.store.status_checks import StatusCheck, insert_status_chec
 from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
-# Most have their final word by then, and need no longer be remembered.
+# Most disbursements are final by then.
 FIRST_CHECK_AFTER = timedelta(seconds=10)
-# Who is to be asked at about the same time is remembered together, not too many in a row: a sweep takes whole rows.
+# Checks due at about the same time share a row, up to a number: a sweep takes whole rows.
 GROUPING_WINDOW = timedelta(seconds=10)
 MAX_CODES_PER_CHECK = 100
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def schedule_status_checks(tx: Transaction, under_way: Iterable[Disbursement], *, by: datetime) -> None:
-    """They are looked at when they are to be asked about, or a little earlier, and not later than `by`."""
+    """Schedule a status check for each disbursement at the time to ask its partner, or a little earlier.
+
+    No check is later than `by`.
+    """
     if checks := status_checks_for(under_way, by):
         await insert_status_checks(tx.connection, checks)
 
 
 def status_checks_for(under_way: Iterable[Disbursement], by: datetime) -> list[StatusCheck]:
-    """Rows of at most `CODES_A_REMINDER` trainings, those of a lane and partner that are due within `TOGETHER` in one.
+    """Return rows of up to MAX_CODES_PER_CHECK trainings of one lane and partner, due within GROUPING_WINDOW.
 
-    Raises ValueError for a disbursement that is at no partner.
+    Raise InvariantBroken for a disbursement that is at no partner.
     """
     codes: dict[tuple[datetime, int, str], set[str]] = defaultdict(set)
     for disbursement in under_way:

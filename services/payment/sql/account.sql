@@ -1,5 +1,5 @@
 -- name: load_known_accounts
--- Who has linked one before.
+-- Those of these participants who have linked an account before.
 select participant_id from account where participant_id = any($1::text[]);
 
 -- name: update_accounts
@@ -11,20 +11,20 @@ from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6
 where a.participant_id = new.participant_id and a.linked_at < new.linked_at;
 
 -- name: load_accounts
--- Where these participants want to be paid.
+-- The accounts that these participants linked.
 select participant_id, partner, account, verified, same_identity, linked_at
 from account where participant_id = any($1::text[]);
 
 -- name: own_seals_since
--- What enrollment said before, it passed on as upstream had sealed it.
+-- Until this migration enrollment passed on accounts as upstream had sealed them.
 select (extract(epoch from applied_at) * 1000000)::bigint from migration where component = 'payment' and name = 'own_seals';
 
 -- name: has_accounts
--- Before keys are read for its sake.
+-- Asked before keys are read to seal accounts again.
 select exists (select from account) or exists (select from provider);
 
 -- name: load_account_portion
--- The next people, and of them the accounts that are not sealed under the current key.
+-- The next participants, with those of their accounts that are not sealed under the current key.
 select max(participant_id) as last,
        coalesce(array_agg(participant_id) filter (where not starts_with(account, $2)), '{}') as participant_ids,
        coalesce(array_agg(partner) filter (where not starts_with(account, $2)), '{}') as partners,
@@ -32,7 +32,7 @@ select max(participant_id) as last,
 from (select participant_id, partner, account from account where participant_id > $1 order by participant_id limit $3) as portion;
 
 -- name: reseal_accounts
--- Unless another account was linked meanwhile.
+-- An account that was linked meanwhile stays.
 update account a set account = new.account
 from unnest($1::text[], $2::text[], $3::text[]) as new (participant_id, before, account)
 where a.participant_id = new.participant_id and a.account = new.before;

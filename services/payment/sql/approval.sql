@@ -1,11 +1,11 @@
 -- name: load_approvals
--- What operators have let go of these attempts, which are still to be made.
+-- Approvals of attempts that are still to be made.
 select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version, a.second is not null as by_two
 from approval a join unnest($1::text[], $2::text[], $3::smallint[]) as asked (redeem_code, benefit, attempt)
     using (redeem_code, benefit, attempt);
 
 -- name: save_approval
--- The lane is locked, so nobody is just planning this attempt.
+-- The lane is locked, so no batch plans this attempt meanwhile.
 insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, who, second, at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (redeem_code, benefit, attempt) do update
@@ -13,10 +13,10 @@ set amount = excluded.amount, partner = excluded.partner, account_version = excl
     who = excluded.who, second = excluded.second, at = excluded.at;
 
 -- name: void_approvals
--- What was approved has changed before the attempt was made.
+-- The approved content has changed before the attempt was made.
 delete from approval a using unnest($1::text[], $2::text[], $3::smallint[]) as void (redeem_code, benefit, attempt)
 where a.redeem_code = void.redeem_code and a.benefit = void.benefit and a.attempt = void.attempt;
 
 -- name: insert_confirmation
--- Once for a reference, and once for a right.
+-- Once for a reference, and once for a disbursement.
 insert into confirmation (reference, redeem_code, benefit, who, second, at) values ($1, $2, $3, $4, $5, $6);

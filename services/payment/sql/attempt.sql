@@ -1,20 +1,21 @@
 -- name: load_attempts_with_disbursements
--- By reference, with the disbursement that each pays. How its latest attempt stands, the disbursement says.
-select a.reference as attempt_reference, a.lane as attempt_lane, a.partner as attempt_partner, a.amount as attempt_amount, a.account,
-    a.instructed_at, a.answer_by, a.redeem_code as attempt_redeem_code, a.benefit as attempt_benefit, a.number, a.accepted_at as attempt_accepted_at,
-    a.rejected_at, a.reason as attempt_reason, a.partner_reference as attempt_partner_reference, a.account_version, d.*
+-- By reference. The state of a disbursement's latest attempt stands in the disbursement.
+select a.reference as attempt_reference, a.lane as attempt_lane, a.partner as attempt_partner, a.amount as attempt_amount,
+    a.account, a.instructed_at, a.answer_by, a.redeem_code as attempt_redeem_code, a.benefit as attempt_benefit, a.number,
+    a.accepted_at as attempt_accepted_at, a.rejected_at, a.reason as attempt_reason,
+    a.partner_reference as attempt_partner_reference, a.account_version, d.*
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit
 where a.reference = any($1::text[]);
 
 -- name: insert_adopted_attempts
--- What our own topics say was said; what is known already stands.
+-- Instructions found in our own topics after a restore; known attempts stay as they are.
 insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by, component, adopted)
 select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
                            $8::component[])
 on conflict do nothing;
 
 -- name: update_announced_attempts
--- What payment.events say of adopted attempts: the wave that pays them, whether their money may still be out, to which account.
+-- From payment.events of adopted attempts: the fund that pays them, if their money may still be out, and the account they went to.
 update attempt a
 set wave = new.wave, component = new.component, keeps_money = new.keeps_money,
     account_version = coalesce(new.account_version, a.account_version)
@@ -23,7 +24,7 @@ from unnest($1::text[], $2::text[], $3::component[], $4::boolean[], $5::bigint[]
 where a.reference = new.reference and a.adopted and a.redeem_code is null;
 
 -- name: attach_adopted_attempts
--- The right that an adopted attempt pays has been read again: it is instructed again as it was.
+-- The disbursement that an adopted attempt pays has been read again and is instructed as it was.
 update attempt a
 set redeem_code = new.redeem_code, benefit = new.benefit, number = new.number, keeps_money = false,
     instructed_at = new.instructed_at, answer_by = new.answer_by
@@ -32,7 +33,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[
 where a.reference = new.reference and a.redeem_code is null;
 
 -- name: save_rejections
--- The attempt has failed, for ever; why, and what came before, is kept with it.
+-- Rejected for ever; the reason, and a report before it, are kept with the attempt.
 update attempt a
 set accepted_at = new.accepted_at, rejected_at = new.rejected_at, reason = new.reason, partner_reference = new.partner_reference
 from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[])

@@ -1,9 +1,9 @@
 -- name: load_account_view
--- What an operator may see of an account: never the account.
+-- Never the account number.
 select partner, verified, same_identity, linked_at from account where participant_id = $1;
 
 -- name: load_enrollment_views
--- What a participant has been promised, and what was reached.
+-- Trainings of a participant, with their milestones.
 select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at
 from enrollment where participant_id = $1 order by redeem_code;
 
@@ -15,7 +15,7 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_attempt_views
--- What partners were told and what they answered. References are asked for by their derivation, since only they are indexed.
+-- References are derived by the caller, since only they are indexed.
 select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
     coalesce(d.accepted_at, a.accepted_at) as accepted_at, d.settled_at, a.rejected_at, a.reason,
     coalesce(d.partner_reference, a.partner_reference) as partner_reference
@@ -23,15 +23,15 @@ from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.b
 where a.reference = any($1::text[]) order by a.number;
 
 -- name: load_contradiction_views
--- What partners said against what is known, of all these trainings.
+-- Of all these trainings.
 select redeem_code, benefit, reference, partner, status, amount, nullif(reason, '') as reason, partner_reference, reported_at, noted_at
 from contradiction where redeem_code = any($1::text[]) order by noted_at, reference;
 
 -- name: load_approval_views
--- Which attempts were let go, of all these trainings, and by whom.
+-- Of all these trainings, with the operators.
 select redeem_code, benefit, attempt, amount, partner, who, second, at from approval where redeem_code = any($1::text[]) order by attempt;
 
 -- name: load_transfer_views
--- The time narrows the search to a few blocks of the books.
+-- The time narrows the search to a few blocks of the ledger.
 select lane, number, wave, component, debit, credit, amount, reference, at
 from transfer where reference = any($1::text[]) and at between $2 and $3 order by lane, number;

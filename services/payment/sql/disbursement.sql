@@ -1,5 +1,5 @@
 -- name: update_disbursements
--- Where each stands now; nothing is known yet of the latest attempt.
+-- No partner has answered the latest attempt yet.
 update disbursement d
 set state = new.state, reason = new.reason, attempt = new.attempt, reference = new.reference, partner = new.partner,
     tried_version = new.tried_version, frozen = new.frozen, ask_at = new.ask_at, retry_at = new.retry_at,
@@ -10,7 +10,7 @@ from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: save_answers
--- The partner has it, or has paid it.
+-- The partner has accepted the attempt, or settled it.
 update disbursement d
 set state = new.state, ask_at = new.ask_at, accepted_at = new.accepted_at, settled_at = new.settled_at,
     partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8
@@ -19,30 +19,30 @@ from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestam
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: postpone_status_checks
--- They were asked about now.
+-- Their partners were asked just now.
 update disbursement d set ask_at = $3, changed_at = $4
 from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit)
 where d.redeem_code = asked.redeem_code and d.benefit = asked.benefit;
 
 -- name: load_grants
--- What participants were granted with these trainings; cancelled before a partner was told, it stands in nobody's way.
+-- Grants with these trainings; one that was cancelled before any partner was instructed no longer stands.
 select participant_id, redeem_code, benefit, attempt > 0 or cancelled_at is null as stands
 from disbursement where redeem_code = any($1::text[]) and payee = 'participant';
 
 -- name: load_held_of_participants
--- An account that was just linked may cure these. What waits for money keeps its turn.
+-- An account that was just linked may cure these. One that waits for money keeps its place in the queue.
 select d.*
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_retries
--- Put off until now, the oldest first: for what only wants time, or for a cure to be read together with all reports of before.
+-- Put off until now, the oldest first: the reason passes by itself, or a cure must be read together with all earlier reports.
 select h.* from disbursement h
 where h.lane = any($1::smallint[]) and h.retry_at <= $2
 order by h.due_at, h.redeem_code, h.benefit limit $3;
 
 -- name: postpone_retries
--- From then on they may go, unless something else holds them by now.
+-- From then on they may be tried again, unless they are held for another reason by now.
 update disbursement d set retry_at = $4, changed_at = $4
 from unnest($1::text[], $2::text[], $3::hold_reason[]) as told (redeem_code, benefit, reason)
 where d.redeem_code = told.redeem_code and d.benefit = told.benefit and d.reason = told.reason
@@ -54,22 +54,22 @@ select d.* from disbursement d
 join unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) using (redeem_code, benefit);
 
 -- name: load_under_way
--- Of these trainings, what has been told to partners and has no final word.
+-- Disbursements of these trainings at a partner without a final report.
 select * from disbursement where redeem_code = any($1::text[]) and state in ('instructed', 'accepted');
 
 -- name: load_disbursement
--- One right, for whoever decides about it; its lane is known from it, and locked before it is believed.
+-- Its lane is known from it, and locked before it is read for a decision.
 select * from disbursement where redeem_code = $1 and benefit = $2;
 
 -- name: freeze_disbursements
--- Whatever they were held for: a person must look first. One under way goes on, and is held if it comes back.
+-- Whatever they were held for. One at a partner stays there, and is held if it is rejected.
 update disbursement d
 set frozen = true, reason = case when d.state = 'held' then 'needs_approval'::hold_reason end, retry_at = null, changed_at = $3
 from unnest($1::text[], $2::text[]) as doubted (redeem_code, benefit)
 where d.redeem_code = doubted.redeem_code and d.benefit = doubted.benefit;
 
 -- name: confirm_disbursement
--- It did go out under this reference, which its partner had rejected.
+-- It was paid under this reference, which its partner had rejected.
 update disbursement
 set state = 'settled', reason = null, frozen = false, retry_at = null, reference = $3, partner = $4,
     settled_at = $5, partner_reference = $6, changed_at = $7

@@ -1,5 +1,5 @@
 -- name: load_known_enrollments
--- An enrollment is confirmed once; a repeat changes nothing.
+-- An enrollment is confirmed once; the same once more changes nothing.
 select redeem_code from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_enrollments
@@ -8,7 +8,7 @@ select redeem_code, participant_id, lane, wave, provider_id, benefits, completed
 from enrollment where participant_id = any($1::text[]);
 
 -- name: save_milestones
--- What has been reached.
+-- Completions and ratings as they are noted.
 update enrollment e
 set completed_at = new.completed_at, completion_noted_at = new.completion_noted_at, rated_at = new.rated_at
 from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])

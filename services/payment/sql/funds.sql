@@ -6,12 +6,12 @@ on conflict do nothing
 returning document, component;
 
 -- name: load_appropriations
--- Is a document that comes again the one we know?
+-- Compared with a document that comes again.
 select document, component, wave, amount, appropriated_at
 from appropriation join unnest($1::text[], $2::component[]) as asked (document, component) using (document, component);
 
 -- name: add_funds
--- The treasury's money is there for every lane to draw. In the order in which funds are locked.
+-- Rows are written in the order in which funds are locked.
 insert into funds (wave, component, appropriated)
 select * from unnest($1::text[], $2::component[], $3::bigint[]) as given (wave, component, amount) order by component desc, wave
 on conflict (wave, component) do update
@@ -19,20 +19,20 @@ set appropriated = funds.appropriated + excluded.appropriated,
     overdrawn = greatest(funds.overdrawn - excluded.appropriated, 0);
 
 -- name: open_funds
--- A wave of which nothing is known yet but payments, or who waits for money.
+-- A wave may have payments, or disbursements that wait, before it is appropriated anything.
 insert into funds (wave, component, appropriated)
 select wave, component, 0 from unnest($1::text[], $2::component[]) as new (wave, component) order by component desc, wave
 on conflict do nothing;
 
 -- name: lock_funds
--- Locked only when a lane runs short, or while money is short; always in this order. What is promised or overdrawn comes first.
+-- Locked only when a lane runs short, or while money is short; always in this order. Promised and overdrawn money comes first.
 select f.wave, f.component, f.appropriated - f.drawn - f.promised as free, f.short or f.appropriated - f.drawn < f.promised as short
 from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
 
 -- name: update_shortage_flags
--- The rows are locked, and whoever comes to a queue or leaves it locks them first: so the flag says what is committed with it.
+-- The rows are locked by everyone who joins or leaves their queues, so the flag is committed together with the queue.
 update funds f set short = not f.short
 from unnest($1::text[], $2::component[]) as asked (wave, component)
 where f.wave = asked.wave and f.component = asked.component
@@ -40,11 +40,11 @@ where f.wave = asked.wave and f.component = asked.component
                          where d.reason = 'no_funds' and d.wave = asked.wave and d.component = asked.component);
 
 -- name: load_payable_funds
--- Somebody waits for money, and there is some.
+-- Short funds that have money.
 select wave, component, appropriated - drawn - promised as free from funds where short and appropriated - drawn > promised;
 
 -- name: load_queue
--- Who waits for money, in order of age over all lanes; a page of the index.
+-- In order of age over all lanes; a portion of the index.
 select due_at, redeem_code, benefit, lane, amount
 from disbursement
 where reason = 'no_funds' and wave = $1 and component = $2::component
@@ -52,13 +52,13 @@ where reason = 'no_funds' and wave = $1 and component = $2::component
 order by due_at, redeem_code, benefit limit $6;
 
 -- name: allot_funds
--- Drawn by lanes, or given back (negative), which covers first what is overdrawn; the row refuses to be overdrawn further.
+-- Negative: returned, which covers first what is overdrawn. A check of the table refuses to overdraw a fund further.
 update funds f set drawn = f.drawn + moved.amount, overdrawn = greatest(least(f.overdrawn, f.overdrawn + moved.amount), 0)
 from unnest($1::text[], $2::component[], $3::bigint[]) as moved (wave, component, amount)
 where f.wave = moved.wave and f.component = moved.component;
 
 -- name: recount_promised
--- What partners had been told before a restore, and whose rights are still to be read again.
+-- Instructed before a restore, and the disbursements not yet read again.
 update funds f set promised = (
     select coalesce(sum(a.amount), 0) from attempt a
     where a.adopted and a.keeps_money and a.wave = f.wave and a.component = f.component)
@@ -66,12 +66,12 @@ from unnest($1::text[], $2::component[]) as asked (wave, component)
 where f.wave = asked.wave and f.component = asked.component;
 
 -- name: overdraw_funds
--- The money has gone out already: a partner had been told before a restore, or two persons have confirmed it.
+-- The money has been paid already: instructed before a restore, or confirmed by two persons.
 update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 - appropriated, 0)
 where wave = $1 and component = $2::component returning overdrawn;
 
 -- name: load_funds_views
--- What operators see of the money of each wave: `spent` is with partners or paid, `waiting` is held for want of money.
+-- `spent` is at partners or paid, `waiting` is held for want of money.
 select f.wave, f.component::text, f.appropriated, coalesce(p.spent, 0)::bigint as spent,
     greatest(f.appropriated - coalesce(p.spent, 0), 0)::bigint as free, f.overdrawn, coalesce(d.amount, 0)::bigint as waiting
 from funds f
@@ -81,7 +81,7 @@ left join (select wave, component, sum(amount) as amount from disbursement where
 order by f.wave, f.component;
 
 -- name: load_allotments
--- What lanes may spend at once, unless somebody waits for money of the wave, or was told of more than it has left.
+-- Read without a lock. It is no use while the fund is short, or has less left than it promised.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
        coalesce(f.short or f.appropriated - f.drawn < f.promised, false) as short
 from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
@@ -89,13 +89,13 @@ left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.com
 left join funds f on f.wave = p.wave and f.component = p.component;
 
 -- name: open_allotments
--- A lane draws from this wave for the first time.
+-- A lane is allotted money of this fund for the first time.
 insert into purse (lane, wave, component, drawn)
 select lane, wave, component, 0 from unnest($1::smallint[], $2::text[], $3::component[]) as new (lane, wave, component)
 on conflict do nothing;
 
 -- name: update_allotments
--- Drawn and spent go up and down, unless less is there now than was read; the row refuses to be overspent.
+-- Unless an allotment holds less now than was read; a check of the table refuses to overspend it.
 update purse p set drawn = p.drawn + moved.drawn, spent = p.spent + moved.spent
 from unnest($1::smallint[], $2::text[], $3::component[], $4::bigint[], $5::bigint[]) as moved (lane, wave, component, drawn, spent)
 where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.component
@@ -103,13 +103,13 @@ where p.lane = moved.lane and p.wave = moved.wave and p.component = moved.compon
 returning p.lane;
 
 -- name: load_funds_with_idle_allotments
--- Money is short, or less than is promised, and some of it lies unused in purses.
+-- Money is short, or less than is promised, and allotments hold some of it unused.
 select distinct f.wave, f.component
 from funds f join purse p on p.wave = f.wave and p.component = f.component
 where (f.short or f.appropriated - f.drawn < f.promised) and p.drawn > p.spent;
 
 -- name: lock_idle_allotments
--- The funds are locked. What a lane is just using is passed over: it would wait for us, and we for it.
+-- The funds are locked. An allotment in use is skipped: its lane would wait for us, and we for it.
 select p.lane, p.wave, p.component, p.drawn - p.spent as free
 from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 where p.drawn > p.spent

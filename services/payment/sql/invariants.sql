@@ -1,6 +1,6 @@
 -- name: entitlements_without_disbursement
--- I3: what has been earned is a disbursement from the same moment on. What a participant has once may have fallen due with
--- another training, and does so again if it was cancelled before a partner was told.
+-- I3: a disbursement exists from the moment its benefit is earned. A benefit had once may have fallen due with another training, and
+-- does so again if it was cancelled before any partner was instructed.
 with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
@@ -15,7 +15,7 @@ where once and not exists (
 group by participant_id, benefit;
 
 -- name: deferred_completions
--- I3: a completion whose enrollment does not come. Measured by the time of what was said last, whatever clock that was.
+-- I3: a completion whose enrollment does not come. Measured by the time of the latest event, whatever clock that came from.
 select key from waiting
 where kind = 'enrollment' and since < (select max(said_at) from page) - $1::interval;
 
@@ -38,13 +38,13 @@ from attempt a left join enrollment e using (redeem_code)
 where a.redeem_code is not null and e.completion_noted_at is null;
 
 -- name: settled_twice
--- I2: at most one settled attempt for each right, says what was posted.
+-- I2: at most one settled attempt for each disbursement, by the transfers.
 select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
 where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
 
 -- name: reported_settled_twice
--- I2, I10: at most one payment of each right, say the partners, in whatever records of theirs are parked. What two persons
--- have looked at and let go since did not go out, by their word.
+-- I2, I10: at most one payment of each disbursement, by the reports of partners, parked ones included. A parked one counts no more once
+-- two persons have approved another attempt, which says that it was not paid.
 with parked as (
     select c.redeem_code, c.benefit, c.reference, c.partner from contradiction c
     where c.status = 'settled'
@@ -57,24 +57,24 @@ from (select redeem_code, benefit, reference, partner from parked
 group by redeem_code, benefit having count(*) > 1;
 
 -- name: reported_settled_of_failed
--- I10: what a partner says it has paid is not written off.
+-- I10: no disbursement fails whose payment a partner reports.
 select c.redeem_code, c.benefit, c.reference
 from contradiction c join disbursement d using (redeem_code, benefit) where d.state = 'failed' and c.status = 'settled';
 
 -- name: contradicted_and_free
--- I10: what a partner has contradicted itself about waits for a person, or is final.
+-- I10: a contradicted disbursement is frozen, or final.
 select c.redeem_code, c.benefit, c.reference, c.status
 from contradiction c join disbursement d using (redeem_code, benefit)
 where d.state not in ('settled', 'failed') and not d.frozen
   and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
 
 -- name: doubted_and_free
--- I10: so does what came back with a reason upon which a person must look.
+-- I10: so is one that was rejected with a reason that a person must review.
 select d.redeem_code, d.benefit, a.reason from disbursement d join attempt a on a.reference = d.reference
 where d.reason is not null and a.reason = any($1::text[]) and not d.frozen;
 
 -- name: unapproved_attempts
--- I10: after either, the next attempt goes on a person's word; one that was said before a restore binds by itself.
+-- I10: after either, another attempt takes an approval; one that was instructed before a restore takes none.
 with doubt as (
     select redeem_code, benefit, number as attempt from attempt where reason = any($1::text[])
     union select redeem_code, benefit, attempt from contradiction)
@@ -90,13 +90,13 @@ where a.number > doubt.attempt and not a.adopted
                     and (p.second is not null or p.account_version = 0));
 
 -- name: incentives_twice
--- I2: an incentive is the participant's, once, with whatever training. One cancelled before a partner was told is none.
+-- I2: a participant has an incentive once, with whatever training, not counting one cancelled before any partner was instructed.
 select participant_id, benefit from disbursement
 where benefit ^@ 'incentive' and (attempt > 0 or cancelled_at is null)
 group by participant_id, benefit having count(*) > 1;
 
 -- name: states_without_reason
--- I7: a disbursement stands where its latest attempt has brought it.
+-- I7: the state of a disbursement follows from its latest attempt.
 select d.redeem_code, d.benefit, d.state
 from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
 where not case
@@ -110,28 +110,28 @@ where not case
     else d.state = 'instructed' end;
 
 -- name: missing_status_checks
--- I7: whom a partner owes a word is looked at again.
+-- I7: a disbursement at a partner has a status check.
 select redeem_code, d.benefit from disbursement d
 join (select redeem_code, partner from disbursement where state in ('instructed', 'accepted')
       except select unnest(redeem_codes), partner from reminder) as forgotten using (redeem_code, partner)
 where d.state in ('instructed', 'accepted');
 
 -- name: attempts_without_verdict
--- I7: another attempt follows only a verdict of failure, and no number is left out.
+-- I7: another attempt follows only a rejection, and no number is left out.
 select d.redeem_code, d.benefit
 from disbursement d join attempt a on a.redeem_code = d.redeem_code and a.benefit = d.benefit
 group by d.redeem_code, d.benefit, d.attempt
 having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and a.number < d.attempt) > 0;
 
 -- name: balances
--- I1, I8, I9: what the books say of each account of each wave and component.
+-- I1, I8, I9: balances of the accounts of each wave and component, by the transfers.
 select wave, component::text, account::text, sum(amount)::bigint as balance
 from (select wave, component, debit as account, amount from transfer
       union all select wave, component, credit, -amount from transfer) as sides
 group by wave, component, account;
 
 -- name: balances_by_rows
--- I1, I8, I9: what the same accounts must hold, counted from the rows that the books speak of.
+-- I1, I8, I9: balances of the same accounts, by the other tables.
 select wave, component::text, account, sum(amount)::bigint as balance
 from (
     select wave, component, 'treasury' as account, -amount as amount from appropriation
@@ -143,7 +143,7 @@ from (
 group by wave, component, account;
 
 -- name: funds_astray
--- I8: drawn in the centre is drawn in the lanes, appropriated is what the documents say, and more is never instructed.
+-- I8: a fund has allotted what its lanes were allotted, was appropriated what the documents say, and no more is instructed.
 select f.wave, f.component
 from funds f
 where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f.wave and p.component = f.component)
@@ -152,7 +152,7 @@ where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f
                         where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled'));
 
 -- name: overdrawn_funds
--- I8: what was told before a restore, or confirmed, though the wave had no money left stands here by name until money comes.
+-- I8: overdrawn by payments instructed before a restore, or confirmed. They are named until the fund has money.
 with told as (
     select d.wave, d.component, a.reference,
            sum(a.amount) over (partition by d.wave, d.component order by a.instructed_at desc, a.reference) - a.amount as younger
@@ -164,7 +164,7 @@ from funds f left join told t on t.wave = f.wave and t.component = f.component a
 where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;
 
 -- name: promises_astray
--- I8: what adopted attempts keep until their rights are read again is what the fund keeps for them, and it is there.
+-- I8: a fund keeps the money that adopted attempts keep until their disbursements are read again, and has it.
 with kept as (
     select wave, component, sum(amount) as amount, string_agg(reference, ', ' order by reference) as references
     from attempt where adopted and keeps_money group by wave, component)
@@ -173,42 +173,42 @@ from funds f left join kept k using (wave, component)
 where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.drawn, 0);
 
 -- name: shortages_astray
--- I8: a fund says that somebody waits for its money exactly while somebody does; without it others would go first.
+-- I8: a fund is marked short exactly while a disbursement waits for its money; unmarked, it would pay younger ones first.
 select coalesce(f.wave, q.wave) as wave, coalesce(f.component, q.component) as component, coalesce(q.waiting, 0) as waiting
 from (select wave, component, count(*) as waiting from disbursement where reason = 'no_funds' group by wave, component) as q
 full join (select wave, component from funds where short) as f using (wave, component)
 where f.wave is null or q.wave is null;
 
 -- name: money_without_funds
--- I8: nothing is instructed of a wave that was given nothing.
+-- I8: nothing is instructed of a wave that was appropriated nothing.
 select distinct d.wave, d.component
 from disbursement d
 where d.state in ('instructed', 'accepted', 'settled')
   and not exists (select from funds f where f.wave = d.wave and f.component = d.component);
 
 -- name: open_legs
--- I9: what stands in a clearing account, leg by leg.
+-- I9: the legs of each clearing account.
 select d.wave, d.component, d.partner, d.reference, d.amount
 from disbursement d where d.state in ('instructed', 'accepted') order by d.reference;
 
 -- name: instructions_unlike_ledger
--- I10: what partners were told is what the books say.
+-- I10: partners were instructed as the disbursements say.
 select a.reference
 from attempt a left join disbursement d using (redeem_code, benefit)
 where a.redeem_code is not null
   and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state <> 'held'));
 
 -- name: instructions_without_disbursement
--- I10: said before a restore, and nobody has said which right it pays; or everything read since does not say why.
+-- I10: instructed before a restore, and no event tells the fund; or all is read again, and no disbursement is paid by it.
 select a.reference from attempt a join lane l using (lane)
 where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
 
 -- name: ledgers_without_end
--- I11: no row stands behind the last one, and no book is without one.
+-- I11: no transfer stands after the head of its ledger, and no ledger is without a head.
 select t.lane, t.number from transfer t left join book b using (lane) where b.lane is null or t.number > b.number;
 
 -- name: state_counts_astray
--- The tally counts what the table holds.
+-- I7: the state counts equal those of the table.
 select coalesce(t.lane, d.lane) as lane, coalesce(t.state, d.state) as state, coalesce(t.benefit, d.benefit) as benefit
 from (select * from tally where disbursements <> 0 or rupiah <> 0) as t
 full join (select lane, state::text, coalesce(partner, '') as partner, benefit, coalesce(reason::text, '') as reason,

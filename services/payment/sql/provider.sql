@@ -1,11 +1,11 @@
 -- name: insert_providers
--- A version once known stands; what it says is compared afterwards.
+-- A known version stays as it is; its content is compared afterwards.
 insert into provider (provider_id, version, partner, account, content)
 select * from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[])
 on conflict do nothing;
 
 -- name: load_provider_contents
--- Is a version that comes again the one we know?
+-- Compared with a version that comes again.
 select p.provider_id, p.version, p.content
 from provider p join unnest($1::text[], $2::integer[]) as asked (provider_id, version) using (provider_id, version);
 

@@ -1,5 +1,5 @@
 -- name: update_state_counts
--- Counted as they move, so that nobody ever has to count them all. A place that is there already is not inserted first.
+-- Counted as they change, so that the whole table never has to be. A row that exists already is not inserted first.
 with moves as (
     select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
         as m (lane, state, partner, benefit, reason, disbursements, rupiah)),
@@ -12,7 +12,7 @@ select * from moves m
 where (m.lane, m.state, m.partner, m.benefit, m.reason) not in (select * from known);
 
 -- name: load_state_counts
--- What operators see of all disbursements.
+-- Over all lanes.
 select state, partner, benefit, reason, sum(disbursements)::bigint as disbursements, sum(rupiah)::bigint as rupiah
 from tally group by state, partner, benefit, reason;
 
@@ -28,7 +28,7 @@ cross join lateral (
 group by t.benefit, t.reason;
 
 -- name: load_oldest_at_partners
--- What partners have and have not finished is reminded of, and not much else.
+-- Status checks name all disbursements at partners, and few others.
 select d.state, d.partner, d.benefit, min(d.due_at) as due_at
 from reminder r cross join unnest(r.redeem_codes) as named (redeem_code)
 join disbursement d on d.redeem_code = named.redeem_code and d.state in ('instructed', 'accepted')

@@ -1,4 +1,4 @@
-"""The accounts that participants linked."""
+"""Accounts that participants linked."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.postgres.columns import columns
 
 
 class LinkedAccount(NamedTuple):
-    """An account as it was linked; `account` is sealed under payment's own key."""
+    """Account as it was linked, sealed under payment's own key. Its fields are the columns of its table."""
 
     participant_id: str
     lane: int
@@ -27,7 +27,7 @@ class LinkedAccount(NamedTuple):
 
 
 class StoredAccount(NamedTuple):
-    """An account as it is kept: `token` is its number, sealed for this payee at this partner."""
+    """Account as it is kept: `token` is its number, sealed for this payee at this partner."""
 
     payee: Payee
     subject: str
@@ -37,14 +37,14 @@ class StoredAccount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """So many people in order: the last of them, None if nobody is left, and the accounts that are sealed otherwise."""
+    """Portion of participants in order: the last one, None at the end, and their accounts under another key."""
 
     last: str | None
     outdated: Sequence[StoredAccount]
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
-    """Keeps the latest of each participant, whenever it arrives; nobody may be listed twice."""
+    """Save the latest account of each participant, whenever it arrives; none may be listed twice."""
     rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
     known = {row["participant_id"] for row in rows}
     new = [a._replace(account=compact(a.account)) for a in accounts if a.participant_id not in known]
@@ -59,7 +59,7 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
 
 
 async def load_own_seals_since(connection: Connection) -> int:
-    """Since when accounts have been sealed for payment by enrollment: when the schema came to know, in microseconds."""
+    """Return the time in microseconds since which enrollment seals accounts for payment: that of the migration."""
     return int(await connection.fetchval(QUERIES["own_seals_since"]))
 
 
@@ -68,14 +68,14 @@ async def has_accounts(connection: Connection) -> bool:
 
 
 async def load_account_portion(connection: Connection, after: str, prefix: str, size: int) -> Portion:
-    """The next people in order; `prefix` is how tokens begin that are sealed under the current key."""
+    """Load the next participants in order; `prefix` is the beginning of tokens under the current key."""
     (row,) = await connection.fetch(QUERIES["load_account_portion"], after, compact(prefix), size)
     otherwise = zip(row["participant_ids"], row["partners"], map(expand, row["accounts"]), strict=True)
     return Portion(row["last"], [StoredAccount(Payee.PARTICIPANT, *one) for one in otherwise])
 
 
 async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, str, str]]) -> None:
-    """(participant, token before, token) of each; what was linked meanwhile stays."""
+    """Replace accounts, given as (participant, token before, token); one that was linked meanwhile stays."""
     await connection.execute(
         QUERIES["reseal_accounts"],
         [participant for participant, _, _ in sealed],
@@ -85,7 +85,7 @@ async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, s
 
 
 async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
-    """The account of each participant who has linked one."""
+    """Return the account of each participant who has linked one."""
     if not participant_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_accounts"], list(participant_ids))

@@ -1,4 +1,4 @@
-"""What persons have decided: attempts approved, and payments confirmed that a partner had rejected."""
+"""Decisions of operators: attempts approved, and payments confirmed that a partner had rejected."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -16,7 +16,7 @@ from shared.postgres.columns import columns
 
 @dataclass(frozen=True, slots=True)
 class StoredApproval:
-    """What was approved, and whether two persons did it."""
+    """Approval, and whether two persons gave it."""
 
     approval: Approval
     by_two: bool
@@ -25,7 +25,7 @@ class StoredApproval:
 async def load_approvals(
     connection: Connection, disbursements: Iterable[Disbursement]
 ) -> dict[DisbursementKey, StoredApproval]:
-    """Return what was approved for the next attempt of these, by right."""
+    """Return the approvals of the next attempts of these disbursements."""
     rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
     return {(row["redeem_code"], row["benefit"]): _approved(row) for row in rows}
 
@@ -33,19 +33,19 @@ async def load_approvals(
 async def save_approval(
     connection: Connection, key: DisbursementKey, approval: Approval, who: str, second: str | None, now: datetime
 ) -> None:
-    """Keep what was approved, in place of what was approved for the same attempt before."""
+    """Save an approval; it replaces one of the same attempt."""
     await connection.execute(QUERIES["save_approval"], *key, *astuple(approval), who, second, now)
 
 
 async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
-    """Take back what was approved for the next attempt of these."""
+    """Delete the approvals of the next attempts of these disbursements."""
     codes, benefits, attempts = _next_attempts(disbursements)
     if codes:
         await connection.execute(QUERIES["void_approvals"], codes, benefits, attempts)
 
 
 async def insert_confirmation(connection: Connection, attempt: Attempt, who: str, second: str, now: datetime) -> None:
-    """Keep that money went out under this attempt; a right is confirmed once."""
+    """Insert the confirmation that an attempt was paid; a disbursement is confirmed once."""
     key = (attempt.redeem_code, attempt.benefit)
     await connection.execute(QUERIES["insert_confirmation"], attempt.reference, *key, who, second, now)
 

@@ -1,4 +1,4 @@
-"""Attempts and what partners answered."""
+"""Attempts and the answers of partners."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedAttempt:
-    """Tell which money pays an attempt, by `payment.events`, and whether that may be out."""
+    """Attempt as `payment.events` tell of it: the fund that pays it, and whether that money may be out."""
 
     reference: str
     wave: str
@@ -41,7 +41,7 @@ class AnnouncedAttempt:
 
 
 class AttemptWithDisbursement(NamedTuple):
-    """What a partner was told, and the disbursement it pays; None of one that is only adopted."""
+    """Attempt, and the disbursement it pays; None if it is only adopted."""
 
     attempt: Attempt
     disbursement: Disbursement | None
@@ -50,7 +50,7 @@ class AttemptWithDisbursement(NamedTuple):
 async def load_attempts_with_disbursements(
     connection: Connection, references: Collection[str]
 ) -> dict[str, AttemptWithDisbursement]:
-    """By reference, of those that exist."""
+    """Return known attempts by reference, each with its disbursement."""
     rows = await connection.fetch(QUERIES["load_attempts_with_disbursements"], list(references))
     return {
         row["attempt_reference"]: AttemptWithDisbursement(_attempt(row), disbursement_of(row) if row["state"] else None)
@@ -59,7 +59,7 @@ async def load_attempts_with_disbursements(
 
 
 async def load_attempts(connection: Connection, references: Collection[str]) -> dict[str, Attempt]:
-    """By reference, of those that exist."""
+    """Return known attempts by reference."""
     return {
         reference: found.attempt
         for reference, found in (await load_attempts_with_disbursements(connection, references)).items()

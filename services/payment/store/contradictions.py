@@ -1,4 +1,4 @@
-"""What partners said against what was known of a reference."""
+"""Contradictions: reports against what was known of a reference."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from shared.postgres.columns import columns
 async def insert_contradictions(
     connection: Connection, contradictions: Sequence[Contradiction], now: datetime
 ) -> set[DisbursementKey]:
-    """Keep these, and return the rights of those that had not been said before."""
+    """Insert contradictions, and return the disbursements of those that are new."""
     rows = await connection.fetch(
         QUERIES["insert_contradictions"],
         *columns(contradictions, "report.reference", "partner", "report.status", "report.amount"),
@@ -28,18 +28,18 @@ async def insert_contradictions(
 
 
 async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[str]:
-    """Return the reports that are parked for these reasons, sealed, in the order in which they came."""
+    """Return the reports parked for these reasons, sealed, in the order in which they came."""
     rows = await connection.fetch(QUERIES["load_parked_reports"], [reason.value for reason in reasons])
     return [row["sealed"] for row in rows]
 
 
 async def count_frozen(connection: Connection) -> int:
-    """Return how many rights are frozen."""
+    """Return the number of frozen disbursements."""
     return int(await connection.fetchval(QUERIES["count_frozen"]))
 
 
 async def load_contradictions(connection: Connection, redeem_code: str, benefit: str) -> list[Contradiction]:
-    """Return what was said against what is known of one right, the latest word last."""
+    """Return the contradictions about one disbursement, the latest last."""
     return [_contradiction(row) for row in await connection.fetch(QUERIES["load_contradictions"], redeem_code, benefit)]
 
 

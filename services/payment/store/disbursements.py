@@ -1,4 +1,4 @@
-"""Disbursements."""
+"""Disbursements and their state counts."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ HOLD_REASONS = {reason.value: reason for reason in HoldReason}
 
 
 class StateCountKey(NamedTuple):
-    """Where a disbursement is counted; an empty text for none."""
+    """Key of a state count; an empty text for none."""
 
     lane: int
     state: State
@@ -95,7 +95,7 @@ async def postpone_status_checks(
 
 
 async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
-    """participant_id -> what has ever fallen due to the participant with these trainings."""
+    """Return participant -> grants with these trainings, whatever became of them."""
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     rows = await connection.fetch(QUERIES["load_grants"], list(redeem_codes)) if redeem_codes else []
     for row in rows:
@@ -104,12 +104,12 @@ async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> 
 
 
 async def load_held_of_participants(connection: Connection, participant_ids: Collection[str]) -> list[Disbursement]:
-    """What these participants wait for themselves."""
+    """Return the disbursements to these participants that a new account may cure."""
     return _disbursements(await connection.fetch(QUERIES["load_held_of_participants"], list(participant_ids)))
 
 
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Held ones that were put off until `due` or before, oldest first."""
+    """Return held disbursements that were put off until `due` or before, the oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 
@@ -120,13 +120,13 @@ async def postpone_retries(connection: Connection, disbursements: Sequence[Disbu
 
 
 async def load_disbursements(connection: Connection, keys: Collection[DisbursementKey]) -> list[Disbursement]:
-    """Return these, as they stand now."""
+    """Return these disbursements as they stand now."""
     codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
     return _disbursements(await connection.fetch(QUERIES["load_disbursements"], codes, benefits))
 
 
 async def load_under_way(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:
-    """Of these trainings, those at a partner without a final word."""
+    """Return the disbursements of these trainings that are at a partner without a final report."""
     return _disbursements(await connection.fetch(QUERIES["load_under_way"], list(redeem_codes)))
 
 
@@ -141,7 +141,7 @@ async def update_state_counts(connection: Connection, moved: Mapping[StateCountK
 
 
 async def load_disbursement(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
-    """Return one right; None if it has not fallen due."""
+    """Return one disbursement; None if it has not fallen due."""
     row = await connection.fetchrow(QUERIES["load_disbursement"], redeem_code, benefit)
     return None if row is None else disbursement_of(row)
 
@@ -155,7 +155,7 @@ async def freeze_disbursements(connection: Connection, disbursements: Sequence[D
 async def save_confirmed(
     connection: Connection, d: Disbursement, settled_at: datetime, partner_reference: str | None, now: datetime
 ) -> None:
-    """Save a right that was paid under a reference which its partner had rejected."""
+    """Save a disbursement that was paid under a reference which its partner had rejected."""
     settled = (d.reference, d.partner, settled_at, partner_reference)
     await connection.execute(QUERIES["confirm_disbursement"], d.redeem_code, d.benefit, *settled, now)
 
@@ -165,7 +165,7 @@ def _disbursements(rows: Iterable[Record]) -> list[Disbursement]:
 
 
 def disbursement_of(row: Record) -> Disbursement:
-    """From a row that holds all columns of its table."""
+    """Build a disbursement from a row with all columns of its table."""
     return Disbursement(
         redeem_code=row["redeem_code"],
         benefit=row["benefit"],

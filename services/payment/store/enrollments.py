@@ -1,4 +1,4 @@
-"""Enrollments: what they promise and what has been reached."""
+"""Enrollments: their benefits and milestones."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id")
 
 
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Adds those not yet known; none may be listed twice."""
+    """Insert enrollments that are not yet known; none may be listed twice."""
     rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
     known = {row["redeem_code"] for row in rows}
     row = attrgetter(*COLUMNS)
@@ -26,18 +26,18 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
-    """redeem_code -> enrollment, all of these participants."""
+    """Return redeem code -> enrollment, all of these participants."""
     rows = await connection.fetch(QUERIES["load_enrollments"], list(participant_ids))
     return {row["redeem_code"]: _enrollment(row) for row in rows}
 
 
 async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """What these have reached."""
+    """Save the milestones of enrollments."""
     reached = columns(enrollments, "redeem_code", "completed_at", "completion_noted_at", "rated_at")
     await connection.execute(QUERIES["save_milestones"], *reached)
 
 
-# A training promises what others of its price do.
+# Cached, since trainings of one price have the same benefits.
 @lru_cache(4096)
 def _benefits_text(entitlements: tuple[Entitlement, ...]) -> str:
     return to_json([entitlement._asdict() for entitlement in entitlements]).decode()

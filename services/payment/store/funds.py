@@ -1,4 +1,4 @@
-"""Money of the waves, and the lanes' parts of it. Amounts in rupiah."""
+"""Funds of waves, and their allotments to lanes. Amounts in rupiah."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Appropriation:
 
 @dataclass(frozen=True, slots=True)
 class AllotmentChange:
-    """What was drawn into a purse, and what was spent from it; either may be negative."""
+    """Rupiah added to an allotment, and committed from it; either may be negative."""
 
     allotted: int
     committed: int
@@ -39,7 +39,7 @@ class AllotmentChange:
 async def insert_appropriations(
     connection: Connection, appropriations: Sequence[Appropriation]
 ) -> set[tuple[str, Component]]:
-    """The keys of those that are new; none may be listed twice."""
+    """Insert appropriations, and return the keys of those that are new; none may be listed twice."""
     given = columns(appropriations, "document", "component", "wave", "amount", "appropriated_at")
     rows = await connection.fetch(QUERIES["insert_appropriations"], *given)
     return {(row["document"], Component(row["component"])) for row in rows}
@@ -48,7 +48,7 @@ async def insert_appropriations(
 async def load_appropriations(
     connection: Connection, keys: Collection[tuple[str, Component]]
 ) -> dict[tuple[str, Component], Appropriation]:
-    """By (document, component), of those known."""
+    """Return known appropriations by (document, component)."""
     documents, components = [document for document, _ in keys], [component for _, component in keys]
     found = {}
     for row in await connection.fetch(QUERIES["load_appropriations"], documents, components):
@@ -60,33 +60,33 @@ async def load_appropriations(
 
 
 async def add_funds(connection: Connection, amounts: Mapping[Fund, int]) -> None:
-    """More money for these."""
+    """Add appropriated money to funds."""
     await connection.execute(QUERIES["add_funds"], *_fund_columns(amounts), list(amounts.values()))
 
 
 async def open_funds(connection: Connection, funds: Collection[Fund]) -> None:
-    """Make the rows of pots that the treasury has given nothing yet, so that they can be locked."""
+    """Insert empty rows for funds that were appropriated nothing yet, so that they can be locked."""
     await connection.execute(QUERIES["open_funds"], *_fund_columns(funds))
 
 
 async def lock_funds(connection: Connection, funds: Collection[Fund]) -> dict[Fund, Balance]:
-    """Lock the rows of these pots to the end of the transaction and return them; one without a row is left out."""
+    """Lock funds to the end of the transaction and return their balances; one without a row is left out."""
     rows = await connection.fetch(QUERIES["lock_funds"], *_fund_columns(funds))
     return {_fund(row): Balance(row["free"], row["short"]) for row in rows}
 
 
 async def update_shortage_flags(connection: Connection, funds: Collection[Fund]) -> None:
-    """Make the flags of these locked pots say whether somebody waits for money, as saved in this transaction."""
+    """Set the flags of locked funds by the disbursements that wait for them, as saved in this transaction."""
     await connection.execute(QUERIES["update_shortage_flags"], *_fund_columns(funds))
 
 
 async def load_payable_funds(connection: Connection) -> dict[Fund, int]:
-    """Return what is left of the pots that are short and not empty."""
+    """Return the rupiah left of funds that are short and not empty."""
     return {_fund(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_funds"])}
 
 
 async def load_queue(connection: Connection, fund: Fund, after: Age, at_most: int) -> list[QueuedDisbursement]:
-    """Return who waits for money of this pot in all lanes, the oldest first, from behind an age on."""
+    """Return disbursements of all lanes that wait for money of a fund, the oldest first, those behind an age."""
     rows = await connection.fetch(QUERIES["load_queue"], *fund, *after, at_most)
     return [
         QueuedDisbursement((row["due_at"], row["redeem_code"], row["benefit"]), row["lane"], row["amount"])
@@ -95,36 +95,36 @@ async def load_queue(connection: Connection, fund: Fund, after: Age, at_most: in
 
 
 async def allot_funds(connection: Connection, allotted: Mapping[Fund, int]) -> None:
-    """Drawn from these by lanes; negative: given back."""
+    """Subtract from funds what was allotted to lanes; negative: what was returned."""
     await connection.execute(QUERIES["allot_funds"], *_fund_columns(allotted), list(allotted.values()))
 
 
 async def overdraw_funds(connection: Connection, fund: Fund, amount: int) -> int:
-    """Draw from this whether it lasts or not; return by how much it is overdrawn then."""
+    """Allot money of a fund whether it suffices or not; return the rupiah by which the fund is overdrawn."""
     return int(await connection.fetchval(QUERIES["overdraw_funds"], *fund, amount))
 
 
 async def recount_promised(connection: Connection, funds: Collection[Fund]) -> None:
-    """Counts what adopted attempts keep of these until their rights are read again."""
+    """Recount the money that adopted attempts keep of these funds until their disbursements are read again."""
     await connection.execute(QUERIES["recount_promised"], *_fund_columns(funds))
 
 
 async def load_allotments(connection: Connection, allotments: Collection[Allotment]) -> dict[Allotment, Balance]:
-    """Return what each purse holds, read without a lock; one never opened is empty."""
+    """Return the balance of each allotment, read without a lock; one without a row is empty."""
     rows = await connection.fetch(QUERIES["load_allotments"], *_allotment_columns(allotments))
     return {_allotment(row): Balance(row["free"], row["short"]) for row in rows}
 
 
 async def open_allotments(connection: Connection, allotments: Collection[Allotment]) -> None:
-    """Makes those that do not exist yet, empty."""
+    """Insert empty rows for allotments that have none."""
     await connection.execute(QUERIES["open_allotments"], *_allotment_columns(allotments))
 
 
 async def update_allotments(connection: Connection, movements: Mapping[Allotment, AllotmentChange]) -> None:
-    """Money in and out of existing purses.
+    """Apply changes to existing allotments.
 
-    Raises SerializationError, upon which the batch is tried again, when one holds less than was read: its money has
-    been given back meanwhile.
+    Raise SerializationError, after which the batch is tried again, when an allotment holds less than was read: its
+    money was withdrawn meanwhile.
     """
     moved = await connection.fetch(
         QUERIES["update_allotments"],
@@ -132,18 +132,18 @@ async def update_allotments(connection: Connection, movements: Mapping[Allotment
         *columns(movements.values(), "allotted", "committed"),
     )
     if len(moved) < len(movements):
-        raise SerializationError("a purse was emptied while it was being spent from")
+        raise SerializationError("an allotment was withdrawn while money was committed from it")
 
 
 async def load_funds_with_idle_allotments(connection: Connection) -> list[Fund]:
-    """Return the pots that are short while money of theirs lies unused in purses."""
+    """Return the funds that are short while allotments of theirs hold unused money."""
     return [_fund(row) for row in await connection.fetch(QUERIES["load_funds_with_idle_allotments"])]
 
 
 async def lock_idle_allotments(connection: Connection, funds: Collection[Fund]) -> dict[Allotment, int]:
-    """Lock the purses of these locked pots that hold unused money, of all lanes, and return how much.
+    """Lock the allotments of locked funds that hold unused money, in all lanes, and return the rupiah.
 
-    A purse that its lane is just using is passed over, for no lane waits for another.
+    An allotment that its lane is just using is skipped, for no lane waits for another.
     """
     rows = await connection.fetch(QUERIES["lock_idle_allotments"], *_fund_columns(funds))
     return {_allotment(row): row["free"] for row in rows}

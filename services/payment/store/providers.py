@@ -14,7 +14,7 @@ from shared.postgres.columns import columns
 
 @dataclass(frozen=True, slots=True)
 class ProviderVersion:
-    """Describe one version; `account` lies under payment's own key. `content`: a keyed hash of it, seal opened."""
+    """Version of a provider's account, sealed under payment's own key. `content`: a keyed hash of the account."""
 
     provider_id: str
     version: int
@@ -28,7 +28,7 @@ class ProviderVersion:
 
 
 async def insert_providers(connection: Connection, versions: Sequence[ProviderVersion]) -> None:
-    """Adds the versions not yet known; no version may be listed twice."""
+    """Insert versions that are not yet known; none may be listed twice."""
     new = columns(versions, "provider_id", "version", "partner", "account", "content")
     await connection.execute(QUERIES["insert_providers"], *new)
 
@@ -36,7 +36,7 @@ async def insert_providers(connection: Connection, versions: Sequence[ProviderVe
 async def load_providers_sealed_otherwise(
     connection: Connection, prefix: str, after: tuple[str, int], size: int
 ) -> list[tuple[StoredAccount, int]]:
-    """The next accounts in order whose tokens do not begin so, each with its version."""
+    """Load the next accounts in order that are not sealed under the current key, each with its version."""
     rows = await connection.fetch(QUERIES["load_providers_to_reseal"], prefix, *after, size)
     return [
         (StoredAccount(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"])
@@ -45,7 +45,7 @@ async def load_providers_sealed_otherwise(
 
 
 async def replace_provider_accounts(connection: Connection, sealed: Sequence[tuple[str, int, str]]) -> None:
-    """(provider, version, token) of each."""
+    """Replace accounts, given as (provider, version, token)."""
     await connection.execute(
         QUERIES["reseal_providers"],
         [provider for provider, _, _ in sealed],
@@ -57,7 +57,7 @@ async def replace_provider_accounts(connection: Connection, sealed: Sequence[tup
 async def load_provider_contents(
     connection: Connection, keys: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """(provider, version) -> content, of those known."""
+    """Return (provider, version) -> content of known versions."""
     rows = await connection.fetch(
         QUERIES["load_provider_contents"], [provider for provider, _ in keys], [version for _, version in keys]
     )
@@ -65,7 +65,7 @@ async def load_provider_contents(
 
 
 async def load_provider_accounts(connection: Connection, provider_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
-    """The account of record of each provider that has one."""
+    """Return the account of record of each provider that has one."""
     if not provider_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_provider_accounts"], list(provider_ids))

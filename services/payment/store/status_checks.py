@@ -1,4 +1,4 @@
-"""Reminders: whom to look at, and when, until every partner has said its final word."""
+"""Status checks: disbursements to look at, until every partner has sent its final report."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from services.payment.store import QUERIES
 
 
 class StatusCheck(NamedTuple):
-    """Trainings of one lane, of which something is at this partner."""
+    """Trainings of one lane with a disbursement at this partner. Its fields are the columns of its table."""
 
     look_at: datetime
     lane: int
@@ -19,13 +19,12 @@ class StatusCheck(NamedTuple):
 
 
 async def insert_status_checks(connection: Connection, checks: Sequence[StatusCheck]) -> None:
-    """Adds these."""
     await connection.copy_records_to_table("reminder", columns=StatusCheck._fields, records=checks)
 
 
 async def take_status_checks(
     connection: Connection, lanes: Sequence[int], partner: str, due: datetime, at_most: int
 ) -> set[str]:
-    """The redeem codes of so many of a partner's reminders at most, which are gone then."""
+    """Delete up to `at_most` status checks of a partner that are due, and return their redeem codes."""
     rows = await connection.fetch(QUERIES["take_status_checks"], list(lanes), partner, due, at_most)
     return {code for row in rows for code in row["redeem_codes"]}

@@ -1,4 +1,4 @@
-"""What operators see: rows as they are, without accounts, and counts."""
+"""Views for operators: rows as they are, without account numbers, and counts."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -35,21 +35,24 @@ async def view_approvals(connection: Connection, redeem_codes: Collection[str]) 
 async def view_transfers(
     connection: Connection, references: Collection[str], since: datetime, until: datetime
 ) -> Sequence[Record]:
-    """What the books say of these references between two moments."""
+    """Return the transfers of these references between two times."""
     return await connection.fetch(QUERIES["load_transfer_views"], list(references), since, until)
 
 
 async def view_funds(connection: Connection) -> Sequence[Record]:
-    """wave, component, and rupiah: appropriated, spent, free, overdrawn, waiting."""
+    """Return wave, component, and rupiah: appropriated, spent, free, overdrawn, waiting."""
     return await connection.fetch(QUERIES["load_funds_views"])
 
 
 async def view_state_counts(connection: Connection) -> Sequence[Record]:
-    """state, partner, benefit, reason, disbursements, rupiah; an empty text for none."""
+    """Return state, partner, benefit, reason, disbursements, rupiah; an empty text for none."""
     return await connection.fetch(QUERIES["load_state_counts"])
 
 
 async def view_oldest(connection: Connection) -> Sequence[Record]:
-    """benefit and due_at of the oldest, with reason for those held, with state and partner for those at a partner."""
+    """Return benefit and due_at of the oldest disbursements.
+
+    Those held have a reason besides, those at a partner a state and a partner.
+    """
     held = await connection.fetch(QUERIES["load_oldest_held"])
     return [*held, *await connection.fetch(QUERIES["load_oldest_at_partners"])]

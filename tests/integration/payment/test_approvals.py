@@ -113,7 +113,7 @@ async def test_a_payment_that_did_go_out_is_booked_as_instructed_again_and_settl
         0,
     )
     assert told.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
-    with pytest.raises(OperationRefused, match="no attempt of a frozen right"):
+    with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
         await told.confirm(fee)
     for word in (("settled", None), ("rejected", "AM05")):
         await told.report(fee, *word)
@@ -138,7 +138,7 @@ async def test_only_a_frozen_right_is_confirmed(told: PaymentHarness, answer: tu
     reference = told.instructions_for("incentive")[0].reference
     if answer:
         await told.report(reference, *answer)
-    with pytest.raises(OperationRefused, match="no attempt of a frozen right"):
+    with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
         await told.confirm(reference)
     with pytest.raises(OperationRefused, match="never instructed"):
         await told.confirm("3Q2M9K4T1B8XW3ZA")

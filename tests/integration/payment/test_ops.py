@@ -147,7 +147,7 @@ async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(dat
         ("Ani ", ("--yes",), 2, "two different persons"),
         ("budi", (), 0, "add --yes"),
         ("budi", ("--yes",), 0, f"{reference}: {FEE} rupiah of {CODE} fee did go out through bni: it is settled"),
-        ("budi", ("--yes",), 2, "no attempt of a frozen right"),
+        ("budi", ("--yes",), 2, "no attempt of a frozen disbursement"),
     ):
         verb = ["confirm", reference, "--who", who, "--why", "its statement says so", *yes]
         command = [sys.executable, "-m", "services.payment", *verb]

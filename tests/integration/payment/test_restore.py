@@ -370,7 +370,7 @@ async def test_nobody_confirms_an_attempt_after_which_another_was_told_before_th
     first, second = (told.reference for told in before.instructions_for("incentive"))
     if shown == "account_unverified":
         await after.connection.execute(f"update disbursement set reason = '{shown}' where frozen")
-    with pytest.raises(OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was told before a restore"):
+    with pytest.raises(OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was instructed before a restore"):
         await after.confirm(first)
     if shown == "account_unverified":
         await after.connection.execute("update disbursement set reason = 'needs_approval' where frozen")

@@ -106,7 +106,7 @@ async def test_what_was_parked_before_contradictions_were_kept_is_frozen_by_the_
 
     context = context_of(PaymentSettings.model_validate(told.definition.settings))
     upgrade = partial(freeze_contradicted, context, told.terms, told.decoder, told.now, told.connection)
-    assert await upgrade() == ["frozen, since their partners had contradicted themselves: 2 rights"]
+    assert await upgrade() == ["frozen, since their partners had contradicted themselves: 2 disbursements"]
     assert await upgrade() == []
     assert (await told.state("incentive_1"), await frozen(told, "fee")) == ("held(needs_approval)", True)
     assert await told.parked() == ["contradicts_final", "amount_mismatch"]
