@@ -1,4 +1,4 @@
-"""The payment service without Kafka, on a real Postgres."""
+"""Fixtures: the payment service without Kafka, on a real Postgres."""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +11,7 @@ from tests.integration.payment.harness import PaymentHarness, create_harness
 
 @pytest.fixture
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    """With the schema of the service in it."""
+    """Lend a database with the schema of the service."""
     lent = await postgres.lend("payment")
     yield lent
     await postgres.take_back(lent)
@@ -19,7 +19,7 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def harness(database: Database) -> AsyncIterator[PaymentHarness]:
-    """A fresh schema of the service, and a session in it. At the end every invariant holds."""
+    """Open a session in a fresh schema, and check every invariant at the end."""
     harness = await create_harness(database)
     yield harness
     assert await harness.breaches() == []
@@ -27,8 +27,8 @@ async def harness(database: Database) -> AsyncIterator[PaymentHarness]:
 
 
 @pytest.fixture
-async def told(harness: PaymentHarness) -> PaymentHarness:
-    """Fee and incentive have been instructed."""
+async def instructed(harness: PaymentHarness) -> PaymentHarness:
+    """Return a harness in which fee and incentive have been instructed."""
     await harness.prepare()
     await harness.receive(*journey())
     return harness

@@ -1,4 +1,4 @@
-"""What enrollment, completion and partners say to payment."""
+"""Facts: the events that enrollment, completion and partners send to payment."""
 
 from datetime import datetime, timedelta
 from itertools import count
@@ -23,7 +23,7 @@ RATED_AT = COMPLETED_AT + timedelta(hours=1)
 
 
 def a_number(participant: str) -> str:
-    """An account number that is nobody else's."""
+    """Return an account number of this participant alone."""
     return f"0812{participant[-8:]}"
 
 
@@ -36,7 +36,7 @@ def linked(
     verified: bool = True,
     same_identity: bool = True,
 ) -> Event:
-    """`account_linked`, some days after admission."""
+    """Return `account_linked`, some days after admission."""
     data = seal_linked_account(
         keys_of("accounts"),
         Secret(number or a_number(participant)),
@@ -58,7 +58,7 @@ def confirmed(
     fee: int = FEE,
     incentive: int = INCENTIVE,
 ) -> Event:
-    """`enrollment_confirmed` with a fee and an incentive for the first training."""
+    """Return `enrollment_confirmed` with a fee and an incentive for the first training."""
     benefits = (
         enrollment.Benefit(
             benefit="fee", amount=rupiah(fee), payee="provider", milestone="completed", first_training_only=False
@@ -114,7 +114,7 @@ def rated(participant: str = PARTICIPANT, code: str = CODE, at: datetime = RATED
 
 
 class Reported(Event):
-    """A report in the topic of the partner that made it."""
+    """Report in the topic of its partner."""
 
     def record(self, offset: int = 0) -> Record:
         written = int(self.time.timestamp() * 1000)
@@ -130,7 +130,7 @@ def reported(
 
 
 def journey(participant: str = PARTICIPANT, code: str = CODE, **terms: Any) -> list[Event]:
-    """All that makes the fee and the incentive of one training fall due."""
+    """Return all events that make the fee and the incentive of one training fall due."""
     return [
         linked(participant),
         confirmed(participant, code, **terms),
@@ -140,7 +140,7 @@ def journey(participant: str = PARTICIPANT, code: str = CODE, **terms: Any) -> l
 
 
 def in_one_lane(count: int, first: int = 17) -> list[str]:
-    """Participants who share the lane of the first."""
+    """Return participants who share the lane of the first."""
     lane, number = lane_of(f"481{first:013}"), first
     found: list[str] = []
     while len(found) < count:
@@ -158,13 +158,13 @@ def in_another_lane(participant: str) -> str:
 
 
 def of_lane(lane: int, number: int = 0) -> str:
-    """A participant of this lane; another `number` is another one."""
+    """Return a participant of this lane, another one for each `number`."""
     found = (f"483{one:013}" for one in count(number * 1000) if lane_of(f"483{one:013}") == lane)
     return next(found)
 
 
 def fee_due(lane: int, number: int, amount: int) -> list[Event]:
-    """All that makes one fee of this amount fall due in a lane, under the code `code_of(number)`."""
+    """Return the events that make one fee of this amount fall due in a lane, under the code `code_of(number)`."""
     person, code = of_lane(lane, number), code_of(number)
     return [confirmed(person, code, fee=amount), completed(person, code)]
 
@@ -179,7 +179,7 @@ def _internal(event: EventType[Any], data: Any) -> Event:
 
 
 class InternalEvent(Event):
-    """Something that another service said, with its era and sequence."""
+    """Event of another service, with its era and sequence."""
 
     def record(self, offset: int = 0) -> Record:
         return as_emitted(super().record(offset), self.type.name.split(".")[1])

@@ -1,4 +1,4 @@
-"""What somebody can do to the books who has the whole of Postgres, and not the key."""
+"""Forgery of a ledger by an owner of the whole database who does not have the key."""
 
 from asyncpg import Connection
 
@@ -7,7 +7,7 @@ from services.payment.store.ledger import append_transfers, load_transfers
 
 
 async def rewrite_ledger(connection: Connection, lane: int, amount: int) -> None:
-    """Write a book anew with its last transfer of another amount, every hash as it must be, and the head with it."""
+    """Write a ledger again with another amount in its last transfer, with matching hashes and head."""
     transfers = await load_transfers(connection, lane, 0, 1000)
     postings = [transfer.posting for transfer in transfers]
     postings[-1] = postings[-1]._replace(amount=amount)

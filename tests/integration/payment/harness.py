@@ -1,4 +1,4 @@
-"""The payment service on a real database, fed by hand: what the engine does around a transaction, without Kafka."""
+"""Harness: the payment service on a real database, with what the engine does around a transaction, without Kafka."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +41,7 @@ _offsets = count(1)
 
 @dataclass(frozen=True)
 class Instruction:
-    """What a partner was told, its account opened with the partner's key."""
+    """Instruction to a partner, its account opened with the partner's key."""
 
     partner: str
     reference: str
@@ -53,7 +53,7 @@ class Instruction:
 
 @dataclass
 class PaymentHarness:
-    """One session of the service. `said` collects what was announced on `payment.events`, as (name, data)."""
+    """Session of the service. `announced` collects the events of `payment.events`, as (name, data)."""
 
     connection: Connection
     session: EngineSession
@@ -68,7 +68,7 @@ class PaymentHarness:
     pages: list[Page] = field(default_factory=list)
 
     async def receive(self, *events: Event, broken: bool = False) -> None:
-        """One batch; a `broken` one fails after its last handler, as if Postgres had gone away."""
+        """Process one batch; a `broken` one fails after its last handler, as if Postgres had gone away."""
         decoded = [self.decoder.decode(event.record(next(_offsets)), self.now) for event in events]
 
         async def body(tx: Transaction) -> None:
@@ -83,12 +83,12 @@ class PaymentHarness:
             measure.observe(committed)
 
     async def prepare(self, **rupiah: int) -> None:
-        """A provider with an account and money for both components, unless told otherwise."""
+        """Register a provider with an account, and appropriate money for both components, unless given otherwise."""
         amounts = {"training": 10**9, "incentive": 10**9} | rupiah
         await self.receive(a_provider(), *(funds("48", name, rupiah=amount) for name, amount in amounts.items()))
 
     async def sweep(self, *names: str, lanes: Sequence[int] = ALL_LANES, read_through: datetime | None = None) -> int:
-        """Runs the service's timers, or those whose names begin so, until nothing is due; returns how much was done."""
+        """Run the timers, or those whose names begin so, until nothing is due; return how much was done."""
         done = 0
         for timer in self.definition.timers:
             if names and not timer.name.startswith(names):
@@ -110,7 +110,7 @@ class PaymentHarness:
     async def operate(
         self, action: Callable[..., Awaitable[Outcome]], *arguments: Any, who: str = "the night shift"
     ) -> bool:
-        """Does what an operator does, in a transaction; returns whether anything changed."""
+        """Run an operation in a transaction; return True if anything changed."""
         connection = self.session.connection
         async with connection.transaction():
             outcome = await action(connection, Operator(who, "a call", self.now, self.terms.chain), *arguments)
@@ -118,25 +118,25 @@ class PaymentHarness:
         return outcome.changed
 
     async def note_pages(self) -> None:
-        """Takes note of what was announced by somebody else than the engine."""
+        """Collect pages that were not written by this session."""
         known = {(page.topic, page.lane, page.first_sequence) for page in self.pages}
         for row in await self.connection.fetch("select * from page where not adopted order by topic, first_sequence"):
             if (row["topic"], row["lane"], row["first_sequence"]) not in known:
                 self._note(page_of(row))
 
     async def approve(self, code: str, benefit: str, *people: str) -> None:
-        """Each of these people, one after the other, lets the next attempt go."""
+        """Approve the next attempt as each of these persons, one after the other."""
         limit = PaymentSettings.model_validate(self.definition.settings).approval_above_rupiah
         for who in people or ("Ani", "Budi"):
             await self.operate(approve, limit, code, benefit, who=who)
 
     async def confirm(self, reference: str, *people: str) -> None:
-        """Each of these people, one after the other, says that the money did go out."""
+        """Confirm the payment as each of these persons, one after the other."""
         for who in people or ("Ani", "Budi"):
             await self.operate(partial(confirm_payment, self.context, self.terms, reference), who=who)
 
     async def report(self, reference: str, status: str, reason: str | None = None, **changes: Any) -> None:
-        """The partner that was told answers."""
+        """Send a report of the partner that was instructed."""
         await self.receive(self.answer(reference, status, reason, **changes))
 
     def answer(self, reference: str, status: str, reason: str | None = None, **changes: Any) -> Event:
@@ -145,7 +145,7 @@ class PaymentHarness:
         return reported(partner, reference, status, amount, reason)
 
     async def adopt(self, pages: Sequence[Page], *, whole: bool = True) -> None:
-        """What stands in our own topics beyond our pages after a restore."""
+        """Adopt pages of our own topics that the outbox lacks after a restore."""
         adopt = self.definition.adopt
         assert adopt is not None
         for page in pages:
@@ -175,7 +175,7 @@ class PaymentHarness:
                 self.instructions.append(_opened(page.topic.partition(".")[2], page.lane, data))
 
     def event_names(self, benefit: str) -> list[str]:
-        """What was said of a benefit, in order; a hold with its reason."""
+        """Return the names of a benefit's events, in order; a hold with its reason."""
         return [
             f"{name}({data['reason']})" if name == "held" else name
             for name, data in self.announced
@@ -186,7 +186,7 @@ class PaymentHarness:
         return [i for i in self.instructions if i.benefit == benefit]
 
     async def state(self, benefit: str, code: str | None = None) -> str:
-        """`settled`, or `held(no_funds)`; empty if nothing is due."""
+        """Return `settled`, or `held(no_funds)`; empty if nothing is due."""
         row = await self.connection.fetchrow(
             "select state, reason from disbursement where benefit = $1 and ($2::text is null or redeem_code = $2)",
             benefit,
@@ -202,12 +202,12 @@ class PaymentHarness:
         return [row["scope"] for row in await self.connection.fetch("select scope from halt order by scope")]
 
     async def balance(self, account: str) -> int:
-        """What the books say, over all waves."""
+        """Return the balance of an account by the transfers, over all waves."""
         query = "select coalesce(sum(case when debit = $1 then amount else -amount end), 0) from transfer"
         return int(await self.connection.fetchval(f"{query} where $1 in (debit, credit)", account))
 
     async def forget_contradictions(self) -> None:
-        """Of partners that have paid twice, which is a breach to the end."""
+        """Delete contradictions, which stay a breach for ever where partners have paid twice."""
         await self.connection.execute("alter table contradiction disable trigger user; delete from contradiction")
 
     async def breaches(self) -> list[str]:
@@ -216,7 +216,7 @@ class PaymentHarness:
 
 
 async def create_harness(database: Database, **settings: Any) -> PaymentHarness:
-    """The service's schema, made by its migrations, and a session in it."""
+    """Migrate a database and open a session in it."""
     writer, owner = await database.sessions("payment")
     chosen = PaymentSettings(keys_folder=keys_folder(), **settings)
     service = definition(chosen)
@@ -237,14 +237,14 @@ async def create_harness(database: Database, **settings: Any) -> PaymentHarness:
 
 
 def _assert_matches_contract(topic: str, event: OutboxEvent) -> None:
-    """Byte for byte what the contract's model would have written."""
+    """Assert that the data is, byte for byte, what its contract model writes."""
     to = payment.EVENTS if topic == "payment.events" else payment.TO_PARTNERS
     event_type: EventType[Any] = next(one for one in to if one.name == event.type)
     assert event_type.dump(event_type.parse(event.data)) == event.data
 
 
 def _opened(partner: str, lane: int, data: dict[str, Any]) -> Instruction:
-    """What the partner sees. The reference names the lane, and the account is sealed for this reference alone."""
+    """Open an instruction as the partner does, and check the lane and the reference that it is bound to."""
     sealed = data["payee"]["account"]
     claims = KeyRing.load(keys_folder() / f"{partner}.jwks.json").open(sealed)
     assert claims["sub"] == data["reference"]

@@ -1,4 +1,4 @@
-"""Accounts rest under payment's own key, and go nowhere but to their payee at their partner."""
+"""Accounts: sealed under payment's own key, and paid into only for their payee at their partner."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ async def run(harness: PaymentHarness) -> list[str]:
 
 
 def as_before(participant: str = PARTICIPANT, kid: str = "registration") -> str:
-    """An account as upstream sealed it before 1.0."""
+    """Return an account as upstream sealed it before 1.0."""
     return seal({"sub": participant, "number": a_number(participant), "nik": "3273" + "0" * 12}, kid)
 
 
 class EventOfEra(Event):
-    """Said by enrollment in an era of long ago."""
+    """Event of enrollment in an era of long ago."""
 
     era = 1
 
@@ -38,7 +38,7 @@ class EventOfEra(Event):
 
 
 class EventSinceSchema(EventOfEra):
-    """In an era that began after this test's schema was made."""
+    """Event in an era that began after the schema of this test was made."""
 
     era = real_microseconds() + 3_600_000_000
 
@@ -48,14 +48,14 @@ def changed_event(kind: type[Event], event: Event, **changes: Any) -> Event:
 
 
 async def kept(harness: PaymentHarness) -> dict[str, str]:
-    """The tokens by payee."""
+    """Return the kept tokens by payee."""
     rows = await harness.connection.fetch(
         "select participant_id as payee, account from account union select provider_id, account from provider"
     )
     return {row["payee"]: expand(row["account"]) for row in rows}
 
 
-async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(harness: PaymentHarness) -> None:
+async def test_accounts_are_sealed_under_payments_key_for_payee_and_partner(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(linked())
     tokens = await kept(harness)
@@ -67,7 +67,7 @@ async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(h
         "payee": "participant", "sub": PARTICIPANT, "partner": "gopay", "number": a_number(PARTICIPANT),
     }  # fmt: skip
     await harness.receive(confirmed(), *journey()[2:])
-    assert [told.number for told in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
+    assert [instructed.number for instructed in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
 
 
 @pytest.mark.parametrize(
@@ -80,19 +80,17 @@ async def test_accounts_rest_under_payments_own_key_bound_to_payee_and_partner(h
     ids=["another partner", "another person's", "a provider's"],
 )
 async def test_account_that_was_moved_in_its_row_is_not_paid_into(harness: PaymentHarness, change: str) -> None:
-    """Both people fall due at once: what was opened for the one is not lent to the other."""
+    """Both participants fall due in one batch, so that an opened account of the one could be used for the other."""
     await harness.prepare()
     await harness.receive(linked(), linked(OTHER))
     await harness.connection.execute(change)
     await harness.receive(*journey()[1:], *journey(OTHER, OTHER_CODE)[1:])
     assert await harness.state("incentive_1", CODE) == "held(account_invalid)"
-    assert a_number(PARTICIPANT) not in {told.number for told in harness.instructions}
+    assert a_number(PARTICIPANT) not in {instructed.number for instructed in harness.instructions}
 
 
 @pytest.mark.parametrize("name", ["partner", "verified", "same_identity", "linked_at", "participant_id"])
-async def test_announced_account_that_says_otherwise_than_its_seal_is_parked(
-    harness: PaymentHarness, name: str
-) -> None:
+async def test_announced_account_that_contradicts_its_seal_is_parked(harness: PaymentHarness, name: str) -> None:
     facts = {
         "partner": "dana",
         "verified": False,
@@ -105,19 +103,17 @@ async def test_announced_account_that_says_otherwise_than_its_seal_is_parked(
     assert await kept(harness) == {}
 
 
-async def test_account_announced_before_seals_held_so_much_is_taken_in(harness: PaymentHarness) -> None:
+async def test_old_account_under_an_old_seal_is_accepted(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(changed_event(EventOfEra, linked(), account=as_before()))
     assert kid_of((await kept(harness))[PARTICIPANT]) == "payment-1"
     await harness.receive(*journey()[1:])
-    assert [told.number for told in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
+    assert [instructed.number for instructed in harness.instructions_for("incentive")] == [a_number(PARTICIPANT)]
     assert await harness.parked() == []
 
 
 @pytest.mark.parametrize("participant", [PARTICIPANT, OTHER])
-async def test_account_announced_since_under_a_seal_of_before_is_parked(
-    harness: PaymentHarness, participant: str
-) -> None:
+async def test_recent_account_under_an_old_seal_is_parked(harness: PaymentHarness, participant: str) -> None:
     await harness.receive(changed_event(EventSinceSchema, linked(), account=as_before(participant)))
     await harness.receive(changed_event(EventOfEra, linked(), account=as_before(OTHER)))
     assert await harness.parked() == ["bad_seal", "bad_seal"]
@@ -145,7 +141,7 @@ async def test_platform_cannot_redirect_the_fees_of_a_provider(harness: PaymentH
 
 
 async def put_as_before(harness: PaymentHarness) -> None:
-    """What is kept, as an installation of before 1.0 kept it."""
+    """Replace the kept accounts by those that an installation of before 1.0 kept."""
     provider = seal({"sub": "LP0001", "number": "0123456789", "name": "Lembaga"}, "registry")
     await harness.connection.execute("update provider set account = $1", provider)
     for row in await harness.connection.fetch("select participant_id from account"):
@@ -153,7 +149,7 @@ async def put_as_before(harness: PaymentHarness) -> None:
         await harness.connection.execute("update account set account = $2 where participant_id = $1", row[0], token)
 
 
-async def test_what_rests_under_upstreams_keys_is_sealed_again(
+async def test_accounts_under_upstreams_keys_are_sealed_again(
     harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resealing, "PORTION", 2)
@@ -167,8 +163,8 @@ async def test_what_rests_under_upstreams_keys_is_sealed_again(
     ]
     assert {kid_of(token) for token in (await kept(harness)).values()} == {"payment-1"}
     await harness.receive(*journey()[1:])
-    assert {told.number for told in harness.instructions} == {"0123456789", a_number(PARTICIPANT)}
-    # A repeat of what is known is one, whatever seal it came under.
+    assert {instructed.number for instructed in harness.instructions} == {"0123456789", a_number(PARTICIPANT)}
+    # A known account is a duplicate, whatever it was sealed under.
     assert await run(harness) == []
 
 
@@ -200,7 +196,7 @@ async def test_resealing_that_was_ended_is_gone_on_with(
     assert {kid_of(token) for token in (await kept(harness)).values()} == {"payment-1"}
 
 
-async def test_what_does_not_open_is_named_and_left(harness: PaymentHarness) -> None:
+async def test_account_that_does_not_open_is_named_and_left(harness: PaymentHarness) -> None:
     await harness.receive(linked(), linked(OTHER))
     stolen = compact(as_before(OTHER))
     await harness.connection.execute("update account set account = $1", stolen)

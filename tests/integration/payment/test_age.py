@@ -1,4 +1,4 @@
-"""While money is short the oldest is paid first, in whatever lane, and no lane waits for another."""
+"""Age: while money is short the oldest is paid first, in whatever lane, and no lane waits for another."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -28,13 +28,13 @@ LANES = (2, 5, 9)
 
 
 async def due(harness: PaymentHarness, number: int, lane: int, amount: int, *, minute: int | None = None) -> None:
-    """A fee falls due some minutes later; its number is its age, unless told otherwise."""
+    """Make a fee fall due some minutes later; its number is its age, unless given otherwise."""
     harness.now = LATER + timedelta(minutes=number if minute is None else minute)
     await harness.receive(*fee_due(lane, number, amount))
 
 
 async def come(harness: PaymentHarness, rupiah: int, lanes: Sequence[int] = LANES) -> None:
-    """Money comes, and each lane sweeps on its own, as if each had a process of its own."""
+    """Appropriate money and sweep each lane on its own, as if each had a process of its own."""
     await harness.receive(funds("48", "training", rupiah=rupiah))
     await sweep(harness, lanes)
 
@@ -45,7 +45,7 @@ async def sweep(harness: PaymentHarness, lanes: Sequence[int] = LANES) -> None:
 
 
 async def paid(harness: PaymentHarness) -> list[int]:
-    """The numbers of those that partners were told to pay, in order of age."""
+    """Return the numbers of the instructed fees, in order of age."""
     rows = await harness.connection.fetch(
         "select redeem_code from disbursement where state <> 'held' order by redeem_code, benefit"
     )
@@ -56,8 +56,8 @@ async def short(harness: PaymentHarness) -> list[str]:
     return [row["component"] for row in await harness.connection.fetch("select component from funds where short")]
 
 
-async def test_the_oldest_is_paid_first_whatever_its_lane_and_its_size(harness: PaymentHarness) -> None:
-    """The third would be affordable at once; the second starved."""
+async def test_oldest_is_paid_first_whatever_its_lane_and_amount(harness: PaymentHarness) -> None:
+    """The money would cover the third at once; the second would wait for ever."""
     await harness.receive(a_provider())
     for number, amount in enumerate((2_000_000, 1_800_000, 1_700_000, 1_000_000, 1_000_000, 900_000)):
         await due(harness, number, LANES[number % 3], amount)
@@ -73,7 +73,7 @@ async def test_the_oldest_is_paid_first_whatever_its_lane_and_its_size(harness: 
 
 
 async def test_a_lane_pays_its_own_only_when_all_older_ones_are_covered(harness: PaymentHarness) -> None:
-    """The oldest stands in a lane that does not sweep: its money stays for it, and what is beyond goes to the next."""
+    """The lane of the oldest does not sweep: its money is kept for it, and the rest goes to the next."""
     await harness.receive(a_provider())
     for number, lane in enumerate((2, 5, 5)):
         await due(harness, number, lane, MILLION)
@@ -85,8 +85,8 @@ async def test_a_lane_pays_its_own_only_when_all_older_ones_are_covered(harness:
     assert await paid(harness) == [0, 1]
 
 
-async def test_who_is_younger_does_not_pay_itself_out_of_its_lanes_purse(database: Database) -> None:
-    """The purse of the younger one's lane holds enough; the older one needs all that is left."""
+async def test_younger_one_is_not_paid_from_its_lanes_allotment_first(database: Database) -> None:
+    """The allotment of the younger one's lane suffices, and the older one needs all that is left."""
     harness = await create_harness(database, draw_rupiah=5 * MILLION)
     await harness.receive(a_provider(), funds("48", "training", rupiah=6 * MILLION))
     await due(harness, 0, 2, MILLION)
@@ -100,8 +100,8 @@ async def test_who_is_younger_does_not_pay_itself_out_of_its_lanes_purse(databas
     await harness.connection.close()
 
 
-async def test_in_one_batch_the_oldest_is_paid_out_of_all_its_lanes_purses(database: Database) -> None:
-    """One batch, two lanes: what the lane of the younger one holds goes to the older one first."""
+async def test_oldest_of_a_batch_is_paid_from_all_allotments_of_its_lanes(database: Database) -> None:
+    """One batch, two lanes: the allotment of the younger one's lane goes to the older one first."""
     harness = await create_harness(database, draw_rupiah=3 * MILLION)
     await harness.receive(a_provider(), funds("48", "training", rupiah=3 * MILLION))
     await due(harness, 0, 9, MILLION)
@@ -114,7 +114,7 @@ async def test_in_one_batch_the_oldest_is_paid_out_of_all_its_lanes_purses(datab
 
 @pytest.mark.parametrize(("minute", "goes"), [(1, [9]), (30, [0])])
 async def test_a_newcomer_takes_its_place_by_age(harness: PaymentHarness, minute: int, goes: list[int]) -> None:
-    """Late heard of and older, or younger: the time at which it fell due decides."""
+    """The time at which it fell due decides, not the time at which it came."""
     await harness.receive(a_provider())
     await due(harness, 0, 2, 2 * MILLION, minute=20)
     await due(harness, 9, 5, 2 * MILLION, minute=minute)
@@ -123,7 +123,7 @@ async def test_a_newcomer_takes_its_place_by_age(harness: PaymentHarness, minute
 
 
 async def test_a_newcomer_for_whom_the_money_lasts_need_not_wait(harness: PaymentHarness) -> None:
-    """An older one's money is kept for it, as long as its lane stands still; nobody else is held up by that."""
+    """Money of an older one is kept for it while its lane stands still, and delays no other."""
     await harness.receive(a_provider())
     await due(harness, 0, 2, MILLION)
     await harness.receive(funds("48", "training", rupiah=2 * MILLION))
@@ -134,8 +134,8 @@ async def test_a_newcomer_for_whom_the_money_lasts_need_not_wait(harness: Paymen
     assert await paid(harness) == [0, 1]
 
 
-async def test_money_in_the_purse_of_a_lane_that_stands_still_serves_the_queue(database: Database) -> None:
-    """Whoever sweeps takes it back, into a book of its own: the lane's book is written by the lane's owner alone."""
+async def test_money_allotted_to_a_stopped_lane_serves_the_queue(database: Database) -> None:
+    """Any sweep withdraws it, into the ledger of the funds: only the owner of a lane writes that lane's ledger."""
     harness = await create_harness(database, draw_rupiah=10 * MILLION)
     await harness.receive(a_provider(), funds("48", "training", rupiah=10 * MILLION))
     await due(harness, 0, 2, MILLION)
@@ -174,8 +174,8 @@ async def test_a_rejection_that_can_be_cured_comes_back_by_its_age(harness: Paym
     assert len(harness.instructions) == 2
 
 
-async def test_a_right_that_is_released_from_another_hold_joins_the_queue_by_its_age(database: Database) -> None:
-    """An account that is linked, the end of a halt, an approval: each comes before who waits already and is younger."""
+async def test_disbursement_released_from_another_hold_joins_the_queue_by_age(database: Database) -> None:
+    """A linked account, the end of a halt, an approval: each precedes a younger one that waits already."""
     harness = await create_harness(database, approval_above_rupiah=INCENTIVE)
     await harness.receive(a_provider())
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5, 9, 2))]
@@ -203,8 +203,8 @@ async def test_a_right_that_is_released_from_another_hold_joins_the_queue_by_its
     await harness.connection.close()
 
 
-async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_queue(harness: PaymentHarness) -> None:
-    """The oldest's partner is halted meanwhile: the money goes to the next, and the oldest comes back by its age."""
+async def test_disbursement_held_for_another_reason_at_its_turn_leaves_the_queue(harness: PaymentHarness) -> None:
+    """The partner of the oldest is halted meanwhile: the next is paid, and the oldest returns by its age."""
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5, 9))]
     for number, person in enumerate(people):
         harness.now = LATER + timedelta(minutes=number)
@@ -223,7 +223,7 @@ async def test_who_is_held_for_something_else_when_its_turn_comes_leaves_the_que
 
 @pytest.mark.parametrize("obstacle", ["halted", "account_unverified"])
 async def test_no_payment_waits_behind_one_held_for_another_reason(harness: PaymentHarness, obstacle: str) -> None:
-    """The money does not last for the oldest, which could not be paid anyhow; it comes back by its age."""
+    """The money does not cover the oldest, which could not be paid anyhow; it returns by its age."""
     people = [of_lane(lane, number) for number, lane in enumerate((2, 5))]
     for number, person in enumerate(people):
         harness.now = LATER + timedelta(minutes=number)
@@ -249,8 +249,8 @@ async def test_no_payment_waits_behind_one_held_for_another_reason(harness: Paym
     assert await harness.breaches() == []
 
 
-async def test_the_flag_falls_when_the_last_one_leaves_the_queue(harness: PaymentHarness) -> None:
-    """Even one that is not paid: its partner was halted while it waited."""
+async def test_shortage_flag_falls_when_the_last_one_leaves_the_queue(harness: PaymentHarness) -> None:
+    """Its partner was halted while it waited, so it leaves unpaid."""
     await harness.receive(a_provider())
     await due(harness, 0, 2, MILLION)
     assert await short(harness) == ["training"]

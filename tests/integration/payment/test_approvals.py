@@ -1,4 +1,4 @@
-"""Two persons decide about what is frozen: another attempt may go, or the money did go out."""
+"""Approvals and confirmations: two persons decide about a frozen disbursement."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from tests.timeouts import until
 
 
 async def test_an_approval_is_void_when_the_account_has_changed_since(harness: PaymentHarness) -> None:
-    """Approved while money was there; it goes for want of money, and then the provider has another account."""
+    """Once approved it waits for money, and the provider gets another account meanwhile."""
     poor, rich = in_one_lane(2)
     await harness.prepare(training=FEE)
     await harness.receive(*journey(poor, "PRAT00000001"))
@@ -39,41 +39,41 @@ async def test_an_approval_is_void_when_the_account_has_changed_since(harness: P
 
 
 @pytest.mark.parametrize("people", [("Ani",), ("Ani", "ani ")])
-async def test_one_person_alone_lets_nothing_go_that_is_frozen(told: PaymentHarness, people: tuple[str, ...]) -> None:
-    await told.report(told.instructions_for("fee")[0].reference, "rejected", "FR01")
-    await told.approve(CODE, "fee", people[0])
+async def test_one_person_alone_approves_nothing_frozen(instructed: PaymentHarness, people: tuple[str, ...]) -> None:
+    await instructed.report(instructed.instructions_for("fee")[0].reference, "rejected", "FR01")
+    await instructed.approve(CODE, "fee", people[0])
     for again in people[1:]:
         with pytest.raises(OperationRefused, match="two different persons"):
-            await told.approve(CODE, "fee", again)
-    await told.sweep()
-    assert await told.state("fee") == "held(needs_approval)"
+            await instructed.approve(CODE, "fee", again)
+    await instructed.sweep()
+    assert await instructed.state("fee") == "held(needs_approval)"
 
 
-async def test_the_word_of_a_first_person_is_void_when_the_account_changes(told: PaymentHarness) -> None:
-    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "FR01")
-    await told.approve(CODE, "incentive_1", "Ani")
-    await told.receive(linked(day=1, partner="dana"))
-    await told.approve(CODE, "incentive_1", "Budi")
-    await told.sweep()
-    assert await told.state("incentive_1") == "held(needs_approval)"
-    await told.approve(CODE, "incentive_1", "Ani")
-    await told.sweep()
-    assert [i.partner for i in told.instructions_for("incentive")] == ["gopay", "dana"]
+async def test_first_approval_is_void_when_the_account_changes(instructed: PaymentHarness) -> None:
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "FR01")
+    await instructed.approve(CODE, "incentive_1", "Ani")
+    await instructed.receive(linked(day=1, partner="dana"))
+    await instructed.approve(CODE, "incentive_1", "Budi")
+    await instructed.sweep()
+    assert await instructed.state("incentive_1") == "held(needs_approval)"
+    await instructed.approve(CODE, "incentive_1", "Ani")
+    await instructed.sweep()
+    assert [i.partner for i in instructed.instructions_for("incentive")] == ["gopay", "dana"]
 
 
-async def test_nothing_is_approved_that_has_no_account_to_go_to(told: PaymentHarness) -> None:
-    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "MS03")
-    await told.connection.execute("update account set verified = false")
+async def test_nothing_is_approved_that_has_no_account_to_go_to(instructed: PaymentHarness) -> None:
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "MS03")
+    await instructed.connection.execute("update account set verified = false")
     with pytest.raises(OperationRefused, match="account_unverified"):
-        await told.approve(CODE, "incentive_1")
-    await told.connection.execute("update account set verified = true")
+        await instructed.approve(CODE, "incentive_1")
+    await instructed.connection.execute("update account set verified = true")
 
 
-async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved(
-    told: PaymentHarness, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_approval_waits_for_a_batch_that_has_loaded_and_not_yet_saved(
+    instructed: PaymentHarness, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is approved is what the handler leaves behind; and what is approved, no handler writes back."""
-    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "FR01")
+    """The approval covers what the batch leaves, and the batch overwrites no approval."""
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "FR01")
     loaded, waits = asyncio.Event(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     desk, watch = [await connect(database.url_of("payment"), name) for name in ("desk", "watch")]
 
@@ -83,69 +83,77 @@ async def test_an_approval_waits_for_a_handler_that_has_loaded_and_not_yet_saved
         return await pay(*arguments)
 
     monkeypatch.setattr(accounts, "pay", pay_slowly)
-    coming = asyncio.create_task(told.receive(linked(day=1, partner="dana")))
+    coming = asyncio.create_task(instructed.receive(linked(day=1, partner="dana")))
     await loaded.wait()
     for who in ("Ani", "Budi"):
         async with desk.transaction():
-            await approve(desk, Operator(who, "a call", told.now, told.terms.chain), None, CODE, "incentive_1")
+            await approve(
+                desk, Operator(who, "a call", instructed.now, instructed.terms.chain), None, CODE, "incentive_1"
+            )
     await coming
     await desk.close()
     await watch.close()
-    await told.sweep()
-    assert [i.partner for i in told.instructions_for("incentive")] == ["gopay", "dana"]
+    await instructed.sweep()
+    assert [i.partner for i in instructed.instructions_for("incentive")] == ["gopay", "dana"]
 
 
 @pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])
-async def test_an_approval_that_matches_nothing_is_refused(told: PaymentHarness, benefit: str) -> None:
+async def test_an_approval_that_matches_nothing_is_refused(instructed: PaymentHarness, benefit: str) -> None:
     with pytest.raises(OperationRefused, match="does not wait for an operator"):
-        await told.approve(CODE, benefit)
+        await instructed.approve(CODE, benefit)
 
 
-async def test_a_payment_that_did_go_out_is_booked_as_instructed_again_and_settled(told: PaymentHarness) -> None:
-    fee = told.instructions_for("fee")[0].reference
-    await told.report(fee, "rejected", "AM05")
-    await told.confirm(fee, "Ani")
-    assert await told.state("fee") == "held(needs_approval)"
-    await told.confirm(fee, "Budi")
-    assert (await told.state("fee"), await told.balance("paid:fee"), await told.balance("clearing:bni")) == (
+async def test_confirmed_payment_is_posted_as_instructed_and_settled(instructed: PaymentHarness) -> None:
+    fee = instructed.instructions_for("fee")[0].reference
+    await instructed.report(fee, "rejected", "AM05")
+    await instructed.confirm(fee, "Ani")
+    assert await instructed.state("fee") == "held(needs_approval)"
+    await instructed.confirm(fee, "Budi")
+    assert (
+        await instructed.state("fee"),
+        await instructed.balance("paid:fee"),
+        await instructed.balance("clearing:bni"),
+    ) == (
         "settled",
         FEE,
         0,
     )
-    assert told.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
+    assert instructed.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
     with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
-        await told.confirm(fee)
+        await instructed.confirm(fee)
     for word in (("settled", None), ("rejected", "AM05")):
-        await told.report(fee, *word)
-    assert (await told.parked(), await told.state("fee")) == ([], "settled")
+        await instructed.report(fee, *word)
+    assert (await instructed.parked(), await instructed.state("fee")) == ([], "settled")
 
 
-async def test_what_its_partner_said_after_all_is_what_the_confirmed_payment_shows(told: PaymentHarness) -> None:
-    reference = told.instructions_for("incentive")[0].reference
-    await told.report(reference, "rejected", "AB05")
-    await told.report(reference, "settled")
-    await told.confirm(reference)
-    assert await told.connection.fetchval(
+async def test_confirmed_payment_shows_the_partners_late_report(instructed: PaymentHarness) -> None:
+    reference = instructed.instructions_for("incentive")[0].reference
+    await instructed.report(reference, "rejected", "AB05")
+    await instructed.report(reference, "settled")
+    await instructed.confirm(reference)
+    assert await instructed.connection.fetchval(
         "select d.settled_at = c.reported_at and d.partner_reference = c.partner_reference"
         " from disbursement d join contradiction c using (redeem_code, benefit)"
     )
-    await told.report(reference, "settled")
-    assert await told.parked() == ["contradicts_final"]
+    await instructed.report(reference, "settled")
+    assert await instructed.parked() == ["contradicts_final"]
 
 
 @pytest.mark.parametrize("answer", [("settled", None), ("rejected", "AC04"), None])
-async def test_only_a_frozen_right_is_confirmed(told: PaymentHarness, answer: tuple[str, str | None] | None) -> None:
-    reference = told.instructions_for("incentive")[0].reference
+async def test_only_a_frozen_disbursement_is_confirmed(
+    instructed: PaymentHarness, answer: tuple[str, str | None] | None
+) -> None:
+    reference = instructed.instructions_for("incentive")[0].reference
     if answer:
-        await told.report(reference, *answer)
+        await instructed.report(reference, *answer)
     with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
-        await told.confirm(reference)
+        await instructed.confirm(reference)
     with pytest.raises(OperationRefused, match="never instructed"):
-        await told.confirm("3Q2M9K4T1B8XW3ZA")
+        await instructed.confirm("3Q2M9K4T1B8XW3ZA")
 
 
-async def test_a_wave_without_money_is_overdrawn_by_name_until_money_comes(harness: PaymentHarness) -> None:
-    """The money came back with the rejection and went to somebody else."""
+async def test_wave_without_money_is_overdrawn_by_name_until_funded(harness: PaymentHarness) -> None:
+    """The rejection returned the money, and another disbursement took it."""
     first, second = in_one_lane(2)
     await harness.prepare(incentive=INCENTIVE)
     await harness.receive(*journey(first, "PRAT00000001"))

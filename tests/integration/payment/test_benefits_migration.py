@@ -1,4 +1,4 @@
-"""Benefits stored by position, as they were at first, are read as what they were after the upgrade."""
+"""Migration of benefits that were stored by position: they are read as the same benefits."""
 
 import json
 from itertools import takewhile

@@ -1,4 +1,4 @@
-"""Settings at either of their bounds work, on the last day that the clock can show."""
+"""Settings at either of their bounds, on the last day that the clock can show."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ ENDS = {"least": Ge, "most": Le}
 
 
 def at_the_end(end: str) -> dict[str, object]:
-    """Every number that payment can be told, and the name of the programme."""
+    """Return each number among the settings at a bound, and the name of the programme."""
     kind, attribute = ENDS[end], {"least": "ge", "most": "le"}[end]
     numbers = {
         name: getattr(part, attribute)
@@ -28,7 +28,7 @@ def at_the_end(end: str) -> dict[str, object]:
 
 
 async def a_story(harness: PaymentHarness) -> None:
-    """Instructed, accepted, asked about, rejected for now, tried again, settled."""
+    """Play a payment: instructed, accepted, asked about, rejected for now, tried again, settled."""
     longest = timedelta(days=365)
     await harness.prepare()
     await harness.receive(*journey())

@@ -1,4 +1,4 @@
-"""Another programme or another key would pay rights again under other references: payment refuses to work with them."""
+"""Data identity: payment refuses another programme or key, under which references would differ."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def identity(keys: Path, programme: str = "prakerja") -> DataIdentity:
 
 
 def changed(name: str, tmp_path: Path) -> DataIdentity:
-    """Everything as it was, but for one thing that was made anew."""
+    """Return the context with one thing replaced."""
     keys, fresh = tmp_path / "keys", tmp_path / "fresh"
     shutil.copytree(keys_folder(), keys)
     if name == "programme":
@@ -47,7 +47,7 @@ def changed(name: str, tmp_path: Path) -> DataIdentity:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_what_decides_references_is_known_again_by_its_fingerprint(
+async def test_keys_of_references_are_recognized_by_their_fingerprints(
     harness: PaymentHarness, tmp_path: Path, name: str
 ) -> None:
     before = identity(keys_folder())
@@ -58,7 +58,7 @@ async def test_what_decides_references_is_known_again_by_its_fingerprint(
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_data_without_fingerprints_prove_it_by_what_was_derived_from_it(
+async def test_data_without_fingerprints_prove_keys_by_derived_values(
     harness: PaymentHarness, tmp_path: Path, name: str
 ) -> None:
     await harness.receive(a_provider(number="0123456789"))
@@ -70,9 +70,7 @@ async def test_data_without_fingerprints_prove_it_by_what_was_derived_from_it(
         await changed(name, tmp_path).confirm(harness.connection)
 
 
-async def test_key_of_a_producer_may_go_when_nothing_rests_under_it_any_more(
-    harness: PaymentHarness, tmp_path: Path
-) -> None:
+async def test_producers_key_may_be_removed_when_it_seals_nothing(harness: PaymentHarness, tmp_path: Path) -> None:
     shutil.copytree(keys_folder(), keys := tmp_path / "keys")
     path, now = keys / "programme.jwks.json", (keys / "programme.jwks.json").read_text()
     retired = {"kty": "oct", "k": "A" * 43, "kid": "pintar", "use": "enc"}
@@ -88,7 +86,7 @@ async def test_key_of_a_producer_may_go_when_nothing_rests_under_it_any_more(
 
 
 async def rest_as_before(harness: PaymentHarness, kid: str, ring: KeyRing | None = None) -> None:
-    """Let the provider's account rest as it did before 1.0: as upstream had sealed it."""
+    """Keep the provider's account as upstream had sealed it, as before 1.0."""
     claims = {"sub": PROVIDER, "number": "0123456789", "name": "Lembaga Pelatihan"}
     token = (ring or programme_keys()).seal(claims, kid)
     await harness.connection.execute("update provider set account = $1", token)

@@ -1,4 +1,4 @@
-"""Installations made before rights were frozen: what a person must look at is found in what partners answered."""
+"""Migration of installations made before disbursements were frozen: reviewable rejections are found."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ def code_of(person: str) -> str:
 async def attempted(
     connection: Connection, person: str, reasons: list[str | None], held_for: str | None, *, approved: bool = False
 ) -> None:
-    """A right as the service of then left it: an attempt for each reason, None for one that is under way."""
+    """Insert a disbursement as it was stored then, with an attempt for each reason; None: still at its partner."""
     code = code_of(person)
     benefits = json.dumps([["incentive_1", INCENTIVE, "participant", "rated", True]])
     await connection.execute(
@@ -55,7 +55,7 @@ async def attempted(
 
 @pytest.fixture
 async def upgraded(empty_database: Database) -> AsyncIterator[PaymentHarness]:
-    """Rows that only the first migrations know, and then all others."""
+    """Apply the first migrations, insert rows, then apply all others."""
     url = empty_database.url_of(owner_of("payment"))
     await migrate(url, [migration for migration in migrations_of("services.payment") if migration.number == 1])
     connection = await connect(url, "then")
@@ -78,7 +78,7 @@ async def upgraded(empty_database: Database) -> AsyncIterator[PaymentHarness]:
     await harness.connection.close()
 
 
-async def test_what_a_person_must_look_at_is_frozen_whatever_it_was_held_for(upgraded: PaymentHarness) -> None:
+async def test_upgrade_freezes_reviewable_rejections_whatever_they_are_held_for(upgraded: PaymentHarness) -> None:
     rows = await upgraded.connection.fetch("select participant_id from disbursement where frozen order by 1")
     assert {row["participant_id"] for row in rows} == {LOOKED_AT, HIDDEN, LET_GO}
     shown = "select reason from disbursement where participant_id = $1"
@@ -92,7 +92,7 @@ async def test_an_approval_that_was_bound_to_nothing_is_void(upgraded: PaymentHa
     assert await upgraded.connection.fetchval(waiting) == 0
 
 
-async def test_an_attempt_that_an_operator_had_let_go_is_no_breach_and_one_that_nobody_had_is(
+async def test_only_an_unapproved_attempt_after_doubts_is_a_breach(
     upgraded: PaymentHarness,
 ) -> None:
     wrong = "was instructed after doubts, and nobody approved it"

@@ -1,4 +1,4 @@
-"""What cannot go is held under a named reason, and goes when the cure comes."""
+"""Holds: each has a named reason, and ends when its cure comes."""
 
 from datetime import timedelta
 
@@ -37,14 +37,14 @@ async def test_without_an_account_the_incentive_is_held_until_one_is_linked(harn
     ("wrong", "reason"),
     [({"same_identity": False}, "account_other_nik"), ({"verified": False}, "account_unverified")],
 )
-async def test_an_account_that_does_not_fit_holds_until_a_better_one_is_linked(
+async def test_unfit_account_holds_until_a_better_one_is_linked(
     harness: PaymentHarness, wrong: dict[str, bool], reason: str
 ) -> None:
     await harness.prepare()
     await harness.receive(linked(**wrong), confirmed(), completed(), rated())  # type: ignore[arg-type]
     assert await harness.state("incentive_1") == f"held({reason})"
     await harness.receive(linked(day=1, partner="dana"))
-    assert [told.partner for told in harness.instructions_for("incentive")] == ["dana"]
+    assert [instructed.partner for instructed in harness.instructions_for("incentive")] == ["dana"]
 
 
 async def test_an_older_link_that_comes_later_changes_nothing(harness: PaymentHarness) -> None:
@@ -52,7 +52,7 @@ async def test_an_older_link_that_comes_later_changes_nothing(harness: PaymentHa
     await harness.receive(linked(day=2, partner="dana"))
     await harness.receive(linked(day=1, partner="gopay"))
     await harness.receive(confirmed(), completed(), rated())
-    assert [told.partner for told in harness.instructions_for("incentive")] == ["dana"]
+    assert [instructed.partner for instructed in harness.instructions_for("incentive")] == ["dana"]
 
 
 async def test_a_fee_waits_for_the_providers_account(harness: PaymentHarness) -> None:
@@ -92,8 +92,8 @@ async def test_funds_of_another_wave_or_component_pay_nothing(harness: PaymentHa
     assert (await harness.state("fee"), await harness.state("incentive_1")) == ("held(no_funds)", "held(no_funds)")
 
 
-async def test_money_that_lies_unused_in_one_lane_goes_to_a_lane_that_waits(harness: PaymentHarness) -> None:
-    """The first lane takes a block for itself, more than is left for the other, and gives it back."""
+async def test_unused_money_of_one_lane_goes_to_a_lane_that_waits(harness: PaymentHarness) -> None:
+    """The first lane takes a block, more than is left for the other, and returns the rest."""
     other = in_another_lane(PARTICIPANT)
     await harness.prepare(training=200_000_000, incentive=2 * INCENTIVE)
     await harness.receive(*journey())
@@ -114,7 +114,7 @@ async def test_never_is_more_instructed_than_was_appropriated(harness: PaymentHa
     assert len(harness.instructions_for("fee")) == 2
 
 
-async def test_money_that_lasts_for_nobody_keeps_no_other_cure_waiting(
+async def test_money_that_covers_nobody_delays_no_other_cure(
     harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timers, "PORTION", 2)
@@ -131,14 +131,14 @@ async def test_money_that_lasts_for_nobody_keeps_no_other_cure_waiting(
     assert await harness.state("fee", CODE) == "instructed"
 
 
-async def test_a_fee_that_a_halt_holds_goes_when_its_provider_moves_to_another_partner(harness: PaymentHarness) -> None:
+async def test_halted_fee_is_paid_when_its_provider_moves_to_another_partner(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.operate(halt, "bni")
     await harness.receive(*journey())
     assert await harness.state("fee") == "held(halted)"
     await harness.receive(a_provider(version=2, account={"partner": "bca"}))
     await harness.sweep()
-    assert [told.partner for told in harness.instructions_for("fee")] == ["bca"]
+    assert [instructed.partner for instructed in harness.instructions_for("fee")] == ["bca"]
 
 
 async def test_a_halt_holds_what_falls_due_and_resume_lets_it_go(harness: PaymentHarness) -> None:
@@ -184,7 +184,7 @@ async def test_a_partner_that_does_not_exist_cannot_be_halted(harness: PaymentHa
         await harness.operate(halt, "goplay")
 
 
-async def test_what_is_above_the_limit_waits_for_an_approval(database: Database) -> None:
+async def test_amount_above_the_limit_waits_for_an_approval(database: Database) -> None:
     harness = await create_harness(database, approval_above_rupiah=INCENTIVE)
     await harness.prepare()
     await harness.receive(*journey())

@@ -1,4 +1,4 @@
-"""The incentive is the participant's, once: it falls due with the first training that is completed and rated."""
+"""Incentive of a participant: falls due once, with the first training that is completed and rated."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -33,26 +33,26 @@ def done(code: str, *, completed_on: int, rated_on: int) -> list[Event]:
 
 
 async def enroll(harness: PaymentHarness) -> None:
-    """Two trainings, of which B promises more, and an account."""
+    """Enroll into two trainings, of which B promises more, with a linked account."""
     await harness.prepare()
     await harness.receive(linked(), confirmed(code=A), confirmed(code=B, incentive=DEARER))
 
 
 async def granted(harness: PaymentHarness) -> dict[str, str]:
-    """Redeem code -> state of each incentive."""
+    """Return redeem code -> state of each incentive."""
     rows = await harness.connection.fetch("select redeem_code, state from disbursement where benefit = 'incentive_1'")
     return {row["redeem_code"]: row["state"] for row in rows}
 
 
-async def test_a_training_that_is_never_rated_keeps_nobody_from_the_incentive_of_another(
+async def test_unrated_training_does_not_block_the_incentive_of_another(
     harness: PaymentHarness,
 ) -> None:
-    """Completed later, delivered first, never rated."""
+    """The unrated one is completed later and delivered first."""
     await enroll(harness)
     await harness.receive(completed(code=B, at=day(5)))
     await harness.receive(*done(A, completed_on=0, rated_on=1))
     assert await granted(harness) == {A: "instructed"}
-    assert [told.benefit for told in harness.instructions] == ["fee", "fee", "incentive"]
+    assert [instructed.benefit for instructed in harness.instructions] == ["fee", "fee", "incentive"]
 
 
 async def test_only_the_first_completed_and_rated_training_earns_the_incentive(harness: PaymentHarness) -> None:
@@ -60,7 +60,7 @@ async def test_only_the_first_completed_and_rated_training_earns_the_incentive(h
     await harness.receive(*done(A, completed_on=0, rated_on=1))
     await harness.receive(*done(B, completed_on=2, rated_on=3))
     assert await granted(harness) == {A: "instructed"}
-    assert sorted(told.benefit for told in harness.instructions) == ["fee", "fee", "incentive"]
+    assert sorted(instructed.benefit for instructed in harness.instructions) == ["fee", "fee", "incentive"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_only_the_first_completed_and_rated_training_earns_the_incentive(h
     [((0, 9), (2, 8), B), ((9, 0), (8, 2), B), ((0, 9), (8, 9), A), ((3, 5), (5, 4), A), ((5, 4), (3, 5), A)],
 )
 @pytest.mark.parametrize("order", list(permutations(range(4)))[::9])
-async def test_in_one_batch_the_times_of_the_events_decide_and_not_their_order(
+async def test_times_of_events_decide_within_a_batch_not_their_order(
     harness: PaymentHarness, of_a: tuple[int, int], of_b: tuple[int, int], first: str, order: Sequence[int]
 ) -> None:
     await enroll(harness)
@@ -81,7 +81,7 @@ async def test_in_one_batch_the_times_of_the_events_decide_and_not_their_order(
     assert harness.instructions_for("incentive")[0].amount == (INCENTIVE if first == A else DEARER)
 
 
-async def test_trainings_reached_piece_by_piece_compete_once_the_batch_brings_the_last_of_each(
+async def test_trainings_compete_once_the_last_milestone_of_each_has_come(
     harness: PaymentHarness,
 ) -> None:
     await enroll(harness)
@@ -91,7 +91,7 @@ async def test_trainings_reached_piece_by_piece_compete_once_the_batch_brings_th
 
 
 @pytest.mark.parametrize("with_account", [True, False])
-async def test_what_fell_due_stays_with_its_training_though_an_earlier_one_comes_later(
+async def test_incentive_stays_with_its_training_when_an_earlier_one_comes_later(
     harness: PaymentHarness, with_account: bool
 ) -> None:
     await harness.prepare()
@@ -100,7 +100,7 @@ async def test_what_fell_due_stays_with_its_training_though_an_earlier_one_comes
     await harness.receive(*done(A, completed_on=0, rated_on=1))
     assert await granted(harness) == {B: "instructed" if with_account else "held"}
     await harness.receive(linked(day=1), *done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
-    assert [told.amount for told in harness.instructions_for("incentive")] == [DEARER]
+    assert [instructed.amount for instructed in harness.instructions_for("incentive")] == [DEARER]
 
 
 @pytest.mark.parametrize("end", [("settled", None), ("rejected", "AC04"), ("rejected", "LEGL")])
@@ -116,14 +116,14 @@ async def test_an_incentive_once_instructed_is_used_up_however_it_ended(
     assert len(harness.instructions_for("incentive")) == 1
 
 
-async def test_milestones_that_waited_for_their_enrollments_earn_one_incentive(harness: PaymentHarness) -> None:
+async def test_deferred_milestones_earn_one_incentive(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(linked(), *done(B, completed_on=5, rated_on=6), *done(A, completed_on=0, rated_on=1))
     await harness.receive(confirmed(code=B), confirmed(code=A))
     assert await granted(harness) == {A: "instructed"}
 
 
-async def test_a_training_known_by_its_milestones_alone_leaves_the_incentive_to_the_one_enrolled(
+async def test_training_without_enrollment_leaves_the_incentive_to_another(
     harness: PaymentHarness,
 ) -> None:
     await harness.prepare()
@@ -131,12 +131,12 @@ async def test_a_training_known_by_its_milestones_alone_leaves_the_incentive_to_
     await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
     await harness.receive(confirmed(code=A))
     assert await granted(harness) == {B: "instructed"}
-    assert sorted(told.benefit for told in harness.instructions) == ["fee", "fee", "incentive"]
+    assert sorted(instructed.benefit for instructed in harness.instructions) == ["fee", "fee", "incentive"]
 
 
 @asynccontextmanager
 async def cancelled(harness: PaymentHarness) -> AsyncIterator[None]:
-    """What is held of the incentive is cancelled, as a void or a revocation will do it; in the end it never was."""
+    """Cancel the held incentive, as a revocation will do it, and undo that at the end."""
     await harness.connection.execute("alter type state add value 'cancelled'")
     transaction = harness.connection.transaction()
     await transaction.start()
@@ -145,7 +145,7 @@ async def cancelled(harness: PaymentHarness) -> AsyncIterator[None]:
         "update tally set state = 'cancelled', reason = '' where state = 'held'",
     ):
         await harness.connection.execute(f"{move} and benefit = 'incentive_1'")
-    # What the service does meanwhile belongs to the same transaction, which only the owner of the schema may begin so.
+    # The service works in the same transaction meanwhile, which only the owner of the schema may begin like this.
     writer, harness.session.connection = harness.session.connection, harness.connection
     yield
     harness.session.connection = writer
@@ -153,12 +153,12 @@ async def cancelled(harness: PaymentHarness) -> AsyncIterator[None]:
 
 
 async def lost_or_doubled(harness: PaymentHarness) -> list[str]:
-    """The breaches that concern rights; the checks of states will know of cancelling when there is any."""
+    """Return the breaches that concern lost or doubled payments; checks of states do not know cancelling yet."""
     checks = [invariant for invariant in harness.definition.invariants if invariant.id in ("I2", "I3", "I4")]
     return [breach for invariant in checks for breach in await invariant.check(harness.connection)]
 
 
-async def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_training(
+async def test_incentive_cancelled_before_instruction_falls_due_again(
     harness: PaymentHarness,
 ) -> None:
     await harness.prepare()
@@ -170,7 +170,7 @@ async def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_
         assert await lost_or_doubled(harness) == []
 
 
-async def test_one_cancelled_after_a_partner_was_told_is_used_up(harness: PaymentHarness) -> None:
+async def test_incentive_cancelled_after_instruction_is_used_up(harness: PaymentHarness) -> None:
     await enroll(harness)
     await harness.receive(*done(A, completed_on=0, rated_on=1))
     await harness.report(harness.instructions_for("incentive")[0].reference, "rejected", "AC04")
@@ -180,7 +180,7 @@ async def test_one_cancelled_after_a_partner_was_told_is_used_up(harness: Paymen
         assert await lost_or_doubled(harness) == []
 
 
-async def test_what_a_cancelled_one_leaves_ungranted_is_named(harness: PaymentHarness) -> None:
+async def test_incentive_left_ungranted_by_a_cancellation_is_named(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(confirmed(code=A), confirmed(code=B))
     await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
@@ -196,7 +196,7 @@ COPY = (
 )
 
 
-async def test_the_database_refuses_a_second_incentive_until_the_first_is_cancelled_untold(
+async def test_database_refuses_second_incentive_until_the_first_is_cancelled(
     harness: PaymentHarness,
 ) -> None:
     await harness.prepare()
@@ -207,7 +207,7 @@ async def test_the_database_refuses_a_second_incentive_until_the_first_is_cancel
         await harness.connection.execute(COPY, B)
 
 
-async def test_the_database_refuses_a_second_incentive_after_one_that_was_told_and_cancelled(
+async def test_database_refuses_second_incentive_after_an_instructed_one(
     harness: PaymentHarness,
 ) -> None:
     await enroll(harness)

@@ -1,4 +1,4 @@
-"""Installations made before the incentive was the participant's: what they lost is granted, and nothing twice."""
+"""Migration of installations with an incentive per training: lost ones are granted, and none twice."""
 
 import json
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def trained(
     is_first: bool = False,
     incentive: int = INCENTIVE,
 ) -> None:
-    """A training as the service of then left it, its fee held."""
+    """Insert a training as it was stored then, its fee held."""
     benefits = [
         ["fee", FEE, "provider", "completed", False],
         ["incentive_1", incentive, "participant", "rated", True],
@@ -85,7 +85,7 @@ async def held(
 
 @pytest.fixture
 async def upgraded(empty_database: Database) -> AsyncIterator[PaymentHarness]:
-    """Rows that only the first migrations know, and then all others."""
+    """Apply the first migrations, insert rows, then apply all others."""
     url = empty_database.url_of(owner_of("payment"))
     first = [migration for migration in migrations_of("services.payment") if migration.number == 1]
     await migrate(url, first)
@@ -115,7 +115,7 @@ async def incentives(harness: PaymentHarness) -> dict[str, str]:
     return {row["redeem_code"]: row["stands"] for row in rows}
 
 
-async def test_incentives_that_were_lost_are_granted_with_the_training_that_earned_them(
+async def test_lost_incentives_are_granted_with_the_training_that_earned_them(
     upgraded: PaymentHarness,
 ) -> None:
     assert await upgraded.breaches() == []
@@ -127,10 +127,10 @@ async def test_incentives_that_were_lost_are_granted_with_the_training_that_earn
         "TWICE000000B": "700000 instructed",
         "HELD0000000A": "600000 held no_account",
     }
-    assert sorted(told.amount for told in upgraded.instructions_for("incentive")) == [DEARER, DEARER]
+    assert sorted(instructed.amount for instructed in upgraded.instructions_for("incentive")) == [DEARER, DEARER]
 
 
-async def test_what_stands_in_the_way_of_one_granted_is_named_by_the_next_sweep(upgraded: PaymentHarness) -> None:
+async def test_next_sweep_names_the_hold_reason_of_a_granted_incentive(upgraded: PaymentHarness) -> None:
     await upgraded.sweep()
     assert await incentives(upgraded) == {
         "LOST0000000A": "700000 held no_account",
@@ -144,7 +144,7 @@ async def test_what_stands_in_the_way_of_one_granted_is_named_by_the_next_sweep(
     assert (await incentives(upgraded))["LOST0000000A"] == "700000 instructed"
 
 
-async def test_nothing_is_granted_twice_though_all_is_delivered_once_more(upgraded: PaymentHarness) -> None:
+async def test_nothing_is_granted_twice_when_everything_is_delivered_again(upgraded: PaymentHarness) -> None:
     await upgraded.prepare()
     await upgraded.receive(*(linked(person) for person in (LOST, LOST_TWICE, HELD, UNRATED, UNCOMPLETED)))
     await upgraded.sweep()
@@ -155,6 +155,10 @@ async def test_nothing_is_granted_twice_though_all_is_delivered_once_more(upgrad
     }.items():
         await upgraded.receive(*(event for code in codes for event in (completed(person, code), rated(person, code))))
         await upgraded.sweep()
-    assert sorted(told.amount for told in upgraded.instructions_for("incentive")) == [INCENTIVE, DEARER, DEARER]
+    assert sorted(instructed.amount for instructed in upgraded.instructions_for("incentive")) == [
+        INCENTIVE,
+        DEARER,
+        DEARER,
+    ]
     await upgraded.receive(rated(UNRATED, "UNRATED0000A"), completed(UNCOMPLETED, "UNCOMPLETE0A"))
     assert len(upgraded.instructions_for("incentive")) == 5

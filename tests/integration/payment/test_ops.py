@@ -1,4 +1,4 @@
-"""What operators see, and what the checks find when somebody has tampered with the rows."""
+"""Views of operators, and checks that find rows which were tampered with."""
 
 import asyncio
 import json
@@ -18,18 +18,18 @@ from tests.integration.payment.harness import PaymentHarness, create_harness
 
 
 @pytest.fixture
-async def told(harness: PaymentHarness) -> PaymentHarness:
+async def instructed(harness: PaymentHarness) -> PaymentHarness:
     await harness.prepare()
     await harness.receive(*journey())
     await harness.report(harness.instructions_for("fee")[0].reference, "settled")
     return harness
 
 
-async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers(told: PaymentHarness) -> None:
-    await told.report(told.instructions_for("incentive")[0].reference, "rejected", "AC04")
-    await told.receive(linked(day=1, partner="dana"))
-    await told.sweep("retry")
-    trail = await told.definition.audit_trail(told.connection, PARTICIPANT)
+async def test_audit_trail_shows_each_disbursement_with_attempts_and_transfers(instructed: PaymentHarness) -> None:
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    await instructed.receive(linked(day=1, partner="dana"))
+    await instructed.sweep("retry")
+    trail = await instructed.definition.audit_trail(instructed.connection, PARTICIPANT)
     assert trail is not None
     shown = {d["benefit"]: d for d in trail["disbursements"]}  # type: ignore[attr-defined]
     assert {benefit: d["state"] for benefit, d in shown.items()} == {"fee": "settled", "incentive_1": "instructed"}
@@ -45,17 +45,17 @@ async def test_the_trail_tells_each_disbursement_with_its_attempts_and_transfers
     assert "eyJ" not in text
 
 
-async def test_nobody_has_no_trail(harness: PaymentHarness) -> None:
+async def test_unknown_participant_has_no_audit_trail(harness: PaymentHarness) -> None:
     assert await harness.definition.audit_trail(harness.connection, PARTICIPANT) is None
 
 
-async def test_money_is_counted_by_state(told: PaymentHarness) -> None:
+async def test_money_is_counted_by_state(instructed: PaymentHarness) -> None:
     def at(name: str, **labels: str) -> float:
         where = {"state": "", "partner": "", "benefit": "", "reason": ""} | labels
         return sum(gauge.value for gauge in gauges if gauge.name == name and gauge.labels == where)
 
-    await told.receive(*journey("4810000000000018", "PRAT00000002")[1:])
-    gauges = await told.definition.gauges(told.connection)
+    await instructed.receive(*journey("4810000000000018", "PRAT00000002")[1:])
+    gauges = await instructed.definition.gauges(instructed.connection)
     settled = {"state": "settled", "partner": "bni", "benefit": "fee"}
     assert (at("salur_disbursements", **settled), at("salur_disbursements_rupiah", **settled)) == (1, FEE)
     held = {"state": "held", "benefit": "incentive_1", "reason": "no_account"}
@@ -64,17 +64,19 @@ async def test_money_is_counted_by_state(told: PaymentHarness) -> None:
     assert at("salur_disbursement_oldest_seconds", state="instructed", partner="gopay", benefit="incentive_1") > 0
 
 
-async def test_halt_shows_who_waits_and_why(told: PaymentHarness) -> None:
+async def test_halt_shows_who_waits_and_why(instructed: PaymentHarness) -> None:
     at = ("salur_halted", {"scope": "gopay", "by": "payment"})
-    await told.receive(reported("gopay", "0" * 16, "settled", INCENTIVE, None))
-    await told.receive(*journey("4810000000000018", "PRAT00000002"), linked("4810000000000018"))
-    (halted,) = await halts(told.connection)
+    await instructed.receive(reported("gopay", "0" * 16, "settled", INCENTIVE, None))
+    await instructed.receive(*journey("4810000000000018", "PRAT00000002"), linked("4810000000000018"))
+    (halted,) = await halts(instructed.connection)
     waits = {name: halted[name] for name in ("scope", "by", "participants", "disbursements", "rupiah")}
     assert waits == {"scope": "gopay", "by": "payment", "participants": 1, "disbursements": 1, "rupiah": INCENTIVE}
-    (sentence,) = await degraded(told.connection)
+    (sentence,) = await degraded(instructed.connection)
     assert sentence.startswith("gopay is halted since ")
     assert f"1 people wait for {INCENTIVE} rupiah" in sentence
-    gauges = {(g.name, tuple(g.labels.values())): g.value for g in await told.definition.gauges(told.connection)}
+    gauges = {
+        (g.name, tuple(g.labels.values())): g.value for g in await instructed.definition.gauges(instructed.connection)
+    }
     assert gauges[at[0], ("gopay", "payment")] == 1
     assert gauges[at[0], ("dana", "")] == 0
     assert gauges["salur_halt_age_seconds", ("all", "")] == 0
@@ -107,20 +109,20 @@ TAMPERING = [
 
 
 @pytest.mark.parametrize(("invariant", "tampering"), TAMPERING)
-async def test_tampering_is_found(told: PaymentHarness, invariant: str, tampering: str) -> None:
+async def test_tampering_is_found(instructed: PaymentHarness, invariant: str, tampering: str) -> None:
     tables = ("disbursement", "attempt", "transfer")
-    async with told.connection.transaction():
-        savepoint = told.connection.transaction()
+    async with instructed.connection.transaction():
+        savepoint = instructed.connection.transaction()
         await savepoint.start()
         for table in tables:
-            await told.connection.execute(f"alter table {table} disable trigger user")
-        await told.connection.execute(tampering)
-        found = [i.id for i in told.definition.invariants if await i.check(told.connection)]
+            await instructed.connection.execute(f"alter table {table} disable trigger user")
+        await instructed.connection.execute(tampering)
+        found = [i.id for i in instructed.definition.invariants if await i.check(instructed.connection)]
         await savepoint.rollback()
     assert invariant in found
 
 
-async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_hour(harness: PaymentHarness) -> None:
+async def test_completion_without_enrollment_is_a_breach_after_an_hour(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(journey()[2])
     harness.now = LATER.replace(hour=LATER.hour + 2)
@@ -129,7 +131,7 @@ async def test_a_completion_whose_enrollment_does_not_come_is_a_breach_after_an_
     await harness.receive(*journey()[:2])
 
 
-async def test_two_persons_confirm_from_the_command_line_and_it_is_announced(database: Database) -> None:
+async def test_two_persons_confirm_from_the_command_line_and_an_event_follows(database: Database) -> None:
     harness = await create_harness(database)
     await harness.prepare()
     await harness.receive(*journey())

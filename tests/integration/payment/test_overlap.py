@@ -1,5 +1,4 @@
-"""Two sessions whose transactions overlap, led by hand: nobody overtakes, no money is spent twice, no lane waits for
-another's purse."""
+"""Overlapping transactions of two sessions: none overtakes, spends money twice, or waits for another's allotment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -25,7 +24,7 @@ DEADLINE = 20.0
 
 @dataclass
 class Two:
-    """Two processes, each with a lane of its own. Blocks are of four million."""
+    """Process with a lane of its own; blocks are of four million."""
 
     here: PaymentHarness
     there: PaymentHarness
@@ -33,7 +32,7 @@ class Two:
     monkeypatch: pytest.MonkeyPatch
 
     async def due(self, harness: PaymentHarness, number: int, amount: int) -> None:
-        """A fee falls due in the lane of this process; its number is its age."""
+        """Make a fee fall due in the lane of this process; its number is its age."""
         harness.now = LATER + timedelta(minutes=number)
         await harness.receive(*fee_due(HERE if harness is self.here else THERE, number, amount))
 
@@ -41,7 +40,7 @@ class Two:
         await harness.sweep(lanes=[HERE if harness is self.here else THERE])
 
     async def is_undone(self, work: Awaitable[None]) -> None:
-        """The engine does such work again from its beginning."""
+        """Repeat work that was rolled back, as the engine does."""
         with pytest.raises(asyncpg.SerializationError, match="emptied"):
             await work
 
@@ -56,7 +55,7 @@ class Two:
     async def paused(
         self, work: Awaitable[None], harness: PaymentHarness, module: Any, name: str
     ) -> AsyncIterator[None]:
-        """`work` of this process stands still before it calls the function, and goes on at the end."""
+        """Pause `work` before it calls the function, and continue it at the end."""
         reached, go_on, real = asyncio.Event(), asyncio.Event(), getattr(module, name)
 
         async def pausing(first: Any, *more: Any) -> Any:
@@ -73,7 +72,7 @@ class Two:
         await asyncio.wait_for(running, DEADLINE)
 
     async def until_blocked(self, harness: PaymentHarness) -> None:
-        """This process waits for a lock that the other one holds."""
+        """Wait until this process waits for a lock of the other."""
         query = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
         async with asyncio.timeout(DEADLINE):
             while not await self.watcher.fetchval(query, harness.session.connection.get_server_pid()):
@@ -92,7 +91,7 @@ async def two(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         await connection.close()
 
 
-async def test_what_was_decided_before_anybody_waited_stands_and_the_next_one_waits(two: Two) -> None:
+async def test_decision_before_a_shortage_stands_and_the_next_one_waits(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
     async with two.paused(two.due(two.here, 2, MILLION), two.here, payout_funds, "update_allotments"):
@@ -103,7 +102,7 @@ async def test_what_was_decided_before_anybody_waited_stands_and_the_next_one_wa
     assert await two.paid() == [0, 2]
 
 
-async def test_a_purse_that_was_emptied_meanwhile_is_not_spent_from(two: Two) -> None:
+async def test_allotment_withdrawn_meanwhile_is_not_committed_from(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
     async with two.paused(two.is_undone(two.due(two.here, 2, MILLION)), two.here, payout_funds, "update_allotments"):
@@ -114,7 +113,7 @@ async def test_a_purse_that_was_emptied_meanwhile_is_not_spent_from(two: Two) ->
     assert (await two.paid(), await two.here.state("fee", code_of(2))) == ([0, 1], "held(no_funds)")
 
 
-async def test_a_purse_in_use_is_passed_over_and_holds_up_no_other_lane(two: Two) -> None:
+async def test_allotment_in_use_is_skipped_and_delays_no_other_lane(two: Two) -> None:
     await two.here.receive(funds("48", "training", rupiah=4 * MILLION))
     await two.due(two.here, 0, MILLION)
     async with two.paused(two.due(two.here, 2, MILLION), two.here, session, "flush"):
@@ -125,7 +124,7 @@ async def test_a_purse_in_use_is_passed_over_and_holds_up_no_other_lane(two: Two
     assert await two.paid() == [0, 1, 2]
 
 
-async def test_of_two_lanes_that_fall_short_at_once_both_wait_and_the_oldest_is_paid_first(two: Two) -> None:
+async def test_two_lanes_falling_short_at_once_pay_the_oldest_first(two: Two) -> None:
     async with two.paused(two.due(two.here, 1, MILLION), two.here, session, "flush"):
         older = asyncio.ensure_future(two.due(two.there, 0, MILLION))
         await two.until_blocked(two.there)
@@ -138,7 +137,7 @@ async def test_of_two_lanes_that_fall_short_at_once_both_wait_and_the_oldest_is_
     assert await two.paid() == [0]
 
 
-async def test_the_flag_stays_up_for_whoever_comes_while_the_last_one_is_being_paid(two: Two) -> None:
+async def test_shortage_flag_stays_for_one_that_joins_while_the_last_is_paid(two: Two) -> None:
     await two.due(two.here, 0, MILLION)
     await two.here.receive(funds("48", "training", rupiah=MILLION))
     async with two.paused(two.sweep(two.here), two.here, payout_funds, "update_allotments"):
@@ -148,7 +147,7 @@ async def test_the_flag_stays_up_for_whoever_comes_while_the_last_one_is_being_p
     assert (await two.paid(), await two.short()) == ([0], True)
 
 
-async def test_money_that_is_appropriated_meanwhile_is_found_by_the_next_sweep(two: Two) -> None:
+async def test_money_appropriated_meanwhile_is_found_by_the_next_sweep(two: Two) -> None:
     async with two.paused(two.due(two.here, 0, MILLION), two.here, session, "flush"):
         money = asyncio.ensure_future(two.there.receive(funds("48", "training", rupiah=MILLION)))
         await two.until_blocked(two.there)
@@ -159,7 +158,7 @@ async def test_money_that_is_appropriated_meanwhile_is_found_by_the_next_sweep(t
 
 
 async def test_money_comes_in_the_order_in_which_funds_are_locked(two: Two) -> None:
-    """Whoever holds the first fund and wants the next finds it free."""
+    """A transaction that holds the first fund and wants the next finds it free."""
     money = (funds("48", "training", rupiah=MILLION), funds("48", "incentive", rupiah=MILLION))
     await two.here.receive(*money)
     lock = "select from funds where component = $1 for update nowait"

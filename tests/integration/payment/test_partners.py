@@ -1,4 +1,4 @@
-"""Pay through each partner of the list: whoever adds one finds here what was forgotten."""
+"""Payment through each partner of the list, so that a new one is tested too."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.integration.payment.harness import PaymentHarness
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
-async def test_partner_is_instructed_and_its_reports_are_booked(harness: PaymentHarness, partner: str) -> None:
+async def test_partner_is_instructed_and_its_reports_are_posted(harness: PaymentHarness, partner: str) -> None:
     await harness.prepare()
     await harness.receive(a_provider(version=2, account={"partner": partner}))
     await harness.receive(linked(partner=partner), confirmed(), completed(), rated())

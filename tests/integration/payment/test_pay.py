@@ -1,4 +1,4 @@
-"""A right that falls due is paid once, under one reference, and never before its completion was confirmed."""
+"""Payment of what falls due: once, under one reference, and never before its completion was confirmed."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from tests.integration.payment.facts import (
 from tests.integration.payment.harness import PaymentHarness
 
 
-async def test_a_completed_and_rated_training_pays_the_provider_and_the_participant(harness: PaymentHarness) -> None:
+async def test_completed_and_rated_training_pays_provider_and_participant(harness: PaymentHarness) -> None:
     await harness.receive(a_provider(number="8800123"), funds("48", "training"), funds("48", "incentive"))
     await harness.receive(*journey())
 
@@ -43,15 +43,15 @@ async def test_everything_delivered_three_times_pays_once(harness: PaymentHarnes
     await harness.receive(*journey() * 3)
     await harness.receive(*journey() * 2)
     assert len(harness.instructions) == 2
-    for told in list(harness.instructions):
-        settled = harness.answer(told.reference, "settled")
+    for instructed in list(harness.instructions):
+        settled = harness.answer(instructed.reference, "settled")
         await harness.receive(settled, settled.with_new_id(), settled.with_new_id())
         await harness.receive(settled)
     assert (len(harness.instructions), await harness.parked()) == (2, [])
     assert await harness.balance("paid:fee") == FEE
 
 
-async def test_nothing_is_paid_before_the_completion_whatever_else_has_come(harness: PaymentHarness) -> None:
+async def test_nothing_is_paid_before_the_completion(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(linked(), confirmed(), rated())
     assert (harness.instructions, harness.announced) == ([], [])
@@ -70,9 +70,9 @@ async def test_a_completion_before_its_enrollment_waits_for_it(harness: PaymentH
 async def test_the_incentive_waits_for_the_rating_and_the_fee_does_not(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(linked(), confirmed(), completed())
-    assert [told.benefit for told in harness.instructions] == ["fee"]
+    assert [instructed.benefit for instructed in harness.instructions] == ["fee"]
     await harness.receive(rated())
-    assert [told.benefit for told in harness.instructions] == ["fee", "incentive"]
+    assert [instructed.benefit for instructed in harness.instructions] == ["fee", "incentive"]
 
 
 async def test_a_clock_that_is_set_back_in_between_changes_nothing(harness: PaymentHarness) -> None:
@@ -121,7 +121,7 @@ async def test_a_provider_version_with_other_content_is_a_conflict(harness: Paym
 
 
 async def test_two_spellings_of_a_phone_number_are_two_numbers(harness: PaymentHarness) -> None:
-    """The keyed index compares what was written; only a wallet knows which of its numbers mean the same."""
+    """The keyed index compares text; only a wallet knows which of its numbers mean the same."""
     await harness.receive(a_provider(number="+6281234567890"), a_provider(number="6281234567890"))
     assert await harness.parked() == ["conflict"]
     await harness.receive(a_provider(number="+6281234567890"), funds("48", "training"), *journey())

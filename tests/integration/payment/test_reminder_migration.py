@@ -1,4 +1,4 @@
-"""Installations made before each partner was reminded of by itself: whom a partner owes a word is still asked about."""
+"""Migration to status checks by partner: disbursements at partners are still asked about."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ PARTNERS = ("gopay", "bni")
 UNDER_WAY = 250
 
 
-async def test_reminders_are_made_anew_by_partner_from_what_is_under_way(empty_database: Database) -> None:
+async def test_migration_makes_status_checks_by_partner_from_open_attempts(empty_database: Database) -> None:
     url, migrations = empty_database.url_of(owner_of("payment")), migrations_of("services.payment")
     await migrate(url, [migration for migration in migrations if not _is_newer(migration)])
     connection = await connect(url, "before")

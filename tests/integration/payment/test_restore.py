@@ -1,4 +1,4 @@
-"""After a restore, what had been said binds: the same partner is asked for the same payment, never another."""
+"""Restore: events emitted before it stay binding; the same partner is instructed to make the same payment."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ STRANGE = "3Q2M9K4T1B8XW3ZA"
 
 @dataclass
 class Restored:
-    """What was said before, and the service on a database that knows nothing of it any more."""
+    """Service before a restore, and on a database that knows nothing of its events."""
 
     before: PaymentHarness
     after: PaymentHarness
@@ -56,7 +56,7 @@ async def restored(harness: PaymentHarness, postgres: PostgresServer) -> AsyncIt
     await postgres.take_back(empty)
 
 
-async def test_a_replay_asks_the_same_partner_for_the_same_payment_though_the_account_has_changed(
+async def test_replay_instructs_the_same_payment_though_the_account_has_changed(
     restored: Restored,
 ) -> None:
     await restored.adopt()
@@ -82,7 +82,7 @@ async def test_adopting_twice_changes_nothing_more(restored: Restored) -> None:
     assert await restored.after.breaches() == []
 
 
-async def test_without_money_yet_an_adopted_payment_is_booked_as_it_was_and_named_until_money_comes(
+async def test_adopted_payment_without_money_is_posted_and_named_until_funded(
     restored: Restored,
 ) -> None:
     await restored.adopt()
@@ -100,7 +100,7 @@ async def test_without_money_yet_an_adopted_payment_is_booked_as_it_was_and_name
     assert await after.breaches() == []
 
 
-async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(restored: Restored) -> None:
+async def test_second_attempt_made_before_a_restore_is_repeated_as_it_was(restored: Restored) -> None:
     before, after = restored.before, restored.after
     first = before.instructions_for("incentive")[0].reference
     await before.report(first, "rejected", "AC04")
@@ -112,10 +112,10 @@ async def test_a_second_attempt_made_before_the_restore_is_made_again_as_it_was(
     await after.receive(*journey(), linked(day=1, partner="dana"), linked(day=2, partner="ovo"))
     await after.report(first, "rejected", "AC04")
     assert after.instructions_for("incentive") == before.instructions_for("incentive")
-    assert [told.partner for told in after.instructions_for("incentive")] == ["gopay", "dana"]
+    assert [instruction.partner for instruction in after.instructions_for("incentive")] == ["gopay", "dana"]
 
 
-async def test_a_report_on_an_adopted_reference_waits_until_its_right_is_read_again(restored: Restored) -> None:
+async def test_report_on_an_adopted_reference_is_deferred_until_it_is_attached(restored: Restored) -> None:
     await restored.adopt()
     after = restored.after
     reference = restored.before.instructions_for("incentive")[0].reference
@@ -127,7 +127,7 @@ async def test_a_report_on_an_adopted_reference_waits_until_its_right_is_read_ag
     assert await after.state("incentive_1") == "settled"
 
 
-async def test_while_a_lane_catches_up_an_unknown_reference_waits_and_is_judged_afterwards(restored: Restored) -> None:
+async def test_unknown_reference_is_deferred_while_its_lane_catches_up(restored: Restored) -> None:
     after = restored.after
     stranger = reported("dana", f"{'0123456789AB'[lane_of(PARTICIPANT)]}{STRANGE[1:]}", "settled", INCENTIVE)
     await restored.catching_up(after.now)
@@ -139,12 +139,12 @@ async def test_while_a_lane_catches_up_an_unknown_reference_waits_and_is_judged_
     assert (await after.parked(), await after.halts()) == (["unknown_reference"], ["dana"])
 
 
-async def test_a_hole_in_what_was_said_to_a_partner_halts_it(restored: Restored) -> None:
+async def test_hole_in_the_instructions_to_a_partner_halts_it(restored: Restored) -> None:
     await restored.adopt(whole=False)
     assert await restored.after.halts() == ["bni", "gopay"]
 
 
-async def test_an_instruction_whose_right_never_comes_again_is_a_breach(restored: Restored) -> None:
+async def test_adopted_instruction_that_stays_unattached_is_a_breach(restored: Restored) -> None:
     await restored.adopt()
     breaches = await restored.after.breaches()
     why = "was told before a restore, and nothing read since says why"
@@ -160,7 +160,7 @@ LATER_ONE = [completed(code=SECOND, at=RATED_AT), rated(code=SECOND, at=RATED_AT
 async def second_first(
     harness: PaymentHarness, postgres: PostgresServer, request: pytest.FixtureRequest
 ) -> AsyncIterator[Restored]:
-    """Of the later training all was heard of first, so the incentive fell due with it."""
+    """Let the later training come first, so that the incentive falls due with it."""
     empty: Database = await postgres.lend("payment")
     account = [linked()] if request.param == "instructed" else []
     for batch in ([*account, confirmed(code=FIRST), confirmed(code=SECOND)], LATER_ONE, EARLIER):
@@ -174,7 +174,7 @@ async def second_first(
 
 
 @pytest.mark.parametrize("batches", [[[*EARLIER, *LATER_ONE]], [LATER_ONE, EARLIER], [EARLIER, LATER_ONE]])
-async def test_an_incentive_falls_due_again_with_the_training_it_was_announced_with(
+async def test_incentive_falls_due_again_with_its_announced_training(
     second_first: Restored, batches: list[list[Event]]
 ) -> None:
     await second_first.adopt()
@@ -192,7 +192,7 @@ async def test_an_incentive_falls_due_again_with_the_training_it_was_announced_w
     assert await after.connection.fetch("select from remembered") == []
 
 
-async def test_what_the_database_still_knows_of_a_grant_is_not_kept_twice(second_first: Restored) -> None:
+async def test_known_grant_is_not_remembered_twice(second_first: Restored) -> None:
     await second_first.before.adopt(second_first.before.pages)
     assert await second_first.before.connection.fetch("select from remembered") == []
 
@@ -207,7 +207,7 @@ def journey_of_another() -> list[Event]:
     return journey(OTHER, OTHER_CODE)
 
 
-async def test_money_of_what_was_told_is_nobody_elses_before_its_right_is_read_again(restored: Restored) -> None:
+async def test_money_of_adopted_instructions_is_kept_until_they_are_attached(restored: Restored) -> None:
     after = restored.after
     await after.prepare(incentive=INCENTIVE)
     await restored.adopt()
@@ -219,8 +219,8 @@ async def test_money_of_what_was_told_is_nobody_elses_before_its_right_is_read_a
     assert await after.breaches() == []
 
 
-async def test_money_that_lies_in_another_lanes_purse_is_kept_for_what_was_told_too(restored: Restored) -> None:
-    """The copy is of a time when that lane had drawn a block."""
+async def test_money_in_another_lanes_allotment_is_kept_for_adopted_instructions(restored: Restored) -> None:
+    """The copy is of a time when that lane had been allotted a block."""
     after = restored.after
     await after.prepare(incentive=2 * INCENTIVE)
     await after.receive(*journey_of_another())
@@ -233,7 +233,7 @@ async def test_money_that_lies_in_another_lanes_purse_is_kept_for_what_was_told_
     assert await after.breaches() == []
 
 
-async def test_what_was_told_stands_though_another_has_taken_its_money_and_is_named(restored: Restored) -> None:
+async def test_adopted_instruction_whose_money_is_gone_stands_and_is_named(restored: Restored) -> None:
     after, reference = restored.after, restored.before.instructions_for("incentive")[0].reference
     await after.prepare(incentive=INCENTIVE)
     await after.receive(*journey_of_another())
@@ -247,7 +247,7 @@ async def test_what_was_told_stands_though_another_has_taken_its_money_and_is_na
     assert await after.breaches() == []
 
 
-async def test_while_nobody_says_what_was_told_pays_nothing_new_is_told_of_its_component(restored: Restored) -> None:
+async def test_unannounced_instruction_halts_its_component_until_it_is_known(restored: Restored) -> None:
     after = restored.after
     to_gopay = [page for page in restored.before.pages if page.topic == "disbursements.gopay"]
     await after.prepare()
@@ -266,8 +266,8 @@ async def test_while_nobody_says_what_was_told_pays_nothing_new_is_told_of_its_c
     assert await after.breaches() == []
 
 
-@pytest.mark.parametrize("announced", [True, False], ids=["announced", "told only"])
-async def test_adopted_attempt_is_not_tried_again_on_an_account_that_is_known_to_be_closed(
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "instructed only"])
+async def test_adopted_attempt_is_not_retried_on_an_account_known_to_be_closed(
     restored: Restored, *, announced: bool
 ) -> None:
     after, reference = restored.after, restored.before.instructions_for("incentive")[0].reference
@@ -281,11 +281,11 @@ async def test_adopted_attempt_is_not_tried_again_on_an_account_that_is_known_to
     assert await after.state("incentive_1") == "held(account_closed)"
     await after.receive(linked(day=200, partner="dana"))
     await after.sweep()
-    assert [told.partner for told in after.instructions_for("incentive")] == ["gopay", "dana"]
+    assert [instruction.partner for instruction in after.instructions_for("incentive")] == ["gopay", "dana"]
     assert await after.breaches() == []
 
 
-async def test_what_had_been_rejected_keeps_no_money(restored: Restored) -> None:
+async def test_rejected_adopted_attempt_keeps_no_money(restored: Restored) -> None:
     before, after = restored.before, restored.after
     await before.report(before.instructions_for("incentive")[0].reference, "rejected", "AC04")
     await after.prepare(incentive=INCENTIVE)
@@ -294,8 +294,8 @@ async def test_what_had_been_rejected_keeps_no_money(restored: Restored) -> None
     assert await after.state("incentive_1", OTHER_CODE) == "instructed"
 
 
-async def test_money_that_comes_back_into_a_purse_is_kept_for_what_was_told(restored: Restored) -> None:
-    """Another had taken it, and its partner rejects that: nobody in the same lane takes it again."""
+async def test_money_returned_to_an_allotment_is_kept_for_adopted_instructions(restored: Restored) -> None:
+    """Another had committed it, and is rejected: no other in the same lane takes it again."""
     after = restored.after
     await after.prepare(incentive=INCENTIVE)
     await after.receive(*journey_of_another())
@@ -310,7 +310,7 @@ async def test_money_that_comes_back_into_a_purse_is_kept_for_what_was_told(rest
     assert await after.breaches() == []
 
 
-async def test_who_waits_for_money_and_was_told_before_goes_once_though_there_is_money_too(restored: Restored) -> None:
+async def test_retry_with_kept_and_new_money_is_paid_once(restored: Restored) -> None:
     after = restored.after
     await after.receive(*journey())
     assert await after.state("incentive_1", CODE) == "held(no_funds)"
@@ -321,10 +321,10 @@ async def test_who_waits_for_money_and_was_told_before_goes_once_though_there_is
     assert await after.breaches() == []
 
 
-@pytest.mark.parametrize("announced", [True, False], ids=["announced", "told only"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "instructed only"])
 @pytest.mark.parametrize("reason", ["AM05", "MS03"])
 @pytest.mark.parametrize("answer", [("settled", None), ("rejected", "AC04")])
-async def test_what_was_approved_and_told_goes_again_though_the_copy_is_from_before_its_approval(
+async def test_adopted_attempt_is_repeated_though_its_approval_was_lost(
     restored: Restored, answer: tuple[str, str | None], reason: str, *, announced: bool
 ) -> None:
     before, after = restored.before, restored.after
@@ -348,8 +348,11 @@ async def test_what_was_approved_and_told_goes_again_though_the_copy_is_from_bef
 
 
 @pytest.fixture
-async def second_told(restored: Restored) -> Restored:
-    """A copy in which the first attempt is frozen; the second, approved and told since, is in our own topics alone."""
+async def second_instructed(restored: Restored) -> Restored:
+    """Restore a copy in which the first attempt is frozen.
+
+    The second, approved and instructed since, is only in our own topics.
+    """
     before, after = restored.before, restored.after
     await after.prepare()
     await after.receive(*journey())
@@ -363,14 +366,16 @@ async def second_told(restored: Restored) -> Restored:
 
 
 @pytest.mark.parametrize("shown", ["needs_approval", "account_unverified"])
-async def test_nobody_confirms_an_attempt_after_which_another_was_told_before_the_restore(
-    second_told: Restored, shown: str
+async def test_confirm_is_refused_if_a_later_attempt_precedes_the_restore(
+    second_instructed: Restored, shown: str
 ) -> None:
-    before, after = second_told.before, second_told.after
-    first, second = (told.reference for told in before.instructions_for("incentive"))
+    before, after = second_instructed.before, second_instructed.after
+    first, second = (instruction.reference for instruction in before.instructions_for("incentive"))
     if shown == "account_unverified":
         await after.connection.execute(f"update disbursement set reason = '{shown}' where frozen")
-    with pytest.raises(OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was instructed before a restore"):
+    with pytest.raises(
+        OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was instructed before a restore"
+    ):
         await after.confirm(first)
     if shown == "account_unverified":
         await after.connection.execute("update disbursement set reason = 'needs_approval' where frozen")
@@ -382,12 +387,12 @@ async def test_nobody_confirms_an_attempt_after_which_another_was_told_before_th
     assert await after.breaches() == []
 
 
-async def test_nobody_confirms_while_the_lane_is_catching_up(told: PaymentHarness) -> None:
-    first = told.instructions_for("incentive")[0].reference
-    await told.report(first, "rejected", "AM05")
-    await told.connection.execute("update lane set catching_up_since = now()")
+async def test_nobody_confirms_while_the_lane_is_catching_up(instructed: PaymentHarness) -> None:
+    first = instructed.instructions_for("incentive")[0].reference
+    await instructed.report(first, "rejected", "AM05")
+    await instructed.connection.execute("update lane set catching_up_since = now()")
     with pytest.raises(OperationRefused, match="is still reading again what it knew before a restore: wait until"):
-        await told.confirm(first)
-    await told.connection.execute("update lane set catching_up_since = null")
-    await told.confirm(first)
-    assert await told.state("incentive_1") == "settled"
+        await instructed.confirm(first)
+    await instructed.connection.execute("update lane set catching_up_since = null")
+    await instructed.confirm(first)
+    assert await instructed.state("incentive_1") == "settled"

@@ -1,4 +1,4 @@
-"""The end of each book bears a seal that nobody can make who has Postgres alone."""
+"""Seals of ledgers: the head of each bears one that Postgres alone cannot make."""
 
 from collections.abc import AsyncIterator
 
@@ -27,7 +27,7 @@ BARE = f"book {LANE}: the end at 2 bears no seal"
 
 @pytest.fixture
 async def paid(database: Database) -> AsyncIterator[PaymentHarness]:
-    """A fee is drawn and instructed; then somebody has the whole of Postgres."""
+    """Pay a fee; after that the test has the whole database."""
     harness = await create_harness(database)
     await harness.prepare()
     await harness.receive(*journey()[:3])
@@ -36,22 +36,22 @@ async def paid(database: Database) -> AsyncIterator[PaymentHarness]:
 
 
 async def ends(harness: PaymentHarness) -> set[str]:
-    """What is wrong with the ends of chains, and with nothing else."""
+    """Return the breaches of the heads of chains, and no others."""
     return {breach for breach in await harness.breaches() if "the end" in breach or "written down" in breach}
 
 
-async def test_every_book_bears_its_seal_from_the_beginning(harness: PaymentHarness) -> None:
+async def test_every_ledger_is_sealed_from_the_beginning(harness: PaymentHarness) -> None:
     assert set(await load_ledger_heads(harness.connection)) == set(ALL_LEDGERS)
     assert await harness.breaches() == []
 
 
-async def test_book_that_was_rewritten_as_a_whole_is_found(paid: PaymentHarness) -> None:
+async def test_ledger_rewritten_as_a_whole_is_found(paid: PaymentHarness) -> None:
     assert await paid.breaches() == []
     await rewrite_ledger(paid.connection, LANE, 1)
     assert await ends(paid) == {FORGED}
 
 
-async def test_rewritten_book_is_not_gone_on_with_so_that_nobody_seals_it(paid: PaymentHarness) -> None:
+async def test_rewritten_ledger_is_neither_continued_nor_sealed(paid: PaymentHarness) -> None:
     await rewrite_ledger(paid.connection, LANE, 1)
     reference = paid.instructions_for("fee")[0].reference
     with pytest.raises(BrokenChain, match="seal that is not ours"):
@@ -68,7 +68,7 @@ async def test_rewritten_book_is_not_gone_on_with_so_that_nobody_seals_it(paid: 
         ("delete from book where lane = $1", f"book {LANE}: the end at 0 bears no seal"),
     ],
 )
-async def test_seal_that_is_blank_or_copied_or_gone_is_found_and_nobody_goes_on(
+async def test_blank_copied_or_missing_seal_is_found_and_stops_posting(
     paid: PaymentHarness, change: str, wrong: str
 ) -> None:
     await paid.connection.execute(change, LANE)
@@ -77,8 +77,8 @@ async def test_seal_that_is_blank_or_copied_or_gone_is_found_and_nobody_goes_on(
         await paid.report(paid.instructions_for("fee")[0].reference, "settled")
 
 
-async def test_book_that_was_cut_short_is_found(paid: PaymentHarness) -> None:
-    """The last row goes, and the head goes back; the seal of then is known to nobody."""
+async def test_ledger_cut_short_is_found(paid: PaymentHarness) -> None:
+    """The last row goes, and the head goes back; the seal of that head is kept nowhere."""
     connection = paid.connection
     await connection.execute("alter table transfer disable trigger user; delete from transfer where number = 2")
     first = "select hash from transfer where (lane, number) = ($1, 1)"
@@ -86,7 +86,7 @@ async def test_book_that_was_cut_short_is_found(paid: PaymentHarness) -> None:
     assert f"book {LANE}: the end at 1 bears a seal that is not ours" in await ends(paid)
 
 
-async def test_treasurys_book_is_sealed_too(paid: PaymentHarness) -> None:
+async def test_treasurys_ledger_is_sealed_too(paid: PaymentHarness) -> None:
     await rewrite_ledger(paid.connection, TREASURY_LEDGER, 1)
     assert "book -1: the end at 2 bears a seal that is not ours" in await ends(paid)
     with pytest.raises(BrokenChain):
@@ -101,7 +101,7 @@ async def test_treasurys_book_is_sealed_too(paid: PaymentHarness) -> None:
         ("update operation_head set hash = sha256('another')", "bears a seal that is not ours"),
     ],
 )
-async def test_log_from_which_a_halt_was_taken_out_is_found_and_not_gone_on_with(
+async def test_operations_log_without_one_halt_is_found_and_not_continued(
     paid: PaymentHarness, change: str, wrong: str
 ) -> None:
     await paid.operate(halt, None)
@@ -115,7 +115,7 @@ async def test_log_from_which_a_halt_was_taken_out_is_found_and_not_gone_on_with
 
 
 async def before_seals(database: Database) -> str:
-    """An installation of the version before, with a book and an operation."""
+    """Make an installation of the version before seals, with a ledger and an operation."""
     url = database.url_of(owner_of("payment"))
     await migrate(url, [m for m in migrations_of("services.payment") if not _makes_room(m) and not _after(m)])
     connection = await connect(url, "before")
@@ -136,7 +136,7 @@ def _after(migration: Migration) -> bool:
     return migration.number > first[migration.component]
 
 
-async def test_what_stood_before_seals_is_sealed_by_the_migration_that_makes_room(empty_database: Database) -> None:
+async def test_migration_seals_ledgers_that_existed_before_seals(empty_database: Database) -> None:
     await before_seals(empty_database)
     harness = await create_harness(empty_database)
     heads = {
@@ -147,9 +147,7 @@ async def test_what_stood_before_seals_is_sealed_by_the_migration_that_makes_roo
     await harness.connection.close()
 
 
-async def test_no_seal_that_somebody_took_away_is_made_anew_by_migrating(
-    paid: PaymentHarness, database: Database
-) -> None:
+async def test_migration_makes_no_removed_seal_again(paid: PaymentHarness, database: Database) -> None:
     await rewrite_ledger(paid.connection, LANE, 1)
     await paid.connection.execute("update book set seal = null; delete from fingerprint")
     await database.migrate("payment")
@@ -157,7 +155,7 @@ async def test_no_seal_that_somebody_took_away_is_made_anew_by_migrating(
                                 for lane, end in (await load_ledger_heads(paid.connection)).items()}  # fmt: skip
 
 
-async def test_room_that_somebody_took_away_is_made_again_and_nothing_is_sealed(
+async def test_dropped_seal_column_is_made_again_and_nothing_is_sealed(
     paid: PaymentHarness, database: Database
 ) -> None:
     await paid.connection.execute(

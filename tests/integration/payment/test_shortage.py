@@ -1,4 +1,4 @@
-"""What it costs that many wait for money, and how an installation comes right whose lanes kept money to themselves."""
+"""Shortage: its cost while many wait, and the upgrade of installations whose lanes kept money."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.integration.payment.harness import PaymentHarness, create_harness
 MILLION = 1_000_000
 HERE, THERE = 2, 5
 MANY = 5_000
-# As the schema was before who waits was known by a flag.
+# The schema before there was a flag for shortages.
 UNDONE = """
     drop index disbursement_queue;
     alter table funds drop column short;
@@ -24,7 +24,7 @@ A_PAGE, A_LOCK = "order by due_at, redeem_code, benefit limit", "for update of f
 
 @pytest.fixture
 async def crowd(database: Database) -> AsyncIterator[PaymentHarness]:
-    """Thousands wait for a million each, in a lane that does not sweep; nothing else is known of them."""
+    """Insert thousands that wait for a million each, in a lane that does not sweep."""
     harness = await create_harness(database)
     await harness.connection.execute(
         "insert into disbursement (redeem_code, benefit, participant_id, lane, wave, component, payee, provider_id,"
@@ -54,7 +54,7 @@ def count(queries: list[str], words: str) -> int:
 
 
 @pytest.mark.parametrize(("rupiah", "pages"), [(0, 0), (MILLION - 1, 1), (3 * MILLION, 1), (700 * MILLION, 2)])
-async def test_a_sweep_reads_of_the_queue_what_the_money_lasts_for_and_locks_nothing_in_vain(
+async def test_sweep_reads_only_the_affordable_queue_and_locks_no_fund_in_vain(
     crowd: PaymentHarness, rupiah: int, pages: int
 ) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", rupiah)
@@ -75,7 +75,7 @@ async def test_a_newcomer_joins_a_long_queue_without_reading_it_all(
     assert count(queries, A_PAGE) == pages
 
 
-async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_there_is_money(
+async def test_newcomer_waiting_behind_many_is_paid_by_the_next_sweep(
     crowd: PaymentHarness,
 ) -> None:
     await crowd.connection.execute("update funds set appropriated = $1", 2 * MANY * MILLION)
@@ -85,10 +85,10 @@ async def test_a_newcomer_that_waits_with_many_is_paid_by_the_next_sweep_if_ther
     assert await crowd.state("fee", code_of(MANY + 1)) == "instructed"
 
 
-async def test_an_upgraded_installation_finds_who_waits_and_what_lies_in_other_lanes_purses(
+async def test_upgrade_marks_short_funds_and_returns_idle_allotments(
     empty_database: Database,
 ) -> None:
-    """One lane had drawn all there was; of another wave nothing was known but who waits."""
+    """One lane had been allotted all there was; another wave had only disbursements that wait."""
     old = await create_harness(empty_database)
     await old.receive(a_provider(), funds("48", "training", rupiah=100 * MILLION))
     await old.receive(*fee_due(HERE, 0, MILLION))

@@ -1,4 +1,4 @@
-"""What payment says carries the trace of the message that causes it; what the clock causes has none."""
+"""Traces: an event carries that of the message that caused it; events caused by timers have none."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ def traced(event: Event, trace: str) -> Event:
 
 
 def spoken(harness: PaymentHarness) -> Iterator[tuple[str, str, str | None]]:
-    """(topic, what, trace) of all that was said since the last call."""
+    """Return (topic, type, trace) of all events since the last call."""
     for page in harness.pages:
         for event in page.events:
             what = event.type.split(".")[2].removeprefix("disbursement_")
@@ -29,15 +29,15 @@ def spoken(harness: PaymentHarness) -> Iterator[tuple[str, str, str | None]]:
 
 
 @pytest.fixture
-async def told(harness: PaymentHarness) -> PaymentHarness:
-    """Fee and incentive have been instructed, and nothing of it was traced."""
+async def instructed(harness: PaymentHarness) -> PaymentHarness:
+    """Return a harness in which fee and incentive have been instructed, without traces."""
     await harness.prepare()
     await harness.receive(*journey())
     assert {trace for _, _, trace in spoken(harness)} == {None}
     return harness
 
 
-async def test_what_falls_due_carries_the_trace_of_what_made_it_due(harness: PaymentHarness) -> None:
+async def test_due_disbursement_carries_the_trace_of_its_milestone(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(traced(linked(), LINK), traced(confirmed(), CONFIRMATION))
     await harness.receive(traced(completed(), COMPLETION), traced(completed(), OTHER), traced(rated(), RATING))
@@ -51,7 +51,7 @@ async def test_what_falls_due_carries_the_trace_of_what_made_it_due(harness: Pay
     ]
 
 
-async def test_in_one_batch_each_right_carries_the_trace_of_its_own_cause(harness: PaymentHarness) -> None:
+async def test_each_disbursement_of_a_batch_carries_the_trace_of_its_cause(harness: PaymentHarness) -> None:
     await harness.prepare()
     first, second = in_one_lane(2)
     await harness.receive(confirmed(first), confirmed(second, SECOND))
@@ -60,14 +60,14 @@ async def test_in_one_batch_each_right_carries_the_trace_of_its_own_cause(harnes
     assert sorted(instructed, key=str) == [COMPLETION, None]
 
 
-async def test_a_completion_that_waited_for_its_enrollment_keeps_its_own_trace(harness: PaymentHarness) -> None:
+async def test_deferred_completion_keeps_its_own_trace(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(traced(completed(), COMPLETION))
     await harness.receive(traced(confirmed(), CONFIRMATION))
     assert {trace for _, _, trace in spoken(harness)} == {COMPLETION}
 
 
-async def test_what_a_linked_account_cures_carries_the_trace_of_the_link(harness: PaymentHarness) -> None:
+async def test_cure_by_a_linked_account_carries_the_trace_of_the_link(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(confirmed(), completed(), rated())
     list(spoken(harness))
@@ -78,23 +78,25 @@ async def test_what_a_linked_account_cures_carries_the_trace_of_the_link(harness
     ]
 
 
-async def test_each_word_of_a_partner_passes_its_trace_on(told: PaymentHarness) -> None:
-    fee = told.instructions_for("fee")[0].reference
-    await told.receive(
-        traced(told.answer(fee, "accepted"), REPORT),
-        traced(told.answer(fee, "accepted"), LINK),
-        traced(told.answer(fee, "settled"), OTHER),
+async def test_each_report_passes_its_trace_on(instructed: PaymentHarness) -> None:
+    fee = instructed.instructions_for("fee")[0].reference
+    await instructed.receive(
+        traced(instructed.answer(fee, "accepted"), REPORT),
+        traced(instructed.answer(fee, "accepted"), LINK),
+        traced(instructed.answer(fee, "settled"), OTHER),
     )
-    assert list(spoken(told)) == [("payment.events", "accepted", REPORT), ("payment.events", "settled", OTHER)]
+    assert list(spoken(instructed)) == [("payment.events", "accepted", REPORT), ("payment.events", "settled", OTHER)]
 
 
-async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clock_makes_has_none(
-    told: PaymentHarness,
+async def test_rejection_passes_its_trace_on_and_a_timed_attempt_has_none(
+    instructed: PaymentHarness,
 ) -> None:
-    await told.receive(traced(linked(day=1, partner="dana"), LINK))
-    await told.receive(traced(told.answer(told.instructions_for("incentive")[0].reference, "rejected", "AC04"), REPORT))
-    await told.sweep("retry")
-    assert list(spoken(told)) == [
+    await instructed.receive(traced(linked(day=1, partner="dana"), LINK))
+    await instructed.receive(
+        traced(instructed.answer(instructed.instructions_for("incentive")[0].reference, "rejected", "AC04"), REPORT)
+    )
+    await instructed.sweep("retry")
+    assert list(spoken(instructed)) == [
         ("payment.events", "rejected", REPORT),
         ("payment.events", "held", REPORT),
         ("disbursements.dana", "instructed", None),
@@ -102,7 +104,7 @@ async def test_a_rejection_passes_its_trace_on_and_another_attempt_which_the_clo
     ]
 
 
-async def test_what_the_clock_causes_carries_no_trace(harness: PaymentHarness) -> None:
+async def test_events_caused_by_timers_carry_no_trace(harness: PaymentHarness) -> None:
     await harness.receive(funds("48", "training"), *(traced(event, COMPLETION) for event in journey(PARTICIPANT)))
     assert {trace for _, _, trace in spoken(harness)} == {COMPLETION}
     await harness.receive(traced(a_provider(), OTHER))

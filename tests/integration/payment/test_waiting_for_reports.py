@@ -1,4 +1,4 @@
-"""Another attempt waits until all is read that partners had said when its cure came; a first one waits for nothing."""
+"""Retries wait until all reports sent before their cure are read; first attempts wait for none."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ async def a_newer_account_is_linked(harness: PaymentHarness) -> None:
 
 
 async def the_same_account_is_linked_after_an_approval(harness: PaymentHarness) -> None:
-    """Which changes nothing, and makes payment look at all that is held."""
+    """Link the known account again, which changes nothing and makes payment check all held disbursements."""
     await harness.approve(CODE, "incentive_1")
     await harness.receive(linked())
 
@@ -90,7 +90,7 @@ CASES: dict[str, Case] = {
 
 @pytest.fixture(params=CASES)
 async def cured(harness: PaymentHarness, request: pytest.FixtureRequest) -> tuple[PaymentHarness, str]:
-    """A right of which a partner has rejected the first attempt, and whose cure has just come."""
+    """Make a disbursement whose first attempt was rejected and whose cure has just come."""
     benefit, reason, before, cure = CASES[request.param]
     await harness.prepare(training=FEE)
     await harness.receive(*journey())
@@ -123,7 +123,7 @@ async def test_no_cure_overtakes_a_report_that_lies_unread(cured: tuple[PaymentH
     assert (await harness.state(benefit, CODE), await attempts(harness, benefit)) == ("held(needs_approval)", 1)
 
 
-async def test_cured_right_goes_once_all_reports_of_before_are_read(cured: tuple[PaymentHarness, str]) -> None:
+async def test_cured_disbursement_is_paid_once_all_earlier_reports_are_read(cured: tuple[PaymentHarness, str]) -> None:
     harness, benefit = cured
     await harness.sweep(read_through=harness.now - timedelta(minutes=1))
     come = harness.now
@@ -134,18 +134,21 @@ async def test_cured_right_goes_once_all_reports_of_before_are_read(cured: tuple
     assert all(one != following for one, following in pairwise(words) if one.startswith("held"))
 
 
-async def test_what_comes_between_makes_a_right_wait_from_the_next_cure_on(told: PaymentHarness) -> None:
-    await told.report(first(told, "incentive_1"), "rejected", "AC04")
-    await told.receive(linked(day=1, partner="dana"))
-    cured_first = told.now
-    told.now += timedelta(minutes=1)
-    await told.receive(linked(day=2, partner="dana", verified=False))
-    told.now += timedelta(minutes=1)
-    await told.receive(linked(day=3, partner="ovo"))
-    await told.sweep(read_through=cured_first)
-    assert (await told.state("incentive_1"), await attempts(told, "incentive_1")) == ("held(account_unverified)", 1)
-    await told.sweep()
-    assert await attempts(told, "incentive_1") == 2
+async def test_another_obstacle_restarts_the_wait_at_the_next_cure(instructed: PaymentHarness) -> None:
+    await instructed.report(first(instructed, "incentive_1"), "rejected", "AC04")
+    await instructed.receive(linked(day=1, partner="dana"))
+    cured_first = instructed.now
+    instructed.now += timedelta(minutes=1)
+    await instructed.receive(linked(day=2, partner="dana", verified=False))
+    instructed.now += timedelta(minutes=1)
+    await instructed.receive(linked(day=3, partner="ovo"))
+    await instructed.sweep(read_through=cured_first)
+    assert (await instructed.state("incentive_1"), await attempts(instructed, "incentive_1")) == (
+        "held(account_unverified)",
+        1,
+    )
+    await instructed.sweep()
+    assert await attempts(instructed, "incentive_1") == 2
 
 
 async def test_first_attempt_waits_for_no_report(harness: PaymentHarness) -> None:
@@ -155,10 +158,10 @@ async def test_first_attempt_waits_for_no_report(harness: PaymentHarness) -> Non
     assert await attempts(harness, "incentive_1") == 1
 
 
-async def test_those_who_wait_for_reports_keep_nobody_from_a_first_attempt(
+async def test_disbursements_awaiting_reports_block_no_first_attempt(
     harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither who is cured like them nor who stands behind them in the queue for money, in portions of one."""
+    """The first attempt stands behind them in the queue for money, in portions of one."""
     monkeypatch.setattr(timers, "PORTION", 1)
     old, young = in_one_lane(2)
     await harness.prepare()
@@ -174,7 +177,7 @@ async def test_those_who_wait_for_reports_keep_nobody_from_a_first_attempt(
     assert await harness.state("fee", "PRAT00000002") == "instructed"
 
 
-async def test_who_waits_for_reports_keeps_its_turn_for_money_and_others_are_served_behind_it(
+async def test_disbursement_awaiting_reports_keeps_its_turn_and_blocks_no_other(
     harness: PaymentHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timers, "PORTION", 1)

@@ -1,4 +1,4 @@
-"""The payment service on one database for all examples of a property."""
+"""Fixtures: the payment service on one database for all examples of a property."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.integration.payment.harness import PaymentHarness, create_harness
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Hypothesis calls its examples from synchronous code."""
+    """Return the loop on which Hypothesis runs examples from synchronous code."""
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()

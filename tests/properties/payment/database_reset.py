@@ -1,4 +1,4 @@
-"""Brings the database of a property back to its beginning."""
+"""Reset of a property's database to its beginning."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ TABLES = (
 
 
 async def reset_database(harness: PaymentHarness) -> None:
-    """As it was at the start, for the next example."""
+    """Reset database and harness for the next example."""
     guarded = ("disbursement", "attempt", "transfer", "operation", "contradiction", "confirmation")
     for table in guarded:
         await harness.connection.execute(f"alter table {table} disable trigger user")

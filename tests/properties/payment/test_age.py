@@ -1,6 +1,6 @@
-"""Whatever falls due, comes in, is rejected and swept, in whatever lanes: money goes by age, says a judge of few lines.
+"""Property: money goes by age, whatever falls due, is appropriated, rejected and swept, in whatever lanes.
 
-The judge knows what was said to the service and whom partners were told to pay; of lanes' purses and flags, nothing.
+A small model decides. It knows the events and the instructions, and nothing of allotments and flags.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Age = tuple[int, int]
 
 @dataclass(frozen=True)
 class Due:
-    """Fees that fall due in one batch: (lane, amount) each. `minute` is when, by the clock of whoever handles them."""
+    """Fees that fall due in one batch: (lane, amount) each. `minute`: the time, by the clock of the process."""
 
     minute: int
     fees: list[tuple[int, int]]
@@ -40,21 +40,21 @@ class Money:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A partner rejects one of those it was told to pay, for ever."""
+    """Final rejection of an instructed fee."""
 
     which: int
 
 
 @dataclass(frozen=True)
 class Stalled:
-    """Lane 9 stands still from now on, or goes on."""
+    """Stop or continuation of lane 9."""
 
     stalled: bool
 
 
 @dataclass(frozen=True)
 class Swept:
-    """By one of two processes; that of lane 2, or that of the others."""
+    """Sweep by one of two processes: that of lane 2, or that of the others."""
 
     here: bool
 
@@ -74,7 +74,7 @@ events = st.one_of(
 
 @dataclass
 class FundsModel:
-    """Fees by age, with lane and amount. `told`: those that partners were told to pay; `back`: those they rejected."""
+    """Fees by age, with lane and amount. `told`: those instructed; `back`: those rejected."""
 
     fees: dict[Age, tuple[int, int]] = field(default_factory=dict)
     instructed: set[Age] = field(default_factory=set)
@@ -86,7 +86,7 @@ class FundsModel:
         return self.appropriated - sum(self.fees[age][1] for age in self.instructed - self.rejected)
 
     def check_order(self, instructed: set[Age], waited: set[Age]) -> None:
-        """Nobody goes whose elders waited before it, wait on and are left without money."""
+        """Check that no fee is paid while an older one, which waited before it, still waits without money."""
         new, self.instructed = instructed - self.instructed, instructed
         assert self.unspent >= 0
         for younger in new:
@@ -97,7 +97,7 @@ class FundsModel:
         return self.fees.keys() - self.instructed
 
     def starving(self, lanes: Sequence[int]) -> list[Age]:
-        """Those of these lanes whom the money would last for."""
+        """Return the waiting fees of these lanes that the money would cover."""
         found, left = [], self.unspent
         for age in sorted(self.waiting()):
             lane, amount = self.fees[age]
@@ -144,7 +144,7 @@ async def play(harness: PaymentHarness, timeline: list[Event]) -> None:
         else:
             await harness.sweep("return_unused", "release", lanes=[n for n in going if (n == 2) is event.here])
         model.check_order(await load_instructed(harness), waited)
-    # What one process gives back another may have looked for in vain.
+    # Money that one process returns may have come too late for the sweep of another.
     for _ in range(3):
         for lanes in ([2], [lane for lane in going if lane != 2]):
             waited = model.waiting()

@@ -1,4 +1,4 @@
-"""However the milestones of several trainings arrive: one incentive, with the first that was completed and rated."""
+"""Property: one incentive, with the first completed and rated training, however milestones arrive."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ AMOUNTS = (600_000, 700_000, 800_000)
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """Something said about a training: `confirmed`, `completed` or `rated`, and on which day it happened."""
+    """Event of a training: `confirmed`, `completed` or `rated`, and its day."""
 
     person: str
     code: str
@@ -45,7 +45,7 @@ def amount_of(code: str) -> int:
 
 @st.composite
 def timelines(draw: st.DrawFn) -> list[list[TrainingEvent]]:
-    """Batches. Of each training everything may be missing, repeated, or told again with another day."""
+    """Draw batches in which events of a training may be missing, repeated, or repeated with another day."""
     days, events = st.integers(0, 3), list[TrainingEvent]()
     for person in PEOPLE:
         for number in range(TRAININGS):
@@ -61,7 +61,7 @@ def timelines(draw: st.DrawFn) -> list[list[TrainingEvent]]:
 
 @dataclass
 class IncentiveModel:
-    """What the rule says, told anew and by hand: who has which incentive, and which trainings owe their fee."""
+    """Rule written again by hand: each participant's incentive, and the trainings that owe their fee."""
 
     enrolled: set[str] = field(default_factory=set)
     days: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class IncentiveModel:
     incentives: dict[str, str] = field(default_factory=dict)
 
     def apply(self, batch: Sequence[TrainingEvent]) -> None:
-        """Note a batch as one moment: enrollments first, then what came too early for them, then what is new."""
+        """Apply a batch as one moment: enrollments, then milestones that had come too early, then new ones."""
         self.enrolled |= {event.code for event in batch if event.what == "confirmed"}
         early, self.too_early = self.too_early, []
         self._record([*early, *(event for event in batch if event.what != "confirmed")])
@@ -92,7 +92,7 @@ class IncentiveModel:
 
 @given(timeline=timelines(), accounts=st.sampled_from(["before", "after"]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_who_has_completed_and_rated_a_training_has_one_incentive_from_then_on(
+def test_participant_with_a_rated_training_has_exactly_one_incentive(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[list[TrainingEvent]], accounts: str
 ) -> None:
     loop.run_until_complete(play(harness, timeline, accounts))
@@ -120,7 +120,7 @@ async def play(harness: PaymentHarness, timeline: list[list[TrainingEvent]], acc
 
 
 async def granted(harness: PaymentHarness) -> dict[str, tuple[str, int]]:
-    """participant -> (redeem code, amount); whoever has two is not what the rule says."""
+    """Return participant -> (redeem code, amount); fail when a participant has two."""
     rows = await harness.connection.fetch(
         "select participant_id, redeem_code, amount from disbursement where benefit = 'incentive_1'"
     )

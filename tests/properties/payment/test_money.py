@@ -1,4 +1,4 @@
-"""Whatever the order and however often facts and reports come: each right once, never early, never without money."""
+"""Property: each payment once, never early, never without money, in any order and repetition of facts and reports."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ MONEY = {"training": 4 * FEE, "incentive": 2 * INCENTIVE}
 
 
 def facts() -> list[Event]:
-    """All that upstream says: two trainings each, of which only one earns the incentive."""
+    """Return all events: two trainings for each participant, of which only one earns the incentive."""
     events = [a_provider(number="8800123"), a_provider(number="8800124", version=2)]
     events += [funds("48", component, rupiah=amount // 2) for component, amount in MONEY.items() for _ in range(2)]
     for person in PEOPLE:
@@ -49,9 +49,9 @@ ANSWERS = st.sampled_from(
 
 @dataclass(frozen=True)
 class Timeline:
-    """Batches of facts, as indices; after each batch partners answer some references, and the clock goes on.
+    """Batches of facts, as indices; after each batch partners answer some references, and the clock advances.
 
-    `decisions` of two persons about what is frozen: True lets another attempt go, False says that the last did go out.
+    `decisions` of two persons about frozen disbursements: True approves a retry, False confirms the last attempt.
     """
 
     batches: list[list[int]]
@@ -100,7 +100,7 @@ async def play(harness: PaymentHarness, timeline: Timeline) -> None:
 
 
 async def unexpected_breaches(harness: PaymentHarness) -> list[str]:
-    """Return the breaches, but for what partners did themselves: they paid twice, or without money behind it."""
+    """Return the breaches, except those that partners cause: paid twice, or paid without money."""
     return [breach for breach in await harness.breaches() if not any(fault in breach for fault in OF_PARTNERS)]
 
 

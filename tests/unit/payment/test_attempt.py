@@ -41,9 +41,7 @@ def test_the_first_final_word_holds_for_ever(known: str | None, status: str, jud
         ("LEGL", ReportCheck.CONTRADICTS_FINAL),
     ],
 )
-def test_a_rejection_said_again_contradicts_only_when_it_now_forbids_another_attempt(
-    reason: str, judgement: ReportCheck
-) -> None:
+def test_repeated_rejection_contradicts_only_if_it_now_forbids_retry(reason: str, judgement: ReportCheck) -> None:
     rejected = record_report(an_attempt(), a_report("rejected"))
     assert classify_report(rejected, a_report("rejected")._replace(reason=reason)) is judgement
     paid_after_all = rejected._replace(settled_at=NOW)
@@ -51,5 +49,5 @@ def test_a_rejection_said_again_contradicts_only_when_it_now_forbids_another_att
 
 
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
-def test_another_amount_is_never_believed(status: str) -> None:
+def test_report_of_another_amount_is_a_mismatch(status: str) -> None:
     assert classify_report(an_attempt(), a_report(status, 599_999)) is ReportCheck.AMOUNT_MISMATCH

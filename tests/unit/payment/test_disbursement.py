@@ -1,4 +1,4 @@
-"""The states of a disbursement: the table says all there is."""
+"""States of a disbursement: exactly the transitions of the table."""
 
 import re
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def test_only_the_transitions_of_the_table_are_possible(before: State, after: St
             STEPS[after](disbursement)
 
 
-def test_a_held_right_is_settled_by_a_confirmation_alone_and_only_when_it_is_frozen() -> None:
+def test_held_disbursement_settles_only_by_confirmation_and_only_if_frozen() -> None:
     held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=2)
     with pytest.raises(IllegalTransition):
         settle(held._replace(frozen=True))
@@ -59,26 +59,26 @@ def test_a_held_right_is_settled_by_a_confirmation_alone_and_only_when_it_is_fro
 
 
 @pytest.mark.parametrize("reason", sorted(HoldReason))
-def test_what_is_frozen_stays_so_whatever_else_holds_it(reason: HoldReason) -> None:
+def test_frozen_disbursement_stays_frozen_under_any_hold_reason(reason: HoldReason) -> None:
     frozen = freeze(a_disbursement(state=State.HELD, reason=reason, attempt=1))
     assert (frozen.reason, frozen.frozen) == (HoldReason.NEEDS_APPROVAL, True)
     assert hold(frozen, reason).frozen
 
 
-def test_the_next_attempt_thaws_what_was_approved_but_one_that_was_made_before_a_restore_does_not() -> None:
+def test_next_attempt_ends_a_freeze_unless_it_is_adopted() -> None:
     frozen = freeze(a_disbursement(state=State.HELD, reason=HoldReason.HALTED, attempt=1))
     assert not instruct(frozen, "0ABCDEFGHJKMNPQR", "bni", 1, NOW).frozen
     assert instruct(frozen, "0ABCDEFGHJKMNPQR", "bni", 0, NOW, adopted=True).frozen
 
 
 @pytest.mark.parametrize("state", [State.INSTRUCTED, State.ACCEPTED])
-def test_what_is_frozen_under_way_goes_on_and_is_free_when_it_is_settled(state: State) -> None:
+def test_frozen_attempt_at_a_partner_continues_until_settled(state: State) -> None:
     frozen = freeze(a_disbursement(state=state, attempt=1))
     assert (frozen.state, frozen.frozen, settle(frozen).frozen) == (state, True, False)
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))
-def test_what_is_final_is_never_frozen(state: State) -> None:
+def test_final_disbursement_is_never_frozen(state: State) -> None:
     final = a_disbursement(state=state, attempt=1)
     assert freeze(final) is final
 
@@ -123,7 +123,7 @@ def test_the_database_knows_the_same_states_and_reasons() -> None:
     assert reasons == {reason.value for reason in HoldReason}
 
 
-def test_a_fee_is_paid_from_training_money_and_an_incentive_from_its_own() -> None:
+def test_component_of_a_fee_is_training_and_of_an_incentive_its_own() -> None:
     assert a_disbursement(benefit="fee", payee=Payee.PROVIDER).component == "training"
     assert a_disbursement(benefit="incentive_1").component == "incentive"
 

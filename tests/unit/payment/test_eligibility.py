@@ -22,11 +22,11 @@ GOOD = PayeeAccount("gopay", "sealed", 5)
 OPEN = PayoutConditions(NOW, frozenset(), None)
 
 
-def test_a_good_account_meets_no_obstacle() -> None:
+def test_good_account_has_no_hold_reason() -> None:
     assert hold_reason(a_disbursement(), GOOD, OPEN) is None
 
 
-def test_whoever_is_missing_an_account_is_named() -> None:
+def test_missing_account_is_held_by_kind_of_payee() -> None:
     assert missing_account_reason(Payee.PROVIDER) is HoldReason.NO_PROVIDER_ACCOUNT
     assert missing_account_reason(Payee.PARTICIPANT) is HoldReason.NO_ACCOUNT
 
@@ -39,11 +39,11 @@ def test_whoever_is_missing_an_account_is_named() -> None:
         (PayeeAccount("gopay", "sealed", 5, verified=False, same_identity=False), HoldReason.ACCOUNT_OTHER_NIK),
     ],
 )
-def test_an_account_that_does_not_fit_is_an_obstacle(account: PayeeAccount, reason: HoldReason) -> None:
+def test_unfit_account_is_a_hold_reason(account: PayeeAccount, reason: HoldReason) -> None:
     assert hold_reason(a_disbursement(), account, OPEN) is reason
 
 
-def test_the_account_that_failed_is_no_cure_and_a_newer_one_is() -> None:
+def test_only_an_account_newer_than_the_failed_one_is_a_cure() -> None:
     closed = a_disbursement(state=State.HELD, reason=HoldReason.ACCOUNT_CLOSED, tried_version=5, attempt=1)
     assert hold_reason(closed, GOOD, OPEN) is HoldReason.ACCOUNT_CLOSED
     assert hold_reason(closed, PayeeAccount("gopay", "sealed", 6), OPEN) is None
@@ -58,26 +58,26 @@ def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | N
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
-def test_only_what_is_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
+def test_only_an_amount_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
     assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit)) is reason
     assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit), approved=True) is None
 
 
 @pytest.mark.parametrize("shown", sorted(set(HoldReason) - {HoldReason.HALTED, HoldReason.PARTNER_PAUSED}))
-def test_what_is_frozen_needs_approval_whatever_it_was_held_for(shown: HoldReason) -> None:
+def test_frozen_disbursement_needs_approval_whatever_the_hold_reason(shown: HoldReason) -> None:
     frozen = a_disbursement(state=State.HELD, reason=shown, attempt=1, frozen=True, tried_version=4)
     assert hold_reason(frozen, GOOD, OPEN) is HoldReason.NEEDS_APPROVAL
     assert hold_reason(frozen, GOOD, OPEN, approved=True) is None
 
 
-def test_what_an_operator_lets_go_is_an_attempt_with_all_that_decides_where_the_money_goes() -> None:
+def test_approval_covers_the_attempt_its_amount_partner_and_account() -> None:
     approval = required_approval(a_disbursement(attempt=2), GOOD)
     assert approval == Approval(attempt=3, amount=600_000, partner="gopay", account_version=5)
     assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(version=6))
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
-def test_what_waits_for_time_goes_when_the_time_has_come(wait: int, reason: HoldReason | None) -> None:
+def test_paused_disbursement_is_free_when_its_time_has_come(wait: int, reason: HoldReason | None) -> None:
     paused = a_disbursement(
         state=State.HELD, reason=HoldReason.PARTNER_PAUSED, next_check_at=NOW + timedelta(seconds=wait)
     )

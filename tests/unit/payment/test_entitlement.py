@@ -28,7 +28,7 @@ def test_nothing_is_earned_before_completion() -> None:
     assert due_once([early], [], {}) == []
 
 
-def test_a_completed_training_earns_the_fee_and_a_rated_one_the_incentive_too() -> None:
+def test_completion_earns_the_fee_and_a_rating_the_incentive() -> None:
     done = complete(an_enrollment(), NOW, noted_at=NOW)
     assert newly_earned(an_enrollment(), done) == [FEE]
     assert newly_earned(done, rate(done, NOW)) == [INCENTIVE]
@@ -46,7 +46,7 @@ def test_the_first_completion_and_the_first_rating_count() -> None:
 
 
 def a_training(code: str, completed: int | None, rated: int | None, **changes: Any) -> Enrollment:
-    """Completed and rated so many hours after NOW."""
+    """Return a training completed and rated so many hours after NOW."""
     training = an_enrollment(redeem_code=code, **changes)
     if completed is not None:
         training = complete(training, NOW + timedelta(hours=completed), noted_at=NOW)
@@ -54,13 +54,13 @@ def a_training(code: str, completed: int | None, rated: int | None, **changes: A
 
 
 def earner(trainings: Sequence[Enrollment], *grants: Grant) -> str | None:
-    """The training that the incentive falls due with."""
+    """Return the training that the incentive falls due with."""
     due = due_once(trainings, grants, {})
     assert {entitlement for _, entitlement in due} <= {INCENTIVE}
     return due[0][0].redeem_code if due else None
 
 
-def test_the_first_completed_training_that_is_never_rated_keeps_nobody_from_the_incentive() -> None:
+def test_unrated_first_training_does_not_block_the_incentive() -> None:
     assert earner([a_training("B", 1, None), a_training("A", 2, 3)]) == "A"
 
 
@@ -75,19 +75,19 @@ def test_the_first_completed_training_that_is_never_rated_keeps_nobody_from_the_
         ((None, 5), (9, 9), "B"),
     ],
 )
-def test_of_several_trainings_the_first_to_be_completed_and_rated_earns_the_incentive(
+def test_first_training_completed_and_rated_earns_the_incentive_of_several(
     a: tuple[int | None, int | None], b: tuple[int | None, int | None], first: str
 ) -> None:
     both = [a_training("A", *a), a_training("B", *b)]
     assert earner(both) == earner(both[::-1]) == first
 
 
-def test_an_incentive_once_granted_stands_whichever_training_comes_to_be_known() -> None:
+def test_granted_incentive_stands_whichever_training_becomes_known() -> None:
     trainings = [a_training("A", 1, 1), a_training("B", 5, 5)]
     assert earner(trainings, Grant("B", "incentive_1", stands=True)) is None
 
 
-def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_training() -> None:
+def test_incentive_cancelled_before_instruction_falls_due_again() -> None:
     cancelled = Grant("A", "incentive_1", stands=False)
     assert earner([a_training("A", 1, 1)], cancelled) is None
     assert earner([a_training("A", 1, 1), a_training("B", 5, 5)], cancelled) == "B"
@@ -95,17 +95,17 @@ def test_one_cancelled_before_a_partner_was_told_falls_due_again_with_the_next_t
     assert earner([a_training("A", 1, 1), a_training("B", 5, 5), a_training("C", 2, 2)], cancelled, again) is None
 
 
-def test_what_was_announced_before_a_restore_falls_due_with_no_other_training() -> None:
+def test_announced_incentive_falls_due_with_no_other_training() -> None:
     first, second = a_training("A", 1, 1), a_training("B", 5, 5)
     assert due_once([first, second], [], {"incentive_1": "B"}) == [(second, INCENTIVE)]
     assert due_once([first], [], {"incentive_1": "B"}) == []
 
 
-def test_what_else_was_granted_keeps_nobody_from_the_incentive() -> None:
+def test_other_grants_do_not_block_the_incentive() -> None:
     assert earner([a_training("A", 1, 1)], Grant("A", "survey_1", stands=True)) == "A"
 
 
-def test_a_training_that_promises_no_incentive_leaves_it_to_the_next() -> None:
+def test_training_without_incentive_leaves_it_to_the_next() -> None:
     assert earner([a_training("A", 1, 1, entitlements=(FEE,)), a_training("B", 5, 5)]) == "B"
 
 

@@ -1,4 +1,4 @@
-"""Money of a pot is shared out: blocks while there is plenty, else to the oldest, and to the rupiah."""
+"""Allocation of a fund: blocks while there is plenty, else to the oldest, and to the rupiah."""
 
 from datetime import timedelta
 
@@ -27,17 +27,17 @@ def ages(paid: Allocation) -> list[int]:
     return sorted(int(d.redeem_code[4:]) for d in paid.funded)
 
 
-def test_a_purse_that_suffices_draws_nothing() -> None:
+def test_sufficient_allotment_does_not_grow() -> None:
     paid = allocate({HERE: [aged_disbursement(1, 600), aged_disbursement(2, 400)]}, {HERE: 1000}, 5000, 2000)
     assert (ages(paid), paid.committed, paid.allotted) == ([1, 2], {HERE: 1000}, {})
 
 
-def test_a_purse_draws_a_block_while_there_is_plenty_and_more_when_it_needs_more() -> None:
+def test_allotment_grows_by_a_block_or_by_more_if_needed() -> None:
     queues = {HERE: [aged_disbursement(1, 600)], THERE: [aged_disbursement(2, 2500, THERE)]}
     assert shared(queues, 5000).allotted == {HERE: 2000, THERE: 2500}
 
 
-def test_without_plenty_purses_draw_what_they_spend_and_give_back_what_they_do_not() -> None:
+def test_allotments_of_a_scarce_fund_keep_only_what_they_commit() -> None:
     paid = shared({HERE: [aged_disbursement(1, 600)], THERE: [aged_disbursement(2, 900, THERE)]}, 300, here=700)
     assert (ages(paid), paid.allotted) == ([1], {HERE: -100, THERE: 0})
     assert shared(
@@ -48,16 +48,16 @@ def test_without_plenty_purses_draw_what_they_spend_and_give_back_what_they_do_n
     }
 
 
-def test_the_oldest_of_all_lanes_is_paid_out_of_all_their_purses() -> None:
+def test_oldest_of_all_lanes_is_paid_from_all_their_allotments() -> None:
     paid = shared({HERE: [aged_disbursement(2, 500)], THERE: [aged_disbursement(1, 600, THERE)]}, 0, here=700)
     assert (ages(paid), paid.allotted) == ([1], {HERE: -700, THERE: 600})
 
 
-def test_nobody_overtakes_an_older_one_for_whom_the_money_does_not_last() -> None:
+def test_none_overtakes_an_older_one_that_the_money_does_not_cover() -> None:
     assert ages(shared({HERE: [aged_disbursement(1, 600), aged_disbursement(2, 100)]}, 599)) == []
 
 
-def test_in_turn_purses_draw_what_they_spend() -> None:
+def test_allotments_in_turn_receive_what_they_commit() -> None:
     paid = allocate_in_turn([aged_disbursement(1, 600), aged_disbursement(2, 400, THERE)])
     assert paid.committed == paid.allotted == {HERE: 600, THERE: 400}
 

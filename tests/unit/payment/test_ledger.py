@@ -1,4 +1,4 @@
-"""The books: every posting has two sides, every row seals the one before, and money lasts as long as it lasts."""
+"""Ledger: every posting has two sides, and every row hashes the one before."""
 
 from collections import Counter
 
@@ -43,12 +43,12 @@ def test_rejected_money_is_back_where_it_was() -> None:
     assert balances(ledger.instruct(AT_GOPAY), ledger.reject(AT_GOPAY)) == {}
 
 
-def test_what_a_lane_gives_back_it_never_had() -> None:
+def test_returned_allotment_cancels_its_posting() -> None:
     allotted, back = ledger.allot(3, "48", INCENTIVE, 5), ledger.return_to_fund(3, "48", INCENTIVE, 5)
     assert balances(allotted, back) == {}
 
 
-def test_what_is_at_no_partner_cannot_be_posted() -> None:
+def test_disbursement_without_partner_cannot_be_posted() -> None:
     with pytest.raises(InvariantBroken):
         ledger.settle(a_disbursement())
 
@@ -82,12 +82,12 @@ def test_the_canonical_form_of_a_row_is_fixed_for_ever() -> None:
         {"reference": None},
     ],
 )
-def test_whatever_changes_in_a_row_breaks_the_chain(change: dict[str, object]) -> None:
+def test_any_change_of_a_row_breaks_the_chain(change: dict[str, object]) -> None:
     posting = ledger.instruct(AT_GOPAY)
     assert ledger.hash_transfer(GENESIS, 1, posting._replace(**change), NOW) != a_ledger()[0].hash  # type: ignore[arg-type]
 
 
-def test_a_row_seals_its_number_its_time_and_the_row_before() -> None:
+def test_hash_covers_number_time_and_previous_row() -> None:
     posting = ledger.instruct(AT_GOPAY)
     seals = {
         ledger.hash_transfer(GENESIS, 1, posting, NOW),

@@ -19,7 +19,7 @@ def test_settled_is_settled_and_accepted_waits() -> None:
     assert verdict_of("accepted", None).action is ReportAction.WAIT
 
 
-def test_a_reason_nobody_knows_is_for_an_operator() -> None:
+def test_unknown_reason_code_is_for_an_operator() -> None:
     assert verdict_of("rejected", "ZZ99") == Verdict(
         ReportAction.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED
     )
@@ -45,7 +45,7 @@ def test_time_is_not_a_cure_for_ever() -> None:
 
 
 @pytest.mark.parametrize("reason", ["ED05", "AC04", "MS03", "AM04", "MD07"])
-def test_what_is_frozen_under_way_comes_back_frozen_whatever_the_verdict(reason: str) -> None:
+def test_frozen_attempt_comes_back_frozen_whatever_the_verdict(reason: str) -> None:
     doubted = freeze(a_disbursement(state=State.INSTRUCTED, attempt=2))
     after = after_rejection(doubted, verdict_of("rejected", reason), NOW)
     assert (after.state, after.reason, after.frozen) == (State.HELD, HoldReason.NEEDS_APPROVAL, True)

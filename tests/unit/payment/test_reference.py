@@ -25,7 +25,7 @@ def test_a_reference_is_derived_and_names_its_lane() -> None:
     assert lane_in(reference(), 12) == 11
 
 
-def test_every_part_of_a_right_changes_its_reference() -> None:
+def test_every_part_of_the_key_changes_the_reference() -> None:
     changes: list[dict[str, Any]] = [
         {},
         {"attempt": 2},

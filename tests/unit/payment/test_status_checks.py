@@ -1,4 +1,4 @@
-"""Whom a partner owes a word is remembered by the time at which it is to be asked, never all in one row."""
+"""Status checks: grouped by the time to ask, with a bounded number of trainings in a row."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,25 +11,25 @@ NEXT_DAY = NOON + timedelta(days=1)
 at_a_partner = partial(a_disbursement, partner="gopay")
 
 
-def test_those_due_later_do_not_come_forward_with_those_due_now() -> None:
+def test_later_status_checks_are_not_merged_with_earlier_ones() -> None:
     soon = at_a_partner(redeem_code="SOON", next_check_at=NOON)
     late = at_a_partner(redeem_code="LATE", next_check_at=NOON + timedelta(hours=1))
     found = {check.redeem_codes[0]: check.look_at for check in status_checks_for([soon, late], NEXT_DAY)}
     assert found == {"SOON": NOON, "LATE": NOON + timedelta(hours=1)}
 
 
-def test_nobody_is_looked_at_after_the_time_to_ask_nor_much_before() -> None:
+def test_status_check_is_shortly_before_the_time_to_ask_and_never_later() -> None:
     ask_at = NOON + timedelta(seconds=7.5)
     (check,) = status_checks_for([at_a_partner(next_check_at=ask_at)], NEXT_DAY)
     assert ask_at - GROUPING_WINDOW < check.look_at <= ask_at
 
 
-def test_what_is_to_be_asked_later_than_the_next_look_is_looked_at_then() -> None:
+def test_status_check_is_never_later_than_its_limit() -> None:
     (check,) = status_checks_for([at_a_partner(next_check_at=NEXT_DAY)], NOON)
     assert check.look_at == NOON
 
 
-def test_a_row_holds_a_bounded_number_and_no_training_is_left_out() -> None:
+def test_status_check_holds_a_bounded_number_and_omits_no_training() -> None:
     count = 2 * MAX_CODES_PER_CHECK + 1
     all_of_them = [at_a_partner(redeem_code=f"R{number:04d}", next_check_at=NOON) for number in range(count)]
     rows = [check.redeem_codes for check in status_checks_for(all_of_them, NEXT_DAY)]
@@ -37,6 +37,6 @@ def test_a_row_holds_a_bounded_number_and_no_training_is_left_out() -> None:
     assert sorted(code for row in rows for code in row) == [one.redeem_code for one in all_of_them]
 
 
-def test_each_partner_is_reminded_of_by_itself() -> None:
-    told = [at_a_partner(partner=partner, next_check_at=NOON) for partner in ("gopay", "bni")]
-    assert {check.partner for check in status_checks_for(told, NEXT_DAY)} == {"gopay", "bni"}
+def test_status_checks_are_apart_for_each_partner() -> None:
+    instructed = [at_a_partner(partner=partner, next_check_at=NOON) for partner in ("gopay", "bni")]
+    assert {check.partner for check in status_checks_for(instructed, NEXT_DAY)} == {"gopay", "bni"}

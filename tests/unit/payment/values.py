@@ -1,4 +1,4 @@
-"""Values that the rules are tried on."""
+"""Values for tests of the rules."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
