@@ -41,7 +41,7 @@ class Two:
 
     async def is_undone(self, work: Awaitable[None]) -> None:
         """Repeat work that was rolled back, as the engine does."""
-        with pytest.raises(asyncpg.SerializationError, match="emptied"):
+        with pytest.raises(asyncpg.SerializationError, match="withdrawn"):
             await work
 
     async def paid(self) -> list[int]:
