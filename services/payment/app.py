@@ -9,6 +9,7 @@ from services.payment.context import Context
 from services.payment.handlers.adoption import adopt
 from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
 from services.payment.handlers.data_identity import fixed, rings
+from services.payment.handlers.reports import process_reports
 from services.payment.handlers.resealing import reseal_accounts
 from services.payment.invariants import INVARIANTS
 from services.payment.metrics import AnswerTimes
@@ -85,7 +86,8 @@ async def look_back(service: ServiceDefinition, terms: TransactionTerms, connect
     context = context_of(PaymentSettings.model_validate(service.settings))
     sealed = await reseal_accounts(context, connection)
     now = Clock.from_environment().now()
-    return [*sealed, *await freeze_contradicted(context, terms, Decoder(service.sources), now, connection)]
+    process = partial(process_reports, context)
+    return [*sealed, *await freeze_contradicted(process, terms, Decoder(service.sources), now, connection)]
 
 
 LOOK_BACK = PostMigrationStep(is_to_look_back, look_back)

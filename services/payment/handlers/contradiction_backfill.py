@@ -1,21 +1,22 @@
 """Backfill: freezes disbursements whose contradictions were only parked, by versions that did not freeze."""
 
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from asyncpg import Connection
 
-from services.payment.context import Context
-from services.payment.handlers.reports import process_reports
 from services.payment.store.contradictions import count_frozen, load_parked_reports
 from shared.contracts.park_reasons import ParkReason
+from shared.contracts.partner import DisbursementReported
 from shared.messaging.engine.operations import in_lane
 from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.message import Message, unpack
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
+ReportProcess = Callable[[Transaction, Sequence[Message[DisbursementReported]]], Awaitable[None]]
 CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
 
 
@@ -25,11 +26,11 @@ async def is_contradiction_parked(connection: Connection) -> bool:
 
 
 async def freeze_contradicted(
-    context: Context, terms: TransactionTerms, decoder: Decoder, now: datetime, connection: Connection
+    process: ReportProcess, terms: TransactionTerms, decoder: Decoder, now: datetime, connection: Connection
 ) -> list[str]:
     """Process parked contradictions again, leave them parked, and tell how many disbursements were frozen.
 
-    It may be repeated: a contradiction that is saved already changes nothing.
+    `process` is that of new reports. It may be repeated: a contradiction that is saved already changes nothing.
     """
     before = await count_frozen(connection)
     by_lane: dict[int, list[Message[Any]]] = defaultdict(list)
@@ -41,7 +42,7 @@ async def freeze_contradicted(
     for lane, messages in sorted(by_lane.items()):
 
         async def reclassify(tx: Transaction, messages: list[Message[Any]] = messages) -> Outcome:
-            await process_reports(context, tx, messages)
+            await process(tx, messages)
             return Outcome(changed=True, sentence="")
 
         async with connection.transaction():

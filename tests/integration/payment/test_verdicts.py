@@ -110,7 +110,12 @@ async def test_upgrade_freezes_disbursements_whose_contradictions_were_parked(
 
     context = context_of(PaymentSettings.model_validate(instructed.definition.settings))
     upgrade = partial(
-        freeze_contradicted, context, instructed.terms, instructed.decoder, instructed.now, instructed.connection
+        freeze_contradicted,
+        partial(reports.process_reports, context),
+        instructed.terms,
+        instructed.decoder,
+        instructed.now,
+        instructed.connection,
     )
     assert await upgrade() == ["frozen, since their partners had contradicted themselves: 2 disbursements"]
     assert await upgrade() == []
