@@ -1,4 +1,4 @@
-"""The composition is valid and starts nothing that is open to the world or to its neighbours."""
+"""The compose file: valid, bound to this machine, each container with its own keys and grants."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dependencies(name: str) -> dict[str, str]:
     return {other: wait["condition"] for other, wait in CONTAINERS[name].get("depends_on", {}).items()}
 
 
-def test_it_follows_the_compose_specification() -> None:
+def test_compose_file_follows_the_specification() -> None:
     tool = Path(sys.executable).with_name("check-jsonschema")
     command: list[str | Path] = [tool, "--builtin-schema", "vendor.compose-spec", COMPOSE]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -43,30 +43,30 @@ def test_no_container_has_or_gains_privileges(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_nothing_of_ours_can_write_to_its_own_image(name: str) -> None:
+def test_our_containers_have_read_only_images(name: str) -> None:
     assert OURS[name]["read_only"] is True
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_ports_are_open_to_this_machine_alone(name: str) -> None:
+def test_ports_are_bound_to_loopback(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in CONTAINERS[name].get("ports", []))
 
 
 @pytest.mark.parametrize("name", ["kafka", "postgres", *SERVICES])
-def test_a_port_is_where_make_up_has_it_and_moves_by_the_same_setting(name: str) -> None:
+def test_ports_are_those_of_make_up_and_move_by_the_same_settings(name: str) -> None:
     setting, default = PORT_SETTINGS[name]
     (port,) = CONTAINERS[name]["ports"]
     assert f"${{{setting}:-{default}}}" in port
 
 
 @pytest.mark.parametrize("name", ["kafka", "postgres", *SERVICES])
-def test_what_stays_up_says_whether_it_is_well(name: str) -> None:
+def test_servers_have_a_health_check(name: str) -> None:
     assert CONTAINERS[name]["healthcheck"]["test"][0] == "CMD"
     assert CONTAINERS[name]["restart"] == "unless-stopped"
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_job_is_waited_for_until_it_has_ended_and_a_server_until_it_is_well(name: str) -> None:
+def test_dependencies_wait_for_ended_jobs_and_healthy_servers(name: str) -> None:
     expected = {
         other: "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
         for other in dependencies(name)
@@ -81,7 +81,7 @@ def test_a_service_starts_after_its_topics_and_its_schema(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_written_down(service: str) -> None:
+def test_service_has_only_its_own_database_url_without_a_password(service: str) -> None:
     environment = CONTAINERS[service]["environment"]
     assert environment["PGPASSFILE"] == f"{TMPFS}/{service}.pgpass"
     assert environment[f"{service.upper()}_POSTGRES_URL"] == f"postgresql://{service}@postgres:5432/salur"
@@ -91,7 +91,7 @@ def test_a_service_knows_its_own_way_into_the_database_and_no_password_is_writte
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_migration_comes_as_the_owner_and_as_nobody_else(service: str) -> None:
+def test_migration_runs_as_the_owner_only(service: str) -> None:
     environment = CONTAINERS[f"migrate-{service}"]["environment"]
     assert environment == {
         "PGPASSFILE": f"{TMPFS}/{service}_owner.pgpass",
@@ -110,18 +110,18 @@ def mounts(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS.keys() - {"keys"}))
-def test_container_sees_the_keys_that_it_is_handed_and_no_others(name: str) -> None:
+def test_container_sees_only_its_own_keys(name: str) -> None:
     own = {"type": "volume", "source": f"keys-{name}", "target": "/keys", "read_only": True, "volume": {"nocopy": True}}
     assert mounts(name) == ({f"keys-{name}": own} if name in RECIPIENTS else {})
 
 
-def test_job_that_makes_the_keys_hands_them_to_all_that_need_some() -> None:
+def test_key_job_hands_keys_to_all_that_need_them() -> None:
     found = {source: one["target"] for source, one in mounts("keys").items()}
     assert found == {"keys": "/keys", **{f"keys-{name}": f"/handed/{name}" for name in RECIPIENTS}}
 
 
 @pytest.mark.parametrize("name", RECIPIENTS)
-def test_container_runs_under_the_number_to_which_its_keys_were_handed(name: str) -> None:
+def test_container_runs_as_the_user_that_its_keys_belong_to(name: str) -> None:
     uid = RECIPIENTS[name].uid
     assert CONTAINERS[name]["user"] == f"{uid}:{uid}"
     hand = re.search(rf"hand (\d+) {name}\b(?!-)", (ROOT / "deploy" / "docker" / "Dockerfile").read_text())
@@ -129,13 +129,13 @@ def test_container_runs_under_the_number_to_which_its_keys_were_handed(name: str
     assert int(hand[1]) == uid
 
 
-def test_no_two_services_run_under_one_number() -> None:
+def test_no_two_services_run_as_one_user() -> None:
     running = ["postgres", "partners", "roles", *SERVICES]
     assert len({CONTAINERS[name]["user"] for name in running}) == len(running)
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_command_names_a_module_that_is_there(name: str) -> None:
+def test_command_names_an_existing_module(name: str) -> None:
     python, option, module, *_ = OURS[name]["command"]
     assert (python, option) == ("python", "-m")
     path = ROOT / module.replace(".", "/")
@@ -143,6 +143,6 @@ def test_a_command_names_a_module_that_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS.keys() - OURS.keys()))
-def test_an_image_from_elsewhere_names_its_version(name: str) -> None:
+def test_foreign_image_names_its_version(name: str) -> None:
     _, _, tag = CONTAINERS[name]["image"].partition(":")
     assert tag[:1].isdigit()

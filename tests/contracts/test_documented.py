@@ -1,4 +1,4 @@
-"""The samples in docs/contracts work: what they send is understood, and what they open was sealed by us."""
+"""The samples in docs/contracts: their events are accepted, and they open what Salur sealed."""
 
 import json
 import os
@@ -46,10 +46,10 @@ class Client:
 
 @dataclass
 class StubRecord:
-    said: dict[str, Any]
+    data: dict[str, Any]
 
     def value(self) -> bytes:
-        return json.dumps(self.said).encode()
+        return json.dumps(self.data).encode()
 
     def headers(self) -> list[tuple[str, bytes]]:
         return [("ce_type", b"salur.payment.disbursement_instructed.v1")]
@@ -71,7 +71,7 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Client:
 
 
 def run(name: str) -> dict[str, Any]:
-    """Executes the sample; what it has named."""
+    """Execute the sample and return its names."""
     (code,) = re.findall(rf"<!-- {name} -->\n```python\n(.*?)```", TEXT, re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - it is our own
@@ -83,7 +83,7 @@ def understood(topic: str, value: str, headers: dict[str, str]) -> DecodedRecord
     return a_decoder().decode(Record(topic, 0, 0, 0, None, value.encode(), packed), LATER)
 
 
-def test_the_sample_of_an_upstream_is_understood_and_its_seal_opens(client: Client) -> None:
+def test_documented_upstream_sample_is_accepted_and_its_seal_opens(client: Client) -> None:
     run("upstream")
     ((topic, value, _, headers),) = client.sent
     message = understood(topic, value, headers).message
@@ -92,7 +92,7 @@ def test_the_sample_of_an_upstream_is_understood_and_its_seal_opens(client: Clie
     assert identity.birth_date == "1996-04-12"
 
 
-def test_the_sample_of_a_partner_opens_the_account_and_its_report_is_understood(client: Client) -> None:
+def test_documented_partner_sample_opens_the_account_and_reports(client: Client) -> None:
     account = KeyRing.load(keys_folder() / "gopay.jwks.json").seal({"sub": REFERENCE, "number": "081200000001"})
     sample = Path(__file__).parent / "samples" / "salur.payment.disbursement_instructed.v1-disbursements.json"
     client.coming = [
@@ -106,6 +106,6 @@ def test_the_sample_of_a_partner_opens_the_account_and_its_report_is_understood(
     assert message.data.status == "settled"
 
 
-def test_every_reason_under_which_a_record_is_parked_is_told() -> None:
+def test_every_park_reason_is_documented() -> None:
     table = TEXT.partition("| parked as |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z0-9_]+)`", table)) == {reason.value for reason in ParkReason}

@@ -1,4 +1,4 @@
-"""What others build on: schemas, the AsyncAPI document, and samples that must be understood for ever."""
+"""The published files: schemas, the AsyncAPI document, and samples that must be accepted for ever."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def type_of(sample: Path) -> EventType[Any]:
     return BY_NAME[sample.stem.partition("+")[0]]
 
 
-def test_what_is_published_is_what_the_types_say() -> None:
+def test_published_files_are_up_to_date() -> None:
     published = {path: path.read_text() for path in (*SCHEMAS.glob("*"), DOCUMENT)}
     assert published == files(), "run `make schemas`"
 
@@ -32,7 +32,7 @@ def test_every_type_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_is_understood_and_nothing_of_it_is_lost(sample: Path) -> None:
+def test_sample_is_parsed_without_loss(sample: Path) -> None:
     event = type_of(sample)
     written = json.loads(sample.read_bytes())
     dumped = json.loads(event.dump(event.parse(sample.read_bytes())))
@@ -41,14 +41,14 @@ def test_a_sample_is_understood_and_nothing_of_it_is_lost(sample: Path) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_follows_its_schema(sample: Path) -> None:
+def test_sample_follows_its_schema(sample: Path) -> None:
     schema = json.loads((SCHEMAS / file_name(type_of(sample))).read_text())
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(json.loads(sample.read_text()))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_whoever_sends_something_unknown_is_told_and_we_read_over_it_among_ourselves(sample: Path) -> None:
+def test_unknown_field_is_refused_from_outside_and_ignored_inside(sample: Path) -> None:
     event = type_of(sample)
     schema = json.loads((SCHEMAS / file_name(event)).read_text())
     more = json.loads(sample.read_text()) | {"something_new": 1}
@@ -56,14 +56,14 @@ def test_whoever_sends_something_unknown_is_told_and_we_read_over_it_among_ourse
     assert Draft202012Validator(schema).is_valid(more) is not inbound
 
 
-def test_every_topic_is_in_the_document() -> None:
+def test_every_topic_is_in_the_asyncapi_document() -> None:
     addresses = {
         channel["address"].format(partner=partner) for channel in ASYNCAPI["channels"].values() for partner in PARTNERS
     }
     assert addresses == {topic.name for topic in TOPICS}
 
 
-def test_every_type_is_in_the_document_on_its_topic() -> None:
+def test_every_type_is_in_the_asyncapi_document_on_its_topic() -> None:
     messages = ASYNCAPI["components"]["messages"]
     spoken = {
         (messages[name]["name"], channel)
@@ -80,7 +80,7 @@ def references(node: object) -> list[str]:
     return [found for value in node for found in references(value)] if isinstance(node, list) else []
 
 
-def test_every_reference_in_the_document_leads_somewhere() -> None:
+def test_every_reference_in_the_asyncapi_document_resolves() -> None:
     for reference in references(ASYNCAPI):
         if not reference.startswith("#/"):
             assert (DOCUMENT.parent / reference).is_file(), reference

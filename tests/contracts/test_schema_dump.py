@@ -21,7 +21,7 @@ async def test_schema_file_is_what_the_migrations_add_up_to(database: Database, 
     assert schema_file(package).read_text() == dumped, "run `make schemas`"
 
 
-def test_each_table_stands_in_one_file_of_a_schema() -> None:
+def test_no_table_is_in_two_schema_files() -> None:
     tables = {
         package: set(re.findall(r"^create table (\w+)", schema_file(package).read_text(), re.M)) for package in PACKAGES
     }

@@ -1,4 +1,4 @@
-"""What the statements of a service need, asked of the server: a plan is refused to whoever may not carry it out."""
+"""The permissions that statements need, asked of the server: a plan is refused to a role that may not execute it."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ COMPARED = "load_migrations"
 
 @dataclass(frozen=True)
 class Statement:
-    """A named query; or a copying of rows, which needs what an insertion needs."""
+    """A named query, or a COPY, which needs what an insertion needs."""
 
     name: str
     text: str
@@ -32,7 +32,7 @@ class Statement:
 
 
 def statements_of(service: str) -> list[Statement]:
-    """All that a service asks of Postgres in the course of its work, its checks and its commands."""
+    """Return all statements of a service's work, checks and commands."""
     packages = (*SHARED, f"services.{service}")
     return [*(query for package in packages for query in _queries(package)), *_copies(service)]
 
@@ -57,14 +57,14 @@ def _copied(path: Path) -> Iterator[str]:
 
 
 class Granting:
-    """A session of the owner that takes and gives grants, and asks as the service whether a statement is allowed."""
+    """A session of the owner that changes grants, and asks as the service whether a statement is allowed."""
 
     def __init__(self, owner: Connection, service: str) -> None:
         self.service = service
         self._owner = owner
 
     async def refuses(self, statement: Statement) -> bool:
-        """Whether the service may not even plan it."""
+        """Tell whether the service may not even plan a statement."""
         parameters = len(set(re.findall(r"\$\d+", statement.text)))
         values = f"({', '.join(['null'] * parameters)})" if parameters else ""
         await self._owner.execute(f'set local role "{self.service}"; savepoint asking')
@@ -78,7 +78,7 @@ class Granting:
 
     @asynccontextmanager
     async def without(self, privilege: str, table: str) -> AsyncIterator[None]:
-        """For a while the service may not do this to the table."""
+        """Revoke a privilege on the table for the length of the context."""
         await self._owner.execute(f'savepoint taking; revoke {privilege} on {table} from "{self.service}"')
         try:
             yield
@@ -86,7 +86,7 @@ class Granting:
             await self._owner.execute("rollback to taking")
 
     async def granted(self) -> list[tuple[str, str]]:
-        """(privilege, table) of each single grant; an update is granted column by column."""
+        """Return privilege and table of each single grant; updates are granted by column."""
         rows = await self._owner.fetch(
             "select c.relname as table, lower(a.privilege_type) as privilege"
             " from pg_class c cross join aclexplode(c.relacl) a where a.grantee = $1::text::regrole"

@@ -23,7 +23,7 @@ async def fetchval(url: str, query: str) -> object:
         await connection.close()
 
 
-async def test_what_is_missing_is_applied_once_in_order(database: Database) -> None:
+async def test_missing_migrations_are_applied_once_in_order(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     assert await migrate(url, [FIRST]) == [FIRST]
     assert await migrate(url, [FIRST, SECOND]) == [SECOND]
@@ -31,21 +31,21 @@ async def test_what_is_missing_is_applied_once_in_order(database: Database) -> N
     assert await fetchval(url, "select size from payment.thing") == 1
 
 
-async def test_a_migration_that_was_changed_afterwards_is_refused(database: Database) -> None:
+async def test_changed_migration_is_refused(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     await migrate(url, [FIRST])
     with pytest.raises(SchemaMismatch, match="toy/0001_first was changed"):
         await migrate(url, [replace(FIRST, statements=FIRST.statements + " ")])
 
 
-async def test_an_older_program_refuses_a_newer_schema(database: Database) -> None:
+async def test_older_program_refuses_a_newer_schema(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     await migrate(url, [FIRST, SECOND])
     with pytest.raises(SchemaMismatch, match="newer than this program: it has toy/0002"):
         await migrate(url, [FIRST])
 
 
-async def test_a_migration_that_fails_leaves_nothing_of_itself(database: Database) -> None:
+async def test_failing_migration_leaves_nothing_behind(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     broken = replace(SECOND, statements=SECOND.statements + " select 1 / 0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
@@ -53,13 +53,13 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database: Databas
     assert await migrate(url, [FIRST, SECOND]) == [SECOND]
 
 
-async def test_two_processes_migrating_at_once_apply_everything_once(database: Database) -> None:
+async def test_concurrent_migrations_apply_everything_once(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     applied = await asyncio.gather(*(migrate(url, [FIRST, SECOND]) for _ in range(4)))
     assert sorted(len(of_one) for of_one in applied) == [0, 0, 0, 2]
 
 
-async def test_a_schema_that_is_missing_is_made_by_whoever_may(database: Database) -> None:
+async def test_missing_schema_is_created_by_a_role_that_may(database: Database) -> None:
     connection = await asyncpg.connect(database.url)
     await connection.execute("drop schema payment cascade")
     name = await connection.fetchval("select current_database()")
@@ -72,7 +72,7 @@ async def test_a_schema_that_is_missing_is_made_by_whoever_may(database: Databas
 
 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
-async def test_every_service_migrates_with_the_engine_first(database: Database, service: str) -> None:
+async def test_service_migrates_after_the_engine(database: Database, service: str) -> None:
     url = database.url_of(owner_of(service))
     applied = await migrate(url, migrations_of(f"services.{service}"))
     assert [migration.component for migration in applied][:1] == ["messaging"]

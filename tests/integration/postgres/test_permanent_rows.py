@@ -1,4 +1,4 @@
-"""What a service's own role may delete of what decides who is who: claims just made, and keys that rotate."""
+"""The rows of identity that a service's role may delete: claims just made, and keys that rotate."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ async def service(database: Database) -> AsyncIterator[Connection]:
     await owner.close()
 
 
-async def test_claim_is_given_back_only_by_the_transaction_that_made_it(service: Connection) -> None:
+async def test_claim_is_deleted_only_by_the_transaction_that_made_it(service: Connection) -> None:
     async with service.transaction():
         await service.execute(CLAIM, "one")
         async with service.transaction():
@@ -40,9 +40,7 @@ async def test_claim_is_given_back_only_by_the_transaction_that_made_it(service:
                 await service.execute(FREE, ["three", "four"])
 
 
-async def test_claim_that_another_made_since_this_transaction_began_is_not_freed(
-    service: Connection, database: Database
-) -> None:
+async def test_claim_of_a_concurrent_transaction_is_not_deleted(service: Connection, database: Database) -> None:
     other = await asyncpg.connect(database.url_of("enrollment"))
     async with service.transaction():
         await service.execute(CLAIM, "mine")
@@ -56,13 +54,13 @@ async def test_claim_that_another_made_since_this_transaction_began_is_not_freed
 
 
 @pytest.mark.parametrize("name", ["programme", "reference", "identity-index", "account-index", "lanes"])
-async def test_what_the_data_were_made_with_is_not_forgotten(service: Connection, name: str) -> None:
+async def test_fingerprint_of_a_pinned_value_is_not_deleted(service: Connection, name: str) -> None:
     await service.execute("insert into fingerprint (name, value) values ($1, 'x')", name)
     with pytest.raises(asyncpg.RestrictViolationError, match=f"{name} is fixed"):
         await service.execute("delete from fingerprint")
 
 
 @pytest.mark.parametrize("name", ["enrollment/enrollment-1", "operations-chain"])
-async def test_what_rotates_is_forgotten_when_it_is_gone(service: Connection, name: str) -> None:
+async def test_fingerprint_of_a_rotated_key_is_deleted(service: Connection, name: str) -> None:
     await service.execute("insert into fingerprint (name, value) values ($1, 'x') on conflict do nothing", name)
     await service.execute("delete from fingerprint where name = $1", name)

@@ -1,4 +1,4 @@
-"""The matrix of permissions, both ways: each statement may be carried out, and nothing is granted that none needs."""
+"""The permissions, both ways: every statement is allowed, and every grant is needed by one."""
 
 from collections.abc import AsyncIterator
 
@@ -20,12 +20,12 @@ async def granting(request: pytest.FixtureRequest, database: Database) -> AsyncI
     await owner.close()
 
 
-async def test_service_may_do_all_that_its_statements_do(granting: Granting) -> None:
+async def test_service_may_do_what_its_statements_do(granting: Granting) -> None:
     refused = [s.name for s in statements_of(granting.service) if await granting.refuses(s)]
     assert refused == [], "grant what they need in grants.sql"
 
 
-async def test_nothing_is_granted_that_no_statement_needs(granting: Granting) -> None:
+async def test_no_grant_is_unneeded(granting: Granting) -> None:
     statements, idle = statements_of(granting.service), []
     for privilege, table in await granting.granted():
         async with granting.without(privilege, table):
@@ -34,9 +34,7 @@ async def test_nothing_is_granted_that_no_statement_needs(granting: Granting) ->
     assert idle == [], "take it out of grants.sql"
 
 
-async def test_service_has_grants_in_every_table_and_nobody_else_has_any(
-    granting: Granting, database: Database
-) -> None:
+async def test_only_the_service_has_grants_and_has_some_in_every_table(granting: Granting, database: Database) -> None:
     superuser = await asyncpg.connect(database.url)
     rows = await superuser.fetch(
         "select c.relname, a.grantee::regrole::text as who from pg_class c"

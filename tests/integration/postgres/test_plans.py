@@ -1,4 +1,4 @@
-"""What a service asks in the course of its work goes by an index, however empty the tables were when it was planned."""
+"""The plans of a service's statements: each goes by an index, even if planned while the tables were empty."""
 
 import json
 import re
@@ -38,7 +38,7 @@ SELDOM = {"has_accounts", "has_sealed_accounts", "count_frozen", "is_sealed_unde
 
 
 @pytest.mark.parametrize("service", GROWING)
-async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: Database, service: str) -> None:
+async def test_no_statement_scans_a_growing_table(database: Database, service: str) -> None:
     package = f"services.{service}"
     await database.migrate(service)
     # As the owner, who also seals again what rests under other keys.
@@ -52,7 +52,7 @@ async def test_no_statement_reads_a_table_that_grows_from_end_to_end(database: D
 
 
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "full of one key"])
-async def test_what_waits_is_asked_by_the_one_index_that_holds_its_order(database: Database, *, filled: bool) -> None:
+async def test_deferred_records_are_read_by_the_index_in_their_order(database: Database, *, filled: bool) -> None:
     session, owner = await database.sessions("enrollment")
     if filled:
         await owner.execute(
@@ -68,9 +68,7 @@ async def test_what_waits_is_asked_by_the_one_index_that_holds_its_order(databas
 
 
 @pytest.mark.parametrize("service", GROWING)
-async def test_no_check_compares_each_row_of_a_table_that_grows_with_each_row_of_another(
-    database: Database, service: str
-) -> None:
+async def test_no_invariant_loops_over_two_growing_tables(database: Database, service: str) -> None:
     package = f"services.{service}"
     connection = await connect(await database.migrate(service), "checking", long_running=True)
     for table in GROWING[service]:
@@ -85,14 +83,14 @@ async def test_no_check_compares_each_row_of_a_table_that_grows_with_each_row_of
 
 
 def checks(package: str) -> Iterator[tuple[str, str]]:
-    """The statements that verify asks."""
+    """Return the statements that `verify` runs."""
     for file in files(package).joinpath("sql").iterdir():
         named = blocks(file.read_text("utf-8"), file.name)
         yield from ((n, statement) for n, statement in named if file.name.startswith("invariant") or n in CHECKS)
 
 
 def compared_whole(part: dict[str, Any], growing: set[str]) -> Iterator[bool]:
-    """Whether a plan reads a growing table from end to end for each row of another that grows."""
+    """Tell whether a plan scans a growing table for each row of another one."""
     below = part.get("Plans", ())
     if part["Node Type"] == "Nested Loop":
         outer, inner = below[0], below[1]
@@ -109,7 +107,7 @@ def read_at_all(part: dict[str, Any]) -> Iterator[str]:
 
 
 def indexes_of(part: dict[str, Any], table: str) -> Iterator[str]:
-    """The indexes by which a plan reads a table."""
+    """Return the indexes by which a plan reads a table."""
     if part.get("Relation Name") == table and "Index Name" in part:
         yield part["Index Name"]
     for below in part.get("Plans", ()):
@@ -117,7 +115,7 @@ def indexes_of(part: dict[str, Any], table: str) -> Iterator[str]:
 
 
 def asked(package: str) -> Iterator[tuple[str, str]]:
-    """The statements that work asks, and those that answer an operator."""
+    """Return the statements of the work, and those that answer an operator."""
     for file in files(package).joinpath("sql").iterdir():
         if not file.name.startswith("invariant"):
             named = blocks(file.read_text("utf-8"), file.name)
@@ -125,7 +123,7 @@ def asked(package: str) -> Iterator[tuple[str, str]]:
 
 
 async def plan(connection: Connection, statement: str) -> dict[str, Any]:
-    """As it is kept by the session, whatever its parameters are."""
+    """Return the generic plan, which the session keeps for any parameters."""
     parameters = len(set(re.findall(r"\$\d+", statement)))
     await connection.execute(f"prepare asked as {statement}")
     values = f"({', '.join(['null'] * parameters)})" if parameters else ""
@@ -136,7 +134,7 @@ async def plan(connection: Connection, statement: str) -> dict[str, Any]:
 
 
 def read_whole(part: dict[str, Any]) -> Iterator[str]:
-    """The tables that a plan reads from end to end."""
+    """Return the tables that a plan scans."""
     if part["Node Type"] == "Seq Scan":
         yield part["Relation Name"]
     for below in part.get("Plans", ()):

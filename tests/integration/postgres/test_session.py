@@ -1,4 +1,4 @@
-"""Every session of a service is bounded, and what a real server says is understood."""
+"""The bounds of a session, and the errors of a real server."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from shared.postgres.session import connect
 from tests.infrastructure import Database
 
 
-async def test_a_session_has_its_bounds_and_its_schema(database: Database) -> None:
+async def test_session_has_its_bounds_and_its_schema(database: Database) -> None:
     connection = await connect(database.url_of("payment"), "payment-1 writer")
     shown = {
         name: await connection.fetchval(f"show {name}")
@@ -34,20 +34,20 @@ async def test_a_session_has_its_bounds_and_its_schema(database: Database) -> No
     assert longest == "1min"
 
 
-async def test_a_patient_session_may_take_its_time(database: Database) -> None:
+async def test_long_running_session_has_no_time_limit(database: Database) -> None:
     connection = await connect(database.url_of("payment"), "verify", long_running=True)
     assert await connection.fetchval("show statement_timeout") == "0"
     assert await connection.fetchval("show idle_in_transaction_session_timeout") == "10min"
     await connection.close()
 
 
-async def test_a_server_that_is_not_there_is_infrastructure() -> None:
+async def test_missing_server_is_an_infrastructure_failure() -> None:
     with pytest.raises(OSError) as caught:
         await connect(f"postgresql://payment@127.0.0.1:{free_port()}/salur", "test")
     assert is_infrastructure(caught.value)
 
 
-async def test_a_session_ended_by_an_administrator_is_infrastructure(database: Database) -> None:
+async def test_session_ended_by_an_administrator_is_an_infrastructure_failure(database: Database) -> None:
     connection = await connect(database.url_of("payment"), "victim")
     other = await asyncpg.connect(database.url)
     asking = asyncio.create_task(connection.fetchval("select pg_sleep(20)"))
@@ -65,7 +65,7 @@ async def test_a_session_ended_by_an_administrator_is_infrastructure(database: D
     assert is_infrastructure(after.value)
 
 
-async def test_a_value_that_does_not_fit_is_the_records_fault(database: Database) -> None:
+async def test_value_that_does_not_fit_is_the_records_fault(database: Database) -> None:
     connection = await connect(database.url_of("payment_owner"), "test")
     await connection.execute("create table amount (amount bigint check (amount > 0))")
     with pytest.raises(asyncpg.CheckViolationError) as refused:

@@ -36,7 +36,7 @@ MODULE = "tests.integration.runtime.toy"
 
 @dataclass
 class Toy:
-    """`environment` is what the service is told; `connection` is the test's own way into its schema."""
+    """The toy with its `environment`; `connection` is the test's own session in its schema."""
 
     league: League
     environment: dict[str, str]
@@ -58,9 +58,9 @@ class Toy:
             text=True,
             check=False,
         )
-        said = str(done.stdout) + str(done.stderr)
-        assert done.returncode == status, said
-        return said
+        output = str(done.stdout) + str(done.stderr)
+        assert done.returncode == status, output
+        return output
 
     async def verify(self, *options: str, status: int = 0) -> dict[str, list[str]]:
         """Run `verify --json` and return the breaches by invariant."""

@@ -1,4 +1,4 @@
-"""What decides identity is fixed for the life of the data: on anything else a program refuses and says what to do."""
+"""The identity of the data: a program with another key, name or number is refused with what to do."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -13,7 +13,7 @@ REFUSED = "TOY_SEASON (autumn) is not what these data were made with; put that b
 
 
 async def started(toy: Toy, **settings: str) -> None:
-    """It has been ready once, and is ended again."""
+    """Run the process until it has been ready once."""
     async with toy.run_process(**settings):
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
 
@@ -38,12 +38,12 @@ async def park(toy: Toy, ring: KeyRing, kid: str) -> None:
     )
 
 
-async def test_value_that_decides_identity_is_kept_at_the_first_start_and_no_other_starts_again(toy: Toy) -> None:
+async def test_pinned_value_is_saved_at_the_first_start_and_others_are_refused(toy: Toy) -> None:
     await started(toy)
     for verb in (("run",), ("verify",)):
-        said = await toy.run_verb(*verb, status=2, TOY_SEASON="autumn")
-        assert REFUSED in said
-        assert len(said.strip().splitlines()) == 1
+        output = await toy.run_verb(*verb, status=2, TOY_SEASON="autumn")
+        assert REFUSED in output
+        assert len(output.strip().splitlines()) == 1
     await started(toy)
 
 
@@ -57,7 +57,7 @@ async def test_data_without_fingerprints_prove_what_they_were_made_with(toy: Toy
     assert not await toy.connection.fetchval("select count(*) from fingerprint where not name like '%-chain'")
 
 
-async def test_running_process_whose_data_become_anothers_says_so_and_reads_nothing(toy: Toy) -> None:
+async def test_running_process_stops_reading_when_its_data_become_anothers(toy: Toy) -> None:
     async with toy.run_process():
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute("update fingerprint set value = 'autumn' where name = 'season'")
@@ -78,7 +78,7 @@ async def test_other_number_of_lanes_is_refused(toy: Toy) -> None:
     assert "the number of lanes, 12, is not what these data were made with" in await toy.run_verb("run", status=2)
 
 
-async def test_key_that_was_made_anew_under_its_old_name_is_refused_by_whoever_reads_it(toy: Toy) -> None:
+async def test_new_key_under_an_old_kid_is_refused_by_every_verb(toy: Toy) -> None:
     write_keys(toy, toy_1=bytes(32))
     await started(toy)
     write_keys(toy, toy_1=b"1" * 32)
@@ -88,7 +88,7 @@ async def test_key_that_was_made_anew_under_its_old_name_is_refused_by_whoever_r
     await started(toy)
 
 
-async def test_keys_rotate_and_one_that_still_seals_something_has_to_stay(toy: Toy) -> None:
+async def test_key_that_still_seals_something_must_stay_in_the_set(toy: Toy) -> None:
     await started(toy)
     old, new = bytes(32), b"2" * 32
     ring = write_keys(toy, toy_2=new, toy_1=old)
@@ -104,7 +104,7 @@ async def test_keys_rotate_and_one_that_still_seals_something_has_to_stay(toy: T
     assert [row["name"].rpartition("/")[2] for row in names] == ["toy-2"]
 
 
-async def test_fingerprint_gives_nothing_of_a_key_away(toy: Toy) -> None:
+async def test_fingerprint_reveals_nothing_of_a_key(toy: Toy) -> None:
     await started(toy)
     rows = await toy.connection.fetch("select value from fingerprint where name like '%/%'")
     assert {len(row["value"]) for row in rows} == {64}

@@ -1,4 +1,4 @@
-"""Whatever comes, and however it is packed: a service holds it in the memory that it is given."""
+"""The bound of a service's memory, for any records in any record batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ AT_MOST_BYTES = 250 * 1000 * 1000
 
 
 async def write(toy: Toy, partition: int, values: Sequence[bytes], codec: str) -> None:
-    """Writes one record batch."""
+    """Write one record batch."""
     bootstrap = toy.environment["TOY_KAFKA_BOOTSTRAP"]
     roomy = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
     async with producer(bootstrap, compression_type=codec, **roomy) as kafka:
@@ -25,12 +25,12 @@ async def write(toy: Toy, partition: int, values: Sequence[bytes], codec: str) -
 
 
 def peak(pid: int) -> int:
-    """The most bytes that the process has had in memory at once."""
+    """Return the most bytes that the process has had in memory at once."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> None:
+async def test_memory_is_bounded_for_any_record_batch(toy: Toy) -> None:
     large = b'{"player":"' + b"\0" * 255 * 1024
     async with toy.run_process(TOY_LOOK_EVERY_SECONDS="1") as process:
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
@@ -50,7 +50,7 @@ async def test_memory_is_bounded_whatever_is_packed_into_a_batch(toy: Toy) -> No
     assert await toy.connection.fetchval("select max(length(sealed)) from parked") < 160_000
 
 
-async def test_memory_is_bounded_whatever_waits(toy: Toy) -> None:
+async def test_memory_is_bounded_for_any_deferred_records(toy: Toy) -> None:
     goals = goals_of("ana", 1500)
     await defer_goals(toy.connection, toy.league, [replace(goal, raw=goal.value + b" " * 128 * 1024) for goal in goals])
     async with toy.run_process() as process:

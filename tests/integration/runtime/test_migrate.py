@@ -1,4 +1,4 @@
-"""`migrate` as operators type it, for each service: what is missing is applied, said, and not applied again."""
+"""`migrate` as operators type it, for each service: missing migrations are applied once and printed."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ class Output:
 
 
 async def migrate(service: str, url: str) -> Output:
-    """Run the verb; return what it printed, on whichever stream. It is told of no way in but the owner's."""
+    """Run the verb with the owner's URL alone; return its output on both streams."""
     nowhere = f"postgresql://{service}@127.0.0.1:{free_port()}/salur"
     urls = {f"{service.upper()}_MIGRATE_URL": url, f"{service.upper()}_POSTGRES_URL": nowhere}
     keys = {f"{service.upper()}_KEYS_FOLDER": str(keys_folder())}
@@ -42,9 +42,7 @@ async def migrate(service: str, url: str) -> Output:
 
 
 @pytest.mark.parametrize("service", ["enrollment", "completion", "payment"])
-async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_says_so(
-    database: Database, service: str
-) -> None:
+async def test_empty_schema_is_migrated_and_a_second_run_changes_nothing(database: Database, service: str) -> None:
     url, wanted = database.url_of(owner_of(service)), migrations_of(f"services.{service}")
     assert await migrate(service, url) == Output(0, [f"applied {migration}" for migration in wanted])
     connection = await connect(url, "test")
@@ -56,7 +54,7 @@ async def test_an_empty_schema_is_migrated_and_a_second_run_changes_nothing_and_
     await connection.close()
 
 
-async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one_line(database: Database) -> None:
+async def test_newer_schema_is_refused_in_one_line(database: Database) -> None:
     url = database.url_of(owner_of("payment"))
     await migrate("payment", url)
     connection = await connect(url, "test")
@@ -69,8 +67,8 @@ async def test_a_schema_that_a_newer_program_made_is_left_alone_and_named_in_one
     assert await migrate("payment", url) == Output(2, [newer])
 
 
-async def test_a_database_that_is_away_is_told_in_one_line() -> None:
-    said = await migrate("payment", f"postgresql://payment_owner@127.0.0.1:{free_port()}/salur")
-    assert said.status == 2
-    (line,) = said.lines
+async def test_unreachable_database_is_reported_in_one_line_by_migrate() -> None:
+    done = await migrate("payment", f"postgresql://payment_owner@127.0.0.1:{free_port()}/salur")
+    assert done.status == 2
+    (line,) = done.lines
     assert line.startswith("payment: Postgres is not reachable")

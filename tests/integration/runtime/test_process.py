@@ -1,4 +1,4 @@
-"""The service as a process: its pages, its metrics, its end."""
+"""The service as a process: HTTP, metrics, shutdown."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ async def lag(toy: Toy) -> dict[str, float]:
     return found
 
 
-async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: Toy) -> None:
+async def test_service_answers_over_http_and_ends_cleanly_on_sigterm(toy: Toy) -> None:
     await send(toy, a_player(PLAYER), a_goal(PLAYER, "g1"))
     async with toy.run_process() as process:
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
@@ -78,7 +78,7 @@ async def test_a_service_answers_its_pages_and_ends_cleanly_when_told_to(toy: To
                                           " where b.published < s.next_sequence - 1")) == 0  # fmt: skip
 
 
-async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -> None:
+async def test_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -> None:
     async with toy.run_process():
         await send(toy, a_player("a", shirt="7"))
         await until(lambda: toy.connection.fetchval("select true from player where player = 'a'"), "the first is known")
@@ -94,7 +94,7 @@ async def test_a_replayed_record_is_handled_once_its_cause_is_mended(toy: Toy) -
     assert await toy.connection.fetchval("select count(*) from parked") == 1
 
 
-async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_caught_up(toy: Toy) -> None:
+async def test_lag_is_measured_without_reading_and_is_zero_when_caught_up(toy: Toy) -> None:
     async with toy.run_process():
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
 
@@ -125,7 +125,7 @@ async def test_lag_is_told_by_a_process_that_reads_nothing_and_is_nought_when_ca
         assert stopped in metrics
 
 
-async def test_lag_at_a_gap_is_what_was_passed_by(toy: Toy) -> None:
+async def test_lag_at_a_gap_counts_the_records_passed_by(toy: Toy) -> None:
     async with toy.run_process():
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(
@@ -140,7 +140,7 @@ async def test_lag_at_a_gap_is_what_was_passed_by(toy: Toy) -> None:
         await until(behind, "five records that had no effect")
 
 
-async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_when(toy: Toy) -> None:
+async def test_deferred_records_of_a_participant_are_shown_with_their_deadline(toy: Toy) -> None:
     async with toy.run_process():
         await send(toy, a_goal(PLAYER, "g1"))
         await until(lambda: toy.is_up(f"/participants/{PLAYER}"), "the goal waits for its player")
@@ -150,7 +150,7 @@ async def test_participant_of_whom_only_records_wait_is_told_for_what_and_until_
         assert (await toy.get("/participants/4810000000000025")).status_code == 404
 
 
-async def test_lag_of_a_lane_that_stands_still_is_what_has_no_effect_yet(toy: Toy) -> None:
+async def test_lag_of_a_stopped_lane_counts_records_without_effect(toy: Toy) -> None:
     async with toy.run_process():
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(
@@ -170,7 +170,7 @@ async def test_lag_of_a_lane_that_stands_still_is_what_has_no_effect_yet(toy: To
         assert sentence.startswith(f"lane {lane_of(PLAYER)} stands still since ")
 
 
-async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misses(toy: Toy) -> None:
+async def test_process_without_postgres_and_kafka_lives_and_names_both(toy: Toy) -> None:
     nowhere = free_port()
     away = {
         "TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur",
@@ -189,7 +189,7 @@ async def test_a_process_lives_without_postgres_and_kafka_and_says_what_it_misse
         assert await asyncio.to_thread(process.stop)
 
 
-async def test_a_process_that_cannot_log_in_joins_nobody_and_ends_when_told_to(toy: Toy) -> None:
+async def test_process_that_cannot_log_in_joins_no_group_and_ends_on_sigterm(toy: Toy) -> None:
     shut = toy.environment["TOY_POSTGRES_URL"].replace("enrollment:", "enrollment:not-")
     async with toy.run_process(TOY_POSTGRES_URL=shut) as process:
 
@@ -203,7 +203,7 @@ async def test_a_process_that_cannot_log_in_joins_nobody_and_ends_when_told_to(t
 
 @pytest.mark.parametrize("end", [Ge, Le])
 @pytest.mark.parametrize("moment", [EARLIEST, LATEST])
-async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_the_clock(
+async def test_settings_at_their_bounds_work_at_both_ends_of_the_clock(
     toy: Toy, end: type[Ge | Le], moment: datetime
 ) -> None:
     offset = toy.folder / "offset"
@@ -223,9 +223,9 @@ async def test_a_process_with_every_setting_at_a_bound_goes_on_at_either_end_of_
         assert all(lane["reason"] is None for lane in (await toy.get("/lanes")).json()["lanes"])
 
 
-@pytest.mark.parametrize("said", ["", "soon", "9" * 30])
-async def test_a_process_does_not_start_under_a_clock_that_nobody_set(toy: Toy, said: str) -> None:
-    (toy.folder / "offset").write_text(said)
+@pytest.mark.parametrize("content", ["", "soon", "9" * 30])
+async def test_process_does_not_start_with_an_unusable_clock_file(toy: Toy, content: str) -> None:
+    (toy.folder / "offset").write_text(content)
     output = await toy.run_verb("run", status=2, SALUR_CLOCK_OFFSET_FILE=str(toy.folder / "offset"))
     assert "SALUR_CLOCK_OFFSET_FILE must name a file" in output
     assert "keys" not in output

@@ -1,4 +1,4 @@
-"""What a replay would do is tried before it is done, in a transaction that is taken back."""
+"""The preview of a replay, in a transaction that is rolled back."""
 
 import pytest
 
@@ -27,23 +27,25 @@ async def park(toy: Toy, *events: Event) -> list[str]:
     return numbers
 
 
-async def test_preview_says_what_becomes_of_each_record_and_changes_nothing(toy: Toy) -> None:
+async def test_replay_preview_counts_outcomes_and_changes_nothing(toy: Toy) -> None:
     numbers = await park(
         toy, a_player("bo"), a_goal("bo", "g1"), a_goal("ana", "g2"), a_goal("bo", "g3", 0), a_player("cy\0")
     )
     for chosen in (numbers, ["--reason", "conflict"]):
-        said = [" ".join(line.split()) for line in (await toy.run_verb("parked", "replay", *chosen, *BY)).splitlines()]
-        assert "2 are taken in" in said
-        assert "1 wait for player" in said
-        assert "1 are parked as invalid_field (/points)" in said
-        assert "1 are parked as invalid_field: CharacterNotInRepertoireError" in said
-        assert "1 toy.league.total_reached.v1" in said
+        output = [
+            " ".join(line.split()) for line in (await toy.run_verb("parked", "replay", *chosen, *BY)).splitlines()
+        ]
+        assert "2 are taken in" in output
+        assert "1 wait for player" in output
+        assert "1 are parked as invalid_field (/points)" in output
+        assert "1 are parked as invalid_field: CharacterNotInRepertoireError" in output
+        assert "1 toy.league.total_reached.v1" in output
         assert await toy.connection.fetchval(LEFT) == 0
         assert await toy.connection.fetchval("select count(*) from parked where replayed_at is null") == len(numbers)
     assert await toy.operations() == []
 
 
-async def test_preview_tells_which_records_wait_for_a_lane_that_stands_still(toy: Toy) -> None:
+async def test_replay_preview_counts_records_that_wait_for_a_stopped_lane(toy: Toy) -> None:
     stop = "update lane set stopped_reason = 'invariant', stopped_at = $2 where lane = $1"
     await toy.connection.execute(stop, lane_of("bo"), NOW)
     (number,) = await park(toy, a_player("bo"))
@@ -51,9 +53,7 @@ async def test_preview_tells_which_records_wait_for_a_lane_that_stands_still(toy
 
 
 @pytest.mark.parametrize(("size", "portions"), [(PORTION_BYTES, [1] * 7), (PORTION_BYTES // 2, [2, 2, 2, 1]), (1, [7])])
-async def test_records_that_have_to_be_read_again_are_replayed_a_few_at_once(
-    toy: Toy, size: int, portions: list[int]
-) -> None:
+async def test_records_kept_in_part_are_replayed_in_small_portions(toy: Toy, size: int, portions: list[int]) -> None:
     await toy.connection.execute(
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, whole, parked_at)"
         " select 'too_large', '', $1, 0, n, $2, '', '', false, $3 from generate_series(1, 7) as n",
@@ -66,7 +66,7 @@ async def test_records_that_have_to_be_read_again_are_replayed_a_few_at_once(
     assert list(map(len, found)) == portions
 
 
-async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(toy: Toy) -> None:
+async def test_portion_that_cannot_be_replayed_does_not_stop_the_others(toy: Toy) -> None:
     await toy.connection.execute(
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, whole, parked_at)"
         " select 'conflict', '', $1, 0, n, $2, '', '', false, $3 from generate_series(1000, 1002) as n",
@@ -76,6 +76,6 @@ async def test_portion_of_which_nothing_can_be_replayed_keeps_no_other_from_it(t
     preview = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY)
     assert "3 cannot be replayed" in preview
     assert "1 are taken in" in preview
-    said = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY, "--yes")
-    assert "1 record replayed" in said
+    output = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY, "--yes")
+    assert "1 record replayed" in output
     assert await toy.connection.fetchval("select count(*) from waiting where kind = 'replay'") == 1

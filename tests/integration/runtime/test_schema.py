@@ -1,4 +1,4 @@
-"""A program works only in the schema it was made for, when it starts and while it runs, and says what to do."""
+"""The schema a program was made for: with another it is refused, at the start and while it runs."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ TOMORROW = Migration("messaging", 9999, "of_tomorrow", "alter table player add c
 
 
 @pytest.mark.parametrize("change", SENTENCES)
-async def test_another_programs_schema_is_refused_at_the_start_and_by_every_verb(toy: Toy, change: str) -> None:
+async def test_another_programs_schema_is_refused_by_every_verb(toy: Toy, change: str) -> None:
     await toy.connection.execute(change)
     for verb in (
         ("run",),
@@ -36,16 +36,14 @@ async def test_another_programs_schema_is_refused_at_the_start_and_by_every_verb
         ("parked", "list"),
         ("lanes", "resume", "1", "--who", "w", "--why", "w"),
     ):
-        said = await toy.run_verb(*verb, status=2)
-        assert SENTENCES[change] in said
-        assert len(said.strip().splitlines()) == 1
-        assert ("run `migrate`" in said) == (change in (OLDER, NONE))
+        output = await toy.run_verb(*verb, status=2)
+        assert SENTENCES[change] in output
+        assert len(output.strip().splitlines()) == 1
+        assert ("run `migrate`" in output) == (change in (OLDER, NONE))
 
 
 @pytest.mark.parametrize("change", [NEWER, OLDER])
-async def test_a_schema_that_changes_under_a_running_process_stops_it_until_it_is_its_own_again(
-    toy: Toy, change: str
-) -> None:
+async def test_running_process_stops_while_the_schema_is_another_programs(toy: Toy, change: str) -> None:
     async with toy.run_process():
         await until(lambda: toy.is_up("/health/ready"), "it is ready")
         await toy.connection.execute(f"create table kept as table migration; {change}")
@@ -68,9 +66,7 @@ async def test_a_schema_that_changes_under_a_running_process_stops_it_until_it_i
         assert all(lane["reason"] is None for lane in (await toy.get("/lanes")).json()["lanes"])
 
 
-async def test_a_migration_ends_the_sessions_of_the_program_before_it_so_that_nothing_goes_into_what_is_newer(
-    toy: Toy, database: Database
-) -> None:
+async def test_migration_ends_the_sessions_of_the_program_before(toy: Toy, database: Database) -> None:
     """A batch waits behind the migration. It would write into the new schema, which it does not know."""
     writer = f"{toy.league.service}-1 writer"
     waits = "select true from pg_stat_activity where wait_event_type = 'Lock' and application_name = $1"

@@ -1,4 +1,4 @@
-"""The log of operations ends under a seal: whoever rewrites it is found, and a lost key is said, not made up for."""
+"""The seal on the end of the log of operations: a rewritten log is found, and a lost key is reported."""
 
 import json
 
@@ -28,15 +28,15 @@ async def closed(toy: Toy) -> Toy:
 async def rewrite_log(toy: Toy) -> None:
     """Put it under another name, with every hash as it must be, and the end with it."""
     (row,) = await toy.connection.fetch("select *, detail::text as text from operation")
-    said = (row["number"], row["at"], row["verb"], "another", row["why"])
-    hashed = operation_hash(row["previous_hash"], *said, row["text"])
+    fields = (row["number"], row["at"], row["verb"], "another", row["why"])
+    hashed = operation_hash(row["previous_hash"], *fields, row["text"])
     await toy.connection.execute("alter table operation disable trigger user")
     await toy.connection.execute("update operation set who = 'another', hash = $1", hashed)
     await toy.connection.execute("alter table operation enable trigger user")
     await toy.connection.execute("update operation_head set hash = $1", hashed)
 
 
-async def test_log_that_was_rewritten_as_a_whole_is_found_and_not_gone_on_with(closed: Toy) -> None:
+async def test_rewritten_operation_log_is_found_and_not_continued(closed: Toy) -> None:
     assert not any((await closed.verify()).values())
     await rewrite_log(closed)
     breaches = await closed.verify(status=1)
@@ -46,18 +46,18 @@ async def test_log_that_was_rewritten_as_a_whole_is_found_and_not_gone_on_with(c
     assert FORGED in await closed.run_verb("parked", "close", "2", *BY, "--yes", status=2)
 
 
-async def test_log_that_was_cut_short_is_found(closed: Toy) -> None:
+async def test_shortened_operation_log_is_found(closed: Toy) -> None:
     await closed.connection.execute("alter table operation disable trigger user; delete from operation")
     assert (await closed.verify(status=1))["E6"] == ["operations do not end at 0"]
 
 
-async def test_missing_key_is_said_and_nothing_is_verified_or_written_down(closed: Toy) -> None:
+async def test_missing_chain_key_is_refused_by_every_verb(closed: Toy) -> None:
     (closed.folder / KEY).unlink()
     for verb in (["run"], ["verify"], ["parked", "close", "1", *BY, "--yes"], ["chains", "seal-anew", *BY, "--yes"]):
         assert LOST in await closed.run_verb(*verb, status=2), verb
 
 
-async def test_other_key_is_refused_by_whoever_would_write_or_verify(closed: Toy) -> None:
+async def test_other_chain_key_is_refused_by_every_verb(closed: Toy) -> None:
     make_keys(closed.folder / "other", services=("toy",), partners=())
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
     await park(closed, 1)
@@ -67,7 +67,7 @@ async def test_other_key_is_refused_by_whoever_would_write_or_verify(closed: Toy
     assert f"{KEY} is not what" in await closed.run_verb("verify", status=2), "the seals themselves prove it"
 
 
-async def test_lost_key_is_followed_by_another_only_where_somebody_says_so(closed: Toy) -> None:
+async def test_lost_chain_key_is_replaced_only_by_seal_anew(closed: Toy) -> None:
     seal_anew = ("chains", "seal-anew", *BY)
     assert "toy-chain.key is the key of these data, and not lost" in await closed.run_verb(
         *seal_anew, "--yes", status=2
@@ -82,18 +82,18 @@ async def test_lost_key_is_followed_by_another_only_where_somebody_says_so(close
     assert (row["verb"], json.loads(row["detail"])) == ("chains seal-anew", {"ends": {"operations": 1}})
 
 
-async def test_end_that_is_not_ours_is_not_sealed_anew_with_the_key_at_hand(closed: Toy) -> None:
+async def test_foreign_chain_end_is_not_sealed_anew_with_the_present_key(closed: Toy) -> None:
     await rewrite_log(closed)
-    said = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
-    assert "toy-chain.key is the key of these data, and not lost" in said
+    output = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
+    assert "toy-chain.key is the key of these data, and not lost" in output
 
 
-async def test_chain_that_is_none_any_more_is_not_sealed_anew(closed: Toy) -> None:
+async def test_broken_chain_is_not_sealed_anew(closed: Toy) -> None:
     await closed.connection.execute("alter table operation disable trigger user; update operation set who = 'another'")
     make_keys(closed.folder / "other", services=("toy",), partners=())
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
-    said = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
-    assert "what stands in the chains is not what was written: operation 1 is not" in said
+    output = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
+    assert "what stands in the chains is not what was written: operation 1 is not" in output
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,16 @@ async def test_chain_that_is_none_any_more_is_not_sealed_anew(closed: Toy) -> No
         ),
     ],
 )
-async def test_service_that_owns_what_guards_it_is_found(toy: Toy, database: Database, change: str, found: str) -> None:
+async def test_service_that_owns_a_guarded_object_is_found(
+    toy: Toy, database: Database, change: str, found: str
+) -> None:
     superuser = await connect(database.url, "test")
     await superuser.execute(f"set search_path = enrollment; {change}")
     await superuser.close()
     assert (await toy.verify(status=1))["E7"] == [found]
 
 
-async def test_service_that_comes_as_the_owner_or_as_a_superuser_is_found(toy: Toy, database: Database) -> None:
+async def test_service_running_as_owner_or_superuser_is_found(toy: Toy, database: Database) -> None:
     owner, superuser = database.url_of(owner_of("enrollment")), f"{database.url}?search_path=enrollment"
     assert "enrollment_owner may act as the owner of schema enrollment" in await toy.run_verb(
         "verify", status=1, TOY_POSTGRES_URL=owner

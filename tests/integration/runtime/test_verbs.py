@@ -1,4 +1,4 @@
-"""What operators type, on a real Postgres and a real Kafka."""
+"""The verbs that operators type, on a real Postgres and a real Kafka."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ async def emit(toy: Toy, lane: int, count: int) -> None:
     )
 
 
-async def test_a_stopped_lane_says_why_and_is_resumed_once(toy: Toy) -> None:
+async def test_stopped_lane_shows_its_reason_and_is_resumed_once(toy: Toy) -> None:
     await toy.connection.execute(
         "update lane set stopped_reason = 'invariant', stopped_detail = 'two sides differ', stopped_at = $1"
         " where lane = 4", NOW,
@@ -61,7 +61,7 @@ async def test_a_stopped_lane_says_why_and_is_resumed_once(toy: Toy) -> None:
     assert await toy.operations() == [("lanes resume", "an operator")]
 
 
-async def test_a_lane_with_a_gap_is_not_resumed_but_says_what_is_missing(toy: Toy) -> None:
+async def test_lane_with_a_gap_is_not_resumed_and_shows_the_missing_number(toy: Toy) -> None:
     await toy.connection.execute("insert into position (topic, partition, gap_since) values ('totals', 4, $1)", NOW)
     assert "stands still: gap" in await toy.run_verb("lanes")
     refused = await toy.run_verb("lanes", "resume", "4", *BY, status=2)
@@ -69,7 +69,7 @@ async def test_a_lane_with_a_gap_is_not_resumed_but_says_what_is_missing(toy: To
     assert await toy.operations() == []
 
 
-async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_holds(toy: Toy) -> None:
+async def test_position_is_set_only_with_yes_and_only_to_an_offset_in_kafka(toy: Toy) -> None:
     topic = toy.league.requests
     async with producer(toy.environment["TOY_KAFKA_BOOTSTRAP"]) as kafka:
         for _ in range(3):
@@ -93,7 +93,7 @@ async def test_a_position_is_set_only_when_told_twice_and_only_to_what_kafka_hol
     assert await toy.operations() == [("positions set", "an operator")]
 
 
-async def test_replaying_a_parked_record_is_previewed_and_is_refused_the_second_time(toy: Toy) -> None:
+async def test_replay_of_a_parked_record_is_previewed_and_refused_twice(toy: Toy) -> None:
     number = await park(toy)
     waiting = "select count(*) from waiting where kind = 'replay'"
     assert "add --yes" in await toy.run_verb("parked", "replay", str(number), *BY)
@@ -107,7 +107,7 @@ async def test_replaying_a_parked_record_is_previewed_and_is_refused_the_second_
     assert await toy.operations() == [("parked replay", "an operator")]
 
 
-async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
+async def test_close_by_reason_closes_its_open_records(toy: Toy) -> None:
     await park(toy, 1)
     await park(toy, 2)
     assert "say which" in await toy.run_verb("parked", "close", *BY, "--yes", status=2)
@@ -117,14 +117,14 @@ async def test_closing_by_reason_closes_what_is_open_for_it(toy: Toy) -> None:
     assert "closed 2" in await toy.run_verb("parked", "list", "--all")
 
 
-async def test_list_tells_the_true_total_and_where_it_goes_on(toy: Toy) -> None:
+async def test_parked_list_shows_the_total_and_where_it_goes_on(toy: Toy) -> None:
     numbers = [await park(toy, offset) for offset in range(3)]
     shown = await toy.run_verb("parked", "list", "--limit", "2")
     assert f"2 of 3 records are shown; --after {numbers[1]} goes on" in shown
     assert "are shown" not in await toy.run_verb("parked", "list", "--after", str(numbers[1]))
 
 
-async def test_groups_name_cause_and_source(toy: Toy) -> None:
+async def test_parked_groups_show_cause_and_source(toy: Toy) -> None:
     for offset in range(3):
         await park(toy, offset)
     await toy.connection.execute("update parked set ce_source = '/b', ce_type = 't' where \"offset\" < 2")
@@ -135,25 +135,25 @@ async def test_groups_name_cause_and_source(toy: Toy) -> None:
     assert "2 records. This is a preview" in preview
 
 
-async def test_all_that_is_selected_is_resolved_in_portions(toy: Toy) -> None:
+async def test_selected_records_are_resolved_in_portions(toy: Toy) -> None:
     await toy.connection.execute(
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
         " select 'conflict', '/shirt', 'requests', 0, n, 1, '', '', $1 from generate_series(1, 1200) as n", NOW,
     )  # fmt: skip
-    said = await toy.run_verb("parked", "close", "--reason", "conflict", *BY, "--yes")
-    assert [line.split(" closed")[0] for line in said.splitlines()] == ["500 records", "500 records", "200 records"]
+    output = await toy.run_verb("parked", "close", "--reason", "conflict", *BY, "--yes")
+    assert [line.split(" closed")[0] for line in output.splitlines()] == ["500 records", "500 records", "200 records"]
     assert await toy.connection.fetchval("select count(*) from parked where closed_at is null") == 0
     assert await toy.operations() == [("parked close", "an operator")] * 3
 
 
-async def test_a_parked_record_is_shown_without_its_content(toy: Toy) -> None:
+async def test_parked_record_is_shown_without_its_content(toy: Toy) -> None:
     shown = await toy.run_verb("parked", "show", str(await park(toy)))
     assert f"{toy.league.requests}/0 at 0" in shown
     assert "/shirt" in shown
     assert NIK.decode() not in shown
 
 
-async def test_what_was_said_is_shown_and_said_again_from_a_number_on(toy: Toy) -> None:
+async def test_pages_are_shown_and_republished_from_a_number_on(toy: Toy) -> None:
     topic = toy.league.totals
     await emit(toy, 5, 3)
     shown = await toy.run_verb("pages", "show", topic, "5", "--from", "2")
@@ -167,7 +167,7 @@ async def test_what_was_said_is_shown_and_said_again_from_a_number_on(toy: Toy) 
     assert await toy.operations() == [("pages say-again", "an operator")]
 
 
-async def test_a_verb_that_finds_nothing_to_do_is_refused_and_writes_no_operation(toy: Toy) -> None:
+async def test_verb_without_effect_is_refused_and_logs_no_operation(toy: Toy) -> None:
     for verb, sentence in {
         ("lanes", "resume", "4"): "lane 4 is not stopped",
         ("lanes", "resume", "99"): "there is no lane 99",
@@ -181,7 +181,7 @@ async def test_a_verb_that_finds_nothing_to_do_is_refused_and_writes_no_operatio
     assert await toy.operations() == []
 
 
-async def test_pages_that_are_no_longer_kept_are_not_promised(toy: Toy) -> None:
+async def test_pages_no_longer_kept_are_not_republished(toy: Toy) -> None:
     await emit(toy, 5, 3)
     await toy.connection.execute("delete from page where first_sequence = 1")
     again = ("pages", "say-again", "--lane", "5", "--topic", toy.league.totals, "--from", "1", *BY)
@@ -210,9 +210,7 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     }
 
 
-async def test_the_check_in_the_background_counts_the_breaches_that_verify_names(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_background_check_counts_the_breaches_of_verify(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     await toy.connection.execute("insert into player values ('a', '7'), ('b', '13'), ('c', '13')")
     for name, value in toy.environment.items():
         monkeypatch.setenv(name, value)
@@ -221,14 +219,14 @@ async def test_the_check_in_the_background_counts_the_breaches_that_verify_names
     assert monitor.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "E7": 0, "E8": 0, "T1": 2}
 
 
-async def test_a_log_of_operations_that_was_tampered_with_is_found(toy: Toy) -> None:
+async def test_changed_operation_is_found(toy: Toy) -> None:
     await park(toy)
     await toy.run_verb("parked", "close", "1", *BY, "--yes")
     await toy.connection.execute("alter table operation disable trigger all; update operation set who = 'another'")
     assert "operation 1 is not what was written down" in await toy.run_verb("verify", status=1)
 
 
-async def test_what_is_away_is_said_in_one_line(toy: Toy) -> None:
+async def test_unreachable_dependency_is_reported_in_one_line(toy: Toy) -> None:
     nowhere = free_port()
     no_postgres = {"TOY_POSTGRES_URL": f"postgresql://enrollment@127.0.0.1:{nowhere}/salur"}
     for verb in (["lanes"], ["verify"], ["parked", "list"]):

@@ -36,7 +36,7 @@ async def gauges(connection: Connection) -> Sequence[Gauge]:
 
 
 class RecordsCollector:
-    """How many records the process has handled."""
+    """The number of records that the process has handled."""
 
     def __init__(self) -> None:
         self._counter = Counter("toy_records", "Records of committed batches.", registry=None)

@@ -1,4 +1,4 @@
-"""The clock: real time, moved by what a file says."""
+"""The clock: real time, moved by a file."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ A_MOMENT = timedelta(seconds=5)
 
 
 def off(clock: Clock) -> timedelta:
-    """How far it is from real time."""
+    """Return the difference from real time."""
     return clock.now() - datetime.now(UTC)
 
 
@@ -22,14 +22,14 @@ def read_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READ_EVERY_SECONDS", 0.0)
 
 
-def test_without_a_file_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_without_a_file_is_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(OFFSET_FILE_VARIABLE, raising=False)
     clock = Clock.from_environment()
     assert abs(off(clock)) < A_MOMENT
     assert clock.now().utcoffset() == timedelta()
 
 
-def test_a_file_moves_it_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_moves_the_running_clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "offset"
     file.write_text("0")
     monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(file))
@@ -43,7 +43,7 @@ NOWHERE = ["", "soon", "1.5", "nan", "9" * 30, "9" * 5000, "99999999999", "-9999
 
 
 @pytest.mark.parametrize("text", NOWHERE)
-def test_a_file_that_moves_it_nowhere_leaves_it_where_it_was(tmp_path: Path, text: str) -> None:
+def test_unusable_file_keeps_the_last_offset(tmp_path: Path, text: str) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
     clock = Clock(file)
@@ -54,7 +54,7 @@ def test_a_file_that_moves_it_nowhere_leaves_it_where_it_was(tmp_path: Path, tex
     assert abs(off(clock) - DAY) < A_MOMENT
 
 
-def test_the_file_is_read_at_most_every_so_often(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_is_read_at_most_ten_times_a_second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
     clock = Clock(file)
@@ -67,7 +67,7 @@ def test_the_file_is_read_at_most_every_so_often(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("end", [EARLIEST, LATEST])
-def test_it_shows_every_year_that_events_can_bear_but_the_last_and_none_besides(tmp_path: Path, end: datetime) -> None:
+def test_clock_covers_the_years_of_events_but_the_last_two(tmp_path: Path, end: datetime) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
     clock = Clock(file)
@@ -78,7 +78,7 @@ def test_it_shows_every_year_that_events_can_bear_but_the_last_and_none_besides(
 
 
 @pytest.mark.parametrize("text", [*NOWHERE, None])
-def test_a_file_that_says_nothing_at_the_start_is_refused_instead_of_a_leap_to_real_time(
+def test_unusable_file_at_the_start_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
 ) -> None:
     monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(tmp_path / "offset"))
@@ -91,9 +91,7 @@ def test_a_file_that_says_nothing_at_the_start_is_refused_instead_of_a_leap_to_r
     assert not text or text not in str(refused.value)
 
 
-def test_what_the_file_said_at_the_start_counts_until_it_says_something_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_offset_of_the_start_counts_until_the_file_has_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "offset"
     file.write_text("86400")
     monkeypatch.setenv(OFFSET_FILE_VARIABLE, str(file))

@@ -18,7 +18,7 @@ async def never_called(_tx: Transaction, _messages: Sequence[Message[Any]]) -> N
 
 
 def a_decoder(*events: Any, parks_malformed: bool = True) -> Decoder:
-    """Reads the topics of these types, of all inbound types by default."""
+    """Return a reader of the topics of these types, by default of all inbound types."""
     types = events or INBOUND
     topics = dict.fromkeys(event.topic for event in types)
     return Decoder(

@@ -1,4 +1,4 @@
-"""What must not be believed, and the code each gets. The numbers are those of the catalogue of abuse cases."""
+"""Malformed and forged records, and the reason each is parked for. Numbers are those of the catalogue of abuse."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 def nested(levels: int) -> bytes:
-    """An object so many levels deep; the root is one."""
+    """Return an object with this many levels; the root is one."""
     return b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
 
 
@@ -28,7 +28,7 @@ def padded(size: int) -> bytes:
 
 
 def written(event: Event, field: str, text: str) -> bytes:
-    """The event's JSON with this text where the field's value stands."""
+    """Return the event's JSON with this text in place of the field's value."""
     return json.dumps({**event.data, field: "<here>"}).replace('"<here>"', text).encode()
 
 
@@ -78,7 +78,7 @@ BYTES = {
 
 
 @pytest.mark.parametrize(("value", "code"), BYTES.values(), ids=BYTES)
-def test_bytes_that_are_no_event_are_parked_under_their_code(value: bytes, code: str) -> None:
+def test_malformed_bytes_are_parked_under_their_reason(value: bytes, code: str) -> None:
     assert park_answer(PURCHASE, value)[0] == code
 
 
@@ -161,12 +161,12 @@ FIELDS: Mapping[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("value", "pointer"), FIELDS.values(), ids=FIELDS)
-def test_a_field_that_breaks_the_contract_is_named_by_its_pointer(value: bytes, pointer: str) -> None:
+def test_field_that_breaks_the_contract_is_named_by_its_pointer(value: bytes, pointer: str) -> None:
     assert park_answer(PURCHASE, value) == ("invalid_field", pointer)
 
 
 @pytest.mark.parametrize("seal", ["", "x" * 4097, None, 7, {}], ids=lambda seal: str(seal)[:5])
-def test_whether_a_text_is_a_seal_is_found_by_opening_it_and_its_size_before(seal: object) -> None:
+def test_only_the_size_of_a_seal_is_checked_before_it_is_opened(seal: object) -> None:
     assert park_answer(ADMISSION.with_data(identity=seal)) == ("invalid_field", "/identity")
     assert park_answer(ADMISSION.with_data(identity="no seal")) == OK
 
@@ -175,7 +175,7 @@ def test_zero_is_not_false() -> None:
     assert park_answer(ADMISSION.with_data(disability=0)) == ("invalid_field", "/disability")
 
 
-def test_a_partner_is_one_of_those_the_programme_has() -> None:
+def test_unknown_partner_is_refused() -> None:
     account = {"partner": "gopey", "sealed": "x"}
     assert park_answer(an_account(PERSON, nik="1", account=account)) == ("invalid_field", "/account/partner")
 
@@ -223,20 +223,20 @@ ENVELOPES: Mapping[str, tuple[Headers, tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize(("sent", "parked"), ENVELOPES.values(), ids=ENVELOPES)
-def test_an_envelope_is_whole_or_parked(sent: Headers, parked: tuple[str, str]) -> None:
+def test_envelope_is_complete_or_parked(sent: Headers, parked: tuple[str, str]) -> None:
     assert park_answer(PURCHASE, headers=sent) == parked
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\xff\xfe", b"0000000000000000"])
-def test_a_key_is_not_looked_at(key: bytes | None) -> None:
+def test_record_key_is_ignored(key: bytes | None) -> None:
     assert park_answer_to_record(PURCHASE.record()._replace(key=key)) == OK
 
 
-def test_a_record_without_value_says_so() -> None:
+def test_record_without_value_is_parked_as_null_value() -> None:
     assert park_answer_to_record(PURCHASE.record()._replace(value=None)) == ("null_value", "")
 
 
-def test_of_several_faults_the_earliest_in_the_order_of_the_contract_is_named() -> None:
+def test_first_fault_in_the_order_of_the_contract_is_named() -> None:
     unknown = headers(type=b"salur.unknown.v1")
     deep_twice_and_broken = b'{"a":1,"a":' + b"[" * 20 + b"\xff"
     broken_and_twice = b'{"a":1,"a":2'
@@ -254,7 +254,7 @@ def test_of_several_faults_the_earliest_in_the_order_of_the_contract_is_named() 
 
 
 @pytest.mark.parametrize(("ahead", "code"), [(300, ""), (301, "out_of_window")])
-def test_what_happened_may_be_five_minutes_ahead_of_the_clock(ahead: int, code: str) -> None:
+def test_event_time_may_be_five_minutes_ahead_of_the_clock(ahead: int, code: str) -> None:
     event = ADMISSION.with_data(admitted_at=write_time(LATER + timedelta(seconds=ahead)))
     assert park_answer(event) == (code, "/admitted_at" if code else "")
 
@@ -283,19 +283,19 @@ def test_sessions_rise_strictly_from_1_to_998(numbers: Sequence[int], pointer: s
     assert park_answer(event) == (OK if pointer is None else ("invalid_field", pointer))
 
 
-def test_a_session_ends_after_it_starts() -> None:
+def test_session_ends_after_it_starts() -> None:
     (session,) = sessions(1)
     event = PURCHASE.with_data(sessions=[{**session, "ends_at": session["starts_at"]}])
     assert park_answer(event) == ("invalid_field", "/sessions/0/ends_at")
 
 
-def test_a_million_characters_in_a_field_with_a_pattern_are_refused_by_their_size() -> None:
+def test_million_characters_in_a_field_are_refused_in_time() -> None:
     assert park_answer(PURCHASE, written(PURCHASE, "platform", '"' + "a" * 250_000 + '!"')) == (
         "invalid_field",
         "/platform",
     )
 
 
-def test_what_is_refused_is_not_repeated_in_the_refusal() -> None:
+def test_refused_value_is_not_repeated_in_the_error() -> None:
     _, detail = park_answer(ADMISSION.with_data(identity=["3273015204960001"]))
     assert detail == "/identity"

@@ -38,12 +38,12 @@ WAVE, PROVIDER = a_wave(), a_provider()
         (PROVIDER.with_data(account="none").record(), "payment"),
     ],
 )
-def test_what_breaks_a_rule_there_is_parked_by_one_of_them(record: Record, parks: str) -> None:
+def test_malformed_record_is_parked_by_one_decoder(record: Record, parks: str) -> None:
     refusals = {name: intake.decode(record, LATER).refusal for name, intake in DECODERS.items()}
     assert [name for name, refusal in refusals.items() if refusal] == [parks]
 
 
-def test_what_is_well_formed_goes_to_the_one_that_handles_it() -> None:
+def test_well_formed_record_goes_to_its_handler() -> None:
     for event, handler in ((WAVE, "enrollment"), (PROVIDER, "payment")):
         items = {name: intake.decode(event.record(), LATER) for name, intake in DECODERS.items()}
         assert [name for name, item in items.items() if item.message] == [handler]

@@ -27,19 +27,19 @@ NOON = datetime(2023, 2, 17, 12, tzinfo=UTC)
         ("2099-12-31T23:59:59Z", datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_a_time_is_read_to_the_microsecond(text: str, moment: datetime) -> None:
+def test_time_is_read_to_the_microsecond(text: str, moment: datetime) -> None:
     assert parse_time(text) == moment
     assert TIME.validate_json(json.dumps(text)) == moment
 
 
-def test_a_time_is_written_in_utc() -> None:
+def test_time_is_written_in_utc() -> None:
     jakarta = NOON.astimezone(timezone(timedelta(hours=7)))
     assert write_time(jakarta) == "2023-02-17T12:00:00Z"
     assert write_time(NOON + timedelta(microseconds=1)) == "2023-02-17T12:00:00.000001Z"
 
 
 @pytest.mark.parametrize("microseconds", [0, 1, 10, 500_000, 999_999])
-def test_a_field_is_written_as_any_time_is(microseconds: int) -> None:
+def test_time_field_is_written_as_write_time_writes_it(microseconds: int) -> None:
     moment = NOON.replace(microsecond=microseconds)
     assert json.loads(TIME.dump_json(moment)) == write_time(moment)
 
@@ -47,7 +47,7 @@ def test_a_field_is_written_as_any_time_is(microseconds: int) -> None:
 @pytest.mark.parametrize(
     "moment", [NOON.replace(tzinfo=None), NOON.astimezone(timezone(timedelta(hours=7))), "2023-02-17T12:00:00Z", 1]
 )
-def test_what_we_say_ourselves_is_said_in_utc(moment: object) -> None:
+def test_own_events_accept_only_utc(moment: object) -> None:
     with pytest.raises(ValidationError):
         TIME.validate_python(moment, strict=True)
 
@@ -61,7 +61,7 @@ def test_what_we_say_ourselves_is_said_in_utc(moment: object) -> None:
     ],
     ids=ascii,
 )
-def test_a_field_takes_nothing_else_for_a_time(text: str) -> None:
+def test_other_forms_of_a_time_are_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         TIME.validate_json(json.dumps(text))
     with pytest.raises(ValueError, match=r"not an RFC|day is out of range|must be in"):
@@ -69,18 +69,18 @@ def test_a_field_takes_nothing_else_for_a_time(text: str) -> None:
 
 
 @pytest.mark.parametrize("amount", [1, 10**12])
-def test_an_amount_is_1_to_a_million_million_rupiah(amount: int) -> None:
+def test_amount_is_1_to_a_million_million_rupiah(amount: int) -> None:
     assert rupiah(amount) == Rupiah(value=amount, currency="IDR")
 
 
 @pytest.mark.parametrize("amount", [0, -1, 10**12 + 1, True, 1.0, "1"])
-def test_no_other_amount_can_be_made(amount: int) -> None:
+def test_amount_beyond_the_bounds_cannot_be_built(amount: int) -> None:
     with pytest.raises(ValidationError):
         rupiah(amount)
 
 
 @pytest.mark.parametrize("text", ["a", "Kelas dibatalkan", "é", "漢字 😀", "x" * 140])
-def test_a_text_may_say_anything_that_can_be_seen(text: str) -> None:
+def test_text_may_hold_any_visible_character(text: str) -> None:
     assert TEXT.validate_python(text) == text
 
 
@@ -104,7 +104,7 @@ def test_a_text_may_say_anything_that_can_be_seen(text: str) -> None:
     ],
     ids=ascii,
 )
-def test_a_text_hides_nothing(text: str) -> None:
+def test_text_with_invisible_characters_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         TEXT.validate_python(text)
 

@@ -1,4 +1,4 @@
-"""What a partner may say about a payment."""
+"""The reports that partners may send."""
 
 import pytest
 
@@ -10,7 +10,7 @@ UNDERSTOOD = ("", "")
 
 
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
-def test_a_reason_may_stand_beside_any_status(status: str) -> None:
+def test_reason_is_allowed_with_every_status(status: str) -> None:
     assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == UNDERSTOOD
 
 
@@ -20,5 +20,5 @@ def test_only_a_rejection_must_have_a_reason() -> None:
 
 
 @pytest.mark.parametrize("status", ["returned", "not_found", "SETTLED", ""])
-def test_a_status_that_is_not_acted_upon_is_parked(status: str) -> None:
+def test_unknown_status_is_parked(status: str) -> None:
     assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == ("invalid_field", "/status")

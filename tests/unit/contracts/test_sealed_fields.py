@@ -1,4 +1,4 @@
-"""What decides where money goes stands inside a seal and outside it; the seal is good only where both say the same."""
+"""Sealed fields: the fields that decide where money goes must agree inside the seal and outside."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ def claims_of(kind: str) -> dict[str, Any]:
 
 
 def sealed_event(kind: str, outside: Mapping[str, str], token: str) -> Event:
-    """The event that states this outside its seal."""
+    """Return the event with these fields outside its seal."""
     match kind:
         case "identity":
             stated: dict[str, Any] = {name: outside[name] for name in ("wave", "regency", "admitted_at")}
@@ -87,7 +87,7 @@ def sealed_event(kind: str, outside: Mapping[str, str], token: str) -> Event:
 
 
 def opens(kind: str, event: Event, ring: KeyRing | None = None) -> bool:
-    """Whether it opens under the keys that may seal this type, or is bad_seal."""
+    """Tell whether the token opens under the keys that may seal this type; it is bad_seal otherwise."""
     may_seal = TYPES[kind].name
     ring = ring or KeyRing.load(keys_folder() / "programme.jwks.json", may_seal=may_seal)
     data = event.type.parse_inbound(event.value)
@@ -110,7 +110,7 @@ def test_seal_opens_where_inside_and_outside_agree(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in STATED[kind]])
-def test_seal_under_other_words_outside_is_bad(kind: str, name: str) -> None:
+def test_seal_with_another_field_outside_is_bad(kind: str, name: str) -> None:
     """Another person, partner, standing, wave, place, version or time: a good seal is given nothing new."""
     other = OTHER if name == "sub" and kind != "provider" else OTHERWISE[name]
     assert not opens(kind, sealed_event(kind, {**STATED[kind], name: other}, sealed(kind, claims_of(kind))))
@@ -205,7 +205,7 @@ def test_key_opens_only_what_it_may_seal(kind: str, kid: str) -> None:
 
 
 def a_set(folder: Path, **may_seal: object) -> Path:
-    """The programme's keys, these among them with this member; None: without it."""
+    """Write the programme's keys, these among them with this member, or without it if None."""
     keys = json.loads((keys_folder() / "programme.jwks.json").read_text())["keys"]
     for key in keys:
         if key["kid"] in may_seal:
@@ -228,7 +228,7 @@ def test_key_that_names_nothing_may_seal_nothing(tmp_path: Path, nothing: object
     assert not opens("account", sealed_event("account", STATED["account"], seal(claims_of("account"))), ring)
 
 
-def test_set_in_which_no_key_may_seal_what_is_read_is_refused(tmp_path: Path) -> None:
+def test_key_set_without_a_key_for_the_event_type_is_refused(tmp_path: Path) -> None:
     path = a_set(tmp_path, registration=None)
     with pytest.raises(Refused, match="salur_may_seal"):
         KeyRing.load(path, may_seal=upstream.ACCOUNT_LINKED.name)
@@ -255,7 +255,7 @@ def test_key_of_salur_or_a_partner_opens_nothing_of_a_producer(owner: str) -> No
         ("linked_at", ADMITTED_AT.replace(microsecond=1)),
     ],
 )
-def test_what_enrollment_sealed_for_payment_is_given_nothing_new(name: str, other: object) -> None:
+def test_linked_account_of_enrollment_opens_for_payment(name: str, other: object) -> None:
     ring, facts = keys_of("accounts"), {"partner": "gopay", "verified": True, "same_identity": True}
     announced = seal_linked_account(ring, Secret("0812"), participant_id=PERSON, linked_at=ADMITTED_AT, **facts)
     assert open_linked_account(ring, announced) == Secret("0812")

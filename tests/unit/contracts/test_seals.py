@@ -1,4 +1,4 @@
-"""Sealed fields: what opens, what does not, and that plaintext is never printed."""
+"""Sealed fields: tokens that open and tokens that do not, and plaintext that is never printed."""
 
 import copy
 import json
@@ -72,7 +72,7 @@ def assert_bad_seal(opener: Callable[[], object]) -> None:
         b'{"a":' * 17 + b"1" + b"}" * 17,
     ],
 )
-def test_the_plaintext_is_one_strict_json_object(plaintext: bytes) -> None:
+def test_plaintext_is_one_strict_json_object(plaintext: bytes) -> None:
     token = programme_keys().seal_bytes(plaintext)
     assert_bad_seal(lambda: programme_keys().open(token))
 
@@ -122,21 +122,21 @@ TOKENS = {
 
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
-def test_a_token_that_is_not_exactly_as_agreed_does_not_open(token: str) -> None:
+def test_token_of_another_form_does_not_open(token: str) -> None:
     assert_bad_seal(lambda: programme_keys().open(token))
 
 
 @pytest.mark.parametrize("token", [*TOKENS.values(), token_with_header({**AGREED, "kid": "a..b"}), "", WHOLE])
-def test_a_token_that_was_shortened_is_given_back_as_it_was(token: str) -> None:
+def test_compacted_token_expands_to_what_it_was(token: str) -> None:
     assert expand(compact(token)) == token
 
 
-def test_of_an_ordinary_header_only_the_name_of_the_key_is_kept() -> None:
+def test_compacted_token_keeps_only_the_kid_of_a_plain_header() -> None:
     empty = programme_keys().seal_bytes(b"")
     assert (expand(compact(empty)), compact(WHOLE)) == (empty, ".registration." + WHOLE.partition(".")[2])
 
 
-def test_derived_keys_are_others_and_always_the_same() -> None:
+def test_derived_keys_differ_and_are_always_the_same() -> None:
     ring, waiting = programme_keys(), programme_keys().derive("waiting")
     assert waiting.kids == tuple(f"{kid}/waiting" for kid in ring.kids)
     assert programme_keys().derive("waiting").open(waiting.seal(IDENTITY)) == IDENTITY
@@ -152,7 +152,7 @@ def test_name_of_a_key_is_read_from_any_token() -> None:
     assert [kid_of(token) for token in ("", "hello", "AAAA..x", WHOLE[5:])] == [""] * 4
 
 
-def test_a_token_made_by_hand_opens_when_it_is_as_agreed() -> None:
+def test_token_made_by_hand_opens() -> None:
     assert programme_keys().open(token_with_header(AGREED)) == IDENTITY
 
 
@@ -169,7 +169,7 @@ def test_we_open_what_another_library_seals() -> None:
     assert programme_keys().open(foreign({**AGREED, "typ": "JWE"}, b'{"sub":"x"}')) == {"sub": "x"}
 
 
-def test_the_same_never_looks_the_same_twice() -> None:
+def test_equal_plaintexts_have_different_tokens() -> None:
     assert programme_keys().seal(IDENTITY) != programme_keys().seal(IDENTITY)
 
 
@@ -199,7 +199,7 @@ def test_the_first_key_seals_and_every_key_opens(tmp_path: Path) -> None:
         json.dumps({"keys": [key_of("registration")] * 2}),
     ],
 )
-def test_a_key_set_that_cannot_be_used_is_refused_when_it_is_loaded(tmp_path: Path, text: str) -> None:
+def test_unusable_key_set_is_refused_when_it_is_loaded(tmp_path: Path, text: str) -> None:
     path = tmp_path / "some.jwks.json"
     path.write_text(text)
     with pytest.raises(Refused, match=r"some\.jwks\.json"):
@@ -210,7 +210,7 @@ UNFIT = ("", " one", "o ne", "one\n", "o\x00ne", "o\u200bne", "\u043ene", "x" * 
 
 
 def many(*kids: object, keys: str = "") -> str:
-    """A set with these kids; each key is another, unless `keys` has a letter for each."""
+    """Return a set with these kids; each has a key of its own, unless `keys` has a letter for each."""
     letters = keys or "".join(chr(ord("A") + n % 26) for n in range(len(kids)))
     made = [
         {"kty": "oct", "k": f"{n % 100 if not keys else 0:02}{x * 40}A", "kid": k}
@@ -232,9 +232,7 @@ def many(*kids: object, keys: str = "") -> str:
         (many(*(f"k{n}" for n in range(65))), r"holds 65 keys: take out those that seal nothing any more, down to 64"),
     ],
 )
-def test_key_set_with_one_key_twice_or_muddled_names_is_refused_with_what_to_do(
-    tmp_path: Path, text: str, says: str
-) -> None:
+def test_key_set_with_duplicate_keys_or_kids_is_refused_with_a_remedy(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "some.jwks.json"
     path.write_text(text)
     with pytest.raises(Refused, match=says):
@@ -271,7 +269,7 @@ def test_key_file_is_read_with_or_without_padding(tmp_path: Path) -> None:
         assert read_key(path) == b"\xff\xe0" + bytes(30)
 
 
-def test_a_secret_prints_nothing_of_itself() -> None:
+def test_secret_is_never_printed() -> None:
     secret = Secret("3273015204960001")
     identity = OpenedIdentity(secret, "1996-04-12")
     account = ParticipantAccount(Secret("081200000001"), secret)
@@ -280,7 +278,7 @@ def test_a_secret_prints_nothing_of_itself() -> None:
         assert not any(plain in text for plain in ("3273015204960001", "1996-04-12", "081200000001"))
 
 
-def test_a_secret_is_revealed_only_when_asked_and_written_nowhere() -> None:
+def test_secret_is_revealed_only_on_request_and_not_serialised() -> None:
     secret = Secret("3273015204960001")
     assert secret.reveal() == "3273015204960001"
     assert secret == Secret("3273015204960001")
@@ -290,7 +288,7 @@ def test_a_secret_is_revealed_only_when_asked_and_written_nowhere() -> None:
             write(secret)
 
 
-def test_equality_of_secrets_is_asked_of_a_keyed_hash(tmp_path: Path) -> None:
+def test_equal_secrets_have_equal_keyed_hashes(tmp_path: Path) -> None:
     path = tmp_path / "index.key"
     path.write_text(urlsafe_b64encode(b"\x0b" * 32).decode())
     index = BlindIndex.load(path)
@@ -299,7 +297,7 @@ def test_equality_of_secrets_is_asked_of_a_keyed_hash(tmp_path: Path) -> None:
     assert index.digest("Hi There").hex() == index.hexdigest("Hi There")
 
 
-def test_a_blind_index_wants_256_bits(tmp_path: Path) -> None:
+def test_blind_index_needs_256_bits(tmp_path: Path) -> None:
     path = tmp_path / "index.key"
     path.write_text("AAAA")
     with pytest.raises(Refused, match="256 bits"):

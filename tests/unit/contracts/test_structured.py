@@ -31,7 +31,7 @@ def structured(**changes: object) -> bytes:
     return json.dumps({name: value for name, value in {**WHOLE, **changes}.items() if value is not None}).encode()
 
 
-def test_it_says_the_same_as_binary_mode() -> None:
+def test_structured_mode_gives_the_same_event_as_binary_mode() -> None:
     known = {PURCHASE.type.name}
     value = structured(
         subject="481", traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01", era="1.1", partitionkey="k"
@@ -79,5 +79,5 @@ CASES = {
 
 
 @pytest.mark.parametrize(("value", "parked"), CASES.values(), ids=CASES)
-def test_it_is_whole_or_parked(value: bytes, parked: tuple[str, str]) -> None:
+def test_structured_event_is_complete_or_parked(value: bytes, parked: tuple[str, str]) -> None:
     assert park_answer(PURCHASE, value, HEADERS) == parked

@@ -1,4 +1,4 @@
-"""What carries no seal is believed by its topic: each kind of producer has topics of its own."""
+"""Topics by producer: a record without a seal is accepted on its producer's topics only."""
 
 from functools import cache
 
@@ -70,7 +70,7 @@ def outside_topics() -> list[str]:
 
 
 def answers(event: Event, topic: str, *, again: bool = False) -> set[str]:
-    """What the readers of the topic make of it: `taken`, or the reason it is parked under."""
+    """Return `taken`, or the reason for which the readers of the topic park the event."""
     record = event.record()._replace(topic=topic, partition=0)
     found = set()
     for intake in decoders().values():
@@ -84,7 +84,7 @@ def answers(event: Event, topic: str, *, again: bool = False) -> set[str]:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event.type.name.split('.')[2]} {event.type.topic}")
-def test_a_type_is_taken_on_its_own_topic_and_unknown_on_every_other(event: Event) -> None:
+def test_type_is_accepted_on_its_own_topic_only(event: Event) -> None:
     reports = {disbursement_reports(partner) for partner in PARTNERS}
     own = reports if event.type.topic in reports else {event.type.topic}
     assert {topic: answers(event, topic) for topic in outside_topics()} == {
@@ -93,7 +93,7 @@ def test_a_type_is_taken_on_its_own_topic_and_unknown_on_every_other(event: Even
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event.type.name.split('.')[2]} {event.type.topic}")
-def test_only_what_has_moved_is_taken_from_its_former_topic_and_only_when_it_is_replayed(event: Event) -> None:
+def test_moved_type_is_accepted_from_its_former_topic_in_a_replay_only(event: Event) -> None:
     """A block that a platform sends is no more believed for being replayed."""
     wrong = [topic for topic in outside_topics() if answers(event, topic) == {"unknown_type"}]
     taken = {topic for topic in wrong if answers(event, topic, again=True) == {"taken"}}

@@ -22,12 +22,12 @@ JAVA = {
 
 
 @pytest.mark.parametrize(("key", "hashed"), JAVA.items())
-def test_a_key_is_hashed_as_java_does_it(key: str, hashed: int) -> None:
+def test_key_is_hashed_as_by_java(key: str, hashed: int) -> None:
     assert murmur2(key.encode()) & 0xFFFFFFFF == hashed & 0xFFFFFFFF
     assert lane_of(key) == (hashed & 0x7FFFFFFF) % LANES
 
 
-def test_librdkafka_puts_a_key_where_we_say() -> None:
+def test_librdkafka_partitions_keys_alike() -> None:
     """Its `murmur2_random` is asked itself: it partitions without a broker, over a cluster that it plays."""
     landed: dict[str, int] = {}
 
@@ -44,24 +44,24 @@ def test_librdkafka_puts_a_key_where_we_say() -> None:
     assert len(landed) == len(JAVA) + 200
 
 
-def test_every_lane_is_somebodys() -> None:
+def test_every_lane_has_a_participant() -> None:
     assert {lane_of(f"{number:016}") for number in range(1000)} == set(range(LANES))
 
 
-def test_what_touches_a_participant_has_a_partition_for_each_lane() -> None:
+def test_participant_topics_have_a_partition_for_each_lane() -> None:
     assert {topic.name for topic in TOPICS if topic.partitions != LANES} == {"programme.registry", "treasury.funding"}
 
 
-def test_every_type_stands_on_a_topic_that_is_there() -> None:
+def test_every_type_has_an_existing_topic() -> None:
     names = {topic.name for topic in TOPICS} | {"disbursements", "disbursement-reports"}
     everything = (upstream, partner, enrollment, completion, payment)
     assert {event.topic for module in everything for event in module.EVENTS} <= names
     assert {event.topic for event in payment.TO_PARTNERS} <= names
 
 
-def test_the_partners_that_may_be_named_are_those_that_have_topics() -> None:
+def test_every_partner_in_the_contract_has_topics() -> None:
     assert get_args(Partner) == PARTNERS
 
 
-def test_a_partner_has_a_topic_each_way() -> None:
+def test_partner_has_a_topic_in_each_direction() -> None:
     assert (disbursements("bni"), disbursement_reports("bni")) == ("disbursements.bni", "disbursement-reports.bni")

@@ -1,4 +1,4 @@
-"""Values become the arrays of a statement."""
+"""Values as the arrays of a statement."""
 
 from typing import NamedTuple
 

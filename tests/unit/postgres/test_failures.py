@@ -1,4 +1,4 @@
-"""What failed decides what happens."""
+"""The classes of failures."""
 
 import asyncpg
 import pytest
@@ -55,18 +55,18 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("error", OUTSIDE, ids=repr)
-def test_trouble_outside_is_tried_again(error: Exception) -> None:
+def test_infrastructure_failure_is_retried(error: Exception) -> None:
     assert is_infrastructure(error)
     assert not is_record_fault(error)
 
 
 @pytest.mark.parametrize("error", OF_THE_RECORD, ids=repr)
-def test_what_the_database_refuses_is_the_records_fault(error: Exception) -> None:
+def test_value_refused_by_the_database_is_the_records_fault(error: Exception) -> None:
     assert is_record_fault(error)
     assert not is_infrastructure(error)
 
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=repr)
-def test_everything_else_is_unknown_a_change_of_what_is_final_too(error: Exception) -> None:
+def test_other_failures_are_unknown_also_the_change_of_a_final_row(error: Exception) -> None:
     assert not is_infrastructure(error)
     assert not is_record_fault(error)

@@ -20,7 +20,7 @@ delete from thing
 """
 
 
-def test_a_block_is_its_statement_without_comments_and_without_the_last_semicolon() -> None:
+def test_block_is_its_statement_without_comments_and_last_semicolon() -> None:
     assert dict(blocks(FILE, "thing.sql")) == {
         "load_things": "select *\nfrom thing",
         "delete_things": "delete from thing",
@@ -35,12 +35,12 @@ def test_a_block_is_its_statement_without_comments_and_without_the_last_semicolo
         ("-- name: a\n-- Why.\n", "has no statement"),
     ],
 )
-def test_what_is_not_a_sequence_of_named_blocks_is_refused(text: str, says: str) -> None:
+def test_file_without_named_blocks_is_refused(text: str, says: str) -> None:
     with pytest.raises(BadQueries, match=says):
         list(blocks(text, "thing.sql"))
 
 
-def test_a_package_has_the_queries_of_all_its_files() -> None:
+def test_package_has_the_queries_of_all_its_files() -> None:
     queries = Queries.load("shared.messaging")
     assert queries["lock_lanes"].startswith("select")
     assert "load_parked" in queries
@@ -48,7 +48,7 @@ def test_a_package_has_the_queries_of_all_its_files() -> None:
         queries["never_written"]
 
 
-def test_a_name_taken_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duplicate_query_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "twice"
     (folder / "sql").mkdir(parents=True)
     (folder / "__init__.py").touch()

@@ -1,4 +1,4 @@
-"""Every setting of every service has bounds, and what lies beyond them is refused with a sentence that says which."""
+"""The bounds of every setting of every service; a value beyond them is refused with a sentence that names them."""
 
 import math
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def test_every_setting_is_a_number_or_a_text_with_bounds() -> None:
 
 
 @pytest.mark.parametrize(("of", "name", "field"), list(numbers()))
-def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(
+def test_number_may_be_either_bound_and_nothing_beyond(
     of: type[ServiceSettings], name: str, field: FieldInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     least, most = ends(field)
@@ -71,7 +71,7 @@ def test_a_number_may_be_either_of_its_bounds_and_nothing_beyond(
 
 
 @pytest.mark.parametrize(("of", "name", "field"), list(texts()))
-def test_a_text_has_a_form_and_a_length_and_what_was_given_is_not_repeated(
+def test_text_has_a_form_and_a_length_and_its_value_is_not_repeated(
     of: type[ServiceSettings], name: str, field: FieldInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentence = f"{of.service()}_{name}".upper() + f" must be {describe_bounds(field)}"
@@ -81,7 +81,7 @@ def test_a_text_has_a_form_and_a_length_and_what_was_given_is_not_repeated(
 
 
 @pytest.mark.parametrize("text", [".", "..", "payment 1", "payment-1\n", "x" * 129])
-def test_a_replica_has_a_name_that_kafka_takes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replica_name_is_one_that_kafka_accepts(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(PaymentSettings, "replica", text, monkeypatch)
 
 
@@ -95,7 +95,7 @@ def test_a_replica_has_a_name_that_kafka_takes(text: str, monkeypatch: pytest.Mo
         "postgresql:///salur?host=/run/postgresql",
     ],
 )
-def test_ways_into_a_database(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_url_is_accepted(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYMENT_POSTGRES_URL", text)
     assert PaymentSettings().postgres_url.get_secret_value() == text
 
@@ -110,7 +110,7 @@ def test_ways_into_a_database(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
         "postgresql://a@b:0/c",
     ],
 )
-def test_what_is_no_way_into_a_database_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_database_url_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(PaymentSettings, "postgres_url", text, monkeypatch)
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_way_into_a_database_is_refused(text: str, monkeypatch: pytes
         ("kafka:9092 two:9092", False),
     ],
 )
-def test_a_broker_has_a_host_and_a_port(text: str, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_server_has_a_host_and_a_port(text: str, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if good:
         monkeypatch.setenv("PAYMENT_KAFKA_BOOTSTRAP", text)
         assert PaymentSettings().kafka_bootstrap == text
@@ -145,7 +145,7 @@ def test_a_broker_has_a_host_and_a_port(text: str, good: bool, monkeypatch: pyte
         (bool, Field(default=True)),
     ],
 )
-def test_a_service_whose_setting_has_no_bounds_does_not_even_load(annotation: Any, field: Any) -> None:
+def test_settings_class_without_bounds_does_not_load(annotation: Any, field: Any) -> None:
     with pytest.raises(TypeError, match="needs both bounds"):
         type(
             "BoundlessSettings",

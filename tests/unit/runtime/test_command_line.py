@@ -1,4 +1,4 @@
-"""The verbs are the same in every service, and each says what it does."""
+"""The verbs of the command line, which every service has."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,12 +26,12 @@ def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from verbs(child, f"{name}{own} ")
 
 
-def test_a_service_has_the_verbs_that_all_have() -> None:
+def test_service_has_the_common_verbs() -> None:
     command = typer.main.get_command(command_line(CompletionSettings, completion))
     assert {name for name, _ in verbs(command)} == VERBS
 
 
-def test_a_service_may_have_verbs_of_its_own() -> None:
+def test_service_may_add_verbs_of_its_own() -> None:
     command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
     assert {name for name, _ in verbs(command)} == VERBS | {"funds", "halt", "halts", "resume", "approve", "confirm"}
 
@@ -43,7 +43,7 @@ def test_every_verb_says_what_it_does(place: str) -> None:
     assert command.help.strip().endswith(".")
 
 
-def test_whatever_changes_something_asks_who_and_why() -> None:
+def test_every_changing_verb_asks_who_and_why() -> None:
     changing = {"lanes resume", "lanes pass", "positions set", "pages say-again", "parked replay", "parked close"}
     changing |= {"halt", "resume"}
     found = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))

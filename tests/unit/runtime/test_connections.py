@@ -1,4 +1,4 @@
-"""Half requests are ended, and keep nobody out."""
+"""The bounds of HTTP connections: incomplete requests are ended, and keep no other out."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,15 +56,15 @@ async def test_whole_request_is_answered(port: int) -> None:
 
 @pytest.mark.parametrize("half", [b"", b"G", HALF, KEPT + HALF])
 async def test_half_request_is_ended(port: int, half: bytes) -> None:
-    said = await answer(port, half)
-    assert said.count(b"ok") == half.count(KEPT)
+    answered = await answer(port, half)
+    assert answered.count(b"ok") == half.count(KEPT)
 
 
 async def test_answer_that_never_comes_is_ended(port: int) -> None:
     assert await answer(port, KEPT.replace(b" / ", b" /slow ")) == b""
 
 
-async def test_half_requests_keep_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_half_requests_keep_no_other_request_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST", 5)
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 60.0)
     many = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]

@@ -1,4 +1,4 @@
-"""Who serves what, as the group's coordinator tells it."""
+"""The partitions that members of a group hold, by the answer of its coordinator."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +9,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from shared.runtime.consumer_group import ConsumerGroup
 
 
-async def test_member_that_is_just_joining_serves_nothing_and_the_others_are_told() -> None:
+async def test_joining_member_holds_no_partition_and_the_others_are_returned() -> None:
     given = ConsumerProtocolMemberAssignment(0, [("requests", [3])], b"").encode()
     members = [{"member_assignment": b""}, {"member_assignment": given}]
     answer = SimpleNamespace(to_object=lambda: {"groups": [{"members": members}]})

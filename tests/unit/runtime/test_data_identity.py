@@ -1,4 +1,4 @@
-"""One key stands in one place: whoever holds a set that shares a key with another could seal for it."""
+"""The refusal of one key in two sets: the holder of one set could seal for the other."""
 
 import pytest
 from asyncpg import Connection
@@ -37,7 +37,7 @@ def test_secret_that_is_also_a_key_of_a_set_is_refused() -> None:
     data_identity_of("payment", a_ring("p", OTHER), (secret,))
 
 
-def test_one_secret_may_be_fixed_for_two_ends() -> None:
+def test_one_secret_may_be_pinned_for_two_purposes() -> None:
     """The chains of a service are sealed under one key."""
     ends = [
         PinnedValue(name, "payment-chain.key", fingerprint(ONE.raw_value), proves) for name in ("books", "operations")

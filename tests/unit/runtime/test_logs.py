@@ -24,7 +24,7 @@ except ValueError:
 """
 
 
-def test_each_line_is_an_object_trouble_is_said_once_and_details_of_rows_are_left_out() -> None:
+def test_each_line_is_json_outages_are_logged_once_and_rows_left_out() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
     )  # a process of its own, since logging belongs to the process

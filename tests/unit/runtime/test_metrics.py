@@ -23,7 +23,7 @@ def test_gauges_are_rendered_as_they_were_last_read() -> None:
     ]
 
 
-def test_a_batch_is_counted_with_its_records_and_the_age_of_its_oldest_event() -> None:
+def test_batch_is_counted_with_records_and_age_of_its_oldest_event() -> None:
     metrics = Metrics("toy")
     metrics.observe(BatchReport(seconds=0.03, records=40, oldest={"toy.scored.v1": 2.0}))
     lines = rendered(metrics)
@@ -32,7 +32,7 @@ def test_a_batch_is_counted_with_its_records_and_the_age_of_its_oldest_event() -
     assert 'salur_event_age_seconds_sum{service="toy",type="toy.scored.v1"} 2.0' in lines
 
 
-def test_what_a_service_measures_itself_is_told_of_each_batch_and_rendered_with_the_rest() -> None:
+def test_collectors_of_a_service_observe_each_batch_and_are_rendered() -> None:
     metrics = Metrics("toy", (RecordsCollector(),))
     metrics.observe(BatchReport(seconds=0.03, records=40, oldest={}))
     metrics.observe(BatchReport(seconds=0.03, records=2, oldest={}))

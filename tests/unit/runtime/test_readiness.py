@@ -1,4 +1,4 @@
-"""A process says why it is not ready."""
+"""The reasons of a process that is not ready."""
 
 from datetime import UTC, datetime
 
@@ -11,11 +11,11 @@ from shared.runtime.readiness import stalled_deadlines, unready_reasons
 READY = {"assigned": frozenset({TopicPartition("toy", 0)}), "positioned": True, "publishing": True}
 
 
-def test_nothing_stands_in_the_way_of_a_process_that_reads_and_publishes() -> None:
+def test_process_that_reads_and_publishes_is_ready() -> None:
     assert unready_reasons(EngineStatus(**READY)) == []  # type: ignore[arg-type]
 
 
-def test_each_obstacle_is_named() -> None:
+def test_each_reason_against_readiness_is_named() -> None:
     assert unready_reasons(EngineStatus()) == [
         "Kafka has given no partitions to this process",
         "the publisher does not reach Postgres or Kafka",
@@ -27,10 +27,10 @@ def test_each_obstacle_is_named() -> None:
     ]
 
 
-def test_partition_that_holds_up_deadlines_is_named_with_what_waits_for_it() -> None:
+def test_partition_that_holds_up_deadlines_is_named_with_its_timers() -> None:
     since, place = datetime(2023, 2, 17, 12, tzinfo=UTC), TopicPartition("training.evidence", 5)
     lanes = tuple(range(12))
     state = EngineStatus(held_up=(HeldUp("give_up", place, since, lanes), HeldUp("expire", place, since, (3,))))
-    said = "deadlines in all lanes wait for training.evidence/5 since 2023-02-17T12:00:00Z"
-    assert stalled_deadlines(state) == [f"{said}: expire, give_up"]
+    sentence = "deadlines in all lanes wait for training.evidence/5 since 2023-02-17T12:00:00Z"
+    assert stalled_deadlines(state) == [f"{sentence}: expire, give_up"]
     assert stalled_deadlines(EngineStatus()) == []
