@@ -1,7 +1,6 @@
 """Loopback ports."""
 
 import socket
-import time
 
 LOOPBACK = "127.0.0.1"
 
@@ -24,19 +23,3 @@ def is_taken(port: int) -> bool:
         except OSError:
             return True
         return False
-
-
-class Deadline:
-    """A point in time that a wait ends at."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() > self._ends
-
-    @property
-    def remaining(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self._ends - time.monotonic())

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from deploy.local.ports import Deadline, is_taken
+from deploy.local.ports import is_taken
 from shared.errors import SalurError
 
 # The kernel counts start times from its boot, whose time it may correct later.
@@ -23,6 +23,17 @@ POLL_SECONDS = 0.01
 
 class DidNotStart(SalurError):
     """A process ended or did not answer in time; the message shows the end of its log."""
+
+
+class Deadline:
+    """A point in time that a wait ends at."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() > self._ends
 
 
 def refuse_taken(port: int, name: str) -> None:
@@ -104,10 +115,6 @@ class Process:
     @property
     def frozen(self) -> bool:
         return bool(self._process.status() == psutil.STATUS_STOPPED)
-
-    @property
-    def resident_bytes(self) -> int:
-        return int(self._process.memory_info().rss)
 
     @property
     def cpu_seconds(self) -> float:

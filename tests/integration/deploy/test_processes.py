@@ -9,8 +9,7 @@ import psutil
 import pytest
 
 from deploy.local import processes
-from deploy.local.ports import Deadline
-from deploy.local.processes import DidNotStart, Process
+from deploy.local.processes import Deadline, DidNotStart, Process
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
 STUBBORN = [
