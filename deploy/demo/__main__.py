@@ -14,8 +14,9 @@ from deploy.demo.run import Demo
 from deploy.local.instance_lock import AlreadyRunning, hold_lock
 from deploy.local.interrupts import run_interruptible
 from deploy.local.jars import kafka_jars
-from deploy.local.options import StartRefused, number_option
+from deploy.local.options import number_option
 from deploy.local.paths import VAR
+from shared.errors import Refused
 
 INTERRUPTED = 130
 
@@ -32,7 +33,7 @@ def main() -> int:
             kafka_jars()
             demo = Demo(VAR / "demo", people, seed, console)
             return 0 if asyncio.run(run_interruptible(demo.run(), console.print)) else 1
-    except (AlreadyRunning, StartRefused) as refusal:
+    except (AlreadyRunning, Refused) as refusal:
         console.print(f"make demo: {refusal}", highlight=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -20,12 +20,13 @@ from deploy.local.installation import Installation, Ports
 from deploy.local.keys import LostKeys, refuse_lost_keys
 from deploy.local.leap import Leap, refuse_leap, time_shown
 from deploy.local.next_steps import next_steps
-from deploy.local.options import StartRefused, clock_option, number_option
+from deploy.local.options import clock_option, number_option
 from deploy.local.paths import VAR
 from deploy.local.ports import is_taken
 from deploy.local.process_registry import ORDER, end, forget, ports_of, save, still_running
 from deploy.local.processes import DidNotStart, Process
 from shared.contracts.topics import PARTNERS, SERVICES
+from shared.errors import Refused
 
 ENVIRONMENT_FILE = "salur.env"
 # The setting and the default of each port.
@@ -43,7 +44,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         up(VAR, os.environ)
-    except (StartRefused, DidNotStart, Leap, LostKeys) as refusal:
+    except (Refused, DidNotStart, Leap, LostKeys) as refusal:
         sys.exit(f"make up: {refusal}")
     except KeyboardInterrupt:
         sys.exit("make up: interrupted; what had started was stopped")
@@ -52,14 +53,14 @@ def main() -> None:
 def up(folder: Path, environment: Mapping[str, str]) -> Installation:
     """Start the missing processes of the installation in `folder`, and leave them running.
 
-    Raise StartRefused or LostKeys before anything is started; Leap or DidNotStart after stopping what was started.
+    Raise Refused or LostKeys before anything is started; Leap or DidNotStart after stopping what was started.
     """
     running = still_running(folder / "run")
     names = {process.name for process in running}
     ports = chosen_ports(environment, _known_ports(folder / "run", running), names)
     clock, missing = clock_option(environment), _missing(environment, names)
     if clock is not None and names - {"kafka", "postgres"}:
-        raise StartRefused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
+        raise Refused("the clock cannot be moved while services are up; run make down, then make up with CLOCK")
     refuse_lost_keys(folder / "keys", (*SERVICES, *PARTNERS), data=(folder / "postgres" / "data").exists())
     installation = Installation(folder, ports, progress=lambda line: print(f"  {line}", flush=True))
     installation.attach(running)
@@ -89,7 +90,7 @@ def _print_next_steps(headline: str, installation: Installation) -> None:
 def _missing(environment: Mapping[str, str], running: Collection[str]) -> list[str]:
     partners = environment.get("PARTNERS") or "simulated"
     if partners not in ("simulated", "none"):
-        raise StartRefused("PARTNERS must be 'none' or left out")
+        raise Refused("PARTNERS must be 'none' or left out")
     wanted = [name for name in ORDER if name != "partners" or partners == "simulated"]
     return [name for name in wanted if name not in running]
 
@@ -118,14 +119,14 @@ def chosen_ports(
 ) -> Ports:
     """Return each port as set, else as saved in `known`, else by default.
 
-    Raise StartRefused if one is no port, is taken, or differs from the port of a process in `running`.
+    Raise Refused if one is no port, is taken, or differs from the port of a process in `running`.
     """
     known = known or {}
     chosen = {
         name: _port(name, environment, known.get(name), is_up=_process_of(name) in running) for name in PORT_SETTINGS
     }
     if len(set(chosen.values())) < len(chosen):
-        raise StartRefused(f"two of the ports are the same: {chosen}")
+        raise Refused(f"two of the ports are the same: {chosen}")
     return Ports(**chosen)
 
 
@@ -133,9 +134,9 @@ def _port(name: str, environment: Mapping[str, str], known: int | None, *, is_up
     setting, default = PORT_SETTINGS[name]
     port = number_option(environment, setting, known or default, 1, 65535)
     if is_up and port != known:
-        raise StartRefused(f"{name} is up on port {known}; run make down, then make up with {setting}={port}")
+        raise Refused(f"{name} is up on port {known}; run make down, then make up with {setting}={port}")
     if not is_up and is_taken(port):
-        raise StartRefused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
+        raise Refused(f"port {port} for {name} is taken; move it with {setting}=<port> make up")
     return port
 
 
@@ -149,7 +150,7 @@ def _known_ports(run: Path, running: Collection[Process]) -> Mapping[str, int] |
         return None
     known = ports_of(run)
     if known is None:
-        raise StartRefused("what is up was started by an earlier version; run make down, then make up")
+        raise Refused("what is up was started by an earlier version; run make down, then make up")
     return known
 
 

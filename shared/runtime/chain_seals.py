@@ -6,8 +6,9 @@ from pathlib import Path
 
 from asyncpg import Connection
 
+from shared.errors import Refused
 from shared.messaging.chain import ChainKey, Chains, SealedHead, wrong_seal
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.operation_log import OPERATIONS
 from shared.postgres.migrations import Migration
 from shared.runtime.data_identity import QUERIES, IdentityMismatch, PinnedValue, load_fingerprints
@@ -61,16 +62,16 @@ class ChainSeals:
     async def seal_anew(self, connection: Connection, operator: Operator, checks: Sequence[Invariant]) -> Outcome:
         """Seal every end under this key in place of a lost one, and record it in the log of operations.
 
-        Raise OperationRefused if the data were sealed under this key (an end without its seal was then written by
+        Raise Refused if the data were sealed under this key (an end without its seal was then written by
         another), or if one of `checks`, which read the rows of the chains, finds a breach.
         """
         known = await load_fingerprints(connection)
         wanted = {pinned.name: pinned.value for pinned in self.pinned()}
         if wanted.items() <= known.items():
-            raise OperationRefused(f"{self.key.name} is the key of these data, and not lost; `verify` checks the seals")
+            raise Refused(f"{self.key.name} is the key of these data, and not lost; `verify` checks the seals")
         for check in checks:
             if found := await check.check(connection):
-                raise OperationRefused(f"what stands in the chains is not what was written: {found[0]}")
+                raise Refused(f"what stands in the chains is not what was written: {found[0]}")
         await connection.execute(QUERIES["delete_fingerprints"], list(wanted))
         sealed = [head for chains in self.chains for head in await self._seal(connection, chains)]
         ends = {head.chain: head.number for head in sealed}

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from shared.clock import BadOffset, Clock
 from shared.errors import Refused
 from shared.messaging.chain import BrokenChain
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.postgres.migrations import Migration, SchemaMismatch
@@ -94,7 +94,7 @@ class CommandContext:
 
         try:
             return asyncio.run(as_coroutine())
-        except (OperationRefused, BrokenChain) as refusal:
+        except (Refused, BrokenChain) as refusal:
             self.output.fail(str(refusal))
         except KafkaError as error:
             self.output.fail(f"Kafka is not reachable at {self.settings().kafka_bootstrap}: {type(error).__name__}")
@@ -206,7 +206,7 @@ class CommandContext:
         async def in_transaction(connection: Connection) -> Outcome:
             operator = Operator(who, why, clock.now(), key)
             if operator.person == self.service:
-                raise OperationRefused(f"--who names a person, and {self.service} is the service itself")
+                raise Refused(f"--who names a person, and {self.service} is the service itself")
             # Whatever goes wrong on the way, the session ends and takes the transaction with it.
             transaction = connection.transaction()
             await transaction.start()

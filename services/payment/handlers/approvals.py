@@ -24,8 +24,9 @@ from services.payment.store.approvals import insert_confirmation, load_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.disbursements import load_disbursement, postpone_retries
+from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome, require_second_person
+from shared.messaging.engine.operator import Operator, Outcome, require_second_person
 from shared.messaging.transaction.lane import lock
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
@@ -37,17 +38,17 @@ async def approve(
 ) -> Outcome:
     """Approve the next attempt exactly as it would be made now; the next sweep of its lane makes it.
 
-    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raise OperationRefused when it waits
+    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raise Refused when it waits
     for no operator, or has no account.
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
     if known is None or known.reason not in APPROVABLE:
-        raise OperationRefused(f"{subject} does not wait for an operator")
+        raise Refused(f"{subject} does not wait for an operator")
     account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
     reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
     if account is None or reason:
-        raise OperationRefused(f"{subject} has no account that it could go to: {reason}")
+        raise Refused(f"{subject} has no account that it could go to: {reason}")
     approval = required_approval(known, account)
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
@@ -76,12 +77,12 @@ async def confirm_payment(
 ) -> Outcome:
     """Post that a frozen disbursement was paid under a reference that its partner had rejected. It takes two persons.
 
-    It is posted even if the wave has no money left, which is overdrawn then. Raise OperationRefused also while the lane
+    It is posted even if the wave has no money left, which is overdrawn then. Raise Refused also while the lane
     is catching up after a restore.
     """
     found = (await load_attempts_with_disbursements(connection, [reference])).get(reference)
     if found is None:
-        raise OperationRefused(f"{reference} was never instructed")
+        raise Refused(f"{reference} was never instructed")
 
     async def confirm_in_lane(tx: Transaction) -> Outcome:
         return await _confirm(context, tx, operator, reference)
@@ -92,7 +93,7 @@ async def confirm_payment(
 async def _confirm(context: Context, tx: Transaction, operator: Operator, reference: str) -> Outcome:
     attempt, known = (await load_attempts_with_disbursements(tx.connection, [reference]))[reference]
     if known is None or known.state is not State.HELD or not known.frozen:
-        raise OperationRefused(f"{reference} is no attempt of a frozen disbursement")
+        raise Refused(f"{reference} is no attempt of a frozen disbursement")
     await _refuse_unless_all_is_known(context, tx, known)
     contradictions = await load_contradictions(tx.connection, *known.key)
     what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} did go out through {attempt.partner}"
@@ -116,15 +117,15 @@ async def _confirm(context: Context, tx: Transaction, operator: Operator, refere
 
 
 async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: Disbursement) -> None:
-    """Raise OperationRefused while an instruction of before a restore may be unknown, or is not yet attached."""
+    """Raise Refused while an instruction of before a restore may be unknown, or is not yet attached."""
     if tx.catching_up(known.lane):
-        raise OperationRefused(
+        raise Refused(
             f"lane {known.lane} is still reading again what it knew before a restore: wait until `lanes` no longer "
             "shows it as catching up, check the disbursement again, and decide then"
         )
     later = next_reference(context, known)
     if await load_attempts(tx.connection, [later]):
-        raise OperationRefused(
+        raise Refused(
             f"attempt {known.attempt + 1} of {' '.join(known.key)}, {later}, was instructed before a restore and "
             "counts as soon as its lane has adopted it: wait for the report of its partner, and decide then"
         )

@@ -1,7 +1,7 @@
 """Operations: the changes that a person makes to lanes, positions, pages and parked records.
 
 Each function runs inside the caller's transaction and writes to the log of operations; a preview rolls back. Where
-nothing can be done it raises OperationRefused.
+nothing can be done it raises Refused.
 """
 
 from collections import Counter
@@ -11,7 +11,8 @@ from datetime import datetime
 from asyncpg import Connection, Record
 
 from shared.contracts.seals import KeyRing
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome, require_second_person
+from shared.errors import Refused
+from shared.messaging.engine.operator import Operator, Outcome, require_second_person
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction import parking
@@ -42,16 +43,14 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
     """Let a stopped lane go on with the record that stopped it, or could not be read."""
     row = await connection.fetchrow(QUERIES["lane_to_resume"], lane)
     if row is None:
-        raise OperationRefused(f"there is no lane {lane}")
+        raise Refused(f"there is no lane {lane}")
     unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
     if row["stopped_reason"] is None and not unreadable:
         gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
         if gaps:
             topics = ", ".join(sorted(gap["topic"] for gap in gaps))
-            raise OperationRefused(
-                f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again"
-            )
-        raise OperationRefused(f"lane {lane} is not stopped")
+            raise Refused(f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again")
+        raise Refused(f"lane {lane} is not stopped")
     await connection.execute(QUERIES["resume_lane"], lane)
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
     reasons = [row["stopped_reason"]] if row["stopped_reason"] else []
@@ -64,7 +63,7 @@ async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Ou
     """Let a lane go on past a record that cannot be read: park it and take its number. Requires two persons."""
     unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
     if not unreadable:
-        raise OperationRefused(f"lane {lane} does not stand still at a record that cannot be read")
+        raise Refused(f"lane {lane} does not stand still at a record that cannot be read")
     if all(place["pass_offset"] is not None for place in unreadable):
         return Outcome(changed=False, sentence=f"lane {lane} is passing its record already")
     records = [f"{_unreadable(place)}, number {place['last_sequence'] + 1}" for place in unreadable]
@@ -88,10 +87,10 @@ async def set_position(
     """Set the offset at which reading goes on in a partition. `kept` are the offsets [begin, end) that Kafka holds."""
     beginning, end = kept
     if not beginning <= offset <= end:
-        raise OperationRefused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
+        raise Refused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
     row = await connection.fetchrow(QUERIES["position_to_set"], topic, partition)
     if row is None:
-        raise OperationRefused(f"{topic}/{partition} has never been read here")
+        raise Refused(f"{topic}/{partition} has never been read here")
     old, reason = row["next_offset"], row["stopped_reason"]
     if old == offset and reason is None:
         return Outcome(changed=False, sentence=f"{topic}/{partition} stands at {offset} already")
@@ -114,13 +113,11 @@ async def republish(connection: Connection, operator: Operator, topic: str, lane
     """Let the lane's publisher send all events again from a sequence number on."""
     row = await connection.fetchrow(QUERIES["pages_to_republish"], topic, lane, from_sequence)
     if row is None:
-        raise OperationRefused(f"this service says nothing in {topic}, lane {lane}")
+        raise Refused(f"this service says nothing in {topic}, lane {lane}")
     if row["pages"] == 0:
-        raise OperationRefused(
-            f"{topic}, lane {lane}: no page from {from_sequence} on; the last number is {row['published']}"
-        )
+        raise Refused(f"{topic}, lane {lane}: no page from {from_sequence} on; the last number is {row['published']}")
     if row["first_sequence"] > from_sequence:
-        raise OperationRefused(f"{topic}, lane {lane}: pages are kept from {row['first_sequence']} on only")
+        raise Refused(f"{topic}, lane {lane}: pages are kept from {row['first_sequence']} on only")
     if row["say_again_from"] is not None and row["say_again_from"] <= from_sequence:
         return Outcome(changed=False, sentence=f"{topic}, lane {lane} is being said again from {row['say_again_from']}")
     await connection.execute(QUERIES["request_republish"], topic, lane, from_sequence)
@@ -138,12 +135,12 @@ async def replay_parked(
 ) -> Outcome:
     """Replay parked records in the sweeps of their lanes; leave alone those replayed or closed already.
 
-    Raise OperationRefused when none can be replayed.
+    Raise Refused when none can be replayed.
     """
     replayed, lost = await requeue_parked(connection, operator.now, numbers, vault, inspector)
     kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
     if not replayed:
-        raise OperationRefused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
+        raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     resolved = [row["id"] for row in replayed]
     await parking.mark_replayed(connection, resolved, operator.now)
     await operator.record(connection, "parked replay", numbers=resolved)
@@ -156,11 +153,11 @@ async def requeue_parked(
     """Defer open parked records until the sweeps of their lanes; return those deferred, and those that cannot be.
 
     A record of which only the first bytes were kept is read from Kafka again by `inspector`. Where it is gone, or was a
-    record batch that cannot be unpacked, it stays open. Raise OperationRefused when none is open.
+    record batch that cannot be unpacked, it stays open. Raise Refused when none is open.
     """
     rows = await parking.lock_open(connection, numbers)
     if not rows:
-        raise OperationRefused("none of these is open")
+        raise Refused("none of these is open")
     return await parking.requeue(connection, rows, vault, inspector, now)
 
 
@@ -168,7 +165,7 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
     """Close parked records that need no replay; leave alone those replayed or closed already."""
     rows = await parking.lock_open(connection, numbers)
     if not rows:
-        raise OperationRefused("none of these is open")
+        raise Refused("none of these is open")
     closed = [row["id"] for row in rows]
     await parking.mark_closed(connection, closed, operator.now)
     await operator.record(connection, "parked close", numbers=closed)

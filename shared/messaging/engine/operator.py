@@ -8,7 +8,7 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from shared.errors import SalurError
+from shared.errors import Refused
 from shared.messaging.chain import ChainKey
 from shared.messaging.operation_log import lock_operations, record_operation
 from shared.messaging.queries import QUERIES
@@ -19,15 +19,11 @@ SHAPELESS = "\u115f\u1160\u2800"
 MARKS = ("Mn", "Me")
 
 
-class OperationRefused(SalurError):
-    """An operation that cannot be done; the message says why in one sentence."""
-
-
 @dataclass(frozen=True, slots=True)
 class Operator:
     """The person who does something, the reason, the time, and the key that seals the log of operations.
 
-    Raise OperationRefused when one of the texts has no visible character.
+    Raise Refused when one of the texts has no visible character.
     """
 
     who: str
@@ -38,7 +34,7 @@ class Operator:
     def __post_init__(self) -> None:
         for name, text in (("who", self.who), ("why", self.why)):
             if not _plain(text):
-                raise OperationRefused(f"--{name} says nothing")
+                raise Refused(f"--{name} says nothing")
 
     @property
     def person(self) -> str:
@@ -64,7 +60,7 @@ async def require_second_person(
     """Return the first person's name when this operator is the second; else save the operator's consent, return None.
 
     A consent is about one subject and holds for exactly this content: once that has changed, the next person counts as
-    the first. The rows that the content describes have to be locked. Raise OperationRefused when the same person
+    the first. The rows that the content describes have to be locked. Raise Refused when the same person
     comes twice.
     """
     await lock_operations(connection)
@@ -76,7 +72,7 @@ async def require_second_person(
         return None
     first = str(kept["who"])
     if _plain(first) == operator.person:
-        raise OperationRefused(f"{first} has said so already, and {subject} takes two different persons")
+        raise Refused(f"{first} has said so already, and {subject} takes two different persons")
     await connection.execute(QUERIES["delete_consent"], verb, subject)
     return first
 

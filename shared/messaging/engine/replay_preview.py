@@ -30,7 +30,7 @@ class ReplayPreview:
     async def add(
         self, session: EngineSession, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector
     ) -> None:
-        """Handle these records in one transaction. Raise OperationRefused when none of them is open.
+        """Handle these records in one transaction. Raise Refused when none of them is open.
 
         The connection of `session` is inside a transaction that the caller rolls back.
         """

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from asyncpg import Connection
 from rich.progress import Progress
 
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
+from shared.errors import Refused
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.engine.replay_preview import ReplayPreview
 from shared.runtime import parked
 from shared.runtime.command_context import PREVIEW, CommandContext
@@ -76,7 +77,7 @@ class Resolution:
         async def act(connection: Connection, operator: Operator) -> Outcome:
             try:
                 return await self.action(connection, operator, numbers)
-            except OperationRefused as refusal:
+            except Refused as refusal:
                 return Outcome(changed=False, sentence=str(refusal))
 
         return act

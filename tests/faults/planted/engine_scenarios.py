@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from asyncpg import Connection
 
 from shared.contracts.topics import lane_of
+from shared.errors import Refused
 from shared.messaging import failpoint
 from shared.messaging.engine.engine import Engine
 from shared.messaging.engine.operations import resume_lane, set_position
-from shared.messaging.engine.operator import OperationRefused, Operator
+from shared.messaging.engine.operator import Operator
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.transaction.batch import Batch
 from shared.messaging.transaction.subscription import Source, Subscription
@@ -145,7 +146,7 @@ async def a_foreign_producer_and_a_newer_version_write_into_an_internal_topic(ha
         both = (Subscription(reached, note_totals), Subscription(newer, note_totals))
         async with toy.running(board, sources=(Source(toy.league.totals, both, producer=toy.league.service),)):
             session = toy.connection(board)
-            with suppress(OperationRefused):
+            with suppress(Refused):
                 async with session.transaction():
                     operator = Operator("the night shift", "an upgrade", datetime.now(UTC), toy.chain(board))
                     await resume_lane(session, operator, ANA)

@@ -19,11 +19,11 @@ from confluent_kafka.admin import AdminClient
 from deploy.local.down import clean, down
 from deploy.local.installation import Installation
 from deploy.local.keys import KEYS_OF
-from deploy.local.options import StartRefused
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.process_registry import still_running
 from deploy.local.up import PORT_SETTINGS, up
 from shared.contracts.topics import SERVICES, TOPICS
+from shared.errors import Refused
 
 # `down` must be faster: PostgreSQL stopped by SIGTERM would wait for open sessions until it is killed.
 PATIENCE_OF_POSTGRES_SECONDS = 30
@@ -106,12 +106,12 @@ def test_second_up_changes_nothing(installation: Installation, capsys: pytest.Ca
 
 
 def test_clock_of_running_services_is_not_moved(installation: Installation, wishes: dict[str, str]) -> None:
-    with pytest.raises(StartRefused, match="make down"):
+    with pytest.raises(Refused, match="make down"):
         up(installation.folder, wishes)
 
 
 def test_port_of_a_running_service_is_not_moved(installation: Installation) -> None:
-    with pytest.raises(StartRefused, match=r"payment is up on port \d+; run make down"):
+    with pytest.raises(Refused, match=r"payment is up on port \d+; run make down"):
         up(installation.folder, {"PARTNERS": "none", "PAYMENT_HTTP_PORT": str(free_port())})
 
 

@@ -6,8 +6,9 @@ from hashlib import sha256
 import pytest
 
 from shared.contracts.seals import KeyRing
+from shared.errors import Refused
 from shared.messaging.engine.operations import replay_parked
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.message import unpack
 from shared.messaging.reading.topic_inspector import TopicInspector
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, a_vault, producer
@@ -59,7 +60,7 @@ async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_r
         kept = unpack(vault.open_bytes(row["sealed"]))
         assert value.startswith(kept.value or b"")
         assert KEPT - 500 < len(kept.value or b"") <= KEPT
-        with pytest.raises(OperationRefused, match="kept in part only, and not to be had from Kafka"):
+        with pytest.raises(Refused, match="kept in part only, and not to be had from Kafka"):
             await replay(world, vault, kafka=False)
         await world.send(a_player("ana"))
         await world.until_count(league, "player", 1)
@@ -80,7 +81,7 @@ async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_an
         assert tuple(row)[:4] == ("too_large", "batch", 1, False)
         assert row["size"] < 20_000
         await world.until_published(f"dead-letters.{league}", 1)
-        with pytest.raises(OperationRefused, match="`positions set` reads a partition again"):
+        with pytest.raises(Refused, match="`positions set` reads a partition again"):
             await replay(world, vault)
         await send_bomb(world, partition=3)
         await world.until_count(league, "parked", 2)

@@ -7,7 +7,8 @@ import pytest
 from asyncpg import Connection
 
 from deploy.local.roles import owner_of
-from shared.messaging.engine.operator import OperationRefused, Operator, require_second_person
+from shared.errors import Refused
+from shared.messaging.engine.operator import Operator, require_second_person
 from shared.postgres.migrations import grants, load_migrations, migrate
 from shared.postgres.session import connect
 from tests.builders import chain_key
@@ -49,7 +50,7 @@ UNSEEN = ("\u200b", "\ufe0f", "\u034f", "\u3164", "\u115f", "\u2800", "\U000e010
 @pytest.mark.parametrize("again", ["Ani", "ani ", " ANI", "\uff21ni", "Ani\t", *(f"A{sign}ni" for sign in UNSEEN)])
 async def test_one_person_under_two_spellings_is_refused(connection: Connection, again: str) -> None:
     await pass_lane(connection, "Ani")
-    with pytest.raises(OperationRefused, match="two different persons"):
+    with pytest.raises(Refused, match="two different persons"):
         await pass_lane(connection, again)
     assert await pass_lane(connection, "Budi") == "Ani"
 
@@ -72,5 +73,5 @@ async def test_previewed_consent_is_not_kept(connection: Connection) -> None:
 @pytest.mark.parametrize("nobody", ["", "  ", *UNSEEN])
 def test_operator_without_a_visible_name_or_reason_is_refused(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
-        with pytest.raises(OperationRefused, match="says nothing"):
+        with pytest.raises(Refused, match="says nothing"):
             Operator(who, why, NOW, KEY)

@@ -8,8 +8,9 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.contracts.topics import lane_of
+from shared.errors import Refused
 from shared.messaging.engine.operations import pass_lane, resume_lane
-from shared.messaging.engine.operator import OperationRefused, Operator, Outcome
+from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.sequence_number import identity_of, source_of
 from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.subscription import Source, Subscription
@@ -147,7 +148,7 @@ async def test_passing_a_lane_requires_two_persons_and_parks_the_record(world: T
         await until_stopped(world, "unreadable")
         first = await operate(world, pass_lane)
         assert "when a second person says so too" in first.sentence
-        with pytest.raises(OperationRefused, match="two different persons"):
+        with pytest.raises(Refused, match="two different persons"):
             await operate(world, pass_lane)
         assert await world.seen() == seen(1)
         second = await operate(world, pass_lane, who="Budi")
@@ -165,7 +166,7 @@ async def test_lane_without_an_unreadable_record_cannot_be_passed(world: ToyWorl
     async with world.running(world.league.board_service):
         await write(world, Total(1))
         await world.until_seen(*seen(1))
-        with pytest.raises(OperationRefused, match="does not stand still at a record that cannot be read"):
+        with pytest.raises(Refused, match="does not stand still at a record that cannot be read"):
             await operate(world, pass_lane)
 
 

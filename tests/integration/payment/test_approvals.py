@@ -9,7 +9,8 @@ from services.payment import ops
 from services.payment.handlers import accounts
 from services.payment.handlers.approvals import approve
 from services.payment.payout.pay import pay
-from shared.messaging.engine.operator import OperationRefused, Operator
+from shared.errors import Refused
+from shared.messaging.engine.operator import Operator
 from shared.postgres.session import connect
 from tests.builders import a_provider, funds
 from tests.infrastructure import Database
@@ -43,7 +44,7 @@ async def test_one_person_alone_approves_nothing_frozen(instructed: PaymentHarne
     await instructed.report(instructed.instructions_for("fee")[0].reference, "rejected", "FR01")
     await instructed.approve(CODE, "fee", people[0])
     for again in people[1:]:
-        with pytest.raises(OperationRefused, match="two different persons"):
+        with pytest.raises(Refused, match="two different persons"):
             await instructed.approve(CODE, "fee", again)
     await instructed.sweep()
     assert await instructed.state("fee") == "held(needs_approval)"
@@ -64,7 +65,7 @@ async def test_first_approval_is_void_when_the_account_changes(instructed: Payme
 async def test_nothing_is_approved_that_has_no_account_to_go_to(instructed: PaymentHarness) -> None:
     await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "MS03")
     await instructed.connection.execute("update account set verified = false")
-    with pytest.raises(OperationRefused, match="account_unverified"):
+    with pytest.raises(Refused, match="account_unverified"):
         await instructed.approve(CODE, "incentive_1")
     await instructed.connection.execute("update account set verified = true")
 
@@ -99,7 +100,7 @@ async def test_approval_waits_for_a_batch_that_has_loaded_and_not_yet_saved(
 
 @pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])
 async def test_an_approval_that_matches_nothing_is_refused(instructed: PaymentHarness, benefit: str) -> None:
-    with pytest.raises(OperationRefused, match="does not wait for an operator"):
+    with pytest.raises(Refused, match="does not wait for an operator"):
         await instructed.approve(CODE, benefit)
 
 
@@ -119,7 +120,7 @@ async def test_confirmed_payment_is_posted_as_instructed_and_settled(instructed:
         0,
     )
     assert instructed.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
-    with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
+    with pytest.raises(Refused, match="no attempt of a frozen disbursement"):
         await instructed.confirm(fee)
     for word in (("settled", None), ("rejected", "AM05")):
         await instructed.report(fee, *word)
@@ -146,9 +147,9 @@ async def test_only_a_frozen_disbursement_is_confirmed(
     reference = instructed.instructions_for("incentive")[0].reference
     if answer:
         await instructed.report(reference, *answer)
-    with pytest.raises(OperationRefused, match="no attempt of a frozen disbursement"):
+    with pytest.raises(Refused, match="no attempt of a frozen disbursement"):
         await instructed.confirm(reference)
-    with pytest.raises(OperationRefused, match="never instructed"):
+    with pytest.raises(Refused, match="never instructed"):
         await instructed.confirm("3Q2M9K4T1B8XW3ZA")
 
 

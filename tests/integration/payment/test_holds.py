@@ -6,7 +6,7 @@ import pytest
 
 from services.payment import timers
 from services.payment.handlers.halts import halt, resume
-from shared.messaging.engine.operator import OperationRefused
+from shared.errors import Refused
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
 from tests.integration.payment.facts import (
@@ -150,7 +150,7 @@ async def test_a_halt_holds_what_falls_due_and_resume_lets_it_go(harness: Paymen
     assert await harness.sweep() == 0
 
     assert await harness.operate(resume, None)
-    with pytest.raises(OperationRefused, match="all is not halted"):
+    with pytest.raises(Refused, match="all is not halted"):
         await harness.operate(resume, None)
     await harness.sweep()
     assert len(harness.instructions) == 2
@@ -180,7 +180,7 @@ async def test_reports_are_taken_in_while_a_partner_is_halted(harness: PaymentHa
 
 
 async def test_a_partner_that_does_not_exist_cannot_be_halted(harness: PaymentHarness) -> None:
-    with pytest.raises(OperationRefused, match="there is no partner goplay"):
+    with pytest.raises(Refused, match="there is no partner goplay"):
         await harness.operate(halt, "goplay")
 
 
@@ -192,7 +192,7 @@ async def test_amount_above_the_limit_waits_for_an_approval(database: Database) 
     assert await harness.sweep() == 0
     await harness.approve(CODE, "fee")
     await harness.sweep()
-    with pytest.raises(OperationRefused, match="does not wait for an operator"):
+    with pytest.raises(Refused, match="does not wait for an operator"):
         await harness.approve(CODE, "fee")
     assert await harness.state("fee") == "instructed"
     assert await harness.breaches() == []

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.topics import lane_of
-from shared.messaging.engine.operator import OperationRefused
+from shared.errors import Refused
 from tests.builders import Event, funds
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.facts import (
@@ -373,9 +373,7 @@ async def test_confirm_is_refused_if_a_later_attempt_precedes_the_restore(
     first, second = (instruction.reference for instruction in before.instructions_for("incentive"))
     if shown == "account_unverified":
         await after.connection.execute(f"update disbursement set reason = '{shown}' where frozen")
-    with pytest.raises(
-        OperationRefused, match=f"attempt 2 of {CODE} incentive_1, {second}, was instructed before a restore"
-    ):
+    with pytest.raises(Refused, match=f"attempt 2 of {CODE} incentive_1, {second}, was instructed before a restore"):
         await after.confirm(first)
     if shown == "account_unverified":
         await after.connection.execute("update disbursement set reason = 'needs_approval' where frozen")
@@ -391,7 +389,7 @@ async def test_nobody_confirms_while_the_lane_is_catching_up(instructed: Payment
     first = instructed.instructions_for("incentive")[0].reference
     await instructed.report(first, "rejected", "AM05")
     await instructed.connection.execute("update lane set catching_up_since = now()")
-    with pytest.raises(OperationRefused, match="is still reading again what it knew before a restore: wait until"):
+    with pytest.raises(Refused, match="is still reading again what it knew before a restore: wait until"):
         await instructed.confirm(first)
     await instructed.connection.execute("update lane set catching_up_since = null")
     await instructed.confirm(first)

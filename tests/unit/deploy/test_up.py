@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.local.options import StartRefused, clock_option, number_option
+from deploy.local.options import clock_option, number_option
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.up import PORT_SETTINGS, chosen_ports
 from shared.clock import EARLIEST, LATEST
+from shared.errors import Refused
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_each_port_moves_by_one_setting(name: str, wishes: dict[str, str]) -> No
 @pytest.mark.parametrize("name", PORT_SETTINGS)
 def test_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
     setting, _ = PORT_SETTINGS[name]
-    with pytest.raises(StartRefused, match=f"port {taken} for {name} is taken.*{setting}="):
+    with pytest.raises(Refused, match=f"port {taken} for {name} is taken.*{setting}="):
         chosen_ports(wishes | {setting: str(taken)})
 
 
@@ -44,7 +45,7 @@ def test_invalid_port_is_refused_with_its_bounds_but_not_its_value(
     name: str, port: str, wishes: dict[str, str]
 ) -> None:
     setting, _ = PORT_SETTINGS[name]
-    with pytest.raises(StartRefused, match=f"^{setting} must be a whole number from 1 to 65535$"):
+    with pytest.raises(Refused, match=f"^{setting} must be a whole number from 1 to 65535$"):
         chosen_ports(wishes | {setting: port})
 
 
@@ -53,7 +54,7 @@ def test_number_may_be_either_of_its_bounds() -> None:
 
 
 def test_two_servers_on_one_port_are_refused(wishes: dict[str, str]) -> None:
-    with pytest.raises(StartRefused, match="the same"):
+    with pytest.raises(Refused, match="the same"):
         chosen_ports(wishes | {"SALUR_KAFKA_PORT": wishes["SALUR_POSTGRES_PORT"]})
 
 
@@ -84,5 +85,5 @@ def test_clock_may_be_set_to_either_bound(moment: datetime) -> None:
     ],
 )
 def test_clock_outside_its_bounds_or_without_a_zone_is_refused(text: str) -> None:
-    with pytest.raises(StartRefused, match="must look like"):
+    with pytest.raises(Refused, match="must look like"):
         clock_option({"CLOCK": text})
