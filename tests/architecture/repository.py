@@ -22,22 +22,22 @@ class Function:
 
 
 def sources(*folders: str) -> list[Path]:
-    """Every Python file below the folders, in order."""
+    """Return every Python file below the folders, in order."""
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def place(path: Path) -> str:
-    """A path as it is written in this repository."""
+    """Return a path relative to the repository."""
     return path.relative_to(ROOT).as_posix()
 
 
 def functions(path: Path) -> Iterator[Function]:
-    """All functions of a file, inner ones too."""
+    """Yield all functions of a file, inner ones too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             yield Function(f"{place(path)}:{node.name}", node.end_lineno - node.lineno + 1)
 
 
 def services() -> list[Path]:
-    """The folders of the services that have lanes; the console has none."""
+    """Return the folders of the services that have lanes."""
     return sorted(path.parent for path in SERVICES.glob("*/subscriptions.py"))

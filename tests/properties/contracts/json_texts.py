@@ -17,7 +17,7 @@ LEAVES = st.one_of(
 
 @st.composite
 def _spelled(draw: st.DrawFn, name: str) -> str:
-    """A text as JSON, sometimes in escapes: the same name can be written in several ways."""
+    """Draw a spelling of the name in JSON, sometimes in escapes: one name can be written in several ways."""
     if draw(st.booleans()):
         return json.dumps(name, ensure_ascii=draw(st.booleans()))
     return '"' + "".join(f"\\u{ord(character):04x}" for character in name) + '"'
@@ -47,7 +47,7 @@ WHOLE = st.builds(_wrapped, texts(), st.integers(0, MAX_DEPTH + 1)).map(str.enco
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A text with some bytes changed, cut out or put in."""
+    """Draw a text with some bytes changed, cut out or put in."""
     data = bytearray(draw(WHOLE))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
@@ -58,7 +58,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 def oracle(data: bytes) -> ParkReason | None:
-    """What is wrong with it, as the contract orders it: too deep, no JSON object in UTF-8, a key twice."""
+    """Return the reason to park the bytes, in the order of the contract: too deep, no JSON object, a key twice."""
     if _depth(data) > MAX_DEPTH:
         return ParkReason.TOO_DEEP
     twice = []

@@ -1,4 +1,4 @@
-"""Whatever the bytes are, they are understood or parked under the right code, and nothing else ever comes out."""
+"""Any bytes are decoded or parked under the right code; no other exception is raised."""
 
 import json
 import re

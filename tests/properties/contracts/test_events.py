@@ -1,4 +1,4 @@
-"""What is written is read again, for every type."""
+"""Every type: an event that is written can be read again."""
 
 import json
 from datetime import datetime
@@ -20,7 +20,7 @@ CENTURY = (datetime(2000, 1, 1), datetime(2099, 12, 31))  # noqa: DTZ001
 
 
 def values_of(node: Schema, root: Schema) -> st.SearchStrategy[Any]:
-    """What JSON Schema allows here."""
+    """Return a strategy for the values that the JSON Schema allows here."""
     if "$ref" in node:
         return values_of(root["$defs"][node["$ref"].rpartition("/")[2]], root)
     if "anyOf" in node:
@@ -75,9 +75,7 @@ def test_what_is_written_is_read_again(event: EventType[Any], data: st.DataObjec
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 @given(st.data())
-def test_no_field_of_an_event_may_be_left_out_but_one_that_its_first_version_lacked(
-    sample: Any, data: st.DataObject
-) -> None:
+def test_fields_of_the_first_version_are_required(sample: Any, data: st.DataObject) -> None:
     event, event_data = type_of(sample), json.loads(sample.read_text())
     needed = [name for name, field in event.model.model_fields.items() if field.is_required()]
     del event_data[data.draw(st.sampled_from(sorted(needed)))]

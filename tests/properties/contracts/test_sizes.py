@@ -1,4 +1,4 @@
-"""Whatever the largest lawful input: what Salur says about it is no larger than what its readers accept."""
+"""Events about the largest valid input are no larger than their readers accept."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -96,7 +96,7 @@ def test_the_largest_event_of_each_type_fits_into_what_its_readers_accept(event:
 
 @THOROUGH
 @given(st.sampled_from(["online", "self_paced", "offline", "hybrid"]), st.integers(1, LAST_SESSION))
-def test_a_purchase_of_any_number_of_sessions_is_confirmed_in_an_event_that_fits(mode: str, sessions: int) -> None:
+def test_purchase_with_any_number_of_sessions_is_confirmed_in_an_event(mode: str, sessions: int) -> None:
     start = datetime(2099, 1, 1, 0, 0, 0, 123456, UTC)
     data = {
         "participant_id": "9" * 16,
