@@ -1,4 +1,4 @@
-"""Seals the ends of hash chains under a key that Postgres does not have, so that no rewritten chain passes for ours."""
+"""Seals over the ends of hash chains, under a key that Postgres does not have: they expose a rewritten chain."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,17 +9,20 @@ from typing import NamedTuple
 from asyncpg import Connection
 
 from shared.contracts.keys import fingerprint, read_key
-from shared.errors import Refused, SalurError
+from shared.errors import InvariantBroken, Refused
 
 GENESIS = bytes(32)
 
 
-class BrokenChain(SalurError):
-    """The end of a chain is not the one that this service wrote; the message names the chain in one sentence."""
+class BrokenChain(InvariantBroken):
+    """The end of a chain is not the one that this service wrote."""
 
 
 class SealedHead(NamedTuple):
-    """The last row of a chain: its number (0: none yet), its hash, and the seal over both; None: nobody sealed it."""
+    """The last row of a chain: its number (0: none yet), its hash, and the seal over both (None: not sealed).
+
+    A tuple, since the rows of the ends are compared and merged by value.
+    """
 
     chain: str
     number: int
@@ -38,7 +41,7 @@ class ChainKey:
 
     @classmethod
     def load(cls, folder: Path, service: str) -> "ChainKey":
-        """Read `<service>-chain.key`; raises Refused when it is missing or malformed."""
+        """Read `<service>-chain.key`. Raise Refused if it is missing or malformed."""
         path = folder / file_of(service)
         if not path.exists():
             raise Refused(
@@ -48,17 +51,20 @@ class ChainKey:
         return cls(service, read_key(path))
 
     def seal(self, chain: str, number: int, hash_: bytes) -> SealedHead:
-        """Return the end of a chain with its seal, which binds service, chain, number and hash."""
+        """Seal the end of a chain. The seal binds service, chain, number and hash."""
         return SealedHead(chain, number, hash_, self._mac(chain, number, hash_))
 
     def fits(self, head: SealedHead) -> bool:
-        """Return True when this key sealed this end of this chain."""
+        """Return True if this key has sealed this end of this chain."""
         return head.seal is not None and hmac.compare_digest(head.seal, self._mac(head.chain, head.number, head.hash))
 
     def confirm(self, head: SealedHead) -> None:
-        """Raise BrokenChain unless we sealed the end: whoever adds to a chain would seal all that stands before."""
+        """Raise BrokenChain unless this key has sealed the end.
+
+        Ask before adding to a chain: the new seal covers everything before it.
+        """
         if not self.fits(head):
-            raise BrokenChain(wrong_seal(head))
+            raise BrokenChain(head.chain, _state(head))
 
     def _mac(self, chain: str, number: int, hash_: bytes) -> bytes:
         return hmac.digest(self._key, f"salur chain|{self._service}|{chain}|{number}|".encode() + hash_, "sha256")
@@ -66,7 +72,7 @@ class ChainKey:
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """The chains of one kind. `names`: each has a sealed end from the migration `sealed_<kind>` on."""
+    """The chains of one kind. Each of `names` has a sealed end from the migration `sealed_<kind>` on."""
 
     kind: str
     names: Sequence[str]
@@ -74,17 +80,21 @@ class Chains:
     save: Callable[[Connection, Sequence[SealedHead]], Awaitable[None]]
 
     async def heads(self, connection: Connection) -> list[SealedHead]:
-        """Return the end of each chain; one that is missing is nobody's."""
+        """Return the end of each chain; a missing one is returned without a seal."""
         found = {head.chain: head for head in await self.load(connection)}
         return [*({name: SealedHead(name, 0, GENESIS, None) for name in self.names} | found).values()]
 
 
 def file_of(service: str) -> str:
-    """Name the file that holds a service's key."""
+    """Return the name of the file with a service's key."""
     return f"{service}-chain.key"
 
 
 def wrong_seal(head: SealedHead) -> str:
-    """Say what is wrong with an end that does not fit."""
-    state = "bears no seal" if head.seal is None else "bears a seal that is not ours"
-    return f"{head.chain}: the end at {head.number} {state}"
+    """Describe an end that the key does not fit."""
+    return f"{head.chain}: {_state(head)}"
+
+
+def _state(head: SealedHead) -> str:
+    seal = "no seal" if head.seal is None else "a seal that is not ours"
+    return f"the end at {head.number} bears {seal}"

@@ -1,4 +1,4 @@
-"""Named points at which a test may end the process. In production nothing listens."""
+"""Named points at which a test may end the process. In production there is no listener."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ _listeners: list[Callable[[str], None]] = []
 
 
 def listen(listener: Callable[[str], None]) -> None:
-    """Called by the tests' own launcher of a service, and by nothing else."""
+    """Call the listener at every point. Only the tests' own launcher of a service does this."""
     _listeners.append(listener)
 
 

@@ -1,4 +1,4 @@
-"""A record as Kafka gave it, and a message: a record that has been understood."""
+"""Records as Kafka hands them out, and messages: records decoded by a contract."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from shared.contracts.envelope import ENVELOPE_HEADERS
 from shared.contracts.park_reasons import ParkReason
+from shared.errors import InvariantBroken
 
 T = TypeVar("T")
 
@@ -25,15 +26,15 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 @lru_cache(4096)
 def _place(topic: str, partition: int) -> TopicPartition:
-    """Return the same for all records of a partition: it is asked for several times a record."""
+    """Return one object for all records of a partition, since each asks several times."""
     return TopicPartition(topic, partition)
 
 
 class RawBatch(bytes):
     """A record batch as Kafka keeps it, in place of records that cannot be taken out of it.
 
-    `reason` says why: too_large, or bad_envelope for one that is corrupt. It stands for the records from `base_offset`
-    on, and is handed out at the offset of the last of them, so that reading goes on behind it.
+    `reason` is too_large, or bad_envelope for a corrupt one. It stands for the records from `base_offset` on, and is
+    handed out at the offset of the last of them, so that reading goes on behind it.
     """
 
     reason: ParkReason
@@ -46,9 +47,10 @@ class RawBatch(bytes):
 
 
 class Record(NamedTuple):
-    """One Kafka record. `timestamp` is in milliseconds. A tuple, since as many are made as records are read.
+    """One Kafka record. `timestamp` is in milliseconds.
 
-    `known_by`: set where it was rewritten since it came; its identity is then still that of what came.
+    `known_by` is set in a record that was rewritten since it came: the identity of the original. A tuple, since one is
+    made per record.
     """
 
     topic: str
@@ -66,39 +68,42 @@ class Record(NamedTuple):
 
     @property
     def is_batch(self) -> bool:
-        """Return True if it stands for a whole record batch, which cannot be taken apart."""
+        """True if it stands for a whole record batch that cannot be taken apart."""
         return isinstance(self.value, RawBatch)
 
     @property
     def begins_at(self) -> int:
-        """Its offset; of a batch that is handed out whole, that of the first record in it."""
+        """The offset; for a batch that is handed out whole, that of its first record."""
         return self.value.base_offset if isinstance(self.value, RawBatch) else self.offset
 
     def header(self, name: str) -> str:
-        """The text of a header, empty when it is missing."""
+        """Return the text of a header; empty if it is missing."""
         for key, value in self.headers:
             if key == name and value is not None:
                 return value.decode("utf-8", "replace")
         return ""
 
     def digest(self) -> bytes:
-        """Tells whether the record at this offset is still this one. 12 bytes."""
+        """Return 12 bytes that tell whether the record at this offset is still the same."""
         text = f"{self.offset}\n{self.timestamp}\n{self.header('ce_source')}\n{self.header('ce_id')}"
         return hashlib.sha256(text.encode()).digest()[:12]
 
     def identity(self) -> bytes:
-        """Tell identical records apart from others: 16 bytes of type and value, as they came."""
+        """Return 16 bytes that identical records have in common: those with the same type and value."""
         if self.known_by is not None:
             return self.known_by
         return hashlib.sha256(self.header("ce_type").encode() + b"\0" + (self.value or b"")).digest()[:16]
 
     def rewritten(self, value: bytes, headers: tuple[tuple[str, bytes | None], ...]) -> "Record":
-        """Return it in other words; what repeats the words in which it came is still identical to it."""
+        """Return the record with another value and other headers; a repeat of the original stays identical to it."""
         return self._replace(value=value, headers=headers, known_by=self.identity())
 
 
 class Message(NamedTuple, Generic[T]):
-    """A record that has been understood. `lane` is None for a shared cause, which touches no lane."""
+    """A decoded record. `lane` is None for a shared cause, which belongs to no lane.
+
+    A tuple, since one is made per record.
+    """
 
     record: Record
     lane: int | None
@@ -111,14 +116,14 @@ class Message(NamedTuple, Generic[T]):
 
 
 def require_lane(message: Message[Any]) -> int:
-    """Return the lane of a message that has one; raises ValueError for a shared cause."""
+    """Return the lane of a message. Raise InvariantBroken for a shared cause, which has none."""
     if message.lane is None:
-        raise ValueError(f"{message.type} came in no lane")
+        raise InvariantBroken(message.type, "it came without a lane; give its subscription one")
     return message.lane
 
 
 def first_bytes(record: Record, room: int) -> Record:
-    """Return what fits of a record: of its headers as many as fit whole, then its key, then its value."""
+    """Cut a record to `room` bytes: as many headers as fit whole, then its key, then its value."""
     headers = []
     for name, value in record.headers:
         size = len(name.encode()) + len(value or b"") + PACKED_HEADER_BYTES
@@ -143,7 +148,7 @@ def without_ballast(record: Record) -> Record:
 
 
 def pack(record: Record) -> bytes:
-    """The bytes under which a record is set aside or parked; `unpack` gives it back."""
+    """Return the record as the bytes in which it is deferred or parked; `unpack` is the inverse."""
     parts = {
         "topic": record.topic,
         "partition": record.partition,
@@ -159,10 +164,10 @@ def pack(record: Record) -> bytes:
 
 
 def packed_forms(text: bytes) -> list[bytes]:
-    """Return the three forms of which one stands in every packed record whose key, value or header holds the text.
+    """Return three forms, one of which is in every packed record whose key, value or header holds the text.
 
-    Base64 takes three bytes at a time, so that the form depends on where the text begins. Its last bits are left out,
-    which depend on what follows: a record that holds a form may hold a text that ends otherwise.
+    Base64 takes three bytes at a time, so the form depends on where the text begins. The last bits, which depend on
+    what follows, are left out: a record with one of the forms may hold a text with another end.
     """
     forms = []
     for before in range(3):

@@ -1,4 +1,4 @@
-"""The log of operations: a hash chain with one end, and whoever adds to it holds that end's row."""
+"""The log of operations: a hash chain with one end, whose row is locked by each transaction that adds to it."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ CHAIN = "operations"
 async def record_operation(
     connection: Connection, key: ChainKey, now: datetime, verb: str, who: str, why: str, detail: Mapping[str, object]
 ) -> None:
-    """Add one row to the chain; `connection` is in a transaction. Raises BrokenChain where its end is not ours."""
+    """Add one row to the chain; `connection` is in a transaction. Raise BrokenChain if its end is not ours."""
     head = await lock_operations(connection)
     key.confirm(head)
     text = json.dumps(detail, sort_keys=True, separators=(",", ":"))
@@ -28,21 +28,21 @@ async def record_operation(
 
 
 async def lock_operations(connection: Connection) -> SealedHead:
-    """Return the chain's end, locked. Raises BrokenChain if it is gone."""
+    """Lock and return the chain's end. Raise BrokenChain if it is gone."""
     row = await connection.fetchrow(QUERIES["lock_operations"])
     if row is None:
-        raise BrokenChain(f"{CHAIN}: the end is gone")
+        raise BrokenChain(CHAIN, "the row of its end is gone; copy it back from a backup of the database")
     return SealedHead(CHAIN, row["number"], row["hash"], row["seal"])
 
 
 def operation_hash(previous: bytes, number: int, at: datetime, verb: str, who: str, why: str, detail: str) -> bytes:
-    """SHA-256 over the previous hash and the row; `detail` is JSON with sorted keys."""
+    """Return SHA-256 over the previous hash and the row; `detail` is JSON with sorted keys."""
     canonical = json.dumps([number, at.isoformat(), verb, who, why, json.loads(detail)], sort_keys=True)
     return hashlib.sha256(previous + canonical.encode()).digest()
 
 
 async def load_head(connection: Connection) -> list[SealedHead]:
-    """Return where the log ends; empty if that is gone."""
+    """Return the end of the log; an empty list if it is gone."""
     rows = await connection.fetch(QUERIES["load_operation_head"])
     return [SealedHead(CHAIN, row["number"], row["hash"], row["seal"]) for row in rows]
 

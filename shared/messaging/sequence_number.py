@@ -1,4 +1,4 @@
-"""The number of an internal record: read before anything else about the record is judged."""
+"""The number of an internal record: it is read and checked before anything else of the record."""
 
 import re
 from datetime import timedelta
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.messaging.message import Record
 
-# Clocks of services differ by less. An era is real time in microseconds when it began.
+# Clocks of services differ by less. An era is the real time at which it began, in microseconds.
 ERA_AHEAD_AT_MOST = timedelta(days=1) // timedelta(microseconds=1)
 
 _ERA = re.compile(rb"(\d{1,19})\.(\d{1,19})")
@@ -16,7 +16,10 @@ _SEQUENCE = re.compile(rb"[1-9]\d{0,18}")
 
 
 class SequenceNumber(NamedTuple):
-    """Where a record stands in its topic and lane. `first` is the first sequence of its era there."""
+    """The number of a record in its topic and lane; `era_first` is the first sequence of its era there.
+
+    A tuple, since one is made per record.
+    """
 
     era: int
     era_first: int
@@ -24,15 +27,15 @@ class SequenceNumber(NamedTuple):
 
 
 def source_of(service: str) -> str:
-    """Return the `ce_source` of all that a service says."""
+    """Return the `ce_source` of every event of a service."""
     return f"/salur/{service}"
 
 
 def sequence_number_of(record: Record, source: bytes, newest_era: int) -> SequenceNumber:
     """Return the number of a record that its topic's producer wrote.
 
-    Raises Parked(bad_envelope) with the header's name when there is none, or when the record's source and id do not fit
-    topic, lane, era and sequence, or its era lies beyond `newest_era`: then it is not ours, whatever it says.
+    Raise Parked(bad_envelope) with the header's name if there is none, if source and id do not fit topic, lane, era and
+    sequence, or if the era lies beyond `newest_era`: then another producer wrote it.
     """
     named = dict(record.headers)
     sequence, found = named.get("ce_sequence"), _era(named.get("ce_era"))
@@ -52,13 +55,13 @@ def sequence_number_of(record: Record, source: bytes, newest_era: int) -> Sequen
 
 
 def identity_of(topic: str, lane: int, era: int, sequence: int) -> str:
-    """Return the id of an event, derived from its place, so that saying it again is saying the same."""
+    """Return the id of an event: derived from its place, so that publishing it again repeats the id."""
     return f"{topic}/{lane}/{era}/{sequence}"
 
 
 @lru_cache(1024)
 def _identities(topic: str, lane: int, era: int) -> bytes:
-    """Return how the ids of an era begin."""
+    """Return the common beginning of an era's ids."""
     return identity_of(topic, lane, era, 0).encode()[:-1]
 
 

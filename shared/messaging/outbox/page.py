@@ -1,4 +1,4 @@
-"""Pages: what one transaction wrote to one topic in one lane, and how it looks in Kafka."""
+"""Pages: the events of one transaction for one topic and lane, and their records in Kafka."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,10 @@ Headers = list[tuple[str, bytes]]
 
 
 class OutboxEvent(NamedTuple):
-    """One event that a service announced. `headers` are those beyond the CloudEvents attributes."""
+    """An event that a service has emitted. `headers` come besides the CloudEvents attributes.
+
+    A tuple, since one is made per event.
+    """
 
     type: str
     key: str
@@ -49,7 +52,7 @@ class Page:
         return identity_of(self.topic, self.lane, self.era, sequence)
 
     def records(self, source: str, from_sequence: int = 0) -> Iterator[tuple[int, bytes, bytes, Headers]]:
-        """(sequence, key, value, headers) of each event from a sequence on, byte for byte as it stands in Kafka."""
+        """Yield (sequence, key, value, headers) of each event from a sequence on, byte for byte as in Kafka."""
         shared: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_source", source.encode()),
@@ -71,7 +74,7 @@ class Page:
 
 
 def encode(events: Sequence[OutboxEvent]) -> bytes:
-    """One compressed block, a line an event. Compact JSON holds no raw tab or line end, so neither is escaped."""
+    """Return the events as one compressed block, a line each. Compact JSON has no raw tab or line end to escape."""
     lines = [
         b"\t".join(
             (
@@ -87,6 +90,7 @@ def encode(events: Sequence[OutboxEvent]) -> bytes:
 
 
 def decode(block: bytes) -> list[OutboxEvent]:
+    """Return the events of a block, as `encode` was given them."""
     events = []
     for line in bytes(cramjam.zstd.decompress(block)).split(b"\n"):
         kind, key, headers, data = line.split(b"\t", 3)

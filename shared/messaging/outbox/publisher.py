@@ -1,6 +1,6 @@
-"""Publishes the pages of the lanes this process holds: a page only when the one before is acknowledged.
+"""The publisher of the lanes that this process holds: a page is sent once the one before is acknowledged.
 
-It needs no lock: two publishers for a moment mean repeats, which readers drop.
+It needs no lock: two publishers of a lane, for a moment, publish repeats, which readers drop.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from asyncpg import Connection, Record
 
+from shared.errors import InvariantBroken
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox import store
 from shared.messaging.outbox.page import Page
@@ -28,7 +29,7 @@ MakeProducer = Callable[[], AIOKafkaProducer]
 
 
 class Publisher:
-    """Runs for the life of the process; `lanes` returns those whose partition Kafka has given to it."""
+    """The publisher of a process, for its whole life. `lanes` returns those assigned to it now."""
 
     def __init__(
         self, source: str, connect: Connect, make_producer: MakeProducer, lanes: Callable[[], frozenset[int]]
@@ -44,7 +45,7 @@ class Publisher:
         self._work_available = asyncio.Event()
 
     def offer(self, pages: Iterable[Page]) -> None:
-        """Pages whose commit was acknowledged, so that they need not be read back. Too many: the table has them."""
+        """Keep committed pages, which then need not be read back; beyond KEPT_PAGES they are read from the table."""
         lanes = self._lanes()
         for page in pages:
             if page.lane in lanes:
@@ -55,7 +56,7 @@ class Publisher:
         self._work_available.set()
 
     async def run(self) -> None:
-        """Publishes until cancelled. After any trouble it goes on from what is noted, in new sessions."""
+        """Publish until cancelled. After an error go on from what is noted, with new connections."""
         while True:
             try:
                 busy = await self.publish_once()
@@ -65,7 +66,7 @@ class Publisher:
                         async with asyncio.timeout(POLL_SECONDS):
                             await self._work_available.wait()
                 self._work_available.clear()
-            except Exception as error:  # noqa: BLE001 - new sessions, and on from what is noted
+            except Exception as error:  # noqa: BLE001 - with new connections it goes on from what is noted
                 self.alive = False
                 LOG.warning("outage", part="publisher", error=repr(error))
                 await self.close()
@@ -83,7 +84,7 @@ class Publisher:
             connection.terminate()
 
     async def publish_once(self) -> bool:
-        """One round over all lanes held; True when something was sent."""
+        """Publish once what the lanes hold; return True if something was sent."""
         connection, producer = await self._sessions()
         rows = await store.load_unpublished(connection, self._lanes())
         if not rows:
@@ -112,7 +113,7 @@ class Publisher:
         return self._connection, self._producer
 
     async def _pages(self, connection: Connection, row: Record) -> Sequence[Page]:
-        """The pages after what is noted: those just committed if they follow on it, else the table's."""
+        """Return the pages after the last number noted: those just committed if they follow on it, else the table's."""
         fresh = self._fresh.pop((row["topic"], row["lane"]), [])
         if fresh and fresh[0].first_sequence <= row["published"] + 1 <= fresh[0].last_sequence:
             return fresh
@@ -131,14 +132,16 @@ class Publisher:
         LOG.info("end_republish", topic=topic, lane=lane, from_sequence=asked)
 
     async def _send(self, producer: AIOKafkaProducer, pages: Sequence[Page], from_sequence: int) -> Sent | None:
-        """Sends the events of pages of one topic and lane in order, as few record batches as they fit into."""
+        """Send the events of pages of one topic and lane, in order, in as few record batches as possible."""
         sent = None
         builder, last = producer.create_batch(), (0, "")
         for page in pages:
             for sequence, key, value, headers in page.records(self._source, from_sequence):
                 while builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
                     if builder.record_count() == 0:
-                        raise ValueError(f"an event larger than a batch: {page.identity(sequence)}")
+                        raise InvariantBroken(
+                            page.identity(sequence), "the event is larger than a record batch; bound its fields"
+                        )
                     sent = await self._deliver(producer, builder, page, last, sent)
                     builder = producer.create_batch()
                 last = (sequence, page.identity(sequence))
@@ -161,7 +164,7 @@ class Publisher:
     async def _check_log_truncated(
         self, connection: Connection, rows: Sequence[Record], sent: Sequence[Sent | None]
     ) -> None:
-        """A record that comes to stand before the one noted last: the topic was emptied since, and must be filled."""
+        """Request all pages again for a topic whose new records lie before the last one noted: it was emptied."""
         for row, now in zip(rows, sent, strict=True):
             if now is not None and row["mark_offset"] is not None and now.began <= row["mark_offset"]:
                 await store.request_republish(connection, row["topic"], row["lane"], 1)

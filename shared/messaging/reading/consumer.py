@@ -1,4 +1,4 @@
-"""The group's consumer: FastStream's batch subscriber is the shell, the positions in Postgres decide what is read."""
+"""The group's consumer: FastStream's batch subscriber drives it, the positions in Postgres decide what is read."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -51,15 +51,15 @@ PRODUCER_SETTINGS: Mapping[str, Any] = {
     "linger_ms": 0,
 }
 POLL_TIMEOUT_MS = 100
-# Of so many fetches one begins with the topic whose turn it is, so that none waits for the end of those before it.
+# One in so many fetches begins with another topic, so that none waits until those before it are read to their end.
 TURN_EVERY = 4
 
 
 class ContiguousConsumer(IdentifyingConsumer):
-    """Remembers where the fetch of each partition began, so that a batch fetched before a seek is known as such.
+    """A consumer that keeps where the fetch of each partition began, so that a batch from before a seek is recognised.
 
-    It asks for topics in the order in which they are subscribed to, causes before effects: an answer is filled in the
-    order of what was asked, so fewer records come before their cause, and a batch holds fewer kinds of them.
+    It asks for topics in the order in which they are subscribed to, causes before effects. Kafka fills an answer in the
+    order of the request, so fewer records come before their cause, and a batch holds fewer types.
     """
 
     def __init__(self, *topics: str, on_fetch_error: Callable[[KafkaError], None], **settings: Any) -> None:
@@ -85,13 +85,13 @@ class ContiguousConsumer(IdentifyingConsumer):
         super().seek(partition, offset)
 
     async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
-        """Returns what has come as soon as something has: told that nothing came, the shell would sleep over it."""
+        """Return the records that have come, as soon as there are some: FastStream sleeps after an empty answer."""
         fetched: dict[Any, list[Any]] = {}
         try:
             while not fetched:
                 fetched = self._retry_corrupt(await super().getmany(*partitions, **options))
         except (OffsetOutOfRangeError, NoOffsetForPartitionError, CorruptRecordException, RecordTooLargeError) as error:
-            # Perhaps the topic is gone, and its partitions are not ours to look into any more.
+            # The topic may be gone, and its partitions no longer assigned.
             self._client.force_metadata_update()
             self._on_fetch_error(error)
             return {}
@@ -104,9 +104,9 @@ class ContiguousConsumer(IdentifyingConsumer):
         return fetched
 
     def _retry_corrupt(self, fetched: "dict[Any, list[Any]]") -> "dict[Any, list[Any]]":
-        """Fetch what is corrupt once more before believing it: it may have been so on the way alone."""
+        """Take a corrupt batch off the answer and fetch it once more: it may have been damaged on the way."""
         for place, records in list(fetched.items()):
-            raw = records[-1].value  # Nothing is handed out behind a batch that could not be taken apart.
+            raw = records[-1].value  # No record is handed out behind a batch that cannot be taken apart.
             if (
                 type(raw) is RawBatch
                 and raw.reason is ParkReason.BAD_ENVELOPE
@@ -122,26 +122,26 @@ class ContiguousConsumer(IdentifyingConsumer):
         return self._reached.get(place, raw.base_offset)
 
     async def stop(self) -> None:
-        # A static member does not leave by itself: its lanes would stand still until its session ends. One that is
-        # killed keeps its name, and has its lanes at once when it comes back.
+        # A static member does not leave by itself, and its lanes would stand still until its session ends. A killed
+        # process keeps its name, and gets its lanes at once when it comes back.
         if self._coordinator is not None:
             self._coordinator._group_instance_id = None  # noqa: SLF001
         await super().stop()
 
     def reached(self, place: TopicPartition) -> int:
-        """The offset after the last record that was handed out, or the one that was sought since."""
+        """Return the offset after the last record handed out, or the one sought since."""
         return self._reached[place]
 
 
 def fetch_orders(topics: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the order of topics for one fetch after the other: as given, and now and then begun with the next one."""
+    """Yield the order of topics for each fetch: as given, every TURN_EVERY fetches begun with the next topic."""
     for turn in itertools.count():
         first = turn // TURN_EVERY % len(topics) if turn % TURN_EVERY == 0 else 0
         yield [*topics[first:], *topics[:first]]
 
 
 class PausingRebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Pauses new partitions before any await; they are read only after their positions have been found."""
+    """Pauses new partitions before any await; they are read after their positions have been resolved."""
 
     def __init__(self, on_assigned: Callable[[], None], on_revoked: Callable[[], Awaitable[None]]) -> None:
         self._consumer: AIOKafkaConsumer | None = None
@@ -158,13 +158,13 @@ class PausingRebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is not None and assigned:
             self._consumer.pause(*assigned)
             for place in assigned:
-                # With a place to be, the client does not go and ask for offsets that it must not believe.
+                # With an offset set, the client does not ask Kafka for committed ones, which must not be used.
                 self._consumer.seek(place, 0)
         self._on_assigned()
 
 
 class ConsumingBroker(KafkaBroker):
-    """A broker that only consumes, with consumers that remember where their fetches began."""
+    """A FastStream broker that only consumes, by ContiguousConsumer."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class ConsumingBroker(KafkaBroker):
             client_id=f"salur.{service}",
             allow_auto_create_topics=False,
             consumer_only=True,
-            # What it would look for in a handler's signature, it would look for in another thread.
+            # Else FastStream reads the handler's signature, in another thread.
             apply_types=False,
             logger=None,
         )
@@ -191,7 +191,7 @@ class ConsumingBroker(KafkaBroker):
         assert isinstance(chosen, partial)
 
         def build(**own: Any) -> ContiguousConsumer:
-            # Ours come last: whatever the shell would choose, these are not its to choose.
+            # Ours come last, over those of FastStream.
             settings = {**chosen.keywords, **own, **CONSUMER_SETTINGS}
             consumer = ContiguousConsumer(on_fetch_error=self._on_fetch_error, **settings)
             self._on_consumer(consumer)
@@ -211,7 +211,7 @@ def subscribe(
     listener: PausingRebalanceListener,
     receive: "Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]",
 ) -> None:
-    """One batch subscriber for all topics of a service."""
+    """Register one batch subscriber for all topics of a service."""
     subscriber = broker.subscriber(
         *topics,
         group_id=group,
@@ -228,7 +228,7 @@ def subscribe(
 
 
 async def _raw_parser(raw: Any) -> KafkaMessage:
-    """Leaves headers alone: the built-in parser drops a whole batch for one header that is not UTF-8."""
+    """Leave headers as they are: the built-in parser drops a whole batch for one header that is not UTF-8."""
     return KafkaMessage(body=b"", raw_message=raw, headers={}, consumer=None)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Unpack record batches into memory of a fixed size: what does not fit is found out before it is there."""
+"""Decompression of record batches into memory of a fixed size, which a larger batch cannot exceed."""
 
 import mmap
 import struct
@@ -7,23 +7,25 @@ import cramjam
 from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from shared.errors import SalurError
+
 LARGEST_BYTES = 32 << 20
 HEADER_BYTES = 61
 
 _ATTRIBUTES = slice(21, 23)
 _CODEC = 0x07
-# Beyond this an unpacked batch is not copied out of the memory it stands in.
+# A larger unpacked batch is not copied out of the buffer; the buffer is replaced.
 _COPIED_AT_MOST = 1 << 20
 # How Java frames the blocks of snappy: a magic word, two versions, and each block behind its length.
 _XERIAL, _XERIAL_BYTES = b"\x82SNAPPY\x00", 16
 
 
-class TooLarge(Exception):
-    """A record batch would unpack to more than LARGEST_BYTES."""
+class TooLarge(SalurError):
+    """A record batch unpacks to more than LARGEST_BYTES; it is parked as it is."""
 
 
 def unpack(batch: memoryview, codec: int) -> "bytes | memoryview":
-    """Return the same batch with its records unpacked. Raises TooLarge, or anything else when it is corrupt."""
+    """Return the batch with its records unpacked. Raise TooLarge, or any other error if it is corrupt."""
     header = bytearray(batch[:HEADER_BYTES])
     (attributes,) = struct.unpack(">h", header[_ATTRIBUTES])
     header[_ATTRIBUTES] = struct.pack(">h", attributes & ~_CODEC)
@@ -39,7 +41,7 @@ def unpack(batch: memoryview, codec: int) -> "bytes | memoryview":
 
 
 class _Buffer:
-    """Memory for one unpacked batch, used again and again. Untouched, it takes none."""
+    """Memory for one unpacked batch, reused for the next. Pages that were never written take no memory."""
 
     def __init__(self) -> None:
         self.replace()
@@ -48,7 +50,7 @@ class _Buffer:
         return memoryview(self._memory)
 
     def replace(self) -> None:
-        """Whoever has a view of it keeps it; the next batch gets other memory."""
+        """Take new memory for the next batch; views of the old one stay valid."""
         self._memory = mmap.mmap(-1, HEADER_BYTES + LARGEST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
@@ -80,14 +82,14 @@ def _unpack_snappy(room: memoryview, packed: memoryview) -> int:
     while at < len(packed):
         (size,) = struct.unpack_from(">i", packed, at)
         if not 0 < size <= len(packed) - at - 4:
-            raise ValueError("a block of snappy that ends nowhere")
+            raise ValueError("a snappy block is longer than its batch")
         written += _unpack_block(room[written:], packed[at + 4 : at + 4 + size])
         at += 4 + size
     return written
 
 
 def _unpack_block(room: memoryview, packed: memoryview) -> int:
-    """A block of snappy says first how large it is."""
+    """Unpack one block, whose size stands at its beginning. Raise TooLarge if it does not fit."""
     if cramjam.snappy.decompress_raw_len(packed) > len(room):
         raise TooLarge
     return int(cramjam.snappy.decompress_raw_into(packed, room))

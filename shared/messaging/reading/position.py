@@ -1,4 +1,4 @@
-"""Positions: where a service stopped reading each partition. They live in Postgres and move with the effect."""
+"""Positions: the offset at which reading of each partition goes on. They are rows, and move with the effect."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -8,26 +8,29 @@ from enum import Enum
 from aiokafka import TopicPartition
 from asyncpg import Connection
 
+from shared.errors import SalurError
 from shared.messaging.message import Record
 from shared.messaging.queries import QUERIES
+from shared.postgres.columns import columns
 
 NOTHING_UNREADABLE: tuple[int | None, str | None] = (None, None)
 
 
-class PositionMoved(Exception):
-    """Another process has read here meanwhile, an operator has said where to go on, or the database went back.
+class PositionMoved(SalurError):
+    """A position or a deferred record is no longer as it was read: roll back and seek anew.
 
-    What was decided by the position as it was is void: seek again.
+    Another process has read on, an operator has set the position, or the database is an older copy.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`last_digest` tells the record at `last_offset`; `gap_since` says that a number is missing.
+    """A row of `position`: the next offset of a partition, and the last number taken.
 
-    `unreadable_offset` is where a record with that number lies that could not be read, and `unreadable_why` the reason;
-    at `pass_offset` an operator has let it pass: it is parked, and its number taken. `ahead_era` and `ahead_sequence`:
-    the highest number that was passed by without effect since one was missing.
+    `last_digest` is that of the record at `last_offset`. `gap_since` is set while the next number is missing. If a
+    record with that number lies there and cannot be read, `unreadable_offset` and `unreadable_why` name it; at
+    `pass_offset` an operator has let it pass: it is parked, and its number taken. `ahead_era` and `ahead_sequence` are
+    the highest number that was read without effect during the gap.
     """
 
     topic: str
@@ -51,7 +54,7 @@ class Position:
 
 
 class SequenceCheck(Enum):
-    """How an internal record stands to what has been read."""
+    """The number of an internal record, compared with the last one taken."""
 
     NEXT = "next"
     DUPLICATE = "repeat"
@@ -59,7 +62,7 @@ class SequenceCheck(Enum):
 
 
 class Cursor:
-    """A position on its way through a batch. It begins where reading stopped and is turned into the next position."""
+    """A position that advances through a batch, record by record. Mutable, since it is touched per record."""
 
     __slots__ = (
         "ahead",
@@ -89,7 +92,10 @@ class Cursor:
         self.last_record = record
 
     def check_sequence(self, era: int, era_first: int, sequence: int) -> SequenceCheck:
-        """An older era is dropped, a newer one accepted at its stated first sequence if that is not beyond last + 1."""
+        """Compare a number with the last one taken.
+
+        An older era is a duplicate. A newer one begins at its `era_first`, unless numbers before that are missing.
+        """
         if era < self.era or (era == self.era and sequence <= self.last_sequence):
             return SequenceCheck.DUPLICATE
         if era == self.era:
@@ -98,27 +104,27 @@ class Cursor:
         return SequenceCheck.NEXT if begins else SequenceCheck.GAP
 
     def accept(self, era: int, sequence: int) -> None:
-        """Take a number. A gap ends, and with it what is known of a record that could not be read."""
+        """Take a number. A gap ends, and an unreadable record in it is forgotten."""
         self.era, self.last_sequence = era, sequence
         self.gap_since, self.unreadable, self.pass_offset = None, NOTHING_UNREADABLE, None
 
     def miss(self, now: datetime) -> None:
-        """Note that the next number is not there."""
+        """Note that the next number is missing."""
         self.gap_since = self.gap_since or now
 
     def miss_unreadable(self, record: Record, why: str, now: datetime) -> None:
-        """Note that the next number is there and cannot be read. The first such record is the one gone back to."""
+        """Note that the record with the next number cannot be read. The first such record is kept, to go back to."""
         self.miss(now)
         if self.unreadable == NOTHING_UNREADABLE:
             self.unreadable = (record.offset, why)
 
     def pass_by(self, era: int, sequence: int, now: datetime) -> None:
-        """Read on without effect, since a number before this one is missing; it will have to be said again."""
+        """Note a number beyond a missing one: it has no effect now, and must be published again."""
         self.miss(now)
         self.ahead = max(self.ahead, (era, sequence))
 
     def position(self) -> Position:
-        """Where reading stopped now; the very position it began at when nothing was read."""
+        """Return the new position; the one it began at if nothing was read."""
         if self.last_record is None:
             return self.began_at
         return replace(
@@ -138,54 +144,44 @@ class Cursor:
 
 
 async def load(connection: Connection, places: Collection[TopicPartition]) -> dict[TopicPartition, Position]:
-    """The positions of these partitions; one never read begins at 0."""
-    topics, partitions = [place.topic for place in places], [place.partition for place in places]
-    rows = await connection.fetch(QUERIES["load_positions"], topics, partitions)
+    """Return the positions of these partitions, as far as they have a row."""
+    rows = await connection.fetch(QUERIES["load_positions"], *columns(places, "topic", "partition"))
     return {TopicPartition(row["topic"], row["partition"]): Position(**row) for row in rows}
 
 
 async def insert_missing(connection: Connection, places: Collection[TopicPartition]) -> None:
-    topics, partitions = [place.topic for place in places], [place.partition for place in places]
-    await connection.execute(QUERIES["insert_positions"], topics, partitions)
+    """Insert positions at offset 0 for partitions that were never read."""
+    await connection.execute(QUERIES["insert_positions"], *columns(places, "topic", "partition"))
 
 
 async def advance(connection: Connection, moves: Sequence[tuple[Position, Position]]) -> None:
-    """Moves positions (from, to) by compare-and-set; raises PositionMoved when one is no longer where it was."""
+    """Move positions (from, to) by compare-and-set. Raise PositionMoved if one is no longer where it was."""
     if not moves:
         return
+    new = [new for _, new in moves]
     rows = await connection.fetch(
         QUERIES["advance_positions"],
-        [new.topic for _, new in moves],
-        [new.partition for _, new in moves],
+        *columns(new, "topic", "partition"),
         [old.next_offset for old, _ in moves],
-        [new.next_offset for _, new in moves],
-        [new.era for _, new in moves],
-        [new.last_sequence for _, new in moves],
-        [new.last_offset for _, new in moves],
-        [new.last_digest for _, new in moves],
-        [new.gap_since for _, new in moves],
-        [new.unreadable_offset for _, new in moves],
-        [new.unreadable_why for _, new in moves],
-        [new.pass_offset for _, new in moves],
-        [new.ahead_era for _, new in moves],
-        [new.ahead_sequence for _, new in moves],
+        *columns(new, "next_offset", "era", "last_sequence", "last_offset", "last_digest", "gap_since"),
+        *columns(new, "unreadable_offset", "unreadable_why", "pass_offset", "ahead_era", "ahead_sequence"),
     )
     if len(rows) != len(moves):
         raise PositionMoved
 
 
 async def confirm(connection: Connection, place: TopicPartition, seen: int) -> None:
-    """Hold a position to the end of the transaction; raises PositionMoved unless reading still goes on at `seen`."""
+    """Lock a position to the end of the transaction. Raise PositionMoved unless it is still at `seen`."""
     await _where_seen(connection, "confirm_position", place, seen)
 
 
 async def restart(connection: Connection, place: TopicPartition, seen: int, beginning: int) -> None:
-    """Let reading go on at the beginning of the partition; raises PositionMoved as `confirm` does."""
+    """Move a position to the beginning of its partition. Raise PositionMoved as `confirm` does."""
     await _where_seen(connection, "restart_position", place, seen, beginning)
 
 
 async def stop(connection: Connection, place: TopicPartition, seen: int, reason: str) -> None:
-    """Let nothing be read until an operator says where to go on; raises PositionMoved as `confirm` does."""
+    """Stop a partition until an operator sets its position. Raise PositionMoved as `confirm` does."""
     await _where_seen(connection, "stop_position", place, seen, reason)
 
 

@@ -1,8 +1,8 @@
-"""Take fetched record batches apart, and never more of them at once than memory has room for.
+"""Records taken out of fetched record batches, no more at once than memory has room for.
 
-A producer packs what it likes: ten kilobytes on the wire may unpack to gigabytes. The client would unpack them whole,
-and hand out as many records as were asked for, however large. It has no hook for either, so parts of it are replaced,
-for every consumer of this process.
+Ten kilobytes on the wire may unpack to gigabytes. The client would unpack them whole, and hand out as many records as
+were asked for, however large. It has no hook for either, so parts of it are replaced, for every consumer of this
+process.
 """
 
 import struct
@@ -21,11 +21,11 @@ from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import RawBatch
 from shared.messaging.reading.decompression import HEADER_BYTES, TooLarge, unpack
 
-# So many bytes of records are handed out at once, and one record more at most.
+# So many bytes of records are handed out at once, and at most one record more.
 AT_ONCE = 4 << 20
-# A larger batch may hold more headers, of two bytes each, than memory has room for: ours counts before it makes them.
+# A larger batch may hold more headers, of two bytes each, than memory has room for; there they are counted first.
 ORDINARY_BYTES = 1 << 20
-# What a header takes in memory, however short it is; so few of them are not counted.
+# The size of the shortest header in memory; so few headers are not counted.
 _HEADER_BYTES, _FEW_HEADERS = 64, 32
 # Any batch that a topic takes by default fits into a partition's share, and a few of them into an answer.
 FETCH_SETTINGS = {"max_partition_fetch_bytes": 2 << 20, "fetch_max_bytes": 4 << 20}
@@ -33,12 +33,12 @@ FETCH_SETTINGS = {"max_partition_fetch_bytes": 2 << 20, "fetch_max_bytes": 4 << 
 _LENGTH_AT, _OVERHEAD, _MAGIC_AT = 8, 12, 16
 _FEWEST_BYTES = 26
 _CODEC = 0x07
-# Seconds. Of a broker that has answered nothing more is fetched before all of it was handed out.
+# Seconds. A broker is not asked again before all of its answer was handed out.
 _UNTIL_HANDED_OUT = 86_400.0
 
 
 class Allowance:
-    """Count the bytes of records that may be handed out until somebody asks anew. One for the whole process."""
+    """The bytes of records that may be handed out until the next call. One for the whole process."""
 
     left = AT_ONCE
 
@@ -60,7 +60,7 @@ class FetchedBatches:
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Return True if another batch is there as a whole; the answer may end in the middle of one."""
+        """Return True if another whole batch is there; an answer may end in the middle of one."""
         left = len(self._data) - self._at
         return left >= _OVERHEAD and self._length() <= left
 
@@ -78,28 +78,28 @@ class FetchedBatches:
         return _OVERHEAD + int(struct.unpack_from(">i", self._data, self._at + _LENGTH_AT)[0])
 
     def _following(self) -> int | None:
-        """Return where the next batch begins, if as much of it was fetched."""
+        """Return the offset at which the next batch begins, if it was fetched."""
         left = self._data[self._at : self._at + 8]
         return int.from_bytes(left, "big") if len(left) == 8 else None
 
 
 class FetchedBatch:
-    """One record batch. It gives its records, or one record with all of it where they cannot be had.
+    """One record batch. It yields its records, or one record with the whole batch if they cannot be taken out.
 
-    `following`: where the batch behind it begins, if that was fetched with it.
+    `following` is the offset at which the next batch begins, if that was fetched with it.
     """
 
     def __init__(self, data: memoryview, following: int | None) -> None:
         self._data = data
         self.base_offset = int.from_bytes(data[:8], "big")
         self._following = following if following is not None and following > self.base_offset else None
-        # One of before Kafka 0.11, packed: it has no headers, so nothing in it could be understood.
+        # A packed batch of a producer before Kafka 0.11: it has no headers, so no event can be in it.
         self._is_old = data[_MAGIC_AT] < 2
         self._batch = None if self._is_old or len(data) < HEADER_BYTES else DefaultRecordBatch(data)
         self._is_sound = self._batch is not None
 
     def validate_crc(self) -> bool:
-        """Note whether it is sound, and refuse nothing: refused here, it would be fetched again for ever."""
+        """Note whether the batch is sound, and return True: a refused one would be fetched again for ever."""
         self._is_sound = self._batch is not None and self._batch.validate_crc()
         return True
 
@@ -117,7 +117,7 @@ class FetchedBatch:
 
     @property
     def next_offset(self) -> int:
-        """The offset behind it. Raises CorruptRecordException where that cannot be known, for nothing is skipped."""
+        """The offset after the batch. Raise CorruptRecordException if it is unknown: no offset is skipped."""
         if not self._is_sound and self._following is not None:
             return self._following
         if self._is_old:
@@ -127,7 +127,7 @@ class FetchedBatch:
         raise CorruptRecordException(f"a record batch at {self.base_offset} that may end anywhere")
 
     def __next__(self) -> DefaultRecord:
-        """The record of a control batch, which is never packed."""
+        """Return the record of a control batch, which is never packed."""
         assert self._batch is not None
         return next(self._batch)
 
@@ -139,7 +139,7 @@ class FetchedBatch:
         if codec := self._batch.compression_type:
             try:
                 data = unpack(self._data, codec)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it will be the same again
+            except Exception as error:  # noqa: BLE001 - any error would come again
                 too_large = isinstance(error, TooLarge)
                 yield self._whole(ParkReason.TOO_LARGE if too_large else ParkReason.BAD_ENVELOPE)
                 return
@@ -151,9 +151,9 @@ class FetchedBatch:
                 yield record
 
     def _ordinary(self, data: "bytes | memoryview") -> Iterator[DefaultRecord]:
-        """The client's own parser gives up a batch for one header whose name is not UTF-8; then ours goes on.
+        """Yield records by the client's parser, and by ours from a header name on that is not UTF-8.
 
-        Each record takes its share of the allowance. One generator, since every record of a day passes here.
+        Each record takes its share of the allowance. One generator, since all records pass here.
         """
         offset, share = self.base_offset - 1, len(data) // self._count()
         try:
@@ -183,7 +183,7 @@ class FetchedBatch:
         return max(1, int.from_bytes(self._data[HEADER_BYTES - 4 : HEADER_BYTES], "big"))
 
     def _whole(self, reason: ParkReason, base_offset: int | None = None) -> DefaultRecord:
-        """Return all of it as one record, the last that is handed out: it may have been as much work as many."""
+        """Return the whole batch as one record, and use up the allowance: it may have taken as long as many."""
         ALLOWANCE.left = 0
         first = self.base_offset if base_offset is None else base_offset
         written = self._batch.max_timestamp if self._batch is not None else 0
@@ -191,7 +191,7 @@ class FetchedBatch:
 
 
 def _take(record: DefaultRecord, size: int) -> None:
-    """Take a record of this size from the allowance, and of too many headers only so many as show it."""
+    """Subtract a record of this size from the allowance; cut too many headers to one more than is allowed."""
     ALLOWANCE.left -= size
     if (headers := len(record.headers)) > _FEW_HEADERS:
         ALLOWANCE.left -= headers * _HEADER_BYTES
@@ -204,14 +204,14 @@ def _size_of(record: DefaultRecord) -> int:
 
 
 def _record(data: "bytes | memoryview", at: int, batch: DefaultRecordBatch) -> tuple[DefaultRecord, int]:
-    """Return the record that begins here, and where the next one does.
+    """Return the record that begins at `at`, and the place of the next one.
 
-    A header's name may be any bytes. Of too many headers only so many are kept as show that there are too many.
+    A header's name may be any bytes. Too many headers are cut to one more than is allowed.
     """
     length, at = decode_varint(data, at)
     end = at + length
     if not at < end <= len(data):
-        raise CorruptRecordException("a record that ends nowhere")
+        raise CorruptRecordException("a record is longer than its batch")
     _, at = decode_varint(data, at)
     since, at = decode_varint(data, at)
     delta, at = decode_varint(data, at)
@@ -224,7 +224,7 @@ def _record(data: "bytes | memoryview", at: int, batch: DefaultRecordBatch) -> t
         held, at = _bytes(data, at, end)
         headers.append(((name or b"").decode("utf-8", "replace"), held))
     if at != end and count <= MAX_HEADERS:
-        raise CorruptRecordException("a record that is longer than what it holds")
+        raise CorruptRecordException("a record is longer than its fields")
     written = batch.max_timestamp if batch.timestamp_type else batch.first_timestamp + since
     record = DefaultRecord(batch.base_offset + delta, written, batch.timestamp_type, key, value, headers)
     return record, end
@@ -235,12 +235,12 @@ def _bytes(data: "bytes | memoryview", at: int, end: int) -> tuple[bytes | None,
     if length < 0:
         return None, at
     if at + length > end:
-        raise CorruptRecordException("a field that is longer than its record")
+        raise CorruptRecordException("a field is longer than its record")
     return bytes(data[at : at + length]), at + length
 
 
 class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
-    """Hand out what was fetched of one partition, and keep the rest for the next time."""
+    """The records fetched of one partition, handed out as the allowance permits; the rest is kept."""
 
     def __init__(self, tp: Any, **options: Any) -> None:
         super().__init__(tp, **{**options, "backoff": _UNTIL_HANDED_OUT})
@@ -270,7 +270,7 @@ class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 def _let_go(records: Any) -> None:
-    """The client's records and their iterator hold each other, and what was unpacked, until cycles are collected."""
+    """Close the iterator of records: it and they hold each other, and unpacked memory, until cycles are collected."""
     if records is not None and records._records_iterator is not None:  # noqa: SLF001
         records._records_iterator.close()  # noqa: SLF001
 
@@ -279,7 +279,7 @@ _fetched_records = fetcher.Fetcher.fetched_records
 
 
 async def _bounded_records(asked: Any, *arguments: Any, **options: Any) -> Any:
-    """Hand out what a consumer may have when it asks for many records."""
+    """Refill the allowance at every call of a consumer, and fetch."""
     ALLOWANCE.refill()
     return await _fetched_records(asked, *arguments, **options)
 

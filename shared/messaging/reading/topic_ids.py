@@ -1,7 +1,7 @@
-"""Fetch topics by their ids, so that one which was deleted and made anew under its name answers nothing.
+"""Fetches by topic ids: a topic that was deleted and made anew under its name is not read as the old one.
 
-By its name alone one that has grown past a reader's place since would be read on as if it were the one before. Kafka
-tells ids (metadata 12) and takes them (fetch 13); the client does neither, so both are added to its consumer here.
+Fetched by name, a new topic that has grown past the reader's position would be read on. Kafka gives ids (metadata 12)
+and takes them (fetch 13); the client does neither, so both are added to its consumer here.
 """
 
 import struct
@@ -19,18 +19,18 @@ _ID_BYTES = 16
 _NONE = bytes(_ID_BYTES)
 _NO_TAGS = b"\0"
 _END_OF_LISTS = b"\1\1" + _NO_TAGS  # No topic is forgotten, and this client stands in no rack.
-# UNKNOWN_TOPIC_ID and INCONSISTENT_TOPIC_ID: to whoever stands there the place is gone, which the client knows.
+# UNKNOWN_TOPIC_ID and INCONSISTENT_TOPIC_ID, as an error that the client knows: the position is gone.
 _GONE = {100: OffsetOutOfRangeError.errno, 103: OffsetOutOfRangeError.errno}
 _FETCH, _FETCH_VERSION = 1, 13
 _METADATA, _METADATA_VERSION = 3, 12
 
 TopicIds = Mapping[str, bytes]
-"""By name; a topic that is missing is fetched by its name."""
+"""Ids by topic name; a topic without one is fetched by its name."""
 NO_IDS: TopicIds = {}
 
 
 class IdentifyingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Fetches by `topic_ids`; raises OffsetOutOfRangeError where none of the topics that are there has such an id."""
+    """A consumer that fetches by `topic_ids`. It raises OffsetOutOfRangeError if no topic has such an id."""
 
     def __init__(self, *topics: str, **settings: Any) -> None:
         super().__init__(*topics, **settings)
@@ -43,7 +43,7 @@ class IdentifyingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self.topic_ids = topic_ids
 
     async def ask_ids(self, names: Collection[str]) -> dict[str, bytes]:
-        """Return the ids of those topics that are there; of none where the broker does not know of ids."""
+        """Return the ids of the topics that exist; an empty dict from a broker without ids."""
         try:
             found = await self._client.send(self._client.get_random_node(), _ById(_IdsRequest(names)))
         except IncompatibleBrokerVersion:
@@ -61,24 +61,24 @@ class IdentifyingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
 
 class _ById:
-    """A request as the client sends it: by ids to a broker that knows of them, else the one by names."""
+    """A request by ids to a broker that has them, else by names."""
 
     def __init__(self, by_id: "_FetchRequest | _IdsRequest", by_name: Any = None) -> None:
         self._by_id = by_id
         self._by_name = by_name
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> Any:
-        """Raise IncompatibleBrokerVersion where the broker does not know of ids, and there is no other way to ask."""
+        """Return the request. Raise IncompatibleBrokerVersion if the broker has no ids and there is none by name."""
         least, most = versions.get(self._by_id.API_KEY, (0, 0))
         if least <= self._by_id.API_VERSION <= most:
             return self._by_id
         if self._by_name is None:
-            raise IncompatibleBrokerVersion("a broker before Kafka 3.1 knows no topic by its id")
+            raise IncompatibleBrokerVersion("a broker before Kafka 3.1 has no topic ids; update it")
         return self._by_name.prepare(versions)
 
 
 class _FetchResponse(Response):  # type: ignore[misc]
-    """Hold what the client reads of an answer as `topics`: (topic, [(partition, error, high water, ..., records)])."""
+    """An answer, with `topics` as the client reads them: (topic, [(partition, error, high water, ..., records)])."""
 
     API_KEY = _FETCH
     API_VERSION = _FETCH_VERSION
@@ -90,7 +90,7 @@ class _FetchResponse(Response):  # type: ignore[misc]
 
     @classmethod
     def decode(cls, data: "BytesIO | bytes") -> "_FetchResponse":
-        """Take the answer apart. Every poll of every partition comes through here, so it is done by hand."""
+        """Decode the answer, by hand, since every poll of every partition comes through here."""
         reader = _Reader(data.read() if isinstance(data, BytesIO) else data)
         reader.at = struct.calcsize(">ihi")
         topics = []
@@ -120,7 +120,7 @@ _PARTITION, _ABORTED, _REPLICA = struct.Struct(">ihqqq"), struct.Struct(">qq"), 
 
 
 class _Reader:
-    """Reads Kafka's compact forms one after the other."""
+    """A reader of Kafka's compact forms, one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -131,11 +131,11 @@ class _Reader:
         return form.unpack_from(self._data, self.at - form.size)
 
     def take(self, size: int) -> bytes:
-        """Raises ValueError where there is less."""
+        """Return the next bytes. Raise ValueError if there are fewer."""
         taken = self._data[self.at : self.at + size]
         self.at += size
         if len(taken) < size:
-            raise ValueError("an answer that ends too early")
+            raise ValueError("the answer ends too early")
         return taken
 
     def number(self) -> int:
@@ -166,7 +166,7 @@ def _number(value: int) -> bytes:
 
 
 class _FetchRequest(RequestStruct):  # type: ignore[misc]
-    """The client's request, by ids."""
+    """The client's fetch request, by ids."""
 
     API_KEY = _FETCH
     API_VERSION = _FETCH_VERSION
@@ -198,7 +198,7 @@ def _place(asked: tuple[int, int, int]) -> bytes:
 
 
 class _Id:
-    """The id of a topic, among the forms that the client knows."""
+    """The id of a topic, in the client's protocol of field types."""
 
     @staticmethod
     def decode(data: BytesIO) -> bytes:
@@ -251,7 +251,7 @@ class _IdsResponse(Response):  # type: ignore[misc]
 
 
 class _IdsRequest(RequestStruct):  # type: ignore[misc]
-    """Asks for topics by name, and makes none."""
+    """A request for topics by name that creates none."""
 
     API_KEY = _METADATA
     API_VERSION = _METADATA_VERSION

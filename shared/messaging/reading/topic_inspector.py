@@ -1,4 +1,4 @@
-"""Looks into topics outside the consumer group: where they begin and end, and what stands at an offset."""
+"""Questions about topics, asked outside the consumer group: where they begin and end, what lies at an offset."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,21 @@ from shared.messaging.reading.topic_ids import NO_IDS, IdentifyingConsumer, Topi
 
 DEADLINE_SECONDS = 15.0
 STOP_SECONDS = 5.0
-# A question has to wait until the fetch before it on the same connection is answered.
+# A question waits until the fetch before it on the same connection is answered.
 FETCH_MAX_WAIT_MS = 10
 PORTION_BYTES = 4 << 20
 PORTION_RECORDS = 100
-# What a record weighs besides its value.
+# The size of a record in memory besides its value.
 RECORD_BYTES = 1000
 
 
 def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
-    """Header values may be null or not UTF-8; the client's own parser would drop the whole batch for one of them."""
+    """Return a fetched record. Header values stay bytes: they may be null or not UTF-8."""
     return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
 
 class TopicInspector:
-    """A consumer without a group, for questions asked at assignment, by deadlines and by the minute."""
+    """A consumer without a group, for questions asked at assignment, by sweeps and every minute."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -43,8 +43,8 @@ class TopicInspector:
         await self.close()
 
     async def close(self) -> None:
-        """Lets go of the consumer; one that does not end in time, its broker being away, is left to itself."""
-        # Not under a question that is being asked: it would wait for its answer until its time is up.
+        """Stop the consumer. One that does not stop in time, since its broker is away, is abandoned."""
+        # Not while a question is being asked: it would wait for the answer until its deadline.
         async with self._lock:
             consumer, self._consumer = self._consumer, None
             if consumer is not None:
@@ -70,12 +70,12 @@ class TopicInspector:
         return self._consumer
 
     async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset after the last readable record of each partition."""
+        """Return the offset after the last readable record of each partition."""
         async with self._lock:
             return await self._offsets(places, "end_offsets")
 
     async def beginnings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """The first offset that retention has left in each partition."""
+        """Return the first offset that retention has left in each partition."""
         async with self._lock:
             return await self._offsets(places, "beginning_offsets")
 
@@ -88,7 +88,7 @@ class TopicInspector:
         return {TopicPartition(*place): offset for place, offset in found.items()}
 
     async def ids(self, names: Collection[str]) -> TopicIds:
-        """Return by which ids these topics are fetched, that they may not become others unseen."""
+        """Return the ids of these topics, by which they are to be fetched."""
         async with self._lock:
             consumer = await self._ready()
             async with asyncio.timeout(DEADLINE_SECONDS):
@@ -99,7 +99,7 @@ class TopicInspector:
     ) -> dict[TopicPartition, Record]:
         """Return the record at one offset of each partition, or the batch that holds it and cannot be taken apart.
 
-        A partition is missing when nothing stands there. Raises OffsetOutOfRangeError where a topic has another id now.
+        A partition without a record there is missing. Raise OffsetOutOfRangeError if a topic has another id now.
         """
         ends, beginnings = await self.ends(wanted), await self.beginnings(wanted)
         there = {place: at for place, at in wanted.items() if beginnings[place] <= at < ends[place]}
@@ -110,7 +110,7 @@ class TopicInspector:
     async def _first_records(
         self, spans: Mapping[TopicPartition, tuple[int, int]], ids: TopicIds = NO_IDS
     ) -> dict[TopicPartition, Record]:
-        """The first record in [start, end) of each partition; none where only control records are left."""
+        """Return the first record in [start, end) of each partition, unless only control records are left."""
         consumer = await self._assign({place: start for place, (start, _) in spans.items()}, ids)
         found: dict[TopicPartition, Record] = {}
         missing = set(spans)
@@ -120,7 +120,7 @@ class TopicInspector:
                 found |= {TopicPartition(*place): record_of(records[0]) for place, records in came.items()}
                 done = set(came) or {place for place in missing if await consumer.position(place) >= spans[place][1]}
                 for place in done:
-                    # What is kept of it would hold up what is to be fetched of the others.
+                    # Records kept of this partition would delay fetches of the others.
                     consumer.pause(place)
                     consumer.seek(place, spans[place][0])
                 missing -= done
@@ -128,7 +128,7 @@ class TopicInspector:
         return found
 
     async def read_portion(self, place: TopicPartition, start: int, end: int) -> tuple[list[Record], int]:
-        """Records of a partition in [start, end), as many as memory has room for, and the offset to go on at."""
+        """Return records of a partition in [start, end), about PORTION_BYTES, and the offset to go on at."""
         records: list[Record] = []
         size = 0
         async with self._lock:

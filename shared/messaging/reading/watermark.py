@@ -1,4 +1,4 @@
-"""Watermarks: up to which moment the deadlines of each lane may act, since what came in time beats the clock."""
+"""Watermarks: the moments up to which deadlines may act, since all that came in time has been read."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from aiokafka import TopicPartition
 
 NEVER = datetime.fromisoformat("1970-01-01T00:00:00Z")
-# Lanes that have been read nearly as far as each other are swept together, up to the moment of the hindmost.
+# Lanes whose watermarks differ by less are swept together, up to the lowest of them.
 TOGETHER = timedelta(seconds=30)
 STANDS_STILL_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a partition is read. `whole` False: a number before `next_offset` is known to be missing.
+    """The progress of reading one partition.
 
-    `stopped`: nothing more is read there until somebody has acted.
+    `whole` is False while a number before `next_offset` is missing. `stopped`: it is not read until an operator acts.
     """
 
     next_offset: int = 0
@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class HeldUp:
-    """Deadlines of a timer that have stood still `since` then in these lanes, because `place` is not read on."""
+    """The deadlines of a timer in these lanes, which do not act after `since` while `place` is not read on."""
 
     timer: str
     place: TopicPartition
@@ -35,10 +35,10 @@ class HeldUp:
 
 
 class Watermarks:
-    """Remembers, for each partition, an end as it was at some moment, and whether reading has come that far.
+    """The ends of all input partitions as they were at some moment, compared with how far each is read.
 
-    `internal` tells of each topic whether its partitions are lanes: a lane waits for its own of those, and for all
-    partitions of the others, in any of which a record of it may lie.
+    `internal` tells of each topic whether its partitions are lanes. A lane depends on its own partition of those, and
+    on all partitions of the other topics, since a record of the lane may lie in any.
     """
 
     def __init__(self, internal: Mapping[str, bool]) -> None:
@@ -50,15 +50,15 @@ class Watermarks:
         self._settled: frozenset[int] = frozenset()
 
     def note_partitions(self, partitions: Mapping[str, Collection[int]]) -> list[TopicPartition]:
-        """Take note of all partitions of each topic and return those whose ends are to be looked up now."""
+        """Note all partitions of each topic and return those whose ends are to be looked up now."""
         self._places = partitions
         places = [TopicPartition(topic, number) for topic in self._internal for number in partitions.get(topic, ())]
         return [place for place in places if place not in self._ends]
 
     def note_ends(self, ends: Mapping[TopicPartition, int], now: datetime) -> None:
-        """`now` must have been read before the ends were looked up.
+        """Note ends; `now` was read before they were looked up.
 
-        An end before what is read already is that of another topic under the same name: nothing follows from it.
+        An end before what is read already belongs to another topic of the same name, and is ignored.
         """
         for place, end in ends.items():
             before, _ = self._progress.get(place, (Progress(), 0.0))
@@ -68,16 +68,16 @@ class Watermarks:
     def note_progress(
         self, progress: Mapping[TopicPartition, Progress], settled: Collection[int], seconds: float
     ) -> None:
-        """Take note of how far each partition is read, those of other replicas included.
+        """Note how far each partition is read, those of other replicas included.
 
-        `settled` are the lanes in which no record is set aside or ready to be taken up, looked up after `progress`.
-        `seconds`: of a clock that nobody moves.
+        `settled` are the lanes in which no record is set aside or released, looked up after `progress`. `seconds` come
+        from a monotonic clock.
         """
         self._settled = frozenset(settled)
         for place, (end, asked_at) in list(self._ends.items()):
             reached = progress.get(place, Progress())
             if reached.whole and not reached.stopped and reached.next_offset >= end:
-                # Not the highest ever: a clock that was set back makes what was read through a matter of the future.
+                # Not the highest ever: after a clock was set back, the watermark would lie in the future.
                 self._watermarks[place] = asked_at
                 del self._ends[place]
             self._note_pace(place, reached, seconds)
@@ -88,14 +88,14 @@ class Watermarks:
         self._progress[place] = (reached, since if waits and before == reached else seconds)
 
     def forget(self) -> None:
-        """A new session: the database may have gone back, so what was read through may have to be read again."""
+        """Begin anew in a new session: its database may be an older copy."""
         self._ends.clear()
         self._watermarks.clear()
         self._progress.clear()
         self._settled = frozenset()
 
     def of(self, lane: int, topics: Collection[str] | None = None) -> datetime:
-        """Return the moment up to which all that these topics held for the lane has taken effect; None: all topics."""
+        """Return the lane's watermark: all that these topics (None: all topics) held by then has taken effect."""
         if lane not in self._settled:
             return NEVER
         return min((self._watermarks.get(place, NEVER) for place in self._awaited(lane, topics)), default=NEVER)
@@ -103,10 +103,10 @@ class Watermarks:
     def groups(
         self, lanes: Collection[int], topics: Collection[str] | None, now: datetime
     ) -> list[tuple[list[int], datetime]]:
-        """Return lanes that are swept together, each group with the moment up to which its deadlines may act.
+        """Return groups of lanes that are swept together, each with its watermark.
 
-        A lane that is far behind is in a group of its own, so that it holds up no other. Without topics nothing can
-        beat what is due, so it acts at once.
+        A lane that is far behind is in a group of its own, and delays no other. Without topics nothing can beat the
+        deadlines, and the watermark is `now`.
         """
         if topics is not None and not topics:
             return [(sorted(lanes), now)]
@@ -121,7 +121,7 @@ class Watermarks:
         return groups
 
     def held_up(self, timer: str, lanes: Sequence[int], topics: Collection[str] | None, seconds: float) -> list[HeldUp]:
-        """Return what holds up the timer's deadlines in these lanes: partitions that stand still while records wait."""
+        """Return the partitions that are not read on, though records lie there, and so delay the timer's deadlines."""
         lanes_of: dict[TopicPartition, list[int]] = {}
         for lane in lanes:
             for place in self._awaited(lane, topics):

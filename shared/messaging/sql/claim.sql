@@ -10,5 +10,5 @@ on conflict do nothing returning key;
 select key, owner from claim where kind = $1 and key = any($2::text[]);
 
 -- name: delete_claims
--- A refusal uses nothing up.
+-- A refused request gives its claim back.
 delete from claim where kind = $1 and key = any($2::text[]);

@@ -1,5 +1,5 @@
 -- name: insert_lanes
--- Every lane has its row before anybody locks it.
+-- Every lane has its row before it is locked.
 insert into lane (lane) select generate_series(0, $1::int - 1) on conflict do nothing;
 
 -- name: lock_lanes
@@ -8,7 +8,7 @@ select lane, era, stopped_reason, set_aside, catching_up_since is not null as ca
 from lane where lane = any($1::smallint[]) order by lane for update;
 
 -- name: raise_eras
--- A session's first write to a lane begins an era; real time makes it larger than any era a restore has forgotten.
+-- A session's first write to a lane begins an era; real time makes it larger than any era from before a restore.
 update lane set era = greatest(era + 1, $2) where lane = any($1::smallint[]) returning lane, era;
 
 -- name: begin_eras
@@ -16,28 +16,28 @@ update lane set era = greatest(era + 1, $2) where lane = any($1::smallint[]) ret
 update sequence set era_first = next_sequence where lane = any($1::smallint[]);
 
 -- name: raise_era_to
--- Adoption: no later era may be smaller than one that was found in our own topic.
+-- Adoption: no later era may be smaller than one found in our own topic.
 update lane set era = greatest(era, $2), catching_up_since = $3 where lane = $1;
 
 -- name: stop_lane
--- The first reason stands until somebody has looked at it.
+-- The first reason stands until the lane is resumed.
 update lane set stopped_reason = $2, stopped_detail = $3, stopped_at = $4 where lane = $1 and stopped_reason is null;
 
 -- name: mark_set_aside
--- From now on records of these lanes queue behind those set aside, which come first when their lane goes on.
+-- From now on records of these lanes are deferred behind those set aside, which come first when the lane is resumed.
 with queue as (
     insert into woken (lane, kind, key, upto) select l, 'lane', l::text, 9223372036854775807 from unnest($1::smallint[]) as l
     on conflict do nothing)
 update lane set set_aside = true where lane = any($1::smallint[]) and not set_aside;
 
 -- name: mark_queues
--- From now on later records that wait for something of these kinds queue behind older ones in these lanes.
+-- From now on records of these kinds are deferred behind older ones in these lanes.
 update lane l set queues = array(select distinct unnest(l.queues || n.kinds))
 from (select lane, array_agg(distinct kind) as kinds from unnest($1::smallint[], $2::text[]) as n (lane, kind) group by lane) as n
 where l.lane = n.lane;
 
 -- name: end_queues
--- Of these lanes, kinds of which nobody waits behind anybody any more.
+-- Drops from these lanes the kinds of which no queue is left.
 update lane l set queues = n.kinds
 from (select lane, array(
           select kind from unnest(queues) as q (kind)

@@ -20,7 +20,7 @@ select * from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5:
 on conflict do nothing;
 
 -- name: load_unpublished
--- What was said in these lanes and is not yet noted as published.
+-- The topics of these lanes that have numbers to publish, or are to be published again.
 select s.topic, s.lane, p.published, s.next_sequence - 1 as last_sequence, p.mark_offset, p.mark_id, p.say_again_from
 from sequence s join publication p using (topic, lane)
 where s.lane = any($1::smallint[]) and (p.published < s.next_sequence - 1 or p.say_again_from is not null);
@@ -38,21 +38,21 @@ where topic = $1 and lane = $2 and last_sequence > $3 and not adopted
 order by first_sequence limit $4;
 
 -- name: load_pages_again
--- Everything said from a sequence on up to what is published, adopted pages included, in the order of the eras.
+-- All pages from a sequence on up to what is published, adopted ones included, in the order of the eras.
 select topic, lane, era, era_first, first_sequence, said_at, adopted, events from page
 where topic = $1 and lane = $2 and last_sequence >= $3 and (adopted or first_sequence <= $4) and (era, first_sequence) > ($5, $6)
 order by era, first_sequence limit $7;
 
 -- name: load_page_ranges
--- Which numbers of which eras are on pages of ours: what else stands in the topic was said by a self that a restore has
--- forgotten. Our own pages follow one another; an adopted one holds a single number.
+-- The numbers that are on pages: other events in the topic were published before a restore. Our own pages follow one
+-- another; an adopted one holds a single number.
 select era, first_sequence, last_sequence from page
 where topic = $1 and lane = $2 and first_sequence <= $4 and last_sequence >= $3
   and first_sequence >= coalesce((select max(p.first_sequence) from page p
                                   where p.topic = $1 and p.lane = $2 and p.first_sequence <= $3 and not p.adopted), 0);
 
 -- name: end_of_pages
--- The last number of the latest era that is on a page; where retention has left none, what the lane remembers.
+-- The last number of the latest era that is on a page; where retention has left none, that of the counter.
 select coalesce(p.era, l.era) as era, coalesce(p.last_sequence, s.next_sequence - 1) as last_sequence
 from sequence s join lane l using (lane) left join lateral (
     select era, last_sequence from page
@@ -63,11 +63,11 @@ from sequence s join lane l using (lane) left join lateral (
 where s.topic = $1 and s.lane = $2;
 
 -- name: move_mark
--- What was adopted is noted as published, so that the next session looks behind it.
+-- Adopted events are noted as published, so that the next session looks behind them.
 update publication set mark_offset = $3, mark_id = $4 where topic = $1 and lane = $2;
 
 -- name: note_published
--- Never backwards: two publishers for a moment mean repeats, not doubts.
+-- Never backwards: two publishers of a lane, for a moment, publish repeats.
 update publication p set published = greatest(p.published, n.published), mark_offset = n.mark_offset, mark_id = n.mark_id,
     unseen_from = least(p.unseen_from, n.unseen_from),
     unseen_to = case when n.unseen_from is null then p.unseen_to else greatest(p.unseen_to, n.mark_offset) end
@@ -76,15 +76,15 @@ from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[], 
 where p.topic = n.topic and p.lane = n.lane;
 
 -- name: note_seen
--- All up to this offset was looked at. What was noticed behind it meanwhile stays to be looked at.
+-- All offsets before this one have been examined; records noticed behind it since stay to be examined.
 update publication set unseen_from = null, unseen_to = null where topic = $1 and lane = $2 and unseen_to < $3;
 
 -- name: request_republish
--- The lane's publisher says everything from this number on once more.
+-- The lane's publisher publishes everything from this number on once more.
 update publication set say_again_from = least(coalesce(say_again_from, $3), $3) where topic = $1 and lane = $2;
 
 -- name: end_republish
--- Done, unless somebody has asked for more meanwhile.
+-- Done, unless an earlier number has been requested since.
 update publication set say_again_from = null where topic = $1 and lane = $2 and say_again_from = $3;
 
 -- name: delete_old_pages

@@ -9,7 +9,7 @@ select p.topic, p.partition, p.next_offset, p.era, p.last_sequence, p.last_offse
 from position p join unnest($1::text[], $2::smallint[]) as asked (topic, partition) using (topic, partition);
 
 -- name: load_all_positions
--- Of all partitions, those that other replicas hold included; `whole`: no number that was seen is still to be said again.
+-- Of all partitions, those of other replicas included; `whole`: no number is missing before one that was seen.
 select topic, partition, next_offset, stopped_reason,
        gap_since is null and (era, last_sequence) >= (ahead_era, ahead_sequence) as whole
 from position;
@@ -29,24 +29,24 @@ where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen
 returning p.topic;
 
 -- name: pass_over
--- What ends in control records leaves nothing to handle; without this a deadline would wait for them for ever.
+-- Past control records at the end of a partition, which hold no event; without this a deadline would never act.
 update position p set next_offset = n.next_offset
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) as n (topic, partition, seen_offset, next_offset)
 where p.topic = n.topic and p.partition = n.partition and p.next_offset = n.seen_offset and p.stopped_reason is null
 returning p.topic, p.partition, p.next_offset;
 
 -- name: confirm_position
--- What is decided because of a record there holds as long as it is the one to be read next.
+-- Locked: a decision about a record holds as long as that is the next one to be read.
 select topic from position where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null for update;
 
 -- name: restart_position
--- An internal topic that is not the one we knew is read from its beginning; era and sequence drop what is known.
+-- An internal topic that was made anew is read from its beginning; era and sequence drop repeats.
 update position set next_offset = $4, last_offset = null, last_digest = null,
     unreadable_offset = null, unreadable_why = null, pass_offset = null
 where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null returning topic;
 
 -- name: stop_position
--- Nothing is read here until an operator says where to go on, who may just have said it.
+-- The partition is not read until an operator sets its position, which may just have happened.
 update position set stopped_reason = $4 where topic = $1 and partition = $2 and next_offset = $3 and stopped_reason is null
 returning topic;
 

@@ -1,21 +1,21 @@
 -- name: remember
--- The latest word about a thing stands.
+-- The latest event of a type and key stands.
 insert into remembered (type, key, owner, data)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::json[])
 on conflict (type, key) do update set data = excluded.data;
 
 -- name: mark_remembering
--- From now on these lanes look there before they decide.
+-- From now on handlers of these lanes recall before they decide.
 update lane set remembers = true where lane = any($1::smallint[]) and not remembers;
 
 -- name: recall
--- What had been said about these people.
+-- The events about these people.
 select type, key, owner, data from remembered where owner = any($1::text[]) and type = any($2::text[]);
 
 -- name: forget
--- Its cause has been read again: from now on the rows say what was decided.
+-- Their cause has been read again: from now on the service's own rows hold the decision.
 delete from remembered where type = any($1::text[]) and key = any($2::text[]);
 
 -- name: end_remembering
--- All that was said has its cause again, so nobody needs to look.
+-- Every event has its cause again, so no handler needs to recall.
 update lane set remembers = false where lane = any($1::smallint[]) and remembers and not exists (select from remembered);

@@ -1,6 +1,6 @@
 -- name: count_deferred
--- How many of each owner wait under each of these keys: the number is bounded. Ordered by owner, as one index has it: the
--- other that begins with kind and key would be read for each owner from end to end.
+-- The number of deferred records of each owner under each of these keys, which is bounded. Ordered by owner, as one index
+-- has it: the other that begins with kind and key would be read for each owner from end to end.
 select n.kind, n.key, n.owner, w.waiting
 from unnest($1::text[], $2::text[], $3::text[]) as n (kind, key, owner)
 cross join lateral (
@@ -10,7 +10,7 @@ cross join lateral (
 where w.waiting > 0;
 
 -- name: load_identical
--- Which of these records wait already.
+-- Which of these records are deferred already.
 select n.kind, n.key, n.owner, n.digest
 from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as n (kind, key, owner, digest)
 cross join lateral (
@@ -19,7 +19,7 @@ cross join lateral (
     order by w.digest limit 1) as w;
 
 -- name: insert_deferred
--- In order of arrival; identity numbers keep that order. What is identical to one that waits takes no second place.
+-- In order of arrival, which the ids keep. A record identical to a deferred one gets no row.
 insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record)
 select lane, kind, key, owner, topic, partition, "offset", since, due, digest, record
 from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::timestamptz[],
@@ -29,11 +29,11 @@ order by place
 on conflict (kind, key, owner, digest) do nothing;
 
 -- name: count_all_deferred
--- Asked now and then, never by a batch: it reads the whole of an index.
+-- Asked by sweeps now and then, never by a batch: it reads the whole of an index.
 select count(*) from waiting;
 
 -- name: take_deferred
--- By key, never by rescanning; only in lanes that this transaction has locked, and no more than it has room for. Ordered
+-- By key; only in lanes that this transaction has locked, and no more than it has room for. Ordered
 -- by lane and id here and below, which one index alone gives: by id alone others would be read from end to end.
 delete from waiting where id = any(array(
     select id
@@ -48,7 +48,7 @@ delete from waiting where id = any(array(
 returning id, lane, kind, key, record;
 
 -- name: mark_released
--- What is left of these keys, in whatever lane, its lane's sweep takes up; what comes to wait later is not meant.
+-- Records left of these keys, in any lane, are for the sweep of their lane; records deferred later are not.
 insert into woken (lane, kind, key, upto)
 select l.lane, n.kind, n.key, last.id
 from unnest($1::text[], $2::text[]) as n (kind, key)
@@ -62,7 +62,7 @@ on conflict (lane, kind, key) do update set upto = greatest(woken.upto, excluded
 returning lane, kind, key;
 
 -- name: load_released_portion
--- What is to be taken up next in these lanes: keys in turn, each in order of arrival.
+-- The released records to take up next in these lanes: keys in turn, each in order of arrival.
 select id, lane, kind, key, record
 from (select found.*, sum(octet_length(record)) over (order by turn, id rows unbounded preceding) - octet_length(record) as before
       from (select n.lane, n.kind, n.key, n.turn, w.id, w.record
@@ -79,11 +79,11 @@ from (select found.*, sum(octet_length(record)) over (order by turn, id rows unb
 where before < $3::bigint;
 
 -- name: load_replayed
--- Parked records that were just handed back, by their numbers.
+-- Replayed records by the numbers under which they were parked.
 select id, record from waiting where kind = 'replay' and key = '' and owner = any($1::text[]) order by id;
 
 -- name: end_turns
--- Of these keys those with nothing left are done; the others go to the end of the turns.
+-- Of these keys those with no record left are done; the others have their next turn after all others.
 with asked as (
     select k.turn, coalesce((
         select w.id from waiting w where w.kind = k.kind and w.key = k.key and w.lane between k.lane and k.lane
@@ -93,14 +93,14 @@ over as (delete from woken where turn = any(array(select turn from asked where n
 update woken set turn = default where turn = any(array(select turn from asked where goes_on));
 
 -- name: end_marks
--- Keys of these lanes under which nothing waits any more, however it was taken up.
+-- Drops released keys of these lanes under which no record is left.
 delete from woken k where lane = any($1::smallint[]) and coalesce((
     select w.id from waiting w where w.kind = k.kind and w.key = k.key and w.lane between k.lane and k.lane
     order by w.lane, w.id limit 1) > k.upto, true);
 
 -- name: load_queued
--- Behind which of these keys, in their lanes, a later record has to queue: those that are marked, and those that wait for
--- a cause of many lanes.
+-- The keys, with their lanes, behind which a later record has to be deferred: those that are released, and those that
+-- are deferred for a cause of many lanes.
 select n.lane, n.kind, n.key, k.turn is not null as marked
 from unnest($1::smallint[], $2::text[], $3::text[]) as n (lane, kind, key)
 left join woken k using (lane, kind, key)
@@ -109,20 +109,20 @@ where k.turn is not null
        order by w.lane, w.id limit 1);
 
 -- name: lanes_with_released
--- In which of these lanes something is set aside or to be taken up; what belongs to no lane may concern all of them.
+-- The lanes in which a record is set aside or released; one of no lane may concern all of them.
 select lane from unnest($1::smallint[]) as asked (lane)
 where exists (select from woken k where k.lane in (asked.lane, -1));
 
 -- name: delete_deferred
--- Taken up. Fewer rows than asked for: another process was quicker, and this transaction rolls back.
+-- Taken up. If fewer rows come back, another process was quicker, and this transaction rolls back.
 delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
 
 -- name: confirm_deferred
--- Whether nobody has taken it up yet.
+-- No row once it is taken up.
 select id from waiting where id = $1;
 
 -- name: load_deferred_keys
--- For which of these keys somebody waits in these lanes, and nobody has been woken yet.
+-- The keys under which records are deferred in these lanes and not released yet.
 select key from unnest($3::text[]) as asked (key)
 where exists (
     select from unnest($2::smallint[]) as l (lane)
@@ -131,7 +131,7 @@ where exists (
       and not exists (select from woken k where k.lane = l.lane and k.kind = $1 and k.key = asked.key));
 
 -- name: load_expired
--- Waited long enough; the answer from outside did not come, or it would be marked. Of these kinds, or of all others.
+-- Past their deadline; their cause did not come, or they would be released. Of these kinds, or of all others.
 with recursive kinds as (
     select (select min(kind) from waiting) as kind
     union all
@@ -150,9 +150,9 @@ from (select found.*, sum(octet_length(record)) over (order by due, id rows unbo
 where before < $6::bigint;
 
 -- name: load_deferred_portion
--- All that waits, in order.
+-- All deferred records, in order.
 select id, topic, record from waiting where id > $1 order by id limit $2;
 
 -- name: replace_deferred
--- The same event in other words; its digest is that of the words in which it came.
+-- The same event rewritten; its digest stays that of the original.
 update waiting w set record = new.record from unnest($1::bigint[], $2::bytea[]) as new (id, record) where w.id = new.id;

@@ -1,4 +1,4 @@
-"""A batch: what has come on all partitions held, handled in one transaction together with the positions."""
+"""Batches: the records that have come on all partitions held, handled in one transaction with their positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ from shared.messaging.transaction.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items in the order in which they are handled; `began` is where the fetch of each partition began."""
+    """Records in the order in which they are handled; `began` is where the fetch of each partition began."""
 
     items: Sequence[DecodedRecord]
     began: Mapping[TopicPartition, int]
 
     def lanes(self) -> set[int]:
-        """The lanes the batch may write to: those of its messages, and of the dead letters it might need."""
+        """Return the lanes the batch may write to: those of its messages, and of dead letters."""
         of_messages = {item.message.lane for item in self.items if item.message and item.message.lane is not None}
         return of_messages | {item.record.partition % LANES for item in self.items}
 
     def split(self, number: int) -> "tuple[Batch, Batch]":
-        """Return the first records and the others, which begin in each partition where the first ones end."""
+        """Split off the first records; in each partition the others begin where these end."""
         first, others = self.items[:number], self.items[number:]
         reached = {item.record.place: item.record.offset + 1 for item in first if item.deferred_id is None}
         return Batch(first, self.began), Batch(others, {**self.began, **reached})
@@ -37,9 +37,10 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchPlan:
-    """What of a batch is to have an effect now. `held_back`: partitions that stand still, and where they go on.
+    """The records of a batch that take effect now, those set aside, and the moves of positions.
 
-    `gaps` are the partitions in which a number is missing since this batch: their lanes stand still from there on.
+    `paused` are the partitions that stand still, with the offsets at which they go on. `gaps` are the partitions in
+    which a number is missing since this batch: their lanes stand still from there on.
     """
 
     effective: list[DecodedRecord] = field(default_factory=list)
@@ -50,12 +51,12 @@ class BatchPlan:
     gaps_closed: bool = False
 
     def stops(self, lane: int, but: TopicPartition | None = None) -> bool:
-        """Whether this batch has found a gap in the lane, in another partition than this one."""
+        """Return True if this batch has found a gap in the lane, in another partition than `but`."""
         return bool(self.gaps) and any(gap.partition == lane and gap != but for gap in self.gaps)
 
 
 async def handle(tx: Transaction, decoder: Decoder, batch: Batch) -> BatchPlan:
-    """Handles a batch inside its transaction; raises PositionMoved when it does not begin where reading stopped."""
+    """Handle a batch inside its transaction. Raise PositionMoved if it does not begin where reading stopped."""
     places = sorted({item.record.place for item in batch.items if item.deferred_id is None})
     positions = await positions_of.load(tx.connection, places)
     if len(positions) != len(places):
@@ -77,7 +78,7 @@ def filter_batch(
     now: datetime,
     decoder: Decoder,
 ) -> BatchPlan:
-    """Pure: drops what is behind a position, finds gaps, sets aside what belongs to a lane that stands still."""
+    """Plan a batch: drop records behind a position, find gaps, set aside records of lanes that stand still. Pure."""
     batch_plan = BatchPlan()
     cursors = {place: Cursor(position) for place, position in positions.items()}
     for item in batch.items:
@@ -109,7 +110,7 @@ def filter_batch(
 
 
 def _stands_still(cursor: Cursor, lane: Lane | None) -> bool:
-    """At a gap the topic that has it is read on, without effect; the lane's other internal topics stand still."""
+    """Return True if a partition stands still; at a gap the topic that has it is read on, without effect."""
     if cursor.began_at.stopped_reason is not None:
         return True
     if lane is None or lane.stopped_reason is None:
@@ -118,7 +119,7 @@ def _stands_still(cursor: Cursor, lane: Lane | None) -> bool:
 
 
 def _filter_internal(batch_plan: BatchPlan, item: DecodedRecord, cursor: Cursor, now: datetime) -> None:
-    """What has a number and cannot be read is a gap, until it can be, or an operator lets it pass."""
+    """Take a number, or note a gap. An unreadable record is a gap, unless an operator has let it pass."""
     assert item.number is not None
     era, _, sequence = item.number
     match cursor.check_sequence(*item.number):

@@ -1,4 +1,4 @@
-"""From bytes to messages. What cannot be understood is answered with the reason it is parked under."""
+"""Decoding of records to messages, or to the reason for which they are parked."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,17 +13,16 @@ from shared.messaging.transaction.lane import real_microseconds
 from shared.messaging.transaction.subscription import Handler, Source, Subscription
 
 AHEAD_AT_MOST = timedelta(minutes=5)
-# Before what is said was bounded, a lawful event could be nearly as large as a batch; it stays readable for ever.
+# Earlier versions emitted events of up to nearly the size of a batch; these stay readable.
 LARGEST_INTERNAL_BYTES = 4 * MAX_RECORD_BYTES
 
 
 class DecodedRecord(NamedTuple):
-    """One record on its way through a batch.
+    """One record on its way through a batch. A tuple, since one is made per record.
 
-    Either `message` or `refusal` is set, or neither: then the record is of no concern to this service.
-    `number` is set on internal topics, also with a refusal: then the record is our own and cannot be read. Without a
-    number it is not our own. `waiting_id` is the row of `waiting` from which it was taken up, None when it comes
-    straight from Kafka; `waited_for` is the kind and key under which it stood there.
+    Either `message` or `refusal` is set, or neither: then the record does not concern this service. `number` is set for
+    records that an internal topic's producer wrote; with a refusal besides, the record is unreadable. `deferred_id` is
+    the row of `waiting` from which it was taken up, None for a record from Kafka; `deferred_on` is its kind and key.
     """
 
     record: Record
@@ -35,19 +34,19 @@ class DecodedRecord(NamedTuple):
 
     @property
     def lane(self) -> int | None:
-        """The lane it is known to belong to; None for a shared cause, and for what was not understood."""
+        """The lane of the record; None for a shared cause, and for a refused record without a number."""
         if self.message is not None:
             return self.message.lane
         return self.record.partition if self.number is not None else None
 
     @property
     def sweep_lane(self) -> int:
-        """The lane that must not stand still when it is taken up: its own, or else that of its dead letter."""
+        """The lane whose sweep takes it up: its own, or else that of its dead letter."""
         return self.record.partition % LANES if self.lane is None else self.lane
 
 
 class Decoder:
-    """Understands the records of a service's sources. `handlers` stand in the order in which a batch is handled."""
+    """The decoder of a service's sources. `handlers` stand in the order in which a batch is handled."""
 
     def __init__(self, sources: Iterable[Source], real_time: Callable[[], int] = real_microseconds) -> None:
         self.sources: Mapping[str, Source] = {source.topic: source for source in sources}
@@ -69,7 +68,7 @@ class Decoder:
         return self.sources[topic].internal
 
     def defers_on(self, message: Message[Any]) -> tuple[str, str, str] | None:
-        """Return the kind, key and owner under which it may have to wait, None if it never has to."""
+        """Return the kind, key and owner under which a message may be deferred; None if it never is."""
         found = self._deferred_subscriptions[message.record.topic][message.type].defers_on
         return None if found is None else found(message.data)
 
@@ -79,7 +78,7 @@ class Decoder:
         return handle
 
     def decode(self, record: Record, now: datetime) -> DecodedRecord:
-        """Understand a record that Kafka hands out. Never raises: every outcome is an Item."""
+        """Decode a record from Kafka. Raise nothing: a refusal is in the result."""
         return self._decode(record, now, self._subscriptions[record.topic])
 
     def decode_deferred(
@@ -89,7 +88,7 @@ class Decoder:
         deferred_id: int | None = None,
         deferred_on: tuple[str, str] | None = None,
     ) -> DecodedRecord:
-        """Understand a record that was set aside, or is replayed by a person, also if its type has moved since."""
+        """Decode a record that was deferred or is replayed, also if its type has moved to another topic since."""
         return self._decode(record, now, self._deferred_subscriptions[record.topic], deferred_id, deferred_on)
 
     def _decode(
@@ -116,17 +115,16 @@ class Decoder:
             elif producer is None:
                 check_json(envelope.data)
         except Parked as parked:
-            # Another one than was raised: that knows the frames it came through, and they the record, for as long as no
-            # cycles are collected.
+            # A new one, since the traceback of the other keeps the record alive until cycles are collected.
             refusal = Parked(parked.reason, parked.detail) if _ours(self.sources[record.topic], parked) else None
         return DecodedRecord(record, message, refusal, number, deferred_id, deferred_on)
 
     def _number(self, record: Record, producer: bytes) -> SequenceNumber:
-        """Raise Parked for what its topic's producer did not write, and cannot have written yet."""
+        """Return the number. Raise Parked for a record that the topic's producer did not write."""
         try:
             return sequence_number_of(record, producer, self._newest_era)
         except Parked:
-            # Perhaps only by an earlier look at the clock, which is not asked for every record.
+            # The newest era may be out of date: the clock is not read for every record.
             self._newest_era = self._real_time() + ERA_AHEAD_AT_MOST
             return sequence_number_of(record, producer, self._newest_era)
 
@@ -136,7 +134,7 @@ def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
 
 
 def _ours(source: Source, parked: Parked) -> bool:
-    """Whether this reader parks it, or another reader of the same topic does."""
+    """Return True if this reader parks it, False if another reader of the topic does."""
     return source.parks_malformed or parked.reason in (ParkReason.INVALID_FIELD, ParkReason.OUT_OF_WINDOW)
 
 

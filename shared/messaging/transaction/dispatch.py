@@ -1,4 +1,4 @@
-"""Hands understood messages to their handlers, causes before effects, and takes up what they wake, in order."""
+"""Dispatch of messages to their handlers, causes before effects, with the messages that these release."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def dispatch(tx: Transaction, decoder: Decoder, items: Sequence[DecodedRecord]) -> None:
-    """Call each handler in the order of the tables; what one wakes comes before the newer messages of those after it.
+    """Call the handlers in their order; messages that one releases come before newer ones of those after it.
 
-    Refusals are parked. A message queues behind older ones that wait in its lane for the same and are to be taken up.
+    Refused records are parked. A message is deferred behind older ones of its queue that are not taken up yet.
     """
     pending = _Pending(tx, decoder)
     pending.add(await _queue_behind_older(tx, decoder, items))
@@ -27,7 +27,7 @@ async def dispatch(tx: Transaction, decoder: Decoder, items: Sequence[DecodedRec
 
 
 class _Pending:
-    """Messages on their way to their handlers."""
+    """The messages that are still to be handled, by handler."""
 
     def __init__(self, tx: Transaction, decoder: Decoder) -> None:
         self._tx = tx
@@ -46,7 +46,7 @@ class _Pending:
             self._items[handle] = of_handler + self._items.get(handle, [])
 
     def take(self, handle: Handler[Any]) -> list[Message[Any]]:
-        """Return the messages for a handler, but for those that queue behind what this transaction has left."""
+        """Take the messages of a handler, but defer those whose queue has older ones left."""
         items = self._items.pop(handle, [])
         if self._tx.deferrals.remaining:
             items = [item for item in items if not self._is_left_behind(item)]
@@ -70,7 +70,7 @@ class _Pending:
 
 
 def _queue_key_of(decoder: Decoder, item: DecodedRecord) -> tuple[QueueKey, str] | None:
-    """Return where a message has to queue, and whose bound it counts against; None if it has queued there already."""
+    """Return the queue and owner of a message; None if it has no queue, or was just taken up from it."""
     defers_on = decoder.defers_on(item.message) if item.message is not None else None
     if defers_on is None or item.deferred_on == defers_on[:2]:
         return None
@@ -88,7 +88,7 @@ def _queue(tx: Transaction, item: DecodedRecord, queue: QueueKey, owner: str, *,
 async def _queue_behind_older(
     tx: Transaction, decoder: Decoder, items: Sequence[DecodedRecord]
 ) -> Sequence[DecodedRecord]:
-    """Set aside what has to queue behind older records; normally no lane has a queue, and nothing is asked."""
+    """Defer messages behind older ones and return the others; normally no lane has a queue, and no query is made."""
     queues = {(number, kind) for number, lane in tx.lanes.items() for kind in lane.queues}
     if not queues:
         return items

@@ -1,4 +1,4 @@
-"""Lanes: the unit of order, parallelism, locking and recovery. A lane has one writer, whoever holds its row."""
+"""Lanes: the unit of order, parallelism, locking and recovery. The transaction that locks its row is the writer."""
 
 import time
 from collections.abc import Collection, Iterable
@@ -14,10 +14,10 @@ from shared.messaging.queries import QUERIES
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A locked lane as its row says.
+    """A locked row of `lane`.
 
-    `catching_up`: after a restore, until its inputs have been read through. `remembers`: what was said before a restore
-    may still wait for its cause. `queues`: kinds of what waits of which later records queue behind older ones.
+    `catching_up`: after a restore, until its inputs are read to their ends. `remembers`: an event from before a restore
+    may still have no cause. `queues` are the kinds of which later records are deferred behind older ones.
     """
 
     number: int
@@ -34,20 +34,20 @@ class Lane:
 
 
 def real_microseconds() -> int:
-    """Real time, whatever the programme's clock says: eras and names only have to grow."""
+    """Return real time, which the service's clock may differ from: eras and entries only have to grow."""
     return time.time_ns() // 1000
 
 
 async def insert_rows(connection: Connection, topics: Iterable[str]) -> None:
-    """Every lane, and every topic the service writes, has its rows before anybody locks them."""
+    """Insert the missing rows of lanes, and of the topics that the service writes."""
     await connection.execute(QUERIES["insert_lanes"], LANES)
     await store.insert_counters(connection, topics)
 
 
 async def lock(connection: Connection, lanes: Collection[int]) -> dict[int, Lane]:
-    """Locks the rows of these lanes, sorted, to the end of the transaction.
+    """Lock the rows of these lanes, sorted, to the end of the transaction.
 
-    A gap in one internal topic stops the lane in all of them, so gaps count as stops here.
+    A gap in one internal topic stops the lane in all of them, so it counts as a stop here.
     """
     wanted = sorted(lanes)
     rows = await connection.fetch(QUERIES["lock_lanes"], wanted)
@@ -67,12 +67,12 @@ async def lock(connection: Connection, lanes: Collection[int]) -> dict[int, Lane
 
 
 async def raise_eras(connection: Connection, lanes: Collection[int], real_microseconds: int) -> dict[int, int]:
-    """Begins a new era in these locked lanes and returns it: max(era + 1, real clock)."""
+    """Begin a new era in these locked lanes and return it: max(era + 1, real time)."""
     rows = await connection.fetch(QUERIES["raise_eras"], sorted(lanes), real_microseconds)
     await connection.execute(QUERIES["begin_eras"], sorted(lanes))
     return {row["lane"]: row["era"] for row in rows}
 
 
 async def stop(connection: Connection, lane: int, reason: str, detail: str, now: datetime) -> None:
-    """Stops a lane until an operator resumes it."""
+    """Stop a lane until an operator resumes it."""
     await connection.execute(QUERIES["stop_lane"], lane, reason, detail, now)

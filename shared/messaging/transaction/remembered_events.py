@@ -1,17 +1,19 @@
-"""What a service had said before its database was restored, kept until its cause is read again.
+"""Remembered events: published before a restore and adopted since, they are kept until their cause is read again.
 
-It stays binding: whoever decides looks here first, and says nothing that was said already a second time.
+They stay binding: a handler recalls them before it decides, and emits none a second time.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from shared.messaging.queries import QUERIES
 from shared.messaging.transaction.transaction import Transaction
+from shared.postgres.columns import columns
 
 
-class RememberedEvent(NamedTuple):
-    """`type`: of the event, or a name of the service's own. `key`: what was decided; `owner`: about whom."""
+@dataclass(frozen=True, slots=True)
+class RememberedEvent:
+    """An event of the past. `type` is its type, or a name of the service's own; `owner` is the person it is about."""
 
     type: str
     key: str
@@ -20,22 +22,20 @@ class RememberedEvent(NamedTuple):
 
 
 async def remember(tx: Transaction, lane: int, events: Sequence[RememberedEvent]) -> None:
-    """Keeps words; of several with the same type and key the last one stands."""
-    last = {(word.type, word.key): word for word in events}
+    """Keep events in these lanes; of several with the same type and key the last one."""
+    last = {(event.type, event.key): event for event in events}
     if not last:
         return
     await tx.connection.execute(
         QUERIES["remember"],
-        [word.type for word in last.values()],
-        [word.key for word in last.values()],
-        [word.owner for word in last.values()],
-        [word.data.decode() for word in last.values()],
+        *columns(last.values(), "type", "key", "owner"),
+        [event.data.decode() for event in last.values()],
     )
     await tx.connection.execute(QUERIES["mark_remembering"], [lane])
 
 
 async def recall(tx: Transaction, owners: Collection[str], *types: str) -> list[RememberedEvent]:
-    """The words of these types about these people. Asks nothing where no restore has been, as nearly always."""
+    """Return the events of these types about these people. Without a restore no query is made."""
     if not owners or not any(lane.remembers for lane in tx.lanes.values()):
         return []
     rows = await tx.connection.fetch(QUERIES["recall"], list(owners), list(types))
@@ -43,6 +43,6 @@ async def recall(tx: Transaction, owners: Collection[str], *types: str) -> list[
 
 
 async def forget(tx: Transaction, keys: Collection[str], *types: str) -> None:
-    """Lets go of words whose cause has been read again."""
+    """Delete events whose cause has been read again."""
     if keys:
         await tx.connection.execute(QUERIES["forget"], list(types), list(keys))

@@ -1,4 +1,4 @@
-"""One Postgres session of the writer, and the frame of every transaction: lock lanes, work, save, commit."""
+"""The writer's Postgres session, and the frame of every transaction: lock lanes, work, flush, commit."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ TransactionBody = Callable[[Transaction], Awaitable[None]]
 
 
 class EngineSession:
-    """Remembers the eras it has begun. A new session begins new ones, since the database may have gone back."""
+    """A session and the eras it has begun. A new session begins new ones: its database may be an older copy."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class EngineSession:
         self._eras: dict[int, int] = {}
         self._real_microseconds = real_microseconds
         self._on_remaining = on_remaining
-        # As counted last, and what this session has added since: good enough for a bound, at no cost to a batch.
+        # As counted last, plus what this session has added since: near enough for a bound, without a query.
         self.deferred_count = 0
         self.counted = False
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Connection]:
-        """The connection, while no transaction of this session is under way."""
+        """Yield the connection while no transaction of this session is under way."""
         async with self._lock:
             yield self.connection
 
@@ -62,11 +62,11 @@ class EngineSession:
         watermark: datetime = NEVER,
         hand_over: bool = False,
     ) -> list[Page]:
-        """Runs `body` in one transaction with these lanes locked and returns the pages it wrote.
+        """Run `body` in one transaction with these lanes locked and return its pages.
 
-        Deadlines act up to `read_through`, and in sweeps alone: what a batch brings may be what beats them. With
-        `hand_over` it takes up nothing of what it wakes, and leaves it to the sweeps.
-        When it returns the commit was acknowledged; when it raises, nothing is known to have happened.
+        Deadlines act up to `watermark`, and only in sweeps: a batch may bring what beats them. With `hand_over` all
+        released records are left to the sweeps. When it returns, the commit was acknowledged; when it raises, the
+        outcome is unknown.
         """
         async with self._lock:
             async with self.connection.transaction():
@@ -95,10 +95,10 @@ class EngineSession:
             return pages
 
     def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:
-        """Eras only grow: a smaller one than this session wrote means that an older copy was put in place under it.
+        """End the session and raise ConnectionResetError if an era is smaller than the one this session wrote.
 
-        Raises ConnectionResetError and ends the session; the next one adopts first what was said since.
+        Eras only grow, so an older copy has replaced the database. The next session adopts what was published since.
         """
         if any(lane.era < self._eras.get(number, 0) for number, lane in lanes.items()):
             self.connection.terminate()
-            raise ConnectionResetError("the database has gone back")
+            raise ConnectionResetError("an older copy has replaced the database; a new session recovers from it")

@@ -1,4 +1,4 @@
-"""What a service tells the engine: the topics it reads, who handles which type, and what is due by the clock."""
+"""A service's subscriptions: the topics it reads, the handler of each type, and its timers."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ Handler = Callable[[Transaction, Sequence[Message[T]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Generic[T]):
-    """One event type and who handles it. A handler of several types gets their messages in one call, as they came.
+    """An event type and its handler. A handler of several types gets their messages in one call, as they came.
 
-    `handle` None: understood, and of no concern to this service. `lane`: how a record of an external topic finds
-    its lane; None there means a shared cause. On internal topics the partition is the lane. `waits_for`: what such a
-    record may have to wait for, as (kind, key, owner): while older ones still do in its lane, it queues behind them.
+    `handle` is None for a type that is known and ignored. `lane` returns the lane of a record from an external topic;
+    None: it is a shared cause. On internal topics the partition is the lane. `defers_on` returns the (kind, key, owner)
+    under which such a record may be deferred: it is, as long as older ones of its lane are.
     """
 
     event: EventType[T]
@@ -32,13 +32,12 @@ class Subscription(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One topic a service reads. The order of sources is the order in which a batch is handled: causes before effects.
+    """A topic that a service reads. A batch is handled in the order of the sources: causes before effects.
 
-    `producer` is the service that alone writes the topic, None for a topic of the outside world. What it says is
-    numbered, and every type is subscribed to: one that is not cannot be read, and stops its lane.
-    `parks_malformed` False: another reader of the topic parks bytes, envelopes and types that nobody understands.
-    `formerly` names the topic on which these types stood before: what was taken in there, or is replayed from there by
-    a person, is handled as if it had come here. What is read there anew is not.
+    `producer` is the service that alone writes the topic, None for a topic from outside. Its events are numbered, and
+    each type needs a subscription: a record of another type cannot be read, and stops its lane. `parks_malformed` is
+    False if another reader of the topic parks malformed records and unknown types. `formerly` names the topic on which
+    these types stood before: records that were deferred or are replayed from there are handled as if they came here.
     """
 
     topic: str
@@ -54,11 +53,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What is due by the clock, swept for the lanes this process holds.
+    """A sweep for deadlines in the lanes that this process holds.
 
-    `sweep` does a bounded portion and returns how much it did; as long as it did something it is called again. What
-    fell due at or before the transaction's `read_through` may act. `beaten_by` names the topics that can bring what
-    beats it; None: all that the service reads. With () nothing can, and what is due acts at once.
+    `sweep` does a bounded portion and returns how much it did; it is called again until that is 0. Deadlines up to the
+    transaction's `watermark` may act. `beaten_by` names the topics that can bring what beats them; None: all that the
+    service reads; (): none, so the watermark is the time of the sweep.
     """
 
     name: str
@@ -68,7 +67,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Events of one of our topics and lanes that were said before a restore, in the order in which they were said.
+    """The events of one of our topics and lanes that were published before a restore, in their order.
 
     `whole`: no number is missing before the last of them.
     """
@@ -79,11 +78,11 @@ class Tail:
     whole: bool
 
     def events(self) -> Iterator[tuple[datetime, OutboxEvent]]:
-        """Each with the time at which it was said."""
+        """Yield each event with the time at which it was emitted."""
         for page in self.pages:
             for event in page.events:
                 yield page.emitted_at, event
 
 
-# Takes over what this service said and a restore has forgotten, before anything is decided.
+# Takes over events that this service published before a restore, before anything is decided.
 Adopt = Callable[[Transaction, Tail], Awaitable[None]]
