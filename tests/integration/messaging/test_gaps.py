@@ -1,4 +1,4 @@
-"""Internal topics: gaps stop a lane's effects, repeats have none, and what was said can be said again."""
+"""Internal topics: a gap stops its lane, a repeat has no effect, and pages can be republished."""
 
 from aiokafka import ConsumerRecord
 
@@ -7,7 +7,7 @@ from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, pr
 from tests.timeouts import until
 
 
-async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: ToyWorld) -> None:
+async def test_missing_number_stops_the_lane_until_republished(world: ToyWorld) -> None:
     lane = lane_of("ana")
     async with world.running(world.league.service):
         await world.send(a_player("ana"), *[a_goal("ana", f"g{n}") for n in range(1, 5)])
@@ -28,7 +28,7 @@ async def test_a_lost_record_stops_the_lane_until_it_is_said_again(world: ToyWor
     assert not await world.fetch(world.league.board_service, "select 1 from position where gap_since is not null")
 
 
-async def test_an_emptied_topic_is_filled_again_and_nothing_takes_effect_twice(world: ToyWorld) -> None:
+async def test_emptied_topic_is_republished_without_a_second_effect(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"), a_goal("ana", "g2"))
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
@@ -41,7 +41,7 @@ async def test_an_emptied_topic_is_filled_again_and_nothing_takes_effect_twice(w
     assert [_content(record) for record in after[:2]] == [_content(record) for record in before]
 
 
-async def test_events_that_come_twice_take_effect_once(world: ToyWorld) -> None:
+async def test_repeated_events_take_effect_once(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"), a_goal("ana", "g2"))
         records = await world.until_published(world.league.totals, 2)
@@ -54,7 +54,7 @@ async def test_events_that_come_twice_take_effect_once(world: ToyWorld) -> None:
         await world.until_seen(("ana", "g1", 1), ("ana", "g2", 2))
 
 
-async def test_what_a_restore_has_forgotten_is_adopted_before_anything_is_read(world: ToyWorld) -> None:
+async def test_events_lost_by_a_restore_are_adopted_before_reading(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_player("ana"), a_goal("ana", "g1"))
         await world.until_seen(("ana", "g1", 1))

@@ -1,4 +1,4 @@
-"""What waited before identical records were known gets the identity with which it came."""
+"""Records deferred before identities were stored: the migration gives them the identity of the original."""
 
 from shared.messaging.message import Record, pack, unpack
 from shared.postgres.migrations import load_migrations
@@ -19,7 +19,7 @@ ODD = (
 )
 
 
-async def test_identity_is_that_which_a_repeat_will_have(world: ToyWorld) -> None:
+async def test_migrated_identity_is_that_of_a_repeat(world: ToyWorld) -> None:
     league = world.league.service
     for record in ODD:
         await world.fetch(league, INSERT, "player", str(record.offset), pack(record))
@@ -29,7 +29,7 @@ async def test_identity_is_that_which_a_repeat_will_have(world: ToyWorld) -> Non
     assert [row["digest"] for row in rows] == [*(unpack(row["record"]).identity() for row in rows[:-1]), None]
 
 
-async def test_repeat_of_what_waited_before_the_upgrade_takes_no_second_place(world: ToyWorld) -> None:
+async def test_repeat_of_a_record_deferred_before_the_upgrade_is_dropped(world: ToyWorld) -> None:
     league = world.league.service
     async with world.running(league):
         await world.send(a_goal("ana", "g1"), a_goal("ana", "g2"), a_goal("bea", "g3"))

@@ -1,4 +1,4 @@
-"""Of a large parked record the first bytes are kept; it is replayed from Kafka, or not at all, and never in part."""
+"""Large parked records: their first bytes are kept, and they are replayed whole from Kafka, or not at all."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -19,7 +19,7 @@ ROOMY = {"max_batch_size": 1 << 30, "max_request_size": 1 << 30}
 
 
 def a_large_goal() -> bytes:
-    """Lawful, and larger than what is kept of it."""
+    """Return a value that is valid, and larger than what is kept of it."""
     return a_goal("ana", "g1").value.ljust(100_000)
 
 
@@ -35,7 +35,7 @@ async def replay(world: ToyWorld, vault: KeyRing, *, kafka: bool = True) -> Outc
 
 
 async def send_bomb(world: ToyWorld, partition: int) -> None:
-    """Forty records in one batch, of a few kilobytes on the wire and forty million bytes."""
+    """Return forty records in one batch: a few kilobytes on the wire, forty million bytes unpacked."""
     async with producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:
         bomb = kafka.create_batch()
         for _ in range(40):
@@ -43,7 +43,7 @@ async def send_bomb(world: ToyWorld, partition: int) -> None:
         await (await kafka.send_batch(bomb, world.league.requests, partition=partition))
 
 
-async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_replayed_whole(world: ToyWorld) -> None:
+async def test_large_parked_record_keeps_its_first_bytes_and_is_replayed_whole(world: ToyWorld) -> None:
     league, vault, value = world.league.service, a_vault(), a_large_goal()
     async with world.running(league, vault=vault):
         await world.send(replace(a_goal("ana", "g1"), raw=value))
@@ -70,7 +70,7 @@ async def test_large_record_keeps_its_first_bytes_its_size_and_its_hash_and_is_r
         assert await session.fetchval("show idle_in_transaction_session_timeout") == "10s"
 
 
-async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_and_not_replayed(world: ToyWorld) -> None:
+async def test_raw_batch_is_parked_at_its_first_offset_and_not_replayed(world: ToyWorld) -> None:
     league, vault = world.league.service, a_vault()
     async with world.running(league, vault=vault):
         await world.send(a_player("ana", partition=3))
@@ -96,7 +96,7 @@ async def test_batch_that_cannot_be_taken_apart_is_parked_at_its_first_offset_an
     assert not await world.fetch(league, "select 1 from position where stopped_reason is not null")
 
 
-async def test_what_waits_keeps_neither_a_key_nor_headers_without_end(world: ToyWorld) -> None:
+async def test_deferred_record_drops_an_oversized_key_and_headers(world: ToyWorld) -> None:
     league, goal = world.league.service, a_goal("ana", "g1")
     ballast = b"\0" * (1 << 20)
     async with world.running(league), producer(world.bootstrap, compression_type="zstd", **ROOMY) as kafka:

@@ -1,4 +1,4 @@
-"""A topic that was deleted and made anew is another one, whatever its name and however far it has grown."""
+"""Topics that were deleted and made anew under their name are not read as the old ones."""
 
 import pytest
 from aiokafka import TopicPartition
@@ -20,7 +20,7 @@ async def read(consumer: IdentifyingConsumer, count: int) -> list[int]:
     return offsets
 
 
-async def test_reader_who_stands_in_a_topic_does_not_go_on_in_another_of_its_name(world: ToyWorld) -> None:
+async def test_reader_of_a_topic_does_not_read_a_new_one_of_its_name(world: ToyWorld) -> None:
     place = TopicPartition(world.league.requests, 0)
     await world.send(a_player("ana"), a_goal("ana", "g1"))
     consumer = IdentifyingConsumer(bootstrap_servers=world.bootstrap, enable_auto_commit=False, **SETTINGS)
@@ -59,7 +59,7 @@ async def test_aborted_records_are_not_handed_out_by_id(world: ToyWorld) -> None
         assert place not in await topics.records_at({place: 2}, ids)
 
 
-async def test_engine_reads_by_the_ids_it_has_looked_at(world: ToyWorld) -> None:
+async def test_engine_reads_by_the_ids_it_has_verified(world: ToyWorld) -> None:
     async with world.running(world.league.service) as engine:
         await world.send(a_player("ana"))
         await world.until_count(world.league.service, "player", 1)

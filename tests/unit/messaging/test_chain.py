@@ -1,4 +1,4 @@
-"""A seal binds the end of one chain of one service, and nobody without the key can make it."""
+"""Seals: each binds the end of one chain of one service, and needs the key."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_end_fits_the_key_that_sealed_it() -> None:
         {"seal": HASH},
     ],
 )
-def test_end_that_was_changed_in_anything_fits_no_more(change: dict[str, object]) -> None:
+def test_changed_end_does_not_fit(change: dict[str, object]) -> None:
     head = KEY.seal("book 3", 7, HASH)._replace(**change)  # type: ignore[arg-type]
     assert not KEY.fits(head)
     with pytest.raises(BrokenChain, match=f"{head.chain}: the end at {head.number} bears"):
@@ -41,11 +41,11 @@ def test_seal_of_another_key_or_service_does_not_fit(other: ChainKey) -> None:
     assert not other.fits(KEY.seal("operations", 7, HASH))
 
 
-def test_number_and_chain_cannot_be_shifted_into_one_another() -> None:
+def test_seal_separates_number_and_chain() -> None:
     assert KEY.seal("book 1", 12, HASH).seal != KEY.seal("book 11", 2, HASH).seal
 
 
-def test_each_service_has_a_key_of_its_own_and_a_missing_one_is_named(tmp_path: Path) -> None:
+def test_each_service_has_its_own_key_and_a_missing_one_is_named(tmp_path: Path) -> None:
     make_keys(tmp_path, services=("payment", "enrollment"), partners=())
     keys = [ChainKey.load(tmp_path, service) for service in ("payment", "enrollment")]
     assert keys[0].fingerprint != keys[1].fingerprint

@@ -1,4 +1,4 @@
-"""The client's defaults would be wrong for money; each of these is pinned."""
+"""Settings of the Kafka clients: each whose default would be wrong for money is pinned."""
 
 import pytest
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -15,16 +15,16 @@ from shared.messaging.reading.consumer import CONSUMER_SETTINGS, PRODUCER_SETTIN
         ("partition_assignment_strategy", (RangePartitionAssignor,)),
     ],
 )
-def test_a_consumer_reads_what_is_committed_and_commits_nothing_by_itself(name: str, value: object) -> None:
+def test_consumer_reads_committed_records_and_commits_nothing_itself(name: str, value: object) -> None:
     assert CONSUMER_SETTINGS[name] == value
 
 
-def test_time_outs_of_the_group_are_well_above_a_batch() -> None:
+def test_group_timeouts_are_well_above_a_batch() -> None:
     assert CONSUMER_SETTINGS["session_timeout_ms"] >= 30_000
     assert CONSUMER_SETTINGS["rebalance_timeout_ms"] >= 60_000
     assert CONSUMER_SETTINGS["max_poll_interval_ms"] >= 600_000
 
 
-def test_a_producer_waits_for_all_replicas_and_repeats_nothing() -> None:
+def test_producer_waits_for_all_replicas_and_repeats_nothing() -> None:
     assert PRODUCER_SETTINGS["acks"] == "all"
     assert PRODUCER_SETTINGS["enable_idempotence"] is True

@@ -1,4 +1,4 @@
-"""Check what the consumer tells the shell, and what it asks Kafka for."""
+"""The consumer: what it returns to FastStream, and what it fetches."""
 
 import itertools
 from typing import Any
@@ -20,7 +20,7 @@ def record(offset: int) -> "ConsumerRecord[bytes, bytes]":
 
 @pytest.fixture
 def fetches(monkeypatch: pytest.MonkeyPatch) -> list[Fetched | Exception]:
-    """What Kafka answers, one fetch after the other."""
+    """Return the list of answers that `getmany` gives, one a call."""
     answers: list[Fetched | Exception] = []
 
     async def fetch(*_: Any, **__: Any) -> Fetched:
@@ -33,7 +33,7 @@ def fetches(monkeypatch: pytest.MonkeyPatch) -> list[Fetched | Exception]:
     return answers
 
 
-async def test_the_shell_is_never_told_that_nothing_came_since_it_would_sleep_over_it(
+async def test_consumer_never_returns_an_empty_answer(
     fetches: list[Fetched | Exception],
 ) -> None:
     came: Fetched = {PLACE: [record(5), record(6)]}
@@ -44,7 +44,7 @@ async def test_the_shell_is_never_told_that_nothing_came_since_it_would_sleep_ov
     assert consumer.began == {PLACE: 5}
 
 
-async def test_an_offset_that_is_not_there_is_pointed_out_and_ends_the_wait(
+async def test_missing_offset_is_reported_and_ends_the_poll(
     fetches: list[Fetched | Exception],
 ) -> None:
     lost: list[str] = []
@@ -55,7 +55,7 @@ async def test_an_offset_that_is_not_there_is_pointed_out_and_ends_the_wait(
     assert lost == ["lost"]
 
 
-async def test_causes_are_asked_for_before_effects(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_causes_are_fetched_before_effects(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     async def answer(_: int, request: FetchRequest, **__: Any) -> None:
@@ -71,7 +71,7 @@ async def test_causes_are_asked_for_before_effects(monkeypatch: pytest.MonkeyPat
     assert asked == [["causes", "effects"], ["causes", "effects"]]
 
 
-def test_each_topic_is_asked_for_first_in_its_turn_whatever_lies_before_it() -> None:
+def test_each_topic_is_fetched_first_in_its_turn() -> None:
     topics = ["registry", "requests", "purchases"]
     orders = list(itertools.islice(fetch_orders(topics), TURN_EVERY * len(topics)))
 

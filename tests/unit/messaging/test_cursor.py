@@ -1,4 +1,4 @@
-"""How an internal record stands to what has been read."""
+"""Numbers of internal records, compared with the last one taken."""
 
 import pytest
 
@@ -24,11 +24,13 @@ def cursor(era: int = 5, last_sequence: int = 10) -> Cursor:
         (6, 7, 8, SequenceCheck.GAP),
     ],
 )
-def test_a_record_is_next_a_repeat_or_ahead(era: int, era_first: int, sequence: int, expected: SequenceCheck) -> None:
+def test_record_is_next_or_duplicate_or_after_a_gap(
+    era: int, era_first: int, sequence: int, expected: SequenceCheck
+) -> None:
     assert cursor().check_sequence(era, era_first, sequence) is expected
 
 
-def test_a_newer_era_may_give_a_number_again_and_the_older_one_is_then_dropped() -> None:
+def test_newer_era_reuses_a_number_and_the_older_era_is_dropped() -> None:
     reader = cursor()
     assert reader.check_sequence(6, 9, 9) is SequenceCheck.NEXT
     reader.accept(6, 9)
@@ -36,11 +38,11 @@ def test_a_newer_era_may_give_a_number_again_and_the_older_one_is_then_dropped()
     assert reader.check_sequence(6, 9, 10) is SequenceCheck.NEXT
 
 
-def test_a_zombie_of_an_older_era_never_closes_a_gap() -> None:
+def test_record_of_an_older_era_never_closes_a_gap() -> None:
     reader = cursor(era=6, last_sequence=9)
     assert reader.check_sequence(5, 1, 10) is SequenceCheck.DUPLICATE
 
 
-def test_a_cursor_that_read_nothing_leaves_the_position_as_it_was() -> None:
+def test_cursor_without_a_record_leaves_the_position_unchanged() -> None:
     position = Position("totals", 3, next_offset=40)
     assert Cursor(position).position() is position

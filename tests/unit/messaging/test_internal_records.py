@@ -1,4 +1,4 @@
-"""An internal record: its number is read before anything else, and what has one and cannot be read is a gap."""
+"""Internal records: the number is read first, and a record with a number that cannot be read is a gap."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,7 +60,7 @@ def a_record(value: bytes | None = VALUE, headers: Mapping[str, str | None] | No
 
 
 def numbered(number: int, offset: int, *, value: bytes = VALUE, topic: str = EVENTS) -> DecodedRecord:
-    """What comes of the record under this number."""
+    """Return the decoded record of this number."""
     service = topic.partition(".")[0]
     headers = {
         "ce_sequence": str(number),
@@ -71,7 +71,7 @@ def numbered(number: int, offset: int, *, value: bytes = VALUE, topic: str = EVE
     return INTAKE.decode(a_record(value, headers, offset)._replace(topic=topic), NOW)
 
 
-def test_a_good_record_has_its_number_and_its_message() -> None:
+def test_readable_record_has_a_number_and_a_message() -> None:
     item = INTAKE.decode(a_record(), NOW)
     assert (item.number, item.refusal, item.lane) == (SequenceNumber(ERA, FIRST, NUMBER), None, LANE)
     assert item.message is not None
@@ -91,20 +91,18 @@ UNREADABLE: dict[str, tuple[bytes | None, Mapping[str, str | None], str]] = {
 
 
 @pytest.mark.parametrize(("value", "headers", "why"), UNREADABLE.values(), ids=list(UNREADABLE))
-def test_what_has_a_number_and_cannot_be_read_keeps_its_number(
-    value: bytes | None, headers: Mapping[str, str | None], why: str
-) -> None:
+def test_unreadable_record_keeps_its_number(value: bytes | None, headers: Mapping[str, str | None], why: str) -> None:
     item = INTAKE.decode(a_record(value, headers), NOW)
     assert (item.number, str(item.refusal), item.lane) == (SequenceNumber(ERA, FIRST, NUMBER), why, LANE)
 
 
-def test_a_header_that_stands_there_twice_makes_a_record_unreadable_and_not_foreign() -> None:
+def test_record_with_a_repeated_header_is_unreadable_and_not_foreign() -> None:
     record = a_record()
     item = INTAKE.decode(record._replace(headers=(*record.headers, ("ce_type", b"x"))), NOW)
     assert (item.number, str(item.refusal)) == (SequenceNumber(ERA, FIRST, NUMBER), "bad_envelope ce_type")
 
 
-def test_what_was_said_before_events_were_bounded_is_read() -> None:
+def test_event_from_before_events_were_bounded_is_read() -> None:
     assert INTAKE.decode(a_record(VALUE.ljust(500_000)), NOW).message is not None
 
 
@@ -131,14 +129,14 @@ NOT_OURS: dict[str, tuple[Mapping[str, str | None], str]] = {
 
 @pytest.mark.parametrize(("headers", "detail"), NOT_OURS.values(), ids=list(NOT_OURS))
 @pytest.mark.parametrize("value", [VALUE, b"x" * (LARGEST_INTERNAL_BYTES + 1), None], ids=["good", "huge", "null"])
-def test_what_does_not_fit_its_number_is_not_ours_whatever_else_it_is(
+def test_record_that_does_not_fit_its_number_is_foreign(
     value: bytes | None, headers: Mapping[str, str | None], detail: str
 ) -> None:
     item = INTAKE.decode(a_record(value, headers), NOW)
     assert (item.number, item.lane, str(item.refusal)) == (None, None, f"bad_envelope {detail}")
 
 
-def test_an_era_up_to_a_day_ahead_of_real_time_counts() -> None:
+def test_era_up_to_a_day_ahead_of_real_time_is_accepted() -> None:
     headers = {"ce_era": f"{AHEAD}.5", "ce_id": f"{EVENTS}/{LANE}/{AHEAD}/{NUMBER}"}
     assert INTAKE.decode(a_record(VALUE, headers), NOW).number == SequenceNumber(AHEAD, 5, NUMBER)
 
@@ -156,7 +154,7 @@ def test_services_know_every_type_of_the_internal_topics_that_they_read() -> Non
 
 
 def filtered(*items: DecodedRecord, **changes: Any) -> tuple[list[int], Position]:
-    """(numbers with an effect, the position of enrollment.events afterwards)."""
+    """Return the numbers with an effect, and the position of enrollment.events afterwards."""
     places = {
         TopicPartition(topic, LANE): Position(topic, LANE, era=ERA, last_sequence=NUMBER - 1)
         for topic in (EVENTS, MORE)
@@ -169,38 +167,38 @@ def filtered(*items: DecodedRecord, **changes: Any) -> tuple[list[int], Position
     return [item.number.sequence for item in found.effective if item.number], after
 
 
-def test_an_unreadable_next_number_is_a_gap_that_remembers_where_it_first_lay() -> None:
+def test_unreadable_next_number_is_a_gap_with_its_first_offset() -> None:
     effective, after = filtered(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"["), numbered(8, 2))
     assert effective == []
     assert (after.next_offset, after.last_sequence, after.gap_since) == (3, 6, NOW)
     assert (after.unreadable_offset, after.unreadable_why) == (0, "invalid_json")
 
 
-def test_the_readable_number_ends_the_gap_and_all_that_is_known_of_it() -> None:
+def test_readable_number_ends_the_gap_and_clears_its_offset() -> None:
     stopped = {"gap_since": NOW - timedelta(hours=1), "unreadable_offset": 0, "unreadable_why": "too_large"}
     effective, after = filtered(numbered(7, 1), numbered(8, 2), **stopped)
     assert effective == [7, 8]
     assert (after.gap_since, after.unreadable_offset, after.unreadable_why, after.pass_offset) == (None,) * 4
 
 
-def test_an_unreadable_repeat_changes_nothing() -> None:
+def test_unreadable_duplicate_changes_nothing() -> None:
     effective, after = filtered(numbered(6, 0, value=b"{"), numbered(7, 1))
     assert (effective, after.gap_since) == ([7], None)
 
 
-def test_an_unreadable_number_beyond_the_next_is_a_gap_without_a_record_to_go_back_to() -> None:
+def test_unreadable_number_beyond_the_next_is_a_gap_without_an_offset() -> None:
     _, after = filtered(numbered(9, 0, value=b"{"))
     assert (after.gap_since, after.unreadable_offset) == (NOW, None)
 
 
-def test_only_the_record_that_may_pass_passes() -> None:
+def test_only_the_record_at_the_pass_offset_passes() -> None:
     stopped = {"gap_since": NOW, "unreadable_offset": 1, "unreadable_why": "invalid_json", "pass_offset": 1}
     effective, after = filtered(numbered(7, 0, value=b"{"), numbered(7, 1, value=b"{"), numbered(8, 2), **stopped)
     assert effective == [7, 8]
     assert (after.last_sequence, after.gap_since, after.pass_offset) == (8, None, None)
 
 
-def test_a_gap_stops_the_other_topics_of_its_lane_from_the_same_batch_on() -> None:
+def test_gap_stops_other_topics_of_its_lane_from_the_same_batch_on() -> None:
     rated = VALUE.replace(b'"wave":"48","reason":"wave_full"', b'"stars":5,"rated_at":"2023-03-01T00:00:00Z"')
     effect = numbered(7, 0, value=rated, topic=MORE)
     assert effect.message is not None
@@ -209,7 +207,7 @@ def test_a_gap_stops_the_other_topics_of_its_lane_from_the_same_batch_on() -> No
     assert filtered(numbered(7, 0, value=b"{"), numbered(7, 1), effect)[0] == [7, 7]
 
 
-def test_a_batch_that_begins_beyond_the_position_is_not_taken() -> None:
+def test_batch_that_begins_beyond_the_position_is_rejected() -> None:
     place = TopicPartition(EVENTS, LANE)
     position = Position(EVENTS, LANE, next_offset=1, era=ERA, last_sequence=6)
     with pytest.raises(PositionMoved):

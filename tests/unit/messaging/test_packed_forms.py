@@ -1,4 +1,4 @@
-"""A text is found in a packed record wherever it stands."""
+"""Search for a text in packed records, at every place in them."""
 
 import pytest
 

@@ -18,11 +18,11 @@ SAID = st.builds(
 
 
 @given(st.lists(SAID, min_size=1, max_size=20))
-def test_what_a_page_holds_comes_back_byte_for_byte(events: list[OutboxEvent]) -> None:
+def test_events_of_a_page_are_decoded_byte_for_byte(events: list[OutboxEvent]) -> None:
     assert decode(encode(events)) == events
 
 
-def test_each_event_carries_its_place_as_its_id_and_its_number_in_its_era() -> None:
+def test_event_id_is_derived_from_topic_lane_era_and_number() -> None:
     said = [OutboxEvent("toy.v1", "a", b"{}"), OutboxEvent("toy.v1", "b", b"{}", {"traceparent": "00-x"})]
     page = Page(
         "totals",
@@ -52,7 +52,7 @@ def test_each_event_carries_its_place_as_its_id_and_its_number_in_its_era() -> N
     assert dict(traced)["traceparent"] == b"00-x"
 
 
-def test_a_page_can_be_said_from_the_middle() -> None:
+def test_page_is_published_from_the_middle() -> None:
     said = [OutboxEvent("toy.v1", str(n), b"{}") for n in range(4)]
     page = Page(
         "totals",

@@ -1,4 +1,4 @@
-"""Fetches by id have the form that Kafka asks for, and their answers the one that the client takes."""
+"""Fetches by topic id: requests in Kafka's form, answers in the client's."""
 
 import struct
 from io import BytesIO
@@ -14,7 +14,7 @@ PARTITION = ">ihqqq"
 
 
 def number(value: int) -> bytes:
-    """An unsigned varint."""
+    """Return a number as an unsigned varint."""
     return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + number(value >> 7)
 
 
@@ -33,7 +33,7 @@ def an_answer(*partitions: bytes) -> topic_ids._FetchResponse:
     return answer
 
 
-def test_answer_is_taken_apart_as_the_client_takes_it() -> None:
+def test_answer_is_decoded_as_the_client_decodes_it() -> None:
     tagged = number(1) + number(1) + number(300) + b"t" * 300
     answer = an_answer(a_partition(b"r" * 70_000, aborted=((5, 6), (7, 8)), tags=tagged), a_partition(b""))
     assert answer.topics == [
@@ -42,7 +42,7 @@ def test_answer_is_taken_apart_as_the_client_takes_it() -> None:
 
 
 @pytest.mark.parametrize(("error", "told"), [(100, 1), (103, 1), (6, 6), (3, 3)])
-def test_topic_that_is_gone_is_told_as_a_place_that_is_gone(error: int, told: int) -> None:
+def test_unknown_topic_id_is_reported_as_offset_out_of_range(error: int, told: int) -> None:
     ((_, ((_, code, *_),)),) = an_answer(a_partition(b"", error)).topics
     assert code == told
 
@@ -52,7 +52,7 @@ def test_answer_that_ends_too_early_is_refused() -> None:
         topic_ids._FetchResponse.decode(struct.pack(">ihi", 0, 0, 0) + number(2) + ID[:9])
 
 
-def test_request_asks_by_id_where_the_broker_knows_ids_and_by_name_where_it_does_not() -> None:
+def test_request_uses_ids_only_with_a_broker_that_has_them() -> None:
     request = FetchRequest(50, 1, 4096, 1, [("requests", [(3, 70, 2048)])])
     asked = topic_ids._ById(topic_ids._FetchRequest(request, {"requests": ID}), request)
     place = struct.pack(">iiqiqi", 3, -1, 70, -1, -1, 2048) + b"\0"
@@ -61,5 +61,5 @@ def test_request_asks_by_id_where_the_broker_knows_ids_and_by_name_where_it_does
     )
     assert asked.prepare({1: (4, 17)}).encode() == expected
     assert asked.prepare({1: (0, 11)}).API_VERSION == 11
-    with pytest.raises(IncompatibleBrokerVersion, match="knows no topic by its id"):
+    with pytest.raises(IncompatibleBrokerVersion, match="has no topic ids"):
         topic_ids._ById(topic_ids._IdsRequest(["requests"])).prepare({3: (0, 11)})

@@ -1,4 +1,4 @@
-"""Up to which moment the deadlines of each lane may act."""
+"""Watermarks: the moments up to which the deadlines of each lane may act."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,14 +41,14 @@ def note(
     marks.note_progress(progress, settled, seconds)
 
 
-def test_nothing_is_read_through_before_the_ends_were_looked_up() -> None:
+def test_watermark_needs_the_ends() -> None:
     marks = Watermarks({"requests": False, "totals": True})
     marks.note_partitions(PARTITIONS)
     note(marks, ALL_READ)
     assert marks.of(0) == NEVER
 
 
-def test_moment_is_read_through_once_every_input_has_come_to_its_end_of_then() -> None:
+def test_watermark_rises_once_every_input_is_read_to_its_end() -> None:
     marks = watermarks()
     note(marks, ALL_READ | {TOTALS[0]: 9})
     assert marks.of(0) == NEVER
@@ -56,26 +56,26 @@ def test_moment_is_read_through_once_every_input_has_come_to_its_end_of_then() -
     assert marks.of(0) == NOON
 
 
-def test_lane_does_not_wait_for_the_internal_partition_of_another() -> None:
+def test_watermark_ignores_internal_partitions_of_other_lanes() -> None:
     marks = watermarks()
     note(marks, ALL_READ | {TOTALS[1]: 9})
     assert (marks.of(0), marks.of(1)) == (NOON, NEVER)
 
 
-def test_lane_waits_for_every_partition_of_an_external_topic_unless_the_deadline_does_not_name_it() -> None:
+def test_watermark_needs_all_partitions_of_a_named_external_topic() -> None:
     marks = watermarks()
     note(marks, ALL_READ | {REQUESTS[1]: 9})
     assert marks.of(0) == NEVER
     assert marks.of(0, ("totals",)) == NOON
 
 
-def test_lane_waits_for_its_own_records_that_are_to_be_taken_up() -> None:
+def test_watermark_needs_released_records_of_its_lane_taken_up() -> None:
     marks = watermarks()
     note(marks, ALL_READ, settled=(1,))
     assert (marks.of(0), marks.of(1)) == (NEVER, NOON)
 
 
-def test_partition_in_which_a_number_is_missing_is_not_read_through() -> None:
+def test_missing_number_holds_the_watermark() -> None:
     marks = watermarks()
     note(marks, ALL_READ, whole=False)
     assert marks.of(0, ("totals",)) == NEVER
@@ -83,14 +83,14 @@ def test_partition_in_which_a_number_is_missing_is_not_read_through() -> None:
     assert marks.of(0, ("totals",)) == NOON
 
 
-def test_stopped_partition_is_not_read_through_wherever_it_stands() -> None:
-    """It may be another topic under the same name, whose end is nearer."""
+def test_stopped_partition_holds_the_watermark_at_any_offset() -> None:
+    """Another topic of the same name may have a nearer end."""
     marks = watermarks()
     note(marks, ALL_READ, stopped=True)
     assert marks.of(1, ("requests",)) == NEVER
 
 
-def test_topic_that_ends_before_what_was_read_says_nothing() -> None:
+def test_end_before_the_position_is_ignored() -> None:
     marks = watermarks()
     note(marks, ALL_READ)
     look_up(marks, NOON + MINUTE, end=3)
@@ -98,20 +98,20 @@ def test_topic_that_ends_before_what_was_read_says_nothing() -> None:
     assert marks.of(0) == NOON
 
 
-def test_partition_that_nobody_has_ever_read_counts_as_unread() -> None:
+def test_partition_without_a_position_counts_as_unread() -> None:
     marks = watermarks()
     note(marks, {place: 10 for place in ALL_READ if place != REQUESTS[1]})
     assert marks.of(0, ("requests",)) == NEVER
 
 
-def test_topic_whose_partitions_are_not_known_is_not_read_through() -> None:
+def test_topic_with_unknown_partitions_holds_the_watermark() -> None:
     marks = Watermarks({"requests": False, "totals": True})
     marks.note_ends(dict.fromkeys(marks.note_partitions({"totals": LANES}), 0), NOON)
     note(marks, {})
     assert (marks.of(0, ("totals",)), marks.of(0)) == (NOON, NEVER)
 
 
-def test_clock_set_back_takes_what_was_read_through_back_with_it() -> None:
+def test_clock_set_back_takes_the_watermark_back() -> None:
     marks = watermarks()
     note(marks, ALL_READ)
     assert marks.of(0) == NOON
@@ -120,14 +120,14 @@ def test_clock_set_back_takes_what_was_read_through_back_with_it() -> None:
     assert marks.of(0) == NOON - timedelta(days=1000)
 
 
-def test_new_session_forgets_what_was_read_through() -> None:
+def test_new_session_forgets_the_watermarks() -> None:
     marks = watermarks()
     note(marks, ALL_READ)
     marks.forget()
     assert marks.of(0) == NEVER
 
 
-def test_lanes_read_nearly_as_far_are_swept_together_and_one_far_behind_alone() -> None:
+def test_lanes_with_near_watermarks_form_a_group_and_a_late_one_its_own() -> None:
     marks = watermarks()
     note(marks, ALL_READ | {TOTALS[1]: 9})
     look_up(marks, NOON + 2 * TOGETHER)
@@ -138,11 +138,11 @@ def test_lanes_read_nearly_as_far_are_swept_together_and_one_far_behind_alone() 
     assert marks.groups(LANES, ("totals",), NOON + 2 * TOGETHER) == [([0, 1], NOON + 2 * TOGETHER)]
 
 
-def test_what_nothing_can_beat_acts_at_once_in_all_lanes() -> None:
+def test_deadline_that_no_topic_beats_acts_at_once_in_all_lanes() -> None:
     assert watermarks().groups(LANES, (), NOON) == [([0, 1], NOON)]
 
 
-def test_partition_that_stands_still_is_named_with_the_lanes_it_holds_up_and_since_when() -> None:
+def test_standing_partition_is_named_with_its_lanes_and_the_time() -> None:
     marks = watermarks()
     note(marks, ALL_READ)
     look_up(marks, NOON + MINUTE, end=20)
@@ -152,7 +152,7 @@ def test_partition_that_stands_still_is_named_with_the_lanes_it_holds_up_and_sin
     assert marks.held_up("close", LANES, (), seconds=0.0) == []
 
 
-def test_partition_that_is_read_on_stands_still_only_once_it_has_not_moved_for_a_minute() -> None:
+def test_partition_stands_still_after_a_minute_without_progress() -> None:
     marks = watermarks()
     for seconds, offset in ((0.0, 1), (50.0, 2), (100.0, 2)):
         note(marks, ALL_READ | {TOTALS[0]: offset}, seconds=seconds)
