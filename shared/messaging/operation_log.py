@@ -31,7 +31,7 @@ async def lock_operations(connection: Connection) -> SealedHead:
     """Lock and return the chain's end. Raise BrokenChain if it is gone."""
     row = await connection.fetchrow(QUERIES["lock_operations"])
     if row is None:
-        raise BrokenChain(CHAIN, "the row of its end is gone; copy it back from a backup of the database")
+        raise BrokenChain(CHAIN, "the end is gone; copy its row back from a backup of the database")
     return SealedHead(CHAIN, row["number"], row["hash"], row["seal"])
 
 
