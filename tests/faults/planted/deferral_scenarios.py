@@ -9,7 +9,7 @@ from tests.faults.planted.engine_scenarios import ANA, of_ana, page, publish_tot
 from tests.faults.planted.planted_harness import PlantedHarness
 from tests.integration.messaging.deferred_goals import defer_goals, goals_of, seen_of
 from tests.integration.messaging.toy import bell_timer, closing_timer
-from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, rounds
+from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, releases_held, rounds
 from tests.timeouts import until
 
 OTHER = "p1"
@@ -47,8 +47,11 @@ async def a_deadline_falls_due_while_its_own_lane_stands_still(harness: PlantedH
             await toy.send(a_goal("ana", "g1"))
             await toy.until_count(league, "waiting", 1)
             toy.clock.pass_hours(2)
-            await rounds(engine, 2)
-            await toy.resume_lanes(league)
+            # Else the goal may take effect before the timer has had its turn.
+            with releases_held(engine):
+                await rounds(engine, 2)
+                await toy.resume_lanes(league)
+                await rounds(engine, 1)
             return await harness.breaches_of_toy(toy, *of_ana("g1"))
 
 

@@ -2,13 +2,14 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -60,6 +61,18 @@ async def rounds(engine: Engine, count: int) -> None:
         return engine.status().sweeps >= begun + count
 
     await until(ended, f"{count} rounds of sweeping have ended")
+
+
+@contextmanager
+def releases_held(engine: Engine) -> Iterator[None]:
+    """Handle no released record between two rounds of the sweeper."""
+
+    async def nothing(_: float) -> None:
+        """Release nothing."""
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine._sweeper._release_runner, "run", nothing)
+        yield
 
 
 async def leave(engine: Engine) -> None:
