@@ -1,1 +1,1 @@
-"""The three services that pay for training, and share nothing but events."""
+"""The three services, no one of which reads another's tables; events alone pass between them."""

@@ -47,7 +47,7 @@ class Watermarks:
         self._ends: dict[TopicPartition, tuple[int, datetime]] = {}
         self._watermarks: dict[TopicPartition, datetime] = {}
         self._progress: dict[TopicPartition, tuple[Progress, float]] = {}
-        self._settled: frozenset[int] = frozenset()
+        self._idle_lanes: frozenset[int] = frozenset()
 
     def note_partitions(self, partitions: Mapping[str, Collection[int]]) -> list[TopicPartition]:
         """Note all partitions of each topic and return those whose ends are to be looked up now."""
@@ -66,14 +66,14 @@ class Watermarks:
                 self._ends[place] = (end, now)
 
     def note_progress(
-        self, progress: Mapping[TopicPartition, Progress], settled: Collection[int], seconds: float
+        self, progress: Mapping[TopicPartition, Progress], idle_lanes: Collection[int], seconds: float
     ) -> None:
         """Note how far each partition is read, those of other replicas included.
 
-        `settled` are the lanes in which no record is set aside or released, looked up after `progress`. `seconds` come
+        `idle_lanes` are those in which no record is set aside or released, looked up after `progress`. `seconds` come
         from a monotonic clock.
         """
-        self._settled = frozenset(settled)
+        self._idle_lanes = frozenset(idle_lanes)
         for place, (end, asked_at) in list(self._ends.items()):
             reached = progress.get(place, Progress())
             if reached.whole and not reached.stopped and reached.next_offset >= end:
@@ -92,11 +92,11 @@ class Watermarks:
         self._ends.clear()
         self._watermarks.clear()
         self._progress.clear()
-        self._settled = frozenset()
+        self._idle_lanes = frozenset()
 
     def of(self, lane: int, topics: Collection[str] | None = None) -> datetime:
         """Return the lane's watermark: all that these topics (None: all topics) held by then has taken effect."""
-        if lane not in self._settled:
+        if lane not in self._idle_lanes:
             return NEVER
         return min((self._watermarks.get(place, NEVER) for place in self._awaited(lane, topics)), default=NEVER)
 
