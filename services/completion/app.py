@@ -13,7 +13,7 @@ NAME = "completion"
 
 
 def definition(settings: CompletionSettings) -> ServiceDefinition:
-    """Compose the completion service."""
+    """Return the parts of this service that the runtime needs."""
     return ServiceDefinition(
         name=NAME,
         settings=settings,

@@ -25,7 +25,7 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
 
 
 async def gauges(connection: Connection) -> list[Gauge]:
-    """Compute `salur_trainings` by state from the stored counts."""
+    """Return `salur_trainings` by state from the stored counts."""
     ever = await load_state_counts(connection)
     now = {state: ever.get(state, 0) for state in EnrollmentState}
     now[EnrollmentState.OPEN] -= now[EnrollmentState.COMPLETED] + now[EnrollmentState.NOT_COMPLETED]

@@ -18,7 +18,7 @@ CAUSES = {ENROLLMENT: (ENROLLMENT_EVENTS,)}
 
 
 def sources(settings: CompletionSettings) -> tuple[Source, ...]:
-    """List the topics, causes before effects: enrollments, then their evidence."""
+    """Return the topics, causes before effects: enrollments, then their evidence."""
     accept = partial(accept_evidence, settings.attendance_source)
 
     def evidence_of(topic: str) -> tuple[Subscription[Any], ...]:

@@ -26,7 +26,7 @@ NAME = "enrollment"
 
 
 def context_of(settings: EnrollmentSettings) -> Context:
-    """Load keys and schemes. Raise OSError or ValueError for bad ones."""
+    """Return the context that all use cases share. Raise OSError or ValueError for bad keys or schemes."""
     keys = settings.keys_folder
     programme, own = keys / "programme.jwks.json", KeyRing.load(keys / f"{NAME}.jwks.json")
     deferred_seals = own.derive(DEFERRED_SEALS)
@@ -44,7 +44,7 @@ def context_of(settings: EnrollmentSettings) -> Context:
 
 
 def definition(settings: EnrollmentSettings) -> ServiceDefinition:
-    """Compose the enrollment service. Raise OSError or ValueError for bad keys or schemes."""
+    """Return the parts of this service that the runtime needs. Raise OSError or ValueError for bad keys or schemes."""
     context = context_of(settings)
     return ServiceDefinition(
         name=NAME,

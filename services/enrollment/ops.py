@@ -35,7 +35,7 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
 
 
 async def gauges(connection: Connection) -> list[Gauge]:
-    """Compute `salur_participants` by wave and state, and `salur_enrollments` by state, from the stored counts."""
+    """Return `salur_participants` by wave and state, and `salur_enrollments` by state, from the stored counts."""
     found = []
     for wave, admitted, refused in await count_waves(connection):
         found.append(Gauge("salur_participants", float(admitted), {"wave": wave, "state": "admitted"}))

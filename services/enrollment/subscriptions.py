@@ -28,7 +28,7 @@ CAUSES = {
 
 
 def sources(context: Context) -> tuple[Source, ...]:
-    """List the topics, causes before effects. Payment handles the registration of providers."""
+    """Return the topics, causes before effects. Payment handles the registration of providers."""
     record = partial(record_milestones, context)
     return (
         Source(

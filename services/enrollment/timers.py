@@ -16,7 +16,7 @@ PORTION = 500
 
 def timers(context: Context) -> tuple[Timer, ...]:
     return (
-        Timer("take_up_waves", release_opened_waves, beaten_by=()),
+        Timer("take_up_waves", release_opened_waves, prevented_by=()),
         Timer("decide_overdue", partial(decide_overdue, context)),
     )
 

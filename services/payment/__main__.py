@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.payment.app import LOOK_BACK, context_of, definition
+from services.payment.app import POST_MIGRATION, context_of, definition
 from services.payment.handlers.approvals import approve, confirm_payment
 from services.payment.handlers.halts import halt, resume
 from services.payment.ops import funds, halts
@@ -45,7 +45,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
-        """Approve the next attempt of a disbursement. Above the limit, or frozen, it takes two persons."""
+        """Approve the next attempt of a disbursement. An amount above the limit, or a frozen one, needs two persons."""
         limit = PaymentSettings.model_validate(command.settings()).approval_above_rupiah
         command.execute_and_report(
             lambda connection, operator: approve(connection, operator, limit, redeem_code, benefit), who, why
@@ -60,4 +60,4 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
 
 if __name__ == "__main__":
-    main(PaymentSettings, definition, add_verbs, post_migration=LOOK_BACK)
+    main(PaymentSettings, definition, add_verbs, post_migration=POST_MIGRATION)

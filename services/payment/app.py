@@ -8,7 +8,7 @@ from asyncpg import Connection
 from services.payment.context import Context
 from services.payment.handlers.adoption import adopt
 from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
-from services.payment.handlers.data_identity import fixed, rings
+from services.payment.handlers.data_identity import pinned, rotating_keys
 from services.payment.handlers.reports import process_reports
 from services.payment.handlers.resealing import reseal_accounts
 from services.payment.invariants import INVARIANTS
@@ -33,7 +33,7 @@ NAME = "payment"
 
 
 def context_of(settings: PaymentSettings) -> Context:
-    """Build the context that all use cases share; raise OSError or ValueError when keys are missing or malformed."""
+    """Return the context that all use cases share. Raise OSError or ValueError for missing or malformed keys."""
     keys = settings.keys_folder
     programme = keys / "programme.jwks.json"
     return Context(
@@ -54,7 +54,7 @@ def context_of(settings: PaymentSettings) -> Context:
 
 
 def definition(settings: PaymentSettings) -> ServiceDefinition:
-    """Return the parts of this service that the runtime needs."""
+    """Return the parts of this service that the runtime needs. Raise OSError or ValueError for bad keys."""
     context = context_of(settings)
     return ServiceDefinition(
         name=NAME,
@@ -68,21 +68,21 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
         collectors=(context.answers,),
-        pinned=fixed(context),
-        rotating_keys=rings(context),
+        pinned=pinned(context),
+        rotating_keys=rotating_keys(context),
         chains=(LEDGER_CHAINS,),
         views={"/halts": halts, "/funds": funds},
         degraded=degraded,
     )
 
 
-async def is_to_look_back(connection: Connection) -> bool:
-    """Tell whether accounts are kept, or contradictions parked, that an upgrade may have to treat."""
+async def needs_post_migration(connection: Connection) -> bool:
+    """Return True if accounts are kept, or contradictions parked, that `post_migration` may have to process."""
     return await has_accounts(connection) or await is_contradiction_parked(connection)
 
 
-async def look_back(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
-    """Seal accounts again under the current key, and freeze disbursements whose contradictions were only parked."""
+async def post_migration(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
+    """Reseal accounts under the current key, and freeze disbursements whose contradictions were only parked."""
     context = context_of(PaymentSettings.model_validate(service.settings))
     sealed = await reseal_accounts(context, connection)
     now = Clock.from_environment().now()
@@ -90,4 +90,4 @@ async def look_back(service: ServiceDefinition, terms: TransactionTerms, connect
     return [*sealed, *await freeze_contradicted(process, terms, Decoder(service.sources), now, connection)]
 
 
-LOOK_BACK = PostMigrationStep(is_to_look_back, look_back)
+POST_MIGRATION = PostMigrationStep(needs_post_migration, post_migration)

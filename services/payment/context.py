@@ -35,7 +35,7 @@ class Context:
     answers: AnswerTimes
 
     def attempt_reference(self, lane: int, participant_id: str, redeem_code: str, benefit: str, attempt: int) -> str:
-        """Derive the reference of an attempt, which is the same whenever and wherever it is derived."""
+        """Return the reference of an attempt, which is the same whenever and wherever it is derived."""
         return reference_of(
             self.reference_key,
             lane,

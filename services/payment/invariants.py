@@ -19,7 +19,7 @@ LedgerAccount = tuple[str, str, str]
 
 
 def _no_rows(query: str, sentence: str) -> Check:
-    """Build a check for which every row of a query is a breach; its columns fill the sentence."""
+    """Return a check for which every row of a query is a breach; its columns fill the sentence."""
 
     async def check(connection: Connection) -> list[str]:
         return [sentence.format_map(dict(row)) for row in await connection.fetch(QUERIES[query])]
@@ -39,7 +39,7 @@ async def _money_is_conserved(connection: Connection) -> list[str]:
 
 
 def _no_rows_for_review_reasons(query: str, sentence: str) -> Check:
-    """Build the same check for a query that takes the reason codes after which a person must review."""
+    """Return the same check for a query that takes the reason codes after which a person must review."""
 
     async def check(connection: Connection) -> list[str]:
         rows = await connection.fetch(QUERIES[query], sorted(NEEDS_REVIEW))

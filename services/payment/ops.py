@@ -82,7 +82,7 @@ async def degraded(connection: Connection) -> list[str]:
 
 
 async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
-    """Return disbursements by state, the age of the oldest unsettled, and halts; read from the kept state counts."""
+    """Return disbursements by state (from the state counts), the ages of the oldest unsettled, and halts."""
     found = await _halt_gauges(connection, clock.now())
     for row in await view_state_counts(connection):
         labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
@@ -114,7 +114,7 @@ def _age(row: Record, now: datetime) -> Gauge:
 
 
 def _references(context: Context, participant_id: str, disbursement: Record) -> list[str]:
-    """Derive the references of all attempts made so far."""
+    """Return the references of all attempts made so far."""
     key = (disbursement["lane"], participant_id, disbursement["redeem_code"], disbursement["benefit"])
     return [context.attempt_reference(*key, number) for number in range(1, disbursement["attempt"] + 1)]
 

@@ -34,18 +34,18 @@ def timers(context: Context) -> tuple[Timer, ...]:
     """Return the timers, each with the topics that must be read before it may act."""
     reports = tuple(map(disbursement_reports, PARTNERS))
     return (
-        Timer("return_unused", return_unused, beaten_by=()),
-        Timer("release", partial(release_holds, context), beaten_by=()),
-        Timer("retry", partial(retry, context), beaten_by=reports),
+        Timer("return_unused", return_unused, prevented_by=()),
+        Timer("release", partial(release_holds, context), prevented_by=()),
+        Timer("retry", partial(retry, context), prevented_by=reports),
         *(
             Timer(
                 f"ask_{partner}",
                 partial(request_overdue_statuses, context, partner),
-                beaten_by=(disbursement_reports(partner),),
+                prevented_by=(disbursement_reports(partner),),
             )
             for partner in PARTNERS
         ),
-        Timer("judge_again", recheck_unmatched, beaten_by=()),
+        Timer("judge_again", recheck_unmatched, prevented_by=()),
     )
 
 

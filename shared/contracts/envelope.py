@@ -88,7 +88,7 @@ def _media_type(content_type: str) -> str:
 
 
 def _finite(number: str) -> float:
-    """Keep a number beyond any float a number, one that no field accepts."""
+    """Return the number as a float, clamped to the largest finite one, which no field accepts."""
     return min(max(float(number), -sys.float_info.max), sys.float_info.max)
 
 

@@ -34,7 +34,7 @@ RESTRICT_VIOLATION = "23001"
 
 
 def is_infrastructure(error: BaseException) -> bool:
-    """Tell whether infrastructure failed: the same work is tried again, never dropped, never parked."""
+    """Return True if infrastructure failed: the same work is tried again, never dropped, never parked."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         stale = isinstance(error, asyncpg.InvalidCachedStatementError)
@@ -49,7 +49,7 @@ def is_infrastructure(error: BaseException) -> bool:
 
 
 def is_record_fault(error: BaseException) -> bool:
-    """Tell whether the database refused a value or a row (SQLSTATE class 22 or 23): its record is parked."""
+    """Return True if the database refused a value or a row (SQLSTATE class 22 or 23): its record is parked."""
     if not isinstance(error, asyncpg.PostgresError):
         return False
     state = error.sqlstate or ""

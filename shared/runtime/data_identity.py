@@ -132,7 +132,7 @@ async def _confirm_rotating_keys(connection: Connection, ring: RotatingKeys, kno
 
 
 async def seals_parked_records(connection: Connection, kid: str) -> bool:
-    """Tell whether a parked record is sealed under this key."""
+    """Return True if a parked record is sealed under this key."""
     return bool(await connection.fetchval(QUERIES["parked_under"], token_prefix(kid)))
 
 

@@ -23,7 +23,7 @@ class KafkaProbe:
         self._group = ConsumerGroup(bootstrap, f"salur.{definition.name}")
 
     async def answers(self) -> bool:
-        """Tell whether Kafka answers within KAFKA_ANSWER_SECONDS."""
+        """Return True if Kafka answers within KAFKA_ANSWER_SECONDS."""
         try:
             async with asyncio.timeout(KAFKA_ANSWER_SECONDS):
                 await self._topic_inspector.ends([self._probed])
@@ -50,5 +50,5 @@ class KafkaProbe:
 
 
 def is_kafka_error(error: BaseException) -> bool:
-    """Tell whether an error means that Kafka could not be asked."""
+    """Return True if an error means that Kafka could not be asked."""
     return isinstance(error, KafkaError | OSError)

@@ -115,9 +115,10 @@ async def parked(connection: Connection) -> dict[str, object]:
 
 
 async def deferred_records_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
-    """Return the first hundred deferred records about a participant: for what they wait, since when, until when.
+    """Return the first hundred deferred records about a participant.
 
-    A record still waiting at `until` is parked as `wait_expired`; None is without limit.
+    `waits_for` and `key` name the cause, `since` is the time of deferring. A record still waiting at
+    `until` is parked as `wait_expired`; None: no limit.
     """
     text = participant_id.encode()
     forms = packed_forms(text)

@@ -16,7 +16,7 @@ from asyncpg import Connection
 from services.completion.domain.completion import Completion, canonical_form, decide_completion
 from services.completion.store.enrollments import load_next_enrollments
 from services.completion.store.evidence import load_evidence
-from services.payment.domain.ledger import TREASURY_LEDGER, LedgerHead, Posting, seal_postings
+from services.payment.domain.ledger import TREASURY_LEDGER, LedgerHead, Posting, chain_postings
 from services.payment.store.ledger import append_transfers, load_ledger_heads, load_transfers, save_ledger_heads
 from shared.messaging.chain import ChainKey
 from tests.benchmarks.harness import BenchmarkHarness, print_line
@@ -117,7 +117,7 @@ async def _copy_ledgers(url: str, key: ChainKey, copies: int) -> None:
             at = transfers[-1].at
             postings = _renamed([transfer.posting for transfer in transfers], copies)
             while portion := list(islice(postings, TRANSFERS)):
-                copied = seal_postings(portion, LedgerHead(head.number, head.hash), at)
+                copied = chain_postings(portion, LedgerHead(head.number, head.hash), at)
                 head = key.seal(head.chain, copied[-1].number, copied[-1].hash)
                 await append_transfers(connection, copied)
                 await save_ledger_heads(connection, {lane: head})

@@ -48,12 +48,12 @@ def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Com
 
 
 def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
-    """Compute the SHA-256 of `canonical_form`, so that a reader of the event and its evidence can check it."""
+    """Return the SHA-256 of `canonical_form`, so that a reader of the event and its evidence can check it."""
     return hashlib.sha256(canonical_form(enrollment, completion).encode()).digest()
 
 
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
-    """Write `completion_confirmed` with all its evidence as JSON: keys sorted, no spaces, times in UTC."""
+    """Return `completion_confirmed` with all its evidence as JSON: keys sorted, no spaces, times in UTC."""
     terms = enrollment.confirmed_terms
     document = {
         "participant_id": enrollment.participant_id,

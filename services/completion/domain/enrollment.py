@@ -19,7 +19,7 @@ class EnrollmentState(StrEnum):
 
 # Terms and enrollments are NamedTuples: one of each is made per row that is loaded for a batch of evidence.
 class ConfirmedTerms(NamedTuple):
-    """The terms of a confirmed enrollment: its provider, its version of a scheme, and the rule that completes it."""
+    """The terms of a confirmed enrollment: provider, version of a scheme, and the rule by which it is completed."""
 
     provider_id: str
     scheme: str
@@ -49,5 +49,5 @@ class Enrollment(NamedTuple):
 
     @property
     def rule(self) -> CompletionRule:
-        """The rule that completes it; raises InvariantBroken for a rejected enrollment."""
+        """The rule by which it is completed; raises InvariantBroken for a rejected enrollment."""
         return self.confirmed_terms.rule

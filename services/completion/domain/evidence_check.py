@@ -30,7 +30,7 @@ class Rejection:
 def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> Rejection | None:
     """Return why the fact is not accepted for this enrollment, None if it is.
 
-    Final enrollments are checked like open ones: a false report about a completed training is still false.
+    Completed and not-completed enrollments are checked like open ones; of a rejected one only the participant is.
     """
     if fact.participant_id != enrollment.participant_id:
         return Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
@@ -43,7 +43,7 @@ def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> Rejection | No
 
 
 def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None:
-    """Return the field that puts the fact out of its window: a session that does not exist has none."""
+    """Return the wrong field, None inside the window; `sequence` if there is no such session."""
     at, span = fact.happened_at, rule.span
     if KIND_RULES[fact.kind].window is WindowRule.EVIDENCE_SPAN:
         return None if span.starts_at <= at < span.evidence_until else "happened_at"

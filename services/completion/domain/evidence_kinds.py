@@ -90,7 +90,7 @@ class Requirement:
 # All participants of a class share one rule, so its requirements are listed once.
 @lru_cache(maxsize=500)
 def requirements(rule: CompletionRule) -> tuple[Requirement, ...]:
-    """List all that the rule demands, in the order of `KIND_RULES`."""
+    """Return all that the rule demands, in the order of `KIND_RULES`."""
     return tuple(
         Requirement(kind, part)
         for kind, kind_rule in KIND_RULES.items()

@@ -21,7 +21,7 @@ OUTCOMES: dict[str, EventType[CompletionConfirmed] | EventType[CompletionRejecte
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Remember each event until its evidence has been read again; then the event is the decision.
+    """Remember each event until its evidence has been read again, and take its decision over then.
 
     A missing event does no harm: its decision is made and emitted again, and readers identify it by redeem code.
     """

@@ -1,4 +1,4 @@
-"""Evidence arrives in any order and any number of times; what completes a training is announced once."""
+"""Intake of evidence: checks and stores it, and announces each completion and rating once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -51,7 +51,7 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
 
 
 def confirmation_event(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
-    """Build the event that names the first pieces of evidence, their number, and the digest of all of them."""
+    """Return the event that names the first pieces of evidence, their number, and the digest of all of them."""
     terms = enrollment.confirmed_terms
     return CompletionConfirmed(
         participant_id=enrollment.participant_id,
@@ -71,7 +71,7 @@ def confirmation_event(enrollment: Enrollment, completion: Completion) -> Comple
 
 
 def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> CompletionRejected:
-    """Build the event that names the requirements not met."""
+    """Return the event that names the requirements not met."""
     return CompletionRejected(
         participant_id=enrollment.participant_id,
         redeem_code=enrollment.redeem_code,

@@ -41,7 +41,7 @@ class StoredOutcome:
 
 
 async def load_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
-    """Return the known ones of these enrollments by redeem code."""
+    """Load the known ones of these enrollments by redeem code."""
     rows = await connection.fetch(QUERIES["load_enrollments"], list(redeem_codes))
     return {row["redeem_code"]: _enrollment(row) for row in rows}
 

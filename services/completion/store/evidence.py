@@ -31,7 +31,7 @@ async def insert_evidence(
 
 
 async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -> dict[str, list[Evidence]]:
-    """Return all evidence of these enrollments by redeem code; an empty list for one without any."""
+    """Load all evidence of these enrollments by redeem code; an empty list for one without any."""
     found = _evidence(await connection.fetch(QUERIES["load_evidence"], list(redeem_codes)))
     return {code: found.get(code, []) for code in redeem_codes}
 
@@ -39,7 +39,7 @@ async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -
 async def load_possibly_sufficient_evidence(
     connection: Connection, requirement_counts: Mapping[str, int]
 ) -> dict[str, list[Evidence]]:
-    """Return the evidence of the enrollments that have at least as many pieces as requirements, by redeem code."""
+    """Load the evidence of the enrollments that have at least as many pieces as requirements, by redeem code."""
     rows = await connection.fetch(
         QUERIES["load_possibly_sufficient_evidence"], list(requirement_counts), list(requirement_counts.values())
     )
@@ -47,7 +47,7 @@ async def load_possibly_sufficient_evidence(
 
 
 async def count_orphaned_evidence(connection: Connection) -> int:
-    """Count the evidence that belongs to no confirmed enrollment. Reads the whole table."""
+    """Return the number of pieces of evidence that belong to no confirmed enrollment. Reads the whole table."""
     return int(await connection.fetchval(QUERIES["count_orphaned_evidence"]))
 
 

@@ -20,12 +20,12 @@ async def add_to_state_counts(connection: Connection, counts: Iterable[tuple[tup
 
 
 async def load_state_counts(connection: Connection) -> dict[EnrollmentState, int]:
-    """Return how many enrollments ever entered each state; a decided enrollment is counted as open as well."""
+    """Load the number of enrollments that ever entered each state; a decided enrollment is counted as open as well."""
     rows = await connection.fetch(QUERIES["load_state_counts"])
     return {EnrollmentState(row["state"]): row["enrollments"] for row in rows}
 
 
 async def count_enrollments_by_state(connection: Connection) -> dict[EnrollmentState, int]:
-    """Count the enrollments that are in each state now. Reads the whole table."""
+    """Return the number of enrollments that are in each state now. Reads the whole table."""
     rows = await connection.fetch(QUERIES["count_enrollments_by_state"])
     return {EnrollmentState(row["state"]): row["enrollments"] for row in rows}

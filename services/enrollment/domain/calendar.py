@@ -16,6 +16,6 @@ def is_within_days(moment: datetime, days: int, after: datetime) -> bool:
 
 
 def age_on(birth_date: date, day: date) -> int:
-    """Count full years; a person born on 29 February turns a year older on 1 March."""
+    """Return the age in full years; a person born on 29 February turns a year older on 1 March."""
     birthday_to_come = (day.month, day.day) < (birth_date.month, birth_date.day)
     return day.year - birth_date.year - birthday_to_come

@@ -19,10 +19,10 @@ class Identity:
 
 
 def is_well_formed(identity: Identity, gender: str) -> bool:
-    """Check the NIK against the birth date and gender that are stated with it.
+    """Return True if the NIK fits the birth date and gender that are stated with it.
 
     Its 16 digits are the place of first registration (4), a district (2), the day of birth (2; plus 40 for women),
-    month (2), year (2) and a running number (4). The place says nothing of today's home: a NIK never changes.
+    month (2), year (2) and a running number (4). The place need not be that of residence: a NIK never changes.
     """
     nik, born = identity.nik, identity.birth_date
     if not FORM.fullmatch(nik) or not region_codes.is_region_code(nik[:4]):

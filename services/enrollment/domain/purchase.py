@@ -92,7 +92,7 @@ def decide_purchase(
 ) -> Confirmed | Rejected | Undecided:
     """Decide a purchase, given the participant's confirmed trainings.
 
-    The time of purchase decides whose turn it is, not the order of arrival.
+    Its place among them follows from the times of purchase, not from the order of arrival.
     """
     standing = sorted(trainings, key=lambda training: training.purchased_at)
     reason = _refusal(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)

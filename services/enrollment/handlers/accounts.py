@@ -1,4 +1,4 @@
-"""Linked accounts: the latest one counts. Payment is told whether its identity is the participant's."""
+"""Linked accounts: the latest one counts. The event states whether the account holder's NIK is the participant's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ def _admission_of(known: Mapping[str, Sequence[Admission]], person: str) -> Admi
 
 
 def _is_same_account(context: Context, opened: OpenedAccount, announced: enrollment.AccountLinked) -> bool:
-    """Compare the account with the announced one, as far as the announcement can be opened."""
+    """Return True if the account equals the announced one, as far as the announcement can be opened."""
     account = opened.account
     try:
         number = open_linked_account(context.for_payment, announced)

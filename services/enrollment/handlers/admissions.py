@@ -115,7 +115,7 @@ def _filter_new(
 
 
 def _is_same_application(application: Application, announced: AnnouncedAdmission) -> bool:
-    """Compare the application with the announced decision, as far as the decision repeats it."""
+    """Return True if the application fits the announced decision, as far as the decision repeats it."""
     data = application.message.data
     if isinstance(announced, enrollment.ParticipantRefused):
         return data.admitted_at == announced.admitted_at

@@ -128,7 +128,7 @@ async def forget_accounts(tx: Transaction, links: Iterable[LinkKey], standing: M
 
 
 def is_same_purchase(purchase: upstream.TrainingPurchased, announced: AnnouncedPurchase) -> bool:
-    """Compare the purchase with the announced decision, as far as the decision repeats it."""
+    """Return True if the purchase fits the announced decision, as far as the decision repeats it."""
     if isinstance(announced, EnrollmentRejected):
         return purchase.participant_id == announced.participant_id
     return _stated_values(purchase) == _stated_values(announced)

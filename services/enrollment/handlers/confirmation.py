@@ -11,7 +11,7 @@ from shared.contracts.fields import rupiah
 
 
 def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme) -> enrollment.EnrollmentConfirmed:
-    """Build the event: the purchase, the evidence that completes it, and the benefits that it entitles to."""
+    """Return the event: the purchase, the evidence that completes it, and the benefits that it entitles to."""
     rule = scheme.modes[data.mode]
     return enrollment.EnrollmentConfirmed(
         participant_id=data.participant_id,
@@ -51,7 +51,7 @@ def _requirements(rule: ModeRule) -> enrollment.Requirements:
 
 @lru_cache(maxsize=10_000)
 def _benefits(price: int, incentive: int) -> tuple[enrollment.Benefit, ...]:
-    """List the benefits: the fee once completed, and the incentive with the first completed and rated training."""
+    """Return the benefits: the fee once completed, and the incentive with the first completed and rated training."""
     return (
         enrollment.Benefit(
             benefit="fee",

@@ -18,10 +18,13 @@ INDEX_KEY = "identity-index.key"
 
 
 def pinned(context: Context) -> tuple[PinnedValue, ...]:
-    """Pin the key of the index of NIKs. No NIK is stored, so it is checked by data that contain one."""
+    """Return the key of the index of NIKs, which must not change, with its proof from stored data.
+
+    No NIK is stored in the clear; the key is checked by a stored digest, or by a NIK inside a sealed event.
+    """
 
     async def indexes(connection: Connection) -> str | None:
-        """Check by the digest of a purchase that is stored whole, else by accounts announced with their NIK."""
+        """Return the key's name if a stored purchase's digest or, without one, a NIK of announced accounts differs."""
         if kept := await load_purchase_digest(connection):
             purchase, digest = kept
             matches = content_digest(context, purchase.decode()) == digest
@@ -33,7 +36,7 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 
 
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
-    """List the key sets: its own and upstream's, which may seal kept accounts, and the one shared with payment."""
+    """Return the key sets: its own and upstream's, which may seal kept accounts, and the one shared with payment."""
     return (
         RotatingKeys("enrollment", context.own, _rests_under),
         RotatingKeys("programme", context.upstream, is_sealed_under),
@@ -42,7 +45,7 @@ def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
 
 
 async def _matches_accounts(context: Context, connection: Connection) -> bool:
-    """Compare recently announced accounts with their admissions; True also if there are none."""
+    """Return True if recently announced accounts match their admissions, or if there are none."""
     niks: dict[str, str] = {}
     for outbox_event in await load_recent_events(connection):
         if outbox_event.type == ACCOUNT_LINKED.name:
@@ -54,7 +57,7 @@ async def _matches_accounts(context: Context, connection: Connection) -> bool:
 
 
 def _nik(context: Context, token: str) -> str | None:
-    """Open the NIK; None if the account holds none, as before 1.0, or its key was removed."""
+    """Return the opened NIK; None if the account holds none, as before 1.0, or its key was removed."""
     try:
         return str(context.upstream.open(token)["nik"])
     except (Parked, KeyError):

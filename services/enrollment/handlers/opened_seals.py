@@ -34,7 +34,7 @@ def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret
 
 
 def content_digest(context: Context, stated: str, *sealed_texts: str) -> bytes:
-    """Compute the keyed digest that tells the same content from other content of one participant.
+    """Return the keyed digest that tells the same content from other content of one participant.
 
     `stated` is the event as its model writes it, `sealed_texts` what was under its seal. The digest is stored, and is
     keyed so that personal data cannot be guessed from it; 128 bits are enough to compare one participant's events.

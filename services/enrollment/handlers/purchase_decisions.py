@@ -163,12 +163,12 @@ def _decided(
 
 
 def _scheme_of(before: Enrollment, scheme: Scheme | None) -> tuple[str | None, int | None]:
-    """Return name and version of the scheme that decides; that of the row if nobody was admitted."""
+    """Return name and version of the scheme that decides; that of the row if the participant was not admitted."""
     return (scheme.scheme, scheme.version) if scheme else (before.scheme, before.scheme_version)
 
 
 def _grace_period(context: Context, reason: PurchaseRefusal) -> timedelta:
-    """Return how long to wait: a purchase sent earlier only has to be read, a training has still to be completed."""
+    """Return how long to wait: `wait_at_most` for an unfinished previous training, no time for a late purchase."""
     return context.wait_at_most if reason is PurchaseRefusal.PREVIOUS_NOT_COMPLETED else timedelta()
 
 

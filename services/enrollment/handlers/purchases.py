@@ -41,7 +41,7 @@ async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[Pu
 
 
 async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, Sequence[Admission]]:
-    """Load the admissions of these participants, without those whose admission is still to be read after a restore."""
+    """Return the admissions of these participants, without those whose admission a restore left to be read again."""
     known = await load_admissions(tx.connection, people)
     for event in (await load_announced_admissions(tx, people)).values():
         if isinstance(event, enrollment.ParticipantAdmitted):

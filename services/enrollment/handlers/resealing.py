@@ -101,7 +101,7 @@ def _reseal_account(before: KeyRing, now: KeyRing, data: dict[str, Any]) -> None
 
 
 def _headers(envelope: Envelope) -> tuple[tuple[str, bytes | None], ...]:
-    """Write the envelope as headers of binary mode, whichever mode it came in."""
+    """Return the envelope as headers of binary mode, whichever mode it came in."""
     named: Mapping[str, str | None] = {
         "ce_specversion": "1.0",
         "ce_id": envelope.id,

@@ -42,7 +42,7 @@ class _File(BaseModel):
 
 
 def load_schemes(folder: Path = FOLDER) -> Mapping[str, Scheme]:
-    """Load all schemes by name. Raise ValueError for an invalid file, or one named unlike its scheme."""
+    """Return all schemes by name. Raise ValueError for an invalid file, or one named unlike its scheme."""
     schemes = {path.stem: load_scheme(path) for path in sorted(folder.glob("*.toml"))}
     for name, scheme in schemes.items():
         if scheme.scheme != name:
@@ -51,7 +51,7 @@ def load_schemes(folder: Path = FOLDER) -> Mapping[str, Scheme]:
 
 
 def load_scheme(path: Path) -> Scheme:
-    """Load one file. It passes through JSON, since a strict tuple accepts only a JSON array."""
+    """Return the scheme of one file. It passes through JSON, since a strict tuple accepts only a JSON array."""
     scheme = _File.model_validate_json(json.dumps({"scheme": tomllib.loads(path.read_text("utf-8"))})).scheme
     _check(asdict(scheme))
     return scheme

@@ -36,7 +36,7 @@ async def load_accounts(connection: Connection, people: Collection[str]) -> dict
 
 
 async def load_own_seals_since(connection: Connection) -> int:
-    """Return when the migration `own_seals` was applied, in milliseconds since 1970."""
+    """Load the time at which the migration `own_seals` was applied, in milliseconds since 1970."""
     return int(await connection.fetchval(QUERIES["load_own_seals_since"]))
 
 

@@ -22,7 +22,7 @@ async def load_recent_events(connection: Connection) -> list[OutboxEvent]:
 
 
 async def load_identity_indexes(connection: Connection, people: Collection[str]) -> dict[str, str]:
-    """Return the keyed index of the NIK, in hex, by participant, for those admitted."""
+    """Load the keyed index of the NIK, in hex, by participant, for those admitted."""
     rows = await connection.fetch(QUERIES["load_identity_indexes"], list(people))
     return {row["participant_id"]: row["identity_index"].hex() for row in rows}
 

@@ -76,7 +76,7 @@ MilestoneTimes = Mapping[tuple[str, str], datetime]
 
 
 async def mark_milestones(connection: Connection, completed: MilestoneTimes, rated: MilestoneTimes) -> set[str]:
-    """Store milestones of confirmed enrollments, the first time of each; return the redeem codes of those known."""
+    """Save milestones of confirmed enrollments, the first time of each; return the redeem codes of those known."""
     keys = list({**completed, **rated})
     rows = await connection.fetch(
         QUERIES["mark_milestones"],

@@ -9,7 +9,7 @@ from services.enrollment.store import QUERIES
 
 
 async def add_to_state_counts(connection: Connection, decided: Iterable[tuple[int, str]]) -> None:
-    """Count the (lane, state) of enrollments that have just been decided."""
+    """Add the (lane, state) of enrollments that have just been decided."""
     counts = Counter(decided)
     if counts:
         lanes, states = zip(*counts, strict=True)
@@ -17,6 +17,6 @@ async def add_to_state_counts(connection: Connection, decided: Iterable[tuple[in
 
 
 async def load_state_counts(connection: Connection) -> dict[str, int]:
-    """Return how many enrollments are in each state; the undecided ones are counted by this query."""
+    """Load the number of enrollments in each state; the undecided ones are counted by this query."""
     rows = await connection.fetch(QUERIES["load_state_counts"])
     return {row["state"]: row["enrollments"] for row in rows}

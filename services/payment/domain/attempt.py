@@ -78,7 +78,7 @@ class Contradiction:
 
 
 def classify_report(attempt: Attempt, report: Report) -> ReportCheck:
-    """Compare a report with the known state of its attempt. The first final report stays valid for ever.
+    """Return how a report relates to the known state of its attempt. The first final report stays valid for ever.
 
     An `accepted` after it is a duplicate. So is the same rejection once more, unless its reason now forbids another
     attempt.

@@ -70,8 +70,8 @@ class Disbursement(NamedTuple):
 
     `attempt` counts from 1; 0 before the first. `reference` and `partner` belong to the latest attempt, `tried_version`
     is the version of the account that it went to (0: none, or no longer known). `frozen`: no other attempt is made
-    before a person has reviewed the payment, whatever it is held for. `next_check_at`: the time of the next request for
-    its status while it is at a partner, and of the next attempt while it is held.
+    before a person has reviewed the payment, whatever it is held for. `next_check_at` is a column of two meanings:
+    `ask_at` while the disbursement is at a partner, `retry_at` while it is held.
     """
 
     redeem_code: str

@@ -45,7 +45,7 @@ class Approval:
 class PayoutConditions:
     """Conditions that are the same for all disbursements of a batch. `approval_above` in rupiah, None: no limit.
 
-    `halts`: halted partners, `all`, and components with an instruction of before a restore that pays something unknown.
+    `halts`: halted partners, `all`, and components with an adopted instruction whose fund is not known yet.
     """
 
     now: datetime
@@ -64,7 +64,7 @@ def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Appr
 
 
 def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:
-    """Tell whether the next attempt takes an approval by two persons: above the limit, or frozen."""
+    """Return True if the next attempt takes an approval by two persons: above the limit, or frozen."""
     return disbursement.frozen or (limit is not None and disbursement.amount > limit)
 
 
@@ -98,8 +98,8 @@ def account_hold_reason(disbursement: Disbursement, account: PayeeAccount, *, ap
 def tried_account_version(attempt: Attempt, payee: Payee, newest: int) -> int:
     """Return the version of the account that an adopted attempt went to, as its event told it.
 
-    If no event did, the version is chosen so that no account counts as newer that may have been tried: a provider's is
-    `newest`, a participant's the time of the instruction.
+    If no event did, the version is chosen high enough that an account that may have been tried never counts as newer:
+    a provider's is `newest`, a participant's the time of the instruction plus the largest clock skew.
     """
     if attempt.account_version is not None:
         return attempt.account_version

@@ -61,7 +61,7 @@ class Enrollment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Disbursement to a participant, as it counts for benefits had once.
+    """Disbursement to a participant, as it counts for benefits that are paid once per participant.
 
     `stands` is False once it was cancelled before any partner was instructed: then the benefit may fall due with
     another training.
@@ -115,15 +115,15 @@ def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
     ]
 
 
-def due_once(
+def earned_once_per_participant(
     trainings: Iterable[Enrollment], grants: Collection[Grant], announced: Mapping[str, str]
 ) -> list[EarnedEntitlement]:
-    """Return the benefits had once that fall due to a participant, each with the training that earns it.
+    """Return the benefits paid once per participant that fall due, each with the training that earns it.
 
     `trainings` and `grants` are all of one participant. A grant stays with its training, even if an earlier training
     becomes known later. Of several trainings the first to reach the milestone earns it, by the times of the events,
-    then by redeem code. One whose own grant was cancelled earns nothing more. `announced` (benefit, redeem code): the
-    training that a benefit had fallen due with before a restore, which no other can replace.
+    then by redeem code. A training whose disbursement was cancelled does not earn it again.
+    `announced`, by benefit: the training that it had fallen due with before a restore, which no other can replace.
     """
     standing = {grant.benefit for grant in grants if grant.stands}
     granted = {(grant.redeem_code, grant.benefit) for grant in grants}

@@ -102,7 +102,7 @@ def reject(disbursement: Disbursement) -> Posting:
     return _posting(disbursement, reserved(disbursement.component), clearing(_partner(disbursement)))
 
 
-def seal_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -> list[Transfer]:
+def chain_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -> list[Transfer]:
     """Append postings of one ledger to its last row: give each a number and a hash."""
     transfers = []
     number, last = head.number, head.hash

@@ -29,7 +29,7 @@ class ReportAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Action, and the reason for which a held disbursement is then held."""
+    """Action after a report, and the hold reason if it leads to a hold."""
 
     action: ReportAction
     reason: HoldReason | None = None

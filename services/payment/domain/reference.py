@@ -13,7 +13,7 @@ _DIGITS = ["".join(digits) for digits in product(CROCKFORD, repeat=3)]
 def reference_of(
     key: bytes, lane: int, *, programme: str, participant_id: str, redeem_code: str, benefit: str, attempt: int
 ) -> str:
-    """Derive a reference of 16 Crockford digits: the lane, then 75 bits of a keyed hash.
+    """Return a reference of 16 Crockford digits: the lane, then 75 bits of a keyed hash.
 
     The hash is over the disbursement and the number of the attempt.
     """

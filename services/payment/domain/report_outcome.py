@@ -35,10 +35,10 @@ class ReportOutcome(NamedTuple):
 def apply_report(
     attempt: Attempt, disbursement: Disbursement, report: Report, *, ask_at: datetime, retry_at: datetime
 ) -> ReportOutcome:
-    """Return the outcome of a report that `classify_report` finds new, for a disbursement as it stands by now.
+    """Return the outcome of a report that `classify_report` finds new, for the disbursement as it stands by now.
 
-    One that is accepted is asked about at `ask_at`; one rejected for a reason that passes by itself is tried again at
-    `retry_at`. Raise IllegalTransition when the report does not fit the state of the disbursement.
+    `ask_at`: the next status check if the report is `accepted`. `retry_at`: the next attempt if it rejects for a
+    temporary reason. Raise IllegalTransition when the report does not fit the state of the disbursement.
     """
     reported = record_report(attempt, report)
     verdict = verdict_of(report.status, report.reason)

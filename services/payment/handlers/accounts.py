@@ -19,7 +19,7 @@ Opened = tuple[Message[AccountLinked], Secret]
 
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> None:
-    """Save each participant's latest account, and pay disbursements held for it.
+    """Store each participant's latest account, and pay disbursements held for it.
 
     A message whose account contradicts its seal is parked.
     """

@@ -70,7 +70,7 @@ def _events(tail: Tail) -> Iterator[tuple[OutboxEvent, Disbursement]]:
 
 
 async def _keep_money(tx: Transaction, events: Iterable[tuple[OutboxEvent, Disbursement]]) -> None:
-    """Save the wave of each announced attempt, and keep its money there until its disbursement is read again.
+    """Store the wave of each announced attempt, and keep its money there until its disbursement is read again.
 
     A rejected attempt keeps none: its money may have been committed to another since.
     """

@@ -15,7 +15,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def appropriate_funds(tx: Transaction, messages: Sequence[Message[FundsAppropriated]]) -> None:
-    """Save appropriations and post them in the treasury's ledger; the sweep of each lane pays what waited for money.
+    """Store appropriations and post them in the treasury's ledger; the sweep of each lane pays what waited for money.
 
     A document that comes again with other content is parked.
     """

@@ -38,8 +38,8 @@ async def approve(
 ) -> Outcome:
     """Approve the next attempt exactly as it would be made now; the next sweep of its lane makes it.
 
-    Above the limit (in rupiah, None: no limit), or frozen, it takes two persons. Raise Refused when it waits
-    for no operator, or has no account.
+    An amount above the limit (in rupiah, None: no limit), or a frozen disbursement, needs two persons. Raise
+    Refused when it waits for no operator, or has no account.
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
@@ -152,7 +152,7 @@ async def _post_confirmation(
 
 
 async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
-    """Load a disbursement and lock its lane, so that no batch decides about it meanwhile."""
+    """Lock the lane of a disbursement and return it, so that no batch decides about it meanwhile."""
     found = await load_disbursement(connection, redeem_code, benefit)
     if found is None:
         return None

@@ -21,7 +21,7 @@ CONTRADICTIONS = (ParkReason.CONTRADICTS_FINAL, ParkReason.AMOUNT_MISMATCH)
 
 
 async def is_contradiction_parked(connection: Connection) -> bool:
-    """Tell whether any contradiction is parked."""
+    """Return True if any contradiction is parked."""
     return bool(await load_parked_reports(connection, CONTRADICTIONS))
 
 

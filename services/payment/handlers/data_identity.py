@@ -13,13 +13,13 @@ from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use
 REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
 
 
-def fixed(context: Context) -> tuple[PinnedValue, ...]:
+def pinned(context: Context) -> tuple[PinnedValue, ...]:
     """Return the programme and the keys that must not change, each with its proof from stored data."""
 
     programme = f"PAYMENT_PROGRAMME ({context.programme})"
 
     async def derives(connection: Connection) -> str | None:
-        """Derive a stored reference again; return what differs."""
+        """Return what differs when a stored reference is derived again."""
         known = await load_any_reference(connection)
         if known is None:
             return None
@@ -29,7 +29,7 @@ def fixed(context: Context) -> tuple[PinnedValue, ...]:
         return None if again == known.reference else f"{REFERENCE_KEY}, or {programme},"
 
     async def hashes(connection: Connection) -> str | None:
-        """Hash stored provider accounts again; return the key that differs.
+        """Return the key that differs when stored provider accounts are hashed again.
 
         Accounts sealed again under payment's own key prove nothing and are left out.
         """
@@ -50,7 +50,7 @@ def fixed(context: Context) -> tuple[PinnedValue, ...]:
     )
 
 
-def rings(context: Context) -> tuple[RotatingKeys, ...]:
+def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
     """Return the key sets with the check for data that a key still seals; nothing is kept under those of others."""
     others = {"accounts": context.linked, **context.partners}
     return (

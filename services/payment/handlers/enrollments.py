@@ -11,7 +11,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentConfirmed]]) -> None:
-    """Save enrollments, and release records that were deferred for them."""
+    """Store enrollments, and release records that were deferred for them."""
     first: dict[str, Enrollment] = {}
     for message in messages:
         first.setdefault(message.data.redeem_code, _enrollment(message))

@@ -6,7 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from services.payment.context import Context
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.disbursement import DisbursementKey, fall_due
-from services.payment.domain.entitlement import EarnedEntitlement, Enrollment, complete, due_once, newly_earned, rate
+from services.payment.domain.entitlement import (
+    EarnedEntitlement,
+    Enrollment,
+    complete,
+    earned_once_per_participant,
+    newly_earned,
+    rate,
+)
 from services.payment.payout.grants import forget_grants, load_announced_grants
 from services.payment.payout.pay import pay
 from services.payment.store.disbursements import load_grants
@@ -19,7 +26,7 @@ from shared.messaging.transaction.transaction import Transaction
 async def record_milestones(
     context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
 ) -> None:
-    """Save milestones and pay the benefits that fall due, some of them with a participant's first training only.
+    """Store milestones and pay the benefits that fall due, some of them with a participant's first training only.
 
     A batch counts as one moment: the order of its messages decides nothing. Milestones of an unknown enrollment are
     deferred until it comes.
@@ -46,14 +53,14 @@ async def record_milestones(
         await save_milestones(tx.connection, changed)
         due = [earned_entitlement for earned_entitlement in earned if not earned_entitlement[1].first_training_only]
         earners = {enrollment.participant_id for enrollment, entitlement in earned if entitlement.first_training_only}
-        due += await _due_once(tx, earners, after.values())
+        due += await _earned_once_per_participant(tx, earners, after.values())
         await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in due], traces)
 
 
-async def _due_once(
+async def _earned_once_per_participant(
     tx: Transaction, participants: Collection[str], enrollments: Iterable[Enrollment]
 ) -> list[EarnedEntitlement]:
-    """Return the benefits had once that fall due to these participants; `enrollments` are all of theirs."""
+    """Return the benefits paid once per participant that fall due to these; `enrollments` are all of theirs."""
     trainings: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for enrollment in enrollments:
         if enrollment.participant_id in participants:
@@ -65,7 +72,7 @@ async def _due_once(
     due = [
         earned_entitlement
         for person, of_one in trainings.items()
-        for earned_entitlement in due_once(of_one, grants.get(person, ()), announced.get(person, {}))
+        for earned_entitlement in earned_once_per_participant(of_one, grants.get(person, ()), announced.get(person, {}))
     ]
     if announced:
         await forget_grants(tx, due)

@@ -17,7 +17,7 @@ from shared.messaging.transaction.transaction import Transaction
 async def register_providers(
     context: Context, tx: Transaction, messages: Sequence[Message[ProviderRegistered]]
 ) -> None:
-    """Save versions of provider accounts; the sweep of each lane pays what waited for them.
+    """Store versions of provider accounts; the sweep of each lane pays what waited for them.
 
     A version that comes again with other content is parked, and so is one with a bad seal.
     """

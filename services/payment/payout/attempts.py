@@ -54,7 +54,7 @@ def make_attempt(context: Context, tx: Transaction, p: AttemptPlan) -> tuple[Dis
 
 
 async def save_attempts(tx: Transaction, plans: Sequence[AttemptPlan], attempts: Sequence[Attempt]) -> None:
-    """Insert new attempts; attach adopted ones to their disbursements, and release the reports deferred for them."""
+    """Store new attempts; attach adopted ones to their disbursements, and release the reports deferred for them."""
     adopted = {p.reference for p in plans if isinstance(p.decision, Attempt)}
     if fresh := [attempt for attempt in attempts if attempt.reference not in adopted]:
         await insert_attempts(tx.connection, fresh)

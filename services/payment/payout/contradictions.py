@@ -17,10 +17,10 @@ async def record_contradictions(
     known: Mapping[DisbursementKey, Disbursement],
     traces: Traces,
 ) -> list[Disbursement]:
-    """Save contradictions, freeze their disbursements, void approvals of these, and return the frozen ones.
+    """Store contradictions, freeze their disbursements, void approvals of these, and return the frozen ones.
 
-    `known` has each disbursement as it stands by now. A contradiction that was saved before changes nothing, nor does
-    one about a disbursement that is final.
+    `known` has each disbursement as it stands by now. A contradiction that was saved before changes nothing. One about
+    a final disbursement is saved and freezes nothing.
     """
     if not contradictions:
         return []

@@ -24,7 +24,7 @@ Change = tuple[Disbursement, Disbursement]
 
 
 async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Save disbursements as they stand now, and update the state counts. None may be listed twice."""
+    """Store disbursements as they stand now, and update the state counts. None may be listed twice."""
     if new := [after for before, after in changes if before.state is State.DUE]:
         await insert_disbursements(tx.connection, new, tx.now)
     if known := [after for before, after in changes if before.state is not State.DUE]:
@@ -33,14 +33,14 @@ async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
 
 
 async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
-    """Save disbursements that partners accepted or settled, each with the attempt that was reported on."""
+    """Store disbursements that partners accepted or settled, each with the attempt that was reported on."""
     if answered:
         await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
         await _update_counts(tx, [change for change, _ in answered])
 
 
 async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Save that these disbursements are frozen."""
+    """Store that these disbursements are frozen."""
     await freeze_disbursements(tx.connection, [after for _, after in changes], tx.now)
     await _update_counts(tx, changes)
 
@@ -48,7 +48,7 @@ async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
 async def save_confirmation(
     tx: Transaction, change: Change, settled_at: datetime, partner_reference: str | None
 ) -> None:
-    """Save that a held disbursement was paid after all."""
+    """Store that a held disbursement was paid after all."""
     await save_confirmed(tx.connection, change[1], settled_at, partner_reference, tx.now)
     await _update_counts(tx, [change])
 

@@ -146,7 +146,7 @@ async def _allocate(
 
 
 async def _apply_changes(tx: Transaction, changes: Mapping[Allotment, AllotmentChange]) -> list[Posting]:
-    """Save the changes of allotments, and return the postings of what locked funds allotted or took back."""
+    """Store the changes of allotments, and return the postings of what locked funds allotted or took back."""
     allotted = {allotment: movement.allotted for allotment, movement in changes.items() if movement.allotted}
     if allotted:
         by_fund: Counter[Fund] = Counter()

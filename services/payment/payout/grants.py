@@ -1,4 +1,4 @@
-"""Grants announced before a restore: the training that each incentive had fallen due with, which stays the same."""
+"""Announced incentives: the training that each fell due with, remembered after a restore."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping

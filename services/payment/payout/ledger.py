@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from services.payment.domain.ledger import LedgerHead, Posting, Transfer, seal_postings
+from services.payment.domain.ledger import LedgerHead, Posting, Transfer, chain_postings
 from services.payment.store.ledger import append_transfers, lock_ledger_heads, save_ledger_heads
 from shared.messaging.transaction.transaction import Transaction
 
@@ -23,7 +23,7 @@ async def post(tx: Transaction, postings: Iterable[Posting]) -> None:
     for lane, of_lane in sorted(by_ledger.items()):
         head = heads[lane]
         tx.chain.confirm(head)
-        written = seal_postings(of_lane, LedgerHead(head.number, head.hash), tx.now)
+        written = chain_postings(of_lane, LedgerHead(head.number, head.hash), tx.now)
         heads[lane] = tx.chain.seal(head.chain, written[-1].number, written[-1].hash)
         transfers += written
     await append_transfers(tx.connection, transfers)

@@ -71,7 +71,7 @@ def _awaits_reports(p: AttemptPlan, reports_watermark: datetime) -> bool:
 
 
 def _is_public_change(before: Disbursement, after: Disbursement) -> bool:
-    """Return True when the change is an event; the time until which a disbursement is put off is none."""
+    """Return True if the change is announced. A change of `retry_at` alone is not."""
     return (before.state, before.reason, before.partner) != (after.state, after.reason, after.partner)
 
 

@@ -22,7 +22,8 @@ async def in_turn(
 ) -> list[Disbursement]:
     """Return those disbursements, new or waiting, that the money suffices for after all older ones in any lane.
 
-    If all are new and many older ones wait, those far behind are left to wait too: the fund is locked meanwhile.
+    To bound the time for which the fund is locked, only PORTIONS_FOR_NEWCOMERS portions of the queue are read when all
+    are new; later ones wait.
     """
     known = {d.key: d for d in oldest_first}
     newcomers = [queued(d) for d in oldest_first if d.reason is not HoldReason.NO_FUNDS]
@@ -41,10 +42,11 @@ async def in_turn(
 async def load_in_turn(
     connection: Connection, lanes: Collection[int], at_most: int
 ) -> tuple[list[Disbursement], list[Disbursement]]:
-    """Return the waiting disbursements of these lanes that the money covers, read without a lock, and some it does not.
+    """Return (covered, beyond): waiting disbursements of these lanes that the money covers, and the next after these.
 
-    The latter are the first ones after the money ends: they may be held for another reason by now, and others wait
-    behind them. One that is put off until reports are read keeps its place, and is left out.
+    Read without a lock. `beyond` are among the first LOOK_BEYOND of a fund's queue that the money does not cover, so
+    that one that is held for another reason by now leaves the queue. One that is put off until reports are read keeps
+    its place, and is left out.
     """
     covered: list[Disbursement] = []
     beyond: list[Disbursement] = []

@@ -59,7 +59,7 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
 
 
 async def load_own_seals_since(connection: Connection) -> int:
-    """Return the time in microseconds since which enrollment seals accounts for payment: that of the migration."""
+    """Load the time in microseconds since which enrollment seals accounts for payment: that of the migration."""
     return int(await connection.fetchval(QUERIES["own_seals_since"]))
 
 
@@ -85,7 +85,7 @@ async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, s
 
 
 async def load_accounts(connection: Connection, participant_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
-    """Return the account of each participant who has linked one."""
+    """Load the account of each participant who has linked one."""
     if not participant_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_accounts"], list(participant_ids))

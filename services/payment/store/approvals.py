@@ -25,7 +25,7 @@ class StoredApproval:
 async def load_approvals(
     connection: Connection, disbursements: Iterable[Disbursement]
 ) -> dict[DisbursementKey, StoredApproval]:
-    """Return the approvals of the next attempts of these disbursements."""
+    """Load the approvals of the next attempts of these disbursements."""
     rows = await connection.fetch(QUERIES["load_approvals"], *_next_attempts(disbursements))
     return {(row["redeem_code"], row["benefit"]): _approved(row) for row in rows}
 

@@ -50,7 +50,7 @@ class AttemptWithDisbursement(NamedTuple):
 async def load_attempts_with_disbursements(
     connection: Connection, references: Collection[str]
 ) -> dict[str, AttemptWithDisbursement]:
-    """Return known attempts by reference, each with its disbursement."""
+    """Load known attempts by reference, each with its disbursement."""
     rows = await connection.fetch(QUERIES["load_attempts_with_disbursements"], list(references))
     return {
         row["attempt_reference"]: AttemptWithDisbursement(_attempt(row), disbursement_of(row) if row["state"] else None)
@@ -59,7 +59,7 @@ async def load_attempts_with_disbursements(
 
 
 async def load_attempts(connection: Connection, references: Collection[str]) -> dict[str, Attempt]:
-    """Return known attempts by reference."""
+    """Load known attempts by reference."""
     return {
         reference: found.attempt
         for reference, found in (await load_attempts_with_disbursements(connection, references)).items()

@@ -28,7 +28,7 @@ async def insert_contradictions(
 
 
 async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[str]:
-    """Return the reports parked for these reasons, sealed, in the order in which they came."""
+    """Load the reports parked for these reasons, sealed, in the order in which they came."""
     rows = await connection.fetch(QUERIES["load_parked_reports"], [reason.value for reason in reasons])
     return [row["sealed"] for row in rows]
 
@@ -39,7 +39,7 @@ async def count_frozen(connection: Connection) -> int:
 
 
 async def load_contradictions(connection: Connection, redeem_code: str, benefit: str) -> list[Contradiction]:
-    """Return the contradictions about one disbursement, the latest last."""
+    """Load the contradictions about one disbursement, the latest last."""
     return [_contradiction(row) for row in await connection.fetch(QUERIES["load_contradictions"], redeem_code, benefit)]
 
 

@@ -21,7 +21,7 @@ QUERY_OF: Mapping[Cure, str] = {
 
 
 async def load_cured(connection: Connection, cure: Cure, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
-    """Return up to `at_most` disbursements of these lanes that this cure ends the hold of, the oldest first.
+    """Load up to `at_most` disbursements of these lanes that this cure ends the hold of, the oldest first.
 
     One that is put off until a time is left out, except by `kept_money`: the `retry` timer has it.
     """

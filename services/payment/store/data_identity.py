@@ -31,16 +31,16 @@ class ProviderSeal:
 
 
 async def load_any_reference(connection: Connection) -> DerivedReference | None:
-    """Return any reference of a known disbursement; None while there is none."""
+    """Load any reference of a known disbursement; None while there is none."""
     row = await connection.fetchrow(QUERIES["load_any_reference"])
     return None if row is None else DerivedReference(*row)
 
 
 async def load_provider_seals(connection: Connection) -> list[ProviderSeal]:
-    """Return some accounts of record."""
+    """Load some accounts of record."""
     return [ProviderSeal(*row) for row in await connection.fetch(QUERIES["load_provider_seals"])]
 
 
 async def is_sealed_under(connection: Connection, kid: str) -> bool:
-    """Tell whether an account, or a deferred record, is sealed under this key."""
+    """Return True if an account, or a deferred record, is sealed under this key."""
     return bool(await connection.fetchval(QUERIES["is_sealed_under"], token_prefix(kid), f".{kid}.."))

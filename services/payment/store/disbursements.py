@@ -95,7 +95,7 @@ async def postpone_status_checks(
 
 
 async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
-    """Return participant -> grants with these trainings, whatever became of them."""
+    """Load the grants with these trainings by participant, whatever became of them."""
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     rows = await connection.fetch(QUERIES["load_grants"], list(redeem_codes)) if redeem_codes else []
     for row in rows:
@@ -104,12 +104,12 @@ async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> 
 
 
 async def load_held_of_participants(connection: Connection, participant_ids: Collection[str]) -> list[Disbursement]:
-    """Return the disbursements to these participants that a new account may cure."""
+    """Load the disbursements to these participants that a new account may cure."""
     return _disbursements(await connection.fetch(QUERIES["load_held_of_participants"], list(participant_ids)))
 
 
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Return held disbursements that were put off until `due` or before, the oldest first."""
+    """Load held disbursements that were put off until `due` or before, the oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 
@@ -120,13 +120,13 @@ async def postpone_retries(connection: Connection, disbursements: Sequence[Disbu
 
 
 async def load_disbursements(connection: Connection, keys: Collection[DisbursementKey]) -> list[Disbursement]:
-    """Return these disbursements as they stand now."""
+    """Load these disbursements as they stand now."""
     codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
     return _disbursements(await connection.fetch(QUERIES["load_disbursements"], codes, benefits))
 
 
 async def load_under_way(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:
-    """Return the disbursements of these trainings that are at a partner without a final report."""
+    """Load the disbursements of these trainings that are at a partner without a final report."""
     return _disbursements(await connection.fetch(QUERIES["load_under_way"], list(redeem_codes)))
 
 
@@ -141,7 +141,7 @@ async def update_state_counts(connection: Connection, moved: Mapping[StateCountK
 
 
 async def load_disbursement(connection: Connection, redeem_code: str, benefit: str) -> Disbursement | None:
-    """Return one disbursement; None if it has not fallen due."""
+    """Load one disbursement; None if it has not fallen due."""
     row = await connection.fetchrow(QUERIES["load_disbursement"], redeem_code, benefit)
     return None if row is None else disbursement_of(row)
 
@@ -165,7 +165,7 @@ def _disbursements(rows: Iterable[Record]) -> list[Disbursement]:
 
 
 def disbursement_of(row: Record) -> Disbursement:
-    """Build a disbursement from a row with all columns of its table."""
+    """Return the disbursement of a row with all columns of its table."""
     return Disbursement(
         redeem_code=row["redeem_code"],
         benefit=row["benefit"],

@@ -26,7 +26,7 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
-    """Return redeem code -> enrollment, all of these participants."""
+    """Load all enrollments of these participants by redeem code."""
     rows = await connection.fetch(QUERIES["load_enrollments"], list(participant_ids))
     return {row["redeem_code"]: _enrollment(row) for row in rows}
 

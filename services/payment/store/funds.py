@@ -48,7 +48,7 @@ async def insert_appropriations(
 async def load_appropriations(
     connection: Connection, keys: Collection[tuple[str, Component]]
 ) -> dict[tuple[str, Component], Appropriation]:
-    """Return known appropriations by (document, component)."""
+    """Load known appropriations by (document, component)."""
     documents, components = [document for document, _ in keys], [component for _, component in keys]
     found = {}
     for row in await connection.fetch(QUERIES["load_appropriations"], documents, components):
@@ -81,12 +81,12 @@ async def update_shortage_flags(connection: Connection, funds: Collection[Fund])
 
 
 async def load_payable_funds(connection: Connection) -> dict[Fund, int]:
-    """Return the rupiah left of funds that are short and not empty."""
+    """Load the rupiah left of funds that are short and not empty."""
     return {_fund(row): row["free"] for row in await connection.fetch(QUERIES["load_payable_funds"])}
 
 
 async def load_queue(connection: Connection, fund: Fund, after: Age, at_most: int) -> list[QueuedDisbursement]:
-    """Return disbursements of all lanes that wait for money of a fund, the oldest first, those behind an age."""
+    """Load disbursements of all lanes that wait for money of a fund, the oldest first, those behind an age."""
     rows = await connection.fetch(QUERIES["load_queue"], *fund, *after, at_most)
     return [
         QueuedDisbursement((row["due_at"], row["redeem_code"], row["benefit"]), row["lane"], row["amount"])
@@ -110,7 +110,7 @@ async def recount_promised(connection: Connection, funds: Collection[Fund]) -> N
 
 
 async def load_allotments(connection: Connection, allotments: Collection[Allotment]) -> dict[Allotment, Balance]:
-    """Return the balance of each allotment, read without a lock; one without a row is empty."""
+    """Load the balance of each allotment, read without a lock; one without a row is empty."""
     rows = await connection.fetch(QUERIES["load_allotments"], *_allotment_columns(allotments))
     return {_allotment(row): Balance(row["free"], row["short"]) for row in rows}
 
@@ -136,7 +136,7 @@ async def update_allotments(connection: Connection, movements: Mapping[Allotment
 
 
 async def load_funds_with_idle_allotments(connection: Connection) -> list[Fund]:
-    """Return the funds that are short while allotments of theirs hold unused money."""
+    """Load the funds that are short while allotments of theirs hold unused money."""
     return [_fund(row) for row in await connection.fetch(QUERIES["load_funds_with_idle_allotments"])]
 
 

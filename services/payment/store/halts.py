@@ -9,7 +9,7 @@ from services.payment.store import QUERIES
 
 
 async def load_halts(connection: Connection) -> frozenset[str]:
-    """Return the halted scopes: partners, `all`, and components of which an unknown payment was instructed."""
+    """Load the halted scopes: partners, `all`, and components with an adopted instruction of unknown fund."""
     return frozenset(row["scope"] for row in await connection.fetch(QUERIES["load_halts"]))
 
 

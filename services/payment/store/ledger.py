@@ -24,7 +24,7 @@ async def lock_ledger_heads(connection: Connection, lanes: Collection[int]) -> d
 
 
 async def load_ledger_heads(connection: Connection) -> dict[int, SealedHead]:
-    """Return the heads of all ledgers."""
+    """Load the heads of all ledgers."""
     return {row["lane"]: _head(row) for row in await connection.fetch(QUERIES["load_ledger_heads"])}
 
 
@@ -35,7 +35,7 @@ async def save_ledger_heads(connection: Connection, heads: Mapping[int, SealedHe
 
 
 async def load_transfers(connection: Connection, lane: int, after: int, at_most: int) -> list[Transfer]:
-    """Return up to `at_most` transfers of a ledger after a number, in order."""
+    """Load up to `at_most` transfers of a ledger after a number, in order."""
     return [_transfer(row) for row in await connection.fetch(QUERIES["load_transfers"], lane, after, at_most)]
 
 

@@ -57,7 +57,7 @@ async def replace_provider_accounts(connection: Connection, sealed: Sequence[tup
 async def load_provider_contents(
     connection: Connection, keys: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """Return (provider, version) -> content of known versions."""
+    """Load the content of known versions by (provider, version)."""
     rows = await connection.fetch(
         QUERIES["load_provider_contents"], [provider for provider, _ in keys], [version for _, version in keys]
     )
@@ -65,7 +65,7 @@ async def load_provider_contents(
 
 
 async def load_provider_accounts(connection: Connection, provider_ids: Collection[str]) -> Mapping[str, PayeeAccount]:
-    """Return the account of record of each provider that has one."""
+    """Load the account of record of each provider that has one."""
     if not provider_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_provider_accounts"], list(provider_ids))

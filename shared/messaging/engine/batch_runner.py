@@ -1,4 +1,4 @@
-"""The way of a batch into its transaction, whatever fails: infrastructure is retried, a bad record found by halving.
+"""Runner of batches: commits each in a transaction, retries infrastructure, and bisects for a bad record.
 
 A batch at which infrastructure fails more than once in a row is handled in smaller portions until they succeed.
 """
@@ -113,7 +113,7 @@ class BatchRunner:
         return False
 
     def _shrink(self, batch: Batch, error: Exception) -> None:
-        """Infrastructure has failed: from the second time on, try half of the batch, which may have been too much.
+        """Note a failure of infrastructure, and halve the batch size after a second one in a row.
 
         No record is parked for it. One that fails alone is tried for as long as it takes, and named in the outage.
         """

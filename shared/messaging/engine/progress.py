@@ -1,4 +1,4 @@
-"""Up to when the deadlines of each lane may act, found out in every round of the sweeper."""
+"""Progress of reading: notes ends and positions in every round of the sweeper, and raises the watermarks."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,13 +56,15 @@ class ReadingProgress:
 
     def groups(self, lanes: Sequence[int], timer: Timer, now: datetime) -> list[tuple[list[int], datetime]]:
         """Return the lanes in groups that are swept together, each with the watermark of its deadlines."""
-        return self._watermarks.groups(lanes, timer.beaten_by, now)
+        return self._watermarks.groups(lanes, timer.prevented_by, now)
 
     def held_up(self, timers: Iterable[Timer], lanes: Sequence[int]) -> tuple[HeldUp, ...]:
         """Return which deadlines do not act in these lanes, and the partitions that they wait for."""
         seconds = time.monotonic()
         return tuple(
-            held for timer in timers for held in self._watermarks.held_up(timer.name, lanes, timer.beaten_by, seconds)
+            held
+            for timer in timers
+            for held in self._watermarks.held_up(timer.name, lanes, timer.prevented_by, seconds)
         )
 
 

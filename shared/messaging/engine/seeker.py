@@ -1,4 +1,6 @@
-"""Positioning: reading goes on where Postgres says, after each rebalance, in each new session and whenever in doubt."""
+"""Positioning: sets the consumer to the positions in Postgres, after each rebalance and in each new session.
+
+It does so again on request: a position was moved from outside, a topic replaced, a fetch failed, a batch given up."""
 
 import asyncio
 import contextlib
@@ -50,8 +52,8 @@ class Seeker:
     async def run(self) -> None:
         """Position on every request until cancelled; trouble is tried again.
 
-        A process whose name another one has taken asks itself to end: two of one name would take the lanes from each
-        other for ever.
+        A process whose name another one has taken requests its own shutdown (SIGTERM): two of one name would take the
+        lanes from each other for ever.
         """
         while True:
             await self._assignment.reseek_requested()

@@ -14,7 +14,7 @@ from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.failures import is_infrastructure
 
 LOG = structlog.get_logger()
-# The most records, and bytes of them, that a sweep takes up in one transaction.
+# The most records, and bytes of them, that a sweep handles in one transaction.
 PORTION_RECORDS = 500
 PORTION_BYTES = 4 << 20
 PORTIONS_AT_ONCE = 200

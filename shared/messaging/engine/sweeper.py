@@ -66,8 +66,8 @@ class Sweeper:
     async def _round(self) -> None:
         """Note how far the inputs are read, and run every timer to the end of what is due.
 
-        Timers that no record can beat come first: they join deferred records with causes that were read. Only then is
-        it known which lanes have nothing left to handle, and deferred records that were not joined may expire there.
+        Timers that no record can prevent come first: they join deferred records with causes that were read. Only then
+        is it known which lanes have nothing left to handle, and deferred records that were not joined may expire there.
         """
         session = self._membership.session
         if session is None or not self._assignment.positioned:
@@ -79,11 +79,11 @@ class Sweeper:
         positions = await _load_positions(session)
         self._seeker.compare(positions)
         lanes, still = sorted(self._assignment.lanes), set[int]()
-        joined = [await self._run(session, timer, lanes, still) for timer in self._timers if timer.beaten_by == ()]
+        joined = [await self._run(session, timer, lanes, still) for timer in self._timers if timer.prevented_by == ()]
         if all(joined):
             await self._progress.note_positions(session, positions)
         for timer in self._timers:
-            if timer.beaten_by != ():
+            if timer.prevented_by != ():
                 await self._run(session, timer, lanes, still)
         self.held_up = self._progress.held_up(self._timers, [lane for lane in lanes if lane not in still])
         self._assignment.resume_paused()

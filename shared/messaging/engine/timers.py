@@ -42,9 +42,9 @@ def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, t
     return (
         *expiries,
         Timer("expire", partial(_expire, decoder, list(causes), named=False)),
-        Timer("end_queues", end_queues, beaten_by=()),
+        Timer("end_queues", end_queues, prevented_by=()),
         Timer("end_catching_up", end_catching_up),
-        Timer("forget_old", forget_old, beaten_by=()),
+        Timer("forget_old", forget_old, prevented_by=()),
     )
 
 
@@ -52,7 +52,7 @@ def require_read(timers: Iterable[Timer], plan: Plan) -> None:
     """Raise ValueError for a timer that waits for a topic which the service does not read."""
     read = {source.topic for source in plan.sources}
     for timer in timers:
-        if unread := set(timer.beaten_by or ()) - read:
+        if unread := set(timer.prevented_by or ()) - read:
             raise ValueError(
                 f"{timer.name} waits for {sorted(unread)}; add a source for it, or take it out of the timer"
             )

@@ -148,9 +148,9 @@ def _pages(rows: Iterable[Record]) -> list[Page]:
 
 
 def _unseen_from(mark: int | None, sent: Sent) -> int | None:
-    """Return from which offset on records of other producers may stand among or before these; None if there are none.
+    """Return the first offset at which another producer's record may lie before or among these; None if none may.
 
-    Ours should follow on the record noted last, or begin the topic anew.
+    None may if ours are contiguous, and follow on the record noted last or begin the topic anew.
     """
     follows = mark + 1 if mark is not None and mark < sent.began else 0
     return None if sent.began == follows and sent.contiguous else follows

@@ -1,4 +1,4 @@
-"""Watermarks: the moments up to which deadlines may act, since all that came in time has been read."""
+"""Watermarks: the latest times for which every record that could prevent a deadline has been read."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class HeldUp:
-    """The deadlines of a timer in these lanes, which do not act after `since` while `place` is not read on."""
+    """Lanes in which a timer's deadlines later than `since` do not act, because partition `place` is not being read."""
 
     timer: str
     place: TopicPartition
@@ -105,8 +105,8 @@ class Watermarks:
     ) -> list[tuple[list[int], datetime]]:
         """Return groups of lanes that are swept together, each with its watermark.
 
-        A lane that is far behind is in a group of its own, and delays no other. Without topics nothing can beat the
-        deadlines, and the watermark is `now`.
+        A lane that is far behind is in a group of its own, and delays no other. Without topics nothing can prevent
+        the deadlines, and the watermark is `now`.
         """
         if topics is not None and not topics:
             return [(sorted(lanes), now)]

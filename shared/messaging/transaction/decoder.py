@@ -22,7 +22,7 @@ class DecodedRecord(NamedTuple):
 
     Either `message` or `refusal` is set, or neither: then the record does not concern this service. `number` is set for
     records that an internal topic's producer wrote; with a refusal besides, the record is unreadable. `deferred_id` is
-    the row of `waiting` from which it was taken up, None for a record from Kafka; `deferred_on` is its kind and key.
+    the row of `waiting` from which it was taken, None for a record from Kafka; `deferred_on` is its kind and key.
     """
 
     record: Record
@@ -103,7 +103,7 @@ class Decoder:
         number = message = refusal = None
         if isinstance(record.value, RawBatch):
             refusal = Parked(record.value.reason, "batch")
-            return DecodedRecord(record, refusal=refusal if _ours(self.sources[record.topic], refusal) else None)
+            return DecodedRecord(record, refusal=refusal if _parks_here(self.sources[record.topic], refusal) else None)
         try:
             if producer is not None:
                 number = self._number(record, producer)
@@ -116,7 +116,7 @@ class Decoder:
                 check_json(envelope.data)
         except Parked as parked:
             # A new one, since the traceback of the other keeps the record alive until cycles are collected.
-            refusal = Parked(parked.reason, parked.detail) if _ours(self.sources[record.topic], parked) else None
+            refusal = Parked(parked.reason, parked.detail) if _parks_here(self.sources[record.topic], parked) else None
         return DecodedRecord(record, message, refusal, number, deferred_id, deferred_on)
 
     def _number(self, record: Record, producer: bytes) -> SequenceNumber:
@@ -133,8 +133,8 @@ def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
     return {subscription.event.name: subscription for subscription in source.subscriptions}
 
 
-def _ours(source: Source, parked: Parked) -> bool:
-    """Return True if this reader parks it, False if another reader of the topic does."""
+def _parks_here(source: Source, parked: Parked) -> bool:
+    """Return True if this reader parks the record, False if another reader of the topic does."""
     return source.parks_malformed or parked.reason in (ParkReason.INVALID_FIELD, ParkReason.OUT_OF_WINDOW)
 
 

@@ -1,4 +1,4 @@
-"""Deferred records: they rest in `waiting` until their cause, or their lane, is there, and are taken up in order."""
+"""Deferred records: kept in `waiting` until their cause has come or their lane is resumed, then handled in order."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -79,7 +79,7 @@ class ReplayedRecord:
 
 @dataclass(slots=True)
 class ReleaseBudget:
-    """The released records, and bytes of them, that a transaction still takes up; a sweep takes up the others."""
+    """The released records, and bytes of them, that a transaction may still handle; others are left to the sweeps."""
 
     records: int
     size: int = TAKEN_BYTES
@@ -91,10 +91,10 @@ class ReleaseBudget:
 
 
 class Deferrals:
-    """The records that one transaction defers, and those that it takes up.
+    """The records that one transaction defers, and the deferred ones that it handles.
 
     `count` is the number of deferred records of the service, as counted last and added up since. `budget` bounds what
-    is taken up of `released` keys. `remaining` are the queues of which something was left to the sweeps, and
+    is handled of `released` keys. `remaining` are the queues of which something was left to the sweeps, and
     `queued_behind` the keys under which records of this transaction stand behind older ones.
     """
 
@@ -130,9 +130,9 @@ class Deferrals:
         await self._connection.execute(QUERIES["mark_set_aside"], lanes)
 
     async def take_portion(self, ids: Sequence[int]) -> None:
-        """Take up released records of a sweep and end the turn of their queues.
+        """Delete released records that are handled now, and end the turn of their queues.
 
-        Raise PositionMoved if another process has taken one of them up.
+        Raise PositionMoved if another process has handled one of them.
         """
         rows = await self._delete(ids)
         queues = {QueueKey(row["lane"], row["kind"], row["key"]) for row in rows}
@@ -141,9 +141,9 @@ class Deferrals:
     async def take_expired(
         self, lanes: Sequence[int], until: datetime, kinds: Sequence[str], limits: tuple[int, int], *, named: bool
     ) -> list[Record]:
-        """Take up records that were due at `until`, of these kinds or (not `named`) of all others; return them.
+        """Delete and return records that were due at `until`, of these kinds or (not `named`) of all others.
 
-        `limits` are the most records and bytes. Raise PositionMoved if another process has taken one of them up.
+        `limits` are the most records and bytes. Raise PositionMoved if another process has handled one of them.
         """
         rows = await self._connection.fetch(QUERIES["load_expired"], list(lanes), until, kinds, named, *limits)
         await self._delete([row["id"] for row in rows])
@@ -157,9 +157,9 @@ class Deferrals:
         return rows
 
     async def take_released(self) -> list[tuple[Record, tuple[str, str]]]:
-        """Take up records of the keys released since the last call, as the budget allows, oldest first.
+        """Delete and return records of the keys released since the last call, as the budget allows, oldest first.
 
-        Return each with its kind and key. The others, and those of other lanes, are marked for the sweeps.
+        Each comes with its kind and key. The others, and those of other lanes, are marked for the sweeps.
         """
         # Sorted, so that two processes that mark the same keys do not wait for each other in a ring.
         released = sorted(self.released)
@@ -180,7 +180,7 @@ class Deferrals:
         return taken + self._take_own(set(released))
 
     def _take_own(self, released: set[tuple[str, str]]) -> list[tuple[Record, tuple[str, str]]]:
-        """Take up records that this transaction itself has deferred, unless they stand behind others."""
+        """Return released records that this transaction itself has deferred, unless they stand behind others."""
         taken, others = [], []
         for one in self.records:
             key = (one.kind, one.key)
@@ -249,7 +249,7 @@ class Deferrals:
         return [(one, digest) for one, digest in deferred if (*one.bound_key, digest) not in known]
 
     async def _insert(self, deferred: Sequence[tuple[DeferredRecord, bytes | None]]) -> None:
-        """Insert records in their order: that of the ids they get is the order in which they are taken up."""
+        """Insert records in their order: that of the ids they get is the order in which they are handled."""
         rows = [_row(one, digest, self._now) for one, digest in deferred]
         for some in chunks(rows, lambda row: len(row[-1])):
             try:
@@ -276,7 +276,7 @@ def _row(one: DeferredRecord, digest: bytes | None, now: datetime) -> tuple[Any,
 
 
 async def insert_replayed(connection: Connection, replayed: Sequence[ReplayedRecord], now: datetime) -> None:
-    """Defer parked records until the sweeps of their lanes; they are taken up in this order."""
+    """Defer parked records until the sweeps of their lanes; they are handled in this order."""
     values = columns(replayed, "lane", "number", "topic", "partition", "offset", "packed")
     await connection.execute(QUERIES["insert_replayed"], now, *values)
     await connection.execute(QUERIES["mark_replayed_lanes"], values[0])
@@ -289,14 +289,14 @@ async def load_replayed(connection: Connection, numbers: Sequence[str]) -> list[
 
 
 async def is_deferred(connection: Connection, deferred_id: int) -> bool:
-    """Return True until the record is taken up."""
+    """Return True until the record is handled."""
     return bool(await connection.fetch(QUERIES["confirm_deferred"], deferred_id))
 
 
 async def load_released(
     connection: Connection, lanes: Sequence[int], limits: tuple[int, int]
 ) -> list[tuple[int, Record, tuple[str, str]]]:
-    """Return the ids, records and keys of those to take up next in these lanes: keys in turn, each in order.
+    """Return the ids, records and keys of those to handle next in these lanes: keys in turn, each in order.
 
     Those of no lane come with the first lane. `limits` are the most records and bytes.
     """
@@ -306,7 +306,7 @@ async def load_released(
 
 
 async def load_busy_lanes(connection: Connection, lanes: Collection[int]) -> set[int]:
-    """Return those of the lanes in which a record is set aside, or released and not taken up yet."""
+    """Return those of the lanes in which a record is set aside, or released and not handled yet."""
     return {row["lane"] for row in await connection.fetch(QUERIES["lanes_with_released"], sorted(lanes))}
 
 

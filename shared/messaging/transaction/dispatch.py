@@ -12,9 +12,10 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def dispatch(tx: Transaction, decoder: Decoder, items: Sequence[DecodedRecord]) -> None:
-    """Call the handlers in their order; messages that one releases come before newer ones of those after it.
+    """Call the handlers in their order, again and again while messages are left.
 
-    Refused records are parked. A message is deferred behind older ones of its queue that are not taken up yet.
+    Messages that a handler releases are handled before newer ones by the handlers after it. Refused records are parked.
+    A message is deferred behind older ones of its queue that are not handled yet.
     """
     pending = _Pending(tx, decoder)
     pending.add(await _queue_behind_older(tx, decoder, items))
@@ -70,7 +71,7 @@ class _Pending:
 
 
 def _queue_key_of(decoder: Decoder, item: DecodedRecord) -> tuple[QueueKey, str] | None:
-    """Return the queue and owner of a message; None if it has no queue, or was just taken up from it."""
+    """Return the queue and owner of a message; None if it has no queue, or was just taken from it."""
     defers_on = decoder.defers_on(item.message) if item.message is not None else None
     if defers_on is None or item.deferred_on == defers_on[:2]:
         return None

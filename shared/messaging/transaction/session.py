@@ -64,7 +64,7 @@ class EngineSession:
     ) -> list[Page]:
         """Run `body` in one transaction with these lanes locked and return its pages.
 
-        Deadlines act up to `watermark`, and only in sweeps: a batch may bring what beats them. With `hand_over` all
+        Deadlines act up to `watermark`, and only in sweeps: a batch may bring what prevents them. With `hand_over` all
         released records are left to the sweeps. When it returns, the commit was acknowledged; when it raises, the
         outcome is unknown.
         """

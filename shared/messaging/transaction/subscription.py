@@ -56,13 +56,13 @@ class Timer:
     """A sweep for deadlines in the lanes that this process holds.
 
     `sweep` does a bounded portion and returns how much it did; it is called again until that is 0. Deadlines up to the
-    transaction's `watermark` may act. `beaten_by` names the topics that can bring what beats them; None: all that the
-    service reads; (): none, so the watermark is the time of the sweep.
+    transaction's `watermark` may act. `prevented_by` names the topics of which a record can prevent them; None: all
+    that the service reads; (): none, so the watermark is the time of the sweep.
     """
 
     name: str
     sweep: Callable[[Transaction, Sequence[int]], Awaitable[int]]
-    beaten_by: tuple[str, ...] | None = None
+    prevented_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ class EventTooLarge(SalurError):
 class TransactionTerms:
     """The same for all transactions of a service: its name, its keys and its bounds.
 
-    `vault` seals parked records, `chain` the ends of hash chains. A transaction takes up as many released records as a
-    batch may hold.
+    `vault` seals parked records, `chain` the ends of hash chains. A transaction handles at most as many released
+    records as a batch may hold.
     """
 
     service: str
@@ -53,8 +53,8 @@ class Transaction:
     """One database transaction over a batch or a sweep. It collects; nothing in it reaches a broker.
 
     `connection` is inside BEGIN, in the service's schema, with `lanes` locked. `now` is one reading of the clock.
-    Deadlines at or before `watermark` may act, since everything that could beat them has been read. What is `emitted`,
-    `parked` or deferred becomes rows at its end. With `hand_over` all released records are left to the sweeps.
+    Deadlines at or before `watermark` may act, since everything that could prevent them has been read. What is
+    `emitted`, `parked` or deferred becomes rows at its end. With `hand_over` all released records are left to sweeps.
     """
 
     def __init__(

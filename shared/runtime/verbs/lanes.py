@@ -33,8 +33,8 @@ def lane_verbs(command: CommandContext) -> typer.Typer:
     def pass_(lane: int, who: Who, why: Why, yes: Yes = False) -> None:
         """Let a lane go on without a record that cannot be read: parked, its number taken. Takes two persons.
 
-        First see whether its producer can say it again (`pages say-again`), or a newer version can read it
-        (`lanes resume`): a number once taken is not taken again, whatever comes under it.
+        First try `pages say-again` at its producer, or `lanes resume` with a newer version that can read it: a number
+        once taken is not taken again, whatever comes under it.
         """
         command.execute_and_report(
             lambda connection, operator: pass_lane(connection, operator, lane), who, why, commit=yes

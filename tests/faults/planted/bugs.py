@@ -16,7 +16,7 @@ from services.payment.domain.entitlement import (
     Enrollment,
     Entitlement,
     Grant,
-    due_once,
+    earned_once_per_participant,
     newly_earned,
 )
 from services.payment.domain.reference import reference_of
@@ -247,12 +247,12 @@ def it_pays_the_incentive_before_the_rating(product: pytest.MonkeyPatch) -> None
     """Treat a completed training as rated."""
 
     def of_completed(trainings: Sequence[Enrollment], *known: Any) -> list[EarnedEntitlement]:
-        return due_once([one._replace(rated_at=one.completed_at) for one in trainings], *known)
+        return earned_once_per_participant([one._replace(rated_at=one.completed_at) for one in trainings], *known)
 
     def earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
         return list(after.entitlements) if after.completed_at != before.completed_at else []
 
-    product.setattr(milestones, "due_once", of_completed)
+    product.setattr(milestones, "earned_once_per_participant", of_completed)
     product.setattr(milestones, "newly_earned", earned)
 
 
@@ -266,19 +266,19 @@ def it_forgets_grants_and_drops_the_key_of_incentives(product: pytest.MonkeyPatc
         return harness
 
     def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:
-        return due_once(trainings, [replace(grant, stands=False) for grant in grants], announced)
+        return earned_once_per_participant(trainings, [replace(grant, stands=False) for grant in grants], announced)
 
     product.setattr(of_payment, "create_harness", without_key)
-    product.setattr(milestones, "due_once", with_each)
+    product.setattr(milestones, "earned_once_per_participant", with_each)
 
 
 def it_forgets_grants_made_before_a_restore(product: pytest.MonkeyPatch) -> None:
     """Grant the incentive with the training that seems to be the first, whatever was announced before."""
 
     def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
-        return due_once(trainings, grants, {})
+        return earned_once_per_participant(trainings, grants, {})
 
-    product.setattr(milestones, "due_once", afresh)
+    product.setattr(milestones, "earned_once_per_participant", afresh)
 
 
 def _tell_the_plan(product: pytest.MonkeyPatch) -> None:

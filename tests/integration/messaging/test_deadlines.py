@@ -1,4 +1,4 @@
-"""A deadline waits until every record that can beat it has been read, and for nothing else."""
+"""A deadline waits until every record that can prevent it has been read, and for nothing else."""
 
 from datetime import timedelta
 

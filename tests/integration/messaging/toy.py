@@ -172,7 +172,7 @@ async def join_players(tx: Transaction, lanes: Sequence[int]) -> int:
     return len(known)
 
 
-JOINING = Timer("join_players", join_players, beaten_by=())
+JOINING = Timer("join_players", join_players, prevented_by=())
 
 
 def closing_timer(closes_at: datetime) -> Timer:
@@ -191,7 +191,7 @@ def closing_timer(closes_at: datetime) -> Timer:
     return Timer("close", close)
 
 
-def bell_timer(rings_at: datetime, *beaten_by: str) -> Timer:
+def bell_timer(rings_at: datetime, *prevented_by: str) -> Timer:
     """Return a timer that rings once in each lane and notes which goals the board had seen by then."""
 
     async def ring(tx: Transaction, lanes: Sequence[int]) -> int:
@@ -203,7 +203,7 @@ def bell_timer(rings_at: datetime, *beaten_by: str) -> Timer:
             await tx.connection.execute("insert into rung values ($1, $2)", lane, goals)
         return len(due)
 
-    return Timer("ring", ring, beaten_by or None)
+    return Timer("ring", ring, prevented_by or None)
 
 
 async def goals(connection: Connection) -> list[tuple[str, str]]:

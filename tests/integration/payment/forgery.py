@@ -2,7 +2,7 @@
 
 from asyncpg import Connection
 
-from services.payment.domain.ledger import LedgerHead, seal_postings
+from services.payment.domain.ledger import LedgerHead, chain_postings
 from services.payment.store.ledger import append_transfers, load_transfers
 
 
@@ -13,7 +13,7 @@ async def rewrite_ledger(connection: Connection, lane: int, amount: int) -> None
     postings[-1] = postings[-1]._replace(amount=amount)
     written, head = [], LedgerHead()
     for posting, before in zip(postings, transfers, strict=True):
-        (one,) = seal_postings([posting], head, before.at)
+        (one,) = chain_postings([posting], head, before.at)
         head = LedgerHead(one.number, one.hash)
         written.append(one)
     await connection.execute("alter table transfer disable trigger user")

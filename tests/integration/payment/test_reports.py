@@ -219,10 +219,10 @@ async def test_status_request_does_not_wait_for_reports_of_another_partner(instr
 
 
 def test_status_requests_and_retries_name_the_reports_they_wait_for(instructed: PaymentHarness) -> None:
-    beaten_by = {timer.name: timer.beaten_by for timer in instructed.definition.timers}
-    assert beaten_by["ask_gopay"] == ("disbursement-reports.gopay",)
-    assert len(beaten_by["retry"] or ()) == 6
-    assert beaten_by["release"] == beaten_by["return_unused"] == ()
+    prevented_by = {timer.name: timer.prevented_by for timer in instructed.definition.timers}
+    assert prevented_by["ask_gopay"] == ("disbursement-reports.gopay",)
+    assert len(prevented_by["retry"] or ()) == 6
+    assert prevented_by["release"] == prevented_by["return_unused"] == ()
 
 
 async def test_final_disbursement_has_no_status_check(instructed: PaymentHarness) -> None:

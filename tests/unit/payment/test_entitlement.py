@@ -13,7 +13,7 @@ from services.payment.domain.entitlement import (
     Milestone,
     Payee,
     complete,
-    due_once,
+    earned_once_per_participant,
     newly_earned,
     rate,
 )
@@ -25,7 +25,7 @@ KEY = b"k" * 32
 def test_nothing_is_earned_before_completion() -> None:
     early = rate(an_enrollment(), NOW)
     assert newly_earned(an_enrollment(), early) == []
-    assert due_once([early], [], {}) == []
+    assert earned_once_per_participant([early], [], {}) == []
 
 
 def test_completion_earns_the_fee_and_a_rating_the_incentive() -> None:
@@ -55,7 +55,7 @@ def a_training(code: str, completed: int | None, rated: int | None, **changes: A
 
 def earner(trainings: Sequence[Enrollment], *grants: Grant) -> str | None:
     """Return the training that the incentive falls due with."""
-    due = due_once(trainings, grants, {})
+    due = earned_once_per_participant(trainings, grants, {})
     assert {entitlement for _, entitlement in due} <= {INCENTIVE}
     return due[0][0].redeem_code if due else None
 
@@ -97,8 +97,8 @@ def test_incentive_cancelled_before_instruction_falls_due_again() -> None:
 
 def test_announced_incentive_falls_due_with_no_other_training() -> None:
     first, second = a_training("A", 1, 1), a_training("B", 5, 5)
-    assert due_once([first, second], [], {"incentive_1": "B"}) == [(second, INCENTIVE)]
-    assert due_once([first], [], {"incentive_1": "B"}) == []
+    assert earned_once_per_participant([first, second], [], {"incentive_1": "B"}) == [(second, INCENTIVE)]
+    assert earned_once_per_participant([first], [], {"incentive_1": "B"}) == []
 
 
 def test_other_grants_do_not_block_the_incentive() -> None:
@@ -112,10 +112,10 @@ def test_training_without_incentive_leaves_it_to_the_next() -> None:
 def test_the_amount_is_that_of_the_training_that_earns_it() -> None:
     dearer = INCENTIVE._replace(amount=700_000)
     trainings = [a_training("A", 5, 5), a_training("B", 1, 1, entitlements=(FEE, dearer))]
-    assert [entitlement for _, entitlement in due_once(trainings, [], {})] == [dearer]
+    assert [entitlement for _, entitlement in earned_once_per_participant(trainings, [], {})] == [dearer]
 
 
 def test_each_benefit_had_once_is_counted_for_itself() -> None:
     at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, Milestone.COMPLETED, first_training_only=True)
     trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
-    assert due_once(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
+    assert earned_once_per_participant(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]

@@ -8,7 +8,7 @@ from services.payment.domain import ledger
 from services.payment.domain.disbursement import State
 from services.payment.domain.entitlement import Component
 from services.payment.domain.funds import affordable
-from services.payment.domain.ledger import GENESIS, LedgerHead, Posting, Transfer, seal_postings
+from services.payment.domain.ledger import GENESIS, LedgerHead, Posting, Transfer, chain_postings
 from shared.errors import InvariantBroken
 from tests.unit.payment.values import NOW, a_disbursement
 
@@ -54,12 +54,12 @@ def test_disbursement_without_partner_cannot_be_posted() -> None:
 
 
 def a_ledger() -> list[Transfer]:
-    return seal_postings([ledger.instruct(AT_GOPAY), ledger.settle(AT_GOPAY)], LedgerHead(), NOW)
+    return chain_postings([ledger.instruct(AT_GOPAY), ledger.settle(AT_GOPAY)], LedgerHead(), NOW)
 
 
 def test_rows_are_numbered_without_a_gap_behind_the_last() -> None:
     first = a_ledger()
-    more = seal_postings([ledger.instruct(AT_GOPAY)], LedgerHead(first[-1].number, first[-1].hash), NOW)
+    more = chain_postings([ledger.instruct(AT_GOPAY)], LedgerHead(first[-1].number, first[-1].hash), NOW)
     assert [transfer.number for transfer in [*first, *more]] == [1, 2, 3]
 
 
