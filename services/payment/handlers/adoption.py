@@ -19,7 +19,7 @@ from shared.messaging.outbox.page import OutboxEvent
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
 
-PARTNER_OF = {disbursements(partner): partner for partner in PARTNERS}
+PARTNER_OF_INSTRUCTIONS = {disbursements(partner): partner for partner in PARTNERS}
 EVENTS = {event.name: event for event in payment.EVENTS}
 KEEPS_MONEY = {
     payment.DISBURSEMENT_INSTRUCTED.name: True,
@@ -40,7 +40,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         events = list(_events(tail))
         await remember_grants(tx, tail.lane, events)
         await _keep_money(tx, events)
-    partner = PARTNER_OF.get(tail.topic)
+    partner = PARTNER_OF_INSTRUCTIONS.get(tail.topic)
     if partner is None:
         return
     whole = tail.whole

@@ -27,7 +27,7 @@ from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
 MONEY_MAY_HAVE_MOVED = ("accepted", "settled")
-PARTNER_OF = {disbursement_reports(partner): partner for partner in PARTNERS}
+PARTNER_OF_REPORTS = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
@@ -172,7 +172,7 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
 
 
 def _partner(message: Message[DisbursementReported]) -> str:
-    return PARTNER_OF[message.record.topic]
+    return PARTNER_OF_REPORTS[message.record.topic]
 
 
 def _report(data: DisbursementReported) -> Report:

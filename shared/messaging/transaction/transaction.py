@@ -115,8 +115,7 @@ class Transaction:
     ) -> None:
         """Emit an event whose data the caller has written by its contract.
 
-        A second way in, since a contract's model costs 10 to 17 us an event and plain JSON 2 to 5: for the eight events
-        of a journey that payment emits, some 4 % of its processor time.
+        For events so frequent that their models cost too much; the figures stand where it is used.
         """
         if len(data) > MAX_RECORD_BYTES:
             raise EventTooLarge(f"{event.name} of {key} has {len(data)} bytes, {MAX_RECORD_BYTES} are allowed")
