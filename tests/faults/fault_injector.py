@@ -27,6 +27,7 @@ from shared.contracts.topics import TOPICS
 from shared.messaging.chain import ChainKey
 from shared.messaging.engine.operations import set_position
 from shared.messaging.engine.operator import Operator
+from shared.messaging.reading.topic_inspector import TopicInspector
 from tests.timeouts import until
 
 EXTERNAL = {topic.name for topic in TOPICS if not topic.internal}
@@ -101,18 +102,22 @@ class FaultInjector:
 
     async def empty_topic(self, topic: str) -> None:
         """Delete the topic and create it again."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.installation.kafka.bootstrap)
-        await admin.start()
-        await admin.delete_topics([topic])
-        await admin.close()
+        bootstrap = self.installation.kafka.bootstrap
+        async with TopicInspector(bootstrap) as topics:
+            old = await topics.ids([topic])
+            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+            await admin.start()
+            await admin.delete_topics([topic])
+            await admin.close()
 
-        async def made() -> bool:
-            with suppress(KafkaError):
-                await create_topics(self.installation.kafka.bootstrap)
-                return True
-            return False
+            async def made() -> bool:
+                with suppress(KafkaError):
+                    await create_topics(bootstrap)
+                    # A busy broker still knows the old topic for a while after the new one was created.
+                    return await topics.ids([topic]) not in (old, {})
+                return False
 
-        await self.until(made, f"{topic} is there again")
+            await self.until(made, f"{topic} is there again")
 
     async def copy_database(self) -> Path:
         """Copy PostgreSQL's data while it is stopped; the services only lose their sessions."""

@@ -234,6 +234,7 @@ class ToyWorld:
 
     async def rewrite(self, topic: str, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
         """Delete a topic, create it anew and put these records into it."""
+        old = await self._topics.ids([topic])
         await self.delete_topics(topic)
 
         async def made() -> bool:
@@ -244,7 +245,8 @@ class ToyWorld:
             return True
 
         async def known() -> bool:
-            return bool(await self.partitions(topic) == LANES)
+            # A busy broker still knows the old topic for a while after the controller has created the new one.
+            return bool(await self._topics.ids([topic]) not in (old, {}) and await self.partitions(topic) == LANES)
 
         await until(made, f"{topic} is made anew")
         await until(known, f"{topic} is known")
