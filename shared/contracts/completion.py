@@ -24,8 +24,9 @@ class EvidenceNamed(Internal):
 class CompletionConfirmed(Internal):
     """A training completed. `completed_at` is the time of the evidence that completed it.
 
-    `digest` is SHA-256 over all evidence, in hex. `evidence` names the first 64 pieces, `evidence_count` is the number
-    of all, which completion shows over HTTP. Events of before that limit name all and have no count.
+    `digest` is SHA-256, in hex, over the canonical form with all evidence (docs/contracts). `evidence` names the first
+    64 pieces, `evidence_count` is the number of all, which completion shows over HTTP. Events of before that limit name
+    all and have no count.
     """
 
     participant_id: ParticipantId

@@ -48,12 +48,15 @@ def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Com
 
 
 def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
-    """Return the SHA-256 of `canonical_form`, so that a reader of the event and its evidence can check it."""
+    """Return the SHA-256 of `canonical_form`, so that a reader of the event and of all its evidence can check it."""
     return hashlib.sha256(canonical_form(enrollment, completion).encode()).digest()
 
 
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
-    """Return `completion_confirmed` with all its evidence as JSON: keys sorted, no spaces, times in UTC."""
+    """Return the JSON that the digest covers: keys sorted, no spaces, times in UTC.
+
+    It has the members of `completion_confirmed` but `digest` and `evidence_count`, and all evidence, however much.
+    """
     terms = enrollment.confirmed_terms
     document = {
         "participant_id": enrollment.participant_id,
