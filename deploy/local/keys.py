@@ -118,8 +118,8 @@ def make_password_file(folder: Path, role: str) -> None:
 def _make_producers(path: Path) -> None:
     """Make one key per producer, with the event types whose fields it may seal.
 
-    A set from before 1.0, in which no key names types, is completed: the producers keep their keys, and every other key
-    may seal nothing from then on. A key that is to seal nothing later has an empty list.
+    An earlier set, in which no key names types, is completed: the producers keep their keys, and every other key may
+    seal nothing from then on. A key that is to seal nothing later has an empty list.
     """
     keys = json.loads(path.read_text())["keys"] if path.exists() else []
     if any(MAY_SEAL in key for key in keys):

@@ -63,7 +63,7 @@ def definition(settings: EnrollmentSettings) -> ServiceDefinition:
 
 
 async def post_migration(service: ServiceDefinition, _: TransactionTerms, connection: Connection) -> list[str]:
-    """Reseal accounts kept under another key, and records deferred under a seal of before 1.0."""
+    """Reseal accounts kept under another key, and records deferred before the migration `own_seals`."""
     return await reseal(context_of(EnrollmentSettings.model_validate(service.settings)), connection)
 
 

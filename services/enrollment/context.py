@@ -17,8 +17,8 @@ class Context:
     """Everything that use cases need besides the transaction.
 
     `identities` and `accounts` open what upstream may seal; `upstream` has every key that a producer ever had. `own`
-    seals accounts that are kept, `deferred_seals` records that were deferred before 1.0, and `for_payment` accounts
-    that are announced. `index` computes keyed digests.
+    seals accounts that are kept, `deferred_seals` records that were deferred before the migration `own_seals`, and
+    `for_payment` accounts that are announced. `index` computes keyed digests.
     """
 
     identities: KeyRing

@@ -57,7 +57,7 @@ async def _matches_accounts(context: Context, connection: Connection) -> bool:
 
 
 def _nik(context: Context, token: str) -> str | None:
-    """Return the opened NIK; None if the account holds none, as before 1.0, or its key was removed."""
+    """Return the NIK in a seal of before the migration `own_seals`; None for a later one, or one of a removed key."""
     try:
         return str(context.upstream.open(token)["nik"])
     except (Parked, KeyError):

@@ -30,7 +30,7 @@ SEALED_TYPES = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name
 
 
 async def reseal(context: Context, connection: Connection) -> list[str]:
-    """Reseal kept accounts, and records deferred under a seal of before 1.0; return sentences with their numbers.
+    """Reseal kept accounts, and records deferred before the migration `own_seals`; return sentences with their numbers.
 
     Each portion is a transaction of its own, so a run that was interrupted is continued by the next one. An account
     that does not open stays as it is, and is counted.
@@ -63,7 +63,7 @@ async def _reseal_accounts(context: Context, connection: Connection) -> tuple[in
 
 
 def _number(context: Context, account: StoredAccount) -> Secret | None:
-    """Open the number under this service's key or, as before 1.0, under upstream's; None if neither opens it."""
+    """Open the number under this service's key, or upstream's as before `own_seals`; None if neither opens it."""
     assert account.sealed is not None  # Only sealed accounts are loaded.
     try:
         return open_kept_account(context.own, account)
@@ -77,7 +77,7 @@ def _number(context: Context, account: StoredAccount) -> Secret | None:
 
 
 def reseal_record(context: Context, record: Record) -> Record | None:
-    """Reseal a record of before 1.0 with the fields that stand outside its seal; None if it has no such seal."""
+    """Reseal a record of before `own_seals` with the fields that stand outside its seal; None without such a seal."""
     try:
         envelope = open_envelope(record.value, record.headers, SEALED_TYPES)
         data = parse_json(envelope.data)

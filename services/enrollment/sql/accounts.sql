@@ -17,7 +17,7 @@ from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], 
 where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
 
 -- name: load_own_seals_since
--- Records deferred before this time have a seal of before 1.0.
+-- Seals of records deferred before this time do not hold the fields that stand outside.
 select (extract(epoch from applied_at) * 1000)::bigint from migration where component = 'enrollment' and name = 'own_seals';
 
 -- name: has_sealed_accounts

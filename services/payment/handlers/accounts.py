@@ -44,7 +44,7 @@ async def _open(context: Context, tx: Transaction, messages: Sequence[Message[Ac
 
 
 async def _open_legacy(context: Context, tx: Transaction, messages: Sequence[Message[AccountLinked]]) -> list[Opened]:
-    """Open accounts in the form of before 1.0, for events of a time when enrollment passed on the seals of upstream."""
+    """Open accounts under the seals of upstream, which enrollment passed on before the migration `own_seals`."""
     since = await load_own_seals_since(tx.connection)
     opened = []
     for message in messages:

@@ -43,7 +43,10 @@ def open_own(own: KeyRing, kept: StoredAccount) -> Secret:
 
 
 def open_legacy(upstream: KeyRing, token: str, payee: Payee, subject: str) -> Secret:
-    """Open a seal of before 1.0, which was bound to the payee alone; raise Parked(bad_seal) when it does not fit."""
+    """Open a seal of before the migration `own_seals`; raise Parked(bad_seal) when it does not fit.
+
+    Such a seal was made by upstream, and bound to the payee alone.
+    """
     other = "name" if payee is Payee.PROVIDER else "nik"
     return number_of(open_claims(upstream, token, {"sub": subject}, "number", other))
 

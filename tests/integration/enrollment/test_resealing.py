@@ -1,4 +1,4 @@
-"""Resealing of records and accounts that an upgrade finds under seals of before 1.0."""
+"""Resealing of records and accounts that an upgrade finds under seals of before the migration `own_seals`."""
 
 import json
 
@@ -39,7 +39,7 @@ async def run(harness: EnrollmentHarness) -> list[str]:
 
 
 def as_before(event: Event) -> Event:
-    """Return the event under a seal with the claims of before 1.0."""
+    """Return the event under a seal with the claims of before the migration `own_seals`."""
     if "identity" in event.data:
         claims = {"sub": event.data["participant_id"], "nik": NIK, "birth_date": "1996-04-12"}
         return event.with_data(identity=seal(claims))

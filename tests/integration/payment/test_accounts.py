@@ -24,7 +24,7 @@ async def run(harness: PaymentHarness) -> list[str]:
 
 
 def as_before(participant: str = PARTICIPANT, kid: str = "registration") -> str:
-    """Return an account as upstream sealed it before 1.0."""
+    """Return an account as upstream sealed it before the migration `own_seals`."""
     return seal({"sub": participant, "number": a_number(participant), "nik": "3273" + "0" * 12}, kid)
 
 
@@ -141,7 +141,7 @@ async def test_platform_cannot_redirect_the_fees_of_a_provider(harness: PaymentH
 
 
 async def put_as_before(harness: PaymentHarness) -> None:
-    """Replace the kept accounts by those that an installation of before 1.0 kept."""
+    """Replace the kept accounts by those that an installation of before the migration `own_seals` kept."""
     provider = seal({"sub": "LP0001", "number": "0123456789", "name": "Lembaga"}, "registry")
     await harness.connection.execute("update provider set account = $1", provider)
     for row in await harness.connection.fetch("select participant_id from account"):

@@ -86,7 +86,7 @@ async def test_producers_key_may_be_removed_when_it_seals_nothing(harness: Payme
 
 
 async def rest_as_before(harness: PaymentHarness, kid: str, ring: KeyRing | None = None) -> None:
-    """Keep the provider's account as upstream had sealed it, as before 1.0."""
+    """Keep the provider's account as upstream had sealed it before the migration `own_seals`."""
     claims = {"sub": PROVIDER, "number": "0123456789", "name": "Lembaga Pelatihan"}
     token = (ring or programme_keys()).seal(claims, kid)
     await harness.connection.execute("update provider set account = $1", token)
