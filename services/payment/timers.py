@@ -52,7 +52,7 @@ def timers(context: Context) -> tuple[Timer, ...]:
 async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Pay held disbursements whose cure has come, and those for which there is money, the oldest first.
 
-    One that a partner was instructed to pay before is put off until now, and left to `retry`.
+    One that a partner was instructed to pay before is queued for `retry`, as of now.
     """
     cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION)]
     covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
@@ -62,7 +62,7 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
 
 
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Make another attempt for disbursements that were put off until now, once the reports of all partners are read."""
+    """Make the queued attempts, once all reports that partners sent before their `retry_at` are read."""
     through = tx.watermark
     due = await load_retries(tx.connection, lanes, through, PORTION)
     return await pay(context, tx, due, traces={}, reports_watermark=through)

@@ -9,8 +9,9 @@ from services.payment.domain.disbursement import HoldReason
 class Cure(StrEnum):
     """Change that ends a hold.
 
-    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, and `time` the timer `retry`. An
-    account that a participant links is used at once.
+    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, and `time` the timer `retry`. When
+    a participant links an account, its handler tries what that cures at once: a first attempt is made, another one is
+    queued for `retry`.
     """
 
     NEWER_ACCOUNT = "newer_account"

@@ -70,7 +70,7 @@ class Disbursement(NamedTuple):
 
     `attempt` counts from 1; 0 before the first. `reference` and `partner` belong to the latest attempt, `tried_version`
     is the version of the account that it went to (0: none, or no longer known). `frozen`: no other attempt is made
-    before a person has reviewed the payment, whatever it is held for. `next_check_at` is a column of two meanings:
+    before a person has reviewed the payment, whatever it is held for. `next_check_at` comes from one of two columns:
     `ask_at` while the disbursement is at a partner, `retry_at` while it is held.
     """
 
@@ -107,7 +107,7 @@ class Disbursement(NamedTuple):
 
     @property
     def retry_at(self) -> datetime | None:
-        """Time of the next attempt, if it is put off; None while it is not held."""
+        """Time from which the timer `retry` may make another attempt; None unless it is held and queued for that."""
         return self.next_check_at if self.reason is not None else None
 
     @property

@@ -1,1 +1,1 @@
-"""Payout: the steps that lead to money. Everything that pays goes through `pay`."""
+"""Payout: the steps of payments, reports, confirmations and timers. `pay` alone instructs a partner."""

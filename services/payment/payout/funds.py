@@ -40,8 +40,8 @@ async def commit_funds(
 ) -> tuple[set[DisbursementKey], list[Posting]]:
     """Commit money to as many disbursements as it suffices for; return their keys, and postings of what was allotted.
 
-    The others are to be held. An allotment that suffices is committed from without a lock, while no disbursement waits
-    for money of its fund. Otherwise the fund is locked, together with those whose queues are being left (`leaving`).
+    The others are to be held. While no disbursement waits for money of a fund, an allotment of it that suffices is used
+    without a lock. Otherwise the fund is locked, together with those whose queues are being left (`leaving`).
     """
     queues: dict[Allotment, list[Disbursement]] = defaultdict(list)
     for disbursement in disbursements:

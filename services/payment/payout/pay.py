@@ -1,4 +1,4 @@
-"""Payment of disbursements, or their hold under a named reason: the only way to money."""
+"""Payment of disbursements, or their hold under a named reason; nothing else instructs a partner."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,8 +28,8 @@ async def pay(
 ) -> int:
     """Instruct or hold disbursements that are due or held, the oldest first; return the number that changed.
 
-    One that a partner was instructed to pay before gets another attempt only if it was put off until
-    `reports_watermark` or earlier. Else it is put off until now: a report still unread may contradict the rejection.
+    One that a partner was instructed to pay before gets another attempt only if its `retry_at` is `reports_watermark`
+    or earlier. Else it is queued for `retry`, as of now: a report still unread may contradict the rejection.
     """
     if not disbursements:
         return 0
@@ -78,7 +78,7 @@ def _is_public_change(before: Disbursement, after: Disbursement) -> bool:
 def _hold(p: AttemptPlan, now: datetime, reports_watermark: datetime) -> Disbursement:
     """Return the disbursement held for the reason of its plan, else for `no_funds`, unless it awaits reports.
 
-    One held for `no_funds` keeps its place in the queue meanwhile, and is put off by the sweep that finds money for it.
+    One held for `no_funds` keeps its place in the queue for money; the sweep that finds money queues it for `retry`.
     """
     known, decision = p.disbursement, p.decision
     if isinstance(decision, Hold):

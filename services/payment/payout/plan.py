@@ -48,7 +48,7 @@ class Route(NamedTuple):
 class AttemptPlan(NamedTuple):
     """Plan of the next attempt of a disbursement.
 
-    An `Attempt` as decision: it was instructed before a restore, and is repeated exactly, whatever has changed since.
+    An `Attempt` as decision: it was instructed before a restore, and is repeated with its partner, amount and account.
     `newest_version`: of the payee's accounts, then.
     """
 

@@ -44,9 +44,9 @@ async def load_in_turn(
 ) -> tuple[list[Disbursement], list[Disbursement]]:
     """Return (covered, beyond): waiting disbursements of these lanes that the money covers, and the next after these.
 
-    Read without a lock. `beyond` are among the first LOOK_BEYOND of a fund's queue that the money does not cover, so
-    that one that is held for another reason by now leaves the queue. One that is put off until reports are read keeps
-    its place, and is left out.
+    Read without a lock. `beyond` are among the first LOOK_BEYOND of a fund's queue that the money does not cover:
+    planned again, those that have another obstacle by now leave the queue. One that is queued for `retry` keeps its
+    place, and is left out.
     """
     covered: list[Disbursement] = []
     beyond: list[Disbursement] = []

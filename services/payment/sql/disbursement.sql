@@ -36,7 +36,7 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_retries
--- Put off until now, the oldest first: the reason passes by itself, or a cure must be read together with all earlier reports.
+-- Queued for the timer `retry`, the oldest first: the reason passes by itself, or a cure waits until all earlier reports are read.
 select h.* from disbursement h
 where h.lane = any($1::smallint[]) and h.retry_at <= $2
 order by h.due_at, h.redeem_code, h.benefit limit $3;

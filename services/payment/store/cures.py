@@ -23,7 +23,7 @@ QUERY_OF: Mapping[Cure, str] = {
 async def load_cured(connection: Connection, cure: Cure, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
     """Load up to `at_most` disbursements of these lanes that this cure ends the hold of, the oldest first.
 
-    One that is put off until a time is left out, except by `kept_money`: the `retry` timer has it.
+    One that has a `retry_at` is left out, except by `kept_money`: the timer `retry` tries it.
     """
     rows = await connection.fetch(QUERIES[QUERY_OF[cure]], list(lanes), at_most, sorted(reasons_cured_by(cure)))
     return [disbursement_of(row) for row in rows]

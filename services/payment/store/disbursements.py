@@ -109,12 +109,12 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
 
 
 async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Load held disbursements that were put off until `due` or before, the oldest first."""
+    """Load held disbursements whose `retry_at` is `due` or earlier, the oldest first."""
     return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
 
 
 async def postpone_retries(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:
-    """Put disbursements off until a time, except those held for another reason by now; return how many were."""
+    """Queue disbursements for `retry` from a time on, except those held for another reason by now; return how many."""
     known = columns(disbursements, "redeem_code", "benefit", "reason")
     return len(await connection.fetch(QUERIES["postpone_retries"], *known, until))
 
