@@ -1,4 +1,4 @@
-"""Recovery after a restore: completions, rejections and ratings that were announced stay as they were announced."""
+"""Adoption after a restore: completions, rejections and ratings that were announced stay as they were announced."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Recovery after a restore: announced decisions stay, in whatever order their causes are read again.
+"""Adoption after a restore: announced decisions stay, in whatever order their causes are read again.
 
 Keys are claimed and places are counted before anything is read. A decision is remembered until its cause is read again,
 and is then stored as it was announced.

@@ -16,8 +16,9 @@ from shared.messaging.queries import QUERIES
 class Lane:
     """A locked row of `lane`.
 
-    `catching_up`: after a restore, until its inputs are read to their ends. `remembers`: an event from before a restore
-    may still have no cause. `queues` are the kinds of which later records are deferred behind older ones.
+    `catching_up`: after a restore, until its inputs are read to the ends seen after the adoption. `remembers`: an event
+    from before a restore may still have no cause. `queues` are the kinds of which later records are deferred behind
+    older ones.
     """
 
     number: int

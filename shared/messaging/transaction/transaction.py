@@ -130,8 +130,8 @@ class Transaction:
     def defer(self, message: Message[Any], kind: str, key: str, *, owner: str = "") -> None:
         """Defer a message until `release(kind, key)`. One that came from an internal topic never expires.
 
-        The number of messages of a key is bounded, and an identical one is kept once. Where many messages are deferred
-        for one cause, each `owner` has a bound of its own.
+        An identical message is kept once. Of those that expire, the number of a key is bounded, and that of all; where
+        many messages are deferred for one cause, each `owner` has a bound of its own.
         """
         internal = message.record.topic in self._terms.internal_topics
         due = None if internal else self.now + self._terms.wait_at_most
@@ -177,5 +177,5 @@ class Transaction:
             self._claimed[kind].difference_update(unused)
 
     def catching_up(self, lane: int) -> bool:
-        """Return True after a restore, until the lane has read again all that was read before."""
+        """Return True after a restore, until the inputs of the lane are read to the ends seen after the adoption."""
         return self.lanes[lane].catching_up
