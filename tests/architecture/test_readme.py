@@ -1,4 +1,4 @@
-"""The README names tests that exist and shows events that are committed as samples."""
+"""READMEs name tests and invariants that exist, and show events that are committed as samples."""
 
 import json
 import re
@@ -6,7 +6,12 @@ import re
 import pytest
 
 from deploy.local.paths import ROOT
+from services.completion.invariants import INVARIANTS as OF_COMPLETION
+from services.enrollment.invariants import INVARIANTS as OF_ENROLLMENT
+from services.payment.invariants import INVARIANTS as OF_PAYMENT
+from shared.runtime.definition import Invariant
 
+INVARIANTS = {"completion": OF_COMPLETION, "enrollment": OF_ENROLLMENT, "payment": OF_PAYMENT}
 README = (ROOT / "README.md").read_text()
 ROW = re.compile(r"^\| (?P<part>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(test_\w+)`")
@@ -30,6 +35,13 @@ def test_event_shown_in_the_readme_is_a_committed_sample(place: int, sample: str
     shown = json.loads(EXAMPLE.findall(README)[place])
     text = (ROOT / "tests/contracts/samples" / sample).read_text()
     assert _shortened_alike(shown, json.loads(text)) == shown
+
+
+@pytest.mark.parametrize(("service", "invariants"), INVARIANTS.items())
+def test_readme_of_a_service_names_its_invariants(service: str, invariants: tuple[Invariant, ...]) -> None:
+    page = (ROOT / "services" / service / "README.md").read_text()
+    section = page.split("## Invariants")[1].split("\n## ")[0]
+    assert set(re.findall(r"\bI\d+\b", section)) == {invariant.id for invariant in invariants}
 
 
 def _shortened_alike(shown: object, whole: object) -> object:
