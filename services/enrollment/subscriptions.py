@@ -73,6 +73,8 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_deferral_key),
                 Subscription(completion.TRAINING_RATED, record, defers_on=_deferral_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
+                Subscription(completion.COMPLETION_REVOKED, None),
+                Subscription(completion.SURVEY_ANSWERED, None),
             ),
             producer="completion",
         ),

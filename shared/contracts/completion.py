@@ -53,10 +53,41 @@ class TrainingRated(Internal):
     rated_at: Time
 
 
+class EvidenceReference(Internal):
+    """The `ce_source` and `ce_id` of the event that reported a piece of evidence."""
+
+    source: str
+    id: str
+
+
+class CompletionRevoked(Internal):
+    """A completion that no longer stands. `evidence` was revoked, `digest` is that of all on which it had rested."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    reason: str
+    evidence: EvidenceReference
+    digest: str
+    revoked_at: Time
+
+
+class SurveyAnswered(Internal):
+    """A survey answered for the first time, reported with the training that it belongs to."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    survey: int
+    answered_at: Time
+
+
 COMPLETION_CONFIRMED = EventType(
     "salur.completion.completion_confirmed.v1", COMPLETION_EVENTS, CompletionConfirmed, "completed_at"
 )
 COMPLETION_REJECTED = EventType("salur.completion.completion_rejected.v1", COMPLETION_EVENTS, CompletionRejected)
 TRAINING_RATED = EventType("salur.completion.training_rated.v1", COMPLETION_EVENTS, TrainingRated, "rated_at")
+COMPLETION_REVOKED = EventType(
+    "salur.completion.completion_revoked.v1", COMPLETION_EVENTS, CompletionRevoked, "revoked_at"
+)
+SURVEY_ANSWERED = EventType("salur.completion.survey_answered.v1", COMPLETION_EVENTS, SurveyAnswered, "answered_at")
 
-EVENTS = (COMPLETION_CONFIRMED, COMPLETION_REJECTED, TRAINING_RATED)
+EVENTS = (COMPLETION_CONFIRMED, COMPLETION_REJECTED, TRAINING_RATED, COMPLETION_REVOKED, SURVEY_ANSWERED)

@@ -52,21 +52,30 @@ class Session(Internal):
 
 
 class Requirements(Internal):
+    """Evidence that completes a training. `sessions_at_least`: the number of sessions; null: all of them."""
+
     post_test: Literal["passed", "taken"] | None
     graded: bool
     certificate: bool
+    sessions_at_least: int | None = None
 
 
 class Benefit(Internal):
+    """One benefit. `months_after`: calendar months after the participant's first incentive; null: at the milestone."""
+
     benefit: str
     amount: Rupiah
     payee: Literal["provider", "participant"]
-    milestone: Literal["completed", "rated"]
+    milestone: Annotated[str, Field(pattern=r"^(completed|rated|survey_[1-9][0-9]?)$")]
     first_training_only: bool
+    months_after: int | None = None
 
 
 class EnrollmentConfirmed(Internal):
-    """An enrollment with all that the other services need: the rule of evidence, the benefits and their amounts."""
+    """An enrollment with all that the other services need: the rule of evidence, the benefits and their amounts.
+
+    `clawback_days`: days after which a claim on what was paid in vain is due; null in events of before claims.
+    """
 
     participant_id: ParticipantId
     redeem_code: RedeemCode
@@ -87,6 +96,7 @@ class EnrollmentConfirmed(Internal):
     evidence_days: int
     complete_within_days: int
     benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
+    clawback_days: int | None = None
 
 
 class EnrollmentRejected(Internal):
@@ -94,6 +104,38 @@ class EnrollmentRejected(Internal):
     redeem_code: RedeemCode
     wave: Code | None
     reason: str
+
+
+class EnrollmentVoided(Internal):
+    """A confirmed enrollment that no longer stands; its price is back in the participant's balance."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    wave: Code
+    reason: str
+    voided_at: Time
+
+
+class ParticipantBlocked(Internal):
+    participant_id: ParticipantId
+    reason: str
+    blocked_at: Time
+
+
+class ParticipantUnblocked(Internal):
+    participant_id: ParticipantId
+    reason: str
+    unblocked_at: Time
+
+
+class BalanceForfeited(Internal):
+    """The rest of a participant's balance, with which nothing can be bought any more; no booked money."""
+
+    participant_id: ParticipantId
+    wave: Code
+    amount: Rupiah
+    reason: Literal["first_purchase_late", "next_purchase_late", "cut_off"]
+    forfeited_at: Time
 
 
 PARTICIPANT_ADMITTED = EventType(
@@ -107,5 +149,25 @@ ENROLLMENT_CONFIRMED = EventType(
     "salur.enrollment.enrollment_confirmed.v1", ENROLLMENT_EVENTS, EnrollmentConfirmed, "purchased_at"
 )
 ENROLLMENT_REJECTED = EventType("salur.enrollment.enrollment_rejected.v1", ENROLLMENT_EVENTS, EnrollmentRejected)
+ENROLLMENT_VOIDED = EventType("salur.enrollment.enrollment_voided.v1", ENROLLMENT_EVENTS, EnrollmentVoided, "voided_at")
+PARTICIPANT_BLOCKED = EventType(
+    "salur.enrollment.participant_blocked.v1", ENROLLMENT_EVENTS, ParticipantBlocked, "blocked_at"
+)
+PARTICIPANT_UNBLOCKED = EventType(
+    "salur.enrollment.participant_unblocked.v1", ENROLLMENT_EVENTS, ParticipantUnblocked, "unblocked_at"
+)
+BALANCE_FORFEITED = EventType(
+    "salur.enrollment.balance_forfeited.v1", ENROLLMENT_EVENTS, BalanceForfeited, "forfeited_at"
+)
 
-EVENTS = (PARTICIPANT_ADMITTED, PARTICIPANT_REFUSED, ACCOUNT_LINKED, ENROLLMENT_CONFIRMED, ENROLLMENT_REJECTED)
+EVENTS = (
+    PARTICIPANT_ADMITTED,
+    PARTICIPANT_REFUSED,
+    ACCOUNT_LINKED,
+    ENROLLMENT_CONFIRMED,
+    ENROLLMENT_REJECTED,
+    ENROLLMENT_VOIDED,
+    PARTICIPANT_BLOCKED,
+    PARTICIPANT_UNBLOCKED,
+    BALANCE_FORFEITED,
+)

@@ -39,7 +39,7 @@ TEXTS = {
     "identity_index": "0" * 64,
     "missing": "session_attended/998",
     "purpose": "training incentive",
-    "reason": "previous_not_completed",
+    "reason": WIDEST * 140,
     "sha256": "0" * 64,
     "source": "/" * MAX_SOURCE_LENGTH,
     "topic": "x" * 249,
@@ -79,6 +79,7 @@ def _longest(schema: dict[str, Any], name: str) -> str:
         ("^[A-Z0-9]{12}$", "Z" * 12),
         ("^[0-9]{4}$", "9" * 4),
         ("^[A-Za-z0-9._/-]{1,64}$", "x" * 64),
+        ("^(completed|rated|survey_[1-9][0-9]?)$", "completed"),
     ):
         if schema.get("pattern") == pattern:
             return longest
