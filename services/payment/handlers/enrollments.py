@@ -4,19 +4,29 @@ from collections.abc import Sequence
 
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
-from services.payment.store.enrollments import insert_enrollments
+from services.payment.store.enrollments import insert_enrollments, load_known_enrollments
 from shared.contracts.enrollment import EnrollmentConfirmed
+from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
 
 async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentConfirmed]]) -> None:
-    """Store enrollments, and release records that were deferred for them."""
-    first: dict[str, Enrollment] = {}
+    """Store new enrollments and release the records deferred for them.
+
+    The first confirmation of a redeem code stands: another one of different content is parked.
+    """
+    known = await load_known_enrollments(tx.connection, {message.data.redeem_code for message in messages})
+    new: dict[str, Enrollment] = {}
     for message in messages:
-        first.setdefault(message.data.redeem_code, _enrollment(message))
-    await insert_enrollments(tx.connection, list(first.values()))
-    for redeem_code in first:
+        enrollment = _enrollment(message)
+        earlier = known.setdefault(enrollment.redeem_code, enrollment)
+        if earlier is enrollment:
+            new[enrollment.redeem_code] = enrollment
+        elif earlier != enrollment:
+            tx.park(message, ParkReason.CONFLICT)
+    await insert_enrollments(tx.connection, list(new.values()))
+    for redeem_code in new:
         tx.release(ENROLLMENT, redeem_code)
 
 

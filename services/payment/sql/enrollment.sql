@@ -1,6 +1,6 @@
 -- name: load_known_enrollments
--- An enrollment is confirmed once; the same once more changes nothing.
-select redeem_code from enrollment where redeem_code = any($1::text[]);
+-- As they were confirmed. An enrollment is confirmed once; the same once more changes nothing.
+select redeem_code, participant_id, lane, wave, provider_id, benefits from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_enrollments
 -- All trainings of these participants, since some benefits fall due with one of them only.

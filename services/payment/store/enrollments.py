@@ -16,12 +16,19 @@ from shared.postgres.columns import columns
 COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id")
 
 
+async def load_known_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
+    """Load those of these enrollments that are known, as they were confirmed: without their milestones."""
+    rows = await connection.fetch(QUERIES["load_known_enrollments"], list(redeem_codes))
+    confirmed = [
+        Enrollment(**{name: row[name] for name in COLUMNS}, entitlements=_entitlements(row["benefits"])) for row in rows
+    ]
+    return {enrollment.redeem_code: enrollment for enrollment in confirmed}
+
+
 async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Insert enrollments that are not yet known; none may be listed twice."""
-    rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
-    known = {row["redeem_code"] for row in rows}
+    """Insert enrollments; none may be known, or listed twice."""
     row = attrgetter(*COLUMNS)
-    records = [(*row(e), _benefits_text(tuple(e.entitlements))) for e in enrollments if e.redeem_code not in known]
+    records = [(*row(e), _benefits_text(tuple(e.entitlements))) for e in enrollments]
     await connection.copy_records_to_table("enrollment", columns=(*COLUMNS, "benefits"), records=records)
 
 

@@ -51,6 +51,16 @@ async def test_everything_delivered_three_times_pays_once(harness: PaymentHarnes
     assert await harness.balance("paid:fee") == FEE
 
 
+async def test_changed_confirmation_of_an_enrollment_conflicts(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(confirmed(), confirmed(), confirmed(fee=FEE + 1))
+    await harness.receive(confirmed(), confirmed(wave="49"), confirmed(provider="LP0002"))
+    await harness.receive(*journey())
+    await harness.receive(confirmed(), confirmed(incentive=INCENTIVE + 1))
+    assert await harness.parked() == ["conflict"] * 4
+    assert sorted(instructed.amount for instructed in harness.instructions) == sorted((FEE, INCENTIVE))
+
+
 async def test_nothing_is_paid_before_the_completion(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(linked(), confirmed(), rated())
