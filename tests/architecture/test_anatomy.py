@@ -32,6 +32,8 @@ COMMON_MODULES = {
     "handlers": {"accounts", "adoption", "data_identity", "enrollments", "milestones", "resealing"},
     "store": {"accounts", "data_identity", "enrollments", "state_counts"},
 }
+# Modules that payment has in `payout` and another service in `handlers`: there, payouts need them as well.
+IN_PAYOUT = {"account_seals"}
 # Modules for which one service alone has a need.
 OWN_MODULES = {
     "enrollment": {
@@ -114,6 +116,12 @@ def test_modules_have_the_names_of_the_anatomy(folder: str) -> None:
 def test_no_two_services_have_the_same_module_as_their_own(folder: str) -> None:
     names = [name for folders in OWN_MODULES.values() for name in folders[folder]]
     assert len(names) == len(set(names)), "move the name to COMMON_MODULES"
+
+
+def test_payout_and_the_handlers_of_others_share_the_modules_named() -> None:
+    payment = next(service for service in services() if service.name == "payment")
+    handlers = set().union(*(modules_of(service / "handlers") for service in services() if service != payment))
+    assert modules_of(payment / "payout") & handlers == IN_PAYOUT
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
