@@ -10,12 +10,12 @@ from services.payment.handlers.adoption import adopt
 from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
 from services.payment.handlers.data_identity import pinned, rotating_keys
 from services.payment.handlers.reports import process_reports
-from services.payment.handlers.resealing import reseal_accounts
+from services.payment.handlers.resealing import reseal
 from services.payment.invariants import INVARIANTS
 from services.payment.metrics import AnswerTimes
 from services.payment.ops import audit_trail, degraded, funds, gauges, halts
 from services.payment.settings import PaymentSettings
-from services.payment.store.accounts import has_accounts
+from services.payment.store.accounts import has_sealed_accounts
 from services.payment.store.ledger import LEDGER_CHAINS
 from services.payment.subscriptions import sources
 from services.payment.timers import timers
@@ -78,13 +78,13 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
 
 async def needs_post_migration(connection: Connection) -> bool:
     """Return True if accounts are kept, or contradictions parked, that `post_migration` may have to process."""
-    return await has_accounts(connection) or await is_contradiction_parked(connection)
+    return await has_sealed_accounts(connection) or await is_contradiction_parked(connection)
 
 
 async def post_migration(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
     """Reseal accounts under the current key, and freeze disbursements whose contradictions were only parked."""
     context = context_of(PaymentSettings.model_validate(service.settings))
-    sealed = await reseal_accounts(context, connection)
+    sealed = await reseal(context, connection)
     now = Clock.from_environment().now()
     process = partial(process_reports, context)
     return [*sealed, *await freeze_contradicted(process, terms, Decoder(service.sources), now, connection)]

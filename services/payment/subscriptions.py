@@ -1,4 +1,8 @@
-"""Topics that payment reads, causes before effects, and the handler of each event type."""
+"""Topics that payment reads, causes before effects, and the handler of each event type.
+
+There are no CAUSES: completions come from an internal topic, and never expire; what ends the deferral of a report
+after a restore may come from any topic.
+"""
 
 from functools import partial
 
@@ -29,9 +33,9 @@ def sources(context: Context) -> tuple[Source, ...]:
 
     The lane of an internal record is its partition; the lane of a report is in its reference.
     """
-    noted = partial(record_milestones, context)
+    record = partial(record_milestones, context)
     reported = Subscription(
-        partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference
+        partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference_key
     )
     return (
         Source(
@@ -61,8 +65,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, noted, defers_on=_enrollment),
-                Subscription(completion.TRAINING_RATED, noted, defers_on=_enrollment),
+                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
+                Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
                 Subscription(completion.COMPLETION_REVOKED, None),
                 Subscription(completion.SURVEY_ANSWERED, None),
@@ -73,11 +77,11 @@ def sources(context: Context) -> tuple[Source, ...]:
     )
 
 
-def _reference(data: partner.DisbursementReported) -> tuple[str, str, str]:
+def _reference_key(data: partner.DisbursementReported) -> tuple[str, str, str]:
     return (REFERENCE, data.reference, "")
 
 
-def _enrollment(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+def _enrollment_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")
 
 

@@ -53,8 +53,8 @@ class Report(NamedTuple):
 class ReportCheck(StrEnum):
     """Relation of a report to the known state of its attempt."""
 
-    NEW = "news"
-    DUPLICATE = "repeat"
+    NEW = "new"
+    DUPLICATE = "duplicate"
     AMOUNT_MISMATCH = "amount_mismatch"
     CONTRADICTS_FINAL = "contradicts_final"
 

@@ -61,7 +61,7 @@ Queues = Mapping[Allotment, Sequence[Disbursement]]
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Disbursements that are paid, and what is committed from each allotment and added to it (negative: returned)."""
+    """Disbursements that are funded, and what is committed from each allotment and added to it (negative: returned)."""
 
     funded: Sequence[Disbursement]
     committed: Mapping[Allotment, int]
@@ -115,10 +115,10 @@ def allocate(queues: Queues, free: Mapping[Allotment, int], unallotted: int, blo
     )
 
 
-def allocate_in_turn(paid: Sequence[Disbursement]) -> Allocation:
-    """Pay disbursements whose turn it is in a fund that is short; each allotment receives exactly what it commits."""
-    committed = amounts_by_allotment(paid)
-    return Allocation(paid, committed, committed)
+def allocate_in_turn(funded: Sequence[Disbursement]) -> Allocation:
+    """Fund disbursements whose turn it is in a fund that is short; each allotment receives exactly what it commits."""
+    committed = amounts_by_allotment(funded)
+    return Allocation(funded, committed, committed)
 
 
 def oldest_first(queues: Queues) -> list[Disbursement]:

@@ -20,10 +20,10 @@ class ReportAction(StrEnum):
     SETTLED = "settled"
     WAIT = "wait"
     RETRY_LATER = "retry_later"
-    HOLD_FOR_PARTICIPANT = "hold_for_participant"
+    HOLD_FOR_PAYEE = "hold_for_payee"
     HOLD_FOR_PAYEE_OR_OPERATOR = "hold_for_payee_or_operator"
     HOLD_FOR_OPERATOR = "hold_for_operator"
-    HALT_PARTNER = "stop_the_partner"
+    HALT_PARTNER = "halt_partner"
     FINAL = "final"
 
 
@@ -35,9 +35,9 @@ class Verdict:
     reason: HoldReason | None = None
 
 
-_INVALID = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_INVALID)
-_CLOSED = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_CLOSED)
-_FULL = Verdict(ReportAction.HOLD_FOR_PARTICIPANT, HoldReason.ACCOUNT_FULL)
+_INVALID = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_INVALID)
+_CLOSED = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_CLOSED)
+_FULL = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_FULL)
 _LATER = Verdict(ReportAction.RETRY_LATER, HoldReason.PARTNER_PAUSED)
 _EITHER = Verdict(ReportAction.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
 _OPERATOR = Verdict(ReportAction.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)

@@ -48,7 +48,7 @@ async def _open_legacy(context: Context, tx: Transaction, messages: Sequence[Mes
     since = await load_own_seals_since(tx.connection)
     opened = []
     for message in messages:
-        number = _legacy_number(context, message) if _era(message) < since else None
+        number = _legacy_number(context, message) if _era(message) < since.timestamp() * 1_000_000 else None
         if number is None:
             tx.park(message, ParkReason.BAD_SEAL, "/account")
         else:

@@ -67,7 +67,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
             unmatched.append(message)
             if report.status in MONEY_MAY_HAVE_MOVED:
                 _add_contradiction(batch, message, disbursement, report)
-        elif _accepts(tx, batch, message, attempt, disbursement, report):
+        elif _check_report(tx, batch, message, attempt, disbursement, report):
             batch.traces[disbursement.key] = message.trace
             _apply(context, tx, batch, attempt, disbursement, report)
     context.answers.record(tx, batch.answers)
@@ -95,7 +95,7 @@ def _apply(
         emit_state(tx, event.disbursement, batch.traces, event.reason)
 
 
-def _accepts(
+def _check_report(
     tx: Transaction,
     batch: BatchChanges,
     message: Message[DisbursementReported],
@@ -103,6 +103,7 @@ def _accepts(
     disbursement: Disbursement,
     report: Report,
 ) -> bool:
+    """Return True for a new report; park one that does not fit its attempt, and note what it contradicts."""
     match classify_report(attempt, report):
         case ReportCheck.NEW:
             return True

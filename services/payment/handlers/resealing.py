@@ -8,7 +8,7 @@ from asyncpg import Connection
 from services.payment.context import Context
 from services.payment.domain.entitlement import Payee
 from services.payment.payout.account_seals import open_legacy, open_own, seal_own
-from services.payment.store.accounts import StoredAccount, load_account_portion, replace_accounts
+from services.payment.store.accounts import KeptAccount, load_account_portion, replace_accounts
 from services.payment.store.providers import load_providers_sealed_otherwise, replace_provider_accounts
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import kid_of
@@ -26,7 +26,7 @@ class SealGroup:
     kid: str
 
 
-async def reseal_accounts(context: Context, connection: Connection) -> list[str]:
+async def reseal(context: Context, connection: Connection) -> list[str]:
     """Seal kept accounts again under the current key, and return a sentence for each key they were sealed under.
 
     Each portion is a transaction of its own, so that an interrupted run can be continued. An account that does not open
@@ -54,13 +54,13 @@ async def _seal_provider_accounts(context: Context, connection: Connection) -> C
     return found
 
 
-def _seal(context: Context, kept: StoredAccount, found: Counter[SealGroup]) -> str | None:
+def _seal(context: Context, kept: KeptAccount, found: Counter[SealGroup]) -> str | None:
     number = _number(context, kept)
     found[SealGroup(number is not None, kept.payee, kid_of(kept.token))] += 1
     return None if number is None else seal_own(context.own, kept.payee, kept.subject, kept.partner, number)
 
 
-def _number(context: Context, kept: StoredAccount) -> Secret | None:
+def _number(context: Context, kept: KeptAccount) -> Secret | None:
     try:
         return open_own(context.own, kept)
     except Parked:

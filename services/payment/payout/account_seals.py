@@ -6,7 +6,7 @@ An account is opened only to be sealed for the partner that pays into it.
 from collections.abc import Mapping
 
 from services.payment.domain.entitlement import Payee
-from services.payment.store.accounts import StoredAccount
+from services.payment.store.accounts import KeptAccount
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import KeyRing, number_of, open_claims, open_number, seal_number
 from shared.contracts.secret import Secret
@@ -17,15 +17,15 @@ class OpenedAccounts:
 
     def __init__(self, own: KeyRing) -> None:
         self._own = own
-        self._opened: dict[StoredAccount, Secret | None] = {}
+        self._opened: dict[KeptAccount, Secret | None] = {}
 
-    def number(self, kept: StoredAccount) -> Secret | None:
+    def number(self, kept: KeptAccount) -> Secret | None:
         """Return the number of an account; None if it was sealed for another payee or partner, or does not open."""
         if kept not in self._opened:
             self._opened[kept] = self._open(kept)
         return self._opened[kept]
 
-    def _open(self, kept: StoredAccount) -> Secret | None:
+    def _open(self, kept: KeptAccount) -> Secret | None:
         try:
             return open_own(self._own, kept)
         except Parked:
@@ -37,7 +37,7 @@ def seal_own(own: KeyRing, payee: Payee, subject: str, partner: str, number: Sec
     return seal_number(own, number, _bound_to(payee, subject, partner))
 
 
-def open_own(own: KeyRing, kept: StoredAccount) -> Secret:
+def open_own(own: KeyRing, kept: KeptAccount) -> Secret:
     """Open an account; raise Parked(bad_seal) when it was sealed for another payee or partner."""
     return open_number(own, kept.token, _bound_to(kept.payee, kept.subject, kept.partner))
 

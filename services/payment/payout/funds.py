@@ -48,21 +48,23 @@ async def commit_funds(
         queues[allotment_of(disbursement)].append(disbursement)
     balances = await load_allotments(tx.connection, queues) if queues else {}
     needed = {allotment: sum([d.amount for d in queue]) for allotment, queue in queues.items()}
-    short = {p.fund for p, balance in balances.items() if balance.short or balance.free < needed[p]}
-    locked = short.union(leaving)
+    insufficient = {p.fund for p, balance in balances.items() if balance.short or balance.free < needed[p]}
+    locked = insufficient.union(leaving)
     fund_balances = await lock_funds(tx.connection, locked) if locked else {}
-    paid = {d.key for allotment, queue in queues.items() if allotment.fund not in short for d in queue}
+    funded = {d.key for allotment, queue in queues.items() if allotment.fund not in insufficient for d in queue}
     changes = {
-        allotment: AllotmentChange(0, amount) for allotment, amount in needed.items() if allotment.fund not in short
+        allotment: AllotmentChange(0, amount)
+        for allotment, amount in needed.items()
+        if allotment.fund not in insufficient
     }
-    for fund in short:
+    for fund in insufficient:
         of_fund = {allotment: queue for allotment, queue in queues.items() if allotment.fund == fund}
         free = {allotment: balances[allotment].free for allotment in of_fund}
-        shared = await _allocate(tx, fund, fund_balances.get(fund, EMPTY), of_fund, free, block)
-        paid.update([d.key for d in shared.funded])
+        found = await _allocate(tx, fund, fund_balances.get(fund, EMPTY), of_fund, free, block)
+        funded.update([d.key for d in found.funded])
         for allotment in of_fund:
-            changes[allotment] = AllotmentChange(shared.allotted.get(allotment, 0), shared.committed.get(allotment, 0))
-    return paid, await _apply_changes(tx, changes)
+            changes[allotment] = AllotmentChange(found.allotted.get(allotment, 0), found.committed.get(allotment, 0))
+    return funded, await _apply_changes(tx, changes)
 
 
 async def decommit_funds(tx: Transaction, committed: Mapping[Allotment, int]) -> None:
@@ -84,15 +86,15 @@ async def commit_adopted(tx: Transaction, adopted: Sequence[Disbursement]) -> li
     await recount_promised(tx.connection, funds)
     balances = await load_allotments(tx.connection, needed)
     allotted = {
-        allotment: short for allotment, amount in needed.items() if (short := amount - balances[allotment].free) > 0
+        allotment: missing for allotment, amount in needed.items() if (missing := amount - balances[allotment].free) > 0
     }
-    for allotment, short in allotted.items():
-        await overdraw_funds(tx.connection, allotment.fund, short)
+    for allotment, missing in allotted.items():
+        await overdraw_funds(tx.connection, allotment.fund, missing)
     await open_allotments(tx.connection, needed)
     await update_allotments(
         tx.connection, {p: AllotmentChange(allotted.get(p, 0), amount) for p, amount in needed.items()}
     )
-    return [allot(*allotment, short) for allotment, short in allotted.items()]
+    return [allot(*allotment, missing) for allotment, missing in allotted.items()]
 
 
 async def keep_promised(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
@@ -116,12 +118,12 @@ async def commit_confirmed(tx: Transaction, disbursement: Disbursement) -> tuple
     # While its fund is locked, no other transaction withdraws from the allotment.
     await lock_funds(tx.connection, [allotment.fund])
     free = (await load_allotments(tx.connection, [allotment]))[allotment].free
-    short, overdrawn = max(0, disbursement.amount - free), 0
-    if short:
-        overdrawn = await overdraw_funds(tx.connection, allotment.fund, short)
+    missing, overdrawn = max(0, disbursement.amount - free), 0
+    if missing:
+        overdrawn = await overdraw_funds(tx.connection, allotment.fund, missing)
         await open_allotments(tx.connection, [allotment])
-    await update_allotments(tx.connection, {allotment: AllotmentChange(short, disbursement.amount)})
-    return [allot(*allotment, short)] if short else [], overdrawn
+    await update_allotments(tx.connection, {allotment: AllotmentChange(missing, disbursement.amount)})
+    return [allot(*allotment, missing)] if missing else [], overdrawn
 
 
 async def empty_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:

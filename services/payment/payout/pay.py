@@ -40,11 +40,11 @@ async def pay(
     payable = [
         p.disbursement for p in plans if isinstance(p.decision, Route) and not _awaits_reports(p, reports_watermark)
     ]
-    paid, allotted = await commit_funds(tx, payable, context.allotment_block, leaving)
-    paid |= {d.key for d in adopted}
+    funded, allotted = await commit_funds(tx, payable, context.allotment_block, leaving)
+    funded |= {d.key for d in adopted}
     before = {p.disbursement.key: p.disbursement for p in plans}
-    instructed = [make_attempt(context, tx, p) for p in plans if p.disbursement.key in paid]
-    stay = [_hold(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in paid]
+    instructed = [make_attempt(context, tx, p) for p in plans if p.disbursement.key in funded]
+    stay = [_hold(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in funded]
     held = [d for d in stay if d != before[d.key]]
     after = [*held, *(disbursement for disbursement, _ in instructed)]
     await save_changes(tx, [(before[d.key], d) for d in after])

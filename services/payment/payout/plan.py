@@ -18,7 +18,7 @@ from services.payment.domain.eligibility import (
 )
 from services.payment.domain.entitlement import Payee
 from services.payment.payout.account_seals import OpenedAccounts
-from services.payment.store.accounts import StoredAccount, load_accounts
+from services.payment.store.accounts import KeptAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
 from services.payment.store.halts import load_halts
@@ -156,7 +156,7 @@ def _plan_fresh(
         return Hold(missing_account_reason(disbursement.payee))
     if reason := hold_reason(disbursement, account, conditions, approved=approved):
         return Hold(reason, account.partner)
-    number = opened.number(StoredAccount(*payee_key(disbursement), account.partner, account.sealed))
+    number = opened.number(KeptAccount(*payee_key(disbursement), account.partner, account.sealed))
     if number is None:
         return Hold(HoldReason.ACCOUNT_INVALID, account.partner)
     return Route(account.partner, account.version, number)

@@ -15,11 +15,11 @@ where a.participant_id = new.participant_id and a.linked_at < new.linked_at;
 select participant_id, partner, account, verified, same_identity, linked_at
 from account where participant_id = any($1::text[]);
 
--- name: own_seals_since
+-- name: load_own_seals_since
 -- Until this migration enrollment passed on accounts as upstream had sealed them.
-select (extract(epoch from applied_at) * 1000000)::bigint from migration where component = 'payment' and name = 'own_seals';
+select applied_at from migration where component = 'payment' and name = 'own_seals';
 
--- name: has_accounts
+-- name: has_sealed_accounts
 -- Asked before keys are read to seal accounts again.
 select exists (select from account) or exists (select from provider);
 

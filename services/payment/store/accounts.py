@@ -26,7 +26,7 @@ class LinkedAccount(NamedTuple):
     linked_at: datetime
 
 
-class StoredAccount(NamedTuple):
+class KeptAccount(NamedTuple):
     """Account as it is kept: `token` is its number, sealed for this payee at this partner."""
 
     payee: Payee
@@ -40,7 +40,7 @@ class Portion:
     """Portion of participants in order: the last one, None at the end, and their accounts under another key."""
 
     last: str | None
-    outdated: Sequence[StoredAccount]
+    outdated: Sequence[KeptAccount]
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
@@ -58,20 +58,21 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
         )
 
 
-async def load_own_seals_since(connection: Connection) -> int:
-    """Load the time in microseconds since which enrollment seals accounts for payment: that of the migration."""
-    return int(await connection.fetchval(QUERIES["own_seals_since"]))
+async def load_own_seals_since(connection: Connection) -> datetime:
+    """Load the time since which enrollment seals accounts for payment: that of the migration `own_seals`."""
+    since: datetime = await connection.fetchval(QUERIES["load_own_seals_since"])
+    return since
 
 
-async def has_accounts(connection: Connection) -> bool:
-    return bool(await connection.fetchval(QUERIES["has_accounts"]))
+async def has_sealed_accounts(connection: Connection) -> bool:
+    return bool(await connection.fetchval(QUERIES["has_sealed_accounts"]))
 
 
 async def load_account_portion(connection: Connection, after: str, prefix: str, size: int) -> Portion:
     """Load the next participants in order; `prefix` is the beginning of tokens under the current key."""
     (row,) = await connection.fetch(QUERIES["load_account_portion"], after, compact(prefix), size)
     otherwise = zip(row["participant_ids"], row["partners"], map(expand, row["accounts"]), strict=True)
-    return Portion(row["last"], [StoredAccount(Payee.PARTICIPANT, *one) for one in otherwise])
+    return Portion(row["last"], [KeptAccount(Payee.PARTICIPANT, *one) for one in otherwise])
 
 
 async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, str, str]]) -> None:

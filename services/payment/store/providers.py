@@ -8,7 +8,7 @@ from asyncpg import Connection
 from services.payment.domain.eligibility import PayeeAccount
 from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
-from services.payment.store.accounts import StoredAccount
+from services.payment.store.accounts import KeptAccount
 from shared.postgres.columns import columns
 
 
@@ -35,11 +35,11 @@ async def insert_providers(connection: Connection, versions: Sequence[ProviderVe
 
 async def load_providers_sealed_otherwise(
     connection: Connection, prefix: str, after: tuple[str, int], size: int
-) -> list[tuple[StoredAccount, int]]:
+) -> list[tuple[KeptAccount, int]]:
     """Load the next accounts in order that are not sealed under the current key, each with its version."""
     rows = await connection.fetch(QUERIES["load_providers_to_reseal"], prefix, *after, size)
     return [
-        (StoredAccount(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"])
+        (KeptAccount(Payee.PROVIDER, row["provider_id"], row["partner"], row["account"]), row["version"])
         for row in rows
     ]
 

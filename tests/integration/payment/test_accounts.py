@@ -6,7 +6,7 @@ import pytest
 
 from services.payment.app import context_of
 from services.payment.handlers import resealing
-from services.payment.handlers.resealing import reseal_accounts
+from services.payment.handlers.resealing import reseal
 from services.payment.payout.account_seals import seal_own
 from services.payment.settings import PaymentSettings
 from shared.contracts.seals import compact, expand, kid_of
@@ -20,7 +20,7 @@ OTHER, OTHER_CODE = "4810000000000025", "PRAT0AB12CD4"
 
 
 async def run(harness: PaymentHarness) -> list[str]:
-    return await reseal_accounts(context_of(PaymentSettings(keys_folder=keys_folder())), harness.connection)
+    return await reseal(context_of(PaymentSettings(keys_folder=keys_folder())), harness.connection)
 
 
 def as_before(participant: str = PARTICIPANT, kid: str = "registration") -> str:
