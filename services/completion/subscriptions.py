@@ -1,4 +1,4 @@
-"""Subscriptions: the topics that completion reads, and the handler of each event type."""
+"""Topics that completion reads, causes before effects, and the handler of each event type."""
 
 from functools import partial
 from typing import Any
@@ -46,9 +46,8 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
 
 
 def _evidence_subscription(event: EventType[Any], accept: Handler[Any]) -> Subscription[Any]:
-    return Subscription(
-        event,
-        accept,
-        lambda data: lane_of(data.participant_id),
-        lambda data: (ENROLLMENT, data.redeem_code, ""),
-    )
+    return Subscription(event, accept, lambda data: lane_of(data.participant_id), _enrollment_key)
+
+
+def _enrollment_key(data: Any) -> tuple[str, str, str]:
+    return (ENROLLMENT, data.redeem_code, "")

@@ -1,13 +1,13 @@
-"""Subscriptions: the topics that enrollment reads, and the handler of each event type."""
+"""Topics that enrollment reads, causes before effects, and the handler of each event type."""
 
 from functools import partial
 
 from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import link_accounts
-from services.enrollment.handlers.admissions import admit_participants
+from services.enrollment.handlers.admissions import decide_applications
 from services.enrollment.handlers.milestones import record_milestones
-from services.enrollment.handlers.purchases import buy_trainings
+from services.enrollment.handlers.purchases import decide_purchases
 from services.enrollment.handlers.waves import open_waves
 from shared.contracts import completion, upstream
 from shared.contracts.topics import (
@@ -43,7 +43,7 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(
                     upstream.PARTICIPANT_ADMITTED,
-                    partial(admit_participants, context),
+                    partial(decide_applications, context),
                     lambda data: lane_of(data.participant_id),
                     lambda data: (WAVE, data.wave, data.participant_id),
                 ),
@@ -51,7 +51,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                     upstream.ACCOUNT_LINKED,
                     partial(link_accounts, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (PARTICIPANT, data.participant_id, ""),
+                    _participant_key,
                 ),
             ),
         ),
@@ -60,9 +60,9 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(
                     upstream.TRAINING_PURCHASED,
-                    partial(buy_trainings, context),
+                    partial(decide_purchases, context),
                     lambda data: lane_of(data.participant_id),
-                    lambda data: (PARTICIPANT, data.participant_id, ""),
+                    _participant_key,
                 ),
             ),
             formerly=ENROLLMENT_REQUESTS,
@@ -70,8 +70,8 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_deferral_key),
-                Subscription(completion.TRAINING_RATED, record, defers_on=_deferral_key),
+                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
+                Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
                 Subscription(completion.COMPLETION_REVOKED, None),
                 Subscription(completion.SURVEY_ANSWERED, None),
@@ -81,5 +81,9 @@ def sources(context: Context) -> tuple[Source, ...]:
     )
 
 
-def _deferral_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+def _participant_key(data: upstream.AccountLinked | upstream.TrainingPurchased) -> tuple[str, str, str]:
+    return (PARTICIPANT, data.participant_id, "")
+
+
+def _enrollment_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")

@@ -6,7 +6,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import Metric
 
 from shared.contracts.partner import DISBURSEMENT_REPORTED
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.transaction.transaction import Transaction
 
 SECONDS = (0.3, 1, 3, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200)
@@ -33,7 +33,7 @@ class AnswerTimes:
             self._tx, self._noted = tx, []
         self._noted += answers
 
-    def observe(self, batch: BatchReport) -> None:
+    def observe(self, batch: CommittedBatch) -> None:
         """Observe the recorded times, since their batch is committed."""
         if DISBURSEMENT_REPORTED.name in batch.oldest:
             for partner, status, seconds in self._noted:

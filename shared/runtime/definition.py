@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.chain import ChainKey, Chains
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.transaction.subscription import Adopt, Source, Timer
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.runtime.data_identity import PinnedValue, RotatingKeys
@@ -39,7 +39,7 @@ class Invariant:
 class BatchCollector(Protocol):
     """Metrics that a service counts itself. No label identifies a person."""
 
-    def observe(self, batch: BatchReport) -> None:
+    def observe(self, batch: CommittedBatch) -> None:
         """Count a batch that has just been committed."""
 
     def collect(self) -> Iterable[Metric]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.runtime.definition import BatchCollector, Gauge
 
 HELP_TEXTS = {
@@ -53,7 +53,7 @@ class Metrics:
     def _histogram(self, name: str, help_text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(name, help_text, ("service", *labels), registry=self._registry, buckets=buckets)
 
-    def observe(self, batch: BatchReport) -> None:
+    def observe(self, batch: CommittedBatch) -> None:
         """Count one committed batch."""
         self._seconds.labels(self._service).observe(batch.seconds)
         self._records.labels(self._service).observe(batch.records)

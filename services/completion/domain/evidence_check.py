@@ -20,26 +20,26 @@ class EvidenceRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class EvidenceRefused:
     """The reason of a rejection, and the field of the fact that is wrong."""
 
     reason: EvidenceRefusal
     field: str
 
 
-def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> Rejection | None:
+def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> EvidenceRefused | None:
     """Return why the fact is not accepted for this enrollment, None if it is.
 
     Completed and not-completed enrollments are checked like open ones; of a rejected one only the participant is.
     """
     if fact.participant_id != enrollment.participant_id:
-        return Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
+        return EvidenceRefused(EvidenceRefusal.NOT_YOURS, "participant_id")
     if enrollment.terms is None:
         return None
     if fact.provider_id not in (None, enrollment.terms.provider_id):
-        return Rejection(EvidenceRefusal.NOT_YOURS, "provider_id")
+        return EvidenceRefused(EvidenceRefusal.NOT_YOURS, "provider_id")
     out_of_window = _field_out_of_window(enrollment.terms.rule, fact)
-    return Rejection(EvidenceRefusal.OUT_OF_WINDOW, out_of_window) if out_of_window else None
+    return EvidenceRefused(EvidenceRefusal.OUT_OF_WINDOW, out_of_window) if out_of_window else None
 
 
 def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None:

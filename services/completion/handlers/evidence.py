@@ -7,7 +7,7 @@ from services.completion.domain.completion import Completion, decide_completion
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind
-from services.completion.domain.evidence_check import Rejection, check_evidence, evidence_part
+from services.completion.domain.evidence_check import EvidenceRefused, check_evidence, evidence_part
 from services.completion.domain.evidence_kinds import requirements
 from services.completion.handlers.adoption import load_announced_ratings
 from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
@@ -101,8 +101,8 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
             tx.park(message, ParkReason.NOT_YOURS, "ce_source")
         elif enrollment is None:
             tx.defer(message, ENROLLMENT, fact.redeem_code)
-        elif rejection := check_evidence(enrollment, fact):
-            tx.park(message, ParkReason(rejection.reason), _pointer(message, rejection))
+        elif refused := check_evidence(enrollment, fact):
+            tx.park(message, ParkReason(refused.reason), _pointer(message, refused))
         elif (part := evidence_part(enrollment, fact)) is not None:
             evidence = Evidence(fact.kind, part, fact.source, fact.id, fact.happened_at, tx.now)
             key = (enrollment.redeem_code, evidence.kind.value, part)
@@ -114,5 +114,5 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
     return [one for key, one in counting.items() if key in first]
 
 
-def _pointer(message: Message[Any], rejection: Rejection) -> str:
-    return f"/{SOURCE_OF[message.type].time_field if rejection.field == 'happened_at' else rejection.field}"
+def _pointer(message: Message[Any], refused: EvidenceRefused) -> str:
+    return f"/{SOURCE_OF[message.type].time_field if refused.field == 'happened_at' else refused.field}"

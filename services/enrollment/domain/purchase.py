@@ -9,7 +9,7 @@ from services.enrollment.domain.calendar import is_within_days, jakarta_day
 from services.enrollment.domain.scheme import Mode, Scheme
 
 
-class PurchaseRefusal(StrEnum):
+class PurchaseRejection(StrEnum):
     NOT_ADMITTED = "not_admitted"
     FIRST_PURCHASE_LATE = "first_purchase_late"
     NEXT_PURCHASE_LATE = "next_purchase_late"
@@ -77,14 +77,14 @@ class Confirmed:
 class Rejected:
     """The purchase is rejected, for good."""
 
-    reason: PurchaseRefusal
+    reason: PurchaseRejection
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
     """The purchase is rejected for this reason when it is due, unless an event read until then prevents it."""
 
-    reason: PurchaseRefusal
+    reason: PurchaseRejection
 
 
 def decide_purchase(
@@ -95,35 +95,37 @@ def decide_purchase(
     Its place among them follows from the times of purchase, not from the order of arrival.
     """
     standing = sorted(trainings, key=lambda training: training.purchased_at)
-    reason = _refusal(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
+    reason = _rejection(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
     if reason is not None:
         return Rejected(reason)
     earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
-        return Rejected(PurchaseRefusal.PREVIOUS_NOT_COMPLETED)
+        return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     return _decide_turn(purchase, participant, earlier, scheme)
 
 
-def _refusal(purchase: Purchase, participant: Participant, scheme: Scheme) -> PurchaseRefusal | None:
+def _rejection(purchase: Purchase, participant: Participant, scheme: Scheme) -> PurchaseRejection | None:
     rule = scheme.modes.get(purchase.mode)
     if jakarta_day(purchase.purchased_at) < jakarta_day(participant.admitted_at):
-        return PurchaseRefusal.NOT_ADMITTED
+        return PurchaseRejection.NOT_ADMITTED
     if rule is None:
-        return PurchaseRefusal.MODE_NOT_ALLOWED
+        return PurchaseRejection.MODE_NOT_ALLOWED
     if purchase.hours < scheme.purchase.minimum_hours:
-        return PurchaseRefusal.HOURS_TOO_FEW
+        return PurchaseRejection.HOURS_TOO_FEW
     if rule.class_at_most is not None and purchase.class_size > rule.class_at_most:
-        return PurchaseRefusal.CLASS_TOO_LARGE
+        return PurchaseRejection.CLASS_TOO_LARGE
     open_regions = scheme.purchase.offline_regions
     meets_in_a_room = purchase.mode in ("offline", "hybrid")
     if meets_in_a_room and open_regions is not None and not participant.regency.startswith(open_regions):
-        return PurchaseRefusal.REGION_NOT_OPEN
+        return PurchaseRejection.REGION_NOT_OPEN
     return None
 
 
-def _unaffordable(purchase: Purchase, participant: Participant, standing: Sequence[Training]) -> PurchaseRefusal | None:
+def _unaffordable(
+    purchase: Purchase, participant: Participant, standing: Sequence[Training]
+) -> PurchaseRejection | None:
     left = participant.balance - sum(training.price for training in standing)
-    return PurchaseRefusal.BALANCE_INSUFFICIENT if purchase.price > left else None
+    return PurchaseRejection.BALANCE_INSUFFICIENT if purchase.price > left else None
 
 
 def _decide_turn(
@@ -133,13 +135,13 @@ def _decide_turn(
     days = scheme.purchase
     if not earlier:
         timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)
-        return Confirmed() if timely else Undecided(PurchaseRefusal.FIRST_PURCHASE_LATE)
+        return Confirmed() if timely else Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
     previous = earlier[-1]
     done = previous.done_by(purchase.purchased_at)
     if not done or previous.completed_at is None:
-        reason = PurchaseRefusal.PREVIOUS_NOT_COMPLETED
+        reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
         return Undecided(reason) if done is None else Rejected(reason)
     limit = days.next_within_days
     if limit is None or is_within_days(purchase.purchased_at, limit, after=previous.completed_at):
         return Confirmed()
-    return Undecided(PurchaseRefusal.NEXT_PURCHASE_LATE)
+    return Undecided(PurchaseRejection.NEXT_PURCHASE_LATE)

@@ -46,7 +46,7 @@ class Application:
         return self.applicant.participant_id, self.applicant.wave
 
 
-async def admit_participants(
+async def decide_applications(
     context: Context, tx: Transaction, messages: Sequence[Message[upstream.ParticipantAdmitted]]
 ) -> None:
     """Decide each application once.
@@ -149,7 +149,7 @@ async def _decide(
         if announced_event := announced.get(application.key):
             decided[application.key] = _as_announced(application, announced_event, scheme)
             if not decided[application.key].admitted:
-                niks.release(index, applicant.participant_id)
+                niks.free(index, applicant.participant_id)
             continue
         free = niks.is_free(index, applicant.participant_id)
         decision = decide_admission(applicant, wave, scheme, nik_is_free=free, places=places[wave.wave])
@@ -157,7 +157,7 @@ async def _decide(
             places[wave.wave] -= 1
             niks.take(index, applicant.participant_id)
         else:
-            niks.release(index, applicant.participant_id)
+            niks.free(index, applicant.participant_id)
         decided[application.key] = _admission(application, decision, scheme.scheme, scheme.version)
     await niks.flush(tx)
     return decided

@@ -14,7 +14,7 @@ class NikClaims:
         self._holders = holders
         self._admitted = admitted
         self._unused = set(fresh)
-        self._released: set[str] = set()
+        self._freed: set[str] = set()
         self._reassigned: dict[str, str] = {}
 
     @classmethod
@@ -31,24 +31,24 @@ class NikClaims:
 
     def is_free(self, index: str, participant_id: str) -> bool:
         """Return True if neither the NIK nor the participant was ever admitted."""
-        mine = self._holders[index] == participant_id or index in self._released
+        mine = self._holders[index] == participant_id or index in self._freed
         return mine and participant_id not in self._admitted
 
     def take(self, index: str, participant_id: str) -> None:
         self._admitted.add(participant_id)
-        self._released.discard(index)
+        self._freed.discard(index)
         self._unused.discard(index)
         if self._holders[index] != participant_id:
             self._holders[index] = self._reassigned[index] = participant_id
 
-    def release(self, index: str, participant_id: str) -> None:
+    def free(self, index: str, participant_id: str) -> None:
         """Free the NIK, if it was claimed by this batch and nobody was admitted under it."""
         if self._holders[index] == participant_id and index in self._unused:
-            self._released.add(index)
+            self._freed.add(index)
 
     async def flush(self, tx: Transaction) -> None:
         """Write the claims as decided. Raise InvariantBroken if a freed NIK has another holder."""
-        await tx.release_claims(NIK, self._released | self._reassigned.keys())
+        await tx.unclaim(NIK, self._freed | self._reassigned.keys())
         holders = await tx.claim(NIK, self._reassigned)
         for index, participant_id in self._reassigned.items():
             if holders[index] != participant_id:

@@ -10,7 +10,7 @@ from services.enrollment.domain.purchase import (
     EnrollmentState,
     Participant,
     Purchase,
-    PurchaseRefusal,
+    PurchaseRejection,
     Rejected,
     Training,
     Undecided,
@@ -115,7 +115,7 @@ def _decide_outcome(
     scheme: Scheme | None,
 ) -> PurchaseOutcome:
     if admission is None or admission.balance is None or scheme is None:
-        return Rejected(PurchaseRefusal.NOT_ADMITTED)
+        return Rejected(PurchaseRejection.NOT_ADMITTED)
     purchase = Purchase(data.mode, before.price, data.hours, data.class_size, before.purchased_at, before.ends_at)
     participant = Participant(admission.regency, admission.admitted_at, admission.balance)
     return decide_purchase(purchase, participant, trainings, scheme)
@@ -148,13 +148,13 @@ def _announced_training(event: enrollment.EnrollmentConfirmed) -> Training:
 
 def _as_announced(before: Enrollment, event: AnnouncedPurchase, scheme: Scheme | None) -> Enrollment:
     if isinstance(event, enrollment.EnrollmentRejected):
-        return _decided(before, EnrollmentState.REJECTED, PurchaseRefusal(event.reason), scheme)
+        return _decided(before, EnrollmentState.REJECTED, PurchaseRejection(event.reason), scheme)
     confirmed = _decided(before, EnrollmentState.CONFIRMED, None, scheme)
     return confirmed._replace(scheme=event.scheme, scheme_version=event.scheme_version)
 
 
 def _decided(
-    before: Enrollment, state: EnrollmentState, reason: PurchaseRefusal | None, scheme: Scheme | None
+    before: Enrollment, state: EnrollmentState, reason: PurchaseRejection | None, scheme: Scheme | None
 ) -> Enrollment:
     name, version = _scheme_of(before, scheme)
     return before._replace(
@@ -167,9 +167,9 @@ def _scheme_of(before: Enrollment, scheme: Scheme | None) -> tuple[str | None, i
     return (scheme.scheme, scheme.version) if scheme else (before.scheme, before.scheme_version)
 
 
-def _grace_period(context: Context, reason: PurchaseRefusal) -> timedelta:
+def _grace_period(context: Context, reason: PurchaseRejection) -> timedelta:
     """Return how long to wait: `wait_at_most` for an unfinished previous training, no time for a late purchase."""
-    return context.wait_at_most if reason is PurchaseRefusal.PREVIOUS_NOT_COMPLETED else timedelta()
+    return context.wait_at_most if reason is PurchaseRejection.PREVIOUS_NOT_COMPLETED else timedelta()
 
 
 def _emit(

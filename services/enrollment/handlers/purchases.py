@@ -24,7 +24,7 @@ from shared.messaging.transaction.transaction import Transaction
 PurchaseMessage = Message[upstream.TrainingPurchased]
 
 
-async def buy_trainings(context: Context, tx: Transaction, messages: Sequence[PurchaseMessage]) -> None:
+async def decide_purchases(context: Context, tx: Transaction, messages: Sequence[PurchaseMessage]) -> None:
     """Decide new purchases; defer those of participants without an application."""
     known = await _load_known(tx, {message.data.participant_id for message in messages})
     mine = await _claim_codes(tx, messages, known)

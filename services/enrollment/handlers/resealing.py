@@ -12,7 +12,7 @@ from services.enrollment.store.accounts import (
     StoredAccount,
     load_kept_accounts,
     load_own_seals_since,
-    replace_kept_accounts,
+    replace_accounts,
 )
 from shared.contracts import upstream
 from shared.contracts.envelope import Envelope, open_envelope
@@ -39,7 +39,7 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
     since = await load_own_seals_since(connection)
 
     def rewrite(record: Record) -> Record | None:
-        return reseal_record(context, record) if record.timestamp < since else None
+        return reseal_record(context, record) if record.timestamp < since.timestamp() * 1000 else None
 
     waiting = await rewrite_deferred(connection, ENROLLMENT_REQUESTS, rewrite)
     sealed = f"sealed again under {context.own.current}"
@@ -57,7 +57,7 @@ async def _reseal_accounts(context: Context, connection: Connection) -> tuple[in
     while kept := await load_kept_accounts(connection, context.own.current_prefix, after, PORTION):
         after = kept[-1].participant_id
         again = [a._replace(sealed=seal_kept_account(context.own, a, n)) for a in kept if (n := _number(context, a))]
-        await replace_kept_accounts(connection, kept, again)
+        await replace_accounts(connection, kept, again)
         sealed, closed = sealed + len(again), closed + len(kept) - len(again)
     return sealed, closed
 

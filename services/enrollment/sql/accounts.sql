@@ -18,7 +18,7 @@ where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
 
 -- name: load_own_seals_since
 -- Seals of records deferred before this time do not hold the fields that stand outside.
-select (extract(epoch from applied_at) * 1000)::bigint from migration where component = 'enrollment' and name = 'own_seals';
+select applied_at from migration where component = 'enrollment' and name = 'own_seals';
 
 -- name: has_sealed_accounts
 -- Kept, or possibly in a deferred record: only then are keys read to reseal them.

@@ -35,9 +35,10 @@ async def load_accounts(connection: Connection, people: Collection[str]) -> dict
     return {account.participant_id: account for account in map(StoredAccount._make, rows)}
 
 
-async def load_own_seals_since(connection: Connection) -> int:
-    """Load the time at which the migration `own_seals` was applied, in milliseconds since 1970."""
-    return int(await connection.fetchval(QUERIES["load_own_seals_since"]))
+async def load_own_seals_since(connection: Connection) -> datetime:
+    """Load the time at which the migration `own_seals` was applied."""
+    since: datetime = await connection.fetchval(QUERIES["load_own_seals_since"])
+    return since
 
 
 async def has_sealed_accounts(connection: Connection) -> bool:
@@ -51,7 +52,7 @@ async def load_kept_accounts(connection: Connection, prefix: str, after: str, si
     return [StoredAccount._make(row) for row in rows]
 
 
-async def replace_kept_accounts(
+async def replace_accounts(
     connection: Connection, before: Sequence[StoredAccount], after: Sequence[StoredAccount]
 ) -> None:
     """Replace the seals of kept accounts, except of accounts replaced or announced meanwhile."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from asyncpg import Connection
 
-from services.enrollment.domain.purchase import EnrollmentState, PurchaseRefusal, Training
+from services.enrollment.domain.purchase import EnrollmentState, PurchaseRejection, Training
 from services.enrollment.store import QUERIES
 from shared.postgres.columns import columns
 
@@ -20,7 +20,7 @@ class Enrollment(NamedTuple):
     participant_id: str
     lane: int
     state: EnrollmentState
-    reason: PurchaseRefusal | None
+    reason: PurchaseRejection | None
     scheme: str | None
     scheme_version: int | None
     provider_id: str
@@ -54,7 +54,7 @@ async def load_enrollments(connection: Connection, people: Collection[str]) -> d
     """Load all enrollments by participant; a participant without any is missing."""
     found: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for row in await connection.fetch(QUERIES["load_enrollments"], list(people)):
-        reason = row["reason"] and PurchaseRefusal(row["reason"])
+        reason = row["reason"] and PurchaseRejection(row["reason"])
         found[row["participant_id"]].append(
             Enrollment._make(row)._replace(state=EnrollmentState(row["state"]), reason=reason)
         )

@@ -17,7 +17,7 @@ from aiokafka import ConsumerRecord
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.messaging.engine.assignment import PartitionAssignment
 from shared.messaging.engine.membership import Membership
-from shared.messaging.engine.plan import BatchReport, Plan
+from shared.messaging.engine.plan import CommittedBatch, Plan
 from shared.messaging.engine.status import OutageMonitor
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.publisher import Publisher
@@ -129,7 +129,7 @@ class BatchRunner:
         self._portion_limit = min(self._plan.batch_records, 2 * self._portion_limit)
         self._outage.end()
 
-    async def _commit(self, session: EngineSession, batch: Batch, *, hand_over: bool = False) -> None:
+    async def _commit(self, session: EngineSession, batch: Batch, *, leave_released: bool = False) -> None:
         started, now = time.perf_counter(), self._plan.clock.now()
         batch_plan = BatchPlan()
 
@@ -138,7 +138,7 @@ class BatchRunner:
             batch_plan = await handle(tx, self._decoder, batch)
 
         hit("before_begin")
-        pages = await session.transact(batch.lanes(), body, now=now, hand_over=hand_over)
+        pages = await session.transact(batch.lanes(), body, now=now, leave_released=leave_released)
         self._publisher.offer(pages)
         self._assignment.advance({new.place: new.next_offset for _, new in batch_plan.moves})
         if batch_plan.paused:
@@ -149,7 +149,7 @@ class BatchRunner:
         self.batches += 1
         self.records += len(batch.items)
         self.last_batch_at = now
-        self._plan.observe(_report(batch, time.perf_counter() - started, now))
+        self._plan.observe(_committed(batch, time.perf_counter() - started, now))
 
     async def _bisect(self, session: EngineSession, batch: Batch, error: Exception) -> None:
         """Halve the batch until the record that fails is alone, so that it holds up no other."""
@@ -160,7 +160,7 @@ class BatchRunner:
         item = batch.items[0]
         try:
             # A record that it released may be the one that fails: the sweep of its lane handles that one alone.
-            await self._commit(session, batch, hand_over=True)
+            await self._commit(session, batch, leave_released=True)
             return
         except Exception as again:  # noqa: BLE001 - what failed decides what happens
             if is_infrastructure(again) or isinstance(again, PositionMoved):
@@ -210,13 +210,13 @@ def _pause_seconds(attempt: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-def _report(batch: Batch, seconds: float, now: datetime) -> BatchReport:
+def _committed(batch: Batch, seconds: float, now: datetime) -> CommittedBatch:
     oldest: dict[str, datetime] = {}
     for item in batch.items:
         if (message := item.message) is not None and message.time < oldest.setdefault(message.type, now):
             oldest[message.type] = message.time
     ages = {type_: (now - written).total_seconds() for type_, written in oldest.items()}
-    return BatchReport(seconds, len(batch.items), ages)
+    return CommittedBatch(seconds, len(batch.items), ages)
 
 
 def _log_gaps(batch_plan: BatchPlan) -> None:

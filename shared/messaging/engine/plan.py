@@ -21,7 +21,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchReport:
+class CommittedBatch:
     """A batch that was committed: its duration, its records, and by event type the age of its oldest event.
 
     Durations and ages are in seconds.
@@ -32,7 +32,7 @@ class BatchReport:
     oldest: Mapping[str, float]
 
 
-def _observe_nothing(_: BatchReport) -> None:
+def _observe_nothing(_: CommittedBatch) -> None:
     """Take no figures of batches."""
 
 
@@ -71,6 +71,6 @@ class Plan:
     waiting_in_all: int = 2_000_000
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retention: Retention = field(default=Retention(timedelta(days=42), timedelta(days=365)))
-    observe: Callable[[BatchReport], None] = _observe_nothing
+    observe: Callable[[CommittedBatch], None] = _observe_nothing
     confirm: Callable[[Connection], Awaitable[None]] = _accept_any
     note: Callable[[Connection], Awaitable[None]] = _accept_any

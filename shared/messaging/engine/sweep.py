@@ -59,7 +59,7 @@ async def _portion(
         going = [lane for lane in lanes if tx.lanes[lane].stopped_reason is None]
         done = await timer.sweep(tx, going) if going else 0
 
-    offer(await session.transact(lanes, body, now=now, watermark=watermark, hand_over=True))
+    offer(await session.transact(lanes, body, now=now, watermark=watermark, leave_released=True))
     return done, still
 
 

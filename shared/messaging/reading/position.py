@@ -57,8 +57,8 @@ class SequenceCheck(Enum):
     """The number of an internal record, compared with the last one taken."""
 
     NEXT = "next"
-    DUPLICATE = "repeat"
-    GAP = "ahead"
+    DUPLICATE = "duplicate"
+    GAP = "gap"
 
 
 class Cursor:

@@ -60,11 +60,11 @@ class EngineSession:
         *,
         now: datetime,
         watermark: datetime = NEVER,
-        hand_over: bool = False,
+        leave_released: bool = False,
     ) -> list[Page]:
         """Run `body` in one transaction with these lanes locked and return its pages.
 
-        Deadlines act up to `watermark`, and only in sweeps: a batch may bring what prevents them. With `hand_over` all
+        Deadlines act up to `watermark`, and only in sweeps: a batch may bring what prevents them. With `leave_released`
         released records are left to the sweeps. When it returns, the commit was acknowledged; when it raises, the
         outcome is unknown.
         """
@@ -79,7 +79,7 @@ class EngineSession:
                     watermark=watermark,
                     lanes=locked,
                     deferred_count=self.deferred_count,
-                    hand_over=hand_over,
+                    leave_released=leave_released,
                 )
                 await body(tx)
                 await dispatch(tx, self.decoder, [])

@@ -54,7 +54,7 @@ class Transaction:
 
     `connection` is inside BEGIN, in the service's schema, with `lanes` locked. `now` is one reading of the clock.
     Deadlines at or before `watermark` may act, since everything that could prevent them has been read. What is
-    `emitted`, `parked` or deferred becomes rows at its end. With `hand_over` all released records are left to sweeps.
+    `emitted`, `parked` or deferred becomes rows at its end. With `leave_released` released records are left to sweeps.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Transaction:
         watermark: datetime,
         lanes: dict[int, Lane],
         deferred_count: int = 0,
-        hand_over: bool = False,
+        leave_released: bool = False,
     ) -> None:
         self.connection = connection
         self.now = now
@@ -75,7 +75,7 @@ class Transaction:
         self.lanes = lanes
         self.emitted: dict[tuple[str, int], list[OutboxEvent]] = {}
         self.parked: list[ParkedRecord] = []
-        budget = ReleaseBudget(0 if hand_over else terms.batch_records)
+        budget = ReleaseBudget(0 if leave_released else terms.batch_records)
         self.deferrals = Deferrals(connection, now, lanes, budget, deferred_count)
         self._claimed: dict[str, set[str]] = {}
         self._terms = terms
@@ -169,7 +169,7 @@ class Transaction:
         """Return the keys that were claimed first in this transaction."""
         return self._claimed.get(kind, frozenset())
 
-    async def release_claims(self, kind: str, keys: Iterable[str]) -> None:
+    async def unclaim(self, kind: str, keys: Iterable[str]) -> None:
         """Delete claims made in this transaction; older ones stand."""
         unused = [key for key in keys if key in self._claimed.get(kind, ())]
         if unused:

@@ -213,7 +213,7 @@ def it_keeps_unused_claims(product: pytest.MonkeyPatch) -> None:
     async def keep(*_: object) -> None:
         return None
 
-    product.setattr(Transaction, "release_claims", keep)
+    product.setattr(Transaction, "unclaim", keep)
 
 
 def a_deadline_ignores_the_backlog(product: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Scenarios about records that are large, compressed or repeated; each returns breaches."""
 
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from tests.faults.planted.engine_scenarios import of_ana
 from tests.faults.planted.planted_harness import PlantedHarness
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
@@ -33,9 +33,9 @@ async def a_batch_decompresses_beyond_the_limit(harness: PlantedHarness) -> list
 async def many_large_records_come_in_one_small_batch(harness: PlantedHarness) -> list[str]:
     most = 0
 
-    def observe(report: BatchReport) -> None:
+    def observe(batch: CommittedBatch) -> None:
         nonlocal most
-        most = max(most, report.records)
+        most = max(most, batch.records)
 
     async with harness.toy() as toy, toy.running(toy.league.service, observe=observe):
         await _write(toy, *[MIB] * 20)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import asyncpg
 
 from services.enrollment.domain.admission import AdmissionRefusal
-from services.enrollment.domain.purchase import EnrollmentState, PurchaseRefusal
+from services.enrollment.domain.purchase import EnrollmentState, PurchaseRejection
 from services.enrollment.ops import audit_trail, gauges
 from tests.builders import ADMITTED_AT, a_nik, a_participant_id, a_purchase, a_wave, an_account, an_admission
 from tests.infrastructure import Database
@@ -75,7 +75,7 @@ async def test_database_checks_match_the_states_and_reasons_in_code(harness: Enr
     query = "select pg_get_constraintdef(oid) from pg_constraint where conname = $1"
     for constraint, names in {
         "admission_reason_check": AdmissionRefusal,
-        "enrollment_reason_check": PurchaseRefusal,
+        "enrollment_reason_check": PurchaseRejection,
         "enrollment_state_check": EnrollmentState,
     }.items():
         definition = await harness.connection.fetchval(query, constraint)

@@ -21,7 +21,7 @@ from shared.contracts.events import EventType
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import LANES, TOPICS
 from shared.messaging.engine.operator import Operator, Outcome
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.outbox.store import page_of
 from shared.messaging.transaction.decoder import Decoder
@@ -78,7 +78,7 @@ class PaymentHarness:
 
         lanes = {item.message.lane for item in decoded if item.message and item.message.lane is not None}
         await self._run(lanes, body)
-        committed = BatchReport(0.0, len(decoded), {item.message.type: 0.0 for item in decoded if item.message})
+        committed = CommittedBatch(0.0, len(decoded), {item.message.type: 0.0 for item in decoded if item.message})
         for measure in self.definition.collectors:
             measure.observe(committed)
 

@@ -7,7 +7,7 @@ from prometheus_client import Counter
 from prometheus_client.core import Metric
 from pydantic_settings import SettingsConfigDict
 
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.postgres.migrations import load_migrations
 from shared.runtime.bounds import ReplicaName
 from shared.runtime.cli import main
@@ -41,7 +41,7 @@ class RecordsCollector:
     def __init__(self) -> None:
         self._counter = Counter("toy_records", "Records of committed batches.", registry=None)
 
-    def observe(self, batch: BatchReport) -> None:
+    def observe(self, batch: CommittedBatch) -> None:
         self._counter.inc(batch.records)
 
     def collect(self) -> Iterable[Metric]:

@@ -7,7 +7,7 @@ import pytest
 
 from services.completion.domain.enrollment import EnrollmentState
 from services.completion.domain.evidence import ReportedFact
-from services.completion.domain.evidence_check import EvidenceRefusal, Rejection, check_evidence, evidence_part
+from services.completion.domain.evidence_check import EvidenceRefusal, EvidenceRefused, check_evidence, evidence_part
 from tests.unit.completion.facts import (
     DAY,
     FIRST_START,
@@ -28,7 +28,7 @@ MICROSECOND = timedelta(microseconds=1)
 EVIDENCE_ENDS = datetime(2023, 4, 1, 17, 0, tzinfo=UTC)
 ALL = [attended(), examined(), graded(), certified(), rated()]
 TIMED_BY_SPAN = [examined, graded, certified, rated]
-OUT_OF_WINDOW = Rejection(EvidenceRefusal.OUT_OF_WINDOW, "happened_at")
+OUT_OF_WINDOW = EvidenceRefused(EvidenceRefusal.OUT_OF_WINDOW, "happened_at")
 
 
 @pytest.mark.parametrize("fact", ALL, ids=lambda one: one.kind)
@@ -39,17 +39,19 @@ def test_true_report_is_accepted(fact: ReportedFact) -> None:
 @pytest.mark.parametrize("fact", ALL, ids=lambda one: one.kind)
 def test_evidence_of_another_participant_is_not_yours(fact: ReportedFact) -> None:
     theirs = fact._replace(participant_id="4810000000000025")
-    assert check_evidence(an_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
-    assert check_evidence(a_rejected_enrollment(), theirs) == Rejection(EvidenceRefusal.NOT_YOURS, "participant_id")
+    assert check_evidence(an_enrollment(), theirs) == EvidenceRefused(EvidenceRefusal.NOT_YOURS, "participant_id")
+    assert check_evidence(a_rejected_enrollment(), theirs) == EvidenceRefused(
+        EvidenceRefusal.NOT_YOURS, "participant_id"
+    )
 
 
 @pytest.mark.parametrize("fact", [graded("LP0002"), certified("LP0002")], ids=lambda one: one.kind)
 def test_evidence_of_another_provider_is_not_yours(fact: ReportedFact) -> None:
-    assert check_evidence(an_enrollment(), fact) == Rejection(EvidenceRefusal.NOT_YOURS, "provider_id")
+    assert check_evidence(an_enrollment(), fact) == EvidenceRefused(EvidenceRefusal.NOT_YOURS, "provider_id")
 
 
 @pytest.mark.parametrize(
-    ("at", "rejection"),
+    ("at", "refused"),
     [
         (FIRST_START - HOUR - MICROSECOND, OUT_OF_WINDOW),
         (FIRST_START - HOUR, None),
@@ -58,12 +60,12 @@ def test_evidence_of_another_provider_is_not_yours(fact: ReportedFact) -> None:
         (FIRST_START + DAY, OUT_OF_WINDOW),
     ],
 )
-def test_session_window_is_an_hour_wider_on_both_sides(at: datetime, rejection: Rejection | None) -> None:
-    assert check_evidence(an_enrollment(), attended(1, at=at)) == rejection
+def test_session_window_is_an_hour_wider_on_both_sides(at: datetime, refused: EvidenceRefused | None) -> None:
+    assert check_evidence(an_enrollment(), attended(1, at=at)) == refused
 
 
 @pytest.mark.parametrize(
-    ("at", "rejection"),
+    ("at", "refused"),
     [
         (FIRST_START - MICROSECOND, OUT_OF_WINDOW),
         (FIRST_START, None),
@@ -72,15 +74,15 @@ def test_session_window_is_an_hour_wider_on_both_sides(at: datetime, rejection: 
         (LAST_END + MICROSECOND, OUT_OF_WINDOW),
     ],
 )
-def test_self_paced_session_window_is_the_whole_span(at: datetime, rejection: Rejection | None) -> None:
+def test_self_paced_session_window_is_the_whole_span(at: datetime, refused: EvidenceRefused | None) -> None:
     enrollment = an_enrollment(a_rule(whole_span=True))
-    assert check_evidence(enrollment, attended(1, at=at)) == rejection
-    assert check_evidence(enrollment, attended(2, at=at)) == rejection
+    assert check_evidence(enrollment, attended(1, at=at)) == refused
+    assert check_evidence(enrollment, attended(2, at=at)) == refused
 
 
 @pytest.mark.parametrize("report", TIMED_BY_SPAN, ids=lambda one: one.__name__)
 @pytest.mark.parametrize(
-    ("at", "rejection"),
+    ("at", "refused"),
     [
         (FIRST_START - MICROSECOND, OUT_OF_WINDOW),
         (FIRST_START, None),
@@ -90,13 +92,13 @@ def test_self_paced_session_window_is_the_whole_span(at: datetime, rejection: Re
     ],
 )
 def test_evidence_span_ends_with_the_last_evidence_day(
-    report: Callable[..., ReportedFact], at: datetime, rejection: Rejection | None
+    report: Callable[..., ReportedFact], at: datetime, refused: EvidenceRefused | None
 ) -> None:
-    assert check_evidence(an_enrollment(), report(at=at)) == rejection
+    assert check_evidence(an_enrollment(), report(at=at)) == refused
 
 
 def test_unknown_session_has_no_window() -> None:
-    assert check_evidence(an_enrollment(), attended(3)) == Rejection(EvidenceRefusal.OUT_OF_WINDOW, "sequence")
+    assert check_evidence(an_enrollment(), attended(3)) == EvidenceRefused(EvidenceRefusal.OUT_OF_WINDOW, "sequence")
 
 
 def test_false_report_on_a_final_training_is_still_rejected() -> None:

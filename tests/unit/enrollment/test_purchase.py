@@ -10,7 +10,7 @@ from services.enrollment.domain.purchase import (
     Confirmed,
     Participant,
     Purchase,
-    PurchaseRefusal,
+    PurchaseRejection,
     Rejected,
     Training,
     Undecided,
@@ -35,11 +35,11 @@ def decide(
 
 
 def rejected(reason: str) -> Rejected:
-    return Rejected(PurchaseRefusal(reason))
+    return Rejected(PurchaseRejection(reason))
 
 
 def undecided(reason: str) -> Undecided:
-    return Undecided(PurchaseRefusal(reason))
+    return Undecided(PurchaseRejection(reason))
 
 
 def test_first_purchase_that_meets_the_rules_is_confirmed() -> None:

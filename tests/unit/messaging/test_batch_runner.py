@@ -35,7 +35,7 @@ class TriedRunner(BatchRunner):
         self.committed: list[int] = []
         self.began: list[int] = []
 
-    async def _commit(self, session: Any, batch: Batch, *, hand_over: bool = False) -> None:  # noqa: ARG002
+    async def _commit(self, session: Any, batch: Batch, *, leave_released: bool = False) -> None:  # noqa: ARG002
         self.tried.append(len(batch.items))
         if len(batch.items) > self.largest:
             raise BatchTooLarge

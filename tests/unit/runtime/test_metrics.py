@@ -1,6 +1,6 @@
 """Metrics carry the names that dashboards and alerts know."""
 
-from shared.messaging.engine.plan import BatchReport
+from shared.messaging.engine.plan import CommittedBatch
 from shared.runtime.definition import Gauge
 from shared.runtime.metrics import Metrics
 from tests.integration.runtime.toy import RecordsCollector
@@ -25,7 +25,7 @@ def test_gauges_are_rendered_as_they_were_last_read() -> None:
 
 def test_batch_is_counted_with_records_and_age_of_its_oldest_event() -> None:
     metrics = Metrics("toy")
-    metrics.observe(BatchReport(seconds=0.03, records=40, oldest={"toy.scored.v1": 2.0}))
+    metrics.observe(CommittedBatch(seconds=0.03, records=40, oldest={"toy.scored.v1": 2.0}))
     lines = rendered(metrics)
     assert 'salur_batch_seconds_count{service="toy"} 1.0' in lines
     assert 'salur_batch_records_sum{service="toy"} 40.0' in lines
@@ -34,6 +34,6 @@ def test_batch_is_counted_with_records_and_age_of_its_oldest_event() -> None:
 
 def test_collectors_of_a_service_observe_each_batch_and_are_rendered() -> None:
     metrics = Metrics("toy", (RecordsCollector(),))
-    metrics.observe(BatchReport(seconds=0.03, records=40, oldest={}))
-    metrics.observe(BatchReport(seconds=0.03, records=2, oldest={}))
+    metrics.observe(CommittedBatch(seconds=0.03, records=40, oldest={}))
+    metrics.observe(CommittedBatch(seconds=0.03, records=2, oldest={}))
     assert "toy_records_total 42.0" in rendered(metrics)
