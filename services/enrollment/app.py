@@ -29,14 +29,14 @@ def context_of(settings: EnrollmentSettings) -> Context:
     """Return the context that all use cases share. Raise OSError or ValueError for bad keys or schemes."""
     keys = settings.keys_folder
     programme, own = keys / "programme.jwks.json", KeyRing.load(keys / f"{NAME}.jwks.json")
-    deferred_seals = own.derive(DEFERRED_SEALS)
+    deferred_record_keys = own.derive(DEFERRED_SEALS)
     return Context(
-        identities=KeyRing.load(programme, may_seal=upstream.PARTICIPANT_ADMITTED.name).merge(deferred_seals),
-        accounts=KeyRing.load(programme, may_seal=upstream.ACCOUNT_LINKED.name).merge(deferred_seals),
-        upstream=KeyRing.load(programme),
-        own=own,
-        deferred_seals=deferred_seals,
-        for_payment=KeyRing.load(keys / "accounts.jwks.json"),
+        identity_keys=KeyRing.load(programme, may_seal=upstream.PARTICIPANT_ADMITTED.name).merge(deferred_record_keys),
+        account_keys=KeyRing.load(programme, may_seal=upstream.ACCOUNT_LINKED.name).merge(deferred_record_keys),
+        upstream_keys=KeyRing.load(programme),
+        own_keys=own,
+        deferred_record_keys=deferred_record_keys,
+        linked_account_keys=KeyRing.load(keys / "accounts.jwks.json"),
         index=BlindIndex.load(keys / "identity-index.key"),
         schemes=load_schemes(),
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),

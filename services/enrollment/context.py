@@ -9,24 +9,24 @@ from shared.contracts.blind_index import BlindIndex
 from shared.contracts.seals import KeyRing
 
 DEFERRED_SEALS = "taken-in"
-"""Label from which the key of `deferred_seals` is derived. Another label would lose what is sealed under it."""
+"""Label from which the key of `deferred_record_keys` is derived. Another label would lose what is sealed under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything that use cases need besides the transaction.
 
-    `identities` and `accounts` open what upstream may seal; `upstream` has every key that a producer ever had. `own`
-    seals accounts that are kept, `deferred_seals` records that were deferred before the migration `own_seals`, and
-    `for_payment` accounts that are announced. `index` computes keyed digests.
+    `identity_keys` and `account_keys` open what upstream may seal; `upstream_keys` has every key that a producer ever
+    had. `own_keys` seals accounts that are kept, `deferred_record_keys` records that were deferred before the migration
+    `own_seals`, and `linked_account_keys` accounts that are announced. `index` computes keyed digests.
     """
 
-    identities: KeyRing
-    accounts: KeyRing
-    upstream: KeyRing
-    own: KeyRing
-    deferred_seals: KeyRing
-    for_payment: KeyRing
+    identity_keys: KeyRing
+    account_keys: KeyRing
+    upstream_keys: KeyRing
+    own_keys: KeyRing
+    deferred_record_keys: KeyRing
+    linked_account_keys: KeyRing
     index: BlindIndex
     schemes: Mapping[str, Scheme]
     wait_at_most: timedelta

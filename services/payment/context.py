@@ -14,19 +14,19 @@ from shared.contracts.seals import KeyRing
 class Context:
     """Keys and settings that all use cases share.
 
-    `providers` opens the accounts that the registry may seal, `linked` those that enrollment sealed for payment; `own`
-    seals the accounts that are kept, `partners` those in instructions. `upstream` has every key that a producer ever
-    had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a lane is allotted at once while
-    there is plenty.
+    `provider_keys` opens the accounts that the registry may seal, `linked_account_keys` those that enrollment sealed
+    for payment; `own_keys` seals the accounts that are kept, `partner_keys` those in instructions. `upstream_keys` has
+    every key that a producer ever had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a
+    lane is allotted at once while there is plenty.
     """
 
     programme: str
     reference_key: bytes
-    providers: KeyRing
-    linked: KeyRing
-    own: KeyRing
-    upstream: KeyRing
-    partners: Mapping[str, KeyRing]
+    provider_keys: KeyRing
+    linked_account_keys: KeyRing
+    own_keys: KeyRing
+    upstream_keys: KeyRing
+    partner_keys: Mapping[str, KeyRing]
     index: BlindIndex
     answer_within: timedelta
     retry_after: timedelta

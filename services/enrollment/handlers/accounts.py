@@ -99,13 +99,13 @@ def _open(context: Context, tx: Transaction, message: Message[upstream.AccountLi
 
 
 def _seal_kept(context: Context, opened: OpenedAccount) -> StoredAccount:
-    return opened.account._replace(sealed=seal_kept_account(context.own, opened.account, opened.number))
+    return opened.account._replace(sealed=seal_kept_account(context.own_keys, opened.account, opened.number))
 
 
 def _open_kept(context: Context, account: StoredAccount) -> OpenedAccount:
     """Open a kept account. Raise InvariantBroken if its seal does not open."""
     try:
-        return OpenedAccount(account, open_kept_account(context.own, account))
+        return OpenedAccount(account, open_kept_account(context.own_keys, account))
     except Parked:
         sentence = "its kept account does not open: restore the key that sealed it, or find out who changed the row"
         raise InvariantBroken(account.participant_id, sentence) from None
@@ -130,7 +130,7 @@ def _is_same_account(context: Context, opened: OpenedAccount, announced: enrollm
     """Return True if the account equals the announced one, as far as the announcement can be opened."""
     account = opened.account
     try:
-        number = open_linked_account(context.for_payment, announced)
+        number = open_linked_account(context.linked_account_keys, announced)
     except Parked:
         number = opened.number
     return (account.partner, account.verified, opened.number) == (announced.partner, announced.verified, number)
@@ -150,7 +150,7 @@ def _emit(
         return account._replace(same_identity=announced.same_identity, sealed=None, identity_index=None)
     same_identity = account.identity_index == admission.identity_index
     event = seal_linked_account(
-        context.for_payment,
+        context.linked_account_keys,
         opened.number,
         participant_id=account.participant_id,
         partner=account.partner,

@@ -38,9 +38,9 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
     """Return the key sets: its own and upstream's, which may seal kept accounts, and the one shared with payment."""
     return (
-        RotatingKeys("enrollment", context.own, _rests_under),
-        RotatingKeys("programme", context.upstream, is_sealed_under),
-        RotatingKeys("accounts", context.for_payment, never_in_use),
+        RotatingKeys("enrollment", context.own_keys, _rests_under),
+        RotatingKeys("programme", context.upstream_keys, is_sealed_under),
+        RotatingKeys("accounts", context.linked_account_keys, never_in_use),
     )
 
 
@@ -59,7 +59,7 @@ async def _matches_accounts(context: Context, connection: Connection) -> bool:
 def _nik(context: Context, token: str) -> str | None:
     """Return the NIK in a seal of before the migration `own_seals`; None for a later one, or one of a removed key."""
     try:
-        return str(context.upstream.open(token)["nik"])
+        return str(context.upstream_keys.open(token)["nik"])
     except (Parked, KeyError):
         return None
 

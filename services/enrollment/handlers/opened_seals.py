@@ -16,7 +16,7 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def open_identity(context: Context, data: upstream.ParticipantAdmitted) -> tuple[Identity, bytes]:
     """Open an identity; return it with the digest of the content. Raise Parked for a bad seal."""
-    opened = sealed_fields.open_identity(context.identities, data)
+    opened = sealed_fields.open_identity(context.identity_keys, data)
     nik = opened.nik.reveal()
     stated = data.model_dump_json(exclude={"identity"})
     return Identity(nik, _parse_day(opened.birth_date)), content_digest(context, stated, nik, opened.birth_date)
@@ -27,7 +27,7 @@ def open_account(context: Context, data: upstream.AccountLinked) -> tuple[Secret
 
     Raise Parked for a bad seal.
     """
-    opened = sealed_fields.open_participant_account(context.accounts, data)
+    opened = sealed_fields.open_participant_account(context.account_keys, data)
     nik = opened.nik.reveal()
     stated = data.model_dump_json(exclude={"account": {"sealed"}})
     return opened.number, context.index.digest(nik), content_digest(context, stated, nik, opened.number.reveal())

@@ -42,7 +42,7 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
         return reseal_record(context, record) if record.timestamp < since.timestamp() * 1000 else None
 
     waiting = await rewrite_deferred(connection, ENROLLMENT_REQUESTS, rewrite)
-    sealed = f"sealed again under {context.own.current}"
+    sealed = f"sealed again under {context.own_keys.current}"
     found = {
         f"{sealed}: {accounts} accounts that are kept": accounts,
         f"{sealed}: {waiting} records that wait": waiting,
@@ -54,9 +54,11 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
 async def _reseal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
     """Reseal kept accounts; return how many were resealed, and how many do not open."""
     sealed, closed, after = 0, 0, ""
-    while kept := await load_kept_accounts(connection, context.own.current_prefix, after, PORTION):
+    while kept := await load_kept_accounts(connection, context.own_keys.current_prefix, after, PORTION):
         after = kept[-1].participant_id
-        again = [a._replace(sealed=seal_kept_account(context.own, a, n)) for a in kept if (n := _number(context, a))]
+        again = [
+            a._replace(sealed=seal_kept_account(context.own_keys, a, n)) for a in kept if (n := _number(context, a))
+        ]
         await replace_accounts(connection, kept, again)
         sealed, closed = sealed + len(again), closed + len(kept) - len(again)
     return sealed, closed
@@ -66,12 +68,12 @@ def _number(context: Context, account: StoredAccount) -> Secret | None:
     """Open the number under this service's key, or upstream's as before `own_seals`; None if neither opens it."""
     assert account.sealed is not None  # Only sealed accounts are loaded.
     try:
-        return open_kept_account(context.own, account)
+        return open_kept_account(context.own_keys, account)
     except Parked:
         pass
     try:
         stated = {"sub": account.participant_id}
-        return number_of(open_claims(context.upstream, account.sealed, stated, "number", "nik"))
+        return number_of(open_claims(context.upstream_keys, account.sealed, stated, "number", "nik"))
     except Parked:
         return None
 
@@ -82,7 +84,8 @@ def reseal_record(context: Context, record: Record) -> Record | None:
         envelope = open_envelope(record.value, record.headers, SEALED_TYPES)
         data = parse_json(envelope.data)
         is_admission = envelope.type == upstream.PARTICIPANT_ADMITTED.name
-        (_reseal_identity if is_admission else _reseal_account)(context.upstream, context.deferred_seals, data)
+        reseal_data = _reseal_identity if is_admission else _reseal_account
+        reseal_data(context.upstream_keys, context.deferred_record_keys, data)
     except (Parked, KeyError, TypeError):
         return None
     return record.rewritten(json.dumps(data, separators=(",", ":")).encode(), _headers(envelope))

@@ -37,7 +37,7 @@ async def _open(context: Context, tx: Transaction, messages: Sequence[Message[Ac
     opened, unopened = [], []
     for message in messages:
         try:
-            opened.append((message, open_linked_account(context.linked, message.data)))
+            opened.append((message, open_linked_account(context.linked_account_keys, message.data)))
         except Parked:
             unopened.append(message)
     return opened + await _open_legacy(context, tx, unopened) if unopened else opened
@@ -59,7 +59,7 @@ async def _open_legacy(context: Context, tx: Transaction, messages: Sequence[Mes
 def _legacy_number(context: Context, message: Message[AccountLinked]) -> Secret | None:
     data = message.data
     try:
-        return open_legacy(context.upstream, data.account, Payee.PARTICIPANT, data.participant_id)
+        return open_legacy(context.upstream_keys, data.account, Payee.PARTICIPANT, data.participant_id)
     except Parked:
         return None
 
@@ -75,7 +75,7 @@ def _account(context: Context, message: Message[AccountLinked], number: Secret) 
         participant_id=data.participant_id,
         lane=require_lane(message),
         partner=data.partner,
-        account=seal_own(context.own, Payee.PARTICIPANT, data.participant_id, data.partner, number),
+        account=seal_own(context.own_keys, Payee.PARTICIPANT, data.participant_id, data.partner, number),
         verified=data.verified,
         same_identity=data.same_identity,
         linked_at=data.linked_at,

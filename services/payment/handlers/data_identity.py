@@ -35,7 +35,7 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
         """
         for seal in await load_provider_seals(connection):
             try:
-                claims = context.upstream.open(seal.account)
+                claims = context.upstream_keys.open(seal.account)
             except Parked:
                 continue
             text = json.dumps([seal.partner, claims["number"], claims.get("name")])
@@ -52,10 +52,10 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
     """Return the key sets with the check for data that a key still seals; nothing is kept under those of others."""
-    others = {"accounts": context.linked, **context.partners}
+    others = {"accounts": context.linked_account_keys, **context.partner_keys}
     return (
-        RotatingKeys("payment", context.own, _rests_under),
-        RotatingKeys("programme", context.upstream, is_sealed_under),
+        RotatingKeys("payment", context.own_keys, _rests_under),
+        RotatingKeys("programme", context.upstream_keys, is_sealed_under),
         *(RotatingKeys(name, keys, never_in_use) for name, keys in others.items()),
     )
 

@@ -39,8 +39,8 @@ async def register_providers(
 
 def _version(context: Context, data: ProviderRegistered) -> ProviderVersion:
     """Open the account and seal it under payment's own key; raise Parked(bad_seal) when it does not open."""
-    account = open_provider_account(context.providers, data)
+    account = open_provider_account(context.provider_keys, data)
     partner, number = data.account.partner, account.number
     content = context.index.hexdigest(json.dumps([partner, number.reveal(), account.name.reveal()]))
-    sealed = seal_own(context.own, Payee.PROVIDER, data.provider_id, partner, number)
+    sealed = seal_own(context.own_keys, Payee.PROVIDER, data.provider_id, partner, number)
     return ProviderVersion(data.provider_id, data.version, partner, sealed, content)

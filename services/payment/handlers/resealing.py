@@ -37,7 +37,7 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
 
 
 async def _seal_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
-    found, prefix, after = Counter[SealGroup](), context.own.current_prefix, ""
+    found, prefix, after = Counter[SealGroup](), context.own_keys.current_prefix, ""
     while (portion := await load_account_portion(connection, after, prefix, PORTION)).last:
         after = portion.last
         sealed = [(a.subject, a.token, again) for a in portion.outdated if (again := _seal(context, a, found))]
@@ -46,7 +46,7 @@ async def _seal_accounts(context: Context, connection: Connection) -> Counter[Se
 
 
 async def _seal_provider_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
-    found, prefix, after = Counter[SealGroup](), context.own.current_prefix, ("", 0)
+    found, prefix, after = Counter[SealGroup](), context.own_keys.current_prefix, ("", 0)
     while kept := await load_providers_sealed_otherwise(connection, prefix, after, PORTION):
         after = (kept[-1][0].subject, kept[-1][1])
         sealed = [(a.subject, version, again) for a, version in kept if (again := _seal(context, a, found))]
@@ -57,16 +57,16 @@ async def _seal_provider_accounts(context: Context, connection: Connection) -> C
 def _seal(context: Context, kept: KeptAccount, found: Counter[SealGroup]) -> str | None:
     number = _number(context, kept)
     found[SealGroup(number is not None, kept.payee, kid_of(kept.token))] += 1
-    return None if number is None else seal_own(context.own, kept.payee, kept.subject, kept.partner, number)
+    return None if number is None else seal_own(context.own_keys, kept.payee, kept.subject, kept.partner, number)
 
 
 def _number(context: Context, kept: KeptAccount) -> Secret | None:
     try:
-        return open_own(context.own, kept)
+        return open_own(context.own_keys, kept)
     except Parked:
         pass
     try:
-        return open_legacy(context.upstream, kept.token, kept.payee, kept.subject)
+        return open_legacy(context.upstream_keys, kept.token, kept.payee, kept.subject)
     except Parked:
         return None
 
@@ -76,5 +76,5 @@ def _sealed_first(item: tuple[SealGroup, int]) -> tuple[bool, Payee, str]:
 
 
 def _sentence(context: Context, found: SealGroup, number: int) -> str:
-    done = f"sealed again under {context.own.current}" if found.opens else "left as it is, since it does not open"
+    done = f"sealed again under {context.own_keys.current}" if found.opens else "left as it is, since it does not open"
     return f"{done}: {number} of {found.payee}s that lay under {found.kid or 'no key'}"

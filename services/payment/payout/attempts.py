@@ -33,7 +33,7 @@ def make_attempt(context: Context, tx: Transaction, p: AttemptPlan) -> tuple[Dis
     if isinstance(decision, Hold):
         raise InvariantBroken(p.reference, f"it cannot be instructed, since it is held for {decision.reason}")
     if isinstance(decision, Route):
-        account = seal_for_partner(context.partners[decision.partner], decision.number, p.reference)
+        account = seal_for_partner(context.partner_keys[decision.partner], decision.number, p.reference)
         version = decision.account_version
     else:
         account, version = decision.account, tried_account_version(decision, p.disbursement.payee, p.newest_version)

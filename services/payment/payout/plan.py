@@ -67,7 +67,7 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
-    opened = OpenedAccounts(context.own)
+    opened = OpenedAccounts(context.own_keys)
     conditions = PayoutConditions(tx.now, await load_halts(tx.connection), context.approval_above)
     approved = await _approved(tx, disbursements, accounts, conditions)
     plans = []
