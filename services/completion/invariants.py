@@ -33,7 +33,7 @@ async def all_complete_are_completed(connection: Connection) -> list[str]:
     return [
         f"{enrollment.redeem_code} has all its evidence and is {enrollment.state}"
         async for enrollment, evidence, adopted in _each_enrollment(
-            connection, EnrollmentState.OPEN, EnrollmentState.NOT_COMPLETED
+            connection, EnrollmentState.OPEN, EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED
         )
         if not adopted and _outcome(enrollment, evidence)
     ]

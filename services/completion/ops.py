@@ -28,7 +28,9 @@ async def gauges(connection: Connection) -> list[Gauge]:
     """Return `salur_trainings` by state from the stored counts."""
     ever = await load_state_counts(connection)
     now = {state: ever.get(state, 0) for state in EnrollmentState}
-    now[EnrollmentState.OPEN] -= now[EnrollmentState.COMPLETED] + now[EnrollmentState.NOT_COMPLETED]
+    now[EnrollmentState.OPEN] -= sum(
+        now[state] for state in EnrollmentState if state not in (EnrollmentState.OPEN, EnrollmentState.REJECTED)
+    )
     return [Gauge("salur_trainings", float(number), {"state": state.value}) for state, number in now.items()]
 
 

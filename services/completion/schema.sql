@@ -1,6 +1,6 @@
 -- What the migrations of services.completion add up to. Generated: change the migrations instead.
 
-create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected');
+create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected', 'voided');
 create type evidence_kind as enum ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated');
 
 create table deadline (

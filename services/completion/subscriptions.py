@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from services.completion.domain.deferral_kinds import ENROLLMENT
-from services.completion.handlers.enrollments import record_enrollments
+from services.completion.handlers.enrollments import record_enrollments, void_enrollments
 from services.completion.handlers.evidence import accept_evidence
 from services.completion.handlers.evidence_sources import SOURCES
 from services.completion.settings import CompletionSettings
@@ -33,7 +33,11 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
                 Subscription(enrollment.ACCOUNT_LINKED, None),
                 Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, record_enrollments),
-                Subscription(enrollment.ENROLLMENT_VOIDED, None),
+                Subscription(
+                    enrollment.ENROLLMENT_VOIDED,
+                    void_enrollments,
+                    defers_on=lambda data: (ENROLLMENT, data.redeem_code, ""),
+                ),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, None),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
                 Subscription(enrollment.BALANCE_FORFEITED, None),

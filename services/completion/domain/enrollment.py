@@ -15,6 +15,7 @@ class EnrollmentState(StrEnum):
     COMPLETED = "completed"
     NOT_COMPLETED = "not_completed"
     REJECTED = "rejected"
+    VOIDED = "voided"
 
 
 # Terms and enrollments are NamedTuples: one of each is made per row that is loaded for a batch of evidence.

@@ -9,6 +9,7 @@ from services.completion.domain.evidence import ReportedFact
 from services.completion.domain.evidence_kinds import KIND_RULES, WindowRule, is_demanded, part_of
 from services.completion.domain.rule import CompletionRule
 
+NOTHING_COUNTS = (EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED)
 BEFORE_A_SESSION = AFTER_A_SESSION = timedelta(hours=1)
 
 
@@ -30,7 +31,7 @@ class EvidenceRefused:
 def check_evidence(enrollment: Enrollment, fact: ReportedFact) -> EvidenceRefused | None:
     """Return why the fact is not accepted for this enrollment, None if it is.
 
-    Completed and not-completed enrollments are checked like open ones; of a rejected one only the participant is.
+    Final enrollments are checked like open ones; of a rejected one, which has no terms, only the participant is.
     """
     if fact.participant_id != enrollment.participant_id:
         return EvidenceRefused(EvidenceRefusal.NOT_YOURS, "participant_id")
@@ -59,7 +60,7 @@ def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None
 def evidence_part(enrollment: Enrollment, fact: ReportedFact) -> int | None:
     """Return the part under which an accepted fact becomes evidence, None if it does not count."""
     terms, kind_rule = enrollment.terms, KIND_RULES[fact.kind]
-    if terms is None or enrollment.state is EnrollmentState.NOT_COMPLETED:
+    if terms is None or enrollment.state in NOTHING_COUNTS:
         return None
     if enrollment.state is EnrollmentState.COMPLETED and not kind_rule.counts_after_completion:
         return None

@@ -1,4 +1,4 @@
-"""Enrollments, as the enrollment service confirmed or rejected them."""
+"""Enrollments, as the enrollment service confirmed, rejected or voided them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,10 +7,11 @@ from functools import lru_cache
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, EnrollmentState
 from services.completion.domain.rule import CompletionRule, RequiredSession
+from services.completion.handlers.outcome import EnrollmentOutcome, record_outcomes
 from services.completion.store.deadlines import insert_deadlines
 from services.completion.store.enrollments import insert_enrollments, load_enrollments
 from services.completion.store.state_counts import add_to_state_counts
-from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected
+from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected, EnrollmentVoided
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
@@ -39,6 +40,19 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided
     await add_to_state_counts(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
     for redeem_code in new:
         tx.release(ENROLLMENT, redeem_code)
+
+
+async def void_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentVoided]]) -> None:
+    """Make voided enrollments final that are still open; others stay what they are.
+
+    A void comes before its enrollment only where this service has forgotten that: it waits for it.
+    """
+    voids = {message.data.redeem_code: message for message in messages}
+    known = await load_enrollments(tx.connection, voids)
+    for code in voids.keys() - known.keys():
+        tx.defer(voids[code], ENROLLMENT, code)
+    open_ones = [one for one in known.values() if one.state is EnrollmentState.OPEN]
+    await record_outcomes(tx, [EnrollmentOutcome(one, None, voids[one.redeem_code].trace) for one in open_ones])
 
 
 # All participants of a class share one rule, so it is made once.

@@ -24,10 +24,13 @@ NOT_COMPLETED_IN_TIME = "not_completed_in_time"
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentOutcome:
-    """An open enrollment and the event that makes it final; `trace` is that of the message that decided it."""
+    """An open enrollment and the event that makes it final; `trace` is that of the message that decided it.
+
+    `event` None: it is voided, which enrollment has announced.
+    """
 
     enrollment: Enrollment
-    event: CompletionConfirmed | CompletionRejected
+    event: CompletionConfirmed | CompletionRejected | None
     trace: str | None = None
 
 
@@ -40,7 +43,7 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
         return
     announced = await load_announced_outcomes(tx, {outcome.enrollment.participant_id for outcome in outcomes})
     pairs = [(outcome, announced.get(outcome.enrollment.redeem_code)) for outcome in outcomes]
-    decisions = [_stored_outcome(before or outcome.event) for outcome, before in pairs]
+    decisions = [_stored_outcome(outcome.enrollment, before or outcome.event) for outcome, before in pairs]
     await save_outcomes(tx.connection, decisions, tx.now)
     lanes = [outcome.enrollment.lane for outcome in outcomes]
     states = [decision.state for decision in decisions]
@@ -80,15 +83,18 @@ def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> Completio
     )
 
 
-def _stored_outcome(event: CompletionConfirmed | CompletionRejected) -> StoredOutcome:
+def _stored_outcome(enrollment: Enrollment, event: CompletionConfirmed | CompletionRejected | None) -> StoredOutcome:
+    code = enrollment.redeem_code
+    if event is None:
+        return StoredOutcome(code, EnrollmentState.VOIDED)
     if isinstance(event, CompletionRejected):
-        return StoredOutcome(event.redeem_code, EnrollmentState.NOT_COMPLETED)
-    return StoredOutcome(event.redeem_code, EnrollmentState.COMPLETED, event.completed_at, bytes.fromhex(event.digest))
+        return StoredOutcome(code, EnrollmentState.NOT_COMPLETED)
+    return StoredOutcome(code, EnrollmentState.COMPLETED, event.completed_at, bytes.fromhex(event.digest))
 
 
 def _emit(tx: Transaction, outcome: EnrollmentOutcome) -> None:
     lane, key = outcome.enrollment.lane, outcome.enrollment.participant_id
     if isinstance(outcome.event, CompletionConfirmed):
         tx.emit(COMPLETION_CONFIRMED, outcome.event, lane=lane, key=key, trace=outcome.trace)
-    else:
+    elif isinstance(outcome.event, CompletionRejected):
         tx.emit(COMPLETION_REJECTED, outcome.event, lane=lane, key=key, trace=outcome.trace)

@@ -114,6 +114,13 @@ def rejected(code: str = CODE, participant: str = PARTICIPANT) -> Sent:
     return _sent(enrollment.ENROLLMENT_REJECTED, data)
 
 
+def voided(code: str = CODE, participant: str = PARTICIPANT, *, at: datetime = SEEN) -> Sent:
+    data = enrollment.EnrollmentVoided(
+        participant_id=participant, redeem_code=code, wave="48", reason="class_cancelled", voided_at=at
+    )
+    return _sent(enrollment.ENROLLMENT_VOIDED, data)
+
+
 def _sent(event: EventType[Any], data: BaseModel) -> Sent:
     return Sent(event.name, event.topic, json.loads(data.model_dump_json()))
 

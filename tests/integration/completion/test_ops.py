@@ -18,6 +18,7 @@ from tests.integration.completion.harness import (
     examined,
     graded,
     rejected,
+    voided,
 )
 from tests.unit.completion.facts import CODE, DAY, HOUR, PARTICIPANT, SEEN
 
@@ -87,16 +88,17 @@ async def test_unknown_participant_has_no_audit_trail(harness: CompletionHarness
 
 async def test_trainings_are_counted_by_state(harness: CompletionHarness) -> None:
     await harness.receive(
-        confirmed(), *all_evidence(), confirmed("PRAT00000002"), confirmed("PRAT00000003"), rejected("PRAT00000004")
+        *(confirmed(), *all_evidence(), confirmed("PRAT00000002"), confirmed("PRAT00000003")),
+        *(rejected("PRAT00000004"), confirmed("PRAT00000005"), voided("PRAT00000005")),
     )
-    counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1}
+    counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1, "voided": 1}
     assert await gauges(harness.connection) == [
         Gauge("salur_trainings", float(number), {"state": state}) for state, number in counted.items()
     ]
 
     harness.now += 30 * DAY
     await harness.sweep()
-    assert [gauge.value for gauge in await gauges(harness.connection)] == [0, 1, 2, 1]
+    assert [gauge.value for gauge in await gauges(harness.connection)] == [0, 1, 2, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_unknown_session_has_no_window() -> None:
 
 
 def test_false_report_on_a_final_training_is_still_rejected() -> None:
-    for state in (EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED):
+    for state in (EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED):
         assert check_evidence(an_enrollment(state=state), graded("LP0002")) is not None
 
 
@@ -128,8 +128,9 @@ def test_evidence_of_a_rejected_enrollment_changes_nothing() -> None:
     assert [evidence_part(a_rejected_enrollment(), one) for one in ALL] == [None] * 5
 
 
-def test_no_evidence_counts_after_the_deadline() -> None:
-    enrollment = an_enrollment(a_rule(certificate=True), EnrollmentState.NOT_COMPLETED)
+@pytest.mark.parametrize("state", [EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED])
+def test_no_evidence_counts_after_the_deadline_or_a_void(state: EnrollmentState) -> None:
+    enrollment = an_enrollment(a_rule(certificate=True), state)
     assert [evidence_part(enrollment, one) for one in ALL] == [None] * 5
 
 
