@@ -134,4 +134,4 @@ class Engine:
     async def _every(self, seconds: float, part: str, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._seeker.attempt(part, step())
+            await self._seeker.guard(part, step())

@@ -66,7 +66,7 @@ class Seeker:
             except PositionMoved:
                 self._assignment.reseek()
             except Exception as error:  # noqa: BLE001 - nothing is read until it succeeds
-                self._outage.note("anchoring", error)
+                self._outage.note("positioning", error)
                 with contextlib.suppress(Exception):
                     await self._inspector.close()
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -100,7 +100,7 @@ class Seeker:
                 self._outage.note("fetching", error)
             self._assignment.reseek()
 
-    async def attempt(self, part: str, step: Awaitable[None]) -> None:
+    async def guard(self, part: str, step: Awaitable[None]) -> None:
         """Run one step of a loop; log its failure, and reseek in a new session when this one is lost."""
         try:
             await step

@@ -57,11 +57,11 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled, and between two rounds handle released records as soon as there are any."""
         while True:
-            await self._seeker.attempt("sweep", self._round())
+            await self._seeker.guard("sweep", self._round())
             next_round = time.monotonic() + self._plan.sweep_every_seconds
             self._release_runner.request()
             while await self._release_runner.is_pending(next_round - time.monotonic()):
-                await self._seeker.attempt("waking", self._release_runner.run(next_round))
+                await self._seeker.guard("releasing", self._release_runner.run(next_round))
 
     async def _round(self) -> None:
         """Note how far the inputs are read, and run every timer to the end of what is due.
