@@ -41,7 +41,7 @@ async def all_complete_are_completed(connection: Connection) -> list[str]:
 
 async def all_open_have_a_deadline(connection: Connection) -> list[str]:
     """Check that each open enrollment has a deadline."""
-    return [f"{code} is open for ever" for code in await load_open_without_deadline(connection)]
+    return [f"{code} is open without a deadline" for code in await load_open_without_deadline(connection)]
 
 
 async def evidence_has_an_enrollment(connection: Connection) -> list[str]:
@@ -55,18 +55,18 @@ async def state_counts_agree(connection: Connection) -> list[str]:
     ever, now = await load_state_counts(connection), await count_enrollments_by_state(connection)
     now[EnrollmentState.OPEN] = sum(number for state, number in now.items() if state is not EnrollmentState.REJECTED)
     return [
-        f"the tally says that {ever.get(state, 0)} enrollments came to be {state}, the table says {now.get(state, 0)}"
+        f"{ever.get(state, 0)} enrollments are counted as {state}, the table has {now.get(state, 0)}"
         for state in EnrollmentState
         if ever.get(state, 0) != now.get(state, 0)
     ]
 
 
 INVARIANTS = (
-    Invariant("I4", "a confirmed completion rests on the evidence its rule demands", rests_on_evidence),
-    Invariant("I3", "what has all its evidence is completed", all_complete_are_completed),
-    Invariant("I3", "what is never completed is given up", all_open_have_a_deadline),
-    Invariant("I7", "evidence belongs to a confirmed enrollment", evidence_has_an_enrollment),
-    Invariant("I1", "the tally of enrollments agrees with the enrollments", state_counts_agree),
+    Invariant("I4", "each completion has the evidence that its rule demands", rests_on_evidence),
+    Invariant("I3", "each enrollment with all its evidence is completed", all_complete_are_completed),
+    Invariant("I3", "each open enrollment has a deadline", all_open_have_a_deadline),
+    Invariant("I7", "all evidence belongs to a confirmed enrollment", evidence_has_an_enrollment),
+    Invariant("I7", "the state counts equal the table", state_counts_agree),
 )
 
 
@@ -97,5 +97,5 @@ def _unfounded(enrollment: Enrollment, evidence: list[Evidence], adopted: bool) 
     if outcome is None:
         return [f"{enrollment.redeem_code} is completed without all its evidence"]
     if digest_of(enrollment, outcome) != enrollment.digest:
-        return [f"{enrollment.redeem_code} rests on other evidence than was said"]
+        return [f"{enrollment.redeem_code} has evidence of another digest than was announced"]
     return []

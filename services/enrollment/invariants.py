@@ -17,7 +17,7 @@ async def quota_holds(connection: Connection) -> list[str]:
 
 async def announcements_have_causes(connection: Connection) -> list[str]:
     keys = await invariants.load_uncaused_announcements(connection)
-    return [f"{key} was announced before a restore, and nothing read since says why" for key in keys]
+    return [f"{key} was announced before a restore, and no event read since is its cause" for key in keys]
 
 
 async def once_per_nik(connection: Connection) -> list[str]:
@@ -27,7 +27,7 @@ async def once_per_nik(connection: Connection) -> list[str]:
 
 async def refusals_use_nothing_up(connection: Connection) -> list[str]:
     people = await invariants.load_used_up_niks(connection)
-    return [f"{person} has used up a NIK without having been admitted under it" for person in people]
+    return [f"{person} claims a NIK without having been admitted under it" for person in people]
 
 
 async def balance_suffices(connection: Connection) -> list[str]:
@@ -39,22 +39,22 @@ async def balance_suffices(connection: Connection) -> list[str]:
 
 async def once_per_redeem_code(connection: Connection) -> list[str]:
     codes = await invariants.load_misclaimed_redeem_codes(connection)
-    return [f"{code} is not claimed for the participant who bought it" for code in codes]
+    return [f"{code} is not claimed for the participant who used it" for code in codes]
 
 
 async def state_counts_agree(connection: Connection) -> list[str]:
     return [
-        f"the tally says {row['counted']} enrollments are {row['state']}, and {row['actual']} are"
+        f"{row['counted']} enrollments are counted as {row['state']}, the table has {row['actual']}"
         for row in await invariants.load_state_count_differences(connection)
     ]
 
 
 INVARIANTS = (
-    Invariant("I8", "no wave admits more than its quota, and its counters say what was decided", quota_holds),
-    Invariant("I3", "what was announced before a restore has been read again", announcements_have_causes),
+    Invariant("I8", "no wave admits more than its quota, and its counters equal the decisions", quota_holds),
+    Invariant("I12", "each event announced before a restore has its cause", announcements_have_causes),
     Invariant("I2", "a NIK is admitted once", once_per_nik),
-    Invariant("I3", "a refusal uses no NIK up", refusals_use_nothing_up),
-    Invariant("I1", "what was granted covers what was spent", balance_suffices),
-    Invariant("I7", "a redeem code is one participant's", once_per_redeem_code),
-    Invariant("I3", "the tally of enrollments agrees with the enrollments", state_counts_agree),
+    Invariant("I3", "only an admitted participant claims a NIK", refusals_use_nothing_up),
+    Invariant("I8", "no participant spends more than was granted", balance_suffices),
+    Invariant("I2", "each redeem code belongs to one participant", once_per_redeem_code),
+    Invariant("I7", "the state counts equal the table", state_counts_agree),
 )

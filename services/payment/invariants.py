@@ -31,8 +31,8 @@ async def _money_is_conserved(connection: Connection) -> list[str]:
     ledger = _balances(await connection.fetch(QUERIES["balances"]))
     rows = _balances(await connection.fetch(QUERIES["balances_by_rows"]))
     return [
-        f"wave {account[0]}, {account[1]}, {account[2]}: the books hold {ledger.get(account, 0)}, "
-        f"the rows say {rows.get(account, 0)}"
+        f"wave {account[0]}, {account[1]}, {account[2]}: the ledgers hold {ledger.get(account, 0)}, "
+        f"the other tables {rows.get(account, 0)}"
         for account in sorted(ledger.keys() | rows.keys())
         if ledger.get(account, 0) != rows.get(account, 0)
     ]
@@ -71,7 +71,8 @@ async def _clearing_equals_under_way(connection: Connection) -> list[str]:
         clearing[account] = clearing.get(account, 0) - row["amount"]
         legs.setdefault(account, []).append(f"{row['reference']} {row['amount']}")
     return [
-        f"{' '.join(account)} is off by {difference}; legs: {', '.join(legs.get(account, []))}"
+        f"{' '.join(account)} differs by {difference} from the disbursements at the partner: "
+        f"{', '.join(legs.get(account, []))}"
         for account, difference in sorted(clearing.items())
         if difference != 0
     ]
@@ -79,7 +80,7 @@ async def _clearing_equals_under_way(connection: Connection) -> list[str]:
 
 async def _no_completion_waits_long(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["deferred_completions"], LONGEST_WAIT)
-    return [f"{row['key']} was completed or rated, and its enrollment has not come" for row in rows]
+    return [f"{row['key']} was completed or rated, and its enrollment has not been read" for row in rows]
 
 
 async def _transfers_are_a_chain(connection: Connection) -> list[str]:
@@ -88,12 +89,12 @@ async def _transfers_are_a_chain(connection: Connection) -> list[str]:
         head = LedgerHead()
         while transfers := await load_transfers(connection, lane, head.number, PORTION):
             for transfer in transfers:
-                sealed = hash_transfer(head.hash, head.number + 1, transfer.posting, transfer.at)
-                if (transfer.number, transfer.hash) != (head.number + 1, sealed):
-                    breaches.append(f"book {lane}: transfer {transfer.number} is not what was written down")
+                hashed = hash_transfer(head.hash, head.number + 1, transfer.posting, transfer.at)
+                if (transfer.number, transfer.hash) != (head.number + 1, hashed):
+                    breaches.append(f"ledger {lane}: transfer {transfer.number} does not match the hash chain")
                 head = LedgerHead(transfer.number, transfer.hash)
         if (head.number, head.hash) != (end.number, end.hash):
-            breaches.append(f"book {lane} ends at {head.number}, not at {end.number}")
+            breaches.append(f"ledger {lane} ends at {head.number}, not at {end.number}")
     return breaches
 
 
@@ -103,53 +104,58 @@ def _balances(rows: Iterable[Record]) -> dict[LedgerAccount, int]:
 
 _KEY = "{redeem_code} {benefit}"
 INVARIANTS = (
-    Invariant("I1", "the books hold what the rows say", _money_is_conserved),
-    Invariant("I2", "no right is paid twice", _no_rows("settled_twice", f"{_KEY} was settled more than once")),
+    Invariant("I1", "the ledgers equal the other tables", _money_is_conserved),
+    Invariant("I2", "no entitlement is paid twice", _no_rows("settled_twice", f"{_KEY} was settled more than once")),
     Invariant(
         "I2",
-        "no right is paid twice, say the partners",
-        _no_rows("reported_settled_twice", f"{_KEY} was paid more than once, say the partners: {{payments}}"),
+        "no entitlement is paid twice, by the reports of partners",
+        _no_rows("reported_settled_twice", f"{_KEY} was paid more than once, by the reports of partners: {{payments}}"),
     ),
     Invariant(
         "I2",
-        "an incentive is granted once",
+        "an incentive is earned once per participant",
         _no_rows("incentives_twice", "participant {participant_id} has more than one {benefit}"),
     ),
     Invariant(
         "I3",
-        "no right is lost",
+        "each earned entitlement has a disbursement",
         _no_rows(
-            "entitlements_without_disbursement", f"participant {{participant_id}}: {_KEY} is earned and not there"
+            "entitlements_without_disbursement",
+            f"participant {{participant_id}}: {_KEY} is earned and has no disbursement",
         ),
     ),
-    Invariant("I3", "no completion waits for its enrollment", _no_completion_waits_long),
+    Invariant("I3", "no completion waits long for its enrollment", _no_completion_waits_long),
     Invariant(
         "I4",
-        "nothing is paid without a right",
-        _no_rows("disbursements_without_entitlement", f"{_KEY} is not owed like this"),
+        "nothing is paid without an entitlement",
+        _no_rows("disbursements_without_entitlement", f"{_KEY} has no entitlement that matches it"),
     ),
     Invariant(
         "I4",
         "nothing is paid before its completion",
-        _no_rows("paid_before_completion", "{reference} was instructed, and its completion is not noted"),
+        _no_rows("paid_before_completion", "{reference} was instructed without a recorded completion"),
     ),
     Invariant(
         "I7",
         "states follow from attempts",
-        _no_rows("states_without_reason", f"{_KEY} is {{state}}, which its attempts do not say"),
-    ),
-    Invariant(
-        "I7", "whom a partner owes a word is asked about", _no_rows("missing_status_checks", f"{_KEY} is forgotten")
+        _no_rows("states_without_reason", f"{_KEY} is {{state}}, which does not follow from its attempts"),
     ),
     Invariant(
         "I7",
-        "another attempt follows a rejection only",
-        _no_rows("attempts_without_verdict", f"{_KEY} has attempts without a verdict on those before"),
+        "each disbursement at a partner has a status check",
+        _no_rows("missing_status_checks", f"{_KEY} is at a partner without a status check"),
     ),
     Invariant(
         "I7",
-        "the tally counts what is there",
-        _no_rows("state_counts_astray", "lane {lane}: {state} {benefit} is counted wrong"),
+        "another attempt follows only a rejection",
+        _no_rows(
+            "attempts_without_verdict", f"{_KEY} lacks an attempt, or has one after an attempt that was not rejected"
+        ),
+    ),
+    Invariant(
+        "I7",
+        "the state counts equal the table",
+        _no_rows("state_count_differences", "lane {lane}: the state count of {state} {benefit} differs from the table"),
     ),
     Invariant("I8", "no balance is negative", _no_balance_is_negative),
     Invariant(
@@ -162,64 +168,74 @@ INVARIANTS = (
     ),
     Invariant(
         "I8",
-        "what was told before a restore has its money",
-        _no_rows("promises_astray", "wave {wave}, {component}: {promised} rupiah are kept of {there} for {references}"),
-    ),
-    Invariant(
-        "I8", "money is where it was drawn", _no_rows("funds_astray", "wave {wave}, {component}: funds are astray")
+        "funds keep the money of instructions adopted after a restore",
+        _no_rows(
+            "kept_money_differences",
+            "wave {wave}, {component}: {promised} rupiah are kept for {references}, {there} are not allotted",
+        ),
     ),
     Invariant(
         "I8",
-        "it is known who waits for money",
-        _no_rows("shortages_astray", "wave {wave}, {component}: {waiting} wait for money, and its flag says otherwise"),
+        "each fund equals its appropriations and allotments",
+        _no_rows(
+            "fund_differences",
+            "wave {wave}, {component}: allotted {allotted}, its lanes {in_lanes}; appropriated {appropriated}, "
+            "its documents {in_documents}; instructed {instructed}, overdrawn {overdrawn}",
+        ),
+    ),
+    Invariant(
+        "I8",
+        "a fund is marked short exactly while a disbursement waits for it",
+        _no_rows(
+            "short_mark_differences",
+            "wave {wave}, {component}: {waiting} wait for money, and the mark `short` contradicts that",
+        ),
     ),
     Invariant(
         "I8",
         "nothing is paid without funds",
-        _no_rows("money_without_funds", "wave {wave}, {component}: instructed, and nothing was appropriated"),
+        _no_rows("money_without_funds", "wave {wave}, {component}: money was instructed, and none appropriated"),
     ),
-    Invariant("I9", "clearing is what is under way", _clearing_equals_under_way),
+    Invariant("I9", "clearing accounts equal the disbursements at partners", _clearing_equals_under_way),
     Invariant(
         "I10",
-        "partners were told what the books say",
-        _no_rows("instructions_unlike_ledger", "{reference} was told otherwise than the books say"),
+        "each instruction equals its disbursement",
+        _no_rows("instructions_unlike_ledger", "{reference} was instructed unlike its disbursement"),
     ),
     Invariant(
         "I10",
-        "every instruction has its right",
+        "each instruction has its entitlement",
         _no_rows(
             "instructions_without_disbursement",
-            "{reference} was told before a restore, and nothing read since says why",
+            "{reference} was instructed before a restore, and no entitlement read since explains it",
         ),
     ),
     Invariant(
         "I10",
-        "what a partner paid is not written off",
-        _no_rows(
-            "reported_settled_of_failed", f"{_KEY} has failed, and its partner says that {{reference}} is settled"
-        ),
+        "no disbursement fails that a partner paid",
+        _no_rows("reported_settled_of_failed", f"{_KEY} has failed, and its partner reports {{reference}} as settled"),
     ),
     Invariant(
         "I10",
-        "what a partner contradicts waits for a person",
-        _no_rows("contradicted_and_free", f"{_KEY} is not frozen, and {{reference}} was said to be {{status}}"),
+        "contradicted disbursements are frozen",
+        _no_rows("unfrozen_contradictions", f"{_KEY} is not frozen, and {{reference}} was reported {{status}}"),
     ),
     Invariant(
         "I10",
-        "what a person must look at waits for one",
-        _no_rows_for_review_reasons("doubted_and_free", f"{_KEY} is not frozen, and came back with {{reason}}"),
+        "disbursements whose rejection needs review are frozen",
+        _no_rows_for_review_reasons("unfrozen_reviews", f"{_KEY} is not frozen, and was rejected with {{reason}}"),
     ),
     Invariant(
         "I10",
-        "nothing goes again after doubts unless a person let it",
+        "another attempt after a contradiction or review has an approval",
         _no_rows_for_review_reasons(
-            "unapproved_attempts", "{reference} was instructed after doubts, and nobody approved it"
+            "unapproved_attempts", "{reference} was instructed after a contradiction or review, without an approval"
         ),
     ),
-    Invariant("I11", "the books are a chain", _transfers_are_a_chain),
+    Invariant("I11", "the transfers of each ledger are a hash chain", _transfers_are_a_chain),
     Invariant(
         "I11",
-        "no book goes on behind its end",
-        _no_rows("ledgers_without_end", "book {lane} has {number} behind its end"),
+        "no transfer lies beyond the head of its ledger",
+        _no_rows("ledgers_without_end", "ledger {lane}: transfer {number} lies beyond its head"),
     ),
 )

@@ -45,8 +45,8 @@ class ChainKey:
         path = folder / file_of(service)
         if not path.exists():
             raise Refused(
-                f"{path} is missing, and without it no chain can be verified or go on: put it back from where a copy "
-                "is kept (docs/runbooks/lost-chain-key.md)"
+                f"{path} is missing, and without it no hash chain can be verified or continued: put it back "
+                "from where a copy is kept (docs/runbooks/lost-chain-key.md)"
             )
         return cls(service, read_key(path))
 
@@ -97,4 +97,4 @@ def wrong_seal(head: SealedHead) -> str:
 
 def _state(head: SealedHead) -> str:
     seal = "no seal" if head.seal is None else "a seal that is not ours"
-    return f"the end at {head.number} bears {seal}"
+    return f"the end at {head.number} has {seal}"

@@ -40,7 +40,7 @@ class ChainSeals:
 
     def invariant(self) -> Invariant:
         """Return the invariant that `verify` checks."""
-        return Invariant("E8", "the ends of chains bear our seal", self.breaches)
+        return Invariant("E8", "each hash chain ends under our seal", self.breaches)
 
     async def breaches(self, connection: Connection) -> list[str]:
         """Return a sentence for each end that this key has not sealed."""
@@ -71,7 +71,7 @@ class ChainSeals:
             raise Refused(f"{self.key.name} is the key of these data, and not lost; `verify` checks the seals")
         for check in checks:
             if found := await check.check(connection):
-                raise Refused(f"what stands in the chains is not what was written: {found[0]}")
+                raise Refused(f"a new seal would hide that a chain was changed: {found[0]}; see {RUNBOOK}")
         await connection.execute(QUERIES["delete_fingerprints"], list(wanted))
         sealed = [head for chains in self.chains for head in await self._seal(connection, chains)]
         ends = {head.chain: head.number for head in sealed}

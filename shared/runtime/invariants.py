@@ -15,26 +15,31 @@ async def _pages_are_gapless(connection: Connection) -> list[str]:
     ends = await connection.fetch(QUERIES["numbers_without_pages"])
     return [
         *(f"{r['topic']}/{r['lane']}: a page begins at {r['first_sequence']}, not at {r['expected']}" for r in holes),
-        *(f"{r['topic']}/{r['lane']}: pages end at {r['last_sequence']}, next is {r['next_sequence']}" for r in ends),
+        *(
+            f"{r['topic']}/{r['lane']}: pages end at {r['last_sequence']}, the next number is {r['next_sequence']}"
+            for r in ends
+        ),
     ]
 
 
 async def _only_outbox_events_are_published(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["published_beyond_outbox"])
-    return [f"{r['topic']}/{r['lane']}: published to {r['published']}, said only to {r['emitted']}" for r in rows]
+    return [f"{r['topic']}/{r['lane']}: published to {r['published']}, emitted only to {r['emitted']}" for r in rows]
 
 
 async def _positions_follow_what_was_read(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["positions_before_their_record"])
-    return [f"{r['topic']}/{r['partition']}: at {r['next_offset']}, but read {r['last_offset']}" for r in rows]
+    return [
+        f"{r['topic']}/{r['partition']}: position {r['next_offset']}, but {r['last_offset']} was read" for r in rows
+    ]
 
 
-async def _nothing_set_aside_is_overtaken_or_forgotten(connection: Connection) -> list[str]:
+async def _no_deferred_record_is_overtaken_or_forgotten(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["overtaken_lanes"])
     forgotten = await connection.fetch(QUERIES["forgotten_lanes"])
     return [
-        *(f"lane {r['lane']}: {r['records']} records set aside, and the lane does not know" for r in rows),
-        *(f"lane {r['lane']}: {r['records']} records ready, and nobody takes them up" for r in forgotten),
+        *(f"lane {r['lane']}: {r['records']} records set aside, and the lane is not marked" for r in rows),
+        *(f"lane {r['lane']}: {r['records']} records set aside or replayed, and not released" for r in forgotten),
     ]
 
 
@@ -50,10 +55,10 @@ async def _operations_are_a_chain(connection: Connection) -> list[str]:
             row["previous_hash"], row["number"], row["at"], row["verb"], row["who"], row["why"], row["detail"]
         )
         if (row["number"], row["previous_hash"], row["hash"]) != (number, previous, hashed):
-            breaches.append(f"operation {row['number']} is not what was written down")
+            breaches.append(f"operation {row['number']} does not match the hash chain")
         previous = row["hash"]
     ends = [(head.number, head.hash) for head in await load_head(connection)]
-    return breaches if ends == [(number, previous)] else [*breaches, f"operations do not end at {number}"]
+    return breaches if ends == [(number, previous)] else [*breaches, f"the log of operations does not end at {number}"]
 
 
 async def _service_owns_nothing(connection: Connection) -> list[str]:
@@ -62,12 +67,12 @@ async def _service_owns_nothing(connection: Connection) -> list[str]:
 
 ENGINE_INVARIANTS = (
     Invariant("E1", "pages are gapless", _pages_are_gapless),
-    Invariant("E2", "nothing unsaid is published", _only_outbox_events_are_published),
+    Invariant("E2", "nothing is published that the outbox does not hold", _only_outbox_events_are_published),
     Invariant("E3", "positions follow what was read", _positions_follow_what_was_read),
-    Invariant("E4", "nothing set aside is overtaken or forgotten", _nothing_set_aside_is_overtaken_or_forgotten),
-    Invariant("E5", "what was parked is settled once", _parked_is_resolved_once),
-    Invariant("E6", "operations are a chain", _operations_are_a_chain),
-    Invariant("E7", "the service's role owns nothing", _service_owns_nothing),
+    Invariant("E4", "no deferred record is overtaken or forgotten", _no_deferred_record_is_overtaken_or_forgotten),
+    Invariant("E5", "each parked record is resolved once", _parked_is_resolved_once),
+    Invariant("E6", "the log of operations is a hash chain", _operations_are_a_chain),
+    Invariant("E7", "the service's role owns no table or function", _service_owns_nothing),
 )
 
 

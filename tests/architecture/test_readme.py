@@ -20,6 +20,7 @@ SAMPLES = (
     "salur.payment.disbursement_instructed.v1-disbursements.json",
 )
 EXAMPLE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROMISE = re.compile(r"^\| (?P<id>I\d+) \| [^|]+ \| (?P<checked_by>[^|]+) \|$", re.MULTILINE)
 
 
 def test_each_part_of_the_promise_names_tests_that_exist() -> None:
@@ -42,6 +43,13 @@ def test_readme_of_a_service_names_its_invariants(service: str, invariants: tupl
     page = (ROOT / "services" / service / "README.md").read_text()
     section = page.split("## Invariants")[1].split("\n## ")[0]
     assert set(re.findall(r"\bI\d+\b", section)) == {invariant.id for invariant in invariants}
+
+
+@pytest.mark.parametrize(("service", "invariants"), INVARIANTS.items())
+def test_table_of_invariants_names_who_checks_each(service: str, invariants: tuple[Invariant, ...]) -> None:
+    promises = PROMISE.findall((ROOT / "services/README.md").read_text())
+    assert [number for number, _ in promises] == [f"I{number}" for number in range(1, 15)]
+    assert {number for number, checked_by in promises if service in checked_by} == {one.id for one in invariants}
 
 
 def _shortened_alike(shown: object, whole: object) -> object:

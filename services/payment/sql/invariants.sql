@@ -61,14 +61,14 @@ group by redeem_code, benefit having count(*) > 1;
 select c.redeem_code, c.benefit, c.reference
 from contradiction c join disbursement d using (redeem_code, benefit) where d.state = 'failed' and c.status = 'settled';
 
--- name: contradicted_and_free
+-- name: unfrozen_contradictions
 -- I10: a contradicted disbursement is frozen, or final.
 select c.redeem_code, c.benefit, c.reference, c.status
 from contradiction c join disbursement d using (redeem_code, benefit)
 where d.state not in ('settled', 'failed') and not d.frozen
   and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
 
--- name: doubted_and_free
+-- name: unfrozen_reviews
 -- I10: so is one that was rejected with a reason that a person must review.
 select d.redeem_code, d.benefit, a.reason from disbursement d join attempt a on a.reference = d.reference
 where d.reason is not null and a.reason = any($1::text[]) and not d.frozen;
@@ -142,14 +142,19 @@ from (
 ) as rows
 group by wave, component, account;
 
--- name: funds_astray
+-- name: fund_differences
 -- I8: a fund has allotted what its lanes were allotted, was appropriated what the documents say, and no more is instructed.
-select f.wave, f.component
+select f.wave, f.component, f.drawn as allotted, in_lanes, f.appropriated, in_documents, instructed, f.overdrawn
 from funds f
-where f.drawn <> (select coalesce(sum(p.drawn), 0) from purse p where p.wave = f.wave and p.component = f.component)
-   or f.appropriated <> (select coalesce(sum(a.amount), 0) from appropriation a where a.wave = f.wave and a.component = f.component)
-   or f.appropriated + f.overdrawn < (select coalesce(sum(d.amount), 0) from disbursement d
-                        where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled'));
+cross join lateral (select coalesce(sum(p.drawn), 0)::bigint as in_lanes
+                    from purse p where p.wave = f.wave and p.component = f.component) as lanes
+cross join lateral (select coalesce(sum(a.amount), 0)::bigint as in_documents
+                    from appropriation a where a.wave = f.wave and a.component = f.component) as documents
+cross join lateral (select coalesce(sum(d.amount), 0)::bigint as instructed
+                    from disbursement d
+                    where d.wave = f.wave and d.component = f.component
+                      and d.state in ('instructed', 'accepted', 'settled')) as disbursements
+where f.drawn <> in_lanes or f.appropriated <> in_documents or f.appropriated + f.overdrawn < instructed;
 
 -- name: overdrawn_funds
 -- I8: overdrawn by payments instructed before a restore, or confirmed. They are named until the fund has money.
@@ -159,20 +164,20 @@ with told as (
     from attempt a join disbursement d on d.reference = a.reference
     where d.state in ('instructed', 'accepted', 'settled')
       and (a.adopted or exists (select from confirmation c where c.reference = a.reference)))
-select f.wave, f.component, f.overdrawn, coalesce(string_agg(t.reference, ', ' order by t.reference), 'nobody knows which') as references
+select f.wave, f.component, f.overdrawn, coalesce(string_agg(t.reference, ', ' order by t.reference), 'of unknown references') as references
 from funds f left join told t on t.wave = f.wave and t.component = f.component and t.younger < f.overdrawn
 where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;
 
--- name: promises_astray
+-- name: kept_money_differences
 -- I8: a fund keeps the money that adopted attempts keep until their disbursements are read again, and has it.
 with kept as (
     select wave, component, sum(amount) as amount, string_agg(reference, ', ' order by reference) as references
     from attempt where adopted and keeps_money group by wave, component)
-select f.wave, f.component, f.promised, f.appropriated - f.drawn as there, coalesce(k.references, 'nobody') as references
+select f.wave, f.component, f.promised, f.appropriated - f.drawn as there, coalesce(k.references, 'no instruction') as references
 from funds f left join kept k using (wave, component)
 where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.drawn, 0);
 
--- name: shortages_astray
+-- name: short_mark_differences
 -- I8: a fund is marked short exactly while a disbursement waits for its money; unmarked, it would pay younger ones first.
 select coalesce(f.wave, q.wave) as wave, coalesce(f.component, q.component) as component, coalesce(q.waiting, 0) as waiting
 from (select wave, component, count(*) as waiting from disbursement where reason = 'no_funds' group by wave, component) as q
@@ -207,7 +212,7 @@ where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
 -- I11: no transfer stands after the head of its ledger, and no ledger is without a head.
 select t.lane, t.number from transfer t left join book b using (lane) where b.lane is null or t.number > b.number;
 
--- name: state_counts_astray
+-- name: state_count_differences
 -- I7: the state counts equal those of the table.
 select coalesce(t.lane, d.lane) as lane, coalesce(t.state, d.state) as state, coalesce(t.benefit, d.benefit) as benefit
 from (select * from tally where disbursements <> 0 or rupiah <> 0) as t

@@ -64,7 +64,10 @@ def _transfer(row: Record) -> Transfer:
 
 
 def chain_of(lane: int) -> str:
-    """Return the name of a ledger among the chains of the service."""
+    """Return the name of a ledger among the chains of the service.
+
+    The name is part of what is sealed, so it keeps the table's word: under another name no stored seal would verify.
+    """
     return f"book {lane}"
 
 

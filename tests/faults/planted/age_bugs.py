@@ -86,7 +86,7 @@ BUGS = (
     Bug(
         it_records_no_shortage,
         age_scenarios.the_lane_of_a_younger_payment_holds_the_allotment,
-        "1 wait for money, and its flag says otherwise",
+        "1 wait for money, and the mark `short` contradicts that",
     ),
     Bug(
         it_checks_only_payments_that_the_money_suffices_for,

@@ -362,17 +362,17 @@ BUGS = (
         service_scenarios.a_restore_forgets_instructions,
         "fee is instructed twice",
     ),
-    Bug(it_keeps_unused_claims, service_scenarios.a_nik_is_refused_and_comes_twice, "has used up a NIK"),
+    Bug(it_keeps_unused_claims, service_scenarios.a_nik_is_refused_and_comes_twice, "claims a NIK"),
     Bug(a_deadline_ignores_the_backlog, engine_scenarios.a_deadline_falls_due_during_an_outage, "lost: g1"),
     Bug(
         it_gives_the_incentive_to_the_first_completion,
         service_scenarios.the_training_received_first_is_never_rated,
-        "PRAT00000001 incentive_1 is earned and not there",
+        "PRAT00000001 incentive_1 is earned and has no disbursement",
     ),
     Bug(
         it_pays_the_incentive_before_the_rating,
         service_scenarios.the_training_received_first_is_never_rated,
-        "PRAT00000002 incentive_1 is not owed like this",
+        "PRAT00000002 incentive_1 has no entitlement that matches it",
     ),
     Bug(
         it_forgets_grants_and_drops_the_key_of_incentives,

@@ -77,7 +77,7 @@ BUGS = (
     Bug(
         a_deadline_counts_records_read_past_a_gap,
         deferral_scenarios.a_deadline_falls_due_while_numbers_are_missing,
-        "beaten: g2, g3",
+        "missed: g2, g3",
     ),
     Bug(
         it_lets_later_records_overtake_deferred_ones,

@@ -69,8 +69,8 @@ async def a_deadline_falls_due_while_numbers_are_missing(harness: PlantedHarness
             await publish_totals(toy, pages[2], pages[3])
             await until(_has_rung(toy, ANA), "ana's bell has rung")
             (rung,) = await toy.fetch(board, "select goals from rung where lane = $1", ANA)
-            beaten = [goal for goal in ("g1", "g2", "g3") if goal not in rung["goals"]]
-            return [f"beaten: {', '.join(beaten)}"] if beaten else []
+            missed = [goal for goal in ("g1", "g2", "g3") if goal not in rung["goals"]]
+            return [f"missed: {', '.join(missed)}"] if missed else []
 
 
 async def more_records_are_deferred_than_a_portion_holds(harness: PlantedHarness) -> list[str]:

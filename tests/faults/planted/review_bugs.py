@@ -73,22 +73,22 @@ BUGS = (
     Bug(
         it_freezes_nothing_upon_a_contradiction,
         review_scenarios.a_partner_pays_what_it_has_rejected,
-        "was instructed after doubts, and nobody approved it",
+        "was instructed after a contradiction or review, without an approval",
     ),
     Bug(
         it_marks_a_review_only_in_the_hold_reason,
         review_scenarios.a_duplicate_is_reported_and_accounts_are_linked,
-        "was instructed after doubts, and nobody approved it",
+        "was instructed after a contradiction or review, without an approval",
     ),
     Bug(
         it_applies_an_approval_to_any_attempt_and_drops_the_trigger,
         review_scenarios.an_account_changes_after_its_approval,
-        "was instructed after doubts, and nobody approved it",
+        "was instructed after a contradiction or review, without an approval",
     ),
     Bug(
         it_retries_before_earlier_reports_are_read,
         review_scenarios.a_partner_pays_what_it_rejected_and_the_report_is_unread,
-        "was paid more than once, say the partners",
+        "was paid more than once, by the reports of partners",
     ),
     Bug(it_accepts_one_approver_instead_of_two, review_scenarios.one_person_approves, "one person released it alone"),
 )

@@ -105,13 +105,16 @@ async def test_trainings_are_counted_by_state(harness: CompletionHarness) -> Non
     ("tampering", "breach"),
     [
         ("delete from evidence where kind = 'work_graded'", f"{CODE} is completed without all its evidence"),
-        ("update evidence set id = 'another' where part = 1", f"{CODE} rests on other evidence than was said"),
+        (
+            "update evidence set id = 'another' where part = 1",
+            f"{CODE} has evidence of another digest than was announced",
+        ),
         (REOPENED, f"{CODE} has all its evidence and is open"),
-        (f"delete from deadline; {REOPENED}", f"{CODE} is open for ever"),
+        (f"delete from deadline; {REOPENED}", f"{CODE} is open without a deadline"),
         ("delete from enrollment", "4 pieces of evidence belong to no confirmed enrollment"),
         (
             "update tally set enrollments = 7 where state = 'completed'",
-            "the tally says that 7 enrollments came to be completed, the table says 1",
+            "7 enrollments are counted as completed, the table has 1",
         ),
     ],
 )

@@ -22,7 +22,7 @@ from tests.builders import (
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.enrollment.harness import EnrollmentHarness, create_harness
 
-UNCAUSED = "was announced before a restore, and nothing read since says why"
+UNCAUSED = "was announced before a restore, and no event read since is its cause"
 
 
 @dataclass

@@ -95,6 +95,6 @@ async def test_an_approval_that_was_bound_to_nothing_is_void(upgraded: PaymentHa
 async def test_only_an_unapproved_attempt_after_doubts_is_a_breach(
     upgraded: PaymentHarness,
 ) -> None:
-    wrong = "was instructed after doubts, and nobody approved it"
+    wrong = "was instructed after a contradiction or review, without an approval"
     found = [breach for breach in await upgraded.breaches() if wrong in breach]
     assert found == [f"{code_of(UNAPPROVED)}-2 {wrong}"]

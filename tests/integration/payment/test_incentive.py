@@ -185,7 +185,9 @@ async def test_incentive_left_ungranted_by_a_cancellation_is_named(harness: Paym
     await harness.receive(confirmed(code=A), confirmed(code=B))
     await harness.receive(*done(A, completed_on=0, rated_on=1), *done(B, completed_on=5, rated_on=6))
     async with cancelled(harness):
-        assert await lost_or_doubled(harness) == [f"participant {PARTICIPANT}: {B} incentive_1 is earned and not there"]
+        assert await lost_or_doubled(harness) == [
+            f"participant {PARTICIPANT}: {B} incentive_1 is earned and has no disbursement"
+        ]
 
 
 COPY = (

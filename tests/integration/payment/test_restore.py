@@ -147,7 +147,7 @@ async def test_hole_in_the_instructions_to_a_partner_halts_it(restored: Restored
 async def test_adopted_instruction_that_stays_unattached_is_a_breach(restored: Restored) -> None:
     await restored.adopt()
     breaches = await restored.after.breaches()
-    why = "was told before a restore, and nothing read since says why"
+    why = "was instructed before a restore, and no entitlement read since explains it"
     assert sum(breach.endswith(why) for breach in breaches) == 2
 
 
@@ -238,7 +238,7 @@ async def test_adopted_instruction_whose_money_is_gone_stands_and_is_named(resto
     await after.prepare(incentive=INCENTIVE)
     await after.receive(*journey_of_another())
     await restored.adopt()
-    assert any("are kept of 0" in breach and reference in breach for breach in await after.breaches())
+    assert any("0 are not allotted" in breach and reference in breach for breach in await after.breaches())
     await after.receive(*journey())
     assert await after.state("incentive_1", CODE) == "instructed"
     assert any("600000 rupiah went out" in breach and reference in breach for breach in await after.breaches())
@@ -389,7 +389,7 @@ async def test_nobody_confirms_while_the_lane_is_catching_up(instructed: Payment
     first = instructed.instructions_for("incentive")[0].reference
     await instructed.report(first, "rejected", "AM05")
     await instructed.connection.execute("update lane set catching_up_since = now()")
-    with pytest.raises(Refused, match="is still reading again what it knew before a restore: wait until"):
+    with pytest.raises(Refused, match="is catching up after a restore: wait until"):
         await instructed.confirm(first)
     await instructed.connection.execute("update lane set catching_up_since = null")
     await instructed.confirm(first)

@@ -21,8 +21,8 @@ from tests.integration.payment.forgery import rewrite_ledger
 from tests.integration.payment.harness import PaymentHarness, create_harness
 
 LANE = lane_of(PARTICIPANT)
-FORGED = f"book {LANE}: the end at 2 bears a seal that is not ours"
-BARE = f"book {LANE}: the end at 2 bears no seal"
+FORGED = f"book {LANE}: the end at 2 has a seal that is not ours"
+BARE = f"book {LANE}: the end at 2 has no seal"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def paid(database: Database) -> AsyncIterator[PaymentHarness]:
 
 async def ends(harness: PaymentHarness) -> set[str]:
     """Return the breaches of the heads of chains, and no others."""
-    return {breach for breach in await harness.breaches() if "the end" in breach or "written down" in breach}
+    return {breach for breach in await harness.breaches() if "the end" in breach or "hash chain" in breach}
 
 
 async def test_every_ledger_is_sealed_from_the_beginning(harness: PaymentHarness) -> None:
@@ -65,7 +65,7 @@ async def test_rewritten_ledger_is_neither_continued_nor_sealed(paid: PaymentHar
         ("update book set seal = null where lane = $1", BARE),
         ("update book set seal = '' where lane = $1", FORGED),
         ("update book b set seal = o.seal from book o where b.lane = $1 and o.lane = -1", FORGED),
-        ("delete from book where lane = $1", f"book {LANE}: the end at 0 bears no seal"),
+        ("delete from book where lane = $1", f"book {LANE}: the end at 0 has no seal"),
     ],
 )
 async def test_blank_copied_or_missing_seal_is_found_and_stops_posting(
@@ -83,12 +83,12 @@ async def test_ledger_cut_short_is_found(paid: PaymentHarness) -> None:
     await connection.execute("alter table transfer disable trigger user; delete from transfer where number = 2")
     first = "select hash from transfer where (lane, number) = ($1, 1)"
     await connection.execute(f"update book set number = 1, hash = ({first}) where lane = $1", LANE)
-    assert f"book {LANE}: the end at 1 bears a seal that is not ours" in await ends(paid)
+    assert f"book {LANE}: the end at 1 has a seal that is not ours" in await ends(paid)
 
 
 async def test_treasurys_ledger_is_sealed_too(paid: PaymentHarness) -> None:
     await rewrite_ledger(paid.connection, TREASURY_LEDGER, 1)
-    assert "book -1: the end at 2 bears a seal that is not ours" in await ends(paid)
+    assert "book -1: the end at 2 has a seal that is not ours" in await ends(paid)
     with pytest.raises(BrokenChain):
         await paid.receive(funds("48", "training", rupiah=5, document="SP2D-9"))
 
@@ -96,9 +96,9 @@ async def test_treasurys_ledger_is_sealed_too(paid: PaymentHarness) -> None:
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ("update operation_head set number = 0, hash = decode(repeat('00', 32), 'hex'), seal = null", "bears no seal"),
-        ("delete from operation_head", "bears no seal"),
-        ("update operation_head set hash = sha256('another')", "bears a seal that is not ours"),
+        ("update operation_head set number = 0, hash = decode(repeat('00', 32), 'hex'), seal = null", "has no seal"),
+        ("delete from operation_head", "has no seal"),
+        ("update operation_head set hash = sha256('another')", "has a seal that is not ours"),
     ],
 )
 async def test_operations_log_without_one_halt_is_found_and_not_continued(
@@ -151,7 +151,7 @@ async def test_migration_makes_no_removed_seal_again(paid: PaymentHarness, datab
     await rewrite_ledger(paid.connection, LANE, 1)
     await paid.connection.execute("update book set seal = null; delete from fingerprint")
     await database.migrate("payment")
-    assert await ends(paid) == {f"book {lane}: the end at {end.number} bears no seal"
+    assert await ends(paid) == {f"book {lane}: the end at {end.number} has no seal"
                                 for lane, end in (await load_ledger_heads(paid.connection)).items()}  # fmt: skip
 
 

@@ -244,7 +244,7 @@ async def test_verify_names_a_disbursement_that_partners_report_paid_twice(instr
     assert await instructed.breaches() == []
     await instructed.report(first, "settled")
     (breach,) = await instructed.breaches()
-    assert breach.startswith(f"{CODE} incentive_1 was paid more than once, say the partners: ")
+    assert breach.startswith(f"{CODE} incentive_1 was paid more than once, by the reports of partners: ")
     assert {first, second} <= set(breach.split())
     await instructed.forget_contradictions()
 
@@ -255,7 +255,7 @@ async def test_verify_names_a_failed_disbursement_that_is_reported_settled(instr
     await instructed.report(reference, "settled")
     assert await instructed.state("incentive_1") == "failed"
     assert await instructed.breaches() == [
-        f"{CODE} incentive_1 has failed, and its partner says that {reference} is settled"
+        f"{CODE} incentive_1 has failed, and its partner reports {reference} as settled"
     ]
     await instructed.forget_contradictions()
 

@@ -32,7 +32,7 @@ def test_end_fits_the_key_that_sealed_it() -> None:
 def test_changed_end_does_not_fit(change: dict[str, object]) -> None:
     head = KEY.seal("book 3", 7, HASH)._replace(**change)  # type: ignore[arg-type]
     assert not KEY.fits(head)
-    with pytest.raises(BrokenChain, match=f"{head.chain}: the end at {head.number} bears"):
+    with pytest.raises(BrokenChain, match=f"{head.chain}: the end at {head.number} has"):
         KEY.confirm(head)
 
 
