@@ -178,7 +178,7 @@ def _check_entitlements(expected: dict[EntitlementKey, ExpectedOutcome], seen: O
             yield f"{key}: {state} {reason}, must be {must.state} {must.reason}"
         elif seen.amounts[key] != must.amount:
             yield f"{key}: {seen.amounts[key]} rupiah, must be {must.amount}"
-    yield from (f"{key}: nobody is entitled to this" for key in seen.states.keys() - expected.keys())
+    yield from (f"{key}: no entitlement to this" for key in seen.states.keys() - expected.keys())
 
 
 def _check_partner_ledgers(

@@ -82,7 +82,7 @@ def show_summary(console: Console, result: DemoResult) -> None:
         console.print(f"  wrong: {wrong}", style="red", highlight=False, markup=False)
     balance = "balanced" if not result.breaches else "NOT BALANCED"
     verdict = f"doubles {audit.doubles}, losses {audit.losses}, {balance}"
-    more = f" ({len(audit.wrongs)} wrongs)" if audit.wrongs else ""
+    more = f" ({len(audit.wrongs)} other errors)" if audit.wrongs else ""
     style = "bold green" if result.passed else "bold red"
     console.print(f"\n{verdict}{more}  [dim]{result.seconds:.0f} s[/]", style=style, highlight=False)
 

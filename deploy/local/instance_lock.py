@@ -25,5 +25,5 @@ def hold_lock(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"another one is running ({lock} is held); wait for its end, or stop it") from None
+            raise AlreadyRunning(f"another run is under way ({lock} is held); wait for its end, or stop it") from None
         yield

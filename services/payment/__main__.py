@@ -14,7 +14,7 @@ from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Json, Who, Why, Yes
 
-Partner = Annotated[str | None, typer.Option(help="Only this partner; all when left out.", metavar="NAME")]
+Partner = Annotated[str | None, typer.Option(help="Only this partner; all partners if left out.", metavar="NAME")]
 
 FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "free", "overdrawn", "waiting")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
@@ -35,7 +35,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
     @verbs.command("halts")
     def halts_verb(as_json: Json = False) -> None:
-        """Show what is halted: by whom, why, since when, and how much it holds."""
+        """Show the halts: by whom, why, since when, and how much each holds."""
         command.output.show(command.run_in_session(halts), HALTS_COLUMNS, as_json=as_json)
 
     @verbs.command("funds")

@@ -19,7 +19,7 @@ class AnswerTimes:
     """
 
     def __init__(self) -> None:
-        meaning = "From an instruction to each word of its partner, when it is first believed."
+        meaning = "From an instruction to each report of its partner that is accepted as new."
         self._histogram = Histogram(
             "salur_partner_answer_seconds", meaning, ("partner", "status"), registry=None, buckets=SECONDS
         )

@@ -167,7 +167,7 @@ def _refuse_duplicate_names(pairs: list[tuple[str, object]]) -> dict[str, object
     """Return the members; raise ValueError for a duplicate name."""
     named = dict(pairs)
     if len(named) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name appears twice")
     return named
 
 

@@ -52,7 +52,7 @@ def blocks(text: str, place: str) -> Iterator[tuple[str, str]]:
     for name, block in zip(parts[::2], parts[1::2], strict=True):
         why, _, rest = block.lstrip("\n").partition("\n")
         if not why.startswith("-- "):
-            raise BadQueries(f"{place}: {name} does not say why it is there")
+            raise BadQueries(f"{place}: {name} has no comment that gives its reason")
         statement = _statement(rest)
         if not statement:
             raise BadQueries(f"{place}: {name} has no statement")

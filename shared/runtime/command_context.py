@@ -169,7 +169,7 @@ class CommandContext:
         except Exception as error:
             if not is_kafka_error(error):
                 raise
-            self.output.warn("Kafka does not answer: who serves what is not known")
+            self.output.warn("Kafka does not answer: which lanes are served is not known")
             return None
 
     def execute_and_report(

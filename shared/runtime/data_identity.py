@@ -146,4 +146,6 @@ async def never_in_use(_: Connection, __: str) -> bool:
 
 
 def _mismatch_message(label: str) -> str:
-    return f"{label} is not what these data were made with; put that back, or use the data that belong to this"
+    return (
+        f"{label} is not the one these data were made with; restore that one, or use the data that belong to this one"
+    )

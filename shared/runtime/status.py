@@ -82,7 +82,7 @@ async def degraded(connection: Connection) -> list[str]:
         if state.reason is not None and state.since is not None
     ]
     stops = await stopped_partitions(connection)
-    return sentences + [f"{describe_stop(stop)}; `positions set` says where to go on" for stop in stops]
+    return sentences + [f"{describe_stop(stop)}; `positions set` sets where reading goes on" for stop in stops]
 
 
 def describe_stop(stop: Mapping[str, object]) -> str:

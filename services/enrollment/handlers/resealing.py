@@ -42,11 +42,11 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
         return reseal_record(context, record) if record.timestamp < since.timestamp() * 1000 else None
 
     waiting = await rewrite_deferred(connection, ENROLLMENT_REQUESTS, rewrite)
-    sealed = f"sealed again under {context.own_keys.current}"
+    sealed = f"resealed under {context.own_keys.current}"
     found = {
-        f"{sealed}: {accounts} accounts that are kept": accounts,
-        f"{sealed}: {waiting} records that wait": waiting,
-        f"left as it is, since it does not open: {closed} accounts that are kept": closed,
+        f"{sealed}: {accounts} stored accounts": accounts,
+        f"{sealed}: {waiting} deferred records": waiting,
+        f"not resealed, since they do not open: {closed} stored accounts": closed,
     }
     return [sentence for sentence, number in found.items() if number]
 

@@ -44,11 +44,11 @@ async def approve(
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
     if known is None or known.reason not in APPROVABLE:
-        raise Refused(f"{subject} does not wait for an operator")
+        raise Refused(f"{subject} does not wait for an approval")
     account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
     reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
     if account is None or reason:
-        raise Refused(f"{subject} has no account that it could go to: {reason}")
+        raise Refused(f"{subject} has no account that can be paid: {reason}")
     approval = required_approval(known, account)
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
@@ -69,7 +69,7 @@ async def approve(
     if known.attempt > 0:
         await postpone_retries(connection, [known], operator.now)
     await operator.record(connection, "approve", **content, first=people[0])
-    return Outcome(changed=True, sentence=f"{what}: it goes with the next sweep")
+    return Outcome(changed=True, sentence=f"{what}: approved, and instructed by the next sweep")
 
 
 async def confirm_payment(
@@ -93,10 +93,10 @@ async def confirm_payment(
 async def _confirm(context: Context, tx: Transaction, operator: Operator, reference: str) -> Outcome:
     attempt, known = (await load_attempts_with_disbursements(tx.connection, [reference]))[reference]
     if known is None or known.state is not State.HELD or not known.frozen:
-        raise Refused(f"{reference} is no attempt of a frozen disbursement")
+        raise Refused(f"{reference} is not an attempt of a frozen disbursement, and cannot be confirmed")
     await _refuse_unless_all_is_known(context, tx, known)
     contradictions = await load_contradictions(tx.connection, *known.key)
-    what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} did go out through {attempt.partner}"
+    what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} were paid by {attempt.partner}"
     content = {
         "redeem_code": known.redeem_code,
         "benefit": known.benefit,
@@ -120,8 +120,8 @@ async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: 
     """Raise Refused while an instruction of before a restore may be unknown, or is not yet attached."""
     if tx.catching_up(known.lane):
         raise Refused(
-            f"lane {known.lane} is still reading again what it knew before a restore: wait until `lanes` no longer "
-            "shows it as catching up, check the disbursement again, and decide then"
+            f"lane {known.lane} is catching up after a restore: wait until `lanes` no longer "
+            "shows that, check the disbursement again, and decide then"
         )
     later = next_reference(context, known)
     if await load_attempts(tx.connection, [later]):
@@ -161,4 +161,4 @@ async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -
 
 
 def _first_of_two(what: str, operator: Operator) -> Outcome:
-    return Outcome(changed=True, sentence=f"{what}: {operator.who} is the first to say so, and it takes two persons")
+    return Outcome(changed=True, sentence=f"{what}: {operator.who} has consented; a second person must")

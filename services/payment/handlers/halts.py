@@ -18,7 +18,9 @@ async def halt(connection: Connection, operator: Operator, partner: str | None) 
     scope = _scope(partner)
     if not await set_halt(connection, operator, scope):
         return Outcome(changed=False, sentence=f"{scope} is halted already")
-    return Outcome(changed=True, sentence=f"{scope}: nothing is instructed any more; what falls due is held")
+    return Outcome(
+        changed=True, sentence=f"{scope}: no more disbursements are instructed; those that fall due are held"
+    )
 
 
 async def resume(connection: Connection, operator: Operator, partner: str | None) -> Outcome:
@@ -28,9 +30,11 @@ async def resume(connection: Connection, operator: Operator, partner: str | None
     """
     scope = _scope(partner)
     if not await delete_halt(connection, scope):
-        raise Refused(f"{scope} is not halted")
+        raise Refused(f"{scope} is not halted; `halts` shows what is")
     await operator.record(connection, "resume", scope=scope)
-    return Outcome(changed=True, sentence=f"{scope}: what was held goes out with the next sweep, the oldest first")
+    return Outcome(
+        changed=True, sentence=f"{scope}: disbursements held for the halt are paid by the next sweep, the oldest first"
+    )
 
 
 def _scope(partner: str | None) -> str:

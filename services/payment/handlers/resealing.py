@@ -76,5 +76,5 @@ def _sealed_first(item: tuple[SealGroup, int]) -> tuple[bool, Payee, str]:
 
 
 def _sentence(context: Context, found: SealGroup, number: int) -> str:
-    done = f"sealed again under {context.own_keys.current}" if found.opens else "left as it is, since it does not open"
-    return f"{done}: {number} of {found.payee}s that lay under {found.kid or 'no key'}"
+    done = f"resealed under {context.own_keys.current}" if found.opens else "not resealed, since they do not open"
+    return f"{done}: {number} accounts of {found.payee}s, sealed under {found.kid or 'no key'}"

@@ -123,4 +123,4 @@ class Membership:
                 self._entered_at = await connection.fetchval(QUERIES["enter_replica"], replica, real_microseconds())
             elif self._entered_at != await connection.fetchval(QUERIES["confirm_replica"], replica, self._entered_at):
                 LOG.error("superseded", replica=replica)
-                raise Superseded(f"another process was started as replica {replica}; start one of them under its own")
+                raise Superseded(f"another process was started as replica {replica}; give one of them another name")

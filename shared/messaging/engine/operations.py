@@ -49,8 +49,8 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
         gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
         if gaps:
             topics = ", ".join(sorted(gap["topic"] for gap in gaps))
-            raise Refused(f"lane {lane} waits for numbers missing in {topics}: let their producer say its pages again")
-        raise Refused(f"lane {lane} is not stopped")
+            raise Refused(f"lane {lane} waits for numbers missing in {topics}; their producer has to `pages say-again`")
+        raise Refused(f"lane {lane} is not stopped, there is nothing to resume")
     await connection.execute(QUERIES["resume_lane"], lane)
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
     reasons = [row["stopped_reason"]] if row["stopped_reason"] else []
@@ -63,17 +63,17 @@ async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Ou
     """Let a lane go on past a record that cannot be read: park it and take its number. Requires two persons."""
     unreadable = await connection.fetch(QUERIES["unreadable_of_lane"], lane)
     if not unreadable:
-        raise Refused(f"lane {lane} does not stand still at a record that cannot be read")
+        raise Refused(f"lane {lane} is not stopped at an unreadable record, there is nothing to pass")
     if all(place["pass_offset"] is not None for place in unreadable):
         return Outcome(changed=False, sentence=f"lane {lane} is passing its record already")
     records = [f"{_unreadable(place)}, number {place['last_sequence'] + 1}" for place in unreadable]
     subject, listed = f"lane {lane}", "; ".join(records)
     first = await require_second_person(connection, operator, "lanes pass", subject, {"lane": lane, "records": records})
     if first is None:
-        return Outcome(changed=True, sentence=f"{subject} passes {listed} when a second person says so too")
+        return Outcome(changed=True, sentence=f"{subject} passes {listed} once a second person consents")
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, True)
     await operator.record(connection, "lanes pass", lane=lane, records=records, first=first)
-    sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} was the first person"
+    sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} consented first"
     return Outcome(changed=True, sentence=sentence)
 
 
@@ -87,13 +87,13 @@ async def set_position(
     """Set the offset at which reading goes on in a partition. `kept` are the offsets [begin, end) that Kafka holds."""
     beginning, end = kept
     if not beginning <= offset <= end:
-        raise Refused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}")
+        raise Refused(f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}; set one of those")
     row = await connection.fetchrow(QUERIES["position_to_set"], topic, partition)
     if row is None:
-        raise Refused(f"{topic}/{partition} has never been read here")
+        raise Refused(f"this service has not read {topic}/{partition}; `positions` shows what it has read")
     old, reason = row["next_offset"], row["stopped_reason"]
     if old == offset and reason is None:
-        return Outcome(changed=False, sentence=f"{topic}/{partition} stands at {offset} already")
+        return Outcome(changed=False, sentence=f"{topic}/{partition} is at offset {offset} already")
     await connection.execute(QUERIES["set_position"], topic, partition, offset)
     place = {"topic": topic, "partition": partition}
     await operator.record(connection, "positions set", **place, before=old, after=offset, reason=reason)
@@ -103,9 +103,9 @@ async def set_position(
 
 def _moved(old: int, new: int) -> str:
     if new > old:
-        return f"; {new - old} records are passed over and have no effect here"
+        return f"; {new - old} records are skipped and have no effect here"
     if new < old:
-        return f"; {old - new} records are read again, repeats change nothing"
+        return f"; {old - new} records are read again, duplicates change nothing"
     return ""
 
 
@@ -113,17 +113,19 @@ async def republish(connection: Connection, operator: Operator, topic: str, lane
     """Let the lane's publisher send all events again from a sequence number on."""
     row = await connection.fetchrow(QUERIES["pages_to_republish"], topic, lane, from_sequence)
     if row is None:
-        raise Refused(f"this service says nothing in {topic}, lane {lane}")
+        raise Refused(f"this service does not write {topic}, lane {lane}")
     if row["pages"] == 0:
         raise Refused(f"{topic}, lane {lane}: no page from {from_sequence} on; the last number is {row['published']}")
     if row["first_sequence"] > from_sequence:
         raise Refused(f"{topic}, lane {lane}: pages are kept from {row['first_sequence']} on only")
     if row["say_again_from"] is not None and row["say_again_from"] <= from_sequence:
-        return Outcome(changed=False, sentence=f"{topic}, lane {lane} is being said again from {row['say_again_from']}")
+        return Outcome(
+            changed=False, sentence=f"{topic}, lane {lane} is being published again from {row['say_again_from']}"
+        )
     await connection.execute(QUERIES["request_republish"], topic, lane, from_sequence)
     place = {"topic": topic, "lane": lane}
     await operator.record(connection, "pages say-again", **place, from_sequence=from_sequence)
-    return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are said again")
+    return Outcome(changed=True, sentence=f"{topic}, lane {lane}: {row['pages']} pages are published again")
 
 
 async def replay_parked(
@@ -138,7 +140,7 @@ async def replay_parked(
     Raise Refused when none can be replayed.
     """
     replayed, lost = await requeue_parked(connection, operator.now, numbers, vault, inspector)
-    kept = f"; kept in part only, and not to be had from Kafka: {_listed(lost)}" if lost else ""
+    kept = f"; kept in part only, and no longer in Kafka: {_listed(lost)}" if lost else ""
     if not replayed:
         raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     resolved = [row["id"] for row in replayed]
@@ -157,7 +159,7 @@ async def requeue_parked(
     """
     rows = await parking.lock_open(connection, numbers)
     if not rows:
-        raise Refused("none of these is open")
+        raise Refused("none of these records is open; `parked list` shows those that are")
     return await parking.requeue(connection, rows, vault, inspector, now)
 
 
@@ -165,7 +167,7 @@ async def close_parked(connection: Connection, operator: Operator, numbers: Sequ
     """Close parked records that need no replay; leave alone those replayed or closed already."""
     rows = await parking.lock_open(connection, numbers)
     if not rows:
-        raise Refused("none of these is open")
+        raise Refused("none of these records is open; `parked list` shows those that are")
     closed = [row["id"] for row in rows]
     await parking.mark_closed(connection, closed, operator.now)
     await operator.record(connection, "parked close", numbers=closed)

@@ -34,7 +34,7 @@ class Operator:
     def __post_init__(self) -> None:
         for name, text in (("who", self.who), ("why", self.why)):
             if not _plain(text):
-                raise Refused(f"--{name} says nothing")
+                raise Refused(f"--{name} has no visible character; give a text")
 
     @property
     def person(self) -> str:
@@ -72,7 +72,7 @@ async def require_second_person(
         return None
     first = str(kept["who"])
     if _plain(first) == operator.person:
-        raise Refused(f"{first} has said so already, and {subject} takes two different persons")
+        raise Refused(f"{first} has consented already; {subject} takes two different persons")
     await connection.execute(QUERIES["delete_consent"], verb, subject)
     return first
 

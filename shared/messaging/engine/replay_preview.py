@@ -36,7 +36,7 @@ class ReplayPreview:
         """
         rows, lost = await requeue_parked(session.connection, now, numbers, vault, inspector)
         if lost:
-            self.records["cannot be replayed: they are kept in part only, and not to be had from Kafka"] += len(lost)
+            self.records["cannot be replayed: they are kept in part only, and no longer in Kafka"] += len(lost)
         keys = [str(row["id"]) for row in rows]
         deferred = await load_replayed(session.connection, keys)
         items = [session.decoder.decode_deferred(record, now, deferred_id) for deferred_id, record in deferred]
@@ -77,7 +77,7 @@ class ReplayPreview:
                 self.records["wait until their lane goes on"] += 1
             else:
                 place = _place(item.record)
-                self.records[parked.get(place) or deferred.get(place) or "are taken in"] += 1
+                self.records[parked.get(place) or deferred.get(place) or "take effect"] += 1
         for (topic, _), events in tx.emitted.items():
             if not topic.startswith(DEAD_LETTERS):
                 self.emitted.update(event.type for event in events)

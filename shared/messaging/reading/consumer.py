@@ -112,7 +112,7 @@ class ContiguousConsumer(IdentifyingConsumer):
                 and raw.reason is ParkReason.BAD_ENVELOPE
                 and self._suspect_batches.get(place) != raw
             ):
-                LOG.warning("batch_doubted", topic=place.topic, partition=place.partition, offset=raw.base_offset)
+                LOG.warning("batch_fetched_again", topic=place.topic, partition=place.partition, offset=raw.base_offset)
                 self._suspect_batches[place] = raw
                 records.pop()
                 super().seek(place, records[-1].offset + 1 if records else self._began_at(place, raw))

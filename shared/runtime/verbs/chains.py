@@ -11,15 +11,15 @@ CHAIN_INVARIANT_IDS = ("E6", "I11")
 
 
 def chain_verbs(command: CommandContext) -> typer.Typer:
-    verbs = typer.Typer(help="See to the seals of the hash chains.")
+    verbs = typer.Typer(help="Seal the hash chains anew after a loss of their key.")
 
     @verbs.callback()
     def chains() -> None:
-        """See to the seals of the hash chains; `verify` checks them."""
+        """Seal the hash chains anew after a loss of their key; `verify` checks the seals."""
 
     @verbs.command("seal-anew")
     def seal_anew(who: Who, why: Why, yes: Yes = False) -> None:
-        """Seal every chain's end under the present key, since the one before is lost for good."""
+        """Seal the end of each chain under the present key; only if the key before it is lost for good."""
         keys = command.keys.with_another_chain_key()
         checks = [one for one in (*ENGINE_INVARIANTS, *command.definition.invariants) if one.id in CHAIN_INVARIANT_IDS]
         command.execute_and_report(

@@ -16,13 +16,13 @@ def lane_verbs(command: CommandContext) -> typer.Typer:
 
     @verbs.callback()
     def show(context: typer.Context) -> None:
-        """Show all lanes: whether they go on, why not, and what is not yet in Kafka."""
+        """Show all lanes: their state, since when and why, and how many pages are not yet in Kafka."""
         if context.invoked_subcommand is None:
             held, lane_topic = command.assigned_partitions(), command.definition.lane_topic
             served = None if held is None else {place.partition for place in held if place.topic == lane_topic}
             command.output.print(_table(command.run_in_session(status.lanes), served))
             for stop in command.run_in_session(status.stopped_partitions):
-                command.output.print(f"{status.describe_stop(stop)}. `positions set` says where to go on.")
+                command.output.print(f"{status.describe_stop(stop)}. `positions set` sets where reading goes on.")
 
     @verbs.command()
     def resume(lane: int, who: Who, why: Why) -> None:
@@ -31,10 +31,10 @@ def lane_verbs(command: CommandContext) -> typer.Typer:
 
     @verbs.command("pass")
     def pass_(lane: int, who: Who, why: Why, yes: Yes = False) -> None:
-        """Let a lane go on without a record that cannot be read: parked, its number taken. Takes two persons.
+        """Let a lane go on past an unreadable record: park it and take its number. It takes two persons.
 
         First try `pages say-again` at its producer, or `lanes resume` with a newer version that can read it: a number
-        once taken is not taken again, whatever comes under it.
+        that was taken is not handled again, whatever record comes with it.
         """
         command.execute_and_report(
             lambda connection, operator: pass_lane(connection, operator, lane), who, why, commit=yes

@@ -8,4 +8,4 @@ Who = Annotated[str, typer.Option(help="Who does this; kept in the log of operat
 Why = Annotated[str, typer.Option(help="Why; kept in the log of operations.", metavar="TEXT")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this only a preview is printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
-Gently = Annotated[bool, typer.Option("--gently", help="Give way to all other processes of this machine.")]
+Gently = Annotated[bool, typer.Option("--gently", help="Run with low priority, after other processes of this machine.")]

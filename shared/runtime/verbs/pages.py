@@ -18,13 +18,13 @@ NO_UPPER_BOUND = 2**62
 
 
 def page_verbs(command: CommandContext) -> typer.Typer:
-    verbs = typer.Typer(help="Show what was said, or say it again.", no_args_is_help=True)
+    verbs = typer.Typer(help="Show emitted events, or publish them again.", no_args_is_help=True)
 
     @verbs.command()
     def show(
         topic: str,
         lane: int,
-        from_: Annotated[int, typer.Option("--from", help="The first sequence number wanted.")] = 1,
+        from_: Annotated[int, typer.Option("--from", help="The first sequence number to show.")] = 1,
     ) -> None:
         """Show the pages of a topic and lane from a sequence number on, each event by type and key."""
         pages = command.run_in_session(lambda connection: _pages(connection, topic, lane, from_))
@@ -36,12 +36,12 @@ def page_verbs(command: CommandContext) -> typer.Typer:
     @verbs.command("say-again")
     def say_again(
         lane: Annotated[int, typer.Option(help="The lane.")],
-        from_: Annotated[int, typer.Option("--from", help="The first sequence number to send once more.")],
+        from_: Annotated[int, typer.Option("--from", help="The first sequence number to publish again.")],
         who: Who,
         why: Why,
         topic: Annotated[str, typer.Option(help="The topic; without it, the service's own events.")] = "",
     ) -> None:
-        """Send everything said from a number on once more. Readers drop what they know, so this is always safe."""
+        """Publish all events again from a sequence number on. This is always safe: readers drop duplicates."""
         topic_name = topic or f"{command.service}.events"
         command.execute_and_report(
             lambda connection, operator: republish(connection, operator, topic_name, lane, from_), who, why
@@ -55,7 +55,7 @@ async def _pages(connection: Connection, topic: str, lane: int, first: int) -> S
 
 
 def _table(page: Page, first: int) -> Table:
-    title = f"{page.topic}, lane {page.lane}, era {page.era}, said {page.emitted_at:%Y-%m-%d %H:%M:%S}Z"
+    title = f"{page.topic}, lane {page.lane}, era {page.era}, emitted {page.emitted_at:%Y-%m-%d %H:%M:%S}Z"
     table = Table("number", "type", "key", "bytes", title=title, title_justify="left", box=None)
     for sequence, event in enumerate(page.events, page.first_sequence):
         if sequence >= first:

@@ -26,14 +26,14 @@ Numbers = Annotated[list[int] | None, typer.Argument(help="Their numbers, as `pa
 Reason = Annotated[ParkReason | None, typer.Option(help="Only those parked for this reason.")]
 Source = Annotated[str | None, typer.Option(help="Only those of this ce_source.", metavar="TEXT")]
 Type = Annotated[str | None, typer.Option("--type", help="Only those of this ce_type.", metavar="TEXT")]
-All = Annotated[bool, typer.Option("--all", help="Those replayed or closed too.")]
-After = Annotated[int, typer.Option(help="Begin behind this number.", min=0)]
-Limit = Annotated[int, typer.Option(help="Show so many at most.", min=1, max=10_000)]
+All = Annotated[bool, typer.Option("--all", help="Include those replayed or closed.")]
+After = Annotated[int, typer.Option(help="Show those after this number.", min=0)]
+Limit = Annotated[int, typer.Option(help="Show at most this many.", min=1, max=10_000)]
 
-REPLAY = """Put records back through the intake, as if they had just come. Only what is open is replayed.
+REPLAY = """Handle parked records again, as if they had just been read. Only open ones are replayed.
 
-The preview tries them, 500 at a time, in a transaction that is rolled back, and says what would become of them."""
-CLOSE = "Mark records as looked at, with nothing to be done. Only what is open is closed."
+The preview tries them, 500 at a time, in a transaction that is rolled back, and counts what would become of them."""
+CLOSE = "Mark parked records as resolved without a replay. Only open ones are closed."
 
 
 def parked_verbs(command: CommandContext) -> typer.Typer:
@@ -53,25 +53,25 @@ def _add_listings(verbs: typer.Typer, command: CommandContext) -> None:
         after: After = 0,
         limit: Limit = 1000,
     ) -> None:
-        """Show what is parked in the order in which it was parked, and how much there is in all."""
+        """Show parked records, the first parked first."""
         chosen = Selection(reason, source, type_)
         rows = command.run_in_session(lambda c: parked.load(c, chosen, resolved=resolved, after=after, at_most=limit))
         total = command.run_in_session(lambda c: parked.count(c, chosen, resolved=resolved))
         command.output.print(_table(rows))
         if rows and rows[-1]["id"] != total.last:
             command.output.print(
-                f"{len(rows):,} of {total.records:,} records are shown; --after {rows[-1]['id']} goes on, "
-                "and `parked groups` sums up"
+                f"{len(rows):,} of {total.records:,} records are shown; --after {rows[-1]['id']} shows more, "
+                "and `parked groups` counts all"
             )
 
     @verbs.command("groups")
     def groups_(as_json: Json = False) -> None:
-        """Show what is open by cause and source, the largest group first."""
+        """Show open records by reason, type, source and topic, the largest group first."""
         command.output.show(command.run_in_session(parked.groups), GROUP_COLUMNS, as_json=as_json)
 
     @verbs.command()
     def show(number: int) -> None:
-        """Show one parked record: where it came from and why it is here. Its content stays sealed."""
+        """Show one parked record: where it came from and why it was parked. Its content stays sealed."""
         row = command.run_in_session(lambda connection: connection.fetchrow(QUERIES["load_parked_record"], number))
         if row is None:
             command.output.fail(f"no record is parked under number {number}")

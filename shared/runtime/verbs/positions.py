@@ -16,7 +16,7 @@ from shared.runtime.verbs.options import Who, Why, Yes
 
 
 def position_verbs(command: CommandContext) -> typer.Typer:
-    verbs = typer.Typer(help="Show where reading stopped, or say where to go on.", invoke_without_command=True)
+    verbs = typer.Typer(help="Show the positions, or set where reading goes on.", invoke_without_command=True)
 
     @verbs.callback()
     def show(context: typer.Context) -> None:
@@ -30,10 +30,10 @@ def position_verbs(command: CommandContext) -> typer.Typer:
 
     @verbs.command("set")
     def set_(topic: str, partition: int, offset: int, who: Who, why: Why, yes: Yes = False) -> None:
-        """Say at which OFFSET reading goes on in a partition. Setting the same twice changes nothing more."""
+        """Set the OFFSET at which reading goes on in a partition. Setting the same twice changes nothing more."""
         place = TopicPartition(topic, partition)
         if place not in {TopicPartition(row["topic"], row["partition"]) for row in command.run_in_session(_positions)}:
-            command.output.fail(f"{topic}/{partition} has never been read here")
+            command.output.fail(f"this service has not read {topic}/{partition}; `positions` shows what it has read")
         kept = command.query_kafka(lambda topics: _kept_offsets(topics, place))
         command.execute_and_report(
             lambda connection, operator: set_position(connection, operator, topic, partition, offset, kept),

@@ -39,10 +39,10 @@ class Resolution:
             )
             return
         if chosen == ALL_PARKED:
-            self.command.output.fail("say which: numbers, --reason, --source or --type")
+            self.command.output.fail("name the records: numbers, --reason, --source or --type")
         total = self.command.run_in_session(lambda connection: parked.count(connection, chosen))
         if total.last is None:
-            self.command.output.fail("none of these is open")
+            self.command.output.fail("none of these records is open; `parked list` shows those that are")
         portions = self._portions(chosen, total.last)
         if self.commit:
             self._execute(portions, total.records)
@@ -71,7 +71,7 @@ class Resolution:
             self.command.output.print(outcome.sentence)
             changed |= outcome.changed
         if not changed:
-            self.command.output.fail("nothing was changed")
+            self.command.output.fail("no record was changed")
 
     def _refusal_as_outcome(self, numbers: list[int]) -> Callable[[Connection, Operator], Awaitable[Outcome]]:
         async def act(connection: Connection, operator: Operator) -> Outcome:

@@ -109,7 +109,7 @@ def test_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
         demo = start(folder, people=300, seed=12)
         output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert "another one is running" in output
+    assert "another run is under way" in output
     assert not (folder / "demo").exists()
 
 

@@ -18,7 +18,7 @@ from shared.runtime.data_identity import DataIdentity, IdentityMismatch, data_id
 from tests.builders import ADMITTED_AT, a_nik, a_purchase, a_wave, an_account, an_admission, keys_folder, seal
 from tests.integration.enrollment.harness import EnrollmentHarness
 
-REFUSAL = "identity-index.key is not what these data were made with; put that back"
+REFUSAL = "identity-index.key is not the one these data were made with; restore that one"
 
 
 def identity(keys: Path) -> DataIdentity:

@@ -63,7 +63,7 @@ async def test_records_deferred_under_an_old_seal_are_resealed_and_released(harn
     admission, account = an_admission(person, nik=NIK), an_account(person, nik=NIK)
     await harness.receive(admission, account)
     await make_old(harness, as_before(admission), as_before(account))
-    assert await run(harness) == ["sealed again under enrollment-1: 2 records that wait"]
+    assert await run(harness) == ["resealed under enrollment-1: 2 deferred records"]
     assert await run(harness) == []
     await harness.receive(a_wave())
     await harness.sweep()
@@ -77,7 +77,7 @@ async def test_repeat_of_a_resealed_record_is_not_deferred_twice(harness: Enroll
     await harness.receive(admission)
     await make_old(harness, old := as_before(admission))
     await fill_digests(harness)
-    assert await run(harness) == ["sealed again under enrollment-1: 1 records that wait"]
+    assert await run(harness) == ["resealed under enrollment-1: 1 deferred records"]
     # Deferred for its wave like the first one; no seal is opened there.
     await harness.receive(old)
     assert await harness.rows("waiting") == 1
@@ -107,7 +107,7 @@ async def test_deferred_structured_record_is_resealed_and_released(harness: Enro
     await make_old(harness, as_before(admission))
     record = structured(unpack(await harness.connection.fetchval("select record from waiting")))
     await harness.connection.execute("update waiting set record = $1", pack(record))
-    assert await run(harness) == ["sealed again under enrollment-1: 1 records that wait"]
+    assert await run(harness) == ["resealed under enrollment-1: 1 deferred records"]
     await harness.receive(a_wave())
     await harness.sweep()
     assert harness.event_names() == ["participant_admitted"]
@@ -140,7 +140,7 @@ async def test_kept_account_is_resealed_and_announced_on_admission(harness: Enro
     await harness.receive(an_admission(person, nik=NIK), account)
     old = as_before(account).data["account"]["sealed"]
     await harness.connection.execute("update account set sealed = $1 where sealed is not null", old)
-    assert await run(harness) == ["sealed again under enrollment-1: 1 accounts that are kept"]
+    assert await run(harness) == ["resealed under enrollment-1: 1 stored accounts"]
     assert await run(harness) == []
     kept = await harness.connection.fetchval("select sealed from account where sealed is not null")
     assert (kid_of(kept), keys_of("enrollment").open(kept)["number"]) == ("enrollment-1", "081200000001")
@@ -154,5 +154,5 @@ async def test_kept_account_that_does_not_open_is_reported_and_left(harness: Enr
     await harness.receive(an_admission(person, nik=NIK), an_account(person, nik=NIK))
     stolen = as_before(an_account(a_participant_id(), nik=NIK)).data["account"]["sealed"]
     await harness.connection.execute("update account set sealed = $1 where sealed is not null", stolen)
-    assert await run(harness) == ["left as it is, since it does not open: 1 accounts that are kept"]
+    assert await run(harness) == ["not resealed, since they do not open: 1 stored accounts"]
     assert await harness.connection.fetchval("select sealed from account where sealed is not null") == stolen

@@ -60,7 +60,7 @@ async def test_large_parked_record_keeps_its_first_bytes_and_is_replayed_whole(w
         kept = unpack(vault.open_bytes(row["sealed"]))
         assert value.startswith(kept.value or b"")
         assert KEPT - 500 < len(kept.value or b"") <= KEPT
-        with pytest.raises(Refused, match="kept in part only, and not to be had from Kafka"):
+        with pytest.raises(Refused, match="kept in part only, and no longer in Kafka"):
             await replay(world, vault, kafka=False)
         await world.send(a_player("ana"))
         await world.until_count(league, "player", 1)

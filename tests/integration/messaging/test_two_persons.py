@@ -73,5 +73,5 @@ async def test_previewed_consent_is_not_kept(connection: Connection) -> None:
 @pytest.mark.parametrize("nobody", ["", "  ", *UNSEEN])
 def test_operator_without_a_visible_name_or_reason_is_refused(nobody: str) -> None:
     for who, why in ((nobody, "a drill"), ("Ani", nobody)):
-        with pytest.raises(Refused, match="says nothing"):
+        with pytest.raises(Refused, match="no visible character"):
             Operator(who, why, NOW, KEY)

@@ -147,12 +147,12 @@ async def test_passing_a_lane_requires_two_persons_and_parks_the_record(world: T
         await write(world, Total(1), Total(2, value=b"{"), Total(3))
         await until_stopped(world, "unreadable")
         first = await operate(world, pass_lane)
-        assert "when a second person says so too" in first.sentence
+        assert "once a second person consents" in first.sentence
         with pytest.raises(Refused, match="two different persons"):
             await operate(world, pass_lane)
         assert await world.seen() == seen(1)
         second = await operate(world, pass_lane, who="Budi")
-        assert "number 2, is parked and its number taken. Ani was the first person" in second.sentence
+        assert "number 2, is parked and its number taken. Ani consented first" in second.sentence
         await world.until_seen(*seen(1, 3))
         assert await state(world) == (None, None)
         (parked,) = await world.fetch(board, 'select reason, lane, "offset" from parked')
@@ -166,7 +166,7 @@ async def test_lane_without_an_unreadable_record_cannot_be_passed(world: ToyWorl
     async with world.running(world.league.board_service):
         await write(world, Total(1))
         await world.until_seen(*seen(1))
-        with pytest.raises(Refused, match="does not stand still at a record that cannot be read"):
+        with pytest.raises(Refused, match="is not stopped at an unreadable record"):
             await operate(world, pass_lane)
 
 

@@ -158,8 +158,8 @@ async def test_accounts_under_upstreams_keys_are_sealed_again(
     await harness.receive(linked(), *map(linked, people))
     await put_as_before(harness)
     assert await run(harness) == [
-        "sealed again under payment-1: 6 of participants that lay under registration",
-        "sealed again under payment-1: 1 of providers that lay under registry",
+        "resealed under payment-1: 6 accounts of participants, sealed under registration",
+        "resealed under payment-1: 1 accounts of providers, sealed under registry",
     ]
     assert {kid_of(token) for token in (await kept(harness)).values()} == {"payment-1"}
     await harness.receive(*journey()[1:])
@@ -201,8 +201,8 @@ async def test_account_that_does_not_open_is_named_and_left(harness: PaymentHarn
     stolen = compact(as_before(OTHER))
     await harness.connection.execute("update account set account = $1", stolen)
     assert await run(harness) == [
-        "sealed again under payment-1: 1 of participants that lay under registration",
-        "left as it is, since it does not open: 1 of participants that lay under registration",
+        "resealed under payment-1: 1 accounts of participants, sealed under registration",
+        "not resealed, since they do not open: 1 accounts of participants, sealed under registration",
     ]
     assert (await kept(harness))[PARTICIPANT] == expand(stolen)
 

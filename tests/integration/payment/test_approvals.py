@@ -100,7 +100,7 @@ async def test_approval_waits_for_a_batch_that_has_loaded_and_not_yet_saved(
 
 @pytest.mark.parametrize("benefit", ["fee", "incentive_1", "survey_1"])
 async def test_an_approval_that_matches_nothing_is_refused(instructed: PaymentHarness, benefit: str) -> None:
-    with pytest.raises(Refused, match="does not wait for an operator"):
+    with pytest.raises(Refused, match="does not wait for an approval"):
         await instructed.approve(CODE, benefit)
 
 
@@ -120,7 +120,7 @@ async def test_confirmed_payment_is_posted_as_instructed_and_settled(instructed:
         0,
     )
     assert instructed.event_names("fee")[-2:] == ["held(needs_approval)", "settled"]
-    with pytest.raises(Refused, match="no attempt of a frozen disbursement"):
+    with pytest.raises(Refused, match="not an attempt of a frozen disbursement"):
         await instructed.confirm(fee)
     for word in (("settled", None), ("rejected", "AM05")):
         await instructed.report(fee, *word)
@@ -147,7 +147,7 @@ async def test_only_a_frozen_disbursement_is_confirmed(
     reference = instructed.instructions_for("incentive")[0].reference
     if answer:
         await instructed.report(reference, *answer)
-    with pytest.raises(Refused, match="no attempt of a frozen disbursement"):
+    with pytest.raises(Refused, match="not an attempt of a frozen disbursement"):
         await instructed.confirm(reference)
     with pytest.raises(Refused, match="never instructed"):
         await instructed.confirm("3Q2M9K4T1B8XW3ZA")

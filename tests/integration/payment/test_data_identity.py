@@ -18,14 +18,14 @@ from tests.integration.payment.facts import journey
 from tests.integration.payment.harness import PaymentHarness
 
 REFUSALS = {
-    "programme": "PAYMENT_PROGRAMME (kartu) is not what these data were made with; put that back",
-    "reference": "reference.key is not what",
-    "account-index": "account-index.key is not what",
+    "programme": "PAYMENT_PROGRAMME (kartu) is not the one these data were made with; restore that one",
+    "reference": "reference.key is not the one",
+    "account-index": "account-index.key is not the one",
 }
 UNKNOWN_YET = {
     **REFUSALS,
-    "programme": "reference.key, or PAYMENT_PROGRAMME (kartu), is not what",
-    "reference": "reference.key, or PAYMENT_PROGRAMME (prakerja), is not what",
+    "programme": "reference.key, or PAYMENT_PROGRAMME (kartu), is not the one",
+    "reference": "reference.key, or PAYMENT_PROGRAMME (prakerja), is not the one",
 }
 
 

@@ -192,7 +192,7 @@ async def test_amount_above_the_limit_waits_for_an_approval(database: Database) 
     assert await harness.sweep() == 0
     await harness.approve(CODE, "fee")
     await harness.sweep()
-    with pytest.raises(Refused, match="does not wait for an operator"):
+    with pytest.raises(Refused, match="does not wait for an approval"):
         await harness.approve(CODE, "fee")
     assert await harness.state("fee") == "instructed"
     assert await harness.breaches() == []

@@ -127,7 +127,7 @@ async def test_completion_without_enrollment_is_a_breach_after_an_hour(harness: 
     await harness.receive(journey()[2])
     harness.now = LATER.replace(hour=LATER.hour + 2)
     await harness.receive(*journey("4810000000000018", "PRAT00000002"))
-    assert await harness.breaches() == [f"{CODE} was completed or rated, and its enrollment has not come"]
+    assert await harness.breaches() == [f"{CODE} was completed or rated, and its enrollment has not been read"]
     await harness.receive(*journey()[:2])
 
 
@@ -145,11 +145,11 @@ async def test_two_persons_confirm_from_the_command_line_and_an_event_follows(da
     }
     for who, yes, status, said in (
         ("ani", (), 0, "add --yes"),
-        ("ani", ("--yes",), 0, "ani is the first to say so, and it takes two persons"),
+        ("ani", ("--yes",), 0, "ani has consented; a second person must"),
         ("Ani ", ("--yes",), 2, "two different persons"),
         ("budi", (), 0, "add --yes"),
-        ("budi", ("--yes",), 0, f"{reference}: {FEE} rupiah of {CODE} fee did go out through bni: it is settled"),
-        ("budi", ("--yes",), 2, "no attempt of a frozen disbursement"),
+        ("budi", ("--yes",), 0, f"{reference}: {FEE} rupiah of {CODE} fee were paid by bni: it is settled"),
+        ("budi", ("--yes",), 2, "not an attempt of a frozen disbursement"),
     ):
         verb = ["confirm", reference, "--who", who, "--why", "its statement says so", *yes]
         command = [sys.executable, "-m", "services.payment", *verb]
@@ -168,14 +168,14 @@ async def test_two_persons_confirm_from_the_command_line_and_an_event_follows(da
 
 
 VERBS = [
-    (["halt"], 0, "all: nothing is instructed any more"),
+    (["halt"], 0, "all: no more disbursements are instructed"),
     (["halt"], 0, "all is halted already"),
-    (["resume"], 0, "all: what was held goes out"),
+    (["resume"], 0, "all: disbursements held for the halt are paid"),
     (["resume"], 2, "all is not halted"),
     (["resume", "--partner", "dana"], 2, "dana is not halted"),
-    (["halt", "--partner", "dana"], 0, "dana: nothing is instructed any more"),
+    (["halt", "--partner", "dana"], 0, "dana: no more disbursements are instructed"),
     (["halt", "--partner", "dune"], 2, "there is no partner dune"),
-    (["approve", CODE, "fee"], 2, f"{CODE} fee does not wait for an operator"),
+    (["approve", CODE, "fee"], 2, f"{CODE} fee does not wait for an approval"),
 ]
 
 

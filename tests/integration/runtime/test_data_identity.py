@@ -9,7 +9,7 @@ from shared.contracts.seals import KeyRing
 from tests.integration.runtime.conftest import Toy
 from tests.timeouts import until
 
-REFUSED = "TOY_SEASON (autumn) is not what these data were made with; put that back"
+REFUSED = "TOY_SEASON (autumn) is not the one these data were made with; restore that one"
 
 
 async def started(toy: Toy, **settings: str) -> None:
@@ -65,7 +65,9 @@ async def test_running_process_stops_reading_when_its_data_become_anothers(toy: 
         async def refused() -> bool:
             answer = await toy.get("/health/ready")
             reasons = " ".join(answer.json()["reasons"])
-            return answer.status_code == 503 and "TOY_SEASON (spring) is not what" in reasons and "found yet" in reasons
+            return (
+                answer.status_code == 503 and "TOY_SEASON (spring) is not the one" in reasons and "found yet" in reasons
+            )
 
         await until(refused, "it says so")
         await toy.connection.execute("update fingerprint set value = 'spring' where name = 'season'")
@@ -75,7 +77,7 @@ async def test_running_process_stops_reading_when_its_data_become_anothers(toy: 
 async def test_other_number_of_lanes_is_refused(toy: Toy) -> None:
     await started(toy)
     await toy.connection.execute("update fingerprint set value = '24' where name = 'lanes'")
-    assert "the number of lanes, 12, is not what these data were made with" in await toy.run_verb("run", status=2)
+    assert "the number of lanes, 12, is not the one these data were made with" in await toy.run_verb("run", status=2)
 
 
 async def test_new_key_under_an_old_kid_is_refused_by_every_verb(toy: Toy) -> None:

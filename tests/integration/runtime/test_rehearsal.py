@@ -35,7 +35,7 @@ async def test_replay_preview_counts_outcomes_and_changes_nothing(toy: Toy) -> N
         output = [
             " ".join(line.split()) for line in (await toy.run_verb("parked", "replay", *chosen, *BY)).splitlines()
         ]
-        assert "2 are taken in" in output
+        assert "2 take effect" in output
         assert "1 wait for player" in output
         assert "1 are parked as invalid_field (/points)" in output
         assert "1 are parked as invalid_field: CharacterNotInRepertoireError" in output
@@ -75,7 +75,7 @@ async def test_portion_that_cannot_be_replayed_does_not_stop_the_others(toy: Toy
     await park(toy, a_player("bo"))
     preview = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY)
     assert "3 cannot be replayed" in preview
-    assert "1 are taken in" in preview
+    assert "1 take effect" in preview
     output = await toy.run_verb("parked", "replay", "--reason", "conflict", *BY, "--yes")
     assert "1 record replayed" in output
     assert await toy.connection.fetchval("select count(*) from waiting where kind = 'replay'") == 1

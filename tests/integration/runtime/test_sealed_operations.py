@@ -13,8 +13,8 @@ from tests.integration.runtime.conftest import Toy
 from tests.integration.runtime.test_verbs import BY, park
 
 KEY = "toy-chain.key"
-FORGED = "operations: the end at 1 bears a seal that is not ours"
-LOST = "toy-chain.key is missing, and without it no chain can be verified or go on: put it back"
+FORGED = "operations: the end at 1 has a seal that is not ours"
+LOST = "toy-chain.key is missing, and without it no hash chain can be verified or continued: put it back"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_rewritten_operation_log_is_found_and_not_continued(closed: Toy) -
 
 async def test_shortened_operation_log_is_found(closed: Toy) -> None:
     await closed.connection.execute("alter table operation disable trigger user; delete from operation")
-    assert (await closed.verify(status=1))["E6"] == ["operations do not end at 0"]
+    assert (await closed.verify(status=1))["E6"] == ["the log of operations does not end at 0"]
 
 
 async def test_missing_chain_key_is_refused_by_every_verb(closed: Toy) -> None:
@@ -62,9 +62,11 @@ async def test_other_chain_key_is_refused_by_every_verb(closed: Toy) -> None:
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
     await park(closed, 1)
     for verb in (["run"], ["verify"], ["parked", "close", "2", *BY, "--yes"]):
-        assert f"{KEY} is not what these data were made with; put that back" in await closed.run_verb(*verb, status=2)
+        assert f"{KEY} is not the one these data were made with; restore that one" in await closed.run_verb(
+            *verb, status=2
+        )
     await closed.connection.execute("delete from fingerprint")
-    assert f"{KEY} is not what" in await closed.run_verb("verify", status=2), "the seals themselves prove it"
+    assert f"{KEY} is not the one" in await closed.run_verb("verify", status=2), "the seals themselves prove it"
 
 
 async def test_lost_chain_key_is_replaced_only_by_seal_anew(closed: Toy) -> None:
@@ -93,7 +95,7 @@ async def test_broken_chain_is_not_sealed_anew(closed: Toy) -> None:
     make_keys(closed.folder / "other", services=("toy",), partners=())
     (closed.folder / "other" / KEY).replace(closed.folder / KEY)
     output = await closed.run_verb("chains", "seal-anew", *BY, "--yes", status=2)
-    assert "what stands in the chains is not what was written: operation 1 is not" in output
+    assert "a new seal would hide that a chain was changed: operation 1 does not" in output
 
 
 @pytest.mark.parametrize(

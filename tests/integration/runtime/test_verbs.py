@@ -82,14 +82,14 @@ async def test_position_is_set_only_with_yes_and_only_to_an_offset_in_kafka(toy:
     verb = ("positions", "set", topic, "2")
     assert "holds offsets 0 to 3, not 9" in await toy.run_verb(*verb, "9", *BY, status=2)
     preview = await toy.run_verb(*verb, "3", *BY)
-    assert "2 records are passed over" in preview
+    assert "2 records are skipped" in preview
     assert "add --yes" in preview
     stands = "select (next_offset, stopped_reason)::text from position where partition = 2"
     assert await toy.connection.fetchval(stands) == "(1,retention)"
     assert await toy.operations() == []
     await toy.run_verb(*verb, "3", *BY, "--yes")
     assert await toy.connection.fetchval(stands) == "(3,)"
-    assert "stands at 3 already" in await toy.run_verb(*verb, "3", *BY, "--yes")
+    assert "is at offset 3 already" in await toy.run_verb(*verb, "3", *BY, "--yes")
     assert await toy.operations() == [("positions set", "an operator")]
 
 
@@ -102,7 +102,9 @@ async def test_replay_of_a_parked_record_is_previewed_and_refused_twice(toy: Toy
         "parked", "replay", str(number), *BY, "--yes"
     )
     for verb in ("replay", "close"):
-        assert "none of these is open" in await toy.run_verb("parked", verb, str(number), *BY, "--yes", status=2)
+        assert "none of these records is open" in await toy.run_verb(
+            "parked", verb, str(number), *BY, "--yes", status=2
+        )
     assert await toy.connection.fetchval(waiting) == 1
     assert await toy.operations() == [("parked replay", "an operator")]
 
@@ -110,7 +112,7 @@ async def test_replay_of_a_parked_record_is_previewed_and_refused_twice(toy: Toy
 async def test_close_by_reason_closes_its_open_records(toy: Toy) -> None:
     await park(toy, 1)
     await park(toy, 2)
-    assert "say which" in await toy.run_verb("parked", "close", *BY, "--yes", status=2)
+    assert "name the records" in await toy.run_verb("parked", "close", *BY, "--yes", status=2)
     assert "none of these" in await toy.run_verb("parked", "close", "--reason", "bad_seal", *BY, "--yes", status=2)
     assert "2 records closed" in await toy.run_verb("parked", "close", "--reason", "conflict", *BY, "--yes")
     assert "conflict" not in await toy.run_verb("parked", "list")
@@ -120,7 +122,7 @@ async def test_close_by_reason_closes_its_open_records(toy: Toy) -> None:
 async def test_parked_list_shows_the_total_and_where_it_goes_on(toy: Toy) -> None:
     numbers = [await park(toy, offset) for offset in range(3)]
     shown = await toy.run_verb("parked", "list", "--limit", "2")
-    assert f"2 of 3 records are shown; --after {numbers[1]} goes on" in shown
+    assert f"2 of 3 records are shown; --after {numbers[1]} shows more" in shown
     assert "are shown" not in await toy.run_verb("parked", "list", "--after", str(numbers[1]))
 
 
@@ -161,8 +163,8 @@ async def test_pages_are_shown_and_republished_from_a_number_on(toy: Toy) -> Non
     assert "player-1" not in shown
     again = ("pages", "say-again", "--lane", "5", "--topic", topic, *BY)
     assert "no page from 4 on" in await toy.run_verb(*again, "--from", "4", status=2)
-    assert "2 pages are said again" in await toy.run_verb(*again, "--from", "2")
-    assert "is being said again from 2" in await toy.run_verb(*again, "--from", "3")
+    assert "2 pages are published again" in await toy.run_verb(*again, "--from", "2")
+    assert "is being published again from 2" in await toy.run_verb(*again, "--from", "3")
     assert await toy.connection.fetchval("select say_again_from from publication where say_again_from > 0") == 2
     assert await toy.operations() == [("pages say-again", "an operator")]
 
@@ -171,13 +173,13 @@ async def test_verb_without_effect_is_refused_and_logs_no_operation(toy: Toy) ->
     for verb, sentence in {
         ("lanes", "resume", "4"): "lane 4 is not stopped",
         ("lanes", "resume", "99"): "there is no lane 99",
-        ("parked", "replay", "7", "--yes"): "none of these is open",
-        ("parked", "close", "--reason", "conflict", "--yes"): "none of these is open",
+        ("parked", "replay", "7", "--yes"): "none of these records is open",
+        ("parked", "close", "--reason", "conflict", "--yes"): "none of these records is open",
     }.items():
         assert sentence in await toy.run_verb(*verb, *BY, status=2)
     assert "no page from 9 on" in await toy.run_verb("pages", "show", toy.league.totals, "5", "--from", "9", status=2)
     nobody = ("--who", " ", "--why", "a drill")
-    assert "--who says nothing" in await toy.run_verb("lanes", "resume", "4", *nobody, status=2)
+    assert "--who has no visible character" in await toy.run_verb("lanes", "resume", "4", *nobody, status=2)
     assert await toy.operations() == []
 
 
@@ -199,7 +201,7 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     assert f"BROKEN E1 pages are gapless: {toy.league.totals}/5: a page begins at 3, not at 2" in broken
     assert "BROKEN T1 nobody wears thirteen: player b wears 13" in broken
     assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
-    assert "OK E2 nothing unsaid is published" in broken
+    assert "OK E2 nothing is published that the outbox does not hold" in broken
     results = json.loads(await toy.run_verb("verify", "--json", status=1))
     assert [result["id"] for result in results] == [*(f"E{number}" for number in range(1, 9)), "T1"]
     assert results[-1] == {
@@ -223,7 +225,7 @@ async def test_changed_operation_is_found(toy: Toy) -> None:
     await park(toy)
     await toy.run_verb("parked", "close", "1", *BY, "--yes")
     await toy.connection.execute("alter table operation disable trigger all; update operation set who = 'another'")
-    assert "operation 1 is not what was written down" in await toy.run_verb("verify", status=1)
+    assert "operation 1 does not match the hash chain" in await toy.run_verb("verify", status=1)
 
 
 async def test_unreachable_dependency_is_reported_in_one_line(toy: Toy) -> None:

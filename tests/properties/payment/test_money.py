@@ -42,7 +42,7 @@ def facts() -> list[Event]:
 
 FACTS = facts()
 RETRY_AFTER = timedelta(hours=1)
-OF_PARTNERS = ("was paid more than once, say the partners", "went out and were not appropriated")
+OF_PARTNERS = ("was paid more than once, by the reports of partners", "went out and were not appropriated")
 ANSWERS = st.sampled_from(
     [("settled", None), ("accepted", None), ("rejected", "AC04"), ("rejected", "ED05"), ("rejected", "AM05")]
 )
@@ -115,7 +115,7 @@ async def decide(harness: PaymentHarness, decisions: Sequence[bool]) -> None:
                 await harness.approve(row["redeem_code"], row["benefit"])
             except Refused as refusal:
                 # The newest account may be one that nothing may go to; nothing else is a reason.
-                assert "has no account that it could go to" in str(refusal)  # noqa: PT017 - most approvals succeed
+                assert "has no account that can be paid" in str(refusal)  # noqa: PT017 - most approvals succeed
         elif row:
             await harness.confirm(row["reference"])
 

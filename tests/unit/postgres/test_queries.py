@@ -31,7 +31,7 @@ def test_block_is_its_statement_without_comments_and_last_semicolon() -> None:
     ("text", "says"),
     [
         ("select 1;\n-- name: a\n-- Why.\nselect 1", "before the first name"),
-        ("-- name: a\nselect 1", "does not say why"),
+        ("-- name: a\nselect 1", "no comment"),
         ("-- name: a\n-- Why.\n", "has no statement"),
     ],
 )

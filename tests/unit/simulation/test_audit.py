@@ -104,7 +104,7 @@ def test_incentive_moved_to_another_training_is_a_loss(case: AuditCase) -> None:
     case.seen.amounts[second.redeem_code, "incentive_1"] = INCENTIVE
     result = case.audit()
     assert result.losses == 1
-    assert f"{(second.redeem_code, 'incentive_1')}: nobody is entitled to this" in result.wrongs
+    assert f"{(second.redeem_code, 'incentive_1')}: no entitlement to this" in result.wrongs
 
 
 def test_double_paid_into_the_second_account_is_found(case: AuditCase) -> None:
