@@ -22,10 +22,12 @@ class PurchaseRule:
     """Rule of purchases. Days are calendar days in Jakarta; `next_within_days` None: no deadline.
 
     `offline_regions`: first digits of the regencies whose residents may buy trainings that meet in a room; None: all.
+    `catalogue`: only an approved course may be bought if it is required.
     """
 
     first_within_days: int
     minimum_hours: int
+    catalogue: Literal["required", "optional"]
     next_within_days: int | None = None
     offline_regions: tuple[str, ...] | None = None
 
