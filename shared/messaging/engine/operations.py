@@ -49,7 +49,9 @@ async def resume_lane(connection: Connection, operator: Operator, lane: int) -> 
         gaps = await connection.fetch(QUERIES["lanes_with_gaps"], [lane])
         if gaps:
             topics = ", ".join(sorted(gap["topic"] for gap in gaps))
-            raise Refused(f"lane {lane} waits for numbers missing in {topics}; their producer has to `pages say-again`")
+            raise Refused(
+                f"lane {lane} waits for numbers missing in {topics}: `pages say-again` of their producer helps"
+            )
         raise Refused(f"lane {lane} is not stopped, there is nothing to resume")
     await connection.execute(QUERIES["resume_lane"], lane)
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, False)
