@@ -2,23 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from services.completion.domain.enrollment import Enrollment
-from services.completion.domain.evidence import Evidence
+from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.evidence_kinds import requirements
 from services.completion.domain.rule import CompletionRule
 from shared.times import write_time
 
+TIME_AND_PART = attrgetter("happened_at", "part")
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completed training: one piece of evidence per requirement, and the latest time among them."""
+    """A completed training: as much evidence as its rule demands, and the latest time among that."""
 
     completed_at: datetime
     evidence: tuple[Evidence, ...]
@@ -32,19 +34,38 @@ class Incomplete:
 
 
 def decide_completion(rule: CompletionRule, evidence: Iterable[Evidence]) -> Completion | Incomplete:
-    """Match each requirement of the rule with evidence; of several retakes the earliest one is taken."""
-    by_time = sorted(evidence, key=lambda fact: fact.happened_at)
+    """Match each requirement of the rule with evidence; of several retakes, or of more sessions, the earliest.
+
+    Of sessions all that were not attended are missing as long as too few were, since any of them would do.
+    """
+    earliest = _earliest_by_part(evidence)
     needed: list[Evidence] = []
     missing: list[str] = []
     for requirement in requirements(rule):
-        found = next((fact for fact in by_time if requirement.is_met_by(fact)), None)
-        if found is None:
-            missing.append(str(requirement))
-        else:
-            needed.append(found)
+        found = [fact for part in requirement.parts if (fact := earliest.get((requirement.kind, part)))]
+        if len(found) < requirement.at_least:
+            missing += requirement.missing_parts(part for kind, part in earliest if kind is requirement.kind)
+        needed += _select_earliest(found, requirement.at_least)
     if missing:
         return Incomplete(tuple(missing))
     return Completion(max(fact.happened_at for fact in needed), tuple(needed))
+
+
+def _earliest_by_part(evidence: Iterable[Evidence]) -> dict[tuple[EvidenceKind, int | None], Evidence]:
+    """Return the earliest fact of each kind and part, and of each kind under the part None."""
+    earliest: dict[tuple[EvidenceKind, int | None], Evidence] = {}
+    for fact in sorted(evidence, key=TIME_AND_PART):
+        earliest.setdefault((fact.kind, fact.part), fact)
+        earliest.setdefault((fact.kind, None), fact)
+    return earliest
+
+
+def _select_earliest(facts: Sequence[Evidence], at_most: int) -> Sequence[Evidence]:
+    """Return the earliest of the facts, in the order in which they stand."""
+    if len(facts) <= at_most:
+        return facts
+    selected = set(sorted(facts, key=TIME_AND_PART)[:at_most])
+    return [fact for fact in facts if fact in selected]
 
 
 def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:

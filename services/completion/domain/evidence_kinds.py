@@ -1,13 +1,13 @@
 """The table of evidence kinds: what tells facts of a kind apart, when they can happen, and which rule demands them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
-from services.completion.domain.evidence import Evidence, EvidenceKind, ReportedFact
+from services.completion.domain.evidence import EvidenceKind, ReportedFact
 from services.completion.domain.rule import CompletionRule
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -75,38 +75,38 @@ KIND_RULES: Mapping[EvidenceKind, KindRule] = {
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A piece of evidence that a rule demands; `part` None: any part of the kind meets it."""
+    """Evidence of one kind that a rule demands: so many of these parts. The part None: any part of the kind."""
 
     kind: EvidenceKind
-    part: int | None = None
+    parts: tuple[int | None, ...]
+    at_least: int
 
-    def is_met_by(self, evidence: Evidence) -> bool:
-        return evidence.kind is self.kind and self.part in (None, evidence.part)
-
-    def __str__(self) -> str:
-        return self.kind if self.part is None else f"{self.kind}/{self.part}"
+    def missing_parts(self, known: Iterable[int | None]) -> list[str]:
+        """Name those of the parts that are not known."""
+        present = set(known)
+        return [self.kind if part is None else f"{self.kind}/{part}" for part in self.parts if part not in present]
 
 
 # All participants of a class share one rule, so its requirements are listed once.
 @lru_cache(maxsize=500)
 def requirements(rule: CompletionRule) -> tuple[Requirement, ...]:
     """Return all that the rule demands, in the order of `KIND_RULES`."""
-    return tuple(
-        Requirement(kind, part)
-        for kind, kind_rule in KIND_RULES.items()
-        if is_demanded(rule, kind_rule)
-        for part in _demanded_parts(rule, kind_rule)
-    )
+    return tuple(_requirement(kind, rule) for kind, kind_rule in KIND_RULES.items() if is_demanded(rule, kind_rule))
+
+
+def _requirement(kind: EvidenceKind, rule: CompletionRule) -> Requirement:
+    if KIND_RULES[kind].part is PartRule.SESSION_NUMBER:
+        return Requirement(kind, tuple(session.sequence for session in rule.sessions), rule.sessions_demanded)
+    return Requirement(kind, (None,), at_least=1)
+
+
+def pieces_demanded(rule: CompletionRule) -> int:
+    """Return the number of pieces of evidence without which nothing can meet the rule."""
+    return sum(requirement.at_least for requirement in requirements(rule))
 
 
 def is_demanded(rule: CompletionRule, kind_rule: KindRule) -> bool:
     return kind_rule.demanded_by is not None and bool(getattr(rule, kind_rule.demanded_by))
-
-
-def _demanded_parts(rule: CompletionRule, kind_rule: KindRule) -> Sequence[int | None]:
-    if kind_rule.part is PartRule.SESSION_NUMBER:
-        return [session.sequence for session in rule.sessions]
-    return [None]
 
 
 def part_of(fact: ReportedFact) -> int:

@@ -41,8 +41,9 @@ class CompletionRule:
     """The evidence that completes a training. Days are calendar days in Jakarta after the end of the last session.
 
     `post_test` None: no test is needed. `whole_span`: a session may be attended at any time between the first
-    session's start and the last one's end. `span` and `by_sequence` are computed once, since all participants of a
-    class share the rule. Raise InvariantBroken without sessions: a certificate alone completes no training.
+    session's start and the last one's end. `sessions_at_least` None: all sessions must be attended. `span` and
+    `by_sequence` are computed once, since all participants of a class share the rule. Raise InvariantBroken without
+    sessions, since a certificate alone completes no training, and for a number of them that nobody can attend.
     """
 
     sessions: Sequence[RequiredSession]
@@ -52,12 +53,18 @@ class CompletionRule:
     whole_span: bool
     evidence_days: int
     complete_within_days: int
+    sessions_at_least: int | None = None
     span: EvidenceSpan = field(init=False, compare=False, repr=False)
     by_sequence: Mapping[int | None, RequiredSession] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.sessions:
             raise InvariantBroken("completion rule", "it has no sessions; find out how such a training was confirmed")
+        if not 1 <= self.sessions_demanded <= len(self.sessions):
+            raise InvariantBroken(
+                "completion rule",
+                f"it demands {self.sessions_demanded} of {len(self.sessions)} sessions; find out how it was confirmed",
+            )
         ends_at = max(session.ends_at for session in self.sessions)
         span = EvidenceSpan(
             starts_at=min(session.starts_at for session in self.sessions),
@@ -67,6 +74,11 @@ class CompletionRule:
         )
         object.__setattr__(self, "span", span)
         object.__setattr__(self, "by_sequence", {session.sequence: session for session in self.sessions})
+
+    @property
+    def sessions_demanded(self) -> int:
+        """The number of sessions that must be attended."""
+        return len(self.sessions) if self.sessions_at_least is None else self.sessions_at_least
 
     def session(self, sequence: int | None) -> RequiredSession | None:
         """Return the session of that number, None if the training has none."""

@@ -84,5 +84,6 @@ def _terms(data: EnrollmentConfirmed) -> ConfirmedTerms:
             whole_span=data.whole_span,
             evidence_days=data.evidence_days,
             complete_within_days=data.complete_within_days,
+            sessions_at_least=data.requires.sessions_at_least,
         ),
     )

@@ -8,7 +8,7 @@ from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.evidence_check import EvidenceRefused, check_evidence, evidence_part
-from services.completion.domain.evidence_kinds import requirements
+from services.completion.domain.evidence_kinds import pieces_demanded
 from services.completion.handlers.adoption import load_announced_ratings
 from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
 from services.completion.handlers.outcome import EnrollmentOutcome, confirmation_event, record_outcomes
@@ -45,10 +45,8 @@ async def accept_evidence(trusted_source: str, tx: Transaction, messages: Sequen
 async def _record_completions(tx: Transaction, accepted: Sequence[Accepted]) -> None:
     last = {one.enrollment.redeem_code: one for one in accepted if one.enrollment.state is EnrollmentState.OPEN}
     outcomes = []
-    for requirement_counts in _in_portions(
-        {code: len(requirements(one.enrollment.rule)) for code, one in last.items()}
-    ):
-        evidence = await load_possibly_sufficient_evidence(tx.connection, requirement_counts)
+    for demanded in _in_portions({code: pieces_demanded(one.enrollment.rule) for code, one in last.items()}):
+        evidence = await load_possibly_sufficient_evidence(tx.connection, demanded)
         for code, facts in evidence.items():
             one, outcome = last[code], decide_completion(last[code].enrollment.rule, facts)
             if isinstance(outcome, Completion):
@@ -57,11 +55,11 @@ async def _record_completions(tx: Transaction, accepted: Sequence[Accepted]) -> 
     await record_outcomes(tx, outcomes)
 
 
-def _in_portions(requirement_counts: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield enrollments with at most `PIECES_AT_ONCE` requirements together; ordinary batches are one portion."""
+def _in_portions(demanded: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield enrollments that demand at most `PIECES_AT_ONCE` together; ordinary batches are one portion."""
     portion: dict[str, int] = {}
     pieces = 0
-    for code, number in requirement_counts.items():
+    for code, number in demanded.items():
         if portion and pieces + number > PIECES_AT_ONCE:
             yield portion
             portion, pieces = {}, 0

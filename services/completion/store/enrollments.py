@@ -127,6 +127,7 @@ def _rule_text(rule: CompletionRule) -> str:
         "whole_span": rule.whole_span,
         "evidence_days": rule.evidence_days,
         "complete_within_days": rule.complete_within_days,
+        "sessions_at_least": rule.sessions_at_least,
     }
     return json.dumps(members, separators=(",", ":"))
 

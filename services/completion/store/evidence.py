@@ -37,12 +37,10 @@ async def load_evidence(connection: Connection, redeem_codes: Collection[str]) -
 
 
 async def load_possibly_sufficient_evidence(
-    connection: Connection, requirement_counts: Mapping[str, int]
+    connection: Connection, demanded: Mapping[str, int]
 ) -> dict[str, list[Evidence]]:
-    """Load the evidence of the enrollments that have at least as many pieces as requirements, by redeem code."""
-    rows = await connection.fetch(
-        QUERIES["load_possibly_sufficient_evidence"], list(requirement_counts), list(requirement_counts.values())
-    )
+    """Load the evidence of the enrollments that have at least as many pieces as are demanded, by redeem code."""
+    rows = await connection.fetch(QUERIES["load_possibly_sufficient_evidence"], list(demanded), list(demanded.values()))
     return _evidence(rows)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.completion.domain.enrollment import EnrollmentState
 from services.completion.domain.evidence import EvidenceKind
+from shared.contracts.enrollment import Requirements
 from shared.contracts.topics import lane_of
 from tests.integration.completion.harness import (
     CompletionHarness,
@@ -170,6 +171,19 @@ async def test_parked_evidence_does_not_affect_its_batch(harness: CompletionHarn
     await harness.receive(confirmed(), graded(provider_id="LP0002"), *all_evidence(), attended(3))
     assert harness.event_names() == ["completion_confirmed"]
     assert len(await harness.parked()) == 2
+
+
+async def test_least_share_of_sessions_completes_a_training(harness: CompletionHarness) -> None:
+    requires = Requirements(post_test="passed", graded=True, certificate=False, sessions_at_least=1)
+    await harness.receive(confirmed(requires=requires), examined(), graded())
+    assert harness.announced == []
+
+    await harness.receive(attended(2))
+    await harness.receive(confirmed(requires=requires))
+    assert [named["type"] for named in harness.announced[0][1]["evidence"]] == [
+        *("session_attended", "post_test_taken", "work_graded")
+    ]
+    assert (await harness.parked(), await harness.breaches()) == ([], [])
 
 
 async def test_rating_is_emitted_once_before_completion_or_after(harness: CompletionHarness) -> None:

@@ -5,14 +5,17 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.completion.domain.completion import Completion, decide_completion, digest_of
+from services.completion.domain.completion import Completion, Incomplete, decide_completion, digest_of
 from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.evidence_kinds import pieces_demanded
 from services.completion.domain.rule import CompletionRule
 from tests.unit.completion.facts import LAST_END, SEEN, a_rule, an_enrollment
 
+PROOFS = st.lists(st.sampled_from(["face", "venue_qr"]), min_size=1, max_size=5).map(tuple)
 RULES = st.builds(
-    a_rule,
-    st.lists(st.sampled_from(["face", "venue_qr"]), min_size=1, max_size=5).map(tuple),
+    lambda proofs, share, **demands: a_rule(proofs, sessions_at_least=share and min(share, len(proofs)), **demands),
+    PROOFS,
+    st.none() | st.integers(1, 5),
     post_test=st.sampled_from(["passed", "taken", None]),
     graded=st.booleans(),
     certificate=st.booleans(),
@@ -37,7 +40,7 @@ def test_training_is_completed_exactly_when_every_requirement_is_met(
     attended = {fact.part for fact in evidence if fact.kind is EvidenceKind.SESSION_ATTENDED}
     kinds = {fact.kind for fact in evidence}
     met = (
-        attended >= {session.sequence for session in rule.sessions}
+        len(attended & {session.sequence for session in rule.sessions}) >= rule.sessions_demanded
         and (rule.post_test is None or EvidenceKind.POST_TEST_TAKEN in kinds)
         and (not rule.graded or EvidenceKind.WORK_GRADED in kinds)
         and (not rule.certificate or EvidenceKind.CERTIFICATE_ISSUED in kinds)
@@ -61,3 +64,14 @@ def test_more_evidence_never_undoes_a_completion(
 ) -> None:
     if isinstance(decide_completion(rule, evidence), Completion):
         assert isinstance(decide_completion(rule, [*evidence, *more]), Completion)
+
+
+@given(RULES, EVIDENCE)
+def test_completion_is_dated_when_its_last_requirement_was_met(rule: CompletionRule, evidence: list[Evidence]) -> None:
+    outcome = decide_completion(rule, evidence)
+    if isinstance(outcome, Completion):
+        before = [fact for fact in evidence if fact.happened_at < outcome.completed_at]
+        until = [fact for fact in evidence if fact.happened_at <= outcome.completed_at]
+        assert isinstance(decide_completion(rule, before), Incomplete)
+        assert decide_completion(rule, until) == outcome
+        assert len(outcome.evidence) == pieces_demanded(rule)

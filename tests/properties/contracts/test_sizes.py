@@ -133,10 +133,12 @@ def a_rule_of(sessions: int) -> CompletionRule:
 
 
 def facts_for(rule: CompletionRule, identity: str, source: str) -> list[Evidence]:
-    """One piece for each requirement."""
+    """One piece for each part that is demanded."""
     return [
-        Evidence(need.kind, need.part or 0, source, identity, LAST_END.replace(microsecond=number), SEEN)
-        for number, need in enumerate(requirements(rule), 1)
+        Evidence(kind, part or 0, source, identity, LAST_END.replace(microsecond=number), SEEN)
+        for number, (kind, part) in enumerate(
+            ((need.kind, part) for need in requirements(rule) for part in need.parts), 1
+        )
     ]
 
 

@@ -27,6 +27,7 @@ def a_rule(
     whole_span: bool = False,
     evidence_days: int = 30,
     complete_within_days: int = 30,
+    sessions_at_least: int | None = None,
 ) -> CompletionRule:
     """Sessions of three hours on consecutive days, from 09:00 in Jakarta on 1 March 2023."""
     starts = [FIRST_START + number * DAY for number in range(len(proofs))]
@@ -41,6 +42,7 @@ def a_rule(
         whole_span=whole_span,
         evidence_days=evidence_days,
         complete_within_days=complete_within_days,
+        sessions_at_least=sessions_at_least,
     )
 
 

@@ -13,11 +13,13 @@ from services.completion.domain.completion import (
     digest_of,
 )
 from services.completion.domain.evidence import ReportedFact
-from services.completion.domain.rule import CompletionRule
+from services.completion.domain.evidence_kinds import pieces_demanded
+from services.completion.domain.rule import CompletionRule, Proof
 from shared.errors import InvariantBroken
 from tests.unit.completion.facts import (
     CODE,
     DAY,
+    FIRST_START,
     HOUR,
     LAST_END,
     a_rejected_enrollment,
@@ -117,6 +119,46 @@ def test_missing_requirements_are_named_sessions_first() -> None:
         "post_test_taken",
         "certificate_issued",
     )
+
+
+FACES: tuple[Proof, ...] = ("face",) * 5
+THREE_OF_FIVE = a_rule(FACES, sessions_at_least=3, graded=False)
+
+
+def test_as_many_sessions_as_are_demanded_complete_a_training() -> None:
+    assert missing(THREE_OF_FIVE, attended(5), attended(2), attended(1), examined()) == ()
+    assert missing(THREE_OF_FIVE, attended(5), attended(2), examined()) == (
+        "session_attended/1",
+        "session_attended/3",
+        "session_attended/4",
+    )
+    assert missing(a_rule(FACES, sessions_at_least=5, graded=False), *map(attended, range(1, 5)), examined()) == (
+        "session_attended/5",
+    )
+
+
+def test_completion_rests_on_the_earliest_sessions_that_suffice() -> None:
+    outcome = completion(THREE_OF_FIVE, *map(attended, (5, 3, 1, 2)), examined(at=LAST_END - DAY))
+    assert [fact.part for fact in outcome.evidence[:3]] == [1, 2, 3]
+    assert outcome.completed_at == FIRST_START + 2 * DAY
+
+
+def test_of_sessions_attended_at_one_time_the_first_ones_count() -> None:
+    together = [attended(number, at=LAST_END) for number in (4, 2, 5, 1)]
+    outcomes = [completion(THREE_OF_FIVE, *some, examined()) for some in (together, reversed(together))]
+    assert [fact.part for fact in outcomes[0].evidence[:3]] == [1, 2, 4]
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(("sessions", "pieces"), [(None, 6), (1, 2), (5, 6)])
+def test_fewer_pieces_than_the_rule_demands_are_not_worth_loading(sessions: int | None, pieces: int) -> None:
+    assert pieces_demanded(a_rule(FACES, sessions_at_least=sessions, graded=False)) == pieces
+
+
+@pytest.mark.parametrize("at_least", [0, 3])
+def test_rule_that_no_number_of_sessions_meets_is_refused(at_least: int) -> None:
+    with pytest.raises(InvariantBroken, match=f"demands {at_least} of 2 sessions"):
+        a_rule(sessions_at_least=at_least)
 
 
 def test_rule_without_sessions_is_refused() -> None:
