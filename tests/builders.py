@@ -184,6 +184,20 @@ def a_provider(provider_id: str = PROVIDER, *, number: str | None = None, **chan
     return _event(upstream.PROVIDER_REGISTERED, "/registry", provider_id, data)
 
 
+def a_course(course_code: str = "C-0815", **changes: Any) -> Event:
+    """Approve the course that purchases buy by default, at up to 2,000,000 rupiah."""
+    data = {
+        "course_code": course_code,
+        "version": 1,
+        "provider_id": PROVIDER,
+        "modes": ["hybrid", "online"],
+        "price_at_most": {"value": 2_000_000, "currency": "IDR"},
+        "hours": 18,
+        **changes,
+    }
+    return _event(upstream.COURSE_APPROVED, "/registry", course_code, data)
+
+
 def an_admission(
     participant_id: str | None = None,
     *,

@@ -1,11 +1,12 @@
 -- What enrollment may do in its own tables. What was decided stays, so nothing of it is deleted.
 
 grant select, insert on admission to :service;
+grant select, insert on course to :service;
 grant select, insert, update (admitted, refused, promised, overbooked) on wave to :service;
 grant select, insert,
       update (partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
     on account to :service;
 grant select, insert,
-      update (state, reason, scheme, scheme_version, decided_at, completed_at, rated_at, due_at, purchase, trace)
+      update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, rated_at, due_at, purchase, trace)
     on enrollment to :service;
 grant select, insert, update (enrollments) on tally to :service;

@@ -73,6 +73,7 @@ def _enrollment_steps(enrollment: Enrollment) -> list[Step]:
         "due_at": enrollment.due_at and write_time(enrollment.due_at),
         "provider_id": enrollment.provider_id,
         "course_code": enrollment.course_code,
+        "course_version": enrollment.course_version,
         "price": enrollment.price,
         "scheme": enrollment.scheme,
         "scheme_version": enrollment.scheme_version,

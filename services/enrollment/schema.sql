@@ -45,6 +45,22 @@ comment on table admission is 'What was decided about a person and a wave, under
 comment on column admission.balance is 'Rupiah granted for trainings; what is left is this less the prices of confirmed enrollments.';
 comment on column admission.identity_index is 'Keyed index of the NIK: comparing it with an account''s is all it is for.';
 
+create table course (
+    course_code   text    not null,
+    version       integer not null,
+    provider_id   text    not null,
+    modes         text[]  not null,
+    price_at_most bigint  not null,
+    hours         integer not null,
+    constraint course_pkey PRIMARY KEY (course_code, version),
+    constraint course_hours_check CHECK ((hours > 0)),
+    constraint course_modes_check CHECK ((cardinality(modes) > 0)),
+    constraint course_price_at_most_check CHECK ((price_at_most > 0)),
+    constraint course_version_check CHECK ((version > 0))
+);
+CREATE TRIGGER course_is_final BEFORE DELETE OR UPDATE ON course FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table course is 'A version of the approval of a course, never changed. The highest version counts.';
+
 create table enrollment (
     redeem_code    text                     not null,
     participant_id text                     not null,
@@ -65,11 +81,12 @@ create table enrollment (
     due_at         timestamp with time zone,
     purchase       bytea,
     trace          text,
+    course_version integer,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_confirmed_one_needs_no_reason CHECK (((state = 'confirmed'::text) = (reason IS NULL))),
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
     constraint enrollment_price_check CHECK ((price > 0)),
-    constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
+    constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'course_not_approved'::text, 'price_above_approved'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
     constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text]))),
     constraint only_the_confirmed_are_completed CHECK (((state = 'confirmed'::text) OR ((completed_at IS NULL) AND (rated_at IS NULL)))),
     constraint only_the_undecided_are_due CHECK (((state = 'undecided'::text) = (due_at IS NOT NULL))),
@@ -77,10 +94,12 @@ create table enrollment (
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'undecided'::text);
+CREATE INDEX enrollment_without_course ON enrollment USING btree (lane, course_code) WHERE ((state = 'undecided'::text) AND (reason = 'course_not_approved'::text));
 CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND (((((old.state IS DISTINCT FROM new.state) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One purchased place in one training. Undecided: will be rejected when due, for the reason given, unless what is still to be read says otherwise.';
 comment on column enrollment.decided_at is 'When it came to be in this state.';
 comment on column enrollment.purchase is 'The event as it came, until it is decided; it holds no personal data.';
+comment on column enrollment.course_version is 'The version of the course that was approved when it came to be in this state; null: none was known.';
 
 create table tally (
     lane        smallint not null,

@@ -6,6 +6,7 @@ from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import decide_applications
+from services.enrollment.handlers.courses import approve_courses
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import decide_purchases
 from services.enrollment.handlers.waves import open_waves
@@ -35,6 +36,7 @@ def sources(context: Context) -> tuple[Source, ...]:
             PROGRAMME_REGISTRY,
             (
                 Subscription(upstream.WAVE_OPENED, partial(open_waves, context)),
+                Subscription(upstream.COURSE_APPROVED, approve_courses),
                 Subscription(upstream.PROVIDER_REGISTERED, None),
             ),
         ),

@@ -1,4 +1,4 @@
-"""Timers: purchases whose time is up, and applications deferred for a wave that has opened."""
+"""Timers: purchases whose time is up, and what waits for a wave that has opened or a course that was approved."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,6 +6,7 @@ from functools import partial
 from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import WAVE
 from services.enrollment.handlers.purchase_decisions import redecide
+from services.enrollment.store.courses import load_participants_with_course
 from services.enrollment.store.enrollments import load_due_participants
 from services.enrollment.store.waves import load_opened_waves
 from shared.messaging.transaction.subscription import Timer
@@ -17,6 +18,7 @@ PORTION = 500
 def timers(context: Context) -> tuple[Timer, ...]:
     return (
         Timer("take_up_waves", release_opened_waves, prevented_by=()),
+        Timer("take_up_courses", partial(decide_approved, context), prevented_by=()),
         Timer("decide_overdue", partial(decide_overdue, context)),
     )
 
@@ -27,6 +29,14 @@ async def release_opened_waves(tx: Transaction, lanes: Sequence[int]) -> int:
     for wave in opened:
         tx.release(WAVE, wave)
     return len(opened)
+
+
+async def decide_approved(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Decide purchases that came before the approval of their course; return the number of participants."""
+    people = await load_participants_with_course(tx.connection, lanes, PORTION)
+    if people:
+        await redecide(context, tx, people)
+    return len(people)
 
 
 async def decide_overdue(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:

@@ -43,6 +43,7 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(upstream.PROVIDER_REGISTERED, partial(register_providers, context)),
                 Subscription(upstream.WAVE_OPENED, None),
+                Subscription(upstream.COURSE_APPROVED, None),
             ),
             parks_malformed=False,
         ),

@@ -63,6 +63,22 @@ class ProviderRegistered(Inbound):
     account: SealedAccount
 
 
+class CourseApproved(Inbound):
+    course_code: Code
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    provider_id: Code
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1, strict=False)]
+    price_at_most: RupiahInbound
+    hours: Annotated[int, Field(ge=1, le=10_000)]
+
+    @field_validator("modes")
+    @classmethod
+    def modes_differ(cls, modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
+        if len(set(modes)) < len(modes):
+            raise ValueError("a mode stands twice")
+        return modes
+
+
 class ParticipantAdmitted(Inbound):
     participant_id: ParticipantId
     wave: Code
@@ -166,6 +182,7 @@ class FundsAppropriated(Inbound):
 
 WAVE_OPENED = EventType("salur.registry.wave_opened.v1", PROGRAMME_REGISTRY, WaveOpened)
 PROVIDER_REGISTERED = EventType("salur.registry.provider_registered.v1", PROGRAMME_REGISTRY, ProviderRegistered)
+COURSE_APPROVED = EventType("salur.registry.course_approved.v1", PROGRAMME_REGISTRY, CourseApproved)
 PARTICIPANT_ADMITTED = EventType(
     "salur.registration.participant_admitted.v1", ENROLLMENT_REQUESTS, ParticipantAdmitted, "admitted_at"
 )
@@ -187,6 +204,7 @@ FUNDS_APPROPRIATED = EventType(
 EVENTS = (
     WAVE_OPENED,
     PROVIDER_REGISTERED,
+    COURSE_APPROVED,
     PARTICIPANT_ADMITTED,
     ACCOUNT_LINKED,
     TRAINING_PURCHASED,

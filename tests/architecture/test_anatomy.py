@@ -37,18 +37,19 @@ IN_PAYOUT = {"account_seals"}
 # Modules for which one service alone has a need.
 OWN_MODULES = {
     "enrollment": {
-        "domain": {"admission", "claim_kinds", "identity", "purchase", "region_codes", "scheme"},
+        "domain": {"admission", "claim_kinds", "course", "identity", "purchase", "region_codes", "scheme"},
         "handlers": {
             "account_seals",
             "admissions",
             "confirmation",
+            "courses",
             "nik_claims",
             "opened_seals",
             "purchase_decisions",
             "purchases",
             "waves",
         },
-        "store": {"admissions", "invariants", "waves"},
+        "store": {"admissions", "courses", "invariants", "waves"},
     },
     "completion": {
         "domain": {"completion", "enrollment", "evidence", "evidence_check", "evidence_kinds", "rule"},

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.enrollment.domain.calendar import is_within_days, jakarta_day
+from services.enrollment.domain.course import Course
 from services.enrollment.domain.scheme import Mode, Scheme
 
 
@@ -15,6 +16,8 @@ class PurchaseRejection(StrEnum):
     NEXT_PURCHASE_LATE = "next_purchase_late"
     PREVIOUS_NOT_COMPLETED = "previous_not_completed"
     BALANCE_INSUFFICIENT = "balance_insufficient"
+    COURSE_NOT_APPROVED = "course_not_approved"
+    PRICE_ABOVE_APPROVED = "price_above_approved"
     HOURS_TOO_FEW = "hours_too_few"
     CLASS_TOO_LARGE = "class_too_large"
     MODE_NOT_ALLOWED = "mode_not_allowed"
@@ -33,6 +36,7 @@ class EnrollmentState(StrEnum):
 class Purchase:
     """A training bought on a platform. `price` in rupiah; `ends_at`: end of the last session."""
 
+    provider_id: str
     mode: Mode
     price: int
     hours: int
@@ -87,17 +91,26 @@ class Undecided:
     reason: PurchaseRejection
 
 
-def decide_purchase(
-    purchase: Purchase, participant: Participant, trainings: Iterable[Training], scheme: Scheme
-) -> Confirmed | Rejected | Undecided:
-    """Decide a purchase, given the participant's confirmed trainings.
+PurchaseOutcome = Confirmed | Rejected | Undecided
 
-    Its place among them follows from the times of purchase, not from the order of arrival.
+
+def decide_purchase(
+    purchase: Purchase,
+    participant: Participant,
+    trainings: Iterable[Training],
+    course: Course | None,
+    scheme: Scheme,
+) -> PurchaseOutcome:
+    """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
+
+    Its place among the trainings follows from the times of purchase, not from the order of arrival.
     """
     standing = sorted(trainings, key=lambda training: training.purchased_at)
     reason = _rejection(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
     if reason is not None:
         return Rejected(reason)
+    if rejected := _rejected_by_catalogue(purchase, course, scheme):
+        return rejected
     earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
         return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
@@ -128,9 +141,19 @@ def _unaffordable(
     return PurchaseRejection.BALANCE_INSUFFICIENT if purchase.price > left else None
 
 
+def _rejected_by_catalogue(purchase: Purchase, course: Course | None, scheme: Scheme) -> Rejected | Undecided | None:
+    """Compare with the approval of the course. Without one that is required a purchase waits: it may still come."""
+    if course is None:
+        required = scheme.purchase.catalogue == "required"
+        return Undecided(PurchaseRejection.COURSE_NOT_APPROVED) if required else None
+    if purchase.provider_id != course.provider_id or purchase.mode not in course.modes:
+        return Rejected(PurchaseRejection.COURSE_NOT_APPROVED)
+    return Rejected(PurchaseRejection.PRICE_ABOVE_APPROVED) if purchase.price > course.price_at_most else None
+
+
 def _decide_turn(
     purchase: Purchase, participant: Participant, earlier: Sequence[Training], scheme: Scheme
-) -> Confirmed | Rejected | Undecided:
+) -> PurchaseOutcome:
     """Decide by the previous training. A late purchase is undecided: an earlier one may not have arrived yet."""
     days = scheme.purchase
     if not earlier:

@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from services.enrollment.context import Context
+from services.enrollment.domain.course import Course
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.domain.purchase import (
     Confirmed,
     EnrollmentState,
     Participant,
     Purchase,
+    PurchaseOutcome,
     PurchaseRejection,
     Rejected,
     Training,
@@ -20,13 +22,13 @@ from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers.adoption import AnnouncedPurchase, forget_purchases, load_announced_purchases
 from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.store.admissions import Admission, load_admissions
+from services.enrollment.store.courses import latest_versions, load_courses
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
 from services.enrollment.store.state_counts import add_to_state_counts
 from shared.contracts import enrollment, upstream
 from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
-PurchaseOutcome = Confirmed | Rejected | Undecided
 AnnouncedPurchases = Mapping[str, AnnouncedPurchase]
 """Decisions announced before a restore, by redeem code."""
 
@@ -52,11 +54,18 @@ async def decide(
     parsed from their row. `announced`, by participant: decisions announced before a restore, which are taken over and
     not emitted again.
     """
+    courses = latest_versions(
+        await load_courses(
+            tx.connection,
+            {one.course_code for of_one in enrollments.values() for one in of_one if one.undecided},
+        )
+    )
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
         admission = next((admission for admission in admissions[person] if admission.admitted), None)
-        changed += _decide_for_participant(context, tx, of_participant, admission, received, announced.get(person, {}))
-    decided = [one for one in changed if one.state is not EnrollmentState.UNDECIDED]
+        announced_ones = announced.get(person, {})
+        changed += _decide_for_participant(context, tx, of_participant, admission, courses, received, announced_ones)
+    decided = [one for one in changed if not one.undecided]
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
         await add_to_state_counts(tx.connection, ((one.lane, one.state) for one in decided))
@@ -69,6 +78,7 @@ def _decide_for_participant(
     tx: Transaction,
     of_participant: Sequence[Enrollment],
     admission: Admission | None,
+    courses: Mapping[str, Course],
     received: Mapping[str, upstream.TrainingPurchased],
     announced: AnnouncedPurchases,
 ) -> list[Enrollment]:
@@ -79,7 +89,7 @@ def _decide_for_participant(
         for announced_event in announced.values()
         if isinstance(announced_event, enrollment.EnrollmentConfirmed)
     ]
-    undecided = [one for one in of_participant if one.state is EnrollmentState.UNDECIDED]
+    undecided = [one for one in of_participant if one.undecided]
     changed = []
     for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         data = received.get(before.redeem_code) or _stored_purchase(before)
@@ -88,10 +98,12 @@ def _decide_for_participant(
             changed.append(_as_announced(before, announced_event, scheme))
             tx.release(ENROLLMENT, before.redeem_code)
             continue
-        outcome = _decide_outcome(before, data, admission, trainings, scheme)
+        course = courses.get(before.course_code)
+        outcome = _decide_outcome(before, data, admission, trainings, course, scheme)
         after = _apply_outcome(context, tx, before, outcome, scheme)
         if after is None:
             continue
+        after = after._replace(course_version=course.version if course else None)
         if after.confirmed:
             trainings.append(after.training)
         _emit(tx, before, after, data, admission, scheme)
@@ -112,13 +124,22 @@ def _decide_outcome(
     data: upstream.TrainingPurchased,
     admission: Admission | None,
     trainings: Sequence[Training],
+    course: Course | None,
     scheme: Scheme | None,
 ) -> PurchaseOutcome:
     if admission is None or admission.balance is None or scheme is None:
         return Rejected(PurchaseRejection.NOT_ADMITTED)
-    purchase = Purchase(data.mode, before.price, data.hours, data.class_size, before.purchased_at, before.ends_at)
+    purchase = Purchase(
+        before.provider_id,
+        data.mode,
+        before.price,
+        data.hours,
+        data.class_size,
+        before.purchased_at,
+        before.ends_at,
+    )
     participant = Participant(admission.regency, admission.admitted_at, admission.balance)
-    return decide_purchase(purchase, participant, trainings, scheme)
+    return decide_purchase(purchase, participant, trainings, course, scheme)
 
 
 def _apply_outcome(
@@ -168,8 +189,9 @@ def _scheme_of(before: Enrollment, scheme: Scheme | None) -> tuple[str | None, i
 
 
 def _grace_period(context: Context, reason: PurchaseRejection) -> timedelta:
-    """Return how long to wait: `wait_at_most` for an unfinished previous training, no time for a late purchase."""
-    return context.wait_at_most if reason is PurchaseRejection.PREVIOUS_NOT_COMPLETED else timedelta()
+    """Return how long to wait: no time for a late purchase, `wait_at_most` for what another event may bring."""
+    late = reason in (PurchaseRejection.FIRST_PURCHASE_LATE, PurchaseRejection.NEXT_PURCHASE_LATE)
+    return timedelta() if late else context.wait_at_most
 
 
 def _emit(
@@ -189,5 +211,5 @@ def _emit(
             participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
         )
         tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
-    if after.state is not EnrollmentState.UNDECIDED:
+    if not after.undecided:
         tx.release(ENROLLMENT, after.redeem_code)

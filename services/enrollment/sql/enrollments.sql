@@ -1,7 +1,7 @@
 -- name: load_enrollments
 -- All enrollments of these participants: the balance and the previous training follow from them.
 select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
-       ends_at, content_digest, due_at, purchase, trace, completed_at, rated_at
+       ends_at, content_digest, due_at, purchase, trace, course_version, completed_at, rated_at
 from enrollment where participant_id = any($1::text[]);
 
 -- name: load_known_enrollments
@@ -12,9 +12,9 @@ select redeem_code from enrollment where redeem_code = any($1::text[]);
 -- Of enrollments that were undecided; a trigger refuses to change a final one.
 update enrollment e
 set state = n.state, reason = n.reason, scheme = n.scheme, scheme_version = n.scheme_version, decided_at = $1,
-    due_at = n.due_at, purchase = n.purchase, trace = n.trace
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::bytea[], $9::text[])
-     as n (redeem_code, state, reason, scheme, scheme_version, due_at, purchase, trace)
+    due_at = n.due_at, purchase = n.purchase, trace = n.trace, course_version = n.course_version
+from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::bytea[], $9::text[], $10::int[])
+     as n (redeem_code, state, reason, scheme, scheme_version, due_at, purchase, trace, course_version)
 where e.redeem_code = n.redeem_code;
 
 -- name: mark_milestones

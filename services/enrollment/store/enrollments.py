@@ -14,7 +14,10 @@ from shared.postgres.columns import columns
 
 # A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class Enrollment(NamedTuple):
-    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided."""
+    """One purchased place. Price in rupiah. `due_at` and `purchase`, the event itself, only while undecided.
+
+    `course_version`: that of the approval which was known when it came to be in this state.
+    """
 
     redeem_code: str
     participant_id: str
@@ -32,8 +35,13 @@ class Enrollment(NamedTuple):
     due_at: datetime | None = None
     purchase: bytes | None = None
     trace: str | None = None
+    course_version: int | None = None
     completed_at: datetime | None = None
     rated_at: datetime | None = None
+
+    @property
+    def undecided(self) -> bool:
+        return self.state is EnrollmentState.UNDECIDED
 
     @property
     def confirmed(self) -> bool:
@@ -47,7 +55,17 @@ class Enrollment(NamedTuple):
 # A new row has these fields; `completed_at` and `rated_at` come later.
 PURCHASE_FIELD_COUNT = Enrollment._fields.index("completed_at")
 ENROLLMENT_COLUMNS = (*Enrollment._fields[:PURCHASE_FIELD_COUNT], "decided_at")
-UPDATED = ("redeem_code", "state", "reason", "scheme", "scheme_version", "due_at", "purchase", "trace")
+UPDATED = (
+    "redeem_code",
+    "state",
+    "reason",
+    "scheme",
+    "scheme_version",
+    "due_at",
+    "purchase",
+    "trace",
+    "course_version",
+)
 
 
 async def load_enrollments(connection: Connection, people: Collection[str]) -> dict[str, list[Enrollment]]:

@@ -103,14 +103,14 @@ async def link_account(data: upstream.AccountLinked, _: Headers) -> None:
 @handles(purchases, upstream.TRAINING_PURCHASED)
 async def buy(data: upstream.TrainingPurchased, _: Headers) -> None:
     ends_at = max(session.ends_at for session in data.sessions)
-    purchase = Purchase(data.mode, data.price.value, data.hours, data.class_size, data.purchased_at, ends_at)
+    provider, course, price = data.provider_id, data.course_code, data.price.value
+    purchase = Purchase(provider, data.mode, price, data.hours, data.class_size, data.purchased_at, ends_at)
     async with service.transaction() as connection:
         admission = await connection.fetchrow(ADMISSION, data.participant_id)
         person = Participant(admission["regency"], admission["admitted_at"], admission["balance"])
         trainings = [Training(*row) for row in await connection.fetch(TRAININGS, data.participant_id)]
-        if not isinstance(decide_purchase(purchase, person, trainings, scheme), Confirmed):
+        if not isinstance(decide_purchase(purchase, person, trainings, None, scheme), Confirmed):
             return
-        provider, course, price = data.provider_id, data.course_code, data.price.value
         row = (data.redeem_code, data.participant_id, provider, course, price, data.purchased_at, ends_at)
         if await connection.fetchval(KEEP_ENROLLMENT, *row):
             event = confirmed_event(data, admission["wave"], scheme)

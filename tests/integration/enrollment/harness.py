@@ -138,7 +138,8 @@ class EnrollmentHarness:
     async def reset(self) -> None:
         """Empty all tables for the next example."""
         await self.connection.execute(
-            "truncate wave, admission, account, enrollment, tally, claim, parked, waiting, woken, page, remembered;"
+            "truncate wave, course, admission, account, enrollment, tally, claim,"
+            " parked, waiting, woken, page, remembered;"
             "update sequence set next_sequence = 1, era_first = 1"
         )
         self.announced.clear()

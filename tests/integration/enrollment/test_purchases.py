@@ -42,7 +42,7 @@ async def test_confirmed_enrollment_carries_rule_and_benefits(harness: Enrollmen
     (data,) = harness.data_of("enrollment_confirmed")
     assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 1)
     assert [session["proof"] for session in data["sessions"]] == ["face", "venue_qr"]
-    assert data["requires"] == {"post_test": "passed", "graded": True, "certificate": False}
+    assert data["requires"] == {"post_test": "passed", "graded": True, "certificate": False, "sessions_at_least": None}
     assert (data["whole_span"], data["evidence_days"], data["complete_within_days"]) == (False, 30, 30)
     fee, incentive = data["benefits"]
     assert (fee["benefit"], fee["amount"]["value"], fee["payee"], fee["milestone"]) == (

@@ -17,6 +17,7 @@ from tests.builders import (
     LATER,
     Event,
     a_certificate,
+    a_course,
     a_grade,
     a_post_test,
     a_provider,
@@ -44,6 +45,7 @@ EVENTS = (
     a_certificate(PERSON, CODE, LATER),
     a_rating(PERSON, CODE, LATER),
     funds(),
+    a_course(),
     *(a_report("7Q2M9K4T1B8XW3ZA", "accepted", 1).on_topic(disbursement_reports(partner)) for partner in PARTNERS),
 )
 PURCHASE, ATTENDANCE = EVENTS[4], EVENTS[5]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from services.enrollment.domain.course import Course
 from services.enrollment.domain.purchase import (
     Confirmed,
     Participant,
     Purchase,
+    PurchaseOutcome,
     PurchaseRejection,
     Rejected,
     Training,
@@ -23,15 +25,23 @@ from tests.builders import ADMITTED_AT
 NORMAL, EARLIER = load_schemes()["normal-2023"], load_scheme(Path(__file__).with_name("semi-bansos-2020.toml"))
 DAY = timedelta(days=1)
 PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
-PURCHASE = Purchase("hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)
+PURCHASE = Purchase("LP0001", "hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)
 FIRST = Training(1_500_000, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY, ADMITTED_AT + 4 * DAY, ADMITTED_AT + 5 * DAY)
 NEXT = replace(PURCHASE, purchased_at=ADMITTED_AT + 6 * DAY, ends_at=ADMITTED_AT + 8 * DAY)
 
 
+REQUIRED = replace(NORMAL, purchase=replace(NORMAL.purchase, catalogue="required"))
+COURSE = Course("C-0815", 1, "LP0001", frozenset({"hybrid"}), 1_500_000, 18)
+
+
 def decide(
-    purchase: Purchase, *trainings: Training, scheme: Scheme = NORMAL, participant: Participant = PARTICIPANT
-) -> Confirmed | Rejected | Undecided:
-    return decide_purchase(purchase, participant, trainings, scheme)
+    purchase: Purchase,
+    *trainings: Training,
+    course: Course | None = None,
+    scheme: Scheme = NORMAL,
+    participant: Participant = PARTICIPANT,
+) -> PurchaseOutcome:
+    return decide_purchase(purchase, participant, trainings, course, scheme)
 
 
 def rejected(reason: str) -> Rejected:
@@ -154,3 +164,31 @@ def test_late_arriving_training_must_end_before_the_next_purchase() -> None:
     assert decide(PURCHASE, later) == Confirmed()
     overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)
     assert decide(overlapping, later) == rejected("previous_not_completed")
+
+
+def test_required_course_is_waited_for_an_optional_one_is_not() -> None:
+    assert decide(PURCHASE, scheme=REQUIRED) == undecided("course_not_approved")
+    assert decide(PURCHASE, scheme=NORMAL) == Confirmed()
+
+
+@pytest.mark.parametrize("scheme", [NORMAL, REQUIRED])
+def test_purchase_within_the_approval_is_confirmed(scheme: Scheme) -> None:
+    assert decide(PURCHASE, course=COURSE, scheme=scheme) == Confirmed()
+
+
+@pytest.mark.parametrize("scheme", [NORMAL, REQUIRED])
+@pytest.mark.parametrize(
+    ("purchase", "reason"),
+    [
+        (replace(PURCHASE, provider_id="LP0002"), "course_not_approved"),
+        (replace(PURCHASE, mode="online"), "course_not_approved"),
+        (replace(PURCHASE, price=1_500_001), "price_above_approved"),
+    ],
+)
+def test_purchase_beyond_the_approval_is_rejected(scheme: Scheme, purchase: Purchase, reason: str) -> None:
+    assert decide(purchase, course=COURSE, scheme=scheme) == rejected(reason)
+
+
+def test_rules_of_the_scheme_and_the_balance_come_before_the_catalogue() -> None:
+    assert decide(replace(PURCHASE, hours=14), scheme=REQUIRED) == rejected("hours_too_few")
+    assert decide(replace(PURCHASE, price=3_500_001), course=COURSE) == rejected("balance_insufficient")

@@ -1,0 +1,119 @@
+"""The catalogue: approvals of courses, and the purchases that are compared with them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.enrollment.schemes import load_schemes
+from tests.builders import a_course, a_purchase, a_wave, an_admission
+from tests.infrastructure import Database
+from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, create_harness
+
+NORMAL = load_schemes()["normal-2023"]
+REQUIRED = replace(NORMAL, purchase=replace(NORMAL.purchase, catalogue="required"))
+LESS = {"value": 1_400_000, "currency": "IDR"}
+
+
+@pytest.fixture
+async def strict(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EnrollmentHarness]:
+    """Open the service under a scheme that requires approvals."""
+    monkeypatch.setattr("services.enrollment.app.load_schemes", lambda: {REQUIRED.scheme: REQUIRED})
+    harness = await create_harness(database)
+    yield harness
+    await harness.connection.close()
+
+
+async def admit(harness: EnrollmentHarness) -> str:
+    admission = an_admission()
+    await harness.receive(a_wave(), admission)
+    harness.announced.clear()
+    return str(admission.data["participant_id"])
+
+
+async def versions(harness: EnrollmentHarness) -> list[int | None]:
+    """Return the version of the course under which each enrollment came to be in its state."""
+    rows = await harness.connection.fetch("select course_version from enrollment order by purchased_at")
+    return [row["course_version"] for row in rows]
+
+
+async def test_purchase_waits_for_the_required_approval(strict: EnrollmentHarness) -> None:
+    purchase = a_purchase(await admit(strict))
+    await strict.receive(purchase)
+    strict.now += WAIT_AT_MOST - timedelta(seconds=1)
+    await strict.sweep()
+    assert strict.event_names() == []
+    await strict.receive(a_course())
+    await strict.sweep()
+    assert strict.event_names() == ["enrollment_confirmed"]
+    assert await versions(strict) == [1]
+    assert await strict.breaches() == []
+
+
+async def test_purchase_of_a_course_never_approved_is_rejected_when_due(strict: EnrollmentHarness) -> None:
+    await strict.receive(a_purchase(await admit(strict)))
+    strict.now += WAIT_AT_MOST
+    await strict.sweep()
+    assert strict.reasons() == ["course_not_approved"]
+    await strict.receive(a_course())
+    await strict.sweep()
+    assert strict.event_names() == ["enrollment_rejected"]
+
+
+async def test_approval_read_by_the_end_of_the_wait_counts(strict: EnrollmentHarness) -> None:
+    await strict.receive(a_purchase(await admit(strict)))
+    await strict.receive(a_course())
+    strict.now += WAIT_AT_MOST
+    await strict.sweep()
+    assert strict.event_names() == ["enrollment_confirmed"]
+
+
+async def test_unknown_course_is_no_obstacle_where_the_catalogue_is_optional(harness: EnrollmentHarness) -> None:
+    await harness.receive(a_purchase(await admit(harness)))
+    assert harness.event_names() == ["enrollment_confirmed"]
+    assert await versions(harness) == [None]
+
+
+@pytest.mark.parametrize(
+    ("approval", "reason"),
+    [
+        ({"provider_id": "LP0002"}, "course_not_approved"),
+        ({"modes": ["online"]}, "course_not_approved"),
+        ({"price_at_most": LESS}, "price_above_approved"),
+    ],
+)
+async def test_approval_binds_where_the_catalogue_is_optional(
+    harness: EnrollmentHarness, approval: dict[str, Any], reason: str
+) -> None:
+    person = await admit(harness)
+    await harness.receive(a_course(**approval), a_purchase(person))
+    assert harness.reasons() == [reason]
+    assert await harness.breaches() == []
+
+
+async def test_highest_version_counts_in_any_order(harness: EnrollmentHarness) -> None:
+    person = await admit(harness)
+    await harness.receive(a_course(version=3), a_course(version=2, price_at_most=LESS), at_once=False)
+    await harness.receive(a_purchase(person))
+    assert harness.event_names() == ["enrollment_confirmed"]
+    assert await versions(harness) == [3]
+    await harness.receive(a_course(version=4, price_at_most=LESS))
+    await harness.sweep()
+    assert (harness.event_names(), await versions(harness)) == (["enrollment_confirmed"], [3])
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_other_content_under_a_known_version_is_a_conflict(harness: EnrollmentHarness, at_once: bool) -> None:
+    course = a_course()
+    same = course.with_data(modes=["online", "hybrid"])
+    await harness.receive(course, course.with_new_id(), same, course.with_data(hours=19), at_once=at_once)
+    assert await harness.parked() == [("conflict", "/version")]
+    assert await harness.rows("course") == 1
+
+
+async def test_a_stored_approval_cannot_be_changed(harness: EnrollmentHarness) -> None:
+    await harness.receive(a_course())
+    with pytest.raises(Exception, match="final"):
+        await harness.connection.execute("update course set hours = 1")
