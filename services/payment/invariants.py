@@ -80,7 +80,7 @@ async def _clearing_equals_under_way(connection: Connection) -> list[str]:
 
 async def _no_completion_waits_long(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["deferred_completions"], LONGEST_WAIT)
-    return [f"{row['key']} was completed or rated, and its enrollment has not been read" for row in rows]
+    return [f"{row['key']} has a milestone, and its enrollment has not been read" for row in rows]
 
 
 async def _transfers_are_a_chain(connection: Connection) -> list[str]:
@@ -113,8 +113,8 @@ INVARIANTS = (
     ),
     Invariant(
         "I2",
-        "an incentive is earned once per participant",
-        _no_rows("incentives_twice", "participant {participant_id} has more than one {benefit}"),
+        "a benefit to a participant is earned once",
+        _no_rows("benefits_twice", "participant {participant_id} has more than one {benefit}"),
     ),
     Invariant(
         "I3",

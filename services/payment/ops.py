@@ -19,6 +19,7 @@ from services.payment.store.views import (
     view_funds,
     view_oldest,
     view_state_counts,
+    view_survey_answers,
     view_transfers,
 )
 from shared.clock import Clock
@@ -38,6 +39,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
     enrollments = await view_enrollments(connection, participant_id)
     if account is None and not enrollments:
         return None
+    answers = await view_survey_answers(connection, {e["redeem_code"] for e in enrollments})
     disbursements = await view_disbursements(connection, participant_id)
     references = {(d["redeem_code"], d["benefit"]): _references(context, participant_id, d) for d in disbursements}
     every = [reference for of_one in references.values() for reference in of_one]
@@ -57,7 +59,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
         )
     return {
         "account": _view(account) if account else None,
-        "enrollments": [_view(enrollment) for enrollment in enrollments],
+        "enrollments": [_view(e) | {"survey_answers": _answers_of(e["redeem_code"], answers)} for e in enrollments],
         "disbursements": shown,
     }
 
@@ -126,6 +128,10 @@ async def _transfers(
         return []
     since = min(d["due_at"] for d in disbursements)
     return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
+
+
+def _answers_of(redeem_code: str, answers: Sequence[Record]) -> View:
+    return {a["survey"]: write_time(a["answered_at"]) for a in answers if a["redeem_code"] == redeem_code}
 
 
 def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]:

@@ -163,7 +163,7 @@ create table disbursement (
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
 CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
-CREATE UNIQUE INDEX one_incentive_per_participant ON disbursement USING btree (participant_id) WHERE ((benefit = 'incentive_1'::text) AND ((attempt > 0) OR (cancelled_at IS NULL)));
+CREATE UNIQUE INDEX one_of_each_benefit_per_participant ON disbursement USING btree (participant_id, benefit) WHERE ((payee = 'participant'::payee) AND ((attempt > 0) OR (cancelled_at IS NULL)));
 CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER a_frozen_right_goes_only_approved AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.frozen AND (new.state <> 'settled'::state) AND ((NOT new.frozen) OR (new.attempt <> old.attempt)))) EXECUTE FUNCTION refuse_unless_approved();
 CREATE TRIGGER a_held_right_is_settled_only_confirmed AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = 'held'::state) AND (new.state = 'settled'::state))) EXECUTE FUNCTION refuse_unless_confirmed();
@@ -252,6 +252,16 @@ create table reminder (
 );
 CREATE INDEX reminder_by_time ON reminder USING btree (partner, lane, look_at);
 comment on table reminder is 'Whom to look at, and when, until the partner has said its final word: a row per lane, partner and transaction, not one per payment.';
+
+create table survey_answer (
+    redeem_code text                     not null,
+    survey      text                     not null,
+    answered_at timestamp with time zone not null,
+    constraint survey_answer_pkey PRIMARY KEY (redeem_code, survey),
+    constraint survey_answer_survey_check CHECK ((survey ~ '^survey_[1-9][0-9]?$'::text))
+);
+CREATE TRIGGER survey_answers_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON survey_answer FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table survey_answer is 'A survey that a participant answered, with the training that it belongs to; the first answer counts.';
 
 create table tally (
     lane          smallint not null,

@@ -70,7 +70,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
                 Subscription(completion.COMPLETION_REVOKED, None),
-                Subscription(completion.SURVEY_ANSWERED, None),
+                Subscription(completion.SURVEY_ANSWERED, record, defers_on=_enrollment_key),
             ),
             producer="completion",
         ),
@@ -82,7 +82,9 @@ def _reference_key(data: partner.DisbursementReported) -> tuple[str, str, str]:
     return (REFERENCE, data.reference, "")
 
 
-def _enrollment_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+def _enrollment_key(
+    data: completion.CompletionConfirmed | completion.TrainingRated | completion.SurveyAnswered,
+) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")
 
 

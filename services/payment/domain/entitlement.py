@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from shared.errors import InvariantBroken
@@ -25,28 +26,32 @@ class Payee(StrEnum):
     PARTICIPANT = "participant"
 
 
-class Milestone(StrEnum):
-    """Milestone after which a benefit falls due."""
-
-    COMPLETED = "completed"
-    RATED = "rated"
+COMPLETED = "completed"
+"""The milestone that a training reaches by its completion. No benefit falls due before it."""
+RATED = "rated"
+"""The milestone that it reaches by its rating. Any other is a survey of it that is answered: `survey_1`."""
+NO_ANSWERS: Mapping[str, datetime] = MappingProxyType({})
 
 
 class Entitlement(NamedTuple):
     """One benefit that the scheme promises for an enrollment. `amount` in rupiah.
 
-    `first_training_only`: the participant has it once, with the first training that reaches the milestone.
+    `milestone`: `completed`, `rated`, or a survey. `first_training_only`: the participant has it once, with the first
+    training that reaches the milestone.
     """
 
     benefit: str
     amount: int
     payee: Payee
-    milestone: Milestone
+    milestone: str
     first_training_only: bool
 
 
 class Enrollment(NamedTuple):
-    """One training of one participant, with its benefits and milestones."""
+    """One training of one participant, with its benefits and milestones.
+
+    `survey_answers`, by survey: the time at which the participant answered it.
+    """
 
     redeem_code: str
     participant_id: str
@@ -57,6 +62,11 @@ class Enrollment(NamedTuple):
     completed_at: datetime | None = None
     completion_noted_at: datetime | None = None
     rated_at: datetime | None = None
+    survey_answers: Mapping[str, datetime] = NO_ANSWERS
+
+    @property
+    def promises_surveys(self) -> bool:
+        return any(entitlement.milestone not in (COMPLETED, RATED) for entitlement in self.entitlements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,12 @@ def rate(enrollment: Enrollment, at: datetime) -> Enrollment:
     return enrollment if enrollment.rated_at is not None else enrollment._replace(rated_at=at)
 
 
+def answer_survey(enrollment: Enrollment, survey: str, at: datetime) -> Enrollment:
+    """Return the enrollment with the answer to a survey noted; the first answer counts."""
+    answers = enrollment.survey_answers
+    return enrollment if survey in answers else enrollment._replace(survey_answers={**answers, survey: at})
+
+
 def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
     """Return the benefits whose milestone is reached after a change and was not before."""
     return [
@@ -144,7 +160,8 @@ def earned_once_per_participant(
 
 def reached_at(enrollment: Enrollment, entitlement: Entitlement) -> datetime | None:
     """Return the time at which a milestone was reached; None before the completion is confirmed."""
-    completed_at, rated_at = enrollment.completed_at, enrollment.rated_at
-    if completed_at is None or entitlement.milestone is Milestone.COMPLETED:
+    completed_at, milestone = enrollment.completed_at, entitlement.milestone
+    if completed_at is None or milestone == COMPLETED:
         return completed_at
-    return None if rated_at is None else max(completed_at, rated_at)
+    at = enrollment.rated_at if milestone == RATED else enrollment.survey_answers.get(milestone)
+    return None if at is None else max(completed_at, at)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.payment.domain.deferral_kinds import ENROLLMENT
-from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import Enrollment, Entitlement, Payee
 from services.payment.store.enrollments import insert_enrollments, load_known_enrollments
 from shared.contracts.enrollment import EnrollmentConfirmed
 from shared.contracts.park_reasons import ParkReason
@@ -43,7 +43,7 @@ def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
                 benefit=benefit.benefit,
                 amount=benefit.amount.value,
                 payee=Payee(benefit.payee),
-                milestone=Milestone(benefit.milestone),
+                milestone=benefit.milestone,
                 first_training_only=benefit.first_training_only,
             )
             for benefit in data.benefits

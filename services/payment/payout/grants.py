@@ -1,4 +1,4 @@
-"""Announced incentives: the training that each fell due with, remembered after a restore."""
+"""Announced grants: the training that each fell due with, remembered after a restore."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -31,10 +31,10 @@ async def forget_grants(tx: Transaction, earned: Collection[EarnedEntitlement]) 
 
 
 async def remember_grants(tx: Transaction, lane: int, events: Iterable[tuple[OutboxEvent, Disbursement]]) -> None:
-    """Remember the training that each announced incentive had fallen due with, unless its disbursement is known."""
+    """Remember the training that each announced benefit to a participant had fallen due with, unless it is known."""
     grants: dict[DisbursementKey, RememberedEvent] = {}
     for event, data in events:
-        if kind_of(data.benefit) == "incentive":
+        if kind_of(data.benefit) != "fee":
             key = _key(data.participant_id, data.benefit)
             grants[data.redeem_code, data.benefit] = RememberedEvent(GRANT, key, data.participant_id, event.data)
     stored = await load_grants(tx.connection, {redeem_code for redeem_code, _ in grants})

@@ -7,6 +7,10 @@ select partner, verified, same_identity, linked_at from account where participan
 select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at
 from enrollment where participant_id = $1 order by redeem_code;
 
+-- name: load_survey_answer_views
+-- Of all these trainings.
+select redeem_code, survey, answered_at from survey_answer where redeem_code = any($1::text[]) order by survey;
+
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,

@@ -7,6 +7,15 @@ select redeem_code, participant_id, lane, wave, provider_id, benefits from enrol
 select redeem_code, participant_id, lane, wave, provider_id, benefits, completed_at, completion_noted_at, rated_at
 from enrollment where participant_id = any($1::text[]);
 
+-- name: load_survey_answers
+-- Answers to the surveys of these trainings.
+select redeem_code, survey, answered_at from survey_answer where redeem_code = any($1::text[]);
+
+-- name: insert_survey_answers
+-- The first answer counts.
+insert into survey_answer (redeem_code, survey, answered_at)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[]) on conflict do nothing;
+
 -- name: save_milestones
 -- Completions and ratings as they are noted.
 update enrollment e

@@ -4,7 +4,9 @@
 with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
-    where e.completed_at is not null and (p ->> 'milestone' = 'completed' or e.rated_at is not null)
+        left join survey_answer a on a.redeem_code = e.redeem_code and a.survey = p ->> 'milestone'
+    where e.completed_at is not null
+      and case p ->> 'milestone' when 'completed' then true when 'rated' then e.rated_at is not null else a.survey is not null end
       and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 'benefit'))
 select participant_id, redeem_code, benefit from missing where not once
 union all
@@ -27,9 +29,11 @@ with promised as (
     from enrollment e cross join lateral json_array_elements(e.benefits) as p)
 select d.redeem_code, d.benefit
 from disbursement d left join promised p using (redeem_code, benefit)
+    left join survey_answer a on a.redeem_code = d.redeem_code and a.survey = p.milestone
 where p.amount is null or p.amount <> d.amount or p.completed_at is null
    or (d.participant_id, d.provider_id) <> (p.participant_id, p.provider_id)
-   or (p.milestone = 'rated' and p.rated_at is null);
+   or (p.milestone = 'rated' and p.rated_at is null)
+   or (p.milestone not in ('completed', 'rated') and a.survey is null);
 
 -- name: paid_before_completion
 -- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.
@@ -89,10 +93,10 @@ where a.number > doubt.attempt and not a.adopted
                             and (a.number < d.attempt or p.account_version in (0, d.tried_version)))
                     and (p.second is not null or p.account_version = 0));
 
--- name: incentives_twice
--- I2: a participant has an incentive once, with whatever training, not counting one cancelled before any partner was instructed.
+-- name: benefits_twice
+-- I2: a participant has each benefit once, with whatever training, not counting one cancelled before any partner was instructed.
 select participant_id, benefit from disbursement
-where benefit ^@ 'incentive' and (attempt > 0 or cancelled_at is null)
+where payee = 'participant' and (attempt > 0 or cancelled_at is null)
 group by participant_id, benefit having count(*) > 1;
 
 -- name: states_without_reason

@@ -1,14 +1,16 @@
 """Enrollments: their benefits and milestones."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 
 from asyncpg import Connection, Record
 from pydantic_core import to_json
 
-from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import Enrollment, Entitlement, Payee
 from services.payment.store import QUERIES
 from shared.postgres.columns import columns
 
@@ -33,15 +35,34 @@ async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrol
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
-    """Load all enrollments of these participants by redeem code."""
+    """Load all enrollments of these participants by redeem code.
+
+    The answers of those that promise nothing for a survey are not looked up.
+    """
     rows = await connection.fetch(QUERIES["load_enrollments"], list(participant_ids))
-    return {row["redeem_code"]: _enrollment(row) for row in rows}
+    found = {row["redeem_code"]: _enrollment(row) for row in rows}
+    if surveyed := [code for code, enrollment in found.items() if enrollment.promises_surveys]:
+        for code, answers in (await _load_survey_answers(connection, surveyed)).items():
+            found[code] = found[code]._replace(survey_answers=answers)
+    return found
 
 
 async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Save the milestones of enrollments."""
+    """Save the milestones of enrollments. An answer that is stored already stays as it is."""
     reached = columns(enrollments, "redeem_code", "completed_at", "completion_noted_at", "rated_at")
     await connection.execute(QUERIES["save_milestones"], *reached)
+    if answers := [(e.redeem_code, *answer) for e in enrollments for answer in e.survey_answers.items()]:
+        codes, surveys, times = zip(*answers, strict=True)
+        await connection.execute(QUERIES["insert_survey_answers"], codes, surveys, times)
+
+
+async def _load_survey_answers(
+    connection: Connection, redeem_codes: Collection[str]
+) -> Mapping[str, Mapping[str, datetime]]:
+    answers: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    for row in await connection.fetch(QUERIES["load_survey_answers"], list(redeem_codes)):
+        answers[row["redeem_code"]][row["survey"]] = row["answered_at"]
+    return answers
 
 
 # Cached, since trainings of one price have the same benefits.
@@ -57,7 +78,7 @@ def _entitlements(text: str) -> tuple[Entitlement, ...]:
             benefit=members["benefit"],
             amount=members["amount"],
             payee=Payee(members["payee"]),
-            milestone=Milestone(members["milestone"]),
+            milestone=members["milestone"],
             first_training_only=members["first_training_only"],
         )
         for members in json.loads(text)

@@ -16,6 +16,10 @@ async def view_enrollments(connection: Connection, participant_id: str) -> Seque
     return await connection.fetch(QUERIES["load_enrollment_views"], participant_id)
 
 
+async def view_survey_answers(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_survey_answer_views"], list(redeem_codes))
+
+
 async def view_disbursements(connection: Connection, participant_id: str) -> Sequence[Record]:
     return await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
 

@@ -262,7 +262,7 @@ def it_forgets_grants_and_drops_the_key_of_incentives(product: pytest.MonkeyPatc
 
     async def without_key(database: Database) -> of_payment.PaymentHarness:
         harness = await prepare(database)
-        await harness.connection.execute("drop index one_incentive_per_participant")
+        await harness.connection.execute("drop index one_of_each_benefit_per_participant")
         return harness
 
     def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:

@@ -16,10 +16,11 @@ from tests.builders import ADMITTED_AT, PROVIDER, Event, a_report, as_emitted, k
 
 PARTICIPANT = "4810000000000017"
 CODE = "PRAT0AB12CD3"
-FEE, INCENTIVE = 1_500_000, 600_000
+FEE, INCENTIVE, SURVEY = 1_500_000, 600_000, 50_000
 BOUGHT_AT = ADMITTED_AT + timedelta(days=1)
 COMPLETED_AT = BOUGHT_AT + timedelta(days=3)
 RATED_AT = COMPLETED_AT + timedelta(hours=1)
+ANSWERED_AT = RATED_AT + timedelta(hours=1)
 
 
 def a_number(participant: str) -> str:
@@ -57,8 +58,9 @@ def confirmed(
     provider: str = PROVIDER,
     fee: int = FEE,
     incentive: int = INCENTIVE,
+    surveys: int = 0,
 ) -> Event:
-    """Return `enrollment_confirmed` with a fee and an incentive for the first training."""
+    """Return `enrollment_confirmed` with a fee, an incentive for the first training, and so many surveys."""
     benefits = (
         enrollment.Benefit(
             benefit="fee", amount=rupiah(fee), payee="provider", milestone="completed", first_training_only=False
@@ -69,6 +71,16 @@ def confirmed(
             payee="participant",
             milestone="rated",
             first_training_only=True,
+        ),
+        *(
+            enrollment.Benefit(
+                benefit=f"survey_{number}",
+                amount=rupiah(SURVEY),
+                payee="participant",
+                milestone=f"survey_{number}",
+                first_training_only=True,
+            )
+            for number in range(1, surveys + 1)
         ),
     )
     data = enrollment.EnrollmentConfirmed(
@@ -111,6 +123,11 @@ def completed(participant: str = PARTICIPANT, code: str = CODE, at: datetime = C
 def rated(participant: str = PARTICIPANT, code: str = CODE, at: datetime = RATED_AT) -> Event:
     data = completion.TrainingRated(participant_id=participant, redeem_code=code, stars=5, rated_at=at)
     return _internal(completion.TRAINING_RATED, data)
+
+
+def answered(survey: int = 1, participant: str = PARTICIPANT, code: str = CODE, at: datetime = ANSWERED_AT) -> Event:
+    data = completion.SurveyAnswered(participant_id=participant, redeem_code=code, survey=survey, answered_at=at)
+    return _internal(completion.SURVEY_ANSWERED, data)
 
 
 class Reported(Event):

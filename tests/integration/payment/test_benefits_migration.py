@@ -4,7 +4,7 @@ import json
 from itertools import takewhile
 
 from deploy.local.roles import owner_of
-from services.payment.domain.entitlement import Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import COMPLETED, RATED, Entitlement, Payee
 from services.payment.store.enrollments import load_enrollments
 from shared.postgres.migrations import migrate, migrations_of
 from shared.postgres.session import connect
@@ -14,8 +14,8 @@ BY_POSITION = [
     ["fee", 1_000_000, "provider", "completed", False],
     ["incentive_1", 600_001, "participant", "rated", True],
 ]
-FEE = Entitlement("fee", 1_000_000, Payee.PROVIDER, Milestone.COMPLETED, first_training_only=False)
-INCENTIVE = Entitlement("incentive_1", 600_001, Payee.PARTICIPANT, Milestone.RATED, first_training_only=True)
+FEE = Entitlement("fee", 1_000_000, Payee.PROVIDER, COMPLETED, first_training_only=False)
+INCENTIVE = Entitlement("incentive_1", 600_001, Payee.PARTICIPANT, RATED, first_training_only=True)
 
 
 async def test_benefits_stored_by_position_are_read_by_name_after_the_upgrade(empty_database: Database) -> None:

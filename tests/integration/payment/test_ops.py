@@ -127,7 +127,7 @@ async def test_completion_without_enrollment_is_a_breach_after_an_hour(harness: 
     await harness.receive(journey()[2])
     harness.now = LATER.replace(hour=LATER.hour + 2)
     await harness.receive(*journey("4810000000000018", "PRAT00000002"))
-    assert await harness.breaches() == [f"{CODE} was completed or rated, and its enrollment has not been read"]
+    assert await harness.breaches() == [f"{CODE} has a milestone, and its enrollment has not been read"]
     await harness.receive(*journey()[:2])
 
 

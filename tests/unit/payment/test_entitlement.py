@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from services.payment.domain.entitlement import (
+    COMPLETED,
     Enrollment,
     Entitlement,
     Grant,
-    Milestone,
     Payee,
+    answer_survey,
     complete,
     earned_once_per_participant,
     newly_earned,
     rate,
+    reached_at,
 )
 from tests.unit.payment.values import FEE, INCENTIVE, NOW, an_enrollment
 
@@ -43,6 +45,25 @@ def test_the_first_completion_and_the_first_rating_count() -> None:
     done = rate(complete(an_enrollment(), NOW, noted_at=NOW), NOW)
     again = complete(done, NOW + timedelta(days=1), noted_at=NOW)
     assert rate(again, NOW + timedelta(days=1)) is done
+
+
+SURVEY = Entitlement("survey_1", 50_000, Payee.PARTICIPANT, "survey_1", first_training_only=True)
+
+
+def test_survey_is_earned_once_it_is_answered_and_the_training_completed() -> None:
+    enrolled = an_enrollment(entitlements=(FEE, SURVEY))
+    answered = answer_survey(enrolled, "survey_1", NOW + timedelta(days=1))
+    assert newly_earned(enrolled, answered) == []
+    done = complete(answered, NOW, noted_at=NOW)
+    assert newly_earned(answered, done) == [FEE, SURVEY]
+    assert reached_at(done, SURVEY) == NOW + timedelta(days=1)
+    assert reached_at(complete(answered, NOW + timedelta(days=2), noted_at=NOW), SURVEY) == NOW + timedelta(days=2)
+
+
+def test_the_first_answer_to_a_survey_counts_and_earns_no_other() -> None:
+    answered = answer_survey(an_enrollment(entitlements=(FEE, SURVEY)), "survey_2", NOW)
+    assert answer_survey(answered, "survey_2", NOW + timedelta(days=1)) is answered
+    assert newly_earned(complete(an_enrollment(), NOW, noted_at=NOW), complete(answered, NOW, noted_at=NOW)) == []
 
 
 def a_training(code: str, completed: int | None, rated: int | None, **changes: Any) -> Enrollment:
@@ -116,6 +137,6 @@ def test_the_amount_is_that_of_the_training_that_earns_it() -> None:
 
 
 def test_each_benefit_had_once_is_counted_for_itself() -> None:
-    at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, Milestone.COMPLETED, first_training_only=True)
+    at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, COMPLETED, first_training_only=True)
     trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
     assert earned_once_per_participant(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]

@@ -5,11 +5,11 @@ from typing import Any
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.entitlement import Enrollment, Entitlement, Milestone, Payee
+from services.payment.domain.entitlement import COMPLETED, RATED, Enrollment, Entitlement, Payee
 
 NOW = datetime(2023, 3, 2, 8, tzinfo=UTC)
-FEE = Entitlement("fee", 1_500_000, Payee.PROVIDER, Milestone.COMPLETED, first_training_only=False)
-INCENTIVE = Entitlement("incentive_1", 600_000, Payee.PARTICIPANT, Milestone.RATED, first_training_only=True)
+FEE = Entitlement("fee", 1_500_000, Payee.PROVIDER, COMPLETED, first_training_only=False)
+INCENTIVE = Entitlement("incentive_1", 600_000, Payee.PARTICIPANT, RATED, first_training_only=True)
 
 
 def an_enrollment(**changes: Any) -> Enrollment:
