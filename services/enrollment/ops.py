@@ -83,4 +83,6 @@ def _enrollment_steps(enrollment: Enrollment) -> list[Step]:
         steps.append((enrollment.completed_at, place | {"step": "completed"}))
     if enrollment.rated_at:
         steps.append((enrollment.rated_at, place | {"step": "rated"}))
+    if enrollment.revoked_at:
+        steps.append((enrollment.revoked_at, place | {"step": "completion_revoked"}))
     return steps

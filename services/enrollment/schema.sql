@@ -82,13 +82,14 @@ create table enrollment (
     purchase       bytea,
     trace          text,
     course_version integer,
+    revoked_at     timestamp with time zone,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_confirmed_one_needs_no_reason CHECK (((state = 'confirmed'::text) = (reason IS NULL))),
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
     constraint enrollment_price_check CHECK ((price > 0)),
     constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'course_not_approved'::text, 'price_above_approved'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
     constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text]))),
-    constraint only_the_confirmed_are_completed CHECK (((state = 'confirmed'::text) OR ((completed_at IS NULL) AND (rated_at IS NULL)))),
+    constraint only_the_confirmed_are_completed CHECK (((state = 'confirmed'::text) OR ((completed_at IS NULL) AND (rated_at IS NULL) AND (revoked_at IS NULL)))),
     constraint only_the_undecided_are_due CHECK (((state = 'undecided'::text) = (due_at IS NOT NULL))),
     constraint only_the_undecided_are_kept_whole CHECK (((state = 'undecided'::text) = (purchase IS NOT NULL)))
 );

@@ -75,7 +75,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
                 Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
-                Subscription(completion.COMPLETION_REVOKED, None),
+                Subscription(completion.COMPLETION_REVOKED, record, defers_on=_enrollment_key),
                 Subscription(completion.SURVEY_ANSWERED, None),
             ),
             producer="completion",
@@ -87,5 +87,7 @@ def _participant_key(data: upstream.AccountLinked | upstream.TrainingPurchased) 
     return (PARTICIPANT, data.participant_id, "")
 
 
-def _enrollment_key(data: completion.CompletionConfirmed | completion.TrainingRated) -> tuple[str, str, str]:
+def _enrollment_key(
+    data: completion.CompletionConfirmed | completion.TrainingRated | completion.CompletionRevoked,
+) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")

@@ -56,18 +56,21 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A confirmed purchase, and how far the training has come."""
+    """A confirmed purchase, how far the training has come, and when its completion was revoked."""
 
     price: int
     purchased_at: datetime
     ends_at: datetime
     completed_at: datetime | None
     rated_at: datetime | None
+    revoked_at: datetime | None = None
 
     def done_by(self, moment: datetime) -> bool | None:
         """Return True if completed and rated by then, False if certainly not, None if not known yet."""
         known = [done_at for done_at in (self.completed_at, self.rated_at) if done_at is not None]
         if any(done_at > moment for done_at in known) or self.ends_at > moment:
+            return False
+        if self.revoked_at is not None and self.revoked_at <= moment:
             return False
         return True if len(known) == 2 else None
 

@@ -1,4 +1,4 @@
-"""Milestones: a training was completed or rated. Once both are known, the next one may be bought."""
+"""Milestones: a training was completed or rated, or its completion revoked. The next purchase depends on them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,27 +7,32 @@ from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
-from shared.contracts.completion import CompletionConfirmed, TrainingRated
+from shared.contracts.completion import CompletionConfirmed, CompletionRevoked, TrainingRated
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
+Milestone = Message[CompletionConfirmed] | Message[TrainingRated] | Message[CompletionRevoked]
 
-async def record_milestones(
-    context: Context, tx: Transaction, messages: Sequence[Message[CompletionConfirmed] | Message[TrainingRated]]
-) -> None:
+
+async def record_milestones(context: Context, tx: Transaction, messages: Sequence[Milestone]) -> None:
     """Store milestones and decide the purchases that they affect.
 
     After a restore a milestone may come before its enrollment is confirmed again: it is deferred.
     """
     completed: dict[tuple[str, str], datetime] = {}
     rated: dict[tuple[str, str], datetime] = {}
+    revoked: dict[tuple[str, str], datetime] = {}
     for message in messages:
         data = message.data
-        if isinstance(data, CompletionConfirmed):
-            completed.setdefault((data.redeem_code, data.participant_id), data.completed_at)
-        else:
-            rated.setdefault((data.redeem_code, data.participant_id), data.rated_at)
-    confirmed = await mark_milestones(tx.connection, completed, rated)
+        key = data.redeem_code, data.participant_id
+        match data:
+            case CompletionConfirmed():
+                completed.setdefault(key, data.completed_at)
+            case TrainingRated():
+                rated.setdefault(key, data.rated_at)
+            case CompletionRevoked():
+                revoked.setdefault(key, data.revoked_at)
+    confirmed = await mark_milestones(tx.connection, completed, rated, revoked)
     for message in messages:
         if message.data.redeem_code not in confirmed:
             tx.defer(message, ENROLLMENT, message.data.redeem_code)

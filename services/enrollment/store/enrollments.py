@@ -38,6 +38,7 @@ class Enrollment(NamedTuple):
     course_version: int | None = None
     completed_at: datetime | None = None
     rated_at: datetime | None = None
+    revoked_at: datetime | None = None
 
     @property
     def undecided(self) -> bool:
@@ -49,10 +50,11 @@ class Enrollment(NamedTuple):
 
     @property
     def training(self) -> Training:
-        return Training(self.price, self.purchased_at, self.ends_at, self.completed_at, self.rated_at)
+        milestones = self.completed_at, self.rated_at, self.revoked_at
+        return Training(self.price, self.purchased_at, self.ends_at, *milestones)
 
 
-# A new row has these fields; `completed_at` and `rated_at` come later.
+# A new row has these fields; the milestones come later.
 PURCHASE_FIELD_COUNT = Enrollment._fields.index("completed_at")
 ENROLLMENT_COLUMNS = (*Enrollment._fields[:PURCHASE_FIELD_COUNT], "decided_at")
 UPDATED = (
@@ -93,15 +95,18 @@ MilestoneTimes = Mapping[tuple[str, str], datetime]
 """Times by (redeem code, participant)."""
 
 
-async def mark_milestones(connection: Connection, completed: MilestoneTimes, rated: MilestoneTimes) -> set[str]:
+async def mark_milestones(
+    connection: Connection, completed: MilestoneTimes, rated: MilestoneTimes, revoked: MilestoneTimes
+) -> set[str]:
     """Save milestones of confirmed enrollments, the first time of each; return the redeem codes of those known."""
-    keys = list({**completed, **rated})
+    keys = list({**completed, **rated, **revoked})
     rows = await connection.fetch(
         QUERIES["mark_milestones"],
         [code for code, _ in keys],
         [participant for _, participant in keys],
         [completed.get(key) for key in keys],
         [rated.get(key) for key in keys],
+        [revoked.get(key) for key in keys],
     )
     return {row["redeem_code"] for row in rows}
 

@@ -162,6 +162,16 @@ def rated(participant_id: str, redeem_code: str, rated_at: datetime) -> Event:
     return _from_completion(completion.TRAINING_RATED, participant_id, redeem_code, data)
 
 
+def revoked(participant_id: str, redeem_code: str, revoked_at: datetime) -> Event:
+    data = {
+        "reason": "face_fraud",
+        "evidence": {"source": "/attendance/face", "id": "e-1"},
+        "digest": "00",
+        "revoked_at": write_time(revoked_at),
+    }
+    return _from_completion(completion.COMPLETION_REVOKED, participant_id, redeem_code, data)
+
+
 def _from_completion(event: EventType[Any], participant_id: str, redeem_code: str, data: dict[str, Any]) -> Event:
     about = {"participant_id": participant_id, "redeem_code": redeem_code}
     return Event(event, {**about, **data}, "/salur/completion", participant_id, f"c-{next(_numbers)}")

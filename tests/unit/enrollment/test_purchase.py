@@ -133,6 +133,7 @@ def test_purchase_is_undecided_while_the_previous_may_still_be_done(missing: str
         replace(FIRST, completed_at=NEXT.purchased_at + DAY),
         replace(FIRST, rated_at=NEXT.purchased_at + DAY),
         replace(FIRST, rated_at=NEXT.purchased_at + DAY, completed_at=None),
+        replace(FIRST, revoked_at=NEXT.purchased_at),
     ],
 )
 def test_a_previous_training_not_done_when_the_next_was_bought_rejects_it(previous: Training) -> None:
@@ -192,3 +193,7 @@ def test_purchase_beyond_the_approval_is_rejected(scheme: Scheme, purchase: Purc
 def test_rules_of_the_scheme_and_the_balance_come_before_the_catalogue() -> None:
     assert decide(replace(PURCHASE, hours=14), scheme=REQUIRED) == rejected("hours_too_few")
     assert decide(replace(PURCHASE, price=3_500_001), course=COURSE) == rejected("balance_insufficient")
+
+
+def test_purchase_bought_before_the_revocation_of_the_previous_stands() -> None:
+    assert decide(NEXT, replace(FIRST, revoked_at=NEXT.purchased_at + timedelta(seconds=1))) == Confirmed()
