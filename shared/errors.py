@@ -9,6 +9,10 @@ class Refused(SalurError):
     """A command, a setting or a key that is not accepted. Nothing was changed; the text says why and what to do."""
 
 
+class InvalidFile(Refused):
+    """A file of data that a program comes with and cannot use; the text names the file and what would be right."""
+
+
 class InvariantBroken(SalurError):
     """A state that the rules exclude; the lane stops until a person has looked at it.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.enrollment.domain.scheme import Scheme
+from services.enrollment.domain.scheme import SchemeVersions
 from shared.contracts.blind_index import BlindIndex
 from shared.contracts.seals import KeyRing
 
@@ -28,5 +28,5 @@ class Context:
     deferred_record_keys: KeyRing
     linked_account_keys: KeyRing
     index: BlindIndex
-    schemes: Mapping[str, Scheme]
+    schemes: Mapping[str, SchemeVersions]
     wait_at_most: timedelta

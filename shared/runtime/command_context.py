@@ -12,7 +12,7 @@ from asyncpg import Connection, PostgresError
 from pydantic import ValidationError
 
 from shared.clock import BadOffset, Clock
-from shared.errors import Refused
+from shared.errors import InvalidFile, Refused
 from shared.messaging.chain import BrokenChain
 from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.reading.topic_inspector import TopicInspector
@@ -81,6 +81,8 @@ class CommandContext:
         self.clock()
         try:
             return read()
+        except InvalidFile as error:
+            self.output.fail(str(error))
         except (OSError, ValueError, Refused) as error:
             self.output.fail(f"its keys cannot be read from {folder}: {error}")
 

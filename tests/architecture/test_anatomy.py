@@ -37,7 +37,7 @@ IN_PAYOUT = {"account_seals"}
 # Modules for which one service alone has a need.
 OWN_MODULES = {
     "enrollment": {
-        "domain": {"admission", "claim_kinds", "course", "identity", "purchase", "region_codes", "scheme"},
+        "domain": {"admission", "benefits", "claim_kinds", "course", "identity", "purchase", "region_codes", "scheme"},
         "handlers": {
             "account_seals",
             "admissions",

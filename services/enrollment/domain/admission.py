@@ -71,7 +71,7 @@ def _refusal(
         return AdmissionRefusal.NIK_ALREADY_ADMITTED
     rule, moment = scheme.admission, applicant.admitted_at
     age = age_on(applicant.identity.birth_date, jakarta_day(moment))
-    if not rule.age_at_least <= age <= rule.age_at_most:
+    if not rule.admits_age(age):
         return AdmissionRefusal.AGE_OUT_OF_RANGE
     if moment < wave.opens_at or not is_within_days(moment, rule.days, after=wave.closes_at):
         return AdmissionRefusal.WAVE_CLOSED

@@ -145,7 +145,7 @@ async def _decide(
     for application in fresh:
         applicant, index = application.applicant, application.index
         wave = waves[applicant.wave]
-        scheme = context.schemes[wave.scheme]
+        scheme = context.schemes[wave.scheme].at(applicant.admitted_at)
         if announced_event := announced.get(application.key):
             decided[application.key] = _as_announced(application, announced_event, scheme)
             if not decided[application.key].admitted:

@@ -5,6 +5,7 @@ Trainings have few prices and schemes few rules, so requirements and benefits ar
 
 from functools import lru_cache
 
+from services.enrollment.domain.benefits import Benefit
 from services.enrollment.domain.scheme import ModeRule, Scheme
 from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
@@ -36,35 +37,36 @@ def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme)
             )
             for session in data.sessions
         ),
-        requires=_requirements(rule),
+        requires=_requirements(rule, len(data.sessions)),
         whole_span=data.mode == "self_paced",
         evidence_days=scheme.completion.evidence_days,
         complete_within_days=scheme.completion.complete_within_days,
-        benefits=_benefits(data.price.value, scheme.incentive.amount),
+        benefits=_benefits(data.price.value, scheme.benefits),
+        clawback_days=scheme.clawback_days,
     )
 
 
-@lru_cache(maxsize=100)
-def _requirements(rule: ModeRule) -> enrollment.Requirements:
-    return enrollment.Requirements(post_test=rule.post_test, graded=rule.graded, certificate=rule.certificate)
+@lru_cache(maxsize=500)
+def _requirements(rule: ModeRule, sessions: int) -> enrollment.Requirements:
+    return enrollment.Requirements(
+        post_test=rule.post_test,
+        graded=rule.graded,
+        certificate=rule.certificate,
+        sessions_at_least=rule.sessions_at_least(sessions),
+    )
 
 
 @lru_cache(maxsize=10_000)
-def _benefits(price: int, incentive: int) -> tuple[enrollment.Benefit, ...]:
-    """Return the benefits: the fee once completed, and the incentive with the first completed and rated training."""
-    return (
+def _benefits(price: int, promised: tuple[Benefit, ...]) -> tuple[enrollment.Benefit, ...]:
+    return tuple(
         enrollment.Benefit(
-            benefit="fee",
-            amount=rupiah(price),
-            payee="provider",
-            milestone="completed",
-            first_training_only=False,
-        ),
-        enrollment.Benefit(
-            benefit="incentive_1",
-            amount=rupiah(incentive),
-            payee="participant",
-            milestone="rated",
-            first_training_only=True,
-        ),
+            benefit=one.benefit,
+            amount=rupiah(price if one.amount is None else one.amount),
+            payee=one.payee,
+            milestone=one.milestone,
+            first_training_only=one.once,
+            months_after=one.months_after,
+        )
+        for one in promised
+        if one.months_after is None  # Payment does not know monthly incentives yet.
     )

@@ -93,7 +93,7 @@ def _decide_for_participant(
     changed = []
     for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         data = received.get(before.redeem_code) or _stored_purchase(before)
-        scheme = context.schemes[admission.scheme] if admission else None
+        scheme = context.schemes[admission.scheme].at(before.purchased_at) if admission else None
         if announced_event := announced.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
             tx.release(ENROLLMENT, before.redeem_code)

@@ -1,70 +1,71 @@
-"""Scheme files: `<scheme>.toml`, loaded and validated when the service starts."""
+"""Scheme files: `<scheme>.toml` is the latest version, `superseded/<scheme>.<version>.toml` are those before it.
 
-import json
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict
+A version decides what happened from its first day on, until the next one's; no decision is made anew.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
-from services.enrollment.domain.scheme import Scheme
-from shared.contracts.fields import MAX_RUPIAH
+from services.enrollment.domain.scheme import Scheme, SchemeVersions
+from services.enrollment.schemes.reader import read_scheme
+from shared.errors import InvalidFile
 
 FOLDER = Path(__file__).parent
-# Bounds that events with such numbers, and dates computed from them, can hold.
-_DAYS, _RUPIAH, _AGE = range(366), range(1, MAX_RUPIAH + 1), range(151)
-BOUNDS = {
-    "version": range(1, 2**31),
-    "training_balance": _RUPIAH,
-    "amount": _RUPIAH,
-    "times": range(1, 13),
-    "age_at_least": _AGE,
-    "age_at_most": _AGE,
-    "days": _DAYS,
-    "first_within_days": _DAYS,
-    "next_within_days": _DAYS,
-    "evidence_days": _DAYS,
-    "complete_within_days": _DAYS,
-    "minimum_hours": range(10_001),
-    "class_at_most": range(1, 1_000_001),
-}
-FORMS = {"scheme": r"[A-Za-z0-9._/-]{1,64}", "offline_regions": r"[0-9]{1,4}"}
+SUPERSEDED = "superseded"
+Schemes = Mapping[str, SchemeVersions]
+"""By name."""
 
 
-class _File(BaseModel):
-    """A scheme file: strict types, and no unknown keys in any table."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    scheme: Scheme
-
-
-def load_schemes(folder: Path = FOLDER) -> Mapping[str, Scheme]:
-    """Return all schemes by name. Raise ValueError for an invalid file, or one named unlike its scheme."""
-    schemes = {path.stem: load_scheme(path) for path in sorted(folder.glob("*.toml"))}
-    for name, scheme in schemes.items():
-        if scheme.scheme != name:
-            raise ValueError(f"{name}.toml describes {scheme.scheme}: name the file after its scheme")
-    return schemes
+def load_schemes(folder: Path = FOLDER) -> Schemes:
+    """Return all schemes by name. Raise InvalidFile for a file that is wrong, or does not fit the others."""
+    found: defaultdict[str, list[Scheme]] = defaultdict(list)
+    for path in scheme_files(folder):
+        scheme = read_scheme(path)
+        name = scheme.name if path.parent.name == SUPERSEDED else scheme.scheme
+        if path.stem != name:
+            raise InvalidFile(f"{path.name} describes {name}: name it {name}.toml")
+        found[scheme.scheme].append(scheme)
+    if not found:
+        raise InvalidFile(f"{folder} holds no scheme; it needs one file <scheme>.toml for each")
+    return {name: _in_order(folder / f"{name}.toml", schemes) for name, schemes in found.items()}
 
 
-def load_scheme(path: Path) -> Scheme:
-    """Return the scheme of one file. It passes through JSON, since a strict tuple accepts only a JSON array."""
-    scheme = _File.model_validate_json(json.dumps({"scheme": tomllib.loads(path.read_text("utf-8"))})).scheme
-    _check(asdict(scheme))
-    return scheme
+def find_version(schemes: Schemes, name: str) -> Scheme | None:
+    """Return the latest version of a scheme by its name, or the one that a name such as `normal-2023.1` tells."""
+    if name in schemes:
+        return schemes[name].latest
+    return next((one for versions in schemes.values() for one in versions.versions if one.name == name), None)
 
 
-def _check(part: Mapping[str, object]) -> None:
-    """Raise ValueError for a number out of its bounds, or a text of the wrong form."""
-    for name, value in part.items():
-        if isinstance(value, Mapping):
-            _check(value)
-        elif isinstance(value, int) and not isinstance(value, bool) and value not in (bounds := BOUNDS[name]):
-            raise ValueError(f"{name} must be a whole number from {bounds[0]} to {bounds[-1]}")
-        elif form := FORMS.get(name):
-            texts = value if isinstance(value, tuple) else () if value is None else (value,)
-            if not all(re.fullmatch(form, str(text)) for text in texts):
-                raise ValueError(f"{name} must match {form}")
+def read_candidate(path: Path, schemes: Schemes) -> Scheme:
+    """Return the scheme of a file that may become a version. Raise InvalidFile if it is wrong, or changes a version."""
+    candidate = read_scheme(path)
+    known = schemes.get(candidate.scheme)
+    if known and any(one.version == candidate.version and one != candidate for one in known.versions):
+        raise InvalidFile(
+            f"{path.name}: version must be {known.latest.version + 1}, since decisions may have been made under the"
+            f" {candidate.version} that stands, which says something else"
+        )
+    return candidate
+
+
+def scheme_files(folder: Path = FOLDER) -> list[Path]:
+    """Return the files of all versions."""
+    return [*sorted(folder.glob("*.toml")), *sorted((folder / SUPERSEDED).glob("*.toml"))]
+
+
+def _in_order(file: Path, schemes: Sequence[Scheme]) -> SchemeVersions:
+    """Return the versions of a scheme, its own file first. Raise InvalidFile unless numbers and first days rise."""
+    if not file.exists():
+        raise InvalidFile(f"{SUPERSEDED}/{schemes[0].name}.toml has no successor {file.name}")
+    latest, *before = schemes
+    before.sort(key=lambda scheme: scheme.version, reverse=True)
+    for later, earlier in pairwise((latest, *before)):
+        name = file.name if later is latest else f"{later.name}.toml"
+        if later.version <= earlier.version:
+            raise InvalidFile(f"{name}: version must be above that of {SUPERSEDED}/{earlier.name}.toml")
+        if later.in_force_from < earlier.in_force_from:
+            raise InvalidFile(f"{name}: in_force_from must not be before that of {SUPERSEDED}/{earlier.name}.toml")
+    return SchemeVersions((latest, *before))

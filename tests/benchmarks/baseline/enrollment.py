@@ -20,7 +20,7 @@ service = Service("baseline_enrollment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
 for_payment = KeyRing.load(service.keys / "accounts.jwks.json")
 index = BlindIndex.load(service.keys / "identity-index.key")
-scheme = load_schemes()["normal-2023"]
+scheme = load_schemes()["normal-2023"].latest
 waves: dict[str, Wave] = {}
 
 registry = service.subscriber(PROGRAMME_REGISTRY)

@@ -14,7 +14,7 @@ async def test_admission_is_announced_with_scheme_and_balance(harness: Enrollmen
     await harness.receive(a_wave(), admission)
     (data,) = harness.data_of("participant_admitted")
     assert data["participant_id"] == admission.data["participant_id"]
-    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 1)
+    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 2)
     assert data["balance"] == {"value": 3_500_000, "currency": "IDR"}
     assert await harness.breaches() == []
 

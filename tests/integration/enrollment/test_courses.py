@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from services.enrollment.domain.scheme import SchemeVersions
 from services.enrollment.schemes import load_schemes
 from tests.builders import a_course, a_purchase, a_wave, an_admission
 from tests.infrastructure import Database
 from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, create_harness
 
-NORMAL = load_schemes()["normal-2023"]
+NORMAL = load_schemes()["normal-2023"].latest
 REQUIRED = replace(NORMAL, purchase=replace(NORMAL.purchase, catalogue="required"))
 LESS = {"value": 1_400_000, "currency": "IDR"}
 
@@ -20,7 +21,7 @@ LESS = {"value": 1_400_000, "currency": "IDR"}
 @pytest.fixture
 async def strict(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EnrollmentHarness]:
     """Open the service under a scheme that requires approvals."""
-    monkeypatch.setattr("services.enrollment.app.load_schemes", lambda: {REQUIRED.scheme: REQUIRED})
+    monkeypatch.setattr("services.enrollment.app.load_schemes", lambda: {REQUIRED.scheme: SchemeVersions((REQUIRED,))})
     harness = await create_harness(database)
     yield harness
     await harness.connection.close()

@@ -40,11 +40,17 @@ def done(first: Event, at: datetime = DONE_AT) -> tuple[Event, Event]:
 async def test_confirmed_enrollment_carries_rule_and_benefits(harness: EnrollmentHarness, person: str) -> None:
     await harness.receive(a_purchase(person))
     (data,) = harness.data_of("enrollment_confirmed")
-    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 1)
+    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 2)
     assert [session["proof"] for session in data["sessions"]] == ["face", "venue_qr"]
-    assert data["requires"] == {"post_test": "passed", "graded": True, "certificate": False, "sessions_at_least": None}
+    assert data["requires"] == {
+        "post_test": "passed",
+        "graded": True,
+        "certificate": False,
+        "sessions_at_least": None,
+    }
     assert (data["whole_span"], data["evidence_days"], data["complete_within_days"]) == (False, 30, 30)
-    fee, incentive = data["benefits"]
+    assert data["clawback_days"] == 60
+    fee, incentive, *surveys = data["benefits"]
     assert (fee["benefit"], fee["amount"]["value"], fee["payee"], fee["milestone"]) == (
         "fee",
         1_500_000,
@@ -56,6 +62,11 @@ async def test_confirmed_enrollment_carries_rule_and_benefits(harness: Enrollmen
         INCENTIVE,
         "rated",
     )
+    assert [(one["benefit"], one["amount"]["value"], one["milestone"]) for one in surveys] == [
+        ("survey_1", 50_000, "survey_1"),
+        ("survey_2", 50_000, "survey_2"),
+    ]
+    assert [one["first_training_only"] for one in data["benefits"]] == [False, True, True, True]
     assert await harness.breaches() == []
 
 

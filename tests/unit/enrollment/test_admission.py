@@ -17,7 +17,7 @@ from services.enrollment.domain.identity import Identity
 from services.enrollment.schemes import load_schemes
 from tests.builders import ADMITTED_AT, BORN, NOON, a_nik
 
-NORMAL = load_schemes()["normal-2023"]
+NORMAL = load_schemes()["normal-2023"].latest
 CLOSES = NOON + timedelta(days=3)
 WAVE = Wave("48", "normal-2023", 10_000, NOON, CLOSES)
 APPLICANT = Applicant("4810000000000017", "48", Identity(a_nik(), BORN), "female", ADMITTED_AT)
@@ -32,7 +32,7 @@ def decide(applicant: Applicant, *, nik_is_free: bool = True, places: int = 1) -
 
 
 def test_applicant_who_meets_the_rules_is_admitted_with_the_balance() -> None:
-    assert decide(APPLICANT) == Admitted("normal-2023", 1, 3_500_000)
+    assert decide(APPLICANT) == Admitted("normal-2023", NORMAL.version, 3_500_000)
 
 
 @pytest.mark.parametrize(

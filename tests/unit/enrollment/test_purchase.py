@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,10 @@ from services.enrollment.domain.purchase import (
     decide_purchase,
 )
 from services.enrollment.domain.scheme import Scheme
-from services.enrollment.schemes import load_scheme, load_schemes
+from services.enrollment.schemes import load_schemes
 from tests.builders import ADMITTED_AT
 
-NORMAL, EARLIER = load_schemes()["normal-2023"], load_scheme(Path(__file__).with_name("semi-bansos-2020.toml"))
+NORMAL, EARLIER = load_schemes()["normal-2023"].latest, load_schemes()["semi-bansos-2020"].latest
 DAY = timedelta(days=1)
 PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
 PURCHASE = Purchase("LP0001", "hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)
