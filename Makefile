@@ -94,8 +94,9 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix $(wildcard $(CODE))
 
 .PHONY: schemas
-schemas: $(STAMP) ## Write the JSON Schemas of the events and the dumps of the database schemas again
+schemas: $(STAMP) ## Write the JSON Schemas of events, the dumps of database schemas and the page of schemes again
 	$(BIN)/python -m shared.contracts.published_files
+	$(BIN)/python -m services.enrollment.schemes.page
 	$(BIN)/python -m deploy.local.schema_dumps
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -8,6 +8,9 @@ import typer
 
 from services.completion.app import definition as completion
 from services.completion.settings import CompletionSettings
+from services.enrollment.__main__ import add_verbs as add_enrollment_verbs
+from services.enrollment.app import definition as enrollment
+from services.enrollment.settings import EnrollmentSettings
 from services.payment.__main__ import add_verbs
 from services.payment.app import definition as payment
 from services.payment.settings import PaymentSettings
@@ -34,6 +37,13 @@ def test_service_has_the_common_verbs() -> None:
 def test_service_may_add_verbs_of_its_own() -> None:
     command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
     assert {name for name, _ in verbs(command)} == VERBS | {"funds", "halt", "halts", "resume", "approve", "confirm"}
+
+
+def test_enrollment_adds_the_verbs_of_schemes() -> None:
+    command = typer.main.get_command(command_line(EnrollmentSettings, enrollment, add_enrollment_verbs))
+    found = dict(verbs(command))
+    assert found.keys() - VERBS == {"scheme", "scheme show", "scheme check", "scheme diff"}
+    assert all(found[name].help.endswith(".") for name in found.keys() - VERBS)
 
 
 @pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve", "confirm"}))
