@@ -1,18 +1,18 @@
 -- What payment may do in its own tables. The books only grow; no attempt and no disbursement ever goes, and of each only
 -- that changes which a partner's word or an operator's may change.
 
-grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer to :service;
+grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer, money_claim to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,
       update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,
-              attempt, partner, reference, frozen)
+              attempt, partner, reference, frozen, annulled, cancelled_at)
     on disbursement to :service;
 grant select, insert,
       update (instructed_at, answer_by, accepted_at, rejected_at, number, redeem_code, benefit, reason, partner_reference,
               wave, component, account_version, keeps_money)
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
-grant select, insert, update (completed_at, completion_noted_at, rated_at) on enrollment to :service;
+grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at) on enrollment to :service;
 grant select, insert, update (appropriated, drawn, overdrawn, promised, short) on funds to :service;
 grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;

@@ -136,6 +136,21 @@ INVARIANTS = (
         _no_rows("paid_before_completion", "{reference} was instructed without a recorded completion"),
     ),
     Invariant(
+        "I4",
+        "nothing more is paid for an annulled training",
+        _no_rows("annulled_and_going", f"{_KEY} is {{state}}, and its training was voided or revoked"),
+    ),
+    Invariant(
+        "I3",
+        "what was paid for an annulled training is claimed",
+        _no_rows("payments_without_claim", f"{_KEY} was paid under {{reference}}, annulled, and not claimed back"),
+    ),
+    Invariant(
+        "I7",
+        "claims are on payments",
+        _no_rows("claims_unlike_payments", "claim {reference}-{number} is not on what was paid"),
+    ),
+    Invariant(
         "I7",
         "states follow from attempts",
         _no_rows("states_without_reason", f"{_KEY} is {{state}}, which does not follow from its attempts"),
@@ -212,8 +227,10 @@ INVARIANTS = (
     ),
     Invariant(
         "I10",
-        "no disbursement fails that a partner paid",
-        _no_rows("reported_settled_of_failed", f"{_KEY} has failed, and its partner reports {{reference}} as settled"),
+        "no disbursement fails or is cancelled that a partner paid",
+        _no_rows(
+            "reported_settled_of_failed", f"{_KEY} is {{state}}, and its partner reports {{reference}} as settled"
+        ),
     ),
     Invariant(
         "I10",

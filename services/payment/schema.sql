@@ -1,9 +1,12 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
+create type annulment as enum ('voided', 'revoked');
+create type claim_reason as enum ('voided', 'revoked', 'blocked');
+create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
 create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected');
 create type payee as enum ('provider', 'participant');
-create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed');
+create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled');
 
 create table account (
     participant_id text                     not null,
@@ -148,17 +151,19 @@ create table disbursement (
     reference         text,
     cancelled_at      timestamp with time zone,
     frozen            boolean                  not null default false,
+    annulled          annulment,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
     constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
+    constraint cancelled_at_a_time CHECK (((state = 'cancelled'::state) = (cancelled_at IS NOT NULL))),
     constraint disbursement_amount_check CHECK ((amount > 0)),
     constraint disbursement_attempt_check CHECK ((attempt >= 0)),
     constraint held_for_a_reason CHECK (((state = 'held'::state) = (reason IS NOT NULL))),
-    constraint nothing_final_is_frozen CHECK (((NOT frozen) OR (state <> ALL (ARRAY['settled'::state, 'failed'::state])))),
+    constraint nothing_final_is_frozen CHECK (((NOT frozen) OR (state <> ALL (ARRAY['settled'::state, 'failed'::state, 'cancelled'::state])))),
     constraint only_held_or_cancelled_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state) OR (cancelled_at IS NOT NULL))),
+    constraint only_what_is_annulled_is_cancelled CHECK (((state <> 'cancelled'::state) OR (annulled IS NOT NULL))),
     constraint retried_when_held CHECK (((retry_at IS NULL) OR (state = 'held'::state))),
-    constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL))),
-    constraint what_is_cancelled_goes_nowhere CHECK (((cancelled_at IS NULL) OR (state <> ALL (ARRAY['held'::state, 'instructed'::state, 'accepted'::state, 'settled'::state, 'failed'::state]))))
+    constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL)))
 );
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
 CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
@@ -175,6 +180,7 @@ comment on column disbursement.ask_at is 'When the partner is asked, if its fina
 comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 comment on column disbursement.cancelled_at is 'If no partner had been told by then, the participant''s next training may earn the benefit.';
 comment on column disbursement.frozen is 'A person must look before another attempt: only an approval, a final word or a confirmation ends it.';
+comment on column disbursement.annulled is 'Its training earns nothing any more: it is cancelled when it is held, and claimed back when it is settled.';
 
 create table enrollment (
     redeem_code         text                     not null,
@@ -186,12 +192,18 @@ create table enrollment (
     completed_at        timestamp with time zone,
     completion_noted_at timestamp with time zone,
     rated_at            timestamp with time zone,
+    voided_at           timestamp with time zone,
+    revoked_at          timestamp with time zone,
+    clawback_days       smallint,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
-    constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL)))
+    constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL))),
+    constraint enrollment_clawback_days_check CHECK ((clawback_days >= 0))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
 comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only.';
+comment on column enrollment.voided_at is 'Of the first void that was read; so is revoked_at. From then on it earns nothing.';
+comment on column enrollment.clawback_days is 'Days after which a claim is due; null in enrollments of before claims.';
 
 create table funds (
     wave         text      not null,
@@ -219,6 +231,33 @@ create table halt (
     constraint halt_pkey PRIMARY KEY (scope)
 );
 comment on table halt is 'The operator''s switch: a partner, or all. What is due is held; intake goes on.';
+
+create table money_claim (
+    opened_at      timestamp with time zone not null,
+    due_at         timestamp with time zone not null,
+    closed_at      timestamp with time zone,
+    amount         bigint                   not null,
+    lane           smallint                 not null,
+    number         smallint                 not null,
+    debtor         payee                    not null,
+    reason         claim_reason             not null,
+    state          claim_state              not null default 'open'::claim_state,
+    reference      text                     not null,
+    redeem_code    text                     not null,
+    benefit        text                     not null,
+    participant_id text                     not null,
+    document       text,
+    constraint money_claim_pkey PRIMARY KEY (reference, number),
+    constraint closed_at_a_time CHECK (((state = 'open'::claim_state) = (closed_at IS NULL))),
+    constraint money_claim_amount_check CHECK ((amount > 0)),
+    constraint money_claim_number_check CHECK ((number > 0)),
+    constraint repaid_by_a_document CHECK (((state = 'repaid'::claim_state) = (document IS NOT NULL)))
+);
+CREATE INDEX money_claim_by_participant ON money_claim USING btree (participant_id);
+CREATE UNIQUE INDEX one_claim_per_reference ON money_claim USING btree (reference) WHERE (state <> 'withdrawn'::claim_state);
+CREATE TRIGGER a_claim_changes_only_when_it_is_closed AFTER UPDATE ON money_claim FOR EACH ROW WHEN (((old.state <> 'open'::claim_state) OR (new.state = 'open'::claim_state) OR (((((((((((old.opened_at IS DISTINCT FROM new.opened_at) OR (old.due_at IS DISTINCT FROM new.due_at)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.number IS DISTINCT FROM new.number)) OR (old.debtor IS DISTINCT FROM new.debtor)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.reference IS DISTINCT FROM new.reference)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.participant_id IS DISTINCT FROM new.participant_id)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER claims_on_money_stay BEFORE DELETE OR TRUNCATE ON money_claim FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table money_claim is 'Money that was paid in vain and is to come back: the claims on a reference are numbered.';
 
 create table provider (
     provider_id text    not null,
@@ -287,7 +326,7 @@ create table transfer (
     reference text,
     hash      bytea                    not null,
     constraint transfer_pkey PRIMARY KEY (lane, number),
-    constraint accounts_of_the_books CHECK (((debit ~ '^(treasury|appropriation|(reserved|clearing|paid):[a-z0-9_]+)$'::text) AND (credit ~ '^(treasury|appropriation|(reserved|clearing|paid):[a-z0-9_]+)$'::text))),
+    constraint accounts_of_the_books CHECK (((debit ~ '^(treasury|appropriation|claims|returned|(reserved|clearing|paid):[a-z0-9_]+)$'::text) AND (credit ~ '^(treasury|appropriation|claims|returned|(reserved|clearing|paid):[a-z0-9_]+)$'::text))),
     constraint transfer_amount_check CHECK ((amount > 0)),
     constraint transfer_number_check CHECK ((number > 0)),
     constraint two_sides CHECK ((debit <> credit))
@@ -312,6 +351,11 @@ begin
                    where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt)
                      and (a.amount, a.partner, a.account_version) = (new.amount, new.partner, new.tried_version)
                      and a.second is not null)) then
+        return null;
+    end if;
+    if new.state = 'cancelled' and exists (
+        select from approval a
+        where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt + 1) and a.second is not null) then
         return null;
     end if;
     raise exception 'nobody approved %', new.reference using errcode = 'restrict_violation';

@@ -11,6 +11,7 @@ from services.payment.domain.deferral_kinds import ENROLLMENT, REFERENCE
 from services.payment.domain.reference import lane_in
 from services.payment.handlers.accounts import link_accounts
 from services.payment.handlers.appropriations import appropriate_funds
+from services.payment.handlers.cancellations import annul_trainings
 from services.payment.handlers.enrollments import record_enrollments
 from services.payment.handlers.milestones import record_milestones
 from services.payment.handlers.providers import register_providers
@@ -34,6 +35,7 @@ def sources(context: Context) -> tuple[Source, ...]:
     The lane of an internal record is its partition; the lane of a report is in its reference.
     """
     record = partial(record_milestones, context)
+    annul = partial(annul_trainings, context)
     reported = Subscription(
         partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference_key
     )
@@ -53,12 +55,13 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(enrollment.PARTICIPANT_ADMITTED, None),
                 Subscription(enrollment.PARTICIPANT_REFUSED, None),
-                Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
                 Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
-                Subscription(enrollment.ENROLLMENT_VOIDED, None),
+                Subscription(enrollment.ENROLLMENT_VOIDED, annul, defers_on=_enrollment_key),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, None),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
+                # After what forbids to pay into it.
+                Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
                 Subscription(enrollment.BALANCE_FORFEITED, None),
             ),
             producer="enrollment",
@@ -69,7 +72,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
                 Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
-                Subscription(completion.COMPLETION_REVOKED, None),
+                Subscription(completion.COMPLETION_REVOKED, annul, defers_on=_enrollment_key),
                 Subscription(completion.SURVEY_ANSWERED, record, defers_on=_enrollment_key),
             ),
             producer="completion",
@@ -83,7 +86,11 @@ def _reference_key(data: partner.DisbursementReported) -> tuple[str, str, str]:
 
 
 def _enrollment_key(
-    data: completion.CompletionConfirmed | completion.TrainingRated | completion.SurveyAnswered,
+    data: completion.CompletionConfirmed
+    | completion.TrainingRated
+    | completion.SurveyAnswered
+    | completion.CompletionRevoked
+    | enrollment.EnrollmentVoided,
 ) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")
 

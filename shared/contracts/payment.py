@@ -50,6 +50,15 @@ class Disbursement(Internal):
     account_version: int | None = None
 
 
+class ClaimOpened(Disbursement):
+    """A claim on money that was paid. `claim` is its id: the reference, and a number that counts the claims on it."""
+
+    claim: Code
+    debtor: Literal["provider", "participant"]
+    opened_at: Time
+    due_at: Time
+
+
 def _event(name: str) -> EventType[Disbursement]:
     return EventType(f"salur.payment.disbursement_{name}.v1", PAYMENT_EVENTS, Disbursement)
 
@@ -65,6 +74,8 @@ DISBURSEMENT_ACCEPTED = _event("accepted")
 DISBURSEMENT_SETTLED = _event("settled")
 DISBURSEMENT_REJECTED = _event("rejected")
 DISBURSEMENT_FAILED = _event("failed")
+DISBURSEMENT_CANCELLED = _event("cancelled")
+CLAIM_OPENED = EventType("salur.payment.claim_opened.v1", PAYMENT_EVENTS, ClaimOpened, "opened_at")
 
 TO_PARTNERS = (INSTRUCTION, STATUS_REQUESTED)
 EVENTS = (
@@ -75,4 +86,6 @@ EVENTS = (
     DISBURSEMENT_SETTLED,
     DISBURSEMENT_REJECTED,
     DISBURSEMENT_FAILED,
+    DISBURSEMENT_CANCELLED,
+    CLAIM_OPENED,
 )

@@ -22,10 +22,10 @@ async def dump_schema(connection: Connection, package: str) -> str:
     """Migrate a scratch schema and return the text of what the package adds to it, the same text every time.
 
     `package` is the engine or a service. `connection` is of a role that may create schemas; nothing of the scratch
-    schema is left, and the search_path is as before.
+    schema is left, and the search_path is as before. Each migration is committed, as in a service's own schema: a value
+    that one adds to an enumeration can be used by the next.
     """
-    transaction = connection.transaction()
-    await transaction.start()
+    search_path = await connection.fetchval(QUERIES["load_setting"], "search_path")
     try:
         await connection.execute(await connection.fetchval(QUERIES["create_schema"], SCRATCH_SCHEMA))
         await connection.execute(QUERIES["change_setting"], "search_path", SCRATCH_SCHEMA)
@@ -36,7 +36,8 @@ async def dump_schema(connection: Connection, package: str) -> str:
         await apply_missing(connection, engine if package == ENGINE else [*engine, *load_migrations(package)])
         return await _dump(connection, package, others)
     finally:
-        await transaction.rollback()
+        await connection.execute(await connection.fetchval(QUERIES["drop_schema"], SCRATCH_SCHEMA))
+        await connection.execute(QUERIES["change_setting"], "search_path", search_path)
 
 
 async def _dump(connection: Connection, package: str, others: Sequence[int]) -> str:

@@ -59,6 +59,7 @@ OWN_MODULES = {
     "payment": {
         "domain": {
             "attempt",
+            "claim",
             "cures",
             "disbursement",
             "eligibility",
@@ -69,10 +70,19 @@ OWN_MODULES = {
             "reference",
             "report_outcome",
         },
-        "handlers": {"appropriations", "approvals", "contradiction_backfill", "halts", "providers", "reports"},
+        "handlers": {
+            "appropriations",
+            "approvals",
+            "cancellations",
+            "contradiction_backfill",
+            "halts",
+            "providers",
+            "reports",
+        },
         "store": {
             "approvals",
             "attempts",
+            "claims",
             "contradictions",
             "cures",
             "disbursements",

@@ -4,7 +4,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.payment.domain.entitlement import Component, Enrollment, Entitlement, Payee, component_of
+from services.payment.domain.entitlement import (
+    Annulment,
+    Component,
+    Enrollment,
+    Entitlement,
+    Payee,
+    annulment_of,
+    component_of,
+)
 from shared.errors import InvariantBroken
 
 
@@ -18,6 +26,7 @@ class State(StrEnum):
     SETTLED = "settled"
     REJECTED = "rejected"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class HoldReason(StrEnum):
@@ -44,6 +53,7 @@ TRANSITIONS = frozenset(
         (State.HELD, State.HELD),
         (State.HELD, State.INSTRUCTED),
         (State.HELD, State.SETTLED),
+        (State.HELD, State.CANCELLED),
         (State.INSTRUCTED, State.ACCEPTED),
         (State.INSTRUCTED, State.SETTLED),
         (State.INSTRUCTED, State.REJECTED),
@@ -53,7 +63,7 @@ TRANSITIONS = frozenset(
         (State.REJECTED, State.FAILED),
     }
 )
-FINAL = frozenset({State.SETTLED, State.FAILED})
+FINAL = frozenset({State.SETTLED, State.FAILED, State.CANCELLED})
 AT_THE_PARTNER = frozenset({State.INSTRUCTED, State.ACCEPTED})
 PAID_OR_UNDER_WAY = AT_THE_PARTNER | {State.SETTLED}
 
@@ -71,7 +81,8 @@ class Disbursement(NamedTuple):
     `attempt` counts from 1; 0 before the first. `reference` and `partner` belong to the latest attempt, `tried_version`
     is the version of the account that it went to (0: none, or no longer known). `frozen`: no other attempt is made
     before a person has reviewed the payment, whatever it is held for. `next_check_at` comes from one of two columns:
-    `ask_at` while the disbursement is at a partner, `retry_at` while it is held.
+    `ask_at` while the disbursement is at a partner, `retry_at` while it is held. `annulled`: its training earns nothing
+    any more, so it is cancelled if it is held, and claimed back if its partner has paid it.
     """
 
     redeem_code: str
@@ -91,6 +102,7 @@ class Disbursement(NamedTuple):
     tried_version: int = 0
     frozen: bool = False
     next_check_at: datetime | None = None
+    annulled: Annulment | None = None
 
     @property
     def key(self) -> DisbursementKey:
@@ -118,6 +130,7 @@ class Disbursement(NamedTuple):
 
 def fall_due(enrollment: Enrollment, entitlement: Entitlement, now: datetime) -> Disbursement:
     """Return the disbursement of an entitlement that has just fallen due."""
+    annulment = annulment_of(enrollment)
     return Disbursement(
         redeem_code=enrollment.redeem_code,
         benefit=entitlement.benefit,
@@ -128,6 +141,7 @@ def fall_due(enrollment: Enrollment, entitlement: Entitlement, now: datetime) ->
         provider_id=enrollment.provider_id,
         amount=entitlement.amount,
         due_at=now,
+        annulled=annulment[0] if annulment else None,
     )
 
 
@@ -223,6 +237,21 @@ def fail(disbursement: Disbursement) -> Disbursement:
     """Return the disbursement as one that can never be paid."""
     _require_transition(disbursement, State.FAILED)
     return disbursement._replace(state=State.FAILED)
+
+
+def annul(disbursement: Disbursement, annulment: Annulment) -> Disbursement:
+    """Return the disbursement marked as annulled; the first mark counts, and a final one is returned as it is."""
+    if disbursement.state in FINAL or disbursement.annulled is not None:
+        return disbursement
+    return disbursement._replace(annulled=annulment)
+
+
+def cancel(disbursement: Disbursement) -> Disbursement:
+    """Return the disbursement cancelled, for ever. Raise IllegalTransition for one that is not annulled."""
+    if disbursement.annulled is None:
+        raise IllegalTransition(_subject(disbursement), "it is not annulled, so it cannot be cancelled")
+    _require_transition(disbursement, State.CANCELLED)
+    return disbursement._replace(state=State.CANCELLED, reason=None, frozen=False, next_check_at=None)
 
 
 def postpone_status_check(disbursement: Disbursement, ask_at: datetime) -> Disbursement:

@@ -33,6 +33,13 @@ RATED = "rated"
 NO_ANSWERS: Mapping[str, datetime] = MappingProxyType({})
 
 
+class Annulment(StrEnum):
+    """Change of mind after which a training earns nothing: it was voided, or its completion was revoked."""
+
+    VOIDED = "voided"
+    REVOKED = "revoked"
+
+
 class Entitlement(NamedTuple):
     """One benefit that the scheme promises for an enrollment. `amount` in rupiah.
 
@@ -51,6 +58,7 @@ class Enrollment(NamedTuple):
     """One training of one participant, with its benefits and milestones.
 
     `survey_answers`, by survey: the time at which the participant answered it.
+    `clawback_days`: days after which a claim on what was paid for it is due; None in enrollments of before claims.
     """
 
     redeem_code: str
@@ -63,10 +71,17 @@ class Enrollment(NamedTuple):
     completion_noted_at: datetime | None = None
     rated_at: datetime | None = None
     survey_answers: Mapping[str, datetime] = NO_ANSWERS
+    voided_at: datetime | None = None
+    revoked_at: datetime | None = None
+    clawback_days: int | None = None
 
     @property
     def promises_surveys(self) -> bool:
         return any(entitlement.milestone not in (COMPLETED, RATED) for entitlement in self.entitlements)
+
+    @property
+    def is_annulled(self) -> bool:
+        return self.voided_at is not None or self.revoked_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,23 @@ def answer_survey(enrollment: Enrollment, survey: str, at: datetime) -> Enrollme
     return enrollment if survey in answers else enrollment._replace(survey_answers={**answers, survey: at})
 
 
+def void(enrollment: Enrollment, at: datetime) -> Enrollment:
+    """Return the enrollment voided; the first void counts."""
+    return enrollment if enrollment.voided_at is not None else enrollment._replace(voided_at=at)
+
+
+def revoke(enrollment: Enrollment, at: datetime) -> Enrollment:
+    """Return the enrollment with its completion revoked; the first revocation counts."""
+    return enrollment if enrollment.revoked_at is not None else enrollment._replace(revoked_at=at)
+
+
+def annulment_of(enrollment: Enrollment) -> tuple[Annulment, datetime] | None:
+    """Return what annulled the enrollment first, and when, by the times of the events; None while it stands."""
+    known = [(enrollment.voided_at, Annulment.VOIDED), (enrollment.revoked_at, Annulment.REVOKED)]
+    first = min([(at, annulment) for at, annulment in known if at is not None], default=None, key=lambda one: one[0])
+    return None if first is None else (first[1], first[0])
+
+
 def newly_earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
     """Return the benefits whose milestone is reached after a change and was not before."""
     return [
@@ -138,7 +170,7 @@ def earned_once_per_participant(
 
     `trainings` and `grants` are all of one participant. A grant stays with its training, even if an earlier training
     becomes known later. Of several trainings the first to reach the milestone earns it, by the times of the events,
-    then by redeem code. A training whose disbursement was cancelled does not earn it again.
+    then by redeem code. An annulled training earns nothing, and one whose disbursement was cancelled not again.
     `announced`, by benefit: the training that it had fallen due with before a restore, which no other can replace.
     """
     standing = {grant.benefit for grant in grants if grant.stands}
@@ -153,7 +185,7 @@ def earned_once_per_participant(
     for _, redeem_code, earned_entitlement in sorted(earned, key=lambda one: one[:2]):
         benefit = earned_entitlement[1].benefit
         may_earn = benefit not in standing and announced.get(benefit, redeem_code) == redeem_code
-        if may_earn and (redeem_code, benefit) not in granted:
+        if may_earn and (redeem_code, benefit) not in granted and not earned_entitlement[0].is_annulled:
             first.setdefault(benefit, earned_entitlement)
     return list(first.values())
 

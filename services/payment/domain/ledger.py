@@ -10,8 +10,11 @@ Value moves from `credit` to `debit`. Per wave and component:
     settle        clearing:<partner>   -> paid:<kind>
     reject        clearing:<partner>   -> reserved:<component>
     confirm       reserved:<component> -> clearing:<partner> -> paid:<kind>, under a reference that was rejected
+    claim         paid:<kind>          -> claims                what was paid in vain
+    withdraw      claims               -> paid:<kind>
+    repay         claims               -> returned              to the treasury, which may appropriate it again
 
-At every moment appropriated = paid + open, where open = appropriation + reserved + clearing.
+At every moment appropriated = paid + returned + open, where open = appropriation + reserved + clearing + claims.
 """
 
 import hashlib
@@ -32,6 +35,8 @@ FUNDS_LEDGER = -2
 GENESIS = bytes(32)
 TREASURY = "treasury"
 APPROPRIATION = "appropriation"
+CLAIMS = "claims"
+RETURNED = "returned"
 
 
 class Posting(NamedTuple):
@@ -100,6 +105,18 @@ def settle(disbursement: Disbursement) -> Posting:
 
 def reject(disbursement: Disbursement) -> Posting:
     return _posting(disbursement, reserved(disbursement.component), clearing(_partner(disbursement)))
+
+
+def claim(disbursement: Disbursement) -> Posting:
+    return _posting(disbursement, CLAIMS, paid(disbursement.benefit))
+
+
+def withdraw(disbursement: Disbursement) -> Posting:
+    return _posting(disbursement, paid(disbursement.benefit), CLAIMS)
+
+
+def repay(disbursement: Disbursement) -> Posting:
+    return _posting(disbursement, RETURNED, CLAIMS)
 
 
 def chain_postings(postings: Iterable[Posting], head: LedgerHead, at: datetime) -> list[Transfer]:

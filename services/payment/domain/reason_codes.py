@@ -103,12 +103,12 @@ def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: date
     """Return the disbursement after its attempt was rejected. Never a new attempt: that takes a cure as well.
 
     A reason that passes by itself is tried again at `retry_at`, up to MAX_AUTOMATIC_ATTEMPTS. A frozen one stays
-    frozen, whatever the verdict.
+    frozen, whatever the verdict. An annulled one is held even for a reason that is final, and so is cancelled.
     """
     rejected = reject(disbursement)
     if disbursement.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
         return freeze(rejected)
-    if verdict.action is ReportAction.FINAL:
+    if verdict.action is ReportAction.FINAL and disbursement.annulled is None:
         return fail(rejected)
     if verdict.action is not ReportAction.RETRY_LATER:
         return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)

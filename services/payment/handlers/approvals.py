@@ -7,14 +7,17 @@ from asyncpg import Connection
 from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt, Contradiction
+from services.payment.domain.claim import Payment
 from services.payment.domain.cures import Cure, reasons_cured_by
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
 from services.payment.domain.eligibility import (
+    PayeeAccount,
     account_hold_reason,
     missing_account_reason,
     needs_approval,
     required_approval,
 )
+from services.payment.payout.claims import claim_payments
 from services.payment.payout.disbursements import save_confirmation
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import commit_confirmed
@@ -45,11 +48,7 @@ async def approve(
     known = await _load_locked(connection, redeem_code, benefit)
     if known is None or known.reason not in APPROVABLE:
         raise Refused(f"{subject} does not wait for an approval")
-    account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
-    reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
-    if account is None or reason:
-        raise Refused(f"{subject} has no account that can be paid: {reason}")
-    approval = required_approval(known, account)
+    approval = required_approval(known, await _load_account(connection, known))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
     before = (await load_approvals(connection, [known])).get(known.key)
@@ -69,7 +68,20 @@ async def approve(
     if known.attempt > 0:
         await postpone_retries(connection, [known], operator.now)
     await operator.record(connection, "approve", **content, first=people[0])
-    return Outcome(changed=True, sentence=f"{what}: approved, and instructed by the next sweep")
+    then = "instructed" if known.annulled is None else f"cancelled, since its training was {known.annulled},"
+    return Outcome(changed=True, sentence=f"{what}: approved, and {then} by the next sweep")
+
+
+async def _load_account(connection: Connection, known: Disbursement) -> PayeeAccount:
+    """Load the account that the next attempt would go to; raise Refused if it cannot be paid.
+
+    An annulled disbursement is cancelled by its approval, so any account will do.
+    """
+    account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
+    reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
+    if account is None or (reason and known.annulled is None):
+        raise Refused(f"{' '.join(known.key)} has no account that can be paid: {reason}")
+    return account
 
 
 async def confirm_payment(
@@ -148,6 +160,7 @@ async def _post_confirmation(
     await void_approvals(tx.connection, [known])
     await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
     emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
+    await claim_payments(tx, [Payment(paid, settled_at)], {})
     return overdrawn
 
 

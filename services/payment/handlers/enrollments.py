@@ -38,6 +38,7 @@ def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
         lane=require_lane(message),
         wave=data.wave,
         provider_id=data.provider_id,
+        clawback_days=data.clawback_days,
         entitlements=tuple(
             Entitlement(
                 benefit=benefit.benefit,

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from services.payment.context import Context
 from services.payment.domain.attempt import Attempt, Contradiction, Report, ReportCheck, classify_report
+from services.payment.domain.claim import Payment
 from services.payment.domain.deferral_kinds import CATCHING_UP, REFERENCE
 from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
 from services.payment.domain.funds import Allotment, allotment_of
 from services.payment.domain.reason_codes import FORBIDS_RETRY
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
+from services.payment.payout.claims import claim_payments
 from services.payment.payout.contradictions import record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
 from services.payment.payout.events import emit_state
@@ -73,6 +75,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     context.answers.record(tx, batch.answers)
     await _park_unmatched(tx, unmatched)
     await _save(tx, batch)
+    await claim_payments(tx, _annulled_payments(batch), batch.traces)
     now = {key: after for key, (_, after) in batch.changes.items()}
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}
@@ -170,6 +173,15 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
     await post(tx, [posting for outcome in batch.outcomes for posting in outcome.postings])
     for partner, reasons in sorted(halts.items()):
         await halt_partner(tx, partner, f"rejected with {', '.join(sorted(reasons))}")
+
+
+def _annulled_payments(batch: BatchChanges) -> list[Payment]:
+    """Return what the reports settled although its training was annulled meanwhile."""
+    return [
+        Payment(outcome.disbursement, outcome.attempt.settled_at)
+        for outcome in batch.outcomes
+        if outcome.disbursement.annulled is not None and outcome.attempt.settled_at is not None
+    ]
 
 
 def _partner(message: Message[DisbursementReported]) -> str:

@@ -6,13 +6,16 @@ by estimate is 2.5 to 5 % of a journey's processor time.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic_core import to_json
 
 from services.payment.domain.attempt import Attempt
+from services.payment.domain.claim import Claim
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, State
 from services.payment.domain.entitlement import kind_of
 from shared.contracts import payment
+from shared.contracts.events import EventType
 from shared.contracts.topics import disbursements
 from shared.messaging.transaction.transaction import Transaction
 
@@ -27,12 +30,31 @@ EVENT_OF = {
     State.SETTLED: payment.DISBURSEMENT_SETTLED,
     State.REJECTED: payment.DISBURSEMENT_REJECTED,
     State.FAILED: payment.DISBURSEMENT_FAILED,
+    State.CANCELLED: payment.DISBURSEMENT_CANCELLED,
 }
 
 
 def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> None:
     """Emit the event of a disbursement's state. `reason`: the partner's own code, if it was rejected."""
-    data = {
+    cancelled_for = disbursement.annulled if disbursement.state is State.CANCELLED else None
+    data = _common_fields(disbursement, reason or disbursement.reason or cancelled_for)
+    _emit(tx, EVENT_OF[disbursement.state], disbursement, data, traces)
+
+
+def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> None:
+    """Emit that a claim was opened."""
+    data = _common_fields(claim.disbursement, claim.reason) | {
+        "claim": claim.id,
+        "debtor": claim.debtor,
+        "opened_at": claim.opened_at,
+        "due_at": claim.due_at,
+    }
+    _emit(tx, payment.CLAIM_OPENED, claim.disbursement, data, traces)
+
+
+def _common_fields(disbursement: Disbursement, reason: str | None) -> dict[str, object]:
+    """Return the fields that every event of `payment.events` has."""
+    return {
         "participant_id": disbursement.participant_id,
         "redeem_code": disbursement.redeem_code,
         "wave": disbursement.wave,
@@ -41,11 +63,16 @@ def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reas
         "partner": disbursement.partner,
         "amount": {"value": disbursement.amount, "currency": "IDR"},
         "attempt": disbursement.attempt,
-        "reason": reason or disbursement.reason,
+        "reason": reason,
         "account_version": disbursement.tried_version or None,
     }
+
+
+def _emit(
+    tx: Transaction, event: EventType[Any], disbursement: Disbursement, data: dict[str, object], traces: Traces
+) -> None:
     tx.emit_json(
-        EVENT_OF[disbursement.state],
+        event,
         to_json(data),
         lane=disbursement.lane,
         key=disbursement.participant_id,

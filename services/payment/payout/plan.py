@@ -37,6 +37,12 @@ class Hold(NamedTuple):
     partner: str | None = None
 
 
+class Cancel(NamedTuple):
+    """Decision to cancel an annulled disbursement."""
+
+    partner: str | None = None
+
+
 class Route(NamedTuple):
     """Decision to pay into this account as soon as there is money."""
 
@@ -54,7 +60,7 @@ class AttemptPlan(NamedTuple):
 
     disbursement: Disbursement
     reference: str
-    decision: Hold | Route | Attempt
+    decision: Hold | Cancel | Route | Attempt
     newest_version: int = 0
 
     @property
@@ -151,7 +157,10 @@ def _plan_fresh(
     conditions: PayoutConditions,
     opened: OpenedAccounts,
     approved: bool,
-) -> Hold | Route:
+) -> Hold | Cancel | Route:
+    if disbursement.annulled is not None:
+        frozen = disbursement.frozen and not approved
+        return Hold(HoldReason.NEEDS_APPROVAL, disbursement.partner) if frozen else Cancel(disbursement.partner)
     if account is None:
         return Hold(missing_account_reason(disbursement.payee))
     if reason := hold_reason(disbursement, account, conditions, approved=approved):

@@ -4,7 +4,7 @@ select partner, verified, same_identity, linked_at from account where participan
 
 -- name: load_enrollment_views
 -- Trainings of a participant, with their milestones.
-select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at
+select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at, voided_at, revoked_at
 from enrollment where participant_id = $1 order by redeem_code;
 
 -- name: load_survey_answer_views
@@ -14,7 +14,7 @@ select redeem_code, survey, answered_at from survey_answer where redeem_code = a
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
-    d.partner, d.frozen, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
+    d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 

@@ -3,7 +3,8 @@
 update disbursement d
 set state = new.state, reason = new.reason, attempt = new.attempt, reference = new.reference, partner = new.partner,
     tried_version = new.tried_version, frozen = new.frozen, ask_at = new.ask_at, retry_at = new.retry_at,
-    accepted_at = null, partner_reference = null, changed_at = $12
+    accepted_at = null, partner_reference = null, changed_at = $12::timestamptz,
+    cancelled_at = case when new.state = 'cancelled' then $12::timestamptz end
 from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::boolean[],
     $10::timestamptz[], $11::timestamptz[])
     as new (redeem_code, benefit, state, reason, attempt, reference, partner, tried_version, frozen, ask_at, retry_at)
@@ -23,6 +24,16 @@ where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 update disbursement d set ask_at = $3, changed_at = $4
 from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit)
 where d.redeem_code = asked.redeem_code and d.benefit = asked.benefit;
+
+-- name: load_unpaid
+-- Disbursements of these trainings that are not final.
+select * from disbursement where redeem_code = any($1::text[]) and state not in ('settled', 'failed', 'cancelled');
+
+-- name: annul_disbursements
+-- Marked, so that a report on them needs no other query.
+update disbursement d set annulled = new.annulled, changed_at = $4
+from unnest($1::text[], $2::text[], $3::annulment[]) as new (redeem_code, benefit, annulled)
+where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: load_grants
 -- Grants with these trainings; one that was cancelled before any partner was instructed no longer stands.

@@ -1,10 +1,11 @@
 -- name: load_known_enrollments
 -- As they were confirmed. An enrollment is confirmed once; the same once more changes nothing.
-select redeem_code, participant_id, lane, wave, provider_id, benefits from enrollment where redeem_code = any($1::text[]);
+select redeem_code, participant_id, lane, wave, provider_id, clawback_days, benefits from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_enrollments
 -- All trainings of these participants, since some benefits fall due with one of them only.
-select redeem_code, participant_id, lane, wave, provider_id, benefits, completed_at, completion_noted_at, rated_at
+select redeem_code, participant_id, lane, wave, provider_id, clawback_days, benefits, completed_at, completion_noted_at, rated_at,
+    voided_at, revoked_at
 from enrollment where participant_id = any($1::text[]);
 
 -- name: load_survey_answers
@@ -15,6 +16,12 @@ select redeem_code, survey, answered_at from survey_answer where redeem_code = a
 -- The first answer counts.
 insert into survey_answer (redeem_code, survey, answered_at)
 select * from unnest($1::text[], $2::text[], $3::timestamptz[]) on conflict do nothing;
+
+-- name: save_annulments
+-- Voided, or their completions revoked.
+update enrollment e set voided_at = new.voided_at, revoked_at = new.revoked_at
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as new (redeem_code, voided_at, revoked_at)
+where e.redeem_code = new.redeem_code;
 
 -- name: save_milestones
 -- Completions and ratings as they are noted.

@@ -5,7 +5,7 @@ with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
         left join survey_answer a on a.redeem_code = e.redeem_code and a.survey = p ->> 'milestone'
-    where e.completed_at is not null
+    where e.completed_at is not null and e.voided_at is null and e.revoked_at is null
       and case p ->> 'milestone' when 'completed' then true when 'rated' then e.rated_at is not null else a.survey is not null end
       and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 'benefit'))
 select participant_id, redeem_code, benefit from missing where not once
@@ -44,7 +44,7 @@ where a.redeem_code is not null and e.completion_noted_at is null;
 -- name: settled_twice
 -- I2: at most one settled attempt for each disbursement, by the transfers.
 select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
-where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') group by a.redeem_code, a.benefit having count(*) > 1;
+where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') and t.credit <> 'claims' group by a.redeem_code, a.benefit having count(*) > 1;
 
 -- name: reported_settled_twice
 -- I2, I10: at most one payment of each disbursement, by the reports of partners, parked ones included. A parked one counts no more once
@@ -61,15 +61,15 @@ from (select redeem_code, benefit, reference, partner from parked
 group by redeem_code, benefit having count(*) > 1;
 
 -- name: reported_settled_of_failed
--- I10: no disbursement fails whose payment a partner reports.
-select c.redeem_code, c.benefit, c.reference
-from contradiction c join disbursement d using (redeem_code, benefit) where d.state = 'failed' and c.status = 'settled';
+-- I10: no disbursement fails, or is cancelled, whose payment a partner reports.
+select c.redeem_code, c.benefit, c.reference, d.state
+from contradiction c join disbursement d using (redeem_code, benefit) where d.state in ('failed', 'cancelled') and c.status = 'settled';
 
 -- name: unfrozen_contradictions
 -- I10: a contradicted disbursement is frozen, or final.
 select c.redeem_code, c.benefit, c.reference, c.status
 from contradiction c join disbursement d using (redeem_code, benefit)
-where d.state not in ('settled', 'failed') and not d.frozen
+where d.state not in ('settled', 'failed', 'cancelled') and not d.frozen
   and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
 
 -- name: unfrozen_reviews
@@ -104,11 +104,11 @@ group by participant_id, benefit having count(*) > 1;
 select d.redeem_code, d.benefit, d.state
 from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
 where not case
-    when d.attempt = 0 then d.state = 'held'
+    when d.attempt = 0 then d.state in ('held', 'cancelled')
     when c.reference is not null and d.state = 'settled'
         then (a.redeem_code, a.benefit) = (d.redeem_code, d.benefit) and a.rejected_at is not null
     when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
-    when a.rejected_at is not null then d.state in ('held', 'failed')
+    when a.rejected_at is not null then d.state in ('held', 'failed', 'cancelled')
     when d.settled_at is not null then d.state = 'settled'
     when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
@@ -143,8 +143,35 @@ from (
     union all select wave, component, 'reserved:' || component, drawn - spent from purse
     union all select wave, component, 'clearing:' || partner, amount from disbursement where state in ('instructed', 'accepted')
     union all select wave, component, 'paid:' || split_part(benefit, '_', 1), amount from disbursement where state = 'settled'
+    union all
+    select d.wave, d.component, side.account, side.amount
+    from money_claim c join disbursement d using (redeem_code, benefit)
+    cross join lateral (values ('paid:' || split_part(c.benefit, '_', 1), -c.amount),
+                               (case c.state when 'open' then 'claims' else 'returned' end, c.amount)) as side (account, amount)
+    where c.state <> 'withdrawn'
 ) as rows
 group by wave, component, account;
+
+-- name: annulled_and_going
+-- I4: what is annulled is marked, and is held for nobody but a person.
+select d.redeem_code, d.benefit, d.state
+from disbursement d join enrollment e using (redeem_code)
+where (e.voided_at is not null or e.revoked_at is not null)
+  and (d.state in ('held', 'instructed', 'accepted') and d.annulled is null or d.state = 'held' and not d.frozen);
+
+-- name: payments_without_claim
+-- I3: what was paid of an annulled training is claimed back, or repaid.
+select d.redeem_code, d.benefit, d.reference
+from disbursement d join enrollment e using (redeem_code)
+where d.state = 'settled' and (e.voided_at is not null or e.revoked_at is not null)
+  and not exists (select from money_claim c where c.reference = d.reference and c.state <> 'withdrawn');
+
+-- name: claims_unlike_payments
+-- I7: a claim is on what was paid under its reference.
+select c.reference, c.number
+from money_claim c left join disbursement d on d.reference = c.reference and d.state = 'settled'
+where (d.redeem_code, d.benefit, d.participant_id, d.payee, d.amount)
+      is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount);
 
 -- name: fund_differences
 -- I8: a fund has allotted what its lanes were allotted, was appropriated what the documents say, and no more is instructed.

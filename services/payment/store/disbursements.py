@@ -10,7 +10,7 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
-from services.payment.domain.entitlement import Grant, Payee
+from services.payment.domain.entitlement import Annulment, Grant, Payee
 from services.payment.store import QUERIES
 from shared.postgres.columns import columns
 
@@ -33,11 +33,13 @@ COLUMNS = (
     "tried_version",
     "ask_at",
     "retry_at",
+    "annulled",
 )
 # Looked up, since to call an enumeration takes longer.
 PAYEES = {payee.value: payee for payee in Payee}
 STATES = {state.value: state for state in State}
 HOLD_REASONS = {reason.value: reason for reason in HoldReason}
+ANNULMENTS = {annulment.value: annulment for annulment in Annulment}
 
 
 class StateCountKey(NamedTuple):
@@ -92,6 +94,18 @@ async def postpone_status_checks(
     """Set the time at which the partners of these disbursements are asked again."""
     keys = columns(disbursements, "redeem_code", "benefit")
     await connection.execute(QUERIES["postpone_status_checks"], *keys, ask_at, now)
+
+
+async def load_unpaid(connection: Connection, redeem_codes: Collection[str]) -> list[Disbursement]:
+    """Load the disbursements of these trainings that are not final."""
+    return _disbursements(await connection.fetch(QUERIES["load_unpaid"], list(redeem_codes)))
+
+
+async def annul_disbursements(connection: Connection, annulled: Sequence[Disbursement], now: datetime) -> None:
+    """Mark disbursements as annulled; their states stay as they are."""
+    if annulled:
+        marks = columns(annulled, "redeem_code", "benefit", "annulled")
+        await connection.execute(QUERIES["annul_disbursements"], *marks, now)
 
 
 async def load_grants(connection: Connection, redeem_codes: Collection[str]) -> Mapping[str, Sequence[Grant]]:
@@ -184,4 +198,5 @@ def disbursement_of(row: Record) -> Disbursement:
         tried_version=row["tried_version"],
         frozen=row["frozen"],
         next_check_at=row["ask_at"] or row["retry_at"],
+        annulled=ANNULMENTS.get(row["annulled"]),
     )

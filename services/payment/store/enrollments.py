@@ -15,7 +15,7 @@ from services.payment.store import QUERIES
 from shared.postgres.columns import columns
 
 # Columns of an enrollment as it is confirmed, besides its benefits.
-COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id")
+COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "clawback_days")
 
 
 async def load_known_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
@@ -45,6 +45,12 @@ async def load_enrollments(connection: Connection, participant_ids: Collection[s
         for code, answers in (await _load_survey_answers(connection, surveyed)).items():
             found[code] = found[code]._replace(survey_answers=answers)
     return found
+
+
+async def save_annulments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
+    """Save that these enrollments were voided, or their completions revoked."""
+    annulled = columns(enrollments, "redeem_code", "voided_at", "revoked_at")
+    await connection.execute(QUERIES["save_annulments"], *annulled)
 
 
 async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
@@ -96,4 +102,7 @@ def _enrollment(row: Record) -> Enrollment:
         completed_at=row["completed_at"],
         completion_noted_at=row["completion_noted_at"],
         rated_at=row["rated_at"],
+        voided_at=row["voided_at"],
+        revoked_at=row["revoked_at"],
+        clawback_days=row["clawback_days"],
     )

@@ -1,3 +1,11 @@
+-- name: drop_schema
+-- With all that is in it. The name cannot be a parameter of the statement, so the server puts it into one.
+select format('drop schema if exists %I cascade', $1::text);
+
+-- name: load_setting
+-- Of this session.
+select current_setting($1);
+
 -- name: dump_objects
 -- Everything that the schema has so far, to be told from what is added later.
 select oid from pg_class where relnamespace = current_schema()::regnamespace

@@ -1,4 +1,4 @@
-"""Planted bugs by subject: chains, seals, reviews, deferral, age, reading, restores, sessions.
+"""Planted bugs by subject: chains, seals, reviews, deferral, age, annulments, reading, restores, sessions.
 
 A file of its own, so that another worker runs it.
 """
@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.planted import (
     age_bugs,
+    annulment_bugs,
     chain_bugs,
     deferral_bugs,
     reading_bugs,
@@ -24,6 +25,7 @@ BUGS = (
     *review_bugs.BUGS,
     *deferral_bugs.BUGS,
     *age_bugs.BUGS,
+    *annulment_bugs.BUGS,
     *reading_bugs.BUGS,
     *restore_bugs.BUGS,
     *session_bugs.BUGS,

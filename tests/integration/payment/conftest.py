@@ -6,7 +6,7 @@ import pytest
 
 from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.facts import journey
-from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.integration.payment.harness import PaymentHarness, Restored, create_harness
 
 
 @pytest.fixture
@@ -32,3 +32,14 @@ async def instructed(harness: PaymentHarness) -> PaymentHarness:
     await harness.prepare()
     await harness.receive(*journey())
     return harness
+
+
+@pytest.fixture
+async def restored(harness: PaymentHarness, postgres: PostgresServer) -> AsyncIterator[Restored]:
+    empty: Database = await postgres.lend("payment")
+    await harness.prepare()
+    await harness.receive(*journey())
+    after = await create_harness(empty)
+    yield Restored(harness, after)
+    await after.connection.close()
+    await postgres.take_back(empty)

@@ -21,6 +21,7 @@ BOUGHT_AT = ADMITTED_AT + timedelta(days=1)
 COMPLETED_AT = BOUGHT_AT + timedelta(days=3)
 RATED_AT = COMPLETED_AT + timedelta(hours=1)
 ANSWERED_AT = RATED_AT + timedelta(hours=1)
+VOIDED_AT = COMPLETED_AT + timedelta(days=10)
 
 
 def a_number(participant: str) -> str:
@@ -59,6 +60,7 @@ def confirmed(
     fee: int = FEE,
     incentive: int = INCENTIVE,
     surveys: int = 0,
+    clawback_days: int | None = None,
 ) -> Event:
     """Return `enrollment_confirmed` with a fee, an incentive for the first training, and so many surveys."""
     benefits = (
@@ -103,6 +105,7 @@ def confirmed(
         evidence_days=30,
         complete_within_days=30,
         benefits=benefits,
+        clawback_days=clawback_days,
     )
     return _internal(enrollment.ENROLLMENT_CONFIRMED, data)
 
@@ -128,6 +131,25 @@ def rated(participant: str = PARTICIPANT, code: str = CODE, at: datetime = RATED
 def answered(survey: int = 1, participant: str = PARTICIPANT, code: str = CODE, at: datetime = ANSWERED_AT) -> Event:
     data = completion.SurveyAnswered(participant_id=participant, redeem_code=code, survey=survey, answered_at=at)
     return _internal(completion.SURVEY_ANSWERED, data)
+
+
+def voided(participant: str = PARTICIPANT, code: str = CODE, at: datetime = VOIDED_AT) -> Event:
+    data = enrollment.EnrollmentVoided(
+        participant_id=participant, redeem_code=code, wave="48", reason="class_cancelled", voided_at=at
+    )
+    return _internal(enrollment.ENROLLMENT_VOIDED, data)
+
+
+def revoked(participant: str = PARTICIPANT, code: str = CODE, at: datetime = VOIDED_AT) -> Event:
+    data = completion.CompletionRevoked(
+        participant_id=participant,
+        redeem_code=code,
+        reason="face_fraud",
+        evidence=completion.EvidenceReference(source="/attendance/face", id="f-1"),
+        digest="00",
+        revoked_at=at,
+    )
+    return _internal(completion.COMPLETION_REVOKED, data)
 
 
 class Reported(Event):

@@ -19,7 +19,7 @@ from services.payment.settings import PaymentSettings
 from shared.contracts import payment
 from shared.contracts.events import EventType
 from shared.contracts.seals import KeyRing
-from shared.contracts.topics import LANES, TOPICS
+from shared.contracts.topics import LANES, TOPICS, lane_of
 from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.outbox.page import OutboxEvent, Page
@@ -33,7 +33,7 @@ from shared.messaging.transaction.transaction import Transaction, TransactionTer
 from shared.runtime.definition import ServiceDefinition
 from tests.builders import LATER, Event, a_provider, chain_key, funds, keys_folder
 from tests.infrastructure import Database, sealing_of
-from tests.integration.payment.facts import reported
+from tests.integration.payment.facts import PARTICIPANT, reported
 
 ALL_LANES = range(LANES)
 _offsets = count(1)
@@ -213,6 +213,21 @@ class PaymentHarness:
     async def breaches(self) -> list[str]:
         checks = (sealing_of("payment").invariant(), *self.definition.invariants)
         return [breach for invariant in checks for breach in await invariant.check(self.connection)]
+
+
+@dataclass
+class Restored:
+    """Service before a restore, and on a database that knows nothing of its events."""
+
+    before: PaymentHarness
+    after: PaymentHarness
+
+    async def adopt(self, *, whole: bool = True) -> None:
+        await self.after.adopt(self.before.pages, whole=whole)
+
+    async def catching_up(self, since: object) -> None:
+        query = "update lane set catching_up_since = $1 where lane = $2"
+        await self.after.connection.execute(query, since, lane_of(PARTICIPANT))
 
 
 async def create_harness(database: Database, **settings: Any) -> PaymentHarness:

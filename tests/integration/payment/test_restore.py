@@ -1,7 +1,6 @@
 """Restore: events emitted before it stay binding; the same partner is instructed to make the same payment."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -25,35 +24,9 @@ from tests.integration.payment.facts import (
     rated,
     reported,
 )
-from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.integration.payment.harness import PaymentHarness, Restored, create_harness
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
-
-
-@dataclass
-class Restored:
-    """Service before a restore, and on a database that knows nothing of its events."""
-
-    before: PaymentHarness
-    after: PaymentHarness
-
-    async def adopt(self, *, whole: bool = True) -> None:
-        await self.after.adopt(self.before.pages, whole=whole)
-
-    async def catching_up(self, since: object) -> None:
-        query = "update lane set catching_up_since = $1 where lane = $2"
-        await self.after.connection.execute(query, since, lane_of(PARTICIPANT))
-
-
-@pytest.fixture
-async def restored(harness: PaymentHarness, postgres: PostgresServer) -> AsyncIterator[Restored]:
-    empty: Database = await postgres.lend("payment")
-    await harness.prepare()
-    await harness.receive(*journey())
-    after = await create_harness(empty)
-    yield Restored(harness, after)
-    await after.connection.close()
-    await postgres.take_back(empty)
 
 
 async def test_replay_instructs_the_same_payment_though_the_account_has_changed(

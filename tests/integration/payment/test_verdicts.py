@@ -255,7 +255,7 @@ async def test_verify_names_a_failed_disbursement_that_is_reported_settled(instr
     await instructed.report(reference, "settled")
     assert await instructed.state("incentive_1") == "failed"
     assert await instructed.breaches() == [
-        f"{CODE} incentive_1 has failed, and its partner reports {reference} as settled"
+        f"{CODE} incentive_1 is failed, and its partner reports {reference} as settled"
     ]
     await instructed.forget_contradictions()
 

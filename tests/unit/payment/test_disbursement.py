@@ -16,6 +16,8 @@ from services.payment.domain.disbursement import (
     IllegalTransition,
     State,
     accept,
+    annul,
+    cancel,
     confirm,
     fail,
     freeze,
@@ -24,7 +26,7 @@ from services.payment.domain.disbursement import (
     reject,
     settle,
 )
-from services.payment.domain.entitlement import Payee
+from services.payment.domain.entitlement import Annulment, Payee
 from services.payment.domain.reason_codes import after_rejection, verdict_of
 from tests.unit.payment.values import NOW, a_disbursement
 
@@ -35,6 +37,7 @@ STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
     State.SETTLED: lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni") if d.state is State.HELD else settle(d),
     State.REJECTED: reject,
     State.FAILED: fail,
+    State.CANCELLED: lambda d: cancel(d._replace(annulled=Annulment.VOIDED)),
 }
 
 
@@ -83,6 +86,34 @@ def test_final_disbursement_is_never_frozen(state: State) -> None:
     assert freeze(final) is final
 
 
+def test_only_an_annulled_disbursement_is_cancelled_and_its_freeze_ends() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=1, frozen=True, next_check_at=NOW)
+    with pytest.raises(IllegalTransition):
+        cancel(held)
+    cancelled = cancel(annul(held, Annulment.REVOKED))
+    assert (cancelled.state, cancelled.reason, cancelled.frozen) == (State.CANCELLED, None, False)
+    assert (cancelled.annulled, cancelled.next_check_at) == (Annulment.REVOKED, None)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - FINAL))
+def test_the_first_annulment_marks_and_later_ones_change_nothing(state: State) -> None:
+    marked = annul(a_disbursement(state=state), Annulment.VOIDED)
+    assert marked == a_disbursement(state=state, annulled=Annulment.VOIDED)
+    assert annul(marked, Annulment.REVOKED) is marked
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_annulment_leaves_a_final_disbursement_as_it_is(state: State) -> None:
+    final = a_disbursement(state=state, attempt=1)
+    assert annul(final, Annulment.VOIDED) is final
+
+
+@pytest.mark.parametrize("code", ["AC04", "LEGL", "AM04", "ED05"])
+def test_annulled_attempt_is_cancelled_whatever_it_is_rejected_for(code: str) -> None:
+    under_way = annul(a_disbursement(state=State.INSTRUCTED, attempt=1), Annulment.VOIDED)
+    assert cancel(after_rejection(under_way, verdict_of("rejected", code), NOW)).state is State.CANCELLED
+
+
 def test_nothing_leaves_a_final_state() -> None:
     assert not [(before, after) for before, after in TRANSITIONS if before in FINAL]
 
@@ -114,9 +145,9 @@ def test_the_published_picture_shows_the_table() -> None:
 
 
 def test_the_database_knows_the_same_states_and_reasons() -> None:
-    migration = (ROOT / "services/payment/migrations/0001_payment.sql").read_text()
+    schema = (ROOT / "services/payment/schema.sql").read_text()
     states, reasons = (
-        set(re.findall(r"'(\w+)'", re.findall(rf"create type {name} as enum \((.*?)\);", migration, re.S)[0]))
+        set(re.findall(r"'(\w+)'", re.findall(rf"create type {name} as enum \((.*?)\);", schema, re.S)[0]))
         for name in ("state", "hold_reason")
     )
     assert states == {state.value for state in State} - {"due", "rejected"}

@@ -1,23 +1,27 @@
 """Entitlements: when each falls due, and with which training."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.payment.domain.entitlement import (
     COMPLETED,
+    Annulment,
     Enrollment,
     Entitlement,
     Grant,
     Payee,
+    annulment_of,
     answer_survey,
     complete,
     earned_once_per_participant,
     newly_earned,
     rate,
     reached_at,
+    revoke,
+    void,
 )
 from tests.unit.payment.values import FEE, INCENTIVE, NOW, an_enrollment
 
@@ -140,3 +144,40 @@ def test_each_benefit_had_once_is_counted_for_itself() -> None:
     at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, COMPLETED, first_training_only=True)
     trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
     assert earned_once_per_participant(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
+
+
+@pytest.mark.parametrize(
+    ("voided", "revoked", "first"),
+    [
+        (None, None, None),
+        (1, None, (Annulment.VOIDED, 1)),
+        (None, 1, (Annulment.REVOKED, 1)),
+        (1, 2, (Annulment.VOIDED, 1)),
+        (2, 1, (Annulment.REVOKED, 1)),
+        (1, 1, (Annulment.VOIDED, 1)),
+    ],
+)
+def test_the_earlier_of_void_and_revocation_counts_by_its_time(
+    voided: int | None, revoked: int | None, first: tuple[Annulment, int] | None
+) -> None:
+    def at(hours: int) -> datetime:
+        return NOW + timedelta(hours=hours)
+
+    training = an_enrollment()
+    for change, hours in ((void, voided), (revoke, revoked)):
+        training = training if hours is None else change(training, at(hours))
+    assert annulment_of(training) == (first and (first[0], at(first[1])))
+    assert training.is_annulled is (first is not None)
+
+
+@pytest.mark.parametrize("change", [void, revoke])
+def test_the_first_void_and_the_first_revocation_count(change: Callable[[Enrollment, datetime], Enrollment]) -> None:
+    annulled = change(an_enrollment(), NOW)
+    assert change(annulled, NOW - timedelta(days=1)) is annulled
+
+
+@pytest.mark.parametrize("change", [void, revoke])
+def test_annulled_training_earns_nothing_once(change: Callable[[Enrollment, datetime], Enrollment]) -> None:
+    first, second = a_training("A", 0, 0), a_training("B", 5, 5)
+    assert earner([change(first, NOW), second]) == "B"
+    assert earner([change(first, NOW), change(second, NOW)]) is None

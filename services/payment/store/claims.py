@@ -1,0 +1,43 @@
+"""Claims on payments."""
+
+from collections.abc import Collection, Sequence
+
+from asyncpg import Connection, Record
+
+from services.payment.domain.claim import Claim, ClaimReason, ClaimState, Payment
+from services.payment.store import QUERIES
+from services.payment.store.disbursements import disbursement_of
+from shared.postgres.columns import columns
+
+
+async def load_payments(connection: Connection, redeem_codes: Collection[str]) -> list[Payment]:
+    """Load what was paid of these trainings."""
+    rows = await connection.fetch(QUERIES["load_payments"], list(redeem_codes))
+    return [Payment(disbursement_of(row), row["settled_at"]) for row in rows]
+
+
+async def load_claims(connection: Connection, references: Collection[str]) -> list[Claim]:
+    """Load all claims on these references, withdrawn ones included."""
+    return [_claim(row) for row in await connection.fetch(QUERIES["load_claims"], list(references))]
+
+
+async def insert_claims(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Insert open claims; raise UniqueViolationError when one on the same reference was not withdrawn."""
+    of = "disbursement."
+    await connection.execute(
+        QUERIES["insert_claims"],
+        *columns(claims, of + "reference", "number", of + "redeem_code", of + "benefit", of + "participant_id"),
+        *columns(claims, of + "lane", of + "amount", "debtor", "reason", "opened_at", "due_at"),
+    )
+
+
+def _claim(row: Record) -> Claim:
+    return Claim(
+        disbursement=disbursement_of(row),
+        number=row["number"],
+        reason=ClaimReason(row["claim_reason"]),
+        opened_at=row["opened_at"],
+        due_at=row["due_at"],
+        state=ClaimState(row["claim_state"]),
+        document=row["document"],
+    )

@@ -1,0 +1,25 @@
+"""Scenarios about trainings that were voided or revoked; each returns breaches."""
+
+from tests.faults.planted.planted_harness import PlantedHarness
+from tests.integration.payment.facts import completed, confirmed, journey, linked, rated, voided
+
+
+async def a_training_is_voided_before_its_payment_settles(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await payment.prepare()
+        await payment.receive(*journey())
+        await payment.receive(voided())
+        for instruction in list(payment.instructions):
+            await payment.report(instruction.reference, "settled")
+        return await payment.breaches()
+
+
+async def a_void_is_read_before_its_completion_after_a_restore(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as before, harness.payment() as after:
+        await before.prepare()
+        await before.receive(*journey())
+        await after.adopt(before.pages)
+        await after.prepare()
+        await after.receive(linked(), confirmed(), voided())
+        await after.receive(completed(), rated())
+        return await after.breaches()

@@ -1,0 +1,97 @@
+"""Restore: what was announced of annulled trainings stays binding, in whatever order inputs are read again."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.builders import Event
+from tests.integration.payment.facts import (
+    COMPLETED_AT,
+    FEE,
+    INCENTIVE,
+    completed,
+    confirmed,
+    journey,
+    linked,
+    rated,
+    revoked,
+    voided,
+)
+from tests.integration.payment.harness import PaymentHarness, Restored
+
+OTHER = "PRAT000000BB"
+BOTH = pytest.mark.parametrize("annul", [voided, revoked])
+
+
+async def prepare(restored: Restored) -> PaymentHarness:
+    await restored.adopt()
+    await restored.after.prepare()
+    return restored.after
+
+
+@BOTH
+async def test_instruction_of_before_a_restore_goes_on_after_a_void(
+    restored: Restored, annul: Callable[..., Event]
+) -> None:
+    after = await prepare(restored)
+    await after.receive(linked(), confirmed(), annul())
+    await after.receive(completed(), rated())
+    assert sorted(after.instructions, key=str) == sorted(restored.before.instructions, key=str)
+    for instruction in list(after.instructions):
+        await after.report(instruction.reference, "settled")
+    assert await after.balance("claims") == FEE + INCENTIVE
+    assert await after.breaches() == []
+
+
+async def test_second_attempt_of_before_a_restore_goes_on_after_a_void(restored: Restored) -> None:
+    before = restored.before
+    first = before.instructions_for("incentive")[0].reference
+    await before.report(first, "rejected", "AC04")
+    await before.receive(linked(day=1, partner="dana"))
+    await before.sweep("retry")
+    await before.receive(voided())
+
+    after = await prepare(restored)
+    await after.receive(linked(day=1, partner="dana"), confirmed(), voided())
+    await after.receive(completed(), rated())
+    await after.report(first, "rejected", "AC04")
+    assert after.instructions_for("incentive") == before.instructions_for("incentive")
+    await after.report(after.instructions_for("incentive")[1].reference, "rejected", "AC04")
+    assert await after.state("incentive_1") == "cancelled"
+    assert await after.breaches() == []
+
+
+@pytest.mark.parametrize("void_known_before", [True, False])
+async def test_announced_incentive_never_instructed_goes_to_another_training(
+    restored: Restored, void_known_before: bool
+) -> None:
+    person = "4810000000000034"
+    before, after = restored.before, restored.after
+    await before.receive(confirmed(person), completed(person), rated(person))
+    if void_known_before:
+        await before.receive(voided(person))
+    await restored.adopt()
+    await after.prepare()
+    at = COMPLETED_AT.replace(year=COMPLETED_AT.year + 1)
+    await after.receive(*journey(), confirmed(person), confirmed(person, OTHER), linked(person), voided(person))
+    await after.receive(completed(person, OTHER, at), rated(person, OTHER, at), completed(person), rated(person))
+    assert await after.state("incentive_1", OTHER) == "instructed"
+    assert await after.breaches() == []
+
+
+async def test_claims_are_opened_again_with_the_same_content(restored: Restored) -> None:
+    before = restored.before
+    for instruction in list(before.instructions):
+        await before.report(instruction.reference, "settled")
+    await before.receive(voided())
+    after = await prepare(restored)
+    await after.receive(linked(), confirmed(), voided())
+    await after.receive(completed(), rated())
+    for instruction in list(after.instructions):
+        await after.report(instruction.reference, "settled")
+
+    def claims(harness: PaymentHarness) -> list[object]:
+        return sorted((data for name, data in harness.announced if name == "claim_opened"), key=str)
+
+    assert claims(after) == claims(before)
+    assert len(claims(after)) == 2

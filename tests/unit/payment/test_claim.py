@@ -1,0 +1,51 @@
+"""Claims: on what is opened, when each is due, and how it ends."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.payment.domain.claim import Claim, ClaimReason, ClaimState, Payment, claim_on, repay, withdraw
+from services.payment.domain.disbursement import State
+from services.payment.domain.entitlement import Payee, revoke, void
+from shared.errors import InvariantBroken
+from tests.unit.payment.values import NOW, a_disbursement, an_enrollment
+
+PAID = Payment(a_disbursement(state=State.SETTLED, attempt=1, reference="3ABCDEFGHJKMNPQR", partner="gopay"), NOW)
+
+
+def a_claim() -> Claim:
+    claim = claim_on(PAID, void(an_enrollment(), NOW), number=2)
+    assert claim is not None
+    return claim
+
+
+def test_nothing_is_claimed_while_the_training_stands() -> None:
+    assert claim_on(PAID, an_enrollment(), number=1) is None
+
+
+def test_claim_names_payment_number_and_debtor() -> None:
+    assert (a_claim().id, a_claim().debtor, a_claim().state) == ("3ABCDEFGHJKMNPQR-2", Payee.PARTICIPANT, "open")
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_claim_is_opened_as_of_the_later_of_payment_and_annulment(hours: int) -> None:
+    claim = claim_on(PAID, revoke(an_enrollment(), NOW + timedelta(hours=hours)), number=1)
+    assert claim is not None
+    assert (claim.reason, claim.opened_at) == (ClaimReason.REVOKED, NOW + timedelta(hours=max(hours, 0)))
+
+
+@pytest.mark.parametrize(("days", "due"), [(None, 60), (0, 0), (30, 30)])
+def test_claim_is_due_after_the_days_of_its_enrollment(days: int | None, due: int) -> None:
+    claim = claim_on(PAID, void(an_enrollment(clawback_days=days), NOW), number=1)
+    assert claim is not None
+    assert claim.due_at == NOW + timedelta(days=due)
+
+
+def test_only_an_open_claim_is_repaid_or_withdrawn() -> None:
+    repaid, withdrawn = repay(a_claim(), "D-1"), withdraw(a_claim())
+    assert (repaid.state, repaid.document, withdrawn.state) == (ClaimState.REPAID, "D-1", ClaimState.WITHDRAWN)
+    for closed in (repaid, withdrawn):
+        with pytest.raises(InvariantBroken):
+            repay(closed, "D-2")
+        with pytest.raises(InvariantBroken):
+            withdraw(closed)
