@@ -12,6 +12,7 @@ from services.completion.store.enrollments import load_next_enrollments
 from services.completion.store.evidence import count_orphaned_evidence, load_evidence
 from services.completion.store.remembered_events import load_remembered_outcomes
 from services.completion.store.state_counts import count_enrollments_by_state, load_state_counts
+from services.completion.store.surveys import load_surveys_without_enrollment
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED
 from shared.runtime.definition import Invariant
 
@@ -50,6 +51,14 @@ async def evidence_has_an_enrollment(connection: Connection) -> list[str]:
     return [f"{orphaned} pieces of evidence belong to no confirmed enrollment"] if orphaned else []
 
 
+async def surveys_have_an_enrollment(connection: Connection) -> list[str]:
+    """Check that each answered survey names a confirmed enrollment of its participant."""
+    return [
+        f"survey {survey} of {participant_id} names no confirmed enrollment of theirs"
+        for participant_id, survey in await load_surveys_without_enrollment(connection)
+    ]
+
+
 async def state_counts_agree(connection: Connection) -> list[str]:
     """Check that the stored counts agree with the enrollments."""
     ever, now = await load_state_counts(connection), await count_enrollments_by_state(connection)
@@ -66,6 +75,7 @@ INVARIANTS = (
     Invariant("I3", "each enrollment with all its evidence is completed", all_complete_are_completed),
     Invariant("I3", "each open enrollment has a deadline", all_open_have_a_deadline),
     Invariant("I7", "all evidence belongs to a confirmed enrollment", evidence_has_an_enrollment),
+    Invariant("I7", "each survey names an enrollment of its participant", surveys_have_an_enrollment),
     Invariant("I7", "the state counts equal the table", state_counts_agree),
 )
 

@@ -1,19 +1,23 @@
 """Views for operators: the audit trail of one participant, and enrollments by state."""
 
+from datetime import datetime
+
 from asyncpg import Connection
 
 from services.completion.domain.completion import Completion, Incomplete, decide_completion
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence
+from services.completion.domain.survey import SurveyAnswer
 from services.completion.store.enrollments import load_enrollments_of_participant
 from services.completion.store.evidence import load_evidence
 from services.completion.store.state_counts import load_state_counts
+from services.completion.store.surveys import load_surveys_of_participant
 from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 
 async def audit_trail(connection: Connection, participant_id: str) -> dict[str, object] | None:
-    """Return a participant's enrollments with their evidence and what is missing; None if there is none.
+    """Return a participant's surveys, and enrollments with evidence and what is missing; None without enrollment.
 
     `rests_on` is all the evidence of a completion, in the order of its digest.
     """
@@ -21,7 +25,11 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
     if not enrollments:
         return None
     evidence = await load_evidence(connection, [enrollment.redeem_code for enrollment in enrollments])
-    return {"enrollments": [_described(one, evidence[one.redeem_code]) for one in enrollments]}
+    surveys = await load_surveys_of_participant(connection, participant_id)
+    return {
+        "enrollments": [_described(one, evidence[one.redeem_code]) for one in enrollments],
+        "surveys": [_survey(answer, seen_at) for answer, seen_at in surveys],
+    }
 
 
 async def gauges(connection: Connection) -> list[Gauge]:
@@ -48,6 +56,17 @@ def _described(enrollment: Enrollment, evidence: list[Evidence]) -> dict[str, ob
         "digest": enrollment.digest and enrollment.digest.hex(),
         "rests_on": [_fact(fact) for fact in outcome.evidence] if isinstance(outcome, Completion) else [],
         "evidence": [_fact(fact) for fact in sorted(evidence, key=lambda fact: fact.happened_at)],
+    }
+
+
+def _survey(answer: SurveyAnswer, seen_at: datetime) -> dict[str, object]:
+    return {
+        "survey": answer.survey,
+        "redeem_code": answer.redeem_code,
+        "source": answer.source,
+        "id": answer.id,
+        "answered_at": write_time(answer.answered_at),
+        "seen_at": write_time(seen_at),
     }
 
 

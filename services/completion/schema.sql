@@ -54,6 +54,20 @@ comment on table evidence is 'Facts that count, the first of each business key. 
 comment on column evidence.seen_at is 'When it was accepted.';
 comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
 
+create table survey (
+    answered_at    timestamp with time zone not null,
+    seen_at        timestamp with time zone not null,
+    survey         smallint                 not null,
+    participant_id text                     not null,
+    redeem_code    text                     not null,
+    source         text                     not null,
+    id             text                     not null,
+    constraint survey_pkey PRIMARY KEY (participant_id, survey)
+);
+CREATE TRIGGER survey_is_kept BEFORE DELETE OR UPDATE ON survey FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table survey is 'Surveys answered, the first answer of each participant to each, with the training that it names.';
+comment on column survey.seen_at is 'When it was accepted.';
+
 create table tally (
     lane        smallint         not null,
     state       enrollment_state not null,

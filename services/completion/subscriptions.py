@@ -7,8 +7,9 @@ from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.handlers.enrollments import record_enrollments, void_enrollments
 from services.completion.handlers.evidence import accept_evidence
 from services.completion.handlers.evidence_sources import SOURCES
+from services.completion.handlers.surveys import accept_surveys
 from services.completion.settings import CompletionSettings
-from shared.contracts import enrollment
+from shared.contracts import enrollment, upstream
 from shared.contracts.events import EventType
 from shared.contracts.topics import ENROLLMENT_EVENTS, TRAINING_ATTENDANCE, TRAINING_EVIDENCE, lane_of
 from shared.messaging.transaction.subscription import Handler, Source, Subscription
@@ -22,7 +23,7 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
     accept = partial(accept_evidence, settings.attendance_source)
 
     def evidence_of(topic: str) -> tuple[Subscription[Any], ...]:
-        return tuple(_evidence_subscription(one.event, accept) for one in SOURCES if one.event.topic == topic)
+        return tuple(_about_an_enrollment(one.event, accept) for one in SOURCES if one.event.topic == topic)
 
     return (
         Source(
@@ -36,7 +37,7 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
                 Subscription(
                     enrollment.ENROLLMENT_VOIDED,
                     void_enrollments,
-                    defers_on=lambda data: (ENROLLMENT, data.redeem_code, ""),
+                    defers_on=_enrollment_key,
                 ),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, None),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
@@ -45,12 +46,18 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
             producer="enrollment",
         ),
         Source(TRAINING_ATTENDANCE, evidence_of(TRAINING_ATTENDANCE), formerly=TRAINING_EVIDENCE),
-        Source(TRAINING_EVIDENCE, evidence_of(TRAINING_EVIDENCE)),
+        Source(
+            TRAINING_EVIDENCE,
+            (
+                *evidence_of(TRAINING_EVIDENCE),
+                _about_an_enrollment(upstream.SURVEY_ANSWERED, accept_surveys),
+            ),
+        ),
     )
 
 
-def _evidence_subscription(event: EventType[Any], accept: Handler[Any]) -> Subscription[Any]:
-    return Subscription(event, accept, lambda data: lane_of(data.participant_id), _enrollment_key)
+def _about_an_enrollment(event: EventType[Any], handle: Handler[Any]) -> Subscription[Any]:
+    return Subscription(event, handle, lambda data: lane_of(data.participant_id), _enrollment_key)
 
 
 def _enrollment_key(data: Any) -> tuple[str, str, str]:

@@ -30,6 +30,7 @@ from shared.contracts.topics import (
 )
 
 LAST_SESSION = 998
+LAST_SURVEY = 12
 
 
 def _after(earlier: datetime | None, later: datetime) -> datetime:
@@ -172,6 +173,13 @@ class TrainingRated(Inbound):
     rated_at: Time
 
 
+class SurveyAnswered(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    survey: Annotated[int, Field(ge=1, le=LAST_SURVEY)]
+    answered_at: Time
+
+
 class FundsAppropriated(Inbound):
     wave: Code
     component: Literal["training", "incentive", "survey"]
@@ -197,6 +205,7 @@ CERTIFICATE_ISSUED = EventType(
     "salur.training.certificate_issued.v1", TRAINING_EVIDENCE, CertificateIssued, "issued_at"
 )
 TRAINING_RATED = EventType("salur.training.training_rated.v1", TRAINING_EVIDENCE, TrainingRated, "rated_at")
+SURVEY_ANSWERED = EventType("salur.training.survey_answered.v1", TRAINING_EVIDENCE, SurveyAnswered, "answered_at")
 FUNDS_APPROPRIATED = EventType(
     "salur.treasury.funds_appropriated.v1", TREASURY_FUNDING, FundsAppropriated, "appropriated_at"
 )
@@ -213,5 +222,6 @@ EVENTS = (
     WORK_GRADED,
     CERTIFICATE_ISSUED,
     TRAINING_RATED,
+    SURVEY_ANSWERED,
     FUNDS_APPROPRIATED,
 )

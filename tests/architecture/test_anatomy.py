@@ -52,9 +52,9 @@ OWN_MODULES = {
         "store": {"admissions", "courses", "invariants", "waves"},
     },
     "completion": {
-        "domain": {"completion", "enrollment", "evidence", "evidence_check", "evidence_kinds", "rule"},
-        "handlers": {"evidence", "evidence_sources", "outcome"},
-        "store": {"deadlines", "evidence", "remembered_events"},
+        "domain": {"completion", "enrollment", "evidence", "evidence_check", "evidence_kinds", "rule", "survey"},
+        "handlers": {"evidence", "evidence_sources", "outcome", "surveys"},
+        "store": {"deadlines", "evidence", "remembered_events", "surveys"},
     },
     "payment": {
         "domain": {

@@ -89,6 +89,12 @@ def test_unread_records_of_old_types_are_parked_and_replayed(upgraded: UpgradedI
         lambda kind, data: kind.endswith("completion_confirmed.v1") and data["redeem_code"] == code,
         "the attendance counts",
     )
+    person = upgraded.person("paid")
+    upgraded.outside.await_event(
+        "completion.events",
+        lambda kind, data: kind.endswith("survey_answered.v1") and data["participant_id"] == person,
+        "the survey counts",
+    )
 
 
 def test_admission_deferred_before_is_released_by_its_wave(upgraded: UpgradedInstallation) -> None:

@@ -38,6 +38,7 @@ SOURCES = {
     "work_graded": "/providers/lp0001",
     "certificate_issued": "/providers/lp0001",
     "training_rated": "/platforms/pintar",
+    "survey_answered": "/surveys/exit",
 }
 _ids = count(1)
 
@@ -154,6 +155,10 @@ def rated(*, at: datetime = LAST_END + DAY, **more: Any) -> Sent:
     return evidence(upstream.TRAINING_RATED, at, **{"stars": 5, **more})
 
 
+def answered(survey: int = 1, *, at: datetime = SEEN - HOUR, **more: Any) -> Sent:
+    return evidence(upstream.SURVEY_ANSWERED, at, **{"survey": survey, **more})
+
+
 def all_evidence(code: str = CODE, participant: str = PARTICIPANT) -> list[Sent]:
     """Return the evidence that completes the training of `confirmed`."""
     whose: dict[str, Any] = {"code": code, "participant": participant}
@@ -232,7 +237,7 @@ class CompletionHarness:
     async def reset(self) -> None:
         """Empty all tables for the next example."""
         await self.connection.execute(
-            "truncate enrollment, deadline, evidence, tally, remembered, parked, waiting, woken, page;"
+            "truncate enrollment, deadline, evidence, survey, tally, remembered, parked, waiting, woken, page;"
             "update sequence set next_sequence = 1"
         )
         self.announced.clear()

@@ -51,7 +51,8 @@ async def test_audit_trail_names_what_is_missing(harness: CompletionHarness) -> 
                     }
                 ],
             }
-        ]
+        ],
+        "surveys": [],
     }
 
 
@@ -78,7 +79,8 @@ async def test_audit_trail_lists_evidence_the_event_does_not_name(harness: Compl
 async def test_audit_trail_shows_a_rejected_enrollment(harness: CompletionHarness) -> None:
     await harness.receive(rejected())
     assert await audit_trail(harness.connection, PARTICIPANT) == {
-        "enrollments": [{"redeem_code": CODE, "state": "rejected"}]
+        "enrollments": [{"redeem_code": CODE, "state": "rejected"}],
+        "surveys": [],
     }
 
 

@@ -1,0 +1,33 @@
+"""Surveys that participants answered, the first answer to each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.completion.domain.survey import SurveyAnswer
+from services.completion.store import QUERIES
+
+
+async def insert_surveys(
+    connection: Connection, answers: Sequence[SurveyAnswer], seen_at: datetime
+) -> list[SurveyAnswer]:
+    """Insert answers in this order and return those that were the first of their participant to their survey."""
+    rows = await connection.fetch(QUERIES["insert_surveys"], *map(list, zip(*answers, strict=True)), seen_at)
+    return [SurveyAnswer(*row) for row in rows]
+
+
+async def load_surveys_of_participant(
+    connection: Connection, participant_id: str
+) -> list[tuple[SurveyAnswer, datetime]]:
+    """Load what a participant answered, each with the time at which it was accepted."""
+    rows = await connection.fetch(QUERIES["load_surveys_of_participant"], participant_id)
+    return [(SurveyAnswer(*answer), seen_at) for *answer, seen_at in rows]
+
+
+async def load_surveys_without_enrollment(connection: Connection) -> list[tuple[str, int]]:
+    """Load (participant_id, survey) of answers that name no confirmed enrollment of theirs. Reads all of them."""
+    return [
+        (row["participant_id"], row["survey"])
+        for row in await connection.fetch(QUERIES["load_surveys_without_enrollment"])
+    ]
