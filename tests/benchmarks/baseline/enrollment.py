@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from deploy.simulation.people import OPENS_AT
 from services.enrollment.domain.admission import Admitted, Applicant, Wave, decide_admission
 from services.enrollment.domain.identity import Identity
 from services.enrollment.domain.purchase import Confirmed, Participant, Purchase, Training, decide_purchase
@@ -20,7 +21,7 @@ service = Service("baseline_enrollment")
 seals = KeyRing.load(service.keys / "programme.jwks.json")
 for_payment = KeyRing.load(service.keys / "accounts.jwks.json")
 index = BlindIndex.load(service.keys / "identity-index.key")
-scheme = load_schemes()["normal-2023"].latest
+scheme = load_schemes()["normal-2023"].at(OPENS_AT)
 waves: dict[str, Wave] = {}
 
 registry = service.subscriber(PROGRAMME_REGISTRY)

@@ -10,6 +10,7 @@ from typing import Any
 from asyncpg import Connection
 
 from services.enrollment.app import definition
+from services.enrollment.schemes import load_schemes
 from services.enrollment.settings import EnrollmentSettings
 from shared.contracts import completion
 from shared.contracts.events import EventType
@@ -29,9 +30,11 @@ from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Tail, Timer
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 from shared.times import write_time
-from tests.builders import LATER, Event, as_emitted, chain_key, keys_folder
+from tests.builders import ADMITTED_AT, LATER, Event, as_emitted, chain_key, keys_folder
 from tests.infrastructure import Database
 
+NORMAL = load_schemes()["normal-2023"].at(ADMITTED_AT)
+"""The version in force in the tests."""
 WAIT_AT_MOST = timedelta(hours=24)
 WAITING_PER_KEY = 20
 EVERY_LANE = frozenset(range(12))

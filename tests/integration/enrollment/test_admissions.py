@@ -6,7 +6,7 @@ import pytest
 
 from shared.times import write_time
 from tests.builders import NOON, a_nik, a_participant_id, a_wave, an_admission
-from tests.integration.enrollment.harness import WAITING_PER_KEY, EnrollmentHarness
+from tests.integration.enrollment.harness import NORMAL, WAITING_PER_KEY, EnrollmentHarness
 
 
 async def test_admission_is_announced_with_scheme_and_balance(harness: EnrollmentHarness) -> None:
@@ -14,8 +14,8 @@ async def test_admission_is_announced_with_scheme_and_balance(harness: Enrollmen
     await harness.receive(a_wave(), admission)
     (data,) = harness.data_of("participant_admitted")
     assert data["participant_id"] == admission.data["participant_id"]
-    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 2)
-    assert data["balance"] == {"value": 3_500_000, "currency": "IDR"}
+    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", NORMAL.scheme, NORMAL.version)
+    assert data["balance"] == {"value": NORMAL.training_balance, "currency": "IDR"}
     assert await harness.breaches() == []
 
 

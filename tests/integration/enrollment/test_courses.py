@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from services.enrollment.domain.scheme import SchemeVersions
-from services.enrollment.schemes import load_schemes
 from tests.builders import a_course, a_purchase, a_wave, an_admission
 from tests.infrastructure import Database
-from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, create_harness
+from tests.integration.enrollment.harness import NORMAL, WAIT_AT_MOST, EnrollmentHarness, create_harness
 
-NORMAL = load_schemes()["normal-2023"].latest
 REQUIRED = replace(NORMAL, purchase=replace(NORMAL.purchase, catalogue="required"))
 LESS = {"value": 1_400_000, "currency": "IDR"}
 

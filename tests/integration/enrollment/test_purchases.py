@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from deploy.simulation.scheme import INCENTIVE
 from tests.builders import (
     ADMITTED_AT,
     Event,
@@ -15,7 +14,7 @@ from tests.builders import (
     an_admission,
     sessions,
 )
-from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, completed, rated
+from tests.integration.enrollment.harness import NORMAL, WAIT_AT_MOST, EnrollmentHarness, completed, rated
 
 DAY = timedelta(days=1)
 DONE_AT = ADMITTED_AT + 4 * DAY
@@ -40,7 +39,7 @@ def done(first: Event, at: datetime = DONE_AT) -> tuple[Event, Event]:
 async def test_confirmed_enrollment_carries_rule_and_benefits(harness: EnrollmentHarness, person: str) -> None:
     await harness.receive(a_purchase(person))
     (data,) = harness.data_of("enrollment_confirmed")
-    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", "normal-2023", 2)
+    assert (data["wave"], data["scheme"], data["scheme_version"]) == ("48", NORMAL.scheme, NORMAL.version)
     assert [session["proof"] for session in data["sessions"]] == ["face", "venue_qr"]
     assert data["requires"] == {
         "post_test": "passed",
@@ -49,7 +48,7 @@ async def test_confirmed_enrollment_carries_rule_and_benefits(harness: Enrollmen
         "sessions_at_least": None,
     }
     assert (data["whole_span"], data["evidence_days"], data["complete_within_days"]) == (False, 30, 30)
-    assert data["clawback_days"] == 60
+    assert data["clawback_days"] == NORMAL.clawback_days
     fee, incentive, *surveys = data["benefits"]
     assert (fee["benefit"], fee["amount"]["value"], fee["payee"], fee["milestone"]) == (
         "fee",
@@ -59,12 +58,13 @@ async def test_confirmed_enrollment_carries_rule_and_benefits(harness: Enrollmen
     )
     assert (incentive["benefit"], incentive["amount"]["value"], incentive["milestone"]) == (
         "incentive_1",
-        INCENTIVE,
+        NORMAL.incentive.amount,
         "rated",
     )
+    assert NORMAL.survey is not None
     assert [(one["benefit"], one["amount"]["value"], one["milestone"]) for one in surveys] == [
-        ("survey_1", 50_000, "survey_1"),
-        ("survey_2", 50_000, "survey_2"),
+        ("survey_1", NORMAL.survey.amount, "survey_1"),
+        ("survey_2", NORMAL.survey.amount, "survey_2"),
     ]
     assert [one["first_training_only"] for one in data["benefits"]] == [False, True, True, True]
     assert await harness.breaches() == []

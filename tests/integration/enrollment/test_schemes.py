@@ -23,11 +23,11 @@ from tests.builders import (
     sessions,
 )
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.enrollment.harness import EnrollmentHarness, completed, create_harness, rated
+from tests.integration.enrollment.harness import NORMAL, EnrollmentHarness, completed, create_harness, rated
 
 DAY = timedelta(days=1)
 SCHEMES = load_schemes()
-NORMAL, EARLIER = SCHEMES["normal-2023"].latest, SCHEMES["semi-bansos-2020"].latest
+EARLIER = SCHEMES["semi-bansos-2020"].at(ADMITTED_AT)
 WAVE = a_wave(wave="12", scheme=EARLIER.scheme)
 
 
@@ -44,7 +44,7 @@ def a_later_version(in_force_from: date) -> Scheme:
         version=NORMAL.version + 1,
         in_force_from=in_force_from,
         training_balance=9_000_000,
-        incentive=IncentiveRule(amount=1_000_000, times=1, milestone="completed"),
+        incentive=IncentiveRule(amount=NORMAL.incentive.amount + 1, times=1, milestone="completed"),
         purchase=replace(NORMAL.purchase, minimum_hours=100),
         modes={"online": replace(NORMAL.modes["online"], sessions_share=50)},
     )
@@ -114,7 +114,10 @@ async def test_purchase_is_decided_by_the_version_of_its_day_when_read_late(
         )
     old, new = restarted.data_of("enrollment_confirmed")
     assert [one["scheme_version"] for one in (old, new)] == [NORMAL.version, NORMAL.version + 1]
-    assert [one["benefits"][1]["amount"]["value"] for one in (old, new)] == [600_000, 1_000_000]
+    assert [one["benefits"][1]["amount"]["value"] for one in (old, new)] == [
+        NORMAL.incentive.amount,
+        NORMAL.incentive.amount + 1,
+    ]
     assert [one["benefits"][1]["milestone"] for one in (old, new)] == ["rated", "completed"]
     assert [one["requires"]["sessions_at_least"] for one in (old, new)] == [None, 1]
     assert await restarted.breaches() == []
@@ -136,7 +139,7 @@ def an_online_purchase(person: str, **changes: Any) -> Event:
         person,
         **{
             "mode": "online",
-            "price": {"value": 1_000_000, "currency": "IDR"},
+            "price": {"value": EARLIER.training_balance, "currency": "IDR"},
             "hours": 6,
             "class_size": 10_000,
             "sessions": sessions(bought + DAY, "online", "online"),
@@ -149,8 +152,8 @@ async def test_wave_of_2020_admits_with_its_own_balance_and_ages(harness: Enroll
     old, young = date(1940, 1, 1), BORN.replace(year=ADMITTED_AT.year - 17)
     await harness.receive(WAVE, an_admission(wave="12", birth_date=old), an_admission(wave="12", birth_date=young))
     (admitted,) = harness.data_of("participant_admitted")
-    assert (admitted["scheme"], admitted["scheme_version"]) == ("semi-bansos-2020", 1)
-    assert admitted["balance"]["value"] == 1_000_000
+    assert (admitted["scheme"], admitted["scheme_version"]) == (EARLIER.scheme, EARLIER.version)
+    assert admitted["balance"]["value"] == EARLIER.training_balance
     assert harness.reasons() == ["age_out_of_range"]
 
 
@@ -167,8 +170,11 @@ async def test_training_of_2020_carries_its_evidence_and_benefits(
         "sessions_at_least": None,
     }
     assert [session["proof"] for session in data["sessions"]] == ["face", "face"]
-    assert data["benefits"][0]["amount"]["value"] == 1_000_000
-    assert data["benefits"][1]["amount"]["value"] == 600_000
+    fee, incentive = data["benefits"][:2]
+    assert (fee["amount"]["value"], incentive["amount"]["value"]) == (
+        EARLIER.training_balance,
+        EARLIER.incentive.amount,
+    )
     assert await harness.breaches() == []
 
 
@@ -178,7 +184,7 @@ async def test_training_of_2020_carries_its_evidence_and_benefits(
         ({"mode": "offline"}, "mode_not_allowed"),
         ({"mode": "hybrid"}, "mode_not_allowed"),
         ({"hours": 5}, "hours_too_few"),
-        ({"price": {"value": 1_000_001, "currency": "IDR"}}, "balance_insufficient"),
+        ({"price": {"value": EARLIER.training_balance + 1, "currency": "IDR"}}, "balance_insufficient"),
         ({"purchased_at": ADMITTED_AT + 31 * DAY}, "first_purchase_late"),
     ],
 )
@@ -191,7 +197,7 @@ async def test_training_beyond_a_limit_of_2020_is_rejected(
 
 
 async def test_trainings_of_2020_follow_each_other_without_a_deadline(harness: EnrollmentHarness, person: str) -> None:
-    price = {"value": 500_000, "currency": "IDR"}
+    price = {"value": EARLIER.training_balance // 2, "currency": "IDR"}
     first = an_online_purchase(person, purchased_at=ADMITTED_AT + 30 * DAY, price=price)
     early = an_online_purchase(person, purchased_at=ADMITTED_AT + 33 * DAY, price=price)
     late = an_online_purchase(person, purchased_at=ADMITTED_AT + 100 * DAY, price=price)

@@ -17,7 +17,7 @@ from services.enrollment.domain.identity import Identity
 from services.enrollment.schemes import load_schemes
 from tests.builders import ADMITTED_AT, BORN, NOON, a_nik
 
-NORMAL = load_schemes()["normal-2023"].latest
+NORMAL = load_schemes()["normal-2023"].at(ADMITTED_AT)
 CLOSES = NOON + timedelta(days=3)
 WAVE = Wave("48", "normal-2023", 10_000, NOON, CLOSES)
 APPLICANT = Applicant("4810000000000017", "48", Identity(a_nik(), BORN), "female", ADMITTED_AT)

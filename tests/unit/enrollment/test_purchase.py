@@ -21,7 +21,7 @@ from services.enrollment.domain.scheme import Scheme
 from services.enrollment.schemes import load_schemes
 from tests.builders import ADMITTED_AT
 
-NORMAL, EARLIER = load_schemes()["normal-2023"].latest, load_schemes()["semi-bansos-2020"].latest
+NORMAL, EARLIER = (load_schemes()[name].at(ADMITTED_AT) for name in ("normal-2023", "semi-bansos-2020"))
 DAY = timedelta(days=1)
 PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
 PURCHASE = Purchase("LP0001", "hybrid", 1_500_000, 18, 40, ADMITTED_AT + DAY, ADMITTED_AT + 3 * DAY)

@@ -1,9 +1,10 @@
 """The verbs of schemes, their description in words, and the page of it; none of them needs a server or a key."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from services.enrollment import app
 from services.enrollment.__main__ import add_verbs
-from services.enrollment.domain.benefits import FeePart, IncentiveRule, SurveyRule
+from services.enrollment.domain.benefits import FeePart, SurveyRule
 from services.enrollment.domain.scheme import Scheme
 from services.enrollment.schemes import FOLDER, load_schemes
 from services.enrollment.schemes.description import compare, describe
@@ -35,12 +36,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     return lambda *words: CliRunner().invoke(verbs, [str(word) for word in words])
 
 
-def candidate(folder: Path, old: str, new: str) -> Path:
-    """Return a file with the latest normal scheme, changed."""
-    text = (FOLDER / "normal-2023.toml").read_text("utf-8")
-    assert old in text
+def candidate(folder: Path, key: str, value: str) -> Path:
+    """Return a file with the latest normal scheme, the first value of a key changed."""
+    text, found = re.subn(
+        rf"(?m)^{key} = \S+", f"{key} = {value}", (FOLDER / "normal-2023.toml").read_text("utf-8"), count=1
+    )
+    assert found
     path = folder / "normal-2023.toml"
-    path.write_text(text.replace(old, new, 1))
+    path.write_text(text)
     return path
 
 
@@ -48,17 +51,17 @@ def test_show_tells_who_is_paid_what_under_each_scheme(run: Run) -> None:
     shown = run("scheme", "show")
     assert shown.exit_code == 0
     lines = {line.split("  ")[0].strip(): line for line in shown.stdout.splitlines()}
-    assert lines["incentive_4"].count("Rp 600,000 to the participant, once, 3 months after incentive_1") == 1
-    assert lines["survey_2"].count("Rp 50,000 to the participant, once, when survey 2 is answered") == 2
-    assert "Rp 700,000 per participant" in lines["cash at most"]
+    assert lines["incentive_4"].count(" to the participant, once, 3 months after incentive_1") == 1
+    assert lines["survey_2"].count(" to the participant, once, when survey 2 is answered") == 2
+    assert f"Rp {NORMAL.cash:,} per participant" in lines["cash at most"]
 
 
 def test_show_as_json_has_the_values_of_the_file_and_the_benefits(run: Run) -> None:
     shown = run("scheme", "show", "normal-2023", "--json")
     (scheme,) = json.loads(shown.stdout)
-    assert (scheme["version"], scheme["in_force_from"], scheme["training_balance"]) == (2, "2023-02-17", 3_500_000)
-    assert scheme["modes"]["offline"]["class_at_most"] == 40
-    assert [one["benefit"] for one in scheme["benefits"]] == ["fee", "incentive_1", "survey_1", "survey_2"]
+    assert (scheme["version"], scheme["in_force_from"]) == (NORMAL.version, NORMAL.in_force_from.isoformat())
+    assert scheme["modes"]["offline"]["class_at_most"] == NORMAL.modes["offline"].class_at_most
+    assert [one["amount"] for one in scheme["benefits"]] == [one.amount for one in NORMAL.benefits]
 
 
 def test_superseded_version_is_shown_by_its_number(run: Run) -> None:
@@ -75,15 +78,13 @@ def test_unknown_scheme_is_refused_with_the_names_there_are(run: Run) -> None:
 def test_check_passes_the_schemes_in_use(run: Run) -> None:
     checked = run("scheme", "check", "--json")
     assert checked.exit_code == 0
-    assert [(one["file"], one["problem"]) for one in json.loads(checked.stdout)] == [
-        ("normal-2023.toml", None),
-        ("semi-bansos-2020.toml", None),
-        ("normal-2023.1.toml", None),
-    ]
+    rows = json.loads(checked.stdout)
+    assert [one["file"] for one in rows][:3] == ["normal-2023.toml", "semi-bansos-2020.toml", "normal-2023.1.toml"]
+    assert {one["problem"] for one in rows} == {None}
 
 
 def test_check_names_everything_wrong_in_a_file(run: Run, tmp_path: Path) -> None:
-    wrong = candidate(tmp_path, 'post_test = "passed"', 'post_test = "almost"')
+    wrong = candidate(tmp_path, "post_test", '"almost"')
     checked = run("scheme", "check", wrong, "--json")
     assert checked.exit_code == 1
     (row,) = json.loads(checked.stdout)
@@ -92,12 +93,12 @@ def test_check_names_everything_wrong_in_a_file(run: Run, tmp_path: Path) -> Non
 
 
 def test_check_refuses_other_content_under_a_version_that_stands(run: Run, tmp_path: Path) -> None:
-    wrong = candidate(tmp_path, "amount = 600_000", "amount = 700_000")
-    assert "version must be 3" in run("scheme", "check", wrong).stdout
+    wrong = candidate(tmp_path, "amount", "1")
+    assert f"version must be {NORMAL.version + 1}" in run("scheme", "check", wrong).stdout
 
 
 def test_diff_shows_what_differs_and_exits_1(run: Run, tmp_path: Path) -> None:
-    more = candidate(tmp_path, "amount = 600_000", "amount = 700_000")
+    more = candidate(tmp_path, "amount", "1")
     differing = run("scheme", "diff", "normal-2023", more, "--json")
     assert differing.exit_code == 1
     assert [row["subject"] for row in json.loads(differing.stdout)] == ["incentive_1", "cash at most"]
@@ -106,28 +107,27 @@ def test_diff_shows_what_differs_and_exits_1(run: Run, tmp_path: Path) -> None:
 
 
 def test_invalid_scheme_file_stops_the_start_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    candidate(tmp_path, "training_balance = 3_500_000", "training_balance = 700_000")
+    candidate(tmp_path, "training_balance", str(NORMAL.cash))
     monkeypatch.setenv("ENROLLMENT_KEYS_FOLDER", str(keys_folder()))
     monkeypatch.setattr(app, "load_schemes", lambda: load_schemes(tmp_path))
     stopped = CliRunner().invoke(command_line(EnrollmentSettings, app.definition, add_verbs), ["run"])
     assert (stopped.exit_code, stopped.stdout) == (2, "")
-    assert stopped.stderr.splitlines() == [
-        "enrollment: normal-2023.toml: training_balance must be more than the cash of a normal scheme, which is 700000"
-    ]
+    sentence = f"training_balance must be more than the cash of a normal scheme, which is {NORMAL.cash}"
+    assert stopped.stderr == f"enrollment: normal-2023.toml: {sentence}\n"
 
 
 CHANGES: dict[str, Any] = {
-    "version": 3,
+    "version": NORMAL.version + 1,
     "kind": "semi-bansos",
-    "in_force_from": date(2023, 2, 18),
+    "in_force_from": NORMAL.in_force_from + timedelta(days=1),
     "training_balance": 3_500_001,
     "clawback_days": 61,
     "fee": (FeePart(100, "rated"),),
-    "incentive": IncentiveRule(600_001, 1, "rated"),
-    "incentive.milestone": IncentiveRule(600_000, 1, "completed"),
-    "incentive.times": IncentiveRule(600_000, 2, "rated", 1),
-    "survey": SurveyRule(50_001, 2),
-    "survey.times": SurveyRule(50_000, 3),
+    "incentive": replace(NORMAL.incentive, amount=1),
+    "incentive.milestone": replace(NORMAL.incentive, milestone="completed"),
+    "incentive.times": replace(NORMAL.incentive, times=2, months_apart=1),
+    "survey": SurveyRule(1, 2),
+    "survey.times": None,
     "admission": replace(NORMAL.admission, age_at_least=17),
     "admission.age_at_most": replace(NORMAL.admission, age_at_most=None),
     "admission.days": replace(NORMAL.admission, days=31),
@@ -159,7 +159,7 @@ def test_changes_to_every_key_of_a_scheme_are_tried() -> None:
 
 
 def test_schemes_are_compared_by_every_subject_of_each() -> None:
-    first, second = load_schemes()["normal-2023"].versions[1], load_schemes()["semi-bansos-2020"].latest
+    first, second = load_schemes()["normal-2023"].versions[-1], load_schemes()["semi-bansos-2020"].latest
     for schemes in ((first, second), (second, first)):
         rows = {subject: texts for subject, *texts in compare(schemes)}
         assert rows.keys() == describe(second).keys()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.enrollment.domain.benefits import Benefit
 from services.enrollment.domain.scheme import Scheme, SchemeVersions
 from services.enrollment.schemes import FOLDER, find_version, load_schemes, read_candidate
 from services.enrollment.schemes.reader import BOUNDS, read_scheme
@@ -15,8 +16,9 @@ from shared.errors import InvalidFile
 
 SCHEMES = load_schemes()
 NORMAL, EARLIER = SCHEMES["normal-2023"].latest, SCHEMES["semi-bansos-2020"].latest
-TEXT = (FOLDER / "normal-2023.toml").read_text("utf-8")
-EARLIER_TEXT = (FOLDER / "semi-bansos-2020.toml").read_text("utf-8")
+FIRST = (FOLDER / "superseded" / "normal-2023.1.toml").read_text("utf-8")
+"""A version that nobody changes any more."""
+TEXT = FIRST.replace("[admission]", "[survey]\namount = 50_000\ntimes = 2\n\n[admission]")
 
 
 def read(folder: Path, text: str) -> Scheme:
@@ -41,22 +43,16 @@ def test_the_amounts_are_those_of_the_programme() -> None:
 
 
 def test_benefits_of_both_schemes_have_their_amounts_and_times() -> None:
-    assert [(one.benefit, one.amount, one.milestone, one.once, one.months_after) for one in NORMAL.benefits] == [
-        ("fee", None, "completed", False, None),
-        ("incentive_1", 600_000, "rated", True, None),
-        ("survey_1", 50_000, "survey_1", True, None),
-        ("survey_2", 50_000, "survey_2", True, None),
+    normal = [
+        Benefit("fee", None, "provider", "completed", once=False),
+        Benefit("incentive_1", 600_000, "participant", "rated", once=True),
+        Benefit("survey_1", 50_000, "participant", "survey_1", once=True),
+        Benefit("survey_2", 50_000, "participant", "survey_2", once=True),
     ]
-    assert [(one.benefit, one.amount, one.months_after) for one in EARLIER.benefits] == [
-        ("fee", None, None),
-        ("incentive_1", 600_000, None),
-        ("incentive_2", 600_000, 1),
-        ("incentive_3", 600_000, 2),
-        ("incentive_4", 600_000, 3),
-        ("survey_1", 50_000, None),
-        ("survey_2", 50_000, None),
-        ("survey_3", 50_000, None),
-    ]
+    monthly = [replace(normal[1], benefit=f"incentive_{number}", months_after=number - 1) for number in (2, 3, 4)]
+    third = Benefit("survey_3", 50_000, "participant", "survey_3", once=True)
+    assert list(NORMAL.benefits) == normal
+    assert list(EARLIER.benefits) == [*normal[:2], *monthly, *normal[2:], third]
 
 
 def test_first_version_of_the_normal_scheme_pays_no_surveys() -> None:
@@ -97,7 +93,7 @@ def test_first_version_of_the_normal_scheme_pays_no_surveys() -> None:
         ),
         ("# offline_regions:", 'offline_regions = "32" #', 'purchase.offline_regions must be a list, not "32"'),
         ("[survey]", "[[survey]]", "survey must be a table, not a list"),
-        ("version = 2", "version 2", r"normal-2023.toml is not TOML: .*at line 5, column 9"),
+        ("version = 1", "version 1", r"normal-2023.toml is not TOML: .*at line 5, column 9"),
     ],
 )
 def test_invalid_file_is_refused_with_key_and_what_is_right(tmp_path: Path, old: str, new: str, sentence: str) -> None:
@@ -112,14 +108,16 @@ def test_fee_of_several_parts_is_refused(tmp_path: Path) -> None:
 
 
 def test_offline_regions_without_trainings_in_a_room_are_refused(tmp_path: Path) -> None:
-    text = changed(EARLIER_TEXT, "minimum_hours = 6", 'minimum_hours = 6\noffline_regions = ["32"]')
+    text = changed(TEXT, "minimum_hours = 15", 'minimum_hours = 15\noffline_regions = ["32"]')
+    assert read(tmp_path, text).purchase.offline_regions == ("32",)
+    text = text.partition("[modes.offline]")[0]
     with pytest.raises(InvalidFile, match=r"purchase.offline_regions must be left out"):
         read(tmp_path, text)
 
 
 def test_scheme_without_modes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="modes must have a table of at least one mode"):
-        read(tmp_path, EARLIER_TEXT.partition("[modes.online]")[0] + "[modes]")
+        read(tmp_path, TEXT.partition("[modes.online]")[0] + "[modes]")
 
 
 def test_everything_wrong_in_a_file_is_named_at_once(tmp_path: Path) -> None:
@@ -157,14 +155,14 @@ def test_every_number_of_a_scheme_has_bounds() -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_scheme_number_beyond_its_bounds_is_refused(tmp_path: Path, name: str) -> None:
     bounds = BOUNDS[name]
-    text = EARLIER_TEXT if name == "months_apart" else TEXT
+    text = changed(TEXT, "times = 1", "times = 4\nmonths_apart = 1") if name == "months_apart" else TEXT
     for value in (bounds[0] - 1, bounds[-1] + 1, 10**30):
         with pytest.raises(InvalidFile, match=f"{name} must be a whole number from {bounds[0]} to {bounds[-1]}"):
             read(tmp_path, re.sub(rf"(?m)^{name} = \S+", f"{name} = {value}", text, count=1))
 
 
 def test_the_normal_scheme_gives_more_to_training_than_as_cash(tmp_path: Path) -> None:
-    balance, cash = "training_balance = 3_500_000", NORMAL.cash
+    balance, cash = "training_balance = 3_500_000", 700_000
     assert read(tmp_path, changed(TEXT, balance, f"training_balance = {cash + 1}")).training_balance == cash + 1
     too_little = changed(TEXT, balance, f"training_balance = {cash}")
     with pytest.raises(InvalidFile, match=f"training_balance must be more than the cash of a normal scheme, .* {cash}"):
@@ -188,12 +186,13 @@ def test_least_share_of_sessions_is_rounded_up(share: int, sessions: int, at_lea
 
 
 def test_version_in_force_is_that_of_the_day_in_jakarta() -> None:
-    later = replace(NORMAL, version=3, in_force_from=date(2023, 6, 1))
-    versions = SchemeVersions((later, *SCHEMES["normal-2023"].versions))
+    second = replace(NORMAL, version=2, in_force_from=date(2023, 2, 17))
+    third = replace(NORMAL, version=3, in_force_from=date(2023, 6, 1))
+    versions = SchemeVersions((third, second, replace(second, version=1)))
     midnight = datetime(2023, 5, 31, 17, tzinfo=UTC)
-    assert versions.at(midnight) is later
-    assert versions.at(midnight - timedelta(microseconds=1)) is NORMAL
-    assert versions.at(datetime(2023, 2, 16, 17, tzinfo=UTC)) is NORMAL
+    assert versions.at(midnight) is third
+    assert versions.at(midnight - timedelta(microseconds=1)) is second
+    assert versions.at(datetime(2023, 2, 16, 17, tzinfo=UTC)) is second
 
 
 def test_before_its_first_day_a_scheme_decides_by_its_first_version() -> None:
@@ -208,12 +207,12 @@ def test_file_is_named_after_its_scheme_or_superseded_version(tmp_path: Path) ->
     with pytest.raises(InvalidFile, match=r"normal-2024.toml describes normal-2023: name it normal-2023.toml"):
         load_schemes(tmp_path)
     (tmp_path / "normal-2024.toml").unlink()
-    old = tmp_path / "superseded" / "normal-2023.1.toml"
+    old = tmp_path / "superseded" / "normal-2023.2.toml"
     old.write_text(TEXT)
-    with pytest.raises(InvalidFile, match=r"normal-2023.1.toml describes normal-2023.2: name it normal-2023.2.toml"):
+    with pytest.raises(InvalidFile, match=r"normal-2023.2.toml describes normal-2023.1: name it normal-2023.1.toml"):
         load_schemes(tmp_path)
-    old.rename(tmp_path / "superseded" / "normal-2023.2.toml")
-    with pytest.raises(InvalidFile, match=r"normal-2023.2.toml has no successor normal-2023.toml"):
+    old.rename(tmp_path / "superseded" / "normal-2023.1.toml")
+    with pytest.raises(InvalidFile, match=r"normal-2023.1.toml has no successor normal-2023.toml"):
         load_schemes(tmp_path)
 
 
@@ -221,19 +220,19 @@ def test_file_is_named_after_its_scheme_or_superseded_version(tmp_path: Path) ->
     ("change", "sentence"),
     [
         (
-            ("version = 2", "version = 1"),
+            ("version = 1", "version = 1"),
             "normal-2023.toml: version must be above that of superseded/normal-2023.1.toml",
         ),
-        (("2023-02-17 ", "2023-02-16 "), "normal-2023.toml: in_force_from must not be before that of superseded"),
+        (("version = 1", "version = 2"), "normal-2023.toml: in_force_from must not be before that of superseded"),
     ],
 )
 def test_later_version_must_be_higher_and_not_begin_earlier(
     tmp_path: Path, change: tuple[str, str], sentence: str
 ) -> None:
     (tmp_path / "superseded").mkdir()
-    first = (FOLDER / "superseded" / "normal-2023.1.toml").read_text("utf-8")
-    (tmp_path / "superseded" / "normal-2023.1.toml").write_text(first)
-    (tmp_path / "normal-2023.toml").write_text(changed(TEXT, *change))
+    (tmp_path / "superseded" / "normal-2023.1.toml").write_text(FIRST)
+    earlier = changed(TEXT, "in_force_from = 2023-02-17", "in_force_from = 2023-02-16")
+    (tmp_path / "normal-2023.toml").write_text(changed(earlier, *change))
     with pytest.raises(InvalidFile, match=sentence):
         load_schemes(tmp_path)
 
@@ -241,9 +240,10 @@ def test_later_version_must_be_higher_and_not_begin_earlier(
 def test_version_that_stands_cannot_be_given_other_content(tmp_path: Path) -> None:
     file = tmp_path / "normal-2023.toml"
     file.write_text(TEXT)
-    assert read_candidate(file, SCHEMES) == NORMAL
+    standing = {"normal-2023": SchemeVersions((read_scheme(file),))}
+    assert read_candidate(file, standing) == standing["normal-2023"].latest
     file.write_text(changed(TEXT, "amount = 600_000", "amount = 700_000"))
-    with pytest.raises(InvalidFile, match=r"normal-2023.toml: version must be 3, since decisions may have been made"):
-        read_candidate(file, SCHEMES)
-    file.write_text(changed(file.read_text(), "version = 2", "version = 3"))
-    assert read_candidate(file, SCHEMES).version == 3
+    with pytest.raises(InvalidFile, match=r"normal-2023.toml: version must be 2, since decisions may have been made"):
+        read_candidate(file, standing)
+    file.write_text(changed(file.read_text(), "version = 1", "version = 2"))
+    assert read_candidate(file, standing).version == 2
