@@ -16,5 +16,5 @@ grant select, insert, update (completed_at, completion_noted_at, rated_at, voide
 grant select, insert, update (appropriated, drawn, overdrawn, promised, short) on funds to :service;
 grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;
-grant select, insert, delete on halt, reminder to :service;
+grant select, insert, delete on halt, reminder, monthly_due to :service;
 grant select, insert, update (disbursements, rupiah) on tally to :service;

@@ -78,6 +78,11 @@ async def _clearing_equals_under_way(connection: Connection) -> list[str]:
     ]
 
 
+async def _no_monthly_incentive_is_overdue(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["monthly_incentives_overdue"], LONGEST_WAIT)
+    return [f"{row['redeem_code']} {row['benefit']} is overdue" for row in rows]
+
+
 async def _no_completion_waits_long(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["deferred_completions"], LONGEST_WAIT)
     return [f"{row['key']} has a milestone, and its enrollment has not been read" for row in rows]
@@ -126,9 +131,23 @@ INVARIANTS = (
     ),
     Invariant("I3", "no completion waits long for its enrollment", _no_completion_waits_long),
     Invariant(
+        "I3",
+        "each incentive of a series falls due",
+        _no_rows(
+            "monthly_incentives_lost",
+            f"participant {{participant_id}}: {_KEY} has not fallen due, and is not to fall due",
+        ),
+    ),
+    Invariant("I3", "no incentive of a series is long overdue", _no_monthly_incentive_is_overdue),
+    Invariant(
         "I4",
         "nothing is paid without an entitlement",
         _no_rows("disbursements_without_entitlement", f"{_KEY} has no entitlement that matches it"),
+    ),
+    Invariant(
+        "I4",
+        "no incentive of a series falls due before its month",
+        _no_rows("monthly_incentives_early", f"{_KEY} fell due before its month, or without the first incentive"),
     ),
     Invariant(
         "I4",

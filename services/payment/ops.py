@@ -17,6 +17,7 @@ from services.payment.store.views import (
     view_disbursements,
     view_enrollments,
     view_funds,
+    view_monthly_dues,
     view_oldest,
     view_state_counts,
     view_survey_answers,
@@ -39,7 +40,8 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
     enrollments = await view_enrollments(connection, participant_id)
     if account is None and not enrollments:
         return None
-    answers = await view_survey_answers(connection, {e["redeem_code"] for e in enrollments})
+    trainings = {e["redeem_code"] for e in enrollments}
+    answers, dues = await view_survey_answers(connection, trainings), await view_monthly_dues(connection, trainings)
     disbursements = await view_disbursements(connection, participant_id)
     references = {(d["redeem_code"], d["benefit"]): _references(context, participant_id, d) for d in disbursements}
     every = [reference for of_one in references.values() for reference in of_one]
@@ -59,7 +61,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
         )
     return {
         "account": _view(account) if account else None,
-        "enrollments": [_view(e) | {"survey_answers": _answers_of(e["redeem_code"], answers)} for e in enrollments],
+        "enrollments": [_training(e, answers, dues) for e in enrollments],
         "disbursements": shown,
     }
 
@@ -130,8 +132,12 @@ async def _transfers(
     return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
 
 
-def _answers_of(redeem_code: str, answers: Sequence[Record]) -> View:
-    return {a["survey"]: write_time(a["answered_at"]) for a in answers if a["redeem_code"] == redeem_code}
+def _training(enrollment: Record, answers: Sequence[Record], dues: Sequence[Record]) -> View:
+    """Return an enrollment with its survey answers, and what is to fall due with it by the clock."""
+    code = enrollment["redeem_code"]
+    answered = {row["survey"]: write_time(row["answered_at"]) for row in answers if row["redeem_code"] == code}
+    to_come = {row["benefit"]: write_time(row["due_at"]) for row in dues if row["redeem_code"] == code}
+    return _view(enrollment) | {"survey_answers": answered, "falls_due": to_come}
 
 
 def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]:

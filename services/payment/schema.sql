@@ -201,7 +201,7 @@ create table enrollment (
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 comment on table enrollment is 'One training of one participant, as far as money goes: what it promises and what has been reached.';
-comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only.';
+comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only, and months_after where it follows the first incentive.';
 comment on column enrollment.voided_at is 'Of the first void that was read; so is revoked_at. From then on it earns nothing.';
 comment on column enrollment.clawback_days is 'Days after which a claim is due; null in enrollments of before claims.';
 
@@ -258,6 +258,16 @@ CREATE UNIQUE INDEX one_claim_per_reference ON money_claim USING btree (referenc
 CREATE TRIGGER a_claim_changes_only_when_it_is_closed AFTER UPDATE ON money_claim FOR EACH ROW WHEN (((old.state <> 'open'::claim_state) OR (new.state = 'open'::claim_state) OR (((((((((((old.opened_at IS DISTINCT FROM new.opened_at) OR (old.due_at IS DISTINCT FROM new.due_at)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.number IS DISTINCT FROM new.number)) OR (old.debtor IS DISTINCT FROM new.debtor)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.reference IS DISTINCT FROM new.reference)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.participant_id IS DISTINCT FROM new.participant_id)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER claims_on_money_stay BEFORE DELETE OR TRUNCATE ON money_claim FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table money_claim is 'Money that was paid in vain and is to come back: the claims on a reference are numbered.';
+
+create table monthly_due (
+    due_at      timestamp with time zone not null,
+    lane        smallint                 not null,
+    redeem_code text                     not null,
+    benefit     text                     not null,
+    constraint monthly_due_pkey PRIMARY KEY (redeem_code, benefit)
+);
+CREATE INDEX monthly_due_by_time ON monthly_due USING btree (lane, due_at);
+comment on table monthly_due is 'A benefit that is to fall due at a time, if its training and the first incentive still stand then.';
 
 create table provider (
     provider_id text    not null,

@@ -5,12 +5,13 @@ from functools import partial
 
 from services.payment.context import Context
 from services.payment.domain.deferral_kinds import CATCHING_UP
-from services.payment.domain.disbursement import postpone_status_check
+from services.payment.domain.disbursement import fall_due, postpone_status_check
 from services.payment.payout.events import request_status
 from services.payment.payout.funds import empty_allotments
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
 from services.payment.payout.queue import load_in_turn
+from services.payment.payout.series import load_earned_by_month
 from services.payment.payout.status_checks import schedule_status_checks
 from services.payment.store.attempts import load_attempts
 from services.payment.store.cures import QUERY_OF, load_cured
@@ -21,8 +22,9 @@ from services.payment.store.disbursements import (
     postpone_status_checks,
 )
 from services.payment.store.funds import load_funds_with_idle_allotments
+from services.payment.store.monthly_dues import take_monthly_dues
 from services.payment.store.status_checks import take_status_checks
-from shared.contracts.topics import PARTNERS, disbursement_reports
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PARTNERS, disbursement_reports
 from shared.messaging.transaction.subscription import Timer
 from shared.messaging.transaction.transaction import Transaction
 
@@ -46,6 +48,7 @@ def timers(context: Context) -> tuple[Timer, ...]:
             for partner in PARTNERS
         ),
         Timer("judge_again", recheck_unmatched, prevented_by=()),
+        Timer("fall_due", partial(pay_monthly, context), prevented_by=(ENROLLMENT_EVENTS, COMPLETION_EVENTS)),
     )
 
 
@@ -84,6 +87,15 @@ async def request_overdue_statuses(context: Context, partner: str, tx: Transacti
     postponed = {d.key: postpone_status_check(d, next_time) for d in late}
     await schedule_status_checks(tx, (postponed.get(d.key, d) for d in under_way), by=next_time)
     return len(codes)
+
+
+async def pay_monthly(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Pay the incentives whose month has come, if their series still stands; return how many times had come."""
+    dues = await take_monthly_dues(tx.connection, lanes, tx.watermark, PORTION)
+    if dues:
+        earned = await load_earned_by_month(context, tx, dues)
+        await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in earned], traces={})
+    return len(dues)
 
 
 async def return_unused(tx: Transaction, _: Sequence[int]) -> int:

@@ -69,6 +69,7 @@ OWN_MODULES = {
             "reason_codes",
             "reference",
             "report_outcome",
+            "series",
         },
         "handlers": {
             "appropriations",
@@ -89,6 +90,7 @@ OWN_MODULES = {
             "funds",
             "halts",
             "ledger",
+            "monthly_dues",
             "providers",
             "status_checks",
             "views",

@@ -44,7 +44,8 @@ class Entitlement(NamedTuple):
     """One benefit that the scheme promises for an enrollment. `amount` in rupiah.
 
     `milestone`: `completed`, `rated`, or a survey. `first_training_only`: the participant has it once, with the first
-    training that reaches the milestone.
+    training that reaches the milestone. `months_after`: it falls due by the clock, so many months after the
+    participant's first incentive and with the same training (`domain/series.py`); None: at the milestone.
     """
 
     benefit: str
@@ -52,6 +53,7 @@ class Entitlement(NamedTuple):
     payee: Payee
     milestone: str
     first_training_only: bool
+    months_after: int | None = None
 
 
 class Enrollment(NamedTuple):
@@ -191,8 +193,13 @@ def earned_once_per_participant(
 
 
 def reached_at(enrollment: Enrollment, entitlement: Entitlement) -> datetime | None:
-    """Return the time at which a milestone was reached; None before the completion is confirmed."""
+    """Return the time at which a benefit fell due by its milestone.
+
+    None before the completion is confirmed, and for a benefit that falls due by the clock.
+    """
     completed_at, milestone = enrollment.completed_at, entitlement.milestone
+    if entitlement.months_after is not None:
+        return None
     if completed_at is None or milestone == COMPLETED:
         return completed_at
     at = enrollment.rated_at if milestone == RATED else enrollment.survey_answers.get(milestone)

@@ -9,6 +9,7 @@ from services.payment.domain.entitlement import Annulment, Enrollment, annulment
 from services.payment.payout.claims import claim_payments
 from services.payment.payout.grants import forget_annulled_grants, load_earned_once
 from services.payment.payout.pay import pay
+from services.payment.payout.series import schedule_monthly_dues
 from services.payment.store.claims import load_payments
 from services.payment.store.disbursements import annul_disbursements, load_unpaid
 from services.payment.store.enrollments import load_enrollments, save_annulments
@@ -65,7 +66,9 @@ async def _grant_again(
         for entitlement in enrollment.entitlements
         if entitlement.first_training_only
     }
-    due = [fall_due(*earned, tx.now) for earned in await load_earned_once(tx, left, enrollments.values())]
+    earned = await load_earned_once(tx, left, enrollments.values())
+    await schedule_monthly_dues(tx, earned)
+    due = [fall_due(*earned_entitlement, tx.now) for earned_entitlement in earned]
     await pay(context, tx, due, {d.key: left[d.participant_id, d.benefit] for d in due})
 
 

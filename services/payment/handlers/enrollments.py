@@ -46,6 +46,7 @@ def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
                 payee=Payee(benefit.payee),
                 milestone=benefit.milestone,
                 first_training_only=benefit.first_training_only,
+                months_after=benefit.months_after,
             )
             for benefit in data.benefits
         ),

@@ -16,6 +16,7 @@ from services.payment.domain.entitlement import (
 )
 from services.payment.payout.grants import load_earned_once, load_instructed_before
 from services.payment.payout.pay import pay
+from services.payment.payout.series import schedule_monthly_dues
 from services.payment.store.enrollments import load_enrollments, save_milestones
 from shared.contracts.completion import CompletionConfirmed, SurveyAnswered, TrainingRated
 from shared.messaging.message import Message
@@ -52,6 +53,7 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
         due += await load_instructed_before(context, tx, [one for one in earned if one[0].is_annulled])
         once = {(one.participant_id, it.benefit) for one, it in standing if it.first_training_only}
         due += await load_earned_once(tx, once, after.values())
+        await schedule_monthly_dues(tx, due)
         await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in due], traces)
 
 

@@ -11,6 +11,10 @@ from enrollment where participant_id = $1 order by redeem_code;
 -- Of all these trainings.
 select redeem_code, survey, answered_at from survey_answer where redeem_code = any($1::text[]) order by survey;
 
+-- name: load_monthly_due_views
+-- Of all these trainings, what is to fall due.
+select redeem_code, benefit, due_at from monthly_due where redeem_code = any($1::text[]) order by due_at, benefit;
+
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,

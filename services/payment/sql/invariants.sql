@@ -5,7 +5,7 @@ with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
         left join survey_answer a on a.redeem_code = e.redeem_code and a.survey = p ->> 'milestone'
-    where e.completed_at is not null and e.voided_at is null and e.revoked_at is null
+    where e.completed_at is not null and e.voided_at is null and e.revoked_at is null and p ->> 'months_after' is null
       and case p ->> 'milestone' when 'completed' then true when 'rated' then e.rated_at is not null else a.survey is not null end
       and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 'benefit'))
 select participant_id, redeem_code, benefit from missing where not once
@@ -21,6 +21,21 @@ group by participant_id, benefit;
 select key from waiting
 where kind = 'enrollment' and since < (select max(said_at) from page) - $1::interval;
 
+-- name: monthly_incentives_lost
+-- I3: of a series that stands, each incentive after the first is to come, or has fallen due with this training or another.
+select d.participant_id, d.redeem_code, p ->> 'benefit' as benefit
+from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
+where d.benefit = 'incentive_1' and (d.attempt > 0 or d.cancelled_at is null) and p ->> 'months_after' is not null
+  and e.voided_at is null and e.revoked_at is null
+  and not exists (select from monthly_due m where m.redeem_code = d.redeem_code and m.benefit = p ->> 'benefit')
+  and not exists (select from disbursement o
+                  where o.participant_id = d.participant_id and o.benefit = p ->> 'benefit'
+                    and (o.redeem_code = d.redeem_code or o.attempt > 0 or o.cancelled_at is null));
+
+-- name: monthly_incentives_overdue
+-- I3: none is forgotten. Measured by the time of the latest event, as above.
+select redeem_code, benefit from monthly_due where due_at < (select max(said_at) from page) - $1::interval;
+
 -- name: disbursements_without_entitlement
 -- I4: nothing is paid that was not promised, in another amount, or before its milestone.
 with promised as (
@@ -34,6 +49,15 @@ where p.amount is null or p.amount <> d.amount or p.completed_at is null
    or (d.participant_id, d.provider_id) <> (p.participant_id, p.provider_id)
    or (p.milestone = 'rated' and p.rated_at is null)
    or (p.milestone not in ('completed', 'rated') and a.survey is null);
+
+-- name: monthly_incentives_early
+-- I4: an incentive after the first falls due in its month, and with the training that earned the first.
+select d.redeem_code, d.benefit
+from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
+where d.payee = 'participant' and p ->> 'benefit' = d.benefit and p ->> 'months_after' is not null
+  and (d.due_at < (greatest(e.completed_at, e.rated_at) at time zone interval '7 hours' + make_interval(months => (p ->> 'months_after')::int))
+                  at time zone interval '7 hours'
+       or not exists (select from disbursement f where f.redeem_code = d.redeem_code and f.benefit = 'incentive_1'));
 
 -- name: paid_before_completion
 -- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.

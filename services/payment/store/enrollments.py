@@ -74,7 +74,8 @@ async def _load_survey_answers(
 # Cached, since trainings of one price have the same benefits.
 @lru_cache(4096)
 def _benefits_text(entitlements: tuple[Entitlement, ...]) -> str:
-    return to_json([entitlement._asdict() for entitlement in entitlements]).decode()
+    members = [{name: value for name, value in one._asdict().items() if value is not None} for one in entitlements]
+    return to_json(members).decode()
 
 
 @lru_cache(4096)
@@ -86,6 +87,7 @@ def _entitlements(text: str) -> tuple[Entitlement, ...]:
             payee=Payee(members["payee"]),
             milestone=members["milestone"],
             first_training_only=members["first_training_only"],
+            months_after=members.get("months_after"),
         )
         for members in json.loads(text)
     )

@@ -20,6 +20,10 @@ async def view_survey_answers(connection: Connection, redeem_codes: Collection[s
     return await connection.fetch(QUERIES["load_survey_answer_views"], list(redeem_codes))
 
 
+async def view_monthly_dues(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
+    return await connection.fetch(QUERIES["load_monthly_due_views"], list(redeem_codes))
+
+
 async def view_disbursements(connection: Connection, participant_id: str) -> Sequence[Record]:
     return await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
 

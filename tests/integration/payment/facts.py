@@ -61,30 +61,9 @@ def confirmed(
     incentive: int = INCENTIVE,
     surveys: int = 0,
     clawback_days: int | None = None,
+    months: int = 0,
 ) -> Event:
-    """Return `enrollment_confirmed` with a fee, an incentive for the first training, and so many surveys."""
-    benefits = (
-        enrollment.Benefit(
-            benefit="fee", amount=rupiah(fee), payee="provider", milestone="completed", first_training_only=False
-        ),
-        enrollment.Benefit(
-            benefit="incentive_1",
-            amount=rupiah(incentive),
-            payee="participant",
-            milestone="rated",
-            first_training_only=True,
-        ),
-        *(
-            enrollment.Benefit(
-                benefit=f"survey_{number}",
-                amount=rupiah(SURVEY),
-                payee="participant",
-                milestone=f"survey_{number}",
-                first_training_only=True,
-            )
-            for number in range(1, surveys + 1)
-        ),
-    )
+    """Return `enrollment_confirmed` with a fee, an incentive for the first training, and so many surveys and months."""
     data = enrollment.EnrollmentConfirmed(
         participant_id=participant,
         redeem_code=code,
@@ -104,10 +83,32 @@ def confirmed(
         whole_span=False,
         evidence_days=30,
         complete_within_days=30,
-        benefits=benefits,
+        benefits=_benefits(fee, incentive, surveys, months),
         clawback_days=clawback_days,
     )
     return _internal(enrollment.ENROLLMENT_CONFIRMED, data)
+
+
+def _benefits(fee: int, incentive: int, surveys: int, months: int) -> tuple[enrollment.Benefit, ...]:
+    return (
+        enrollment.Benefit(
+            benefit="fee", amount=rupiah(fee), payee="provider", milestone="completed", first_training_only=False
+        ),
+        _once("incentive_1", incentive, "rated"),
+        *(_once(f"survey_{number}", SURVEY, f"survey_{number}") for number in range(1, surveys + 1)),
+        *(_once(f"incentive_{number + 1}", incentive, "rated", number) for number in range(1, months + 1)),
+    )
+
+
+def _once(benefit: str, amount: int, milestone: str, months_after: int | None = None) -> enrollment.Benefit:
+    return enrollment.Benefit(
+        benefit=benefit,
+        amount=rupiah(amount),
+        payee="participant",
+        milestone=milestone,
+        first_training_only=True,
+        months_after=months_after,
+    )
 
 
 def completed(participant: str = PARTICIPANT, code: str = CODE, at: datetime = COMPLETED_AT) -> Event:

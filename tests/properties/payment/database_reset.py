@@ -10,7 +10,7 @@ from tests.integration.payment.harness import PaymentHarness
 
 TABLES = (
     "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting woken page operation consent contradiction approval confirmation survey_answer"
+    "parked waiting woken page operation consent contradiction approval confirmation survey_answer monthly_due"
 )
 
 

@@ -1,26 +1,40 @@
-"""Property: one incentive, with the first completed and rated training, however milestones arrive."""
+"""Property: each benefit once, with the first training that reaches its milestone, however milestones arrive."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import Event
-from tests.integration.payment.facts import COMPLETED_AT, completed, confirmed, in_one_lane, linked, rated
+from tests.integration.payment.facts import (
+    COMPLETED_AT,
+    SURVEY,
+    answered,
+    completed,
+    confirmed,
+    in_one_lane,
+    linked,
+    rated,
+)
 from tests.integration.payment.harness import PaymentHarness
 from tests.properties.payment.database_reset import reset_database
 
 PEOPLE = in_one_lane(2)
 TRAININGS = 3
 AMOUNTS = (600_000, 700_000, 800_000)
+MILESTONES = {"incentive_1": "rated", "survey_1": "answered"}
+"""Benefits of the participant, once, and what earns them with a completed training."""
+SERIES = ("incentive_1", "incentive_2", "incentive_3")
+"""Two of them are overdue by the clock as soon as the first falls due."""
 
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """Event of a training: `confirmed`, `completed` or `rated`, and its day."""
+    """Event of a training: `confirmed`, `completed`, `rated` or `answered`, and its day."""
 
     person: str
     code: str
@@ -31,7 +45,9 @@ class TrainingEvent:
     def event(self) -> Event:
         at = COMPLETED_AT + timedelta(days=self.day)
         if self.what == "confirmed":
-            return confirmed(self.person, self.code, incentive=amount_of(self.code))
+            return confirmed(self.person, self.code, incentive=amount_of(self.code), surveys=1, months=2)
+        if self.what == "answered":
+            return answered(1, self.person, self.code, at)
         return completed(self.person, self.code, at) if self.what == "completed" else rated(self.person, self.code, at)
 
 
@@ -51,7 +67,7 @@ def timelines(draw: st.DrawFn) -> list[list[TrainingEvent]]:
         for number in range(TRAININGS):
             code = code_of(person, number)
             events += [TrainingEvent(person, code, "confirmed")] * draw(st.sampled_from([0, 1, 1, 1, 2]))
-            for what in ("completed", "rated"):
+            for what in ("completed", "rated", "answered"):
                 of_this = draw(st.lists(days, max_size=2))
                 events += [TrainingEvent(person, code, what, day) for day in of_this]
     order = draw(st.permutations(events))
@@ -61,12 +77,12 @@ def timelines(draw: st.DrawFn) -> list[list[TrainingEvent]]:
 
 @dataclass
 class IncentiveModel:
-    """Rule written again by hand: each participant's incentive, and the trainings that owe their fee."""
+    """Rule written again by hand: the training that earned each benefit, and the trainings that owe their fee."""
 
     enrolled: set[str] = field(default_factory=set)
     days: dict[tuple[str, str], int] = field(default_factory=dict)
     too_early: list[TrainingEvent] = field(default_factory=list)
-    incentives: dict[str, str] = field(default_factory=dict)
+    earned: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def apply(self, batch: Sequence[TrainingEvent]) -> None:
         """Apply a batch as one moment: enrollments, then milestones that had come too early, then new ones."""
@@ -80,19 +96,29 @@ class IncentiveModel:
                 self.days.setdefault((event.code, event.what), event.day)
             else:
                 self.too_early.append(event)
-        for person in PEOPLE:
+        for person, (benefit, what) in product(PEOPLE, MILESTONES.items()):
             earned = [
-                (max(self.days[code, "completed"], self.days[code, "rated"]), code)
+                (max(self.days[code, "completed"], self.days[code, what]), code)
                 for code in (code_of(person, number) for number in range(TRAININGS))
-                if {(code, "completed"), (code, "rated")} <= self.days.keys()
+                if {(code, "completed"), (code, what)} <= self.days.keys()
             ]
             if earned:
-                self.incentives.setdefault(person, min(earned)[1])
+                self.earned.setdefault((person, benefit), min(earned)[1])
+
+    def granted(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return (participant, benefit) -> (redeem code, amount)."""
+        found = {}
+        for (person, benefit), code in self.earned.items():
+            if benefit == "survey_1":
+                found[person, benefit] = (code, SURVEY)
+            else:
+                found |= {(person, one): (code, amount_of(code)) for one in SERIES}
+        return found
 
 
 @given(timeline=timelines(), accounts=st.sampled_from(["before", "after"]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_participant_with_a_rated_training_has_exactly_one_incentive(
+def test_participant_has_each_benefit_once_with_the_first_training(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[list[TrainingEvent]], accounts: str
 ) -> None:
     loop.run_until_complete(play(harness, timeline, accounts))
@@ -100,7 +126,7 @@ def test_participant_with_a_rated_training_has_exactly_one_incentive(
 
 async def play(harness: PaymentHarness, timeline: list[list[TrainingEvent]], accounts: str) -> None:
     await reset_database(harness)
-    await harness.prepare()
+    await harness.prepare(survey=10**9)
     links = [linked(person) for person in PEOPLE]
     if accounts == "before":
         await harness.receive(*links)
@@ -109,21 +135,20 @@ async def play(harness: PaymentHarness, timeline: list[list[TrainingEvent]], acc
         model.apply(batch)
         await harness.receive(*(event.event for event in batch))
         await harness.sweep()
-        assert await granted(harness) == {p: (code, amount_of(code)) for p, code in model.incentives.items()}
+        assert await granted(harness) == model.granted()
         assert await harness.breaches() == []
     await harness.receive(*links)
-    assert sorted(event.amount for event in harness.instructions_for("incentive")) == sorted(
-        map(amount_of, model.incentives.values())
-    )
+    instructed = [one.amount for one in harness.instructions if one.benefit != "fee"]
+    assert sorted(instructed) == sorted(amount for _, amount in model.granted().values())
     fees = await harness.connection.fetch("select redeem_code from disbursement where benefit = 'fee'")
     assert {row["redeem_code"] for row in fees} == {code for code, what in model.days if what == "completed"}
 
 
-async def granted(harness: PaymentHarness) -> dict[str, tuple[str, int]]:
-    """Return participant -> (redeem code, amount); fail when a participant has two."""
+async def granted(harness: PaymentHarness) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return (participant, benefit) -> (redeem code, amount); fail when a participant has one twice."""
     rows = await harness.connection.fetch(
-        "select participant_id, redeem_code, amount from disbursement where benefit = 'incentive_1'"
+        "select participant_id, benefit, redeem_code, amount from disbursement where benefit <> 'fee'"
     )
-    found = {row["participant_id"]: (row["redeem_code"], row["amount"]) for row in rows}
+    found = {(row["participant_id"], row["benefit"]): (row["redeem_code"], row["amount"]) for row in rows}
     assert len(found) == len(rows)
     return found
