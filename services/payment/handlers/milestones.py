@@ -14,7 +14,7 @@ from services.payment.domain.entitlement import (
     newly_earned,
     rate,
 )
-from services.payment.payout.grants import load_earned_once, load_instructed_before
+from services.payment.payout.grants import forget_grants, load_earned_once, load_instructed_before
 from services.payment.payout.pay import pay
 from services.payment.payout.series import schedule_monthly_dues
 from services.payment.store.enrollments import load_enrollments, save_milestones
@@ -50,9 +50,10 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
         await save_milestones(tx.connection, changed)
         standing = [one for one in earned if not one[0].is_annulled]
         due = [one for one in standing if not one[1].first_training_only]
-        due += await load_instructed_before(context, tx, [one for one in earned if one[0].is_annulled])
+        repeated = await load_instructed_before(context, tx, [one for one in earned if one[0].is_annulled])
+        await forget_grants(tx, repeated)
         once = {(one.participant_id, it.benefit) for one, it in standing if it.first_training_only}
-        due += await load_earned_once(tx, once, after.values())
+        due += repeated + await load_earned_once(tx, once, after.values())
         await schedule_monthly_dues(tx, due)
         await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in due], traces)
 

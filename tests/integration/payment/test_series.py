@@ -210,6 +210,7 @@ async def test_restored_incentive_is_repeated_though_its_training_is_annulled(
     assert await due(restored) == SERIES[:2]
     assert restored.instructions_for("incentive") == begun.instructions_for("incentive")
     assert await restored.connection.fetch("select from monthly_due where due_at <= $1", DUE[1]) == []
+    assert await restored.connection.fetch("select from remembered") == []
     for benefit in ("fee", "incentive"):
         for instruction in restored.instructions_for(benefit):
             await restored.report(instruction.reference, "settled")
