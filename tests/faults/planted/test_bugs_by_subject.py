@@ -1,4 +1,4 @@
-"""Planted bugs by subject: chains, seals, reviews, deferral, age, annulments, reading, restores, sessions.
+"""Planted bugs by subject: chains, seals, reviews, deferral, age, annulments, reading, restores, series, sessions.
 
 A file of its own, so that another worker runs it.
 """
@@ -14,6 +14,7 @@ from tests.faults.planted import (
     restore_bugs,
     review_bugs,
     seal_bugs,
+    series_bugs,
     session_bugs,
 )
 from tests.faults.planted.bugs import Bug
@@ -28,6 +29,7 @@ BUGS = (
     *annulment_bugs.BUGS,
     *reading_bugs.BUGS,
     *restore_bugs.BUGS,
+    *series_bugs.BUGS,
     *session_bugs.BUGS,
 )
 
