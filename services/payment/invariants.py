@@ -160,6 +160,26 @@ INVARIANTS = (
         _no_rows("annulled_and_going", f"{_KEY} is {{state}}, and its training was voided or revoked"),
     ),
     Invariant(
+        "I4",
+        "what is held of blocked participants is held for the block",
+        _no_rows("holds_unlike_blocks", f"{_KEY} is held for {{reason}}, and the block of its participant differs"),
+    ),
+    Invariant(
+        "I4",
+        "nothing is instructed after a block",
+        _no_rows("instructed_while_blocked", "{reference} was instructed while its participant was blocked"),
+    ),
+    Invariant(
+        "I3",
+        "cash paid to blocked participants is claimed",
+        _no_rows("cash_without_claim", f"{_KEY} was paid under {{reference}} after a block, and not claimed back"),
+    ),
+    Invariant(
+        "I7",
+        "claims for blocks end with them",
+        _no_rows("claims_without_block", "claim {reference}-{number} is open, and its participant is not blocked"),
+    ),
+    Invariant(
         "I3",
         "what was paid for an annulled training is claimed",
         _no_rows("payments_without_claim", f"{_KEY} was paid under {{reference}}, annulled, and not claimed back"),

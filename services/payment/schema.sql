@@ -4,7 +4,7 @@ create type annulment as enum ('voided', 'revoked');
 create type claim_reason as enum ('voided', 'revoked', 'blocked');
 create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
-create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected');
+create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked');
 create type payee as enum ('provider', 'participant');
 create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled');
 
@@ -82,6 +82,18 @@ comment on column attempt.account is 'The account sealed for the partner, as it 
 comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
 comment on column attempt.wave is 'Of an adopted one, as payment.events has it; null: nobody has said yet which right it pays.';
 comment on column attempt.keeps_money is 'Adopted, not rejected as far as was announced, and its right is still to be read: its money is nobody else''s.';
+
+create table block (
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    blocked_at     timestamp with time zone,
+    unblocked_at   timestamp with time zone,
+    ledger_number  bigint                   not null,
+    constraint block_pkey PRIMARY KEY (participant_id),
+    constraint blocked_or_unblocked CHECK (((blocked_at IS NOT NULL) OR (unblocked_at IS NOT NULL)))
+);
+comment on table block is 'Participants who were ever blocked or unblocked: blocked while no unblock is later than the latest block.';
+comment on column block.ledger_number is 'The last row of the lane''s ledger when the participant was last found blocked: no instruction follows it.';
 
 create table book (
     lane   smallint not null,

@@ -11,6 +11,7 @@ from services.payment.domain.deferral_kinds import ENROLLMENT, REFERENCE
 from services.payment.domain.reference import lane_in
 from services.payment.handlers.accounts import link_accounts
 from services.payment.handlers.appropriations import appropriate_funds
+from services.payment.handlers.blocks import apply_blocks
 from services.payment.handlers.cancellations import annul_trainings
 from services.payment.handlers.enrollments import record_enrollments
 from services.payment.handlers.milestones import record_milestones
@@ -35,6 +36,7 @@ def sources(context: Context) -> tuple[Source, ...]:
     The lane of an internal record is its partition; the lane of a report is in its reference.
     """
     record = partial(record_milestones, context)
+    blocks = partial(apply_blocks, context)
     annul = partial(annul_trainings, context)
     reported = Subscription(
         partner.DISBURSEMENT_REPORTED, partial(process_reports, context), _lane_of_report, _reference_key
@@ -58,8 +60,8 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
                 Subscription(enrollment.ENROLLMENT_VOIDED, annul, defers_on=_enrollment_key),
-                Subscription(enrollment.PARTICIPANT_BLOCKED, None),
-                Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
+                Subscription(enrollment.PARTICIPANT_BLOCKED, blocks),
+                Subscription(enrollment.PARTICIPANT_UNBLOCKED, blocks),
                 # After what forbids to pay into it.
                 Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
                 Subscription(enrollment.BALANCE_FORFEITED, None),

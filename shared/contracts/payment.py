@@ -59,6 +59,12 @@ class ClaimOpened(Disbursement):
     due_at: Time
 
 
+class ClaimWithdrawn(Disbursement):
+    """A claim that no longer stands. `reason`: `unblocked`, or the reason of the claim that takes its place."""
+
+    claim: Code
+
+
 def _event(name: str) -> EventType[Disbursement]:
     return EventType(f"salur.payment.disbursement_{name}.v1", PAYMENT_EVENTS, Disbursement)
 
@@ -76,6 +82,7 @@ DISBURSEMENT_REJECTED = _event("rejected")
 DISBURSEMENT_FAILED = _event("failed")
 DISBURSEMENT_CANCELLED = _event("cancelled")
 CLAIM_OPENED = EventType("salur.payment.claim_opened.v1", PAYMENT_EVENTS, ClaimOpened, "opened_at")
+CLAIM_WITHDRAWN = EventType("salur.payment.claim_withdrawn.v1", PAYMENT_EVENTS, ClaimWithdrawn)
 
 TO_PARTNERS = (INSTRUCTION, STATUS_REQUESTED)
 EVENTS = (
@@ -88,4 +95,5 @@ EVENTS = (
     DISBURSEMENT_FAILED,
     DISBURSEMENT_CANCELLED,
     CLAIM_OPENED,
+    CLAIM_WITHDRAWN,
 )

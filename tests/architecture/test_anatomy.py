@@ -59,6 +59,7 @@ OWN_MODULES = {
     "payment": {
         "domain": {
             "attempt",
+            "block",
             "claim",
             "cures",
             "disbursement",
@@ -74,6 +75,7 @@ OWN_MODULES = {
         "handlers": {
             "appropriations",
             "approvals",
+            "blocks",
             "cancellations",
             "contradiction_backfill",
             "halts",
@@ -83,6 +85,7 @@ OWN_MODULES = {
         "store": {
             "approvals",
             "attempts",
+            "blocks",
             "claims",
             "contradictions",
             "cures",

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.payment.domain.block import Block
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.entitlement import Enrollment, Payee, annulment_of
 from shared.errors import InvariantBroken
@@ -34,6 +35,12 @@ class Payment(NamedTuple):
     settled_at: datetime
 
 
+def is_paid_while_blocked(payment: Payment, block: Block) -> bool:
+    """Return True if cash was paid at or after the block of a participant who is blocked."""
+    cash = payment.disbursement.payee is Payee.PARTICIPANT
+    return cash and block.is_blocked and block.blocked_at is not None and payment.settled_at >= block.blocked_at
+
+
 class Claim(NamedTuple):
     """Claim on one payment. `number` counts the claims on a reference from 1; `document` shows the repayment."""
 
@@ -54,18 +61,28 @@ class Claim(NamedTuple):
         return self.disbursement.payee
 
 
-def claim_on(payment: Payment, enrollment: Enrollment, *, number: int) -> Claim | None:
+def claim_on(payment: Payment, enrollment: Enrollment, block: Block | None, *, number: int) -> Claim | None:
     """Return the claim on a payment; None if it was paid rightly.
 
-    It is opened as of the later of the payment and of what ended its ground, whichever of them was read first.
+    Cash is claimed that was paid at or after a block. The claim is opened as of the later of the payment and of what
+    ended the right to it, whichever was read first.
     """
-    annulment = annulment_of(enrollment)
-    if annulment is None:
+    ground = _ground(payment, enrollment, block)
+    if ground is None:
         return None
-    reason, since = ClaimReason(annulment[0].value), annulment[1]
+    reason, since = ground
     opened_at = max(payment.settled_at, since)
     days = DEFAULT_CLAWBACK_DAYS if enrollment.clawback_days is None else enrollment.clawback_days
     return Claim(payment.disbursement, number, reason, opened_at, opened_at + timedelta(days=days))
+
+
+def replaces(claim: Claim, known: Claim) -> bool:
+    """Return True if a claim takes the place of a known one: an unblock would withdraw that, and this one stays."""
+    return (
+        known.state is ClaimState.OPEN
+        and known.reason is ClaimReason.BLOCKED
+        and claim.reason is not ClaimReason.BLOCKED
+    )
 
 
 def repay(claim: Claim, document: str) -> Claim:
@@ -76,6 +93,14 @@ def repay(claim: Claim, document: str) -> Claim:
 def withdraw(claim: Claim) -> Claim:
     """Return the claim withdrawn. Raise InvariantBroken unless it is open."""
     return _close(claim, ClaimState.WITHDRAWN)
+
+
+def _ground(payment: Payment, enrollment: Enrollment, block: Block | None) -> tuple[ClaimReason, datetime] | None:
+    if annulment := annulment_of(enrollment):
+        return ClaimReason(annulment[0].value), annulment[1]
+    if block is None or not is_paid_while_blocked(payment, block):
+        return None
+    return ClaimReason.BLOCKED, payment.settled_at
 
 
 def _close(claim: Claim, state: ClaimState) -> Claim:

@@ -10,8 +10,8 @@ class Cure(StrEnum):
     """Change that ends a hold.
 
     The sweep finds it by the query that `store/cures.py` names; `money` has a queue, and `time` the timer `retry`. When
-    a participant links an account, its handler tries what that cures at once: a first attempt is made, another one is
-    queued for `retry`.
+    a participant links an account, or is unblocked, the handler tries what that cures at once: a first attempt is made,
+    another one is queued for `retry`.
     """
 
     NEWER_ACCOUNT = "newer_account"
@@ -21,6 +21,7 @@ class Cure(StrEnum):
     MONEY = "money"
     KEPT_MONEY = "kept_money"
     TIME = "time"
+    UNBLOCK = "unblock"
 
 
 CURES: Mapping[HoldReason, frozenset[Cure]] = {
@@ -35,6 +36,7 @@ CURES: Mapping[HoldReason, frozenset[Cure]] = {
     HoldReason.NEEDS_APPROVAL: frozenset({Cure.APPROVAL}),
     HoldReason.PARTNER_PAUSED: frozenset({Cure.TIME}),
     HoldReason.HALTED: frozenset({Cure.RESUME, Cure.PARTNER_CHANGE}),
+    HoldReason.PARTICIPANT_BLOCKED: frozenset({Cure.UNBLOCK}),
     HoldReason.PARTNER_REJECTED: frozenset({Cure.NEWER_ACCOUNT, Cure.APPROVAL}),
 }
 """Every hold reason with its cures, any one of which suffices."""

@@ -44,6 +44,7 @@ class HoldReason(StrEnum):
     PARTNER_PAUSED = "partner_paused"
     HALTED = "halted"
     PARTNER_REJECTED = "partner_rejected"
+    PARTICIPANT_BLOCKED = "participant_blocked"
 
 
 TRANSITIONS = frozenset(
@@ -162,11 +163,12 @@ def hold(
 def freeze(disbursement: Disbursement) -> Disbursement:
     """Forbid another attempt until a person has reviewed the payment.
 
-    A held one is held for `needs_approval` from then on; a final one is returned as it is.
+    A held one is held for `needs_approval` from then on, but for a block, which is shown above all; a final one is
+    returned as it is.
     """
     if disbursement.state in FINAL:
         return disbursement
-    if disbursement.state in AT_THE_PARTNER:
+    if disbursement.state in AT_THE_PARTNER or disbursement.reason is HoldReason.PARTICIPANT_BLOCKED:
         return disbursement._replace(frozen=True)
     return hold(disbursement._replace(frozen=True), HoldReason.NEEDS_APPROVAL)
 

@@ -105,13 +105,27 @@ def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: date
     A reason that passes by itself is tried again at `retry_at`, up to MAX_AUTOMATIC_ATTEMPTS. A frozen one stays
     frozen, whatever the verdict. An annulled one is held even for a reason that is final, and so is cancelled.
     """
-    rejected = reject(disbursement)
-    if disbursement.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
+    return _follow(reject(disbursement), verdict, retry_at)
+
+
+def hold_again(disbursement: Disbursement, code: str | None, retry_at: datetime) -> Disbursement:
+    """Return a disbursement whose participant was unblocked as the rejection of its latest attempt left it.
+
+    `code` is the reason of that rejection. Before the first attempt it is returned as it is: what else is in its way
+    is found when it is paid.
+    """
+    if disbursement.frozen:
+        return hold(disbursement, HoldReason.NEEDS_APPROVAL)
+    return _follow(disbursement, verdict_of("rejected", code), retry_at) if disbursement.attempt else disbursement
+
+
+def _follow(rejected: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
+    if rejected.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
         return freeze(rejected)
-    if verdict.action is ReportAction.FINAL and disbursement.annulled is None:
+    if verdict.action is ReportAction.FINAL and rejected.annulled is None:
         return fail(rejected)
     if verdict.action is not ReportAction.RETRY_LATER:
         return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)
-    if disbursement.attempt >= MAX_AUTOMATIC_ATTEMPTS:
+    if rejected.attempt >= MAX_AUTOMATIC_ATTEMPTS:
         return hold(rejected, HoldReason.PARTNER_REJECTED)
     return hold(rejected, HoldReason.PARTNER_PAUSED, next_check_at=retry_at)

@@ -17,7 +17,7 @@ from services.payment.domain.eligibility import (
     needs_approval,
     required_approval,
 )
-from services.payment.payout.claims import claim_payments
+from services.payment.payout.claims import claim_settled
 from services.payment.payout.disbursements import save_confirmation
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import commit_confirmed
@@ -160,7 +160,7 @@ async def _post_confirmation(
     await void_approvals(tx.connection, [known])
     await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
     emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
-    await claim_payments(tx, [Payment(paid, settled_at)], {})
+    await claim_settled(tx, [Payment(paid, settled_at)], {})
     return overdrawn
 
 

@@ -12,7 +12,7 @@ from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement
 from services.payment.domain.funds import Allotment, allotment_of
 from services.payment.domain.reason_codes import FORBIDS_RETRY
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
-from services.payment.payout.claims import claim_payments
+from services.payment.payout.claims import claim_settled
 from services.payment.payout.contradictions import record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
 from services.payment.payout.events import emit_state
@@ -75,7 +75,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     context.answers.record(tx, batch.answers)
     await _park_unmatched(tx, unmatched)
     await _save(tx, batch)
-    await claim_payments(tx, _annulled_payments(batch), batch.traces)
+    await claim_settled(tx, _payments(batch), batch.traces)
     now = {key: after for key, (_, after) in batch.changes.items()}
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}
@@ -175,12 +175,12 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
         await halt_partner(tx, partner, f"rejected with {', '.join(sorted(reasons))}")
 
 
-def _annulled_payments(batch: BatchChanges) -> list[Payment]:
-    """Return what the reports settled although its training was annulled meanwhile."""
+def _payments(batch: BatchChanges) -> list[Payment]:
+    """Return what the reports settled."""
     return [
         Payment(outcome.disbursement, outcome.attempt.settled_at)
         for outcome in batch.outcomes
-        if outcome.disbursement.annulled is not None and outcome.attempt.settled_at is not None
+        if outcome.attempt.settled_at is not None
     ]
 
 

@@ -52,6 +52,12 @@ def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> None:
     _emit(tx, payment.CLAIM_OPENED, claim.disbursement, data, traces)
 
 
+def emit_claim_withdrawn(tx: Transaction, claim: Claim, reason: str, traces: Traces) -> None:
+    """Emit that a claim was withdrawn, and why."""
+    data = _common_fields(claim.disbursement, reason) | {"claim": claim.id}
+    _emit(tx, payment.CLAIM_WITHDRAWN, claim.disbursement, data, traces)
+
+
 def _common_fields(disbursement: Disbursement, reason: str | None) -> dict[str, object]:
     """Return the fields that every event of `payment.events` has."""
     return {

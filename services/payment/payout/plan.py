@@ -21,6 +21,7 @@ from services.payment.payout.account_seals import OpenedAccounts
 from services.payment.store.accounts import KeptAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
+from services.payment.store.blocks import load_blocks
 from services.payment.store.halts import load_halts
 from services.payment.store.providers import load_provider_accounts
 from shared.contracts.secret import Secret
@@ -73,6 +74,7 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
+    blocks = await load_blocks(tx.connection, {d.participant_id for d in disbursements})
     opened = OpenedAccounts(context.own_keys)
     conditions = PayoutConditions(tx.now, await load_halts(tx.connection), context.approval_above)
     approved = await _approved(tx, disbursements, accounts, conditions)
@@ -82,12 +84,16 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
             newest = accounts.get(payee_key(disbursement))
             plans.append(_repeat_adopted(disbursement, adopted[reference], newest.version if newest else 0))
         else:
-            account, is_approved = accounts.get(payee_key(disbursement)), disbursement.key in approved
-            plans.append(
-                AttemptPlan(
-                    disbursement, reference, _plan_fresh(account, disbursement, conditions, opened, is_approved)
-                )
+            account, block = accounts.get(payee_key(disbursement)), blocks.get(disbursement.participant_id)
+            decision = _plan_fresh(
+                account,
+                disbursement,
+                conditions,
+                opened,
+                approved=disbursement.key in approved,
+                blocked=block is not None and block.is_blocked,
             )
+            plans.append(AttemptPlan(disbursement, reference, decision))
     return plans
 
 
@@ -156,11 +162,17 @@ def _plan_fresh(
     disbursement: Disbursement,
     conditions: PayoutConditions,
     opened: OpenedAccounts,
+    *,
     approved: bool,
+    blocked: bool,
 ) -> Hold | Cancel | Route:
+    frozen = disbursement.frozen and not approved
+    if disbursement.annulled is not None and not frozen:
+        return Cancel(disbursement.partner)
+    if blocked:
+        return Hold(HoldReason.PARTICIPANT_BLOCKED, disbursement.partner)
     if disbursement.annulled is not None:
-        frozen = disbursement.frozen and not approved
-        return Hold(HoldReason.NEEDS_APPROVAL, disbursement.partner) if frozen else Cancel(disbursement.partner)
+        return Hold(HoldReason.NEEDS_APPROVAL, disbursement.partner)
     if account is None:
         return Hold(missing_account_reason(disbursement.payee))
     if reason := hold_reason(disbursement, account, conditions, approved=approved):

@@ -75,7 +75,8 @@ select * from disbursement where redeem_code = $1 and benefit = $2;
 -- name: freeze_disbursements
 -- Whatever they were held for. One at a partner stays there, and is held if it is rejected.
 update disbursement d
-set frozen = true, reason = case when d.state = 'held' then 'needs_approval'::hold_reason end, retry_at = null, changed_at = $3
+set frozen = true,
+    reason = case when d.reason = 'participant_blocked' then d.reason when d.state = 'held' then 'needs_approval'::hold_reason end, retry_at = null, changed_at = $3
 from unnest($1::text[], $2::text[]) as doubted (redeem_code, benefit)
 where d.redeem_code = doubted.redeem_code and d.benefit = doubted.benefit;
 

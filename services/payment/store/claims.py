@@ -1,6 +1,7 @@
 """Claims on payments."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from asyncpg import Connection, Record
 
@@ -19,6 +20,17 @@ async def load_payments(connection: Connection, redeem_codes: Collection[str]) -
 async def load_claims(connection: Connection, references: Collection[str]) -> list[Claim]:
     """Load all claims on these references, withdrawn ones included."""
     return [_claim(row) for row in await connection.fetch(QUERIES["load_claims"], list(references))]
+
+
+async def load_open_block_claims(connection: Connection, participant_ids: Collection[str]) -> list[Claim]:
+    """Load the open claims on cash that was paid to these participants while they were blocked."""
+    return [_claim(row) for row in await connection.fetch(QUERIES["load_open_block_claims"], list(participant_ids))]
+
+
+async def close_claims(connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+    """Save that claims were repaid or withdrawn."""
+    closed = columns(claims, "disbursement.reference", "number", "state", "document")
+    await connection.execute(QUERIES["close_claims"], *closed, now)
 
 
 async def insert_claims(connection: Connection, claims: Sequence[Claim]) -> None:

@@ -1,8 +1,9 @@
-"""Planted bugs that pay for trainings which were voided or revoked."""
+"""Planted bugs that pay after a change of mind: for annulled trainings, and to blocked participants."""
 
 import pytest
 
 from services.payment.handlers import cancellations, milestones
+from services.payment.payout import claims, plan
 from tests.faults.planted import annulment_scenarios
 from tests.faults.planted.bugs import Bug
 
@@ -25,7 +26,35 @@ def it_forgets_instructions_for_annulled_trainings(product: pytest.MonkeyPatch) 
     product.setattr(milestones, "load_instructed_before", nothing)
 
 
+def it_looks_for_no_blocks(product: pytest.MonkeyPatch) -> None:
+    """Pay what falls due whether its participant is blocked or not."""
+
+    async def nobody(*_: object) -> dict[str, object]:
+        return {}
+
+    product.setattr(plan, "load_blocks", nobody)
+
+
+def it_claims_nothing_that_settles_after_a_block(product: pytest.MonkeyPatch) -> None:
+    """Claim cash when a block is read, but not when a report is."""
+
+    async def nobody(*_: object) -> dict[str, object]:
+        return {}
+
+    product.setattr(claims, "load_blocks", nobody)
+
+
 BUGS = (
+    Bug(
+        it_looks_for_no_blocks,
+        annulment_scenarios.a_training_of_a_blocked_participant_is_completed,
+        "was instructed while its participant was blocked",
+    ),
+    Bug(
+        it_claims_nothing_that_settles_after_a_block,
+        annulment_scenarios.cash_settles_after_a_block,
+        "was paid under",
+    ),
     Bug(
         it_marks_no_payment_under_way,
         annulment_scenarios.a_training_is_voided_before_its_payment_settles,

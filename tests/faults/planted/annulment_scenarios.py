@@ -1,7 +1,7 @@
-"""Scenarios about trainings that were voided or revoked; each returns breaches."""
+"""Scenarios about changes of mind: voids and blocks; each returns breaches."""
 
 from tests.faults.planted.planted_harness import PlantedHarness
-from tests.integration.payment.facts import completed, confirmed, journey, linked, rated, voided
+from tests.integration.payment.facts import COMPLETED_AT, blocked, completed, confirmed, journey, linked, rated, voided
 
 
 async def a_training_is_voided_before_its_payment_settles(harness: PlantedHarness) -> list[str]:
@@ -9,6 +9,24 @@ async def a_training_is_voided_before_its_payment_settles(harness: PlantedHarnes
         await payment.prepare()
         await payment.receive(*journey())
         await payment.receive(voided())
+        for instruction in list(payment.instructions):
+            await payment.report(instruction.reference, "settled")
+        return await payment.breaches()
+
+
+async def a_training_of_a_blocked_participant_is_completed(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await payment.prepare()
+        await payment.receive(linked(), confirmed(), blocked())
+        await payment.receive(completed(), rated())
+        return await payment.breaches()
+
+
+async def cash_settles_after_a_block(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await payment.prepare()
+        await payment.receive(*journey())
+        await payment.receive(blocked(at=COMPLETED_AT))
         for instruction in list(payment.instructions):
             await payment.report(instruction.reference, "settled")
         return await payment.breaches()

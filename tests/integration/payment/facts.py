@@ -153,6 +153,16 @@ def revoked(participant: str = PARTICIPANT, code: str = CODE, at: datetime = VOI
     return _internal(completion.COMPLETION_REVOKED, data)
 
 
+def blocked(participant: str = PARTICIPANT, at: datetime = VOIDED_AT) -> Event:
+    data = enrollment.ParticipantBlocked(participant_id=participant, reason="ineligible", blocked_at=at)
+    return _internal(enrollment.PARTICIPANT_BLOCKED, data)
+
+
+def unblocked(participant: str = PARTICIPANT, at: datetime = VOIDED_AT + timedelta(days=1)) -> Event:
+    data = enrollment.ParticipantUnblocked(participant_id=participant, reason="cleared", unblocked_at=at)
+    return _internal(enrollment.PARTICIPANT_UNBLOCKED, data)
+
+
 class Reported(Event):
     """Report in the topic of its partner."""
 

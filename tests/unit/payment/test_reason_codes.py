@@ -2,13 +2,14 @@
 
 import pytest
 
-from services.payment.domain.disbursement import HoldReason, State, freeze
+from services.payment.domain.disbursement import HoldReason, State, freeze, hold
 from services.payment.domain.reason_codes import (
     MAX_AUTOMATIC_ATTEMPTS,
     REASON_CODES,
     ReportAction,
     Verdict,
     after_rejection,
+    hold_again,
     verdict_of,
 )
 from tests.unit.payment.values import NOW, a_disbursement
@@ -49,3 +50,17 @@ def test_frozen_attempt_comes_back_frozen_whatever_the_verdict(reason: str) -> N
     doubted = freeze(a_disbursement(state=State.INSTRUCTED, attempt=2))
     after = after_rejection(doubted, verdict_of("rejected", reason), NOW)
     assert (after.state, after.reason, after.frozen) == (State.HELD, HoldReason.NEEDS_APPROVAL, True)
+
+
+@pytest.mark.parametrize("code", sorted({code for code, v in REASON_CODES.items() if v.reason is not None} | {"MS99"}))
+@pytest.mark.parametrize("attempt", [1, MAX_AUTOMATIC_ATTEMPTS])
+def test_unblock_leaves_what_the_rejection_left(code: str, attempt: int) -> None:
+    rejected = after_rejection(
+        a_disbursement(state=State.INSTRUCTED, attempt=attempt), verdict_of("rejected", code), NOW
+    )
+    assert hold_again(hold(rejected, HoldReason.PARTICIPANT_BLOCKED), code, NOW) == rejected
+
+
+def test_unblock_leaves_one_that_was_never_instructed_to_its_payment() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.PARTICIPANT_BLOCKED)
+    assert hold_again(held, None, NOW) is held
