@@ -26,7 +26,7 @@ def open_wave(outside: Outsider, wave: str, scheme: str) -> None:
         "closes_at": "2023-02-20T12:00:00Z",
     }
     outside.send("programme.registry", "/programme", "salur.registry.wave_opened.v1", wave, data)
-    for component, amount in (("training", 10_000_000), ("incentive", 5_000_000)):
+    for component, amount in (("training", 10_000_000), ("incentive", 5_000_000), ("survey", 1_000_000)):
         funds = {
             "wave": wave,
             "component": component,
@@ -119,10 +119,11 @@ class Journey:
     def pay_fee(self, amount: int) -> None:
         self._pay("bni", "fee", amount, "provider", PROVIDER_ACCOUNT)
 
-    def pay_cash(self, benefit: str, amount: int) -> None:
-        self._pay("gopay", benefit, amount, "participant", self.number)
+    def pay_cash(self, benefit: str, amount: int) -> str:
+        """Pay the participant; return the time at which it was instructed."""
+        return self._pay("gopay", benefit, amount, "participant", self.number)
 
-    def _pay(self, partner: str, benefit: str, amount: int, payee: str, number: str) -> None:
+    def _pay(self, partner: str, benefit: str, amount: int, payee: str, number: str) -> str:
         """Receive the instruction as the partner, open the account, report it settled twice, await the settlement."""
         reference = self._await_payment("disbursement_instructed", benefit)["reference"]
         record, instruction = self.outside.await_event(
@@ -153,6 +154,7 @@ class Journey:
             )
         settled = self._await_payment("disbursement_settled", benefit)
         assert (settled["participant_id"], settled["reference"]) == (self.person, reference)
+        return str(instruction["instructed_at"])
 
     def _await_payment(self, kind: str, benefit: str) -> dict[str, Any]:
         _, data = self.outside.await_event(

@@ -1,5 +1,7 @@
 """A program written from the contract alone plays upstream and partner, from admission to settled money."""
 
+from datetime import UTC, datetime
+
 from deploy.local.installation import Installation
 from tests.acceptance.journey import Journey, open_wave, register_provider
 from tests.acceptance.outsider import Outsider
@@ -23,7 +25,7 @@ def test_participant_goes_from_admission_to_settled_money(installation: Installa
     assert installation.verify() == []
 
 
-def test_participant_of_2020_is_paid_fee_and_first_incentive(installation: Installation, outsider: Outsider) -> None:
+def test_participant_of_2020_is_paid_month_by_month(installation: Installation, outsider: Outsider) -> None:
     register_provider(outsider)
     open_wave(outsider, "12", "semi-bansos-2020")
     journey = Journey(outsider, "4810000000000033", "3273015505950002", "12", "PRAT2020CD34", "081234567891")
@@ -46,6 +48,12 @@ def test_participant_of_2020_is_paid_fee_and_first_incentive(installation: Insta
     ]
     journey.pay_fee(1_000_000)
     journey.pay_cash("incentive_1", 600_000)
+    journey.prove("/dashboard", "survey_answered", survey=1, answered_at="2023-03-05T02:00:00Z")
+    journey.pay_cash("survey_1", 50_000)
+    for month, benefit in ((4, "incentive_2"), (5, "incentive_3"), (6, "incentive_4")):
+        due_at = datetime(2023, month, 4, 2, tzinfo=UTC)  # It was completed and rated on 4 March, 02:00.
+        installation.set_clock(due_at)
+        assert datetime.fromisoformat(journey.pay_cash(benefit, 600_000)) >= due_at
     assert installation.verify() == []
 
 

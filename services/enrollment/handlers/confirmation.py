@@ -68,5 +68,4 @@ def _benefits(price: int, promised: tuple[Benefit, ...]) -> tuple[enrollment.Ben
             months_after=one.months_after,
         )
         for one in promised
-        if one.months_after is None  # Payment does not know monthly incentives yet.
     )

@@ -170,11 +170,10 @@ async def test_training_of_2020_carries_its_evidence_and_benefits(
         "sessions_at_least": None,
     }
     assert [session["proof"] for session in data["sessions"]] == ["face", "face"]
-    fee, incentive = data["benefits"][:2]
-    assert (fee["amount"]["value"], incentive["amount"]["value"]) == (
-        EARLIER.training_balance,
-        EARLIER.incentive.amount,
-    )
+    assert [(one["benefit"], one["amount"]["value"], one["months_after"]) for one in data["benefits"]] == [
+        (one.benefit, one.amount or EARLIER.training_balance, one.months_after) for one in EARLIER.benefits
+    ]
+    assert len(data["benefits"]) == 1 + 4 + 3
     assert await harness.breaches() == []
 
 
