@@ -1,6 +1,8 @@
--- What completion may do in its own tables. Evidence that counted stays as it was.
+-- What completion may do in its own tables. Evidence on which a decision rests stays as it was.
 
-grant select, insert on evidence to :service;
+grant select, insert, delete on evidence to :service;
+grant select, insert, delete on spare to :service;
+grant select, insert on revocation to :service;
 grant select, insert on survey to :service;
 grant select, insert, update (state, decided_at, completed_at, digest) on enrollment to :service;
 grant select, insert, update (redeem_codes), delete on deadline to :service;

@@ -1,6 +1,6 @@
 -- What the migrations of services.completion add up to. Generated: change the migrations instead.
 
-create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected', 'voided');
+create type enrollment_state as enum ('open', 'completed', 'not_completed', 'rejected', 'voided', 'revoked');
 create type evidence_kind as enum ('session_attended', 'post_test_taken', 'work_graded', 'certificate_issued', 'training_rated');
 
 create table deadline (
@@ -25,17 +25,22 @@ create table enrollment (
     completed_at   timestamp with time zone,
     digest         bytea,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
-    constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE state WHEN 'completed'::enrollment_state THEN 0 ELSE 2 END)),
+    constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE WHEN ((state)::text = ANY (ARRAY['completed'::text, 'revoked'::text])) THEN 0 ELSE 2 END)),
     constraint only_the_open_are_undecided CHECK (((state = 'open'::enrollment_state) = (decided_at IS NULL))),
     constraint only_the_rejected_have_no_terms CHECK (((state = 'rejected'::enrollment_state) = ((provider_id IS NULL) AND (scheme IS NULL) AND (scheme_version IS NULL) AND (rule IS NULL)))),
     constraint terms_come_whole CHECK ((num_nulls(provider_id, scheme, scheme_version, rule) = ANY (ARRAY[0, 4])))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
-CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN ((old.state <> 'open'::enrollment_state)) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (
+        CASE old.state
+            WHEN 'open'::enrollment_state THEN ((new.state)::text = 'revoked'::text)
+            WHEN 'completed'::enrollment_state THEN (((new.state)::text <> 'revoked'::text) OR (((old.decided_at IS DISTINCT FROM new.decided_at) OR (old.completed_at IS DISTINCT FROM new.completed_at)) OR (old.digest IS DISTINCT FROM new.digest)))
+            ELSE true
+        END) EXECUTE FUNCTION keep_final();
 CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One place in one training, the rule it carries, and whether it was completed. One row, one completion.';
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it: sessions (sequence, proof, starts_at, ends_at), post_test,
-graded, certificate, whole_span, evidence_days, complete_within_days.';
+graded, certificate, whole_span, evidence_days, complete_within_days, sessions_at_least.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 
 create table evidence (
@@ -49,10 +54,43 @@ create table evidence (
     constraint evidence_pkey PRIMARY KEY (redeem_code, kind, part),
     constraint evidence_part_check CHECK ((part >= 0))
 );
-CREATE TRIGGER evidence_is_kept BEFORE DELETE OR UPDATE ON evidence FOR EACH ROW EXECUTE FUNCTION keep_final();
+CREATE TRIGGER evidence_is_decided BEFORE DELETE ON evidence FOR EACH ROW EXECUTE FUNCTION keep_decided();
+CREATE TRIGGER evidence_is_kept BEFORE UPDATE ON evidence FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table evidence is 'Facts that count, the first of each business key. What does not count leaves no row.';
 comment on column evidence.seen_at is 'When it was accepted.';
 comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
+
+create table revocation (
+    revoked_at      timestamp with time zone not null,
+    seen_at         timestamp with time zone not null,
+    on_attendance   boolean                  not null,
+    ends_completion boolean                  not null,
+    redeem_code     text                     not null,
+    source          text                     not null,
+    id              text                     not null,
+    reason          text                     not null,
+    constraint revocation_pkey PRIMARY KEY (redeem_code, on_attendance, source, id)
+);
+CREATE TRIGGER revocation_is_kept BEFORE DELETE OR UPDATE ON revocation FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table revocation is 'Events that report no evidence any more, whether they came before or come later.';
+comment on column revocation.on_attendance is 'True: the event stands on the topic of attendance, else on that of evidence.';
+comment on column revocation.ends_completion is 'True of the one that left too little evidence for a completion.';
+
+create table spare (
+    happened_at timestamp with time zone not null,
+    seen_at     timestamp with time zone not null,
+    part        bigint                   not null,
+    kind        evidence_kind            not null,
+    redeem_code text                     not null,
+    source      text                     not null,
+    id          text                     not null,
+    constraint spare_pkey PRIMARY KEY (redeem_code, kind, part, source, id),
+    constraint evidence_part_check CHECK ((part >= 0))
+);
+CREATE TRIGGER spare_is_decided BEFORE DELETE ON spare FOR EACH ROW EXECUTE FUNCTION keep_decided();
+CREATE TRIGGER spare_is_kept BEFORE UPDATE ON spare FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table spare is 'Accepted facts that do not count: repeats of a business key by other events, what came after the decision, and what was revoked.';
+comment on column spare.seen_at is 'When it was accepted.';
 
 create table survey (
     answered_at    timestamp with time zone not null,
@@ -76,6 +114,14 @@ create table tally (
     constraint tally_enrollments_check CHECK ((enrollments > 0))
 );
 comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them.';
+
+CREATE OR REPLACE FUNCTION keep_decided()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin
+    if exists (select from enrollment where redeem_code = old.redeem_code and state = 'open') then return old; end if;
+    raise exception 'what % holds is final', tg_table_name using errcode = 'restrict_violation';
+end $function$;
 
 CREATE OR REPLACE FUNCTION keep_final()
  RETURNS trigger

@@ -45,6 +45,13 @@ def _text(value: str) -> str:
     return value
 
 
+def _printable(value: str) -> str:
+    """Refuse a text with a character that no `ce_id` has."""
+    if not value.isprintable():
+        raise ValueError("a character that cannot be printed")
+    return value
+
+
 class VerbatimTime(datetime):
     """A time that keeps the text it was read from, where two texts must agree byte for byte."""
 
@@ -78,6 +85,9 @@ Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]
 Regency = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=140), AfterValidator(_text)]
+# What `ce_source` and `ce_id` may be, as far as a pattern can say it.
+EventSource = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~:/?#\[\]@!\x24&'()*+,;=%-]{1,256}$")]
+EventId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
 # Only opening it tells whether it is a seal: bad_seal.
 Seal = Annotated[str, Field(min_length=1, max_length=4096)]
 Partner = Literal["bni", "bca", "ovo", "gopay", "linkaja", "dana"]

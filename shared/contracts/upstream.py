@@ -9,6 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from shared.contracts.events import EventType
 from shared.contracts.fields import (
     Code,
+    EventId,
+    EventSource,
     Inbound,
     Mode,
     ParticipantId,
@@ -18,6 +20,7 @@ from shared.contracts.fields import (
     RupiahInbound,
     Seal,
     SealedTime,
+    Text,
     Time,
 )
 from shared.contracts.topics import (
@@ -180,6 +183,23 @@ class SurveyAnswered(Inbound):
     answered_at: Time
 
 
+class ReportedEvent(Inbound):
+    """The `ce_source` and `ce_id` of an event that reported evidence."""
+
+    source: EventSource
+    id: EventId
+
+
+class EvidenceRevoked(Inbound):
+    """The end of an event that reported evidence; it must stand on the topic on which that came, or comes."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    evidence: ReportedEvent
+    reason: Text
+    revoked_at: Time
+
+
 class FundsAppropriated(Inbound):
     wave: Code
     component: Literal["training", "incentive", "survey"]
@@ -206,6 +226,8 @@ CERTIFICATE_ISSUED = EventType(
 )
 TRAINING_RATED = EventType("salur.training.training_rated.v1", TRAINING_EVIDENCE, TrainingRated, "rated_at")
 SURVEY_ANSWERED = EventType("salur.training.survey_answered.v1", TRAINING_EVIDENCE, SurveyAnswered, "answered_at")
+ATTENDANCE_REVOKED = EventType("salur.training.evidence_revoked.v1", TRAINING_ATTENDANCE, EvidenceRevoked, "revoked_at")
+EVIDENCE_REVOKED = EventType("salur.training.evidence_revoked.v1", TRAINING_EVIDENCE, EvidenceRevoked, "revoked_at")
 FUNDS_APPROPRIATED = EventType(
     "salur.treasury.funds_appropriated.v1", TREASURY_FUNDING, FundsAppropriated, "appropriated_at"
 )
@@ -223,5 +245,7 @@ EVENTS = (
     CERTIFICATE_ISSUED,
     TRAINING_RATED,
     SURVEY_ANSWERED,
+    ATTENDANCE_REVOKED,
+    EVIDENCE_REVOKED,
     FUNDS_APPROPRIATED,
 )

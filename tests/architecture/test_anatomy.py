@@ -52,9 +52,18 @@ OWN_MODULES = {
         "store": {"admissions", "courses", "invariants", "waves"},
     },
     "completion": {
-        "domain": {"completion", "enrollment", "evidence", "evidence_check", "evidence_kinds", "rule", "survey"},
-        "handlers": {"evidence", "evidence_sources", "outcome", "surveys"},
-        "store": {"deadlines", "evidence", "remembered_events", "surveys"},
+        "domain": {
+            "completion",
+            "enrollment",
+            "evidence",
+            "evidence_check",
+            "evidence_kinds",
+            "revocation",
+            "rule",
+            "survey",
+        },
+        "handlers": {"evidence", "evidence_sources", "outcome", "revocations", "surveys"},
+        "store": {"deadlines", "evidence", "remembered_events", "revocations", "surveys"},
     },
     "payment": {
         "domain": {

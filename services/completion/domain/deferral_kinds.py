@@ -2,3 +2,6 @@
 
 ENROLLMENT = "enrollment"
 """The key is the redeem code of an enrollment."""
+
+ANNOUNCED_COMPLETION = "announced_completion"
+"""The key is the redeem code of an enrollment whose completion was announced before a restore."""

@@ -9,13 +9,14 @@ from shared.errors import InvariantBroken
 
 
 class EnrollmentState(StrEnum):
-    """State of an enrollment; only an `open` one ever changes."""
+    """State of an enrollment; an `open` one changes once, and a `completed` one may be `revoked`."""
 
     OPEN = "open"
     COMPLETED = "completed"
     NOT_COMPLETED = "not_completed"
     REJECTED = "rejected"
     VOIDED = "voided"
+    REVOKED = "revoked"
 
 
 # Terms and enrollments are NamedTuples: one of each is made per row that is loaded for a batch of evidence.

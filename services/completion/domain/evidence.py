@@ -14,6 +14,19 @@ class EvidenceKind(StrEnum):
     CERTIFICATE_ISSUED = "certificate_issued"
     TRAINING_RATED = "training_rated"
 
+    @property
+    def is_attendance(self) -> bool:
+        """True if it is reported on the topic of attendance; all others are on that of evidence."""
+        return self is EvidenceKind.SESSION_ATTENDED
+
+
+class Origin(NamedTuple):
+    """The event that reported a fact: on which of the two topics, its source and its id."""
+
+    on_attendance: bool
+    source: str
+    id: str
+
 
 # Facts and evidence are NamedTuples: one of each is made per record, in 0.2 us; a frozen dataclass takes 0.5 to 0.8 us.
 class ReportedFact(NamedTuple):
@@ -43,3 +56,7 @@ class Evidence(NamedTuple):
     id: str
     happened_at: datetime
     seen_at: datetime
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.kind.is_attendance, self.source, self.id)

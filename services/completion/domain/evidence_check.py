@@ -5,11 +5,11 @@ from datetime import timedelta
 from enum import StrEnum
 
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
-from services.completion.domain.evidence import ReportedFact
+from services.completion.domain.evidence import EvidenceKind, ReportedFact
 from services.completion.domain.evidence_kinds import KIND_RULES, WindowRule, is_demanded, part_of
 from services.completion.domain.rule import CompletionRule
 
-NOTHING_COUNTS = (EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED)
+NOTHING_COUNTS = (EnrollmentState.VOIDED, EnrollmentState.REVOKED)
 BEFORE_A_SESSION = AFTER_A_SESSION = timedelta(hours=1)
 
 
@@ -58,13 +58,22 @@ def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None
 
 
 def evidence_part(enrollment: Enrollment, fact: ReportedFact) -> int | None:
-    """Return the part under which an accepted fact becomes evidence, None if it does not count."""
+    """Return the part of an accepted fact that is as the rule demands it, None if it can never count."""
     terms, kind_rule = enrollment.terms, KIND_RULES[fact.kind]
     if terms is None or enrollment.state in NOTHING_COUNTS:
-        return None
-    if enrollment.state is EnrollmentState.COMPLETED and not kind_rule.counts_after_completion:
         return None
     if kind_rule.demanded_by is None:
         return part_of(fact)
     counts = is_demanded(terms.rule, kind_rule) and kind_rule.satisfies(terms.rule, fact)
     return part_of(fact) if counts else None
+
+
+def is_in_time(enrollment: Enrollment, kind: EvidenceKind) -> bool:
+    """Return False if the enrollment was decided before: such a fact is kept as a spare, and decides nothing."""
+    match enrollment.state:
+        case EnrollmentState.OPEN:
+            return True
+        case EnrollmentState.COMPLETED:
+            return KIND_RULES[kind].counts_after_completion
+        case _:
+            return False

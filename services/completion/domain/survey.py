@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 
-NOTHING_COUNTS = (EnrollmentState.REJECTED, EnrollmentState.VOIDED)
+NOTHING_COUNTS = (EnrollmentState.REJECTED, EnrollmentState.VOIDED, EnrollmentState.REVOKED)
 
 
 class SurveyAnswer(NamedTuple):

@@ -4,7 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 from shared.contracts import completion
-from shared.contracts.completion import CompletionConfirmed, CompletionRejected, SurveyAnswered, TrainingRated
+from shared.contracts.completion import (
+    CompletionConfirmed,
+    CompletionRejected,
+    CompletionRevoked,
+    SurveyAnswered,
+    TrainingRated,
+)
 from shared.contracts.events import EventType
 from shared.contracts.park_reasons import Parked
 from shared.contracts.topics import COMPLETION_EVENTS
@@ -64,3 +70,9 @@ async def load_announced_ratings(tx: Transaction, participant_ids: Collection[st
 async def load_announced_surveys(tx: Transaction, participant_ids: Collection[str]) -> set[str]:
     """Return the keys of the surveys that were announced before a restore."""
     return {one.key for one in await recall(tx, participant_ids, completion.SURVEY_ANSWERED.name)}
+
+
+async def load_announced_revocations(tx: Transaction, participant_ids: Collection[str]) -> dict[str, CompletionRevoked]:
+    """Return the revocations of completions that were announced before a restore, by redeem code."""
+    remembered = await recall(tx, participant_ids, completion.COMPLETION_REVOKED.name)
+    return {one.key: completion.COMPLETION_REVOKED.parse(one.data) for one in remembered}

@@ -7,13 +7,19 @@ from services.completion.domain.completion import Completion, decide_completion
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind
-from services.completion.domain.evidence_check import EvidenceRefused, check_evidence, evidence_part
+from services.completion.domain.evidence_check import EvidenceRefused, check_evidence, evidence_part, is_in_time
 from services.completion.domain.evidence_kinds import pieces_demanded
 from services.completion.handlers.adoption import load_announced_ratings
 from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
 from services.completion.handlers.outcome import EnrollmentOutcome, confirmation_event, record_outcomes
 from services.completion.store.enrollments import load_enrollments
-from services.completion.store.evidence import EvidenceKey, insert_evidence, load_possibly_sufficient_evidence
+from services.completion.store.evidence import (
+    EvidenceKey,
+    insert_evidence,
+    insert_spares,
+    load_known_events,
+    load_possibly_sufficient_evidence,
+)
 from shared.contracts import completion
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message
@@ -24,11 +30,19 @@ PIECES_AT_ONCE = 50_000
 
 # A NamedTuple: one is made per record that counts.
 class Accepted(NamedTuple):
-    """A message whose fact has become evidence of this enrollment."""
+    """A message whose fact is accepted for this enrollment."""
 
     message: Message[Any]
     enrollment: Enrollment
     evidence: Evidence
+
+    @property
+    def key(self) -> EvidenceKey:
+        return self.enrollment.redeem_code, self.evidence.kind.value, self.evidence.part
+
+    @property
+    def row(self) -> tuple[str, Evidence]:
+        return self.enrollment.redeem_code, self.evidence
 
 
 async def accept_evidence(trusted_source: str, tx: Transaction, messages: Sequence[Message[Any]]) -> None:
@@ -92,10 +106,10 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
     """Park, defer or ignore what does not count; return the messages that became evidence by this call."""
     facts = [map_evidence(message) for message in messages]
     enrollments = await load_enrollments(tx.connection, {fact.redeem_code for fact in facts})
-    counting: dict[EvidenceKey, Accepted] = {}
+    accepted: list[Accepted] = []
     for message, fact in zip(messages, facts, strict=True):
         enrollment = enrollments.get(fact.redeem_code)
-        if fact.kind is EvidenceKind.SESSION_ATTENDED and not fact.source.startswith(trusted_source):
+        if fact.kind.is_attendance and not fact.source.startswith(trusted_source):
             tx.park(message, ParkReason.NOT_YOURS, "ce_source")
         elif enrollment is None:
             tx.defer(message, ENROLLMENT, fact.redeem_code)
@@ -103,13 +117,33 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
             tx.park(message, ParkReason(refused.reason), _pointer(message, refused))
         elif (part := evidence_part(enrollment, fact)) is not None:
             evidence = Evidence(fact.kind, part, fact.source, fact.id, fact.happened_at, tx.now)
-            key = (enrollment.redeem_code, evidence.kind.value, part)
-            counting.setdefault(key, Accepted(message, enrollment, evidence))
-    if not counting:
-        return []
-    rows = [(one.enrollment.redeem_code, one.evidence) for one in counting.values()]
-    first = await insert_evidence(tx.connection, rows, tx.now)
-    return [one for key, one in counting.items() if key in first]
+            accepted.append(Accepted(message, enrollment, evidence))
+    return await _store(tx, accepted) if accepted else []
+
+
+async def _store(tx: Transaction, accepted: Sequence[Accepted]) -> list[Accepted]:
+    """Store the first event of each business key as evidence, others as spares; return the former.
+
+    What was revoked, or comes after the decision, is a spare as well.
+    """
+    holders, revoked = await load_known_events(tx.connection, [one.key for one in accepted])
+    counting: list[Accepted] = []
+    spares: list[Accepted] = []
+    for one in accepted:
+        origin, holder = one.evidence.origin, holders.get(one.key)
+        if origin == holder:
+            continue
+        is_revoked = bool(revoked) and (one.enrollment.redeem_code, origin) in revoked
+        if holder is None and not is_revoked and is_in_time(one.enrollment, one.evidence.kind):
+            holders[one.key] = origin
+            counting.append(one)
+        else:
+            spares.append(one)
+    if counting:
+        await insert_evidence(tx.connection, [one.row for one in counting])
+    if spares:
+        await insert_spares(tx.connection, [one.row for one in spares])
+    return counting
 
 
 def _pointer(message: Message[Any], refused: EvidenceRefused) -> str:

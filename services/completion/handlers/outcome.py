@@ -1,21 +1,27 @@
-"""Outcomes: the one place where open enrollments become final, and where that is announced."""
+"""Outcomes: the one place where enrollments change their state, and where that is announced."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.completion.domain.completion import Completion, Incomplete, digest_of
+from services.completion.domain.deferral_kinds import ANNOUNCED_COMPLETION
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
-from services.completion.handlers.adoption import load_announced_outcomes
-from services.completion.store.enrollments import StoredOutcome, save_outcomes
+from services.completion.domain.revocation import Revocation
+from services.completion.handlers.adoption import load_announced_outcomes, load_announced_revocations
+from services.completion.store.enrollments import StoredOutcome, revoke_completions, save_outcomes
 from services.completion.store.state_counts import add_to_state_counts
 from shared.contracts.completion import (
     COMPLETION_CONFIRMED,
     COMPLETION_REJECTED,
+    COMPLETION_REVOKED,
     MAX_EVIDENCE_NAMED,
     CompletionConfirmed,
     CompletionRejected,
+    CompletionRevoked,
     EvidenceNamed,
+    EvidenceReference,
 )
 from shared.messaging.transaction.transaction import Transaction
 
@@ -34,10 +40,19 @@ class EnrollmentOutcome:
     trace: str | None = None
 
 
-async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]) -> None:
-    """Make the enrollments final and emit their events.
+class RevokedCompletion(NamedTuple):
+    """A completed enrollment and the event that revokes it; `trace` is that of the message that does so."""
 
-    An outcome that was announced before a restore is taken over as it was announced, and not emitted again.
+    enrollment: Enrollment
+    event: CompletionRevoked
+    trace: str | None = None
+
+
+async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]) -> None:
+    """Make the open enrollments final and emit their events.
+
+    An outcome that was announced before a restore is taken over as it was announced, and not emitted again. So is the
+    revocation of a completion; others that wait for the completion are released.
     """
     if not outcomes:
         return
@@ -51,6 +66,34 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
     for outcome, before in pairs:
         if before is None:
             _emit(tx, outcome)
+        elif isinstance(before, CompletionConfirmed):
+            tx.release(ANNOUNCED_COMPLETION, before.redeem_code)
+    if announced:
+        await _adopt_revocations(tx, [outcome.enrollment for outcome, before in pairs if before is not None])
+
+
+async def _adopt_revocations(tx: Transaction, enrollments: Sequence[Enrollment]) -> None:
+    announced = await load_announced_revocations(tx, {enrollment.participant_id for enrollment in enrollments})
+    revoked = [
+        RevokedCompletion(enrollment, event)
+        for enrollment in enrollments
+        if (event := announced.get(enrollment.redeem_code))
+    ]
+    await record_revocations(tx, revoked, announced)
+
+
+async def record_revocations(
+    tx: Transaction, revoked: Sequence[RevokedCompletion], announced: Mapping[str, CompletionRevoked]
+) -> None:
+    """Revoke the completions, and emit those events that were not announced before a restore."""
+    if not revoked:
+        return
+    await revoke_completions(tx.connection, [one.enrollment.redeem_code for one in revoked])
+    counts = Counter((one.enrollment.lane, EnrollmentState.REVOKED) for one in revoked)
+    await add_to_state_counts(tx.connection, counts.items())
+    for enrollment, event, trace in revoked:
+        if enrollment.redeem_code not in announced:
+            tx.emit(COMPLETION_REVOKED, event, lane=enrollment.lane, key=enrollment.participant_id, trace=trace)
 
 
 def confirmation_event(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
@@ -70,6 +113,18 @@ def confirmation_event(enrollment: Enrollment, completion: Completion) -> Comple
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
         evidence_count=len(completion.evidence),
+    )
+
+
+def revocation_event(enrollment: Enrollment, ending: Revocation) -> CompletionRevoked:
+    """Return the event that names the evidence without which a completion does not stand, and the digest of all."""
+    return CompletionRevoked(
+        participant_id=enrollment.participant_id,
+        redeem_code=enrollment.redeem_code,
+        reason=ending.reason,
+        evidence=EvidenceReference(source=ending.origin.source, id=ending.origin.id),
+        digest=(enrollment.digest or b"").hex(),
+        revoked_at=ending.revoked_at,
     )
 
 

@@ -15,6 +15,10 @@ from unnest($2::text[], $3::enrollment_state[], $4::timestamptz[], $5::bytea[]) 
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open'
 returning enrollment.redeem_code;
 
+-- name: revoke_completions
+-- Revokes completions; one that is not returned had none.
+update enrollment set state = 'revoked' where redeem_code = any($1::text[]) and state = 'completed' returning redeem_code;
+
 -- name: load_open_enrollments
 -- The open ones of these enrollments.
 select redeem_code, participant_id, lane, state, provider_id, scheme, scheme_version, rule, completed_at, digest

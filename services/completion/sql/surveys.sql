@@ -1,7 +1,10 @@
 -- name: insert_surveys
--- The first answer to each survey stands; those that are returned are new.
+-- The first answer to each survey stands, unless its event was revoked; those that are returned are new.
 insert into survey (participant_id, survey, redeem_code, source, id, answered_at, seen_at)
-select n.*, $7 from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) as n
+select n.*, $7 from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+    as n (participant_id, survey, redeem_code, source, id, answered_at)
+where not exists (select from revocation r where r.redeem_code = n.redeem_code and not r.on_attendance
+    and r.source = n.source and r.id = n.id)
 on conflict (participant_id, survey) do nothing
 returning participant_id, survey, redeem_code, source, id, answered_at;
 

@@ -79,6 +79,13 @@ async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome
             )
 
 
+async def revoke_completions(connection: Connection, redeem_codes: Collection[str]) -> None:
+    """Make completed enrollments revoked. Raise InvariantBroken if one of them is not completed."""
+    revoked = {row["redeem_code"] for row in await connection.fetch(QUERIES["revoke_completions"], list(redeem_codes))}
+    for code in set(redeem_codes) - revoked:
+        raise InvariantBroken(code, "its completion was to be revoked, but it has none; check it with `verify`")
+
+
 def _enrollment(row: Record) -> Enrollment:
     rule = row["rule"]
     return Enrollment(

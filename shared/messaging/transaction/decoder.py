@@ -60,7 +60,11 @@ class Decoder:
         self._deferred_subscriptions = {topic: dict(by_type) for topic, by_type in self._subscriptions.items()}
         for source in self.sources.values():
             if source.formerly is not None:
-                self._deferred_subscriptions[source.formerly].update(_by_type(source))
+                # A type that still stands there too is read as that of its topic.
+                self._deferred_subscriptions[source.formerly] = {
+                    **_by_type(source),
+                    **self._deferred_subscriptions[source.formerly],
+                }
         subscriptions = (one for of_topic in self._subscriptions.values() for one in of_topic.values())
         self.handlers = tuple(dict.fromkeys(one.handle for one in subscriptions if one.handle is not None))
 

@@ -17,7 +17,7 @@ from shared.contracts import enrollment, upstream
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
 from shared.contracts.seals import KeyRing
-from shared.contracts.topics import TOPICS, lane_of
+from shared.contracts.topics import TOPICS, TRAINING_ATTENDANCE, lane_of
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.transaction.decoder import Decoder
@@ -159,6 +159,20 @@ def answered(survey: int = 1, *, at: datetime = SEEN - HOUR, **more: Any) -> Sen
     return evidence(upstream.SURVEY_ANSWERED, at, **{"survey": survey, **more})
 
 
+def revoked(event: Sent, *, topic: str = "", **changes: Any) -> Sent:
+    """`evidence_revoked` of what the event reported, on its topic or on another one."""
+    topic = topic or event.topic
+    data = {
+        "participant_id": event.data["participant_id"],
+        "redeem_code": event.data["redeem_code"],
+        "evidence": {"source": event.source, "id": event.id},
+        "reason": "face_fraud",
+        "revoked_at": write_time(SEEN - HOUR),
+    }
+    source = "/attendance/audit" if topic == TRAINING_ATTENDANCE else "/platforms/pintar"
+    return Sent(upstream.EVIDENCE_REVOKED.name, topic, data | changes, source)
+
+
 def all_evidence(code: str = CODE, participant: str = PARTICIPANT) -> list[Sent]:
     """Return the evidence that completes the training of `confirmed`."""
     whose: dict[str, Any] = {"code": code, "participant": participant}
@@ -237,7 +251,8 @@ class CompletionHarness:
     async def reset(self) -> None:
         """Empty all tables for the next example."""
         await self.connection.execute(
-            "truncate enrollment, deadline, evidence, survey, tally, remembered, parked, waiting, woken, page;"
+            "truncate enrollment, deadline, evidence, spare, revocation, survey, tally, remembered, parked;"
+            "truncate waiting, woken, page;"
             "update sequence set next_sequence = 1"
         )
         self.announced.clear()

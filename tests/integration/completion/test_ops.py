@@ -50,6 +50,8 @@ async def test_audit_trail_names_what_is_missing(harness: CompletionHarness) -> 
                         "seen_at": "2023-03-10T00:00:00Z",
                     }
                 ],
+                "spares": [],
+                "revocations": [],
             }
         ],
         "surveys": [],
@@ -93,14 +95,14 @@ async def test_trainings_are_counted_by_state(harness: CompletionHarness) -> Non
         *(confirmed(), *all_evidence(), confirmed("PRAT00000002"), confirmed("PRAT00000003")),
         *(rejected("PRAT00000004"), confirmed("PRAT00000005"), voided("PRAT00000005")),
     )
-    counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1, "voided": 1}
+    counted = {"open": 2, "completed": 1, "not_completed": 0, "rejected": 1, "voided": 1, "revoked": 0}
     assert await gauges(harness.connection) == [
         Gauge("salur_trainings", float(number), {"state": state}) for state, number in counted.items()
     ]
 
     harness.now += 30 * DAY
     await harness.sweep()
-    assert [gauge.value for gauge in await gauges(harness.connection)] == [0, 1, 2, 1, 1]
+    assert [gauge.value for gauge in await gauges(harness.connection)] == [0, 1, 2, 1, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.integration.completion.harness import (
     answered,
     confirmed,
     rejected,
+    revoked,
     voided,
 )
 from tests.unit.completion.facts import CODE, DAY, PARTICIPANT, SEEN
@@ -75,6 +76,23 @@ async def test_survey_for_a_training_that_does_not_stand_uses_nothing_up(
 
     await harness.receive(confirmed(OTHER_CODE), answered(code=OTHER_CODE))
     assert [data["redeem_code"] for _, data in harness.announced] == [OTHER_CODE]
+
+
+async def test_survey_for_a_revoked_completion_uses_nothing_up(harness: CompletionHarness) -> None:
+    attendance, *others = all_evidence()
+    await harness.receive(confirmed(), attendance, *others)
+    await harness.receive(revoked(attendance), answered())
+    await harness.receive(confirmed(OTHER_CODE), answered(code=OTHER_CODE))
+    assert harness.event_names() == ["completion_confirmed", "completion_revoked", "survey_answered"]
+    assert harness.announced[-1][1]["redeem_code"] == OTHER_CODE
+
+
+async def test_survey_revoked_before_it_comes_is_not_announced(harness: CompletionHarness) -> None:
+    first, second = answered(), answered(at=SEEN - DAY)
+    await harness.receive(confirmed(), revoked(first), first, second)
+    await harness.receive(revoked(second), answered())
+    assert [data["answered_at"] for _, data in harness.announced] == ["2023-03-09T00:00:00Z"]
+    assert await harness.breaches() == []
 
 
 async def test_announced_survey_is_not_emitted_again(harness: CompletionHarness) -> None:

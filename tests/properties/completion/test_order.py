@@ -1,6 +1,7 @@
 """Evidence repeated, reordered and delayed by upstream: the outcome is the same."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ from tests.integration.completion.harness import (
     examined,
     graded,
     rated,
+    revoked,
 )
 from tests.unit.completion.facts import DAY, LAST_END
 
@@ -44,10 +46,62 @@ def shuffled_batches(draw: st.DrawFn) -> tuple[bool, list[list[Sent]]]:
     harmless = draw(st.sets(st.sampled_from(range(len(NOT_NEEDED)))))
     facts = [confirmed(), *(NEEDED[place] for place in needed), *(NOT_NEEDED[place] for place in harmless)]
     repeated = [fact for fact in facts for _ in range(draw(st.integers(1, 3)))]
-    order = draw(st.permutations(repeated))
+    return len(needed) == 4, _batches(draw, draw(st.permutations(repeated)))
+
+
+def _batches(draw: st.DrawFn, order: list[Sent]) -> list[list[Sent]]:
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=4)))
     edges = [0, *cuts, len(order)]
-    return len(needed) == 4, [order[start:end] for start, end in pairwise(edges)]
+    return [order[start:end] for start, end in pairwise(edges)]
+
+
+# The events of each business key, a retake of the test among them, and the revocation of each event.
+# A repeat differs in content: of identical events that come before their enrollment one is kept.
+DIFFERENT: list[dict[str, object]] = [
+    {"attended_at": "2023-03-01T02:01:00Z"},
+    {"attended_at": "2023-03-02T02:01:00Z"},
+    {"score": 81},
+    {"score": 76},
+]
+EVENTS = [
+    [fact, fact.but(id=f"{fact.id}-again").with_data(**other)] for fact, other in zip(NEEDED, DIFFERENT, strict=True)
+]
+EVENTS[2].append(examined(at=LAST_END + DAY))
+REVOCATIONS = [revoked(event) for of_key in EVENTS for event in of_key]
+
+
+@st.composite
+def revoked_batches(draw: st.DrawFn) -> list[list[Sent]]:
+    """Draw batches of the enrollment, its evidence by one or more events each, and some revocations of these."""
+    evidence = [event for of_key in EVENTS for event in draw(st.lists(st.sampled_from(of_key), min_size=1, max_size=4))]
+    ends = draw(st.lists(st.sampled_from(REVOCATIONS), max_size=6))
+    return _batches(draw, draw(st.permutations([confirmed(), *evidence, *ends])))
+
+
+@dataclass
+class Oracle:
+    """The rules of revocation, once more: batch by batch, revocations before evidence."""
+
+    known: bool = False
+    state: str = "open"
+    waiting: list[Sent] = field(default_factory=list)
+    arrived: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+
+    def receive(self, batch: list[Sent]) -> None:
+        self.known |= any("enrollment" in event.type for event in batch)
+        self.waiting += [event for event in batch if "enrollment" not in event.type]
+        if self.known:
+            self.ended |= {event.data["evidence"]["id"] for event in self.waiting if "revoked" in event.type}
+            if self.state == "completed" and not self.is_met():
+                self.state = "revoked"
+            self.arrived |= {event.id for event in self.waiting if "revoked" not in event.type}
+            if self.state == "open" and self.is_met():
+                self.state = "completed"
+            self.waiting.clear()
+
+    def is_met(self) -> bool:
+        return all(any(event.id in self.arrived - self.ended for event in of_key) for of_key in EVENTS)
 
 
 @pytest.fixture
@@ -77,3 +131,38 @@ async def test_any_order_and_repetition_give_the_same_result(
     kept = {row["id"] for row in await harness.connection.fetch("select id from evidence")}
     assert kept == {fact.id for fact in facts if fact in NEEDED or "training_rated" in fact.type}
     assert (await harness.breaches(), await harness.rows("waiting")) == ([], 0)
+
+
+@REAL
+@given(batches=revoked_batches())
+async def test_revocations_have_the_effect_that_their_order_demands(
+    harness: CompletionHarness, batches: list[list[Sent]]
+) -> None:
+    oracle = Oracle()
+    await harness.reset()
+    for batch in batches:
+        await harness.receive(*batch)
+        oracle.receive(batch)
+        assert await harness.state() == (oracle.state if oracle.known else "None")
+        assert await harness.breaches() == []
+    announced = {"open": [], "completed": ["completion_confirmed"]}
+    assert harness.event_names() == announced.get(oracle.state, ["completion_confirmed", "completion_revoked"])
+    assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
+
+
+@REAL
+@given(batches=revoked_batches())
+async def test_revocations_before_completion_act_the_same_in_any_order(
+    harness: CompletionHarness, batches: list[list[Sent]]
+) -> None:
+    """All that counts is which events are left, if a last piece of evidence comes after all else."""
+    last = EVENTS[3][0].but(id="the-last")
+    before = [[event for event in batch if event not in EVENTS[3]] for batch in batches]
+    order = [event for batch in before for event in batch]
+    await harness.reset()
+    for batch in [*filter(None, before), [last]]:
+        await harness.receive(*batch)
+    ended = {event.data["evidence"]["id"] for event in order if "revoked" in event.type}
+    left = {event.id for event in order} - ended
+    met = all(any(event.id in left for event in of_key) for of_key in EVENTS[:3])
+    assert harness.event_names() == ["completion_confirmed"] * met

@@ -15,6 +15,7 @@ from shared.contracts import partner, upstream
 from shared.contracts.envelope import MAX_RECORD_BYTES, open_envelope
 from shared.contracts.events import EventType
 from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.published_files import file_name
 from shared.contracts.strict_json import check_json
 from tests.builders import LATER, a_purchase, programme_keys
 from tests.contracts.test_published import SAMPLES
@@ -40,7 +41,7 @@ PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(
 
 
 def sample(event: EventType[Any]) -> str:
-    return next(path.read_text() for path in SAMPLES if path.stem == event.name)
+    return next(path.read_text() for path in SAMPLES if path.name == file_name(event))
 
 
 def outcome(read: Callable[[], object]) -> ParkReason | None:

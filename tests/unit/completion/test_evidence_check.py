@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.completion.domain.enrollment import EnrollmentState
-from services.completion.domain.evidence import ReportedFact
-from services.completion.domain.evidence_check import EvidenceRefusal, EvidenceRefused, check_evidence, evidence_part
+from services.completion.domain.evidence import EvidenceKind, ReportedFact
+from services.completion.domain.evidence_check import (
+    EvidenceRefusal,
+    EvidenceRefused,
+    check_evidence,
+    evidence_part,
+    is_in_time,
+)
 from tests.unit.completion.facts import (
     DAY,
     FIRST_START,
@@ -128,15 +134,28 @@ def test_evidence_of_a_rejected_enrollment_changes_nothing() -> None:
     assert [evidence_part(a_rejected_enrollment(), one) for one in ALL] == [None] * 5
 
 
-@pytest.mark.parametrize("state", [EnrollmentState.NOT_COMPLETED, EnrollmentState.VOIDED])
-def test_no_evidence_counts_after_the_deadline_or_a_void(state: EnrollmentState) -> None:
+@pytest.mark.parametrize("state", [EnrollmentState.VOIDED, EnrollmentState.REVOKED])
+def test_no_evidence_counts_after_a_void_or_a_revocation(state: EnrollmentState) -> None:
     enrollment = an_enrollment(a_rule(certificate=True), state)
     assert [evidence_part(enrollment, one) for one in ALL] == [None] * 5
 
 
-def test_after_completion_only_a_rating_counts() -> None:
-    enrollment = an_enrollment(a_rule(certificate=True), EnrollmentState.COMPLETED)
-    assert [evidence_part(enrollment, one) for one in ALL] == [None, None, None, None, 0]
+@pytest.mark.parametrize("state", [EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED])
+def test_evidence_of_a_decided_training_could_count_in_place_of_other(state: EnrollmentState) -> None:
+    enrollment = an_enrollment(a_rule(certificate=True), state)
+    assert [evidence_part(enrollment, one) is None for one in ALL] == [False] * 5
+
+
+def test_only_a_rating_comes_in_time_after_completion() -> None:
+    in_time = {
+        state: [kind for kind in EvidenceKind if is_in_time(an_enrollment(state=state), kind)]
+        for state in EnrollmentState
+    }
+    assert in_time == {
+        **{state: [] for state in EnrollmentState},
+        EnrollmentState.OPEN: list(EvidenceKind),
+        EnrollmentState.COMPLETED: [EvidenceKind.TRAINING_RATED],
+    }
 
 
 def test_retaken_tests_are_separate_facts_and_certificates_one() -> None:

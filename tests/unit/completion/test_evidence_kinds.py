@@ -11,7 +11,7 @@ from services.completion.handlers.evidence_sources import SOURCES, EvidenceSourc
 from services.completion.settings import CompletionSettings
 from services.completion.subscriptions import sources
 from shared.contracts.events import EventType
-from shared.contracts.topics import TRAINING_EVIDENCE
+from shared.contracts.topics import TRAINING_ATTENDANCE, TRAINING_EVIDENCE
 from shared.contracts.upstream import TrainingRated
 
 README = ROOT / "services/completion/README.md"
@@ -60,6 +60,12 @@ def test_each_source_is_subscribed_on_its_topic() -> None:
         for subscription in source.subscriptions
     }
     assert {(source.event.topic, source.event.name) for source in SOURCES} <= subscribed
+
+
+def test_attendance_alone_comes_on_its_own_topic() -> None:
+    assert {source.kind for source in SOURCES if source.event.topic == TRAINING_ATTENDANCE} == {
+        kind for kind in EvidenceKind if kind.is_attendance
+    }
 
 
 def test_event_without_a_time_is_no_evidence_source() -> None:

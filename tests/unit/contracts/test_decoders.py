@@ -1,12 +1,17 @@
-"""programme.registry has two readers, and each record that breaks a rule is parked by one of them."""
+"""Topics with two readers, and types on two topics: each record is read, and parked, by exactly one."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from shared.contracts import upstream
-from shared.messaging.message import Record
+from shared.contracts.topics import TRAINING_ATTENDANCE, TRAINING_EVIDENCE
+from shared.messaging.message import Message, Record
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.subscription import Source, Subscription
-from tests.builders import LATER, a_provider, a_wave
+from shared.messaging.transaction.transaction import Transaction
+from tests.builders import LATER, Event, a_provider, a_wave
 from tests.unit.contracts.decoding import never_called
 
 TOPIC = "programme.registry"
@@ -48,3 +53,36 @@ def test_well_formed_record_goes_to_its_handler() -> None:
         items = {name: intake.decode(event.record(), LATER) for name, intake in DECODERS.items()}
         assert [name for name, item in items.items() if item.message] == [handler]
         assert not any(item.refusal for item in items.values())
+
+
+async def on_attendance(_: Transaction, __: Sequence[Message[Any]]) -> None: ...
+
+
+async def on_evidence(_: Transaction, __: Sequence[Message[Any]]) -> None: ...
+
+
+def test_deferred_record_of_a_type_on_two_topics_is_read_as_its_topics_own() -> None:
+    """A type that moved is read from its former topic too; one that stands on both is not another topic's there."""
+    attended = Subscription(upstream.SESSION_ATTENDED, on_attendance)
+    both = Decoder(
+        [
+            Source(
+                TRAINING_ATTENDANCE,
+                (attended, Subscription(upstream.ATTENDANCE_REVOKED, on_attendance)),
+                formerly=TRAINING_EVIDENCE,
+            ),
+            Source(TRAINING_EVIDENCE, (Subscription(upstream.EVIDENCE_REVOKED, on_evidence),)),
+        ]
+    )
+    data = {
+        "participant_id": "4810000000000017",
+        "redeem_code": "PRAT0AB12CD3",
+        "evidence": {"source": "/attendance/face", "id": "e-1"},
+        "reason": "face_fraud",
+        "revoked_at": "2023-03-05T06:00:00Z",
+    }
+    revocation = Event(upstream.EVIDENCE_REVOKED, data, "/attendance/audit", "4810000000000017", "r-1")
+    for topic, handler in ((TRAINING_ATTENDANCE, on_attendance), (TRAINING_EVIDENCE, on_evidence)):
+        message = both.decode_deferred(revocation.record()._replace(topic=topic), LATER).message
+        assert message is not None
+        assert both.handler(message) is handler
