@@ -1,4 +1,4 @@
-"""Command line of payment: the verbs that all services have, halts, approvals and confirmations."""
+"""Command line of payment: the verbs that all services have, halts, claims, approvals and confirmations."""
 
 from functools import partial
 from typing import Annotated
@@ -7,8 +7,9 @@ import typer
 
 from services.payment.app import POST_MIGRATION, context_of, definition
 from services.payment.handlers.approvals import approve, confirm_payment
+from services.payment.handlers.claims import record_repayment
 from services.payment.handlers.halts import halt, resume
-from services.payment.ops import funds, halts
+from services.payment.ops import claims, funds, halts
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
@@ -16,12 +17,26 @@ from shared.runtime.verbs.options import Json, Who, Why, Yes
 
 Partner = Annotated[str | None, typer.Option(help="Only this partner; all partners if left out.", metavar="NAME")]
 
+Document = Annotated[str, typer.Option(help="The treasury's document that shows it.", metavar="TEXT")]
+
+CLAIMS_COLUMNS = (
+    "claim",
+    "state",
+    "debtor",
+    "debtor_id",
+    "benefit",
+    "amount",
+    "reason",
+    "opened_at",
+    "due_at",
+    "document",
+)
 FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "free", "overdrawn", "waiting")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
 
 
 def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
-    """Add the verbs of payment; `halt`, `resume`, `approve` and `confirm` are kept in the log of operations."""
+    """Add the verbs of payment; those that change something are kept in the log of operations."""
 
     @verbs.command("halt")
     def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:
@@ -43,6 +58,8 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         """Show the money of each wave: appropriated, spent, free, overdrawn, and what waits for it, in rupiah."""
         command.output.show(command.run_in_session(funds), FUNDS_COLUMNS, as_json=as_json)
 
+    verbs.add_typer(_claim_verbs(command), name="claims")
+
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:
         """Approve the next attempt of a disbursement. An amount above the limit, or a frozen one, needs two persons."""
@@ -57,6 +74,26 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         terms = command.transaction_terms()
         context = context_of(PaymentSettings.model_validate(command.settings()))
         command.execute_and_report(partial(confirm_payment, context, terms, reference), who, why, commit=yes)
+
+
+def _claim_verbs(command: CommandContext) -> typer.Typer:
+    verbs = typer.Typer(
+        help="Show claims on what was paid in vain, or record a repayment.", invoke_without_command=True
+    )
+
+    @verbs.callback()
+    def show(context: typer.Context, as_json: Json = False) -> None:
+        """Show all claims: what was paid in vain, who owes it, and when it is due; open ones first."""
+        if context.invoked_subcommand is None:
+            command.output.show(command.run_in_session(claims), CLAIMS_COLUMNS, as_json=as_json)
+
+    @verbs.command("repaid")
+    def repaid_verb(claim: str, document: Document, who: Who, why: Why, yes: Yes = False) -> None:
+        """Post that CLAIM was repaid to the treasury, as a document shows."""
+        record = partial(record_repayment, command.transaction_terms(), claim, document)
+        command.execute_and_report(record, who, why, commit=yes)
+
+    return verbs
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from services.payment.handlers.reports import process_reports
 from services.payment.handlers.resealing import reseal
 from services.payment.invariants import INVARIANTS
 from services.payment.metrics import AnswerTimes
-from services.payment.ops import audit_trail, degraded, funds, gauges, halts
+from services.payment.ops import audit_trail, claims, degraded, funds, gauges, halts
 from services.payment.settings import PaymentSettings
 from services.payment.store.accounts import has_sealed_accounts
 from services.payment.store.ledger import LEDGER_CHAINS
@@ -71,7 +71,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         pinned=pinned(context),
         rotating_keys=rotating_keys(context),
         chains=(LEDGER_CHAINS,),
-        views={"/halts": halts, "/funds": funds},
+        views={"/halts": halts, "/funds": funds, "/claims": claims},
         degraded=degraded,
     )
 

@@ -13,6 +13,8 @@ from services.payment.store.views import (
     view_account,
     view_approvals,
     view_attempts,
+    view_block,
+    view_claims,
     view_contradictions,
     view_disbursements,
     view_enrollments,
@@ -49,6 +51,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
     transfers = await _transfers(connection, every, disbursements)
     codes = {d["redeem_code"] for d in disbursements}
     contradictions, approvals = await view_contradictions(connection, codes), await view_approvals(connection, codes)
+    claimed, block = await view_claims(connection, codes), await view_block(connection, participant_id)
     shown = []
     for disbursement in disbursements:
         own = references[(disbursement["redeem_code"], disbursement["benefit"])]
@@ -58,9 +61,11 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
             | {"transfers": [_view(t) for t in transfers if t["reference"] in own]}
             | {"contradictions": _of_disbursement(contradictions, disbursement)}
             | {"approvals": _of_disbursement(approvals, disbursement)}
+            | {"claims": _of_disbursement(claimed, disbursement)}
         )
     return {
         "account": _view(account) if account else None,
+        "block": _view(block) if block else None,
         "enrollments": [_training(e, answers, dues) for e in enrollments],
         "disbursements": shown,
     }
@@ -74,6 +79,11 @@ async def halts(connection: Connection) -> list[View]:
 async def funds(connection: Connection) -> list[View]:
     """Return the money of each wave and component in rupiah: appropriated, spent, free, overdrawn, and waited for."""
     return [_view(row) for row in await view_funds(connection)]
+
+
+async def claims(connection: Connection) -> list[View]:
+    """Return all claims on what was paid: those open first, the one due first above all."""
+    return [_view(row) for row in await view_claims(connection)]
 
 
 async def degraded(connection: Connection) -> list[str]:

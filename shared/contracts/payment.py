@@ -59,6 +59,13 @@ class ClaimOpened(Disbursement):
     due_at: Time
 
 
+class ClaimRepaid(Disbursement):
+    """A claim whose amount came back to the treasury, as `document` shows. `reason` is that of the claim."""
+
+    claim: Code
+    document: Code
+
+
 class ClaimWithdrawn(Disbursement):
     """A claim that no longer stands. `reason`: `unblocked`, or the reason of the claim that takes its place."""
 
@@ -82,6 +89,7 @@ DISBURSEMENT_REJECTED = _event("rejected")
 DISBURSEMENT_FAILED = _event("failed")
 DISBURSEMENT_CANCELLED = _event("cancelled")
 CLAIM_OPENED = EventType("salur.payment.claim_opened.v1", PAYMENT_EVENTS, ClaimOpened, "opened_at")
+CLAIM_REPAID = EventType("salur.payment.claim_repaid.v1", PAYMENT_EVENTS, ClaimRepaid)
 CLAIM_WITHDRAWN = EventType("salur.payment.claim_withdrawn.v1", PAYMENT_EVENTS, ClaimWithdrawn)
 
 TO_PARTNERS = (INSTRUCTION, STATUS_REQUESTED)
@@ -95,5 +103,6 @@ EVENTS = (
     DISBURSEMENT_FAILED,
     DISBURSEMENT_CANCELLED,
     CLAIM_OPENED,
+    CLAIM_REPAID,
     CLAIM_WITHDRAWN,
 )

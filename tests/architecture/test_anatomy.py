@@ -86,6 +86,7 @@ OWN_MODULES = {
             "approvals",
             "blocks",
             "cancellations",
+            "claims",
             "contradiction_backfill",
             "halts",
             "providers",

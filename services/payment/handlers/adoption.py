@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.entitlement import Component, component_of
 from services.payment.domain.funds import Fund
+from services.payment.payout.claims import adopt_claims
 from services.payment.payout.funds import keep_promised
 from services.payment.payout.grants import remember_grants
 from services.payment.payout.halts import halt_partner
@@ -30,7 +31,7 @@ KEEPS_MONEY = {
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Adopt instructions and grants: the same payments are instructed again, and incentives keep their trainings.
+    """Adopt instructions, grants and claims: the same is instructed again, and each benefit keeps its training.
 
     If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
     statement has been compared. `payment.events` tell which fund pays an instruction; until they do, nothing new is
@@ -40,6 +41,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         events = list(_events(tail))
         await remember_grants(tx, tail.lane, events)
         await _keep_money(tx, events)
+        await adopt_claims(tx, tail.lane, events)
     partner = PARTNER_OF_INSTRUCTIONS.get(tail.topic)
     if partner is None:
         return

@@ -7,7 +7,7 @@ from services.payment.domain.block import Block, block, unblock
 from services.payment.domain.disbursement import Disbursement, HoldReason
 from services.payment.domain.entitlement import Payee
 from services.payment.domain.reason_codes import hold_again
-from services.payment.payout.claims import claim_payments, withdraw_claims
+from services.payment.payout.claims import UNBLOCKED, claim_payments, withdraw_claims
 from services.payment.payout.disbursements import save_changes
 from services.payment.payout.events import Traces, emit_state
 from services.payment.payout.pay import pay
@@ -65,7 +65,7 @@ async def _withdraw(tx: Transaction, unblocked: Collection[str], traces: Mapping
     """Withdraw the claims that the blocks of these participants opened."""
     claims = await load_open_block_claims(tx.connection, unblocked) if unblocked else []
     causes = {claim.disbursement.key: traces[claim.disbursement.participant_id] for claim in claims}
-    await withdraw_claims(tx, claims, "unblocked", causes)
+    await withdraw_claims(tx, claims, UNBLOCKED, causes)
 
 
 async def _claim(tx: Transaction, blocked: Collection[str], traces: Mapping[str, str | None]) -> None:

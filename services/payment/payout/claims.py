@@ -1,4 +1,4 @@
-"""Claims: opened on what was paid in vain, withdrawn, and posted."""
+"""Claims: opened on what was paid in vain, withdrawn, repaid, and posted."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,30 +6,40 @@ from collections.abc import Sequence
 from services.payment.domain import ledger
 from services.payment.domain.claim import (
     Claim,
+    ClaimReason,
     ClaimState,
     Payment,
     claim_on,
     is_paid_while_blocked,
+    repay,
     replaces,
     withdraw,
 )
 from services.payment.domain.entitlement import Payee
-from services.payment.payout.events import Traces, emit_claim_opened, emit_claim_withdrawn
+from services.payment.payout.announced_claims import forget_claims, load_announced_claims, remember_claims
+from services.payment.payout.events import Traces, emit_claim_opened, emit_claim_repaid, emit_claim_withdrawn
 from services.payment.payout.ledger import post
 from services.payment.store.blocks import load_blocks
 from services.payment.store.claims import close_claims, insert_claims, load_claims
 from services.payment.store.enrollments import load_enrollments
+from shared.contracts.payment import ClaimOpened, ClaimRepaid, Disbursement
+from shared.messaging.outbox.page import OutboxEvent
 from shared.messaging.transaction.transaction import Transaction
+
+UNBLOCKED = "unblocked"
+"""The reason for which a claim for a block is withdrawn, unless another claim takes its place."""
 
 
 async def claim_settled(tx: Transaction, payments: Sequence[Payment], traces: Traces) -> None:
     """Open claims on those of these payments, just settled, that were made in vain."""
-    paid = [(payment, payment.disbursement) for payment in payments]
-    blocks = await load_blocks(tx.connection, {d.participant_id for _, d in paid if d.payee is Payee.PARTICIPANT})
+    people = {p.disbursement.participant_id for p in payments if p.disbursement.payee is Payee.PARTICIPANT}
+    blocks = await load_blocks(tx.connection, people)
+    announced = await load_announced_claims(tx, {p.disbursement.participant_id for p in payments})
     in_vain = [
         payment
-        for payment, d in paid
-        if d.annulled is not None
+        for payment in payments
+        if (d := payment.disbursement).annulled is not None
+        or d.reference in announced.opened
         or (d.participant_id in blocks and is_paid_while_blocked(payment, blocks[d.participant_id]))
     ]
     await claim_payments(tx, in_vain, traces)
@@ -38,32 +48,54 @@ async def claim_settled(tx: Transaction, payments: Sequence[Payment], traces: Tr
 async def claim_payments(tx: Transaction, payments: Sequence[Payment], traces: Traces) -> None:
     """Open a claim on each payment that was made in vain, unless one on its reference is open or repaid.
 
-    A claim for a block makes room for one that an unblock would not withdraw.
+    A claim for a block makes room for one that an unblock would not withdraw. One that was announced before a restore
+    is opened as it was, and then repaid or withdrawn where it would be by now.
     """
     if not payments:
         return
     people = {p.disbursement.participant_id for p in payments}
     enrollments, blocks = await load_enrollments(tx.connection, people), await load_blocks(tx.connection, people)
+    announced = await load_announced_claims(tx, people)
     before: defaultdict[str | None, list[Claim]] = defaultdict(list)
     for known in await load_claims(tx.connection, [str(p.disbursement.reference) for p in payments]):
         before[known.disbursement.reference].append(known)
     opened, replaced = [], []
     for payment in payments:
-        d = payment.disbursement
-        claim = claim_on(
-            payment, enrollments[d.redeem_code], blocks.get(d.participant_id), number=len(before[d.reference]) + 1
-        )
-        standing = [known for known in before[d.reference] if known.state is not ClaimState.WITHDRAWN]
+        d, earlier = payment.disbursement, before[payment.disbursement.reference]
+        block = blocks.get(d.participant_id)
+        claim = claim_on(payment, enrollments[d.redeem_code], block, number=len(earlier) + 1)
+        claim = announced.claim_on(payment) or claim
+        standing = [known for known in earlier if known.state is not ClaimState.WITHDRAWN]
         if claim is not None and all(replaces(claim, known) for known in standing):
             replaced += [(known, claim) for known in standing]
             opened.append(claim)
     for known, claim in replaced:
         await withdraw_claims(tx, [known], claim.reason, traces)
-    if opened:
-        await insert_claims(tx.connection, opened)
-        await post(tx, [ledger.claim(claim.disbursement) for claim in opened])
+    await _open(tx, opened, traces)
     for claim in opened:
+        block = blocks.get(claim.disbursement.participant_id)
+        if claim.id in announced.documents:
+            await repay_claim(tx, claim, announced.documents[claim.id])
+        elif claim.reason is ClaimReason.BLOCKED and not (block and block.is_blocked):
+            await withdraw_claims(tx, [claim], UNBLOCKED, traces)
+    await forget_claims(tx, [claim.id for claim in opened if claim.disbursement.reference in announced.opened])
+
+
+async def _open(tx: Transaction, claims: Sequence[Claim], traces: Traces) -> None:
+    if not claims:
+        return
+    await insert_claims(tx.connection, claims)
+    await post(tx, [ledger.claim(claim.disbursement) for claim in claims])
+    for claim in claims:
         emit_claim_opened(tx, claim, traces)
+
+
+async def repay_claim(tx: Transaction, claim: Claim, document: str) -> None:
+    """Close an open claim as repaid; its amount is the treasury's again."""
+    repaid = repay(claim, document)
+    await close_claims(tx.connection, [repaid], tx.now)
+    await post(tx, [ledger.repay(claim.disbursement)])
+    emit_claim_repaid(tx, repaid)
 
 
 async def withdraw_claims(tx: Transaction, claims: Sequence[Claim], reason: str, traces: Traces) -> None:
@@ -74,3 +106,20 @@ async def withdraw_claims(tx: Transaction, claims: Sequence[Claim], reason: str,
     await post(tx, [ledger.withdraw(claim.disbursement) for claim in claims])
     for claim in claims:
         emit_claim_withdrawn(tx, claim, reason, traces)
+
+
+async def adopt_claims(tx: Transaction, lane: int, events: Sequence[tuple[OutboxEvent, Disbursement]]) -> None:
+    """Close open claims whose repayment was announced before a restore, and remember claims not known any more."""
+    repaid = {data.claim: data for _, data in events if isinstance(data, ClaimRepaid)}
+    references = {
+        data.reference for _, data in events if isinstance(data, ClaimOpened | ClaimRepaid) and data.reference
+    }
+    known = {claim.id: claim for claim in await load_claims(tx.connection, references)} if references else {}
+    now = [
+        repay(claim, repaid[claim.id].document)
+        for claim in known.values()
+        if claim.id in repaid and claim.state is ClaimState.OPEN
+    ]
+    await close_claims(tx.connection, now, tx.now)
+    await post(tx, [ledger.repay(claim.disbursement) for claim in now])
+    await remember_claims(tx, lane, events, known)

@@ -52,6 +52,12 @@ def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> None:
     _emit(tx, payment.CLAIM_OPENED, claim.disbursement, data, traces)
 
 
+def emit_claim_repaid(tx: Transaction, claim: Claim) -> None:
+    """Emit that a claim was repaid."""
+    data = _common_fields(claim.disbursement, claim.reason) | {"claim": claim.id, "document": claim.document}
+    _emit(tx, payment.CLAIM_REPAID, claim.disbursement, data, {})
+
+
 def emit_claim_withdrawn(tx: Transaction, claim: Claim, reason: str, traces: Traces) -> None:
     """Emit that a claim was withdrawn, and why."""
     data = _common_fields(claim.disbursement, reason) | {"claim": claim.id}

@@ -35,6 +35,19 @@ where a.reference = any($1::text[]) order by a.number;
 select redeem_code, benefit, reference, partner, status, amount, nullif(reason, '') as reason, partner_reference, reported_at, noted_at
 from contradiction where redeem_code = any($1::text[]) order by noted_at, reference;
 
+-- name: load_block_view
+-- The participant is blocked unless the unblock is the later one.
+select blocked_at, unblocked_at from block where participant_id = $1;
+
+-- name: load_claim_views
+-- Of these trainings, or all: open ones first, and of these the one that is due first.
+select c.reference || '-' || c.number as claim, c.state::text, c.debtor::text,
+    case c.debtor when 'provider' then d.provider_id else c.participant_id end as debtor_id, c.redeem_code, c.benefit, d.wave, d.partner,
+    c.amount, c.reason::text, c.opened_at, c.due_at, c.document, c.closed_at
+from money_claim c join disbursement d using (redeem_code, benefit)
+where $1::text[] is null or c.redeem_code = any($1)
+order by c.state, c.due_at, c.reference, c.number;
+
 -- name: load_approval_views
 -- Of all these trainings, with the operators.
 select redeem_code, benefit, attempt, amount, partner, who, second, at from approval where redeem_code = any($1::text[]) order by attempt;

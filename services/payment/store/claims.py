@@ -29,6 +29,8 @@ async def load_open_block_claims(connection: Connection, participant_ids: Collec
 
 async def close_claims(connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
     """Save that claims were repaid or withdrawn."""
+    if not claims:
+        return
     closed = columns(claims, "disbursement.reference", "number", "state", "document")
     await connection.execute(QUERIES["close_claims"], *closed, now)
 

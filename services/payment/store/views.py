@@ -36,6 +36,17 @@ async def view_contradictions(connection: Connection, redeem_codes: Collection[s
     return await connection.fetch(QUERIES["load_contradiction_views"], list(redeem_codes))
 
 
+async def view_block(connection: Connection, participant_id: str) -> Record | None:
+    """Return the times of the latest block and unblock; None if there was none."""
+    return await connection.fetchrow(QUERIES["load_block_view"], participant_id)
+
+
+async def view_claims(connection: Connection, redeem_codes: Collection[str] | None = None) -> Sequence[Record]:
+    """Return the claims on payments of these trainings, or all, with debtor, reason, times and state."""
+    codes = None if redeem_codes is None else list(redeem_codes)
+    return await connection.fetch(QUERIES["load_claim_views"], codes)
+
+
 async def view_approvals(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
     return await connection.fetch(QUERIES["load_approval_views"], list(redeem_codes))
 

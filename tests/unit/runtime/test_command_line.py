@@ -23,6 +23,9 @@ VERBS = {
 }  # fmt: skip
 
 
+OF_PAYMENT = {"funds", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid"}
+
+
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     for own, child in getattr(command, "commands", {}).items():
         yield f"{name}{own}", child
@@ -36,7 +39,7 @@ def test_service_has_the_common_verbs() -> None:
 
 def test_service_may_add_verbs_of_its_own() -> None:
     command = typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))
-    assert {name for name, _ in verbs(command)} == VERBS | {"funds", "halt", "halts", "resume", "approve", "confirm"}
+    assert {name for name, _ in verbs(command)} == VERBS | OF_PAYMENT
 
 
 def test_enrollment_adds_the_verbs_of_schemes() -> None:
@@ -46,7 +49,7 @@ def test_enrollment_adds_the_verbs_of_schemes() -> None:
     assert all(found[name].help.endswith(".") for name in found.keys() - VERBS)
 
 
-@pytest.mark.parametrize("place", sorted(VERBS | {"halt", "resume", "approve", "confirm"}))
+@pytest.mark.parametrize("place", sorted(VERBS | OF_PAYMENT))
 def test_every_verb_says_what_it_does(place: str) -> None:
     command = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))[place]
     assert command.help
@@ -55,7 +58,7 @@ def test_every_verb_says_what_it_does(place: str) -> None:
 
 def test_every_changing_verb_asks_who_and_why() -> None:
     changing = {"lanes resume", "lanes pass", "positions set", "pages say-again", "parked replay", "parked close"}
-    changing |= {"halt", "resume"}
+    changing |= {"halt", "resume", "claims repaid"}
     found = dict(verbs(typer.main.get_command(command_line(PaymentSettings, payment, add_verbs))))
     for place in changing:
         required = {option.name for option in found[place].params if option.required}
