@@ -22,8 +22,8 @@ class MonthlyDue(NamedTuple):
 def monthly_dues(earned: EarnedEntitlement) -> list[MonthlyDue]:
     """Return what is to fall due after this entitlement has: of the first incentive its series, of any other nothing.
 
-    The months count from the time at which the training was completed and rated, whenever that became known. If the
-    first incentive falls due again with another training, the series begins anew with that one.
+    The months count from the time at which the training reached the milestone of the first, whenever that became
+    known. If the first falls due again with another training, the series begins anew with that one.
     """
     enrollment, first = earned
     at = reached_at(enrollment, first)

@@ -51,13 +51,15 @@ where p.amount is null or p.amount <> d.amount or p.completed_at is null
    or (p.milestone not in ('completed', 'rated') and a.survey is null);
 
 -- name: monthly_incentives_early
--- I4: an incentive after the first falls due in its month, and with the training that earned the first.
-select d.redeem_code, d.benefit
-from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
-where d.payee = 'participant' and p ->> 'benefit' = d.benefit and p ->> 'months_after' is not null
-  and (d.due_at < (greatest(e.completed_at, e.rated_at) at time zone interval '7 hours' + make_interval(months => (p ->> 'months_after')::int))
-                  at time zone interval '7 hours'
-       or not exists (select from disbursement f where f.redeem_code = d.redeem_code and f.benefit = 'incentive_1'));
+-- I4: an incentive after the first falls due in its month, counted in Jakarta, and with the training that earned the first.
+with series as (
+    select d.redeem_code, d.benefit, d.due_at, (p ->> 'months_after')::int as months,
+           case p ->> 'milestone' when 'rated' then greatest(e.completed_at, e.rated_at) else e.completed_at end as reached_at
+    from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
+    where d.payee = 'participant' and p ->> 'benefit' = d.benefit and p ->> 'months_after' is not null)
+select redeem_code, benefit from series s
+where due_at < (reached_at at time zone interval '7 hours' + make_interval(months => months)) at time zone interval '7 hours'
+   or not exists (select from disbursement f where f.redeem_code = s.redeem_code and f.benefit = 'incentive_1');
 
 -- name: paid_before_completion
 -- I4: nothing is instructed whose completion is not noted. Times are not compared: a clock may have been set back.

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.payment.domain.entitlement import (
+    COMPLETED,
     RATED,
     Enrollment,
     Entitlement,
@@ -35,6 +36,11 @@ def test_series_is_to_fall_due_months_after_the_training_was_rated() -> None:
         MonthlyDue(NOW.replace(month=4, day=3), 3, "A", "incentive_2"),
         MonthlyDue(NOW.replace(month=5, day=3), 3, "A", "incentive_3"),
     ]
+
+
+def test_months_count_from_the_milestone_of_the_first_incentive() -> None:
+    at_once = INCENTIVE._replace(milestone=COMPLETED)
+    assert [due.due_at for due in monthly_dues((a_training(), at_once))] == [NOW.replace(month=4), NOW.replace(month=5)]
 
 
 def test_only_the_first_incentive_begins_a_series() -> None:
