@@ -270,6 +270,18 @@ def a_purchase(
     return _event(upstream.TRAINING_PURCHASED, "/platforms/pintar", participant_id, data)
 
 
+def a_void(purchase: Event, voided_at: datetime, **changes: Any) -> Event:
+    """Void a purchase."""
+    data = {
+        "participant_id": purchase.data["participant_id"],
+        "redeem_code": purchase.data["redeem_code"],
+        "reason": "class_cancelled",
+        "voided_at": write_time(voided_at),
+        **changes,
+    }
+    return _event(upstream.TRAINING_VOIDED, "/platforms/pintar", purchase.key, data)
+
+
 def sessions(first_starts_at: datetime, *modes: str) -> Sequence[Mapping[str, Any]]:
     """Return one session of three hours a day, as in the data of a purchase."""
     starts = [first_starts_at + timedelta(days=day) for day in range(len(modes))]

@@ -7,7 +7,7 @@ grant select, insert,
       update (partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
     on account to :service;
 grant select, insert,
-      update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, rated_at, revoked_at,
+      update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, rated_at, revoked_at, voided_at, void_reason,
               due_at, purchase, trace)
     on enrollment to :service;
 grant select, insert, update (enrollments) on tally to :service;

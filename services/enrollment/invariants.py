@@ -37,6 +37,11 @@ async def balance_suffices(connection: Connection) -> list[str]:
     ]
 
 
+async def voided_were_confirmed(connection: Connection) -> list[str]:
+    codes = await invariants.load_voids_of_unconfirmed(connection)
+    return [f"{code} is voided, and cannot have been confirmed" for code in codes]
+
+
 async def once_per_redeem_code(connection: Connection) -> list[str]:
     codes = await invariants.load_misclaimed_redeem_codes(connection)
     return [f"{code} is not claimed for the participant who used it" for code in codes]
@@ -55,6 +60,7 @@ INVARIANTS = (
     Invariant("I2", "a NIK is admitted once", once_per_nik),
     Invariant("I3", "only an admitted participant claims a NIK", refusals_use_nothing_up),
     Invariant("I8", "no participant spends more than was granted", balance_suffices),
+    Invariant("I8", "what is voided had been confirmed", voided_were_confirmed),
     Invariant("I2", "each redeem code belongs to one participant", once_per_redeem_code),
     Invariant("I7", "the state counts equal the table", state_counts_agree),
 )

@@ -85,4 +85,6 @@ def _enrollment_steps(enrollment: Enrollment) -> list[Step]:
         steps.append((enrollment.rated_at, place | {"step": "rated"}))
     if enrollment.revoked_at:
         steps.append((enrollment.revoked_at, place | {"step": "completion_revoked"}))
+    if enrollment.voided_at:
+        steps.append((enrollment.voided_at, place | {"step": "training_voided", "reason": enrollment.void_reason}))
     return steps

@@ -83,32 +83,39 @@ create table enrollment (
     trace          text,
     course_version integer,
     revoked_at     timestamp with time zone,
+    voided_at      timestamp with time zone,
+    void_reason    text,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
-    constraint a_confirmed_one_needs_no_reason CHECK (((state = 'confirmed'::text) = (reason IS NULL))),
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
+    constraint a_voided_one_says_when_and_why CHECK ((((state <> 'voided'::text) OR (voided_at IS NOT NULL)) AND ((voided_at IS NULL) = (void_reason IS NULL)))),
     constraint enrollment_price_check CHECK ((price > 0)),
     constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'course_not_approved'::text, 'price_above_approved'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
-    constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text]))),
-    constraint only_the_confirmed_are_completed CHECK (((state = 'confirmed'::text) OR ((completed_at IS NULL) AND (rated_at IS NULL) AND (revoked_at IS NULL)))),
+    constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text, 'voided'::text]))),
+    constraint only_the_confirmed_are_completed CHECK (((state = ANY (ARRAY['confirmed'::text, 'voided'::text])) OR ((completed_at IS NULL) AND (rated_at IS NULL) AND (revoked_at IS NULL)))),
+    constraint only_the_rejected_have_a_reason CHECK (((state = ANY (ARRAY['confirmed'::text, 'voided'::text])) = (reason IS NULL))),
     constraint only_the_undecided_are_due CHECK (((state = 'undecided'::text) = (due_at IS NOT NULL))),
     constraint only_the_undecided_are_kept_whole CHECK (((state = 'undecided'::text) = (purchase IS NOT NULL)))
 );
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 CREATE INDEX enrollment_due ON enrollment USING btree (lane, due_at) WHERE (state = 'undecided'::text);
 CREATE INDEX enrollment_without_course ON enrollment USING btree (lane, course_code) WHERE ((state = 'undecided'::text) AND (reason = 'course_not_approved'::text));
-CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND (((((old.state IS DISTINCT FROM new.state) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> 'undecided'::text) AND ((((old.reason IS DISTINCT FROM new.reason) OR (old.price IS DISTINCT FROM new.price)) OR (old.participant_id IS DISTINCT FROM new.participant_id)) OR (old.content_digest IS DISTINCT FROM new.content_digest)))) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_state_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.state <> new.state) AND ((((old.state <> 'undecided'::text) OR (new.state <> 'confirmed'::text)) AND ((old.state <> 'undecided'::text) OR (new.state <> 'rejected'::text))) AND ((old.state <> 'confirmed'::text) OR (new.state <> 'voided'::text))))) EXECUTE FUNCTION keep_final();
+CREATE TRIGGER enrollment_void_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (((old.voided_at IS NOT NULL) AND ((old.voided_at IS DISTINCT FROM new.voided_at) OR (old.void_reason IS DISTINCT FROM new.void_reason)))) EXECUTE FUNCTION keep_final();
 comment on table enrollment is 'One purchased place in one training. Undecided: will be rejected when due, for the reason given, unless what is still to be read says otherwise.';
 comment on column enrollment.decided_at is 'When it came to be in this state.';
 comment on column enrollment.purchase is 'The event as it came, until it is decided; it holds no personal data.';
 comment on column enrollment.course_version is 'The version of the course that was approved when it came to be in this state; null: none was known.';
+comment on column enrollment.voided_at is 'When the platform took the purchase back; of an undecided one it is noted, and acts once that is confirmed.';
+comment on column enrollment.void_reason is 'As the platform gave it.';
 
 create table tally (
     lane        smallint not null,
     state       text     not null,
     enrollments bigint   not null,
     constraint tally_pkey PRIMARY KEY (lane, state),
-    constraint tally_enrollments_check CHECK ((enrollments > 0)),
-    constraint tally_state_check CHECK ((state = ANY (ARRAY['confirmed'::text, 'rejected'::text])))
+    constraint tally_enrollments_check CHECK ((enrollments >= 0)),
+    constraint tally_state_check CHECK ((state = ANY (ARRAY['confirmed'::text, 'rejected'::text, 'voided'::text])))
 );
 comment on table tally is 'How many enrollments of each lane were decided which way, so that nobody has to count them.';
 

@@ -9,6 +9,7 @@ from services.enrollment.handlers.admissions import decide_applications
 from services.enrollment.handlers.courses import approve_courses
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import decide_purchases
+from services.enrollment.handlers.voids import void_trainings
 from services.enrollment.handlers.waves import open_waves
 from shared.contracts import completion, upstream
 from shared.contracts.topics import (
@@ -20,10 +21,11 @@ from shared.contracts.topics import (
 )
 from shared.messaging.transaction.subscription import Source, Subscription
 
-# An application may be deferred for its wave, and with it what is deferred for the admission.
+# An application may be deferred for its wave, with it what is deferred for the admission, and a void for a purchase.
 CAUSES = {
     WAVE: (PROGRAMME_REGISTRY,),
     PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS),
+    ENROLLMENT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS, TRAINING_PURCHASES),
 }
 """Topics that can release deferred records, by kind of deferral."""
 
@@ -66,6 +68,12 @@ def sources(context: Context) -> tuple[Source, ...]:
                     lambda data: lane_of(data.participant_id),
                     _participant_key,
                 ),
+                Subscription(
+                    upstream.TRAINING_VOIDED,
+                    partial(void_trainings, context),
+                    lambda data: lane_of(data.participant_id),
+                    _enrollment_key,
+                ),
             ),
             formerly=ENROLLMENT_REQUESTS,
         ),
@@ -88,6 +96,9 @@ def _participant_key(data: upstream.AccountLinked | upstream.TrainingPurchased) 
 
 
 def _enrollment_key(
-    data: completion.CompletionConfirmed | completion.TrainingRated | completion.CompletionRevoked,
+    data: completion.CompletionConfirmed
+    | completion.TrainingRated
+    | completion.CompletionRevoked
+    | upstream.TrainingVoided,
 ) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")

@@ -18,7 +18,7 @@ PORTION = 500
 def timers(context: Context) -> tuple[Timer, ...]:
     return (
         Timer("take_up_waves", release_opened_waves, prevented_by=()),
-        Timer("take_up_courses", partial(decide_approved, context), prevented_by=()),
+        Timer("take_up_courses", partial(decide_approved, context)),
         Timer("decide_overdue", partial(decide_overdue, context)),
     )
 

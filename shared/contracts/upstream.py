@@ -136,6 +136,13 @@ class TrainingPurchased(Inbound):
         return sessions
 
 
+class TrainingVoided(Inbound):
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    reason: Text
+    voided_at: Time
+
+
 class SessionAttended(Inbound):
     participant_id: ParticipantId
     redeem_code: RedeemCode
@@ -218,6 +225,7 @@ ACCOUNT_LINKED = EventType("salur.registration.account_linked.v1", ENROLLMENT_RE
 TRAINING_PURCHASED = EventType(
     "salur.platform.training_purchased.v1", TRAINING_PURCHASES, TrainingPurchased, "purchased_at"
 )
+TRAINING_VOIDED = EventType("salur.platform.training_voided.v1", TRAINING_PURCHASES, TrainingVoided, "voided_at")
 SESSION_ATTENDED = EventType("salur.training.session_attended.v1", TRAINING_ATTENDANCE, SessionAttended, "attended_at")
 POST_TEST_TAKEN = EventType("salur.training.post_test_taken.v1", TRAINING_EVIDENCE, PostTestTaken, "taken_at")
 WORK_GRADED = EventType("salur.training.work_graded.v1", TRAINING_EVIDENCE, WorkGraded, "graded_at")
@@ -239,6 +247,7 @@ EVENTS = (
     PARTICIPANT_ADMITTED,
     ACCOUNT_LINKED,
     TRAINING_PURCHASED,
+    TRAINING_VOIDED,
     SESSION_ATTENDED,
     POST_TEST_TAKEN,
     WORK_GRADED,

@@ -47,9 +47,11 @@ OWN_MODULES = {
             "opened_seals",
             "purchase_decisions",
             "purchases",
+            "voiding",
+            "voids",
             "waves",
         },
-        "store": {"admissions", "courses", "invariants", "waves"},
+        "store": {"admissions", "courses", "invariants", "voids", "waves"},
     },
     "completion": {
         "domain": {

@@ -25,11 +25,15 @@ class PurchaseRejection(StrEnum):
 
 
 class EnrollmentState(StrEnum):
-    """State of an enrollment. An undecided one will be rejected, unless an event still to be read prevents it."""
+    """State of an enrollment. An undecided one will be rejected, unless an event still to be read prevents it.
+
+    A voided one had been confirmed.
+    """
 
     UNDECIDED = "undecided"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
+    VOIDED = "voided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A confirmed purchase, how far the training has come, and when its completion was revoked."""
+    """A confirmed purchase, how far the training has come, and when it was revoked or voided."""
 
     price: int
     purchased_at: datetime
@@ -64,15 +68,18 @@ class Training:
     completed_at: datetime | None
     rated_at: datetime | None
     revoked_at: datetime | None = None
+    voided_at: datetime | None = None
 
-    def done_by(self, moment: datetime) -> bool | None:
-        """Return True if completed and rated by then, False if certainly not, None if not known yet."""
-        known = [done_at for done_at in (self.completed_at, self.rated_at) if done_at is not None]
-        if any(done_at > moment for done_at in known) or self.ends_at > moment:
+    def stands_at(self, moment: datetime) -> bool:
+        """Return True unless it was voided by then."""
+        return self.voided_at is None or moment < self.voided_at
+
+    def done_by(self, moment: datetime) -> bool:
+        """Return True if it had ended by then, was completed and rated, and its completion was not revoked."""
+        if self.completed_at is None or self.rated_at is None:
             return False
-        if self.revoked_at is not None and self.revoked_at <= moment:
-            return False
-        return True if len(known) == 2 else None
+        revoked = self.revoked_at is not None and self.revoked_at <= moment
+        return max(self.ends_at, self.completed_at, self.rated_at) <= moment and not revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +113,18 @@ def decide_purchase(
 ) -> PurchaseOutcome:
     """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
 
-    Its place among the trainings follows from the times of purchase, not from the order of arrival.
+    Its place among the trainings follows from the times of purchase, not from the order of arrival. A training that was
+    voided by then does not count. While another one is in its way the purchase is undecided: it may prove to be voided.
     """
-    standing = sorted(trainings, key=lambda training: training.purchased_at)
-    reason = _rejection(purchase, participant, scheme) or _unaffordable(purchase, participant, standing)
-    if reason is not None:
-        return Rejected(reason)
-    if rejected := _rejected_by_catalogue(purchase, course, scheme):
-        return rejected
-    earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
-    if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
-        return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
-    return _decide_turn(purchase, participant, earlier, scheme)
+    standing = [training for training in trainings if training.stands_at(purchase.purchased_at)]
+    standing.sort(key=lambda training: training.purchased_at)
+    if rejection := _rejection(purchase, participant, scheme):
+        return Rejected(rejection)
+    return (
+        _decide_by_balance(purchase, participant, standing)
+        or _decide_by_catalogue(purchase, course, scheme)
+        or _decide_by_turn(purchase, participant, standing, scheme)
+    )
 
 
 def _rejection(purchase: Purchase, participant: Participant, scheme: Scheme) -> PurchaseRejection | None:
@@ -137,14 +144,16 @@ def _rejection(purchase: Purchase, participant: Participant, scheme: Scheme) -> 
     return None
 
 
-def _unaffordable(
+def _decide_by_balance(
     purchase: Purchase, participant: Participant, standing: Sequence[Training]
-) -> PurchaseRejection | None:
+) -> Rejected | Undecided | None:
+    if purchase.price > participant.balance:
+        return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT)
     left = participant.balance - sum(training.price for training in standing)
-    return PurchaseRejection.BALANCE_INSUFFICIENT if purchase.price > left else None
+    return Undecided(PurchaseRejection.BALANCE_INSUFFICIENT) if purchase.price > left else None
 
 
-def _rejected_by_catalogue(purchase: Purchase, course: Course | None, scheme: Scheme) -> Rejected | Undecided | None:
+def _decide_by_catalogue(purchase: Purchase, course: Course | None, scheme: Scheme) -> Rejected | Undecided | None:
     """Compare with the approval of the course. Without one that is required a purchase waits: it may still come."""
     if course is None:
         required = scheme.purchase.catalogue == "required"
@@ -154,19 +163,20 @@ def _rejected_by_catalogue(purchase: Purchase, course: Course | None, scheme: Sc
     return Rejected(PurchaseRejection.PRICE_ABOVE_APPROVED) if purchase.price > course.price_at_most else None
 
 
-def _decide_turn(
-    purchase: Purchase, participant: Participant, earlier: Sequence[Training], scheme: Scheme
+def _decide_by_turn(
+    purchase: Purchase, participant: Participant, standing: Sequence[Training], scheme: Scheme
 ) -> PurchaseOutcome:
-    """Decide by the previous training. A late purchase is undecided: an earlier one may not have arrived yet."""
+    """Decide by the trainings before and after it. A late purchase may prove to follow one that has not arrived yet."""
     days = scheme.purchase
+    earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
+    if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
+        return Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     if not earlier:
         timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)
         return Confirmed() if timely else Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
     previous = earlier[-1]
-    done = previous.done_by(purchase.purchased_at)
-    if not done or previous.completed_at is None:
-        reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
-        return Undecided(reason) if done is None else Rejected(reason)
+    if not previous.done_by(purchase.purchased_at) or previous.completed_at is None:
+        return Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     limit = days.next_within_days
     if limit is None or is_within_days(purchase.purchased_at, limit, after=previous.completed_at):
         return Confirmed()

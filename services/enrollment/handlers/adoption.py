@@ -6,18 +6,24 @@ and is then stored as it was announced.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from services.enrollment.domain.claim_kinds import NIK, REDEEM_CODE
+from services.enrollment.domain.purchase import Training
 from services.enrollment.store.accounts import StoredAccount
+from services.enrollment.store.enrollments import Enrollment, load_enrollments_by_code
+from services.enrollment.store.voids import void_enrollments
 from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
 from shared.contracts.enrollment import (
     ACCOUNT_LINKED,
+    ENROLLMENT_VOIDED,
     AccountLinked,
     EnrollmentConfirmed,
     EnrollmentRejected,
+    EnrollmentVoided,
     ParticipantAdmitted,
     ParticipantRefused,
 )
@@ -38,7 +44,12 @@ ADMISSIONS: Mapping[str, EventType[Any]] = {
 PURCHASES: Mapping[str, EventType[Any]] = {
     event.name: event for event in (enrollment.ENROLLMENT_CONFIRMED, enrollment.ENROLLMENT_REJECTED)
 }
-ADOPTED_EVENTS = {**ADMISSIONS, **PURCHASES, ACCOUNT_LINKED.name: ACCOUNT_LINKED}
+ADOPTED_EVENTS = {
+    **ADMISSIONS,
+    **PURCHASES,
+    ACCOUNT_LINKED.name: ACCOUNT_LINKED,
+    ENROLLMENT_VOIDED.name: ENROLLMENT_VOIDED,
+}
 LinkKey = tuple[str, datetime]
 """(participant, linked at)."""
 
@@ -55,6 +66,27 @@ STATED_FIELDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AnnouncedPurchases:
+    """Decisions and voids that were announced of one participant before a restore, by redeem code."""
+
+    decisions: dict[str, AnnouncedPurchase] = field(default_factory=dict)
+    voids: dict[str, EnrollmentVoided] = field(default_factory=dict)
+
+    def trainings(self) -> list[Training]:
+        """Return the trainings that were confirmed, though their purchases are still to be read again."""
+        return [
+            _training(event, self.voids.get(code))
+            for code, event in self.decisions.items()
+            if isinstance(event, EnrollmentConfirmed)
+        ]
+
+    def with_void(self, one: Enrollment) -> Enrollment:
+        """Return the enrollment with the void that was announced of it, if there was one."""
+        void = self.voids.get(one.redeem_code)
+        return one._replace(voided_at=void.voided_at, void_reason=void.reason) if void else one
+
+
 async def adopt(tx: Transaction, tail: Tail) -> None:
     """Claim the keys of announced decisions, count the places they used, and remember each decision.
 
@@ -63,6 +95,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     """
     wanted: defaultdict[str, dict[str, str]] = defaultdict(dict)
     remembered, waves = [], set()
+    voids: list[EnrollmentVoided] = []
     for _, outbox_event in tail.events():
         event = _parse(outbox_event)
         if isinstance(event, AnnouncedAdmission):
@@ -73,6 +106,8 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             remembered.append(
                 RememberedEvent(outbox_event.type, _link_key(_link_of(event)), event.participant_id, outbox_event.data)
             )
+        elif isinstance(event, EnrollmentVoided):
+            voids.append(event)
         elif event is not None:
             remembered.append(
                 RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
@@ -83,6 +118,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             waves.add(event.wave)
     for kind, owners in sorted(wanted.items()):
         await tx.claim(kind, owners)
+    remembered += await _void_known(tx, voids)
     await remember(tx, tail.lane, remembered)
     await recount_promised(tx.connection, waves)
 
@@ -102,17 +138,20 @@ async def forget_admissions(tx: Transaction, events: Collection[AnnouncedAdmissi
         await recount_promised(tx.connection, {one.wave for one in events})
 
 
-async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> dict[str, dict[str, AnnouncedPurchase]]:
-    """Return announced decisions whose purchase was not read again yet, by participant and redeem code."""
-    found: defaultdict[str, dict[str, AnnouncedPurchase]] = defaultdict(dict)
-    for one in await recall(tx, people, *PURCHASES):
-        found[one.owner][one.key] = PURCHASES[one.type].parse(one.data)
+async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> dict[str, AnnouncedPurchases]:
+    """Return announced decisions and voids whose purchase was not read again yet, by participant."""
+    found: defaultdict[str, AnnouncedPurchases] = defaultdict(AnnouncedPurchases)
+    for one in await recall(tx, people, *PURCHASES, ENROLLMENT_VOIDED.name):
+        if one.type == ENROLLMENT_VOIDED.name:
+            found[one.owner].voids[one.key] = ENROLLMENT_VOIDED.parse(one.data)
+        else:
+            found[one.owner].decisions[one.key] = PURCHASES[one.type].parse(one.data)
     return dict(found)
 
 
 async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None:
-    """Forget announced decisions that are stored as enrollments now."""
-    await forget(tx, list(redeem_codes), *PURCHASES)
+    """Forget announced decisions and voids of purchases that are stored as decided now."""
+    await forget(tx, list(redeem_codes), *PURCHASES, ENROLLMENT_VOIDED.name)
 
 
 async def load_announced_accounts(tx: Transaction, people: Collection[str]) -> dict[LinkKey, AccountLinked]:
@@ -139,7 +178,30 @@ def _stated_values(event: upstream.TrainingPurchased | EnrollmentConfirmed) -> S
     return [event.price.value, sessions, *(getattr(event, name) for name in STATED_FIELDS)]
 
 
-def _parse(outbox_event: OutboxEvent) -> AnnouncedAdmission | AnnouncedPurchase | AccountLinked | None:
+async def _void_known(tx: Transaction, voids: Sequence[EnrollmentVoided]) -> list[RememberedEvent]:
+    """Void the enrollments that the backup holds as confirmed; return the voids that are still to be remembered."""
+    if not voids:
+        return []
+    known = await load_enrollments_by_code(tx.connection, {void.redeem_code for void in voids})
+    announced = AnnouncedPurchases(voids={void.redeem_code: void for void in voids})
+    confirmed = [announced.with_void(one) for one in known.values() if one.confirmed]
+    await void_enrollments(tx.connection, confirmed, tx.now)
+    return [
+        RememberedEvent(ENROLLMENT_VOIDED.name, void.redeem_code, void.participant_id, ENROLLMENT_VOIDED.dump(void))
+        for void in voids
+        if void.redeem_code not in known or known[void.redeem_code].undecided
+    ]
+
+
+def _training(event: EnrollmentConfirmed, void: EnrollmentVoided | None) -> Training:
+    ends_at = max(session.ends_at for session in event.sessions)
+    voided_at = void.voided_at if void else None
+    return Training(event.price.value, event.purchased_at, ends_at, None, None, voided_at=voided_at)
+
+
+def _parse(
+    outbox_event: OutboxEvent,
+) -> AnnouncedAdmission | AnnouncedPurchase | EnrollmentVoided | AccountLinked | None:
     """Parse an event that must be adopted; None for other types, and for one that cannot be parsed."""
     event = ADOPTED_EVENTS.get(outbox_event.type)
     try:

@@ -1,7 +1,7 @@
 """Decisions on purchases: when one arrives, when a training reaches a milestone, and when a decision is due."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime
 
 from services.enrollment.context import Context
 from services.enrollment.domain.course import Course
@@ -19,8 +19,14 @@ from services.enrollment.domain.purchase import (
     decide_purchase,
 )
 from services.enrollment.domain.scheme import Scheme
-from services.enrollment.handlers.adoption import AnnouncedPurchase, forget_purchases, load_announced_purchases
+from services.enrollment.handlers.adoption import (
+    AnnouncedPurchase,
+    AnnouncedPurchases,
+    forget_purchases,
+    load_announced_purchases,
+)
 from services.enrollment.handlers.confirmation import confirmed_event
+from services.enrollment.handlers.voiding import void_confirmed
 from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.courses import latest_versions, load_courses
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
@@ -29,8 +35,7 @@ from shared.contracts import enrollment, upstream
 from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
-AnnouncedPurchases = Mapping[str, AnnouncedPurchase]
-"""Decisions announced before a restore, by redeem code."""
+LATE = (PurchaseRejection.FIRST_PURCHASE_LATE, PurchaseRejection.NEXT_PURCHASE_LATE)
 
 
 async def redecide(context: Context, tx: Transaction, people: Collection[str]) -> None:
@@ -51,8 +56,8 @@ async def decide(
     """Decide undecided purchases, save them and emit the decisions.
 
     `enrollments` are all of each participant's. `received` are purchases of this batch by redeem code; others are
-    parsed from their row. `announced`, by participant: decisions announced before a restore, which are taken over and
-    not emitted again.
+    parsed from their row. `announced`, by participant: decisions and voids announced before a restore, which are taken
+    over and not emitted again.
     """
     courses = latest_versions(
         await load_courses(
@@ -63,12 +68,14 @@ async def decide(
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
         admission = next((admission for admission in admissions[person] if admission.admitted), None)
-        announced_ones = announced.get(person, {})
+        announced_ones = announced.get(person) or AnnouncedPurchases()
         changed += _decide_for_participant(context, tx, of_participant, admission, courses, received, announced_ones)
     decided = [one for one in changed if not one.undecided]
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
         await add_to_state_counts(tx.connection, ((one.lane, one.state) for one in decided))
+    if voided := [one for one in decided if one.confirmed and one.voided_at is not None]:
+        await void_confirmed(tx, voided, admissions, {code for of_one in announced.values() for code in of_one.voids})
     if announced:
         await forget_purchases(tx, [one.redeem_code for one in decided])
 
@@ -83,18 +90,14 @@ def _decide_for_participant(
     announced: AnnouncedPurchases,
 ) -> list[Enrollment]:
     """Decide in the order in which trainings were bought, not in that of arrival."""
-    trainings = [one.training for one in of_participant if one.confirmed]
-    trainings += [
-        _announced_training(announced_event)
-        for announced_event in announced.values()
-        if isinstance(announced_event, enrollment.EnrollmentConfirmed)
-    ]
+    trainings = [one.training for one in of_participant if one.confirmed or one.voided] + announced.trainings()
     undecided = [one for one in of_participant if one.undecided]
     changed = []
-    for before in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
+    for stored in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
+        before = announced.with_void(stored)
         data = received.get(before.redeem_code) or _stored_purchase(before)
         scheme = context.schemes[admission.scheme].at(before.purchased_at) if admission else None
-        if announced_event := announced.get(before.redeem_code):
+        if announced_event := announced.decisions.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
             tx.release(ENROLLMENT, before.redeem_code)
             continue
@@ -152,19 +155,13 @@ def _apply_outcome(
         case Rejected(reason):
             return _decided(before, EnrollmentState.REJECTED, reason, scheme)
         case Undecided(reason):
-            if before.due_at is None or reason is not before.reason:
-                due_at = tx.now + _grace_period(context, reason)
-                name, version = _scheme_of(before, scheme)
-                return before._replace(reason=reason, due_at=due_at, scheme=name, scheme_version=version)
-            if before.due_at <= tx.watermark:
+            due_at = _due_at(context, tx, before, reason)
+            if due_at == before.due_at and due_at <= tx.watermark:
                 return _decided(before, EnrollmentState.REJECTED, reason, scheme)
-            return None
-
-
-def _announced_training(event: enrollment.EnrollmentConfirmed) -> Training:
-    """Return a training confirmed before a restore, though its purchase is still to be read again."""
-    ends_at = max(session.ends_at for session in event.sessions)
-    return Training(event.price.value, event.purchased_at, ends_at, completed_at=None, rated_at=None)
+            if reason is before.reason:
+                return None
+            name, version = _scheme_of(before, scheme)
+            return before._replace(reason=reason, due_at=due_at, scheme=name, scheme_version=version)
 
 
 def _as_announced(before: Enrollment, event: AnnouncedPurchase, scheme: Scheme | None) -> Enrollment:
@@ -188,10 +185,15 @@ def _scheme_of(before: Enrollment, scheme: Scheme | None) -> tuple[str | None, i
     return (scheme.scheme, scheme.version) if scheme else (before.scheme, before.scheme_version)
 
 
-def _grace_period(context: Context, reason: PurchaseRejection) -> timedelta:
-    """Return how long to wait: no time for a late purchase, `wait_at_most` for what another event may bring."""
-    late = reason in (PurchaseRejection.FIRST_PURCHASE_LATE, PurchaseRejection.NEXT_PURCHASE_LATE)
-    return timedelta() if late else context.wait_at_most
+def _due_at(context: Context, tx: Transaction, before: Enrollment, reason: PurchaseRejection) -> datetime:
+    """Return when the purchase is rejected: a late one now, any other `wait_at_most` after it was found undecided.
+
+    Another reason does not prolong the wait.
+    """
+    waits = reason not in LATE
+    if before.due_at is not None and (reason is before.reason or (waits and before.reason not in LATE)):
+        return before.due_at
+    return tx.now + context.wait_at_most if waits else tx.now
 
 
 def _emit(
@@ -211,5 +213,4 @@ def _emit(
             participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
         )
         tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
-    if not after.undecided:
-        tx.release(ENROLLMENT, after.redeem_code)
+    tx.release(ENROLLMENT, after.redeem_code)

@@ -34,7 +34,7 @@ async def decide_purchases(context: Context, tx: Transaction, messages: Sequence
     received: dict[str, upstream.TrainingPurchased] = {}
     for message in mine:
         person, code = message.data.participant_id, message.data.redeem_code
-        announced_event = announced.get(person, {}).get(code)
+        announced_event = announced[person].decisions.get(code) if person in announced else None
         if _add_if_new(context, tx, message, enrollments.setdefault(person, []), announced_event):
             received[code] = message.data
     await decide(context, tx, enrollments, known, received, announced)

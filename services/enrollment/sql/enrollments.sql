@@ -2,8 +2,15 @@
 -- All enrollments of these participants: the balance and the previous training follow from them.
 select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
        ends_at, content_digest, due_at, purchase, trace, course_version, completed_at, rated_at,
-       revoked_at
+       revoked_at, voided_at, void_reason
 from enrollment where participant_id = any($1::text[]);
+
+-- name: load_enrollments_by_code
+-- The known ones of these redeem codes, whoever bought them.
+select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
+       ends_at, content_digest, due_at, purchase, trace, course_version, completed_at, rated_at,
+       revoked_at, voided_at, void_reason
+from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_known_enrollments
 -- The ones of these that are known already.
@@ -19,13 +26,13 @@ from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::times
 where e.redeem_code = n.redeem_code;
 
 -- name: mark_milestones
--- The first time of each milestone stays. Returns the enrollments that are known and confirmed.
+-- The first time of each milestone stays. Returns the enrollments that are known and were confirmed.
 update enrollment e
 set completed_at = coalesce(e.completed_at, n.completed_at), rated_at = coalesce(e.rated_at, n.rated_at),
     revoked_at = coalesce(e.revoked_at, n.revoked_at)
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
      as n (redeem_code, participant_id, completed_at, rated_at, revoked_at)
-where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state = 'confirmed'
+where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state in ('confirmed', 'voided')
 returning e.redeem_code;
 
 -- name: load_undecided_participants

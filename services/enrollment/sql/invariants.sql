@@ -34,6 +34,11 @@ select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance),
 from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
 where e.state = 'confirmed' group by e.participant_id having sum(e.price) > coalesce(max(a.balance), 0);
 
+-- name: load_voids_of_unconfirmed
+-- Voided enrollments that cannot have been confirmed: of nobody admitted, or dearer than what was granted.
+select e.redeem_code from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
+where e.state = 'voided' and (e.scheme is null or e.price > coalesce(a.balance, 0));
+
 -- name: load_misclaimed_redeem_codes
 -- Enrollments whose redeem code is not claimed for their participant.
 select e.redeem_code from enrollment e

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from services.enrollment.domain.purchase import EnrollmentState, PurchaseRejection, Training
 from services.enrollment.store import QUERIES
@@ -39,6 +39,8 @@ class Enrollment(NamedTuple):
     completed_at: datetime | None = None
     rated_at: datetime | None = None
     revoked_at: datetime | None = None
+    voided_at: datetime | None = None
+    void_reason: str | None = None
 
     @property
     def undecided(self) -> bool:
@@ -49,9 +51,13 @@ class Enrollment(NamedTuple):
         return self.state is EnrollmentState.CONFIRMED
 
     @property
+    def voided(self) -> bool:
+        return self.state is EnrollmentState.VOIDED
+
+    @property
     def training(self) -> Training:
         milestones = self.completed_at, self.rated_at, self.revoked_at
-        return Training(self.price, self.purchased_at, self.ends_at, *milestones)
+        return Training(self.price, self.purchased_at, self.ends_at, *milestones, self.voided_at)
 
 
 # A new row has these fields; the milestones come later.
@@ -74,11 +80,19 @@ async def load_enrollments(connection: Connection, people: Collection[str]) -> d
     """Load all enrollments by participant; a participant without any is missing."""
     found: defaultdict[str, list[Enrollment]] = defaultdict(list)
     for row in await connection.fetch(QUERIES["load_enrollments"], list(people)):
-        reason = row["reason"] and PurchaseRejection(row["reason"])
-        found[row["participant_id"]].append(
-            Enrollment._make(row)._replace(state=EnrollmentState(row["state"]), reason=reason)
-        )
+        found[row["participant_id"]].append(_enrollment(row))
     return dict(found)
+
+
+async def load_enrollments_by_code(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
+    """Load the known ones of these enrollments by redeem code, whoever bought them."""
+    rows = await connection.fetch(QUERIES["load_enrollments_by_code"], list(redeem_codes))
+    return {row["redeem_code"]: _enrollment(row) for row in rows}
+
+
+def _enrollment(row: Record) -> Enrollment:
+    reason = row["reason"] and PurchaseRejection(row["reason"])
+    return Enrollment._make(row)._replace(state=EnrollmentState(row["state"]), reason=reason)
 
 
 async def save_enrollments(connection: Connection, enrollments: Sequence[Enrollment], now: datetime) -> None:

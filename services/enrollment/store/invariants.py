@@ -25,6 +25,10 @@ async def load_overdrawn_balances(connection: Connection) -> list[Record]:
     return await connection.fetch(QUERIES["load_overdrawn_balances"])
 
 
+async def load_voids_of_unconfirmed(connection: Connection) -> list[str]:
+    return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_voids_of_unconfirmed"])]
+
+
 async def load_misclaimed_redeem_codes(connection: Connection) -> list[str]:
     return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_misclaimed_redeem_codes"])]
 

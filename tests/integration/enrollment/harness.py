@@ -97,7 +97,7 @@ class EnrollmentHarness:
             nonlocal done
             done = await timer.sweep(tx, sorted(EVERY_LANE))
 
-        await self._run(EVERY_LANE, body, read_through)
+        await self._run(EVERY_LANE, body, self.now if timer.prevented_by == () else read_through)
         return done
 
     async def adopt(self, *outbox_events: tuple[str, dict[str, Any]]) -> None:

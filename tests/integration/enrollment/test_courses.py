@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.enrollment.domain.scheme import SchemeVersions
-from tests.builders import a_course, a_purchase, a_wave, an_admission
+from tests.builders import ADMITTED_AT, a_course, a_purchase, a_wave, an_admission
 from tests.infrastructure import Database
 from tests.integration.enrollment.harness import NORMAL, WAIT_AT_MOST, EnrollmentHarness, create_harness
 
@@ -67,6 +67,20 @@ async def test_approval_read_by_the_end_of_the_wait_counts(strict: EnrollmentHar
     strict.now += WAIT_AT_MOST
     await strict.sweep()
     assert strict.event_names() == ["enrollment_confirmed"]
+
+
+async def test_approval_lets_no_other_purchase_be_rejected_too_early(strict: EnrollmentHarness) -> None:
+    person = await admit(strict)
+    first = a_purchase(person)
+    following = a_purchase(person, purchased_at=ADMITTED_AT + timedelta(days=6))
+    third = a_purchase(person, purchased_at=ADMITTED_AT + timedelta(days=8), course_code="C-0816")
+    await strict.receive(a_course(), first, following, third)
+    await strict.receive(a_course("C-0816"))
+    strict.now += WAIT_AT_MOST
+    await strict.sweep(read_through=strict.now - timedelta(seconds=1))
+    assert strict.reasons() == []
+    await strict.sweep()
+    assert strict.reasons() == ["previous_not_completed"] * 2
 
 
 async def test_unknown_course_is_no_obstacle_where_the_catalogue_is_optional(harness: EnrollmentHarness) -> None:

@@ -8,7 +8,17 @@ import asyncpg
 from services.enrollment.domain.admission import AdmissionRefusal
 from services.enrollment.domain.purchase import EnrollmentState, PurchaseRejection
 from services.enrollment.ops import audit_trail, gauges
-from tests.builders import ADMITTED_AT, a_nik, a_participant_id, a_purchase, a_wave, an_account, an_admission
+from tests.builders import (
+    ADMITTED_AT,
+    LATER,
+    a_nik,
+    a_participant_id,
+    a_purchase,
+    a_void,
+    a_wave,
+    an_account,
+    an_admission,
+)
 from tests.infrastructure import Database
 from tests.integration.enrollment.harness import EnrollmentHarness, completed, rated
 
@@ -44,19 +54,23 @@ async def test_gauges_count_participants_by_wave_and_enrollments_by_state(harnes
     admission, person = an_admission(), a_participant_id()
     late = ADMITTED_AT + 16 * DAY
     await harness.receive(a_wave(), admission, an_admission(birth_date=date(2012, 1, 1)), an_admission(person))
-    await harness.receive(a_purchase(admission.data["participant_id"]), a_purchase(person, purchased_at=late))
+    first = a_purchase(admission.data["participant_id"])
+    await harness.receive(first, a_purchase(person, purchased_at=late), a_void(first, LATER))
     found = {(gauge.name, *sorted(gauge.labels.values())): gauge.value for gauge in await gauges(harness.connection)}
     assert found == {
         ("salur_participants", "48", "admitted"): 2,
         ("salur_participants", "48", "refused"): 1,
-        ("salur_enrollments", "confirmed"): 1,
+        ("salur_enrollments", "confirmed"): 0,
+        ("salur_enrollments", "voided"): 1,
         ("salur_enrollments", "undecided"): 1,
     }
 
 
 async def test_every_invariant_finds_its_breach(harness: EnrollmentHarness, database: Database) -> None:
     admission = an_admission()
-    await harness.receive(a_wave(quota=1), admission, a_purchase(admission.data["participant_id"]))
+    first, second = (a_purchase(admission.data["participant_id"]) for _ in range(2))
+    await harness.receive(a_wave(quota=1), admission, first, a_void(first, ADMITTED_AT + DAY))
+    await harness.receive(second)
     assert await harness.breaches() == []
     superuser = await asyncpg.connect(database.url, server_settings={"search_path": "enrollment"})
     await superuser.execute("set session_replication_role = replica")

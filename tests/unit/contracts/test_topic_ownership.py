@@ -10,6 +10,7 @@ from services.enrollment.app import definition as enrollment_parts
 from services.enrollment.settings import EnrollmentSettings
 from services.payment.app import definition as payment_parts
 from services.payment.settings import PaymentSettings
+from shared.contracts import upstream
 from shared.contracts.topics import PARTNERS, disbursement_reports
 from shared.messaging.transaction.decoder import Decoder
 from shared.runtime.definition import ServiceDefinition
@@ -24,6 +25,7 @@ from tests.builders import (
     a_purchase,
     a_rating,
     a_report,
+    a_void,
     a_wave,
     an_account,
     an_admission,
@@ -46,10 +48,15 @@ EVENTS = (
     a_rating(PERSON, CODE, LATER),
     funds(),
     a_course(),
+    a_void(a_purchase(PERSON, CODE), LATER),
     *(a_report("7Q2M9K4T1B8XW3ZA", "accepted", 1).on_topic(disbursement_reports(partner)) for partner in PARTNERS),
 )
 PURCHASE, ATTENDANCE = EVENTS[4], EVENTS[5]
-MOVED = {PURCHASE.type.name: "enrollment.requests", ATTENDANCE.type.name: "training.evidence"}
+MOVED = {
+    PURCHASE.type.name: "enrollment.requests",
+    upstream.TRAINING_VOIDED.name: "enrollment.requests",
+    ATTENDANCE.type.name: "training.evidence",
+}
 
 
 @cache

@@ -135,8 +135,9 @@ def test_purchase_is_undecided_while_the_previous_may_still_be_done(missing: str
         replace(FIRST, revoked_at=NEXT.purchased_at),
     ],
 )
-def test_a_previous_training_not_done_when_the_next_was_bought_rejects_it(previous: Training) -> None:
-    assert decide(NEXT, previous) == rejected("previous_not_completed")
+def test_purchase_is_undecided_while_a_void_of_the_previous_may_come(previous: Training) -> None:
+    assert decide(NEXT, previous) == undecided("previous_not_completed")
+    assert decide(NEXT, replace(previous, voided_at=NEXT.purchased_at)) == Confirmed()
 
 
 def test_next_purchase_has_fifteen_days_from_completion_not_from_rating() -> None:
@@ -156,14 +157,14 @@ def test_the_earlier_scheme_sets_no_deadline_for_the_next_purchase() -> None:
 
 def test_all_confirmed_trainings_are_paid_from_one_balance() -> None:
     assert decide(replace(NEXT, price=2_000_000), FIRST) == Confirmed()
-    assert decide(replace(NEXT, price=2_000_001), FIRST) == rejected("balance_insufficient")
+    assert decide(replace(NEXT, price=2_000_001), FIRST) == undecided("balance_insufficient")
 
 
 def test_late_arriving_training_must_end_before_the_next_purchase() -> None:
     later = replace(FIRST, purchased_at=NEXT.purchased_at, ends_at=NEXT.ends_at)
     assert decide(PURCHASE, later) == Confirmed()
     overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)
-    assert decide(overlapping, later) == rejected("previous_not_completed")
+    assert decide(overlapping, later) == undecided("previous_not_completed")
 
 
 def test_required_course_is_waited_for_an_optional_one_is_not() -> None:
@@ -196,3 +197,29 @@ def test_rules_of_the_scheme_and_the_balance_come_before_the_catalogue() -> None
 
 def test_purchase_bought_before_the_revocation_of_the_previous_stands() -> None:
     assert decide(NEXT, replace(FIRST, revoked_at=NEXT.purchased_at + timedelta(seconds=1))) == Confirmed()
+
+
+def test_training_voided_by_the_time_of_a_purchase_does_not_count_for_it() -> None:
+    dear = replace(NEXT, price=3_500_000)
+    assert decide(dear, replace(FIRST, voided_at=NEXT.purchased_at)) == Confirmed()
+    still_stood = replace(FIRST, voided_at=NEXT.purchased_at + timedelta(seconds=1))
+    assert decide(dear, still_stood) == undecided("balance_insufficient")
+
+
+def test_after_a_void_the_deadline_runs_from_the_training_before_it() -> None:
+    voided = replace(FIRST, purchased_at=NEXT.purchased_at, voided_at=NEXT.purchased_at + DAY)
+    completed_at = FIRST.completed_at
+    assert completed_at is not None
+    bought = completed_at + 15 * DAY
+    timely = replace(NEXT, purchased_at=bought, ends_at=bought + DAY)
+    assert decide(timely, replace(FIRST, price=1), replace(voided, price=1)) == Confirmed()
+    late = replace(timely, purchased_at=bought + DAY, ends_at=bought + 2 * DAY)
+    assert decide(late, FIRST, voided) == undecided("next_purchase_late")
+
+
+def test_after_a_void_of_the_only_training_it_runs_from_admission() -> None:
+    voided = replace(FIRST, voided_at=NEXT.purchased_at)
+    last_day = ADMITTED_AT + 15 * DAY
+    assert decide(replace(NEXT, purchased_at=last_day, ends_at=last_day + DAY), voided) == Confirmed()
+    late = replace(NEXT, purchased_at=last_day + DAY, ends_at=last_day + 2 * DAY)
+    assert decide(late, voided) == undecided("first_purchase_late")

@@ -1,0 +1,44 @@
+"""Voids, as platforms report them: a purchase is taken back, and its price returns to the balance."""
+
+from collections.abc import Sequence
+
+from services.enrollment.context import Context
+from services.enrollment.domain.deferral_kinds import ENROLLMENT
+from services.enrollment.handlers.purchase_decisions import redecide
+from services.enrollment.handlers.voiding import void_confirmed
+from services.enrollment.store.admissions import load_admissions
+from services.enrollment.store.enrollments import Enrollment, load_enrollments_by_code, load_undecided_participants
+from services.enrollment.store.voids import note_voids
+from shared.contracts import upstream
+from shared.contracts.park_reasons import ParkReason
+from shared.messaging.message import Message
+from shared.messaging.transaction.transaction import Transaction
+
+
+async def void_trainings(
+    context: Context, tx: Transaction, messages: Sequence[Message[upstream.TrainingVoided]]
+) -> None:
+    """Void confirmed enrollments, and decide the purchases that they were in the way of.
+
+    Of an undecided purchase the void is noted. Further voids change nothing, nor does one of a rejected purchase.
+    """
+    known = await load_enrollments_by_code(tx.connection, {message.data.redeem_code for message in messages})
+    voided: dict[str, Enrollment] = {}
+    for message in messages:
+        data = message.data
+        one = known.get(data.redeem_code)
+        if one is None:
+            tx.defer(message, ENROLLMENT, data.redeem_code)
+        elif one.participant_id != data.participant_id:
+            tx.park(message, ParkReason.NOT_YOURS, "/redeem_code")
+        elif one.voided_at is None and (one.undecided or one.confirmed):
+            void = one._replace(voided_at=data.voided_at, void_reason=data.reason, trace=message.trace)
+            voided.setdefault(one.redeem_code, void)
+    await note_voids(tx.connection, [one for one in voided.values() if one.undecided])
+    if confirmed := [one for one in voided.values() if one.confirmed]:
+        admissions = await load_admissions(tx.connection, {one.participant_id for one in confirmed})
+        await void_confirmed(tx, confirmed, admissions)
+    # A repeat decides too: after a restore an adopted void may have been in the way.
+    people = {one.participant_id for one in known.values() if one.voided} | {one.participant_id for one in confirmed}
+    if people and (undecided := await load_undecided_participants(tx.connection, people)):
+        await redecide(context, tx, undecided)
