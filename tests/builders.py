@@ -241,6 +241,16 @@ def an_account(
     return _event(upstream.ACCOUNT_LINKED, "/registration", participant_id, data)
 
 
+def a_block(participant_id: str, blocked_at: datetime, reason: str = "ineligible") -> Event:
+    data = {"participant_id": participant_id, "reason": reason, "blocked_at": write_time(blocked_at)}
+    return _event(upstream.PARTICIPANT_BLOCKED, "/registration", participant_id, data)
+
+
+def an_unblock(participant_id: str, unblocked_at: datetime, reason: str = "eligible again") -> Event:
+    data = {"participant_id": participant_id, "reason": reason, "unblocked_at": write_time(unblocked_at)}
+    return _event(upstream.PARTICIPANT_UNBLOCKED, "/registration", participant_id, data)
+
+
 def a_purchase(
     participant_id: str,
     redeem_code: str | None = None,

@@ -1,6 +1,7 @@
 -- What enrollment may do in its own tables. What was decided stays, so nothing of it is deleted.
 
 grant select, insert on admission to :service;
+grant select, insert on block to :service;
 grant select, insert on course to :service;
 grant select, insert, update (admitted, refused, promised, overbooked) on wave to :service;
 grant select, insert,

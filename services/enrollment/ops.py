@@ -6,6 +6,7 @@ from asyncpg import Connection
 
 from services.enrollment.store.accounts import StoredAccount, load_accounts
 from services.enrollment.store.admissions import Admission, load_admissions
+from services.enrollment.store.blocks import StoredBlock, load_blocks
 from services.enrollment.store.enrollments import Enrollment, load_enrollments
 from services.enrollment.store.state_counts import load_state_counts
 from services.enrollment.store.waves import count_waves
@@ -20,10 +21,12 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
     admissions = (await load_admissions(connection, [participant_id])).get(participant_id, [])
     account = (await load_accounts(connection, [participant_id])).get(participant_id)
     enrollments = (await load_enrollments(connection, [participant_id])).get(participant_id, [])
+    blocks = (await load_blocks(connection, [participant_id])).get(participant_id, [])
     if not admissions:
         return None
     steps = [_admission_step(admission) for admission in admissions]
     steps += [_account_step(account)] if account else []
+    steps += [_block_step(block) for block in blocks]
     steps += [step for enrollment in enrollments for step in _enrollment_steps(enrollment)]
     granted = sum(admission.balance or 0 for admission in admissions)
     spent = sum(enrollment.price for enrollment in enrollments if enrollment.confirmed)
@@ -62,6 +65,10 @@ def _account_step(account: StoredAccount) -> Step:
         "verified": account.verified,
         "same_identity": account.same_identity,
     }
+
+
+def _block_step(block: StoredBlock) -> Step:
+    return block.at, {"step": "blocked" if block.blocked else "unblocked", "reason": block.reason}
 
 
 def _enrollment_steps(enrollment: Enrollment) -> list[Step]:

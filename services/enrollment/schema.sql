@@ -45,6 +45,17 @@ comment on table admission is 'What was decided about a person and a wave, under
 comment on column admission.balance is 'Rupiah granted for trainings; what is left is this less the prices of confirmed enrollments.';
 comment on column admission.identity_index is 'Keyed index of the NIK: comparing it with an account''s is all it is for.';
 
+create table block (
+    participant_id text                     not null,
+    at             timestamp with time zone not null,
+    blocked        boolean                  not null,
+    lane           smallint                 not null,
+    reason         text                     not null,
+    constraint block_pkey PRIMARY KEY (participant_id, at, blocked)
+);
+CREATE TRIGGER block_is_final BEFORE DELETE OR UPDATE ON block FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table block is 'A block of a participant or, where `blocked` is false, an unblock, never changed. The latest counts.';
+
 create table course (
     course_code   text    not null,
     version       integer not null,
@@ -89,7 +100,7 @@ create table enrollment (
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
     constraint a_voided_one_says_when_and_why CHECK ((((state <> 'voided'::text) OR (voided_at IS NOT NULL)) AND ((voided_at IS NULL) = (void_reason IS NULL)))),
     constraint enrollment_price_check CHECK ((price > 0)),
-    constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'course_not_approved'::text, 'price_above_approved'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
+    constraint enrollment_reason_check CHECK ((reason = ANY (ARRAY['not_admitted'::text, 'participant_blocked'::text, 'first_purchase_late'::text, 'next_purchase_late'::text, 'previous_not_completed'::text, 'balance_insufficient'::text, 'course_not_approved'::text, 'price_above_approved'::text, 'hours_too_few'::text, 'class_too_large'::text, 'mode_not_allowed'::text, 'region_not_open'::text]))),
     constraint enrollment_state_check CHECK ((state = ANY (ARRAY['undecided'::text, 'confirmed'::text, 'rejected'::text, 'voided'::text]))),
     constraint only_the_confirmed_are_completed CHECK (((state = ANY (ARRAY['confirmed'::text, 'voided'::text])) OR ((completed_at IS NULL) AND (rated_at IS NULL) AND (revoked_at IS NULL)))),
     constraint only_the_rejected_have_a_reason CHECK (((state = ANY (ARRAY['confirmed'::text, 'voided'::text])) = (reason IS NULL))),

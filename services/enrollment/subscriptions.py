@@ -1,11 +1,13 @@
 """Topics that enrollment reads, causes before effects, and the handler of each event type."""
 
 from functools import partial
+from typing import Any, Protocol
 
 from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, WAVE
 from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import decide_applications
+from services.enrollment.handlers.blocks import note_blocks
 from services.enrollment.handlers.courses import approve_courses
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import decide_purchases
@@ -30,9 +32,22 @@ CAUSES = {
 """Topics that can release deferred records, by kind of deferral."""
 
 
+class OfParticipant(Protocol):
+    """Data about one participant."""
+
+    @property
+    def participant_id(self) -> str: ...
+
+
+class OfEnrollment(Protocol):
+    """Data about one enrollment."""
+
+    @property
+    def redeem_code(self) -> str: ...
+
+
 def sources(context: Context) -> tuple[Source, ...]:
     """Return the topics, causes before effects. Payment handles the registration of providers."""
-    record = partial(record_milestones, context)
     return (
         Source(
             PROGRAMME_REGISTRY,
@@ -42,63 +57,52 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(upstream.PROVIDER_REGISTERED, None),
             ),
         ),
-        Source(
-            ENROLLMENT_REQUESTS,
-            (
-                Subscription(
-                    upstream.PARTICIPANT_ADMITTED,
-                    partial(decide_applications, context),
-                    lambda data: lane_of(data.participant_id),
-                    lambda data: (WAVE, data.wave, data.participant_id),
-                ),
-                Subscription(
-                    upstream.ACCOUNT_LINKED,
-                    partial(link_accounts, context),
-                    lambda data: lane_of(data.participant_id),
-                    _participant_key,
-                ),
-            ),
-        ),
-        Source(
-            TRAINING_PURCHASES,
-            (
-                Subscription(
-                    upstream.TRAINING_PURCHASED,
-                    partial(decide_purchases, context),
-                    lambda data: lane_of(data.participant_id),
-                    _participant_key,
-                ),
-                Subscription(
-                    upstream.TRAINING_VOIDED,
-                    partial(void_trainings, context),
-                    lambda data: lane_of(data.participant_id),
-                    _enrollment_key,
-                ),
-            ),
-            formerly=ENROLLMENT_REQUESTS,
-        ),
-        Source(
-            COMPLETION_EVENTS,
-            (
-                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
-                Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
-                Subscription(completion.COMPLETION_REJECTED, None),
-                Subscription(completion.COMPLETION_REVOKED, record, defers_on=_enrollment_key),
-                Subscription(completion.SURVEY_ANSWERED, None),
-            ),
-            producer="completion",
-        ),
+        Source(ENROLLMENT_REQUESTS, _requests(context)),
+        Source(TRAINING_PURCHASES, _purchases(context), formerly=ENROLLMENT_REQUESTS),
+        Source(COMPLETION_EVENTS, _completions(context), producer="completion"),
     )
 
 
-def _participant_key(data: upstream.AccountLinked | upstream.TrainingPurchased) -> tuple[str, str, str]:
+def _requests(context: Context) -> tuple[Subscription[Any], ...]:
+    note = partial(note_blocks, context)
+    return (
+        Subscription(
+            upstream.PARTICIPANT_ADMITTED,
+            partial(decide_applications, context),
+            _lane,
+            lambda data: (WAVE, data.wave, data.participant_id),
+        ),
+        Subscription(upstream.ACCOUNT_LINKED, partial(link_accounts, context), _lane, _participant_key),
+        Subscription(upstream.PARTICIPANT_BLOCKED, note, _lane, _participant_key),
+        Subscription(upstream.PARTICIPANT_UNBLOCKED, note, _lane, _participant_key),
+    )
+
+
+def _purchases(context: Context) -> tuple[Subscription[Any], ...]:
+    return (
+        Subscription(upstream.TRAINING_PURCHASED, partial(decide_purchases, context), _lane, _participant_key),
+        Subscription(upstream.TRAINING_VOIDED, partial(void_trainings, context), _lane, _enrollment_key),
+    )
+
+
+def _completions(context: Context) -> tuple[Subscription[Any], ...]:
+    record = partial(record_milestones, context)
+    return (
+        Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
+        Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
+        Subscription(completion.COMPLETION_REJECTED, None),
+        Subscription(completion.COMPLETION_REVOKED, record, defers_on=_enrollment_key),
+        Subscription(completion.SURVEY_ANSWERED, None),
+    )
+
+
+def _lane(data: OfParticipant) -> int:
+    return lane_of(data.participant_id)
+
+
+def _participant_key(data: OfParticipant) -> tuple[str, str, str]:
     return (PARTICIPANT, data.participant_id, "")
 
 
-def _enrollment_key(
-    data: completion.CompletionConfirmed
-    | completion.TrainingRated
-    | completion.CompletionRevoked
-    | upstream.TrainingVoided,
-) -> tuple[str, str, str]:
+def _enrollment_key(data: OfEnrollment) -> tuple[str, str, str]:
     return (ENROLLMENT, data.redeem_code, "")

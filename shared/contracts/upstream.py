@@ -101,6 +101,18 @@ class AccountLinked(Inbound):
     linked_at: SealedTime
 
 
+class ParticipantBlocked(Inbound):
+    participant_id: ParticipantId
+    reason: Text
+    blocked_at: Time
+
+
+class ParticipantUnblocked(Inbound):
+    participant_id: ParticipantId
+    reason: Text
+    unblocked_at: Time
+
+
 class Session(Inbound):
     sequence: Annotated[int, Field(ge=1, le=LAST_SESSION)]
     mode: Mode
@@ -222,6 +234,12 @@ PARTICIPANT_ADMITTED = EventType(
     "salur.registration.participant_admitted.v1", ENROLLMENT_REQUESTS, ParticipantAdmitted, "admitted_at"
 )
 ACCOUNT_LINKED = EventType("salur.registration.account_linked.v1", ENROLLMENT_REQUESTS, AccountLinked, "linked_at")
+PARTICIPANT_BLOCKED = EventType(
+    "salur.registration.participant_blocked.v1", ENROLLMENT_REQUESTS, ParticipantBlocked, "blocked_at"
+)
+PARTICIPANT_UNBLOCKED = EventType(
+    "salur.registration.participant_unblocked.v1", ENROLLMENT_REQUESTS, ParticipantUnblocked, "unblocked_at"
+)
 TRAINING_PURCHASED = EventType(
     "salur.platform.training_purchased.v1", TRAINING_PURCHASES, TrainingPurchased, "purchased_at"
 )
@@ -246,6 +264,8 @@ EVENTS = (
     COURSE_APPROVED,
     PARTICIPANT_ADMITTED,
     ACCOUNT_LINKED,
+    PARTICIPANT_BLOCKED,
+    PARTICIPANT_UNBLOCKED,
     TRAINING_PURCHASED,
     TRAINING_VOIDED,
     SESSION_ATTENDED,

@@ -28,16 +28,25 @@ OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metri
 
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {
-    "domain": {"calendar", "deferral_kinds"},
-    "handlers": {"accounts", "adoption", "data_identity", "enrollments", "milestones", "resealing"},
-    "store": {"accounts", "data_identity", "enrollments", "state_counts"},
+    "domain": {"block", "calendar", "deferral_kinds"},
+    "handlers": {"accounts", "adoption", "blocks", "data_identity", "enrollments", "milestones", "resealing"},
+    "store": {"accounts", "blocks", "data_identity", "enrollments", "state_counts"},
 }
 # Modules that payment has in `payout` and another service in `handlers`: there, payouts need them as well.
 IN_PAYOUT = {"account_seals"}
 # Modules for which one service alone has a need.
 OWN_MODULES = {
     "enrollment": {
-        "domain": {"admission", "benefits", "claim_kinds", "course", "identity", "purchase", "region_codes", "scheme"},
+        "domain": {
+            "admission",
+            "benefits",
+            "claim_kinds",
+            "course",
+            "identity",
+            "purchase",
+            "region_codes",
+            "scheme",
+        },
         "handlers": {
             "account_seals",
             "admissions",
@@ -70,7 +79,6 @@ OWN_MODULES = {
     "payment": {
         "domain": {
             "attempt",
-            "block",
             "claim",
             "cures",
             "disbursement",
@@ -86,7 +94,6 @@ OWN_MODULES = {
         "handlers": {
             "appropriations",
             "approvals",
-            "blocks",
             "cancellations",
             "claims",
             "contradiction_backfill",
@@ -97,7 +104,6 @@ OWN_MODULES = {
         "store": {
             "approvals",
             "attempts",
-            "blocks",
             "claims",
             "contradictions",
             "cures",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.enrollment.domain.block import Block, is_blocked_at
 from services.enrollment.domain.calendar import is_within_days, jakarta_day
 from services.enrollment.domain.course import Course
 from services.enrollment.domain.scheme import Mode, Scheme
@@ -12,6 +13,7 @@ from services.enrollment.domain.scheme import Mode, Scheme
 
 class PurchaseRejection(StrEnum):
     NOT_ADMITTED = "not_admitted"
+    PARTICIPANT_BLOCKED = "participant_blocked"
     FIRST_PURCHASE_LATE = "first_purchase_late"
     NEXT_PURCHASE_LATE = "next_purchase_late"
     PREVIOUS_NOT_COMPLETED = "previous_not_completed"
@@ -51,11 +53,12 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """An admitted person; `balance` is granted for trainings, in rupiah."""
+    """An admitted person; `balance` is granted for trainings, in rupiah. `blocks`: all blocks and unblocks known."""
 
     regency: str
     admitted_at: datetime
     balance: int
+    blocks: Sequence[Block] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +121,36 @@ def decide_purchase(
     """
     standing = [training for training in trainings if training.stands_at(purchase.purchased_at)]
     standing.sort(key=lambda training: training.purchased_at)
-    if rejection := _rejection(purchase, participant, scheme):
-        return Rejected(rejection)
     return (
-        _decide_by_balance(purchase, participant, standing)
+        _decide_by_person(purchase, participant)
+        or _decide_by_scheme(purchase, participant, scheme)
+        or _decide_by_balance(purchase, participant, standing)
         or _decide_by_catalogue(purchase, course, scheme)
         or _decide_by_turn(purchase, participant, standing, scheme)
     )
 
 
-def _rejection(purchase: Purchase, participant: Participant, scheme: Scheme) -> PurchaseRejection | None:
-    rule = scheme.modes.get(purchase.mode)
+def _decide_by_person(purchase: Purchase, participant: Participant) -> Rejected | Undecided | None:
+    """Decide by admission and blocks. What was bought while blocked waits: an unblock from before it may still come."""
     if jakarta_day(purchase.purchased_at) < jakarta_day(participant.admitted_at):
-        return PurchaseRejection.NOT_ADMITTED
+        return Rejected(PurchaseRejection.NOT_ADMITTED)
+    if is_blocked_at(purchase.purchased_at, participant.blocks):
+        return Undecided(PurchaseRejection.PARTICIPANT_BLOCKED)
+    return None
+
+
+def _decide_by_scheme(purchase: Purchase, participant: Participant, scheme: Scheme) -> Rejected | None:
+    rule = scheme.modes.get(purchase.mode)
     if rule is None:
-        return PurchaseRejection.MODE_NOT_ALLOWED
+        return Rejected(PurchaseRejection.MODE_NOT_ALLOWED)
     if purchase.hours < scheme.purchase.minimum_hours:
-        return PurchaseRejection.HOURS_TOO_FEW
+        return Rejected(PurchaseRejection.HOURS_TOO_FEW)
     if rule.class_at_most is not None and purchase.class_size > rule.class_at_most:
-        return PurchaseRejection.CLASS_TOO_LARGE
+        return Rejected(PurchaseRejection.CLASS_TOO_LARGE)
     open_regions = scheme.purchase.offline_regions
     meets_in_a_room = purchase.mode in ("offline", "hybrid")
     if meets_in_a_room and open_regions is not None and not participant.regency.startswith(open_regions):
-        return PurchaseRejection.REGION_NOT_OPEN
+        return Rejected(PurchaseRejection.REGION_NOT_OPEN)
     return None
 
 

@@ -1,9 +1,11 @@
 """Decisions on purchases: when one arrives, when a training reaches a milestone, and when a decision is due."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.enrollment.context import Context
+from services.enrollment.domain.block import Block
 from services.enrollment.domain.course import Course
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.domain.purchase import (
@@ -28,6 +30,7 @@ from services.enrollment.handlers.adoption import (
 from services.enrollment.handlers.confirmation import confirmed_event
 from services.enrollment.handlers.voiding import void_confirmed
 from services.enrollment.store.admissions import Admission, load_admissions
+from services.enrollment.store.blocks import load_blocks
 from services.enrollment.store.courses import latest_versions, load_courses
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
 from services.enrollment.store.state_counts import add_to_state_counts
@@ -36,6 +39,21 @@ from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
 
 LATE = (PurchaseRejection.FIRST_PURCHASE_LATE, PurchaseRejection.NEXT_PURCHASE_LATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """All that one participant's purchases are decided on, besides their enrollments.
+
+    `courses` by course code; `received`: the purchases of this batch by redeem code, others are parsed from their row.
+    `announced`: decisions and voids announced before a restore, which are taken over and not emitted again.
+    """
+
+    admission: Admission | None
+    blocks: Sequence[Block]
+    courses: Mapping[str, Course]
+    received: Mapping[str, upstream.TrainingPurchased]
+    announced: AnnouncedPurchases
 
 
 async def redecide(context: Context, tx: Transaction, people: Collection[str]) -> None:
@@ -55,21 +73,22 @@ async def decide(
 ) -> None:
     """Decide undecided purchases, save them and emit the decisions.
 
-    `enrollments` are all of each participant's. `received` are purchases of this batch by redeem code; others are
-    parsed from their row. `announced`, by participant: decisions and voids announced before a restore, which are taken
-    over and not emitted again.
+    `enrollments` are all of each participant's, `received` the purchases of this batch by redeem code, `announced` what
+    was announced before a restore, by participant.
     """
-    courses = latest_versions(
-        await load_courses(
-            tx.connection,
-            {one.course_code for of_one in enrollments.values() for one in of_one if one.undecided},
-        )
-    )
+    undecided = [one for of_one in enrollments.values() for one in of_one if one.undecided]
+    courses = latest_versions(await load_courses(tx.connection, {one.course_code for one in undecided}))
+    blocks = await load_blocks(tx.connection, {one.participant_id for one in undecided})
     changed: list[Enrollment] = []
     for person, of_participant in enrollments.items():
-        admission = next((admission for admission in admissions[person] if admission.admitted), None)
-        announced_ones = announced.get(person) or AnnouncedPurchases()
-        changed += _decide_for_participant(context, tx, of_participant, admission, courses, received, announced_ones)
+        circumstances = Circumstances(
+            admission=next((admission for admission in admissions[person] if admission.admitted), None),
+            blocks=[stored.block for stored in blocks.get(person, ())],
+            courses=courses,
+            received=received,
+            announced=announced.get(person) or AnnouncedPurchases(),
+        )
+        changed += _decide_for_participant(context, tx, of_participant, circumstances)
     decided = [one for one in changed if not one.undecided]
     if changed:
         await save_enrollments(tx.connection, changed, tx.now)
@@ -81,28 +100,24 @@ async def decide(
 
 
 def _decide_for_participant(
-    context: Context,
-    tx: Transaction,
-    of_participant: Sequence[Enrollment],
-    admission: Admission | None,
-    courses: Mapping[str, Course],
-    received: Mapping[str, upstream.TrainingPurchased],
-    announced: AnnouncedPurchases,
+    context: Context, tx: Transaction, of_participant: Sequence[Enrollment], circumstances: Circumstances
 ) -> list[Enrollment]:
     """Decide in the order in which trainings were bought, not in that of arrival."""
+    admission, announced = circumstances.admission, circumstances.announced
     trainings = [one.training for one in of_participant if one.confirmed or one.voided] + announced.trainings()
     undecided = [one for one in of_participant if one.undecided]
     changed = []
     for stored in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         before = announced.with_void(stored)
-        data = received.get(before.redeem_code) or _stored_purchase(before)
+        data = circumstances.received.get(before.redeem_code) or _stored_purchase(before)
         scheme = context.schemes[admission.scheme].at(before.purchased_at) if admission else None
         if announced_event := announced.decisions.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
             tx.release(ENROLLMENT, before.redeem_code)
             continue
-        course = courses.get(before.course_code)
-        outcome = _decide_outcome(before, data, admission, trainings, course, scheme)
+        course = circumstances.courses.get(before.course_code)
+        participant = _participant(admission, circumstances.blocks)
+        outcome = _decide_outcome(before, data, participant, trainings, course, scheme)
         after = _apply_outcome(context, tx, before, outcome, scheme)
         if after is None:
             continue
@@ -122,15 +137,22 @@ def _stored_purchase(undecided: Enrollment) -> upstream.TrainingPurchased:
     return upstream.TRAINING_PURCHASED.parse(undecided.purchase)
 
 
+def _participant(admission: Admission | None, blocks: Sequence[Block]) -> Participant | None:
+    """Return the participant as the rules need it; None for one who was not admitted."""
+    if admission is None or admission.balance is None:
+        return None
+    return Participant(admission.regency, admission.admitted_at, admission.balance, blocks)
+
+
 def _decide_outcome(
     before: Enrollment,
     data: upstream.TrainingPurchased,
-    admission: Admission | None,
+    participant: Participant | None,
     trainings: Sequence[Training],
     course: Course | None,
     scheme: Scheme | None,
 ) -> PurchaseOutcome:
-    if admission is None or admission.balance is None or scheme is None:
+    if participant is None or scheme is None:
         return Rejected(PurchaseRejection.NOT_ADMITTED)
     purchase = Purchase(
         before.provider_id,
@@ -141,7 +163,6 @@ def _decide_outcome(
         before.purchased_at,
         before.ends_at,
     )
-    participant = Participant(admission.regency, admission.admitted_at, admission.balance)
     return decide_purchase(purchase, participant, trainings, course, scheme)
 
 

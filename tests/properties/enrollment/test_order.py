@@ -12,15 +12,18 @@ from shared.times import write_time
 from tests.builders import (
     ADMITTED_AT,
     Event,
+    a_block,
     a_nik,
     a_participant_id,
     a_purchase,
+    a_void,
     a_wave,
     an_account,
     an_admission,
+    an_unblock,
 )
 from tests.infrastructure import Database
-from tests.integration.enrollment.harness import EnrollmentHarness, completed, create_harness, rated
+from tests.integration.enrollment.harness import EnrollmentHarness, completed, create_harness, rated, revoked
 
 DAY = timedelta(days=1)
 PERSON, NIK = a_participant_id(), a_nik()
@@ -38,16 +41,37 @@ TIMELINE = [
     rated(PERSON, CODES[0], ADMITTED_AT + 5 * DAY),
     SECOND,
 ]
+# Bought one after the other; the first is voided before the second is bought, the second is revoked after the third.
+VOIDED = a_purchase(PERSON)
+REVOKED = a_purchase(PERSON, purchased_at=ADMITTED_AT + 3 * DAY, price={"value": 2_000_000, "currency": "IDR"})
+LAST = a_purchase(PERSON, purchased_at=ADMITTED_AT + 8 * DAY)
+CHANGES_OF_MIND = [
+    a_wave(),
+    an_admission(PERSON, nik=NIK),
+    VOIDED,
+    a_void(VOIDED, ADMITTED_AT + 2 * DAY),
+    a_block(PERSON, ADMITTED_AT + 2 * DAY),
+    an_unblock(PERSON, ADMITTED_AT + 3 * DAY),
+    REVOKED,
+    completed(PERSON, REVOKED.data["redeem_code"], ADMITTED_AT + 7 * DAY),
+    rated(PERSON, REVOKED.data["redeem_code"], ADMITTED_AT + 7 * DAY),
+    LAST,
+    revoked(PERSON, REVOKED.data["redeem_code"], ADMITTED_AT + 9 * DAY),
+    a_block(PERSON, ADMITTED_AT + 9 * DAY),
+]
 REAL = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
 @st.composite
-def shuffled_batches(draw: st.DrawFn) -> list[list[Event]]:
+def shuffled_batches(draw: st.DrawFn, timeline: Sequence[Event] = TIMELINE) -> list[list[Event]]:
     """Draw batches of the whole timeline, each event one to three times, in any order."""
-    repeated = [event for event in TIMELINE for _ in range(draw(st.integers(1, 3)))]
-    order = draw(st.permutations(repeated))
+    repeated = [event for event in timeline for _ in range(draw(st.integers(1, 3)))]
+    order = list(draw(st.permutations(repeated)))
+    # Purchases of one participant compete: one that is overlapped by what was confirmed is refused.
+    if VOIDED in order and order.index(REVOKED) < (first := order.index(VOIDED)):
+        order.insert(order.index(REVOKED), order.pop(first))
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=8)))
     return [list(order[start:end]) for start, end in pairwise([0, *cuts, len(order)])]
 
@@ -73,6 +97,30 @@ async def test_any_order_and_repetition_give_the_same_result(
     assert harness.data_of("account_linked")[-1]["partner"] == "bni"
     assert [data["redeem_code"] for data in harness.data_of("enrollment_confirmed")] == CODES
     assert harness.reasons() == []
+    assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
+    assert await harness.breaches() == []
+
+
+@REAL
+@given(batches=shuffled_batches(CHANGES_OF_MIND))
+async def test_any_order_of_voids_blocks_and_revocations_gives_the_same_result(
+    harness: EnrollmentHarness, batches: Sequence[Sequence[Event]]
+) -> None:
+    await harness.reset()
+    for batch in batches:
+        await harness.receive(*batch)
+    await harness.sweep()
+
+    rows = await harness.connection.fetch("select redeem_code, state from enrollment")
+    assert {row["redeem_code"]: row["state"] for row in rows} == {
+        VOIDED.data["redeem_code"]: "voided",
+        REVOKED.data["redeem_code"]: "confirmed",
+        LAST.data["redeem_code"]: "confirmed",
+    }
+    assert len(harness.data_of("enrollment_confirmed")) == 3
+    assert [data["redeem_code"] for data in harness.data_of("enrollment_voided")] == [VOIDED.data["redeem_code"]]
+    assert harness.data_of("participant_blocked")[-1]["blocked_at"] == CHANGES_OF_MIND[-1].data["blocked_at"]
+    assert await harness.rows("block") == 3
     assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
     assert await harness.breaches() == []
 

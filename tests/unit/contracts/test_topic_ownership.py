@@ -17,6 +17,7 @@ from shared.runtime.definition import ServiceDefinition
 from tests.builders import (
     LATER,
     Event,
+    a_block,
     a_certificate,
     a_course,
     a_grade,
@@ -30,6 +31,7 @@ from tests.builders import (
     an_account,
     an_admission,
     an_attendance,
+    an_unblock,
     funds,
     keys_folder,
 )
@@ -48,6 +50,8 @@ EVENTS = (
     a_rating(PERSON, CODE, LATER),
     funds(),
     a_course(),
+    a_block(PERSON, LATER),
+    an_unblock(PERSON, LATER),
     a_void(a_purchase(PERSON, CODE), LATER),
     *(a_report("7Q2M9K4T1B8XW3ZA", "accepted", 1).on_topic(disbursement_reports(partner)) for partner in PARTNERS),
 )

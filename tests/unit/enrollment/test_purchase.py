@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.enrollment.domain.block import Block
 from services.enrollment.domain.course import Course
 from services.enrollment.domain.purchase import (
     Confirmed,
@@ -223,3 +224,32 @@ def test_after_a_void_of_the_only_training_it_runs_from_admission() -> None:
     assert decide(replace(NEXT, purchased_at=last_day, ends_at=last_day + DAY), voided) == Confirmed()
     late = replace(NEXT, purchased_at=last_day + DAY, ends_at=last_day + 2 * DAY)
     assert decide(late, voided) == undecided("first_purchase_late")
+
+
+SECOND = timedelta(seconds=1)
+BOUGHT = PURCHASE.purchased_at
+BEFORE = BOUGHT - DAY
+
+
+@pytest.mark.parametrize(
+    ("blocks", "confirmed"),
+    [
+        ([Block(BOUGHT, True)], False),
+        ([Block(BOUGHT + SECOND, True)], True),
+        ([Block(BEFORE, True), Block(BOUGHT, False)], True),
+        ([Block(BEFORE, True), Block(BOUGHT + SECOND, False)], False),
+        ([Block(BEFORE, False), Block(BEFORE, True)], False),
+        ([Block(BEFORE, True), Block(BEFORE + SECOND, False), Block(BOUGHT + SECOND, True)], True),
+    ],
+)
+def test_latest_block_or_unblock_by_the_time_of_purchase_decides(blocks: list[Block], confirmed: bool) -> None:
+    for order in (blocks, blocks[::-1]):
+        found = decide(PURCHASE, participant=replace(PARTICIPANT, blocks=order))
+        assert found == (Confirmed() if confirmed else undecided("participant_blocked"))
+
+
+def test_a_block_comes_right_after_admission_in_the_order_of_reasons() -> None:
+    blocked = replace(PARTICIPANT, blocks=[Block(ADMITTED_AT - 3 * DAY, True)])
+    assert decide(replace(PURCHASE, hours=1), participant=blocked) == undecided("participant_blocked")
+    early = replace(PURCHASE, purchased_at=ADMITTED_AT - DAY)
+    assert decide(early, participant=blocked) == rejected("not_admitted")
