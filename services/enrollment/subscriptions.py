@@ -4,14 +4,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from services.enrollment.context import Context
-from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, WAVE
+from services.enrollment.domain.deferral_kinds import ENROLLMENT, PARTICIPANT, VOID, WAVE
 from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import decide_applications
 from services.enrollment.handlers.blocks import note_blocks
 from services.enrollment.handlers.courses import approve_courses
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import decide_purchases
-from services.enrollment.handlers.voids import void_trainings
 from services.enrollment.handlers.waves import open_waves
 from shared.contracts import completion, upstream
 from shared.contracts.topics import (
@@ -27,7 +26,7 @@ from shared.messaging.transaction.subscription import Source, Subscription
 CAUSES = {
     WAVE: (PROGRAMME_REGISTRY,),
     PARTICIPANT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS),
-    ENROLLMENT: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS, TRAINING_PURCHASES),
+    VOID: (PROGRAMME_REGISTRY, ENROLLMENT_REQUESTS, TRAINING_PURCHASES),
 }
 """Topics that can release deferred records, by kind of deferral."""
 
@@ -79,9 +78,10 @@ def _requests(context: Context) -> tuple[Subscription[Any], ...]:
 
 
 def _purchases(context: Context) -> tuple[Subscription[Any], ...]:
+    decide = partial(decide_purchases, context)
     return (
-        Subscription(upstream.TRAINING_PURCHASED, partial(decide_purchases, context), _lane, _participant_key),
-        Subscription(upstream.TRAINING_VOIDED, partial(void_trainings, context), _lane, _enrollment_key),
+        Subscription(upstream.TRAINING_PURCHASED, decide, _lane, _participant_key),
+        Subscription(upstream.TRAINING_VOIDED, decide, _lane, _void_key),
     )
 
 
@@ -102,6 +102,10 @@ def _lane(data: OfParticipant) -> int:
 
 def _participant_key(data: OfParticipant) -> tuple[str, str, str]:
     return (PARTICIPANT, data.participant_id, "")
+
+
+def _void_key(data: OfEnrollment) -> tuple[str, str, str]:
+    return (VOID, data.redeem_code, "")
 
 
 def _enrollment_key(data: OfEnrollment) -> tuple[str, str, str]:

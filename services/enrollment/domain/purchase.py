@@ -77,12 +77,14 @@ class Training:
         """Return True unless it was voided by then."""
         return self.voided_at is None or moment < self.voided_at
 
-    def done_by(self, moment: datetime) -> bool:
-        """Return True if it had ended by then, was completed and rated, and its completion was not revoked."""
-        if self.completed_at is None or self.rated_at is None:
+    def done_by(self, moment: datetime) -> bool | None:
+        """Return True if completed and rated by then, False if certainly not, None if not known yet."""
+        known = [done_at for done_at in (self.completed_at, self.rated_at) if done_at is not None]
+        if any(done_at > moment for done_at in known) or self.ends_at > moment:
             return False
-        revoked = self.revoked_at is not None and self.revoked_at <= moment
-        return max(self.ends_at, self.completed_at, self.rated_at) <= moment and not revoked
+        if self.revoked_at is not None and self.revoked_at <= moment:
+            return False
+        return True if len(known) == 2 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def decide_purchase(
     """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
 
     Its place among the trainings follows from the times of purchase, not from the order of arrival. A training that was
-    voided by then does not count. While another one is in its way the purchase is undecided: it may prove to be voided.
+    voided by then does not count. Blocks, voids and other purchases count as far as they are known: they compete.
     """
     standing = [training for training in trainings if training.stands_at(purchase.purchased_at)]
     standing.sort(key=lambda training: training.purchased_at)
@@ -130,12 +132,11 @@ def decide_purchase(
     )
 
 
-def _decide_by_person(purchase: Purchase, participant: Participant) -> Rejected | Undecided | None:
-    """Decide by admission and blocks. What was bought while blocked waits: an unblock from before it may still come."""
+def _decide_by_person(purchase: Purchase, participant: Participant) -> Rejected | None:
     if jakarta_day(purchase.purchased_at) < jakarta_day(participant.admitted_at):
         return Rejected(PurchaseRejection.NOT_ADMITTED)
     if is_blocked_at(purchase.purchased_at, participant.blocks):
-        return Undecided(PurchaseRejection.PARTICIPANT_BLOCKED)
+        return Rejected(PurchaseRejection.PARTICIPANT_BLOCKED)
     return None
 
 
@@ -154,13 +155,9 @@ def _decide_by_scheme(purchase: Purchase, participant: Participant, scheme: Sche
     return None
 
 
-def _decide_by_balance(
-    purchase: Purchase, participant: Participant, standing: Sequence[Training]
-) -> Rejected | Undecided | None:
-    if purchase.price > participant.balance:
-        return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT)
+def _decide_by_balance(purchase: Purchase, participant: Participant, standing: Sequence[Training]) -> Rejected | None:
     left = participant.balance - sum(training.price for training in standing)
-    return Undecided(PurchaseRejection.BALANCE_INSUFFICIENT) if purchase.price > left else None
+    return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT) if purchase.price > left else None
 
 
 def _decide_by_catalogue(purchase: Purchase, course: Course | None, scheme: Scheme) -> Rejected | Undecided | None:
@@ -180,13 +177,15 @@ def _decide_by_turn(
     days = scheme.purchase
     earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
-        return Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
+        return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     if not earlier:
         timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)
         return Confirmed() if timely else Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
     previous = earlier[-1]
-    if not previous.done_by(purchase.purchased_at) or previous.completed_at is None:
-        return Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
+    done = previous.done_by(purchase.purchased_at)
+    if not done or previous.completed_at is None:
+        reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
+        return Undecided(reason) if done is None else Rejected(reason)
     limit = days.next_within_days
     if limit is None or is_within_days(purchase.purchased_at, limit, after=previous.completed_at):
         return Confirmed()

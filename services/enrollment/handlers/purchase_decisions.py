@@ -7,7 +7,7 @@ from datetime import datetime
 from services.enrollment.context import Context
 from services.enrollment.domain.block import Block
 from services.enrollment.domain.course import Course
-from services.enrollment.domain.deferral_kinds import ENROLLMENT
+from services.enrollment.domain.deferral_kinds import ENROLLMENT, VOID
 from services.enrollment.domain.purchase import (
     Confirmed,
     EnrollmentState,
@@ -113,7 +113,7 @@ def _decide_for_participant(
         scheme = context.schemes[admission.scheme].at(before.purchased_at) if admission else None
         if announced_event := announced.decisions.get(before.redeem_code):
             changed.append(_as_announced(before, announced_event, scheme))
-            tx.release(ENROLLMENT, before.redeem_code)
+            _release(tx, before.redeem_code)
             continue
         course = circumstances.courses.get(before.course_code)
         participant = _participant(admission, circumstances.blocks)
@@ -234,4 +234,9 @@ def _emit(
             participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
         )
         tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
-    tx.release(ENROLLMENT, after.redeem_code)
+    _release(tx, after.redeem_code)
+
+
+def _release(tx: Transaction, redeem_code: str) -> None:
+    tx.release(ENROLLMENT, redeem_code)
+    tx.release(VOID, redeem_code)

@@ -1,10 +1,11 @@
-"""Purchases of trainings, as platforms report them."""
+"""Purchases of trainings and their voids, as platforms report them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from services.enrollment.context import Context
 from services.enrollment.domain.claim_kinds import REDEEM_CODE
-from services.enrollment.domain.deferral_kinds import PARTICIPANT
+from services.enrollment.domain.deferral_kinds import PARTICIPANT, VOID
 from services.enrollment.domain.purchase import EnrollmentState
 from services.enrollment.handlers.adoption import (
     AnnouncedPurchase,
@@ -14,8 +15,10 @@ from services.enrollment.handlers.adoption import (
 )
 from services.enrollment.handlers.opened_seals import content_digest
 from services.enrollment.handlers.purchase_decisions import decide
+from services.enrollment.handlers.voids import VoidMessage, void_trainings
 from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.enrollments import Enrollment, load_enrollments
+from services.enrollment.store.voids import note_voids
 from shared.contracts import enrollment, upstream
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
@@ -24,10 +27,18 @@ from shared.messaging.transaction.transaction import Transaction
 PurchaseMessage = Message[upstream.TrainingPurchased]
 
 
-async def decide_purchases(context: Context, tx: Transaction, messages: Sequence[PurchaseMessage]) -> None:
-    """Decide new purchases; defer those of participants without an application."""
-    known = await _load_known(tx, {message.data.participant_id for message in messages})
-    mine = await _claim_codes(tx, messages, known)
+async def decide_purchases(
+    context: Context, tx: Transaction, messages: Sequence[PurchaseMessage | VoidMessage]
+) -> None:
+    """Void trainings and decide new purchases; defer those of participants without an application.
+
+    A batch counts as one moment: a void that comes with a purchase counts for it, whichever of them is first.
+    """
+    purchases = [m for m in messages if isinstance(m.data, upstream.TrainingPurchased)]
+    voids = [m for m in messages if isinstance(m.data, upstream.TrainingVoided)]
+    early = await void_trainings(context, tx, voids, {message.data.redeem_code for message in purchases})
+    known = await _load_known(tx, {message.data.participant_id for message in purchases})
+    mine = await _claim_codes(tx, await _defer_behind_voids(tx, purchases, known), known)
     people = {message.data.participant_id for message in mine}
     enrollments = await load_enrollments(tx.connection, people)
     announced = await load_announced_purchases(tx, people)
@@ -37,7 +48,35 @@ async def decide_purchases(context: Context, tx: Transaction, messages: Sequence
         announced_event = announced[person].decisions.get(code) if person in announced else None
         if _add_if_new(context, tx, message, enrollments.setdefault(person, []), announced_event):
             received[code] = message.data
+    voided = _apply_early(tx, early, enrollments, received)
     await decide(context, tx, enrollments, known, received, announced)
+    await note_voids(tx.connection, voided)
+
+
+def _apply_early(
+    tx: Transaction,
+    early: Iterable[VoidMessage],
+    enrollments: Mapping[str, list[Enrollment]],
+    received: Mapping[str, upstream.TrainingPurchased],
+) -> list[Enrollment]:
+    """Note voids on purchases of the same batch, and return these; park another participant's, defer the others."""
+    voids: defaultdict[str, list[VoidMessage]] = defaultdict(list)
+    for message in early:
+        bought = received.get(message.data.redeem_code)
+        if bought is None:
+            tx.defer(message, VOID, message.data.redeem_code)
+        elif bought.participant_id != message.data.participant_id:
+            tx.park(message, ParkReason.NOT_YOURS, "/redeem_code")
+        else:
+            voids[message.data.redeem_code].append(message)
+    voided = []
+    for code, (first, *_) in voids.items():
+        of_participant = enrollments[first.data.participant_id]
+        number = next(i for i, one in enumerate(of_participant) if one.redeem_code == code)
+        one = of_participant[number]._replace(voided_at=first.data.voided_at, void_reason=first.data.reason)
+        of_participant[number] = one
+        voided.append(one)
+    return voided
 
 
 async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, Sequence[Admission]]:
@@ -47,6 +86,27 @@ async def _load_known(tx: Transaction, people: Collection[str]) -> Mapping[str, 
         if isinstance(event, enrollment.ParticipantAdmitted):
             known.pop(event.participant_id, None)
     return known
+
+
+async def _defer_behind_voids(
+    tx: Transaction, messages: Sequence[PurchaseMessage], known: Mapping[str, Sequence[Admission]]
+) -> list[PurchaseMessage]:
+    """Return the purchases to decide now; defer those with which one competes whose void is deferred already."""
+    mine = [message for message in messages if message.data.participant_id in known]
+    codes = {message.data.redeem_code for message in mine}
+    lanes = sorted({require_lane(message) for message in mine})
+    waiting = set(await tx.deferred_keys(VOID, lanes, among=codes)) if mine else set()
+    if not waiting:
+        return list(messages)
+    behind = {m.data.participant_id: m.data.redeem_code for m in mine if m.data.redeem_code in waiting}
+    now = []
+    for message in messages:
+        code = behind.get(message.data.participant_id)
+        if code is None or message.data.redeem_code in waiting:
+            now.append(message)
+        else:
+            tx.defer(message, VOID, code)
+    return now
 
 
 async def _claim_codes(

@@ -1,9 +1,9 @@
 """Voids, as platforms report them: a purchase is taken back, and its price returns to the balance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from services.enrollment.context import Context
-from services.enrollment.domain.deferral_kinds import ENROLLMENT
+from services.enrollment.domain.deferral_kinds import PARTICIPANT, VOID
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.handlers.voiding import void_confirmed
 from services.enrollment.store.admissions import load_admissions
@@ -14,21 +14,34 @@ from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
+VoidMessage = Message[upstream.TrainingVoided]
+
 
 async def void_trainings(
-    context: Context, tx: Transaction, messages: Sequence[Message[upstream.TrainingVoided]]
-) -> None:
+    context: Context, tx: Transaction, messages: Sequence[VoidMessage], arriving: Collection[str] = ()
+) -> list[VoidMessage]:
     """Void confirmed enrollments, and decide the purchases that they were in the way of.
 
     Of an undecided purchase the void is noted. Further voids change nothing, nor does one of a rejected purchase.
+    Return the voids of purchases that are `arriving` in the same batch. One of an unknown purchase is deferred until
+    that comes; of a participant without an application together with the purchases that wait for it.
     """
+    if not messages:
+        return []
     known = await load_enrollments_by_code(tx.connection, {message.data.redeem_code for message in messages})
+    early: list[VoidMessage] = []
+    unknown = {message.data.participant_id for message in messages if message.data.redeem_code not in known}
+    applied = await load_admissions(tx.connection, unknown) if unknown else {}
     voided: dict[str, Enrollment] = {}
     for message in messages:
         data = message.data
         one = known.get(data.redeem_code)
-        if one is None:
-            tx.defer(message, ENROLLMENT, data.redeem_code)
+        if one is None and data.participant_id not in applied:
+            tx.defer(message, PARTICIPANT, data.participant_id)
+        elif one is None and data.redeem_code in arriving:
+            early.append(message)
+        elif one is None:
+            tx.defer(message, VOID, data.redeem_code)
         elif one.participant_id != data.participant_id:
             tx.park(message, ParkReason.NOT_YOURS, "/redeem_code")
         elif one.voided_at is None and (one.undecided or one.confirmed):
@@ -42,3 +55,4 @@ async def void_trainings(
     people = {one.participant_id for one in known.values() if one.voided} | {one.participant_id for one in confirmed}
     if people and (undecided := await load_undecided_participants(tx.connection, people)):
         await redecide(context, tx, undecided)
+    return early

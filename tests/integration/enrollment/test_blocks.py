@@ -63,29 +63,22 @@ async def test_on_a_tie_the_block_is_announced_in_any_order(harness: EnrollmentH
     assert harness.event_names() == ["participant_blocked"]
 
 
-async def test_purchase_while_blocked_is_rejected_when_due(harness: EnrollmentHarness, person: str) -> None:
+async def test_purchase_while_blocked_is_rejected_at_once(harness: EnrollmentHarness, person: str) -> None:
     await harness.receive(a_block(person, BLOCKED_AT), buy(person, 2))
-    harness.now += WAIT_AT_MOST - timedelta(seconds=1)
-    await harness.sweep()
-    assert harness.event_names() == ["participant_blocked"]
-    harness.now += timedelta(seconds=1)
-    await harness.sweep()
     assert harness.reasons()[1:] == ["participant_blocked"]
     assert await harness.breaches() == []
 
 
 async def test_unblock_from_before_the_purchase_confirms_it(harness: EnrollmentHarness, person: str) -> None:
-    for order in permutations([a_block(person, BLOCKED_AT), an_unblock(person, UNBLOCKED_AT), buy(person, 4)]):
+    for order in permutations([a_block(person, BLOCKED_AT), an_unblock(person, UNBLOCKED_AT)]):
         await harness.connection.execute("truncate block, enrollment, tally, claim")
-        await harness.receive(*(event.with_new_id() for event in order), at_once=False)
+        await harness.receive(*(event.with_new_id() for event in order), buy(person, 4), at_once=False)
         assert harness.event_names().count("enrollment_confirmed") == 1
         harness.announced.clear()
 
 
 async def test_unblock_from_after_the_purchase_does_not_confirm_it(harness: EnrollmentHarness, person: str) -> None:
-    await harness.receive(a_block(person, BLOCKED_AT), buy(person, 3), an_unblock(person, UNBLOCKED_AT))
-    harness.now += WAIT_AT_MOST
-    await harness.sweep()
+    await harness.receive(a_block(person, BLOCKED_AT), an_unblock(person, UNBLOCKED_AT), buy(person, 3))
     assert harness.data_of("enrollment_rejected")[0]["reason"] == "participant_blocked"
 
 
@@ -102,7 +95,7 @@ async def test_block_before_its_participant_is_deferred(harness: EnrollmentHarne
     await harness.receive(a_wave(), a_block(person, BLOCKED_AT), buy(person, 3))
     assert await harness.rows("block") == 0
     await harness.receive(an_admission(person))
-    assert harness.event_names() == ["participant_admitted", "participant_blocked"]
+    assert harness.event_names() == ["participant_admitted", "participant_blocked", "enrollment_rejected"]
     assert await harness.connection.fetchval("select reason from enrollment") == "participant_blocked"
 
 

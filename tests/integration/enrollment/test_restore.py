@@ -20,7 +20,7 @@ from tests.builders import (
     an_admission,
 )
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, create_harness
+from tests.integration.enrollment.harness import EnrollmentHarness, create_harness
 
 UNCAUSED = "was announced before a restore, and no event read since is its cause"
 
@@ -178,7 +178,6 @@ async def test_announced_training_keeps_its_money_in_any_reading_order(restored:
         await after.reset()
         await restored.adopt()
         await after.receive(wave, *order, at_once=False)
-        after.now += WAIT_AT_MOST
         await after.sweep()
         outcomes = await purchases(after)
         assert outcomes == {dear.data["redeem_code"]: "confirmed", other.data["redeem_code"]: "balance_insufficient"}
@@ -192,8 +191,6 @@ async def test_announced_rejection_stands_though_no_rule_rejects_it_now(restored
     dear = a_purchase(person(admission), price={"value": 2_500_000, "currency": "IDR"})
     second = a_purchase(person(admission), purchased_at=ADMITTED_AT + timedelta(days=2))
     await restored.before.receive(wave, admission, dear, second)
-    restored.before.now += WAIT_AT_MOST
-    await restored.before.sweep()
     rejected = [(name, data) for name, data in restored.before.announced if name == "enrollment_rejected"]
     await restored.after.adopt(*rejected)
     await restored.after.receive(wave, admission, second)

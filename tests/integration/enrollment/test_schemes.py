@@ -23,14 +23,7 @@ from tests.builders import (
     sessions,
 )
 from tests.infrastructure import Database, PostgresServer
-from tests.integration.enrollment.harness import (
-    NORMAL,
-    WAIT_AT_MOST,
-    EnrollmentHarness,
-    completed,
-    create_harness,
-    rated,
-)
+from tests.integration.enrollment.harness import NORMAL, EnrollmentHarness, completed, create_harness, rated
 
 DAY = timedelta(days=1)
 SCHEMES = load_schemes()
@@ -211,8 +204,6 @@ async def test_trainings_of_2020_follow_each_other_without_a_deadline(harness: E
     await harness.receive(first)
     await harness.receive(completed(person, code, done), rated(person, code, done))
     await harness.receive(early, late)
-    harness.now += WAIT_AT_MOST
-    await harness.sweep()
     confirmed = [data["purchased_at"] for data in harness.data_of("enrollment_confirmed")]
     assert confirmed == [write_time(ADMITTED_AT + 30 * DAY), write_time(ADMITTED_AT + 100 * DAY)]
     assert harness.reasons() == ["previous_not_completed"]

@@ -142,11 +142,12 @@ async def test_void_time_ahead_of_the_clock_is_out_of_window(harness: Enrollment
     assert await harness.parked() == [("out_of_window", "/voided_at")]
 
 
-async def test_purchase_after_a_void_read_later_waits_for_it(harness: EnrollmentHarness, person: str) -> None:
+async def test_purchase_of_an_ended_training_waits_until_a_void_is_read(
+    harness: EnrollmentHarness, person: str
+) -> None:
     first = a_purchase(person)
-    following = a_purchase(person, purchased_at=VOIDED_AT, price=WHOLE_BALANCE)
-    await harness.receive(first)
-    await harness.receive(following)
+    following = a_purchase(person, purchased_at=VOIDED_AT + 10 * DAY)
+    await harness.receive(first, following)
     await harness.receive(a_void(first, VOIDED_AT))
     assert await states(harness) == {code(first): "voided", code(following): "confirmed"}
     assert await harness.breaches() == []
@@ -159,8 +160,6 @@ async def test_purchase_from_before_a_void_is_judged_as_if_the_training_stood(
     meanwhile = a_purchase(person, purchased_at=VOIDED_AT - timedelta(seconds=1))
     await harness.receive(first, a_void(first, VOIDED_AT))
     await harness.receive(meanwhile)
-    harness.now += WAIT_AT_MOST
-    await harness.sweep()
     assert harness.reasons()[1:] == ["previous_not_completed"]
 
 
@@ -205,7 +204,7 @@ async def test_announced_void_acts_on_what_the_backup_holds(
     person = str(admission.data["participant_id"])
     first = a_purchase(person)
     void = a_void(first, VOIDED_AT)
-    following = a_purchase(person, purchased_at=VOIDED_AT, price=WHOLE_BALANCE)
+    following = a_purchase(person, purchased_at=VOIDED_AT + 10 * DAY)
     await harness.receive(wave, admission, first, void)
     await restored.receive(wave, admission, first, following)
     restored.announced.clear()

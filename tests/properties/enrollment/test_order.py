@@ -64,14 +64,29 @@ REAL = settings(
 )
 
 
+def with_competitors_first(order: Sequence[Event]) -> list[Event]:
+    """Move later purchases behind all that they compete with: an earlier one, its void, a block and its end."""
+    missing, held, moved = list(CHANGES_OF_MIND[2:6]), list[Event](), list[Event]()
+    for event in order:
+        if missing and event in (REVOKED, LAST):
+            held.append(event)
+            continue
+        moved.append(event)
+        if event in missing:
+            missing.remove(event)
+        if not missing:
+            moved += held
+            held = []
+    return moved
+
+
 @st.composite
 def shuffled_batches(draw: st.DrawFn, timeline: Sequence[Event] = TIMELINE) -> list[list[Event]]:
     """Draw batches of the whole timeline, each event one to three times, in any order."""
     repeated = [event for event in timeline for _ in range(draw(st.integers(1, 3)))]
     order = list(draw(st.permutations(repeated)))
-    # Purchases of one participant compete: one that is overlapped by what was confirmed is refused.
-    if VOIDED in order and order.index(REVOKED) < (first := order.index(VOIDED)):
-        order.insert(order.index(REVOKED), order.pop(first))
+    if timeline is CHANGES_OF_MIND:
+        order = with_competitors_first(order)
     cuts = sorted(draw(st.sets(st.integers(1, len(order) - 1), max_size=8)))
     return [list(order[start:end]) for start, end in pairwise([0, *cuts, len(order)])]
 

@@ -136,8 +136,8 @@ def test_purchase_is_undecided_while_the_previous_may_still_be_done(missing: str
         replace(FIRST, revoked_at=NEXT.purchased_at),
     ],
 )
-def test_purchase_is_undecided_while_a_void_of_the_previous_may_come(previous: Training) -> None:
-    assert decide(NEXT, previous) == undecided("previous_not_completed")
+def test_a_previous_training_not_done_when_the_next_was_bought_rejects_it(previous: Training) -> None:
+    assert decide(NEXT, previous) == rejected("previous_not_completed")
     assert decide(NEXT, replace(previous, voided_at=NEXT.purchased_at)) == Confirmed()
 
 
@@ -158,14 +158,14 @@ def test_the_earlier_scheme_sets_no_deadline_for_the_next_purchase() -> None:
 
 def test_all_confirmed_trainings_are_paid_from_one_balance() -> None:
     assert decide(replace(NEXT, price=2_000_000), FIRST) == Confirmed()
-    assert decide(replace(NEXT, price=2_000_001), FIRST) == undecided("balance_insufficient")
+    assert decide(replace(NEXT, price=2_000_001), FIRST) == rejected("balance_insufficient")
 
 
 def test_late_arriving_training_must_end_before_the_next_purchase() -> None:
     later = replace(FIRST, purchased_at=NEXT.purchased_at, ends_at=NEXT.ends_at)
     assert decide(PURCHASE, later) == Confirmed()
     overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)
-    assert decide(overlapping, later) == undecided("previous_not_completed")
+    assert decide(overlapping, later) == rejected("previous_not_completed")
 
 
 def test_required_course_is_waited_for_an_optional_one_is_not() -> None:
@@ -204,7 +204,7 @@ def test_training_voided_by_the_time_of_a_purchase_does_not_count_for_it() -> No
     dear = replace(NEXT, price=3_500_000)
     assert decide(dear, replace(FIRST, voided_at=NEXT.purchased_at)) == Confirmed()
     still_stood = replace(FIRST, voided_at=NEXT.purchased_at + timedelta(seconds=1))
-    assert decide(dear, still_stood) == undecided("balance_insufficient")
+    assert decide(dear, still_stood) == rejected("balance_insufficient")
 
 
 def test_after_a_void_the_deadline_runs_from_the_training_before_it() -> None:
@@ -245,11 +245,11 @@ BEFORE = BOUGHT - DAY
 def test_latest_block_or_unblock_by_the_time_of_purchase_decides(blocks: list[Block], confirmed: bool) -> None:
     for order in (blocks, blocks[::-1]):
         found = decide(PURCHASE, participant=replace(PARTICIPANT, blocks=order))
-        assert found == (Confirmed() if confirmed else undecided("participant_blocked"))
+        assert found == (Confirmed() if confirmed else rejected("participant_blocked"))
 
 
 def test_a_block_comes_right_after_admission_in_the_order_of_reasons() -> None:
     blocked = replace(PARTICIPANT, blocks=[Block(ADMITTED_AT - 3 * DAY, True)])
-    assert decide(replace(PURCHASE, hours=1), participant=blocked) == undecided("participant_blocked")
+    assert decide(replace(PURCHASE, hours=1), participant=blocked) == rejected("participant_blocked")
     early = replace(PURCHASE, purchased_at=ADMITTED_AT - DAY)
     assert decide(early, participant=blocked) == rejected("not_admitted")
