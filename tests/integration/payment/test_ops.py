@@ -13,7 +13,17 @@ from services.payment.ops import degraded, halts
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from tests.builders import LATER, keys_folder
 from tests.infrastructure import Database, sealing_of
-from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, a_number, journey, linked, reported
+from tests.integration.payment.facts import (
+    CODE,
+    FEE,
+    INCENTIVE,
+    PARTICIPANT,
+    RATED_AT,
+    a_number,
+    journey,
+    linked,
+    reported,
+)
 from tests.integration.payment.harness import PaymentHarness, create_harness
 
 
@@ -83,6 +93,11 @@ async def test_halt_shows_who_waits_and_why(instructed: PaymentHarness) -> None:
 
 
 BOOKED = "lane, number, wave, component, debit, credit, amount, reference, at, hash"
+SETTLED = "update disbursement set state = 'settled', settled_at = now(), ask_at = null where benefit = 'incentive_1'"
+CLAIM = (
+    "select due_at, due_at, null, amount, lane, 1, payee, 'blocked', 'open', reference, redeem_code, benefit,"
+    " participant_id, null from disbursement where benefit = 'fee'"
+)
 TAMPERING = [
     ("I1", "update purse set spent = spent - 1"),
     ("I1", "delete from transfer where credit = 'clearing:bni'"),
@@ -92,6 +107,12 @@ TAMPERING = [
     ("I4", "update disbursement set amount = amount + 1"),
     ("I4", "update enrollment set completed_at = null, completion_noted_at = null"),
     ("I4", "update enrollment set rated_at = null"),
+    ("I3", "update enrollment set voided_at = completed_at"),
+    ("I4", "update enrollment set revoked_at = completed_at"),
+    ("I4", f"insert into block select participant_id, lane, '{LATER}', null, 0 from enrollment"),
+    ("I3", f"insert into block select participant_id, lane, '{RATED_AT}', null, 99 from enrollment; {SETTLED}"),
+    ("I1", f"insert into money_claim {CLAIM}"),
+    ("I7", f"insert into money_claim {CLAIM.replace('amount', 'amount + 1')}"),
     ("I7", "update disbursement set state = 'accepted' where benefit = 'incentive_1'"),
     ("I7", "update attempt set number = 2"),
     ("I7", "delete from reminder"),

@@ -10,13 +10,23 @@ from tests.integration.payment.harness import PaymentHarness
 
 TABLES = (
     "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting woken page operation consent contradiction approval confirmation survey_answer monthly_due"
+    "parked waiting woken page operation consent contradiction approval confirmation survey_answer monthly_due "
+    "money_claim block remembered"
 )
 
 
 async def reset_database(harness: PaymentHarness) -> None:
     """Reset database and harness for the next example."""
-    guarded = ("disbursement", "attempt", "transfer", "operation", "contradiction", "confirmation", "survey_answer")
+    guarded = (
+        "disbursement",
+        "attempt",
+        "transfer",
+        "operation",
+        "contradiction",
+        "confirmation",
+        "survey_answer",
+        "money_claim",
+    )
     for table in guarded:
         await harness.connection.execute(f"alter table {table} disable trigger user")
     await harness.connection.execute(f"truncate {', '.join(TABLES.split())}")
