@@ -124,6 +124,18 @@ async def test_purchase_is_decided_by_the_version_of_its_day_when_read_late(
     await restarted.connection.close()
 
 
+async def test_application_is_decided_by_the_version_of_its_day_when_read_late(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = a_later_version((ADMITTED_AT + 3 * DAY).date())
+    use_version(monkeypatch, later)
+    started = await create_harness(database)
+    await started.receive(a_wave(), *(an_admission(admitted_at=write_time(ADMITTED_AT + day * DAY)) for day in (2, 3)))
+    decided = [(data["scheme_version"], data["balance"]["value"]) for data in started.data_of("participant_admitted")]
+    assert sorted(decided) == [(NORMAL.version, NORMAL.training_balance), (later.version, later.training_balance)]
+    await started.connection.close()
+
+
 @pytest.fixture
 async def person(harness: EnrollmentHarness) -> str:
     """Admit a participant to a wave of the scheme of 2020."""

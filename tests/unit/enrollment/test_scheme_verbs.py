@@ -13,12 +13,13 @@ from typer.testing import CliRunner, Result
 
 from services.enrollment import app
 from services.enrollment.__main__ import add_verbs
-from services.enrollment.domain.benefits import FeePart, SurveyRule
-from services.enrollment.domain.scheme import Scheme
-from services.enrollment.schemes import FOLDER, load_schemes
+from services.enrollment.domain.benefits import FeePart, IncentiveRule, SurveyRule
+from services.enrollment.domain.scheme import AdmissionRule, CompletionPeriods, ModeRule, PurchaseRule, Scheme
+from services.enrollment.schemes import FOLDER, Schemes, load_schemes
 from services.enrollment.schemes.description import compare, describe
 from services.enrollment.schemes.page import PAGE, latest_schemes, write_page
 from services.enrollment.settings import EnrollmentSettings
+from shared.errors import InvalidFile
 from shared.runtime.cli import command_line
 from tests.builders import keys_folder
 
@@ -97,6 +98,20 @@ def test_check_refuses_other_content_under_a_version_that_stands(run: Run, tmp_p
     assert f"version must be {NORMAL.version + 1}" in run("scheme", "check", wrong).stdout
 
 
+def test_schemes_that_do_not_fit_each_other_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Schemes:
+        raise InvalidFile("normal-2023.toml: version must be above that of superseded/normal-2023.2.toml")
+
+    monkeypatch.setattr("services.enrollment.__main__.load_schemes", refuse)
+    checked = run("scheme", "check")
+    assert checked.exit_code == 1
+    assert "normal-2023.toml: version must be above" in checked.stdout
+    for verb in (("show",), ("diff", "normal-2023", "normal-2023")):
+        refused = run("scheme", *verb)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert refused.stderr.startswith("enrollment: normal-2023.toml: version must be above")
+
+
 def test_diff_shows_what_differs_and_exits_1(run: Run, tmp_path: Path) -> None:
     more = candidate(tmp_path, "amount", "1")
     differing = run("scheme", "diff", "normal-2023", more, "--json")
@@ -107,7 +122,7 @@ def test_diff_shows_what_differs_and_exits_1(run: Run, tmp_path: Path) -> None:
 
 
 def test_invalid_scheme_file_stops_the_start_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    candidate(tmp_path, "training_balance", str(NORMAL.cash))
+    candidate(tmp_path, "training_balance", "1")
     monkeypatch.setenv("ENROLLMENT_KEYS_FOLDER", str(keys_folder()))
     monkeypatch.setattr(app, "load_schemes", lambda: load_schemes(tmp_path))
     stopped = CliRunner().invoke(command_line(EnrollmentSettings, app.definition, add_verbs), ["run"])
@@ -123,20 +138,21 @@ CHANGES: dict[str, Any] = {
     "training_balance": 3_500_001,
     "clawback_days": 61,
     "fee": (FeePart(100, "rated"),),
-    "incentive": replace(NORMAL.incentive, amount=1),
+    "incentive.amount": replace(NORMAL.incentive, amount=1),
     "incentive.milestone": replace(NORMAL.incentive, milestone="completed"),
     "incentive.times": replace(NORMAL.incentive, times=2, months_apart=1),
-    "survey": SurveyRule(1, 2),
-    "survey.times": None,
-    "admission": replace(NORMAL.admission, age_at_least=17),
+    "survey.amount": SurveyRule(1, 2),
+    "survey.times": SurveyRule(50_000, 3),
+    "survey": None,
+    "admission.age_at_least": replace(NORMAL.admission, age_at_least=17),
     "admission.age_at_most": replace(NORMAL.admission, age_at_most=None),
     "admission.days": replace(NORMAL.admission, days=31),
-    "purchase": replace(PURCHASE, first_within_days=16),
+    "purchase.first_within_days": replace(PURCHASE, first_within_days=16),
     "purchase.next_within_days": replace(PURCHASE, next_within_days=16),
     "purchase.minimum_hours": replace(PURCHASE, minimum_hours=16),
     "purchase.catalogue": replace(PURCHASE, catalogue="required"),
     "purchase.offline_regions": replace(PURCHASE, offline_regions=("32",)),
-    "completion": replace(NORMAL.completion, evidence_days=29),
+    "completion.evidence_days": replace(NORMAL.completion, evidence_days=29),
     "completion.complete_within_days": replace(NORMAL.completion, complete_within_days=31),
     "modes": {"online": ONLINE},
     "modes.session_proof": {**NORMAL.modes, "online": replace(ONLINE, session_proof="venue_qr")},
@@ -155,7 +171,11 @@ def test_description_shows_every_value_of_a_scheme(key: str) -> None:
 
 
 def test_changes_to_every_key_of_a_scheme_are_tried() -> None:
-    assert {key.partition(".")[0] for key in CHANGES} == {one.name for one in fields(Scheme) if one.init} - {"scheme"}
+    tables = {"incentive": IncentiveRule, "survey": SurveyRule, "admission": AdmissionRule, "purchase": PurchaseRule}
+    tables |= {"completion": CompletionPeriods, "modes": ModeRule}
+    inside = {f"{table}.{one.name}" for table, rule in tables.items() for one in fields(rule)}
+    whole = {one.name for one in fields(Scheme) if one.init} - tables.keys()
+    assert CHANGES.keys() == (inside | whole | {"survey", "modes"}) - {"scheme", "incentive.months_apart"}
 
 
 def test_schemes_are_compared_by_every_subject_of_each() -> None:
