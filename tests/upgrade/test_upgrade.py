@@ -89,6 +89,17 @@ def test_unread_records_of_old_types_are_parked_and_replayed(upgraded: UpgradedI
         lambda kind, data: kind.endswith("completion_confirmed.v1") and data["redeem_code"] == code,
         "the attendance counts",
     )
+    voided, blocked = upgraded.code("not_rated"), upgraded.person("paid")
+    upgraded.outside.await_event(
+        "enrollment.events",
+        lambda kind, data: kind.endswith("enrollment_voided.v1") and data["redeem_code"] == voided,
+        "the void counts",
+    )
+    upgraded.outside.await_event(
+        "enrollment.events",
+        lambda kind, data: kind.endswith("participant_blocked.v1") and data["participant_id"] == blocked,
+        "the block counts",
+    )
     person = upgraded.person("paid")
     upgraded.outside.await_event(
         "completion.events",

@@ -214,3 +214,12 @@ async def test_announced_void_acts_on_what_the_backup_holds(
     assert await states(restored) == {code(first): "voided", code(following): "confirmed"}
     assert restored.event_names() == ["enrollment_confirmed"]
     assert (await restored.breaches(), await restored.rows("remembered")) == ([], 0)
+
+
+async def test_void_before_a_purchase_that_stays_undecided_is_noted(harness: EnrollmentHarness, person: str) -> None:
+    late = a_purchase(person, purchased_at=ADMITTED_AT + 17 * DAY)
+    await harness.receive(a_void(late, ADMITTED_AT + 18 * DAY))
+    await harness.receive(late)
+    assert await harness.rows("waiting") == 0
+    assert await states(harness) == {code(late): "undecided"}
+    assert await harness.connection.fetchval("select voided_at from enrollment") == ADMITTED_AT + 18 * DAY
