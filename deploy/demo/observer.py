@@ -114,6 +114,8 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
 
 
 def _apply_payment_event(seen: Observed, state: str, data: Mapping[str, Any]) -> None:
+    if state.startswith("claim_"):
+        return  # A claim leaves the state of its disbursement as it is.
     key = (data["redeem_code"], data["benefit"])
     seen.states[key] = state
     seen.amounts[key] = data["amount"]["value"]

@@ -1,0 +1,68 @@
+"""A block, an unblock, a void and their claims, as an outside program sends and sees them."""
+
+import json
+from typing import Any
+from urllib.request import urlopen
+
+from deploy.local.installation import Installation
+from tests.acceptance.journey import Journey, open_wave, register_provider
+from tests.acceptance.outsider import Outsider
+
+
+def test_block_void_and_claim_reach_the_money(installation: Installation, outsider: Outsider) -> None:
+    register_provider(outsider)
+    open_wave(outsider, "48", "normal-2023")
+    journey = Journey(outsider, "4810000000000041", "3273015505950003", "48", "PRATCHANGED1")
+    journey.admit()
+    journey.buy("online", 1_500_000, 18, ("online",))
+    _block(journey, "participant_blocked", "blocked_at", "2023-02-25T00:00:00Z")
+    _await(outsider, "enrollment", "participant_blocked", participant_id=journey.person)
+    _complete_and_rate(journey)
+    for benefit in ("fee", "incentive_1"):
+        held = _await(outsider, "payment", "disbursement_held", redeem_code=journey.redeem_code, benefit=benefit)
+        assert held["reason"] == "participant_blocked"
+    _block(journey, "participant_unblocked", "unblocked_at", "2023-02-26T00:00:00Z")
+    journey.pay_fee(1_500_000)
+    journey.pay_cash("incentive_1", 600_000)
+    _void(journey)
+    for benefit, debtor in (("fee", "provider"), ("incentive_1", "participant")):
+        claim = _await(outsider, "payment", "claim_opened", redeem_code=journey.redeem_code, benefit=benefit)
+        assert claim["claim"].startswith(claim["reference"])
+        opened = (claim["debtor"], claim["reason"], claim["opened_at"], claim["due_at"])
+        assert opened == (debtor, "voided", "2023-03-20T00:00:00Z", "2023-05-19T00:00:00Z")
+    with urlopen(f"{installation.environment()['SALUR_PAYMENT_URL']}/claims", timeout=10) as answer:  # noqa: S310 - our own address
+        shown = json.load(answer)["claims"]
+    assert {(claim["debtor"], claim["state"], claim["amount"]) for claim in shown} == {
+        ("provider", "open", 1_500_000),
+        ("participant", "open", 600_000),
+    }
+    assert installation.verify() == []
+
+
+def _complete_and_rate(journey: Journey) -> None:
+    face = {"proof": "face", "attended_at": "2023-03-01T01:10:00Z"}
+    journey.prove("/attendance/face", "session_attended", sequence=1, **face)
+    journey.prove("/platforms/pintar", "post_test_taken", score=80, passed=True, taken_at="2023-03-02T02:00:00Z")
+    graded = {"provider_id": "LP0001", "graded_at": "2023-03-02T03:00:00Z"}
+    journey.prove("/providers/LP0001", "work_graded", score=75, passed=True, **graded)
+    journey.prove("/platforms/pintar", "training_rated", stars=5, rated_at="2023-03-04T02:00:00Z")
+
+
+def _block(journey: Journey, name: str, time: str, at: str) -> None:
+    data = {"participant_id": journey.person, "reason": "a review", time: at}
+    journey.outside.send("enrollment.requests", "/registration", f"salur.registration.{name}.v1", journey.person, data)
+
+
+def _void(journey: Journey) -> None:
+    about = {"participant_id": journey.person, "redeem_code": journey.redeem_code}
+    data = {**about, "reason": "class_cancelled", "voided_at": "2023-03-19T00:00:00Z"}
+    kind = "salur.platform.training_voided.v1"
+    journey.outside.send("training.purchases", "/platforms/pintar", kind, journey.person, data)
+
+
+def _await(outside: Outsider, service: str, name: str, **wanted: str) -> dict[str, Any]:
+    return outside.await_event(
+        f"{service}.events",
+        lambda kind, data: kind == f"salur.{service}.{name}.v1" and wanted.items() <= data.items(),
+        name,
+    )[1]
