@@ -68,6 +68,13 @@ async def test_spare_counts_in_the_place_of_revoked_evidence(harness: Completion
     assert harness.announced[0][1]["evidence"][0]["id"] == spares[1].id
 
 
+async def test_same_event_again_is_no_spare(harness: CompletionHarness) -> None:
+    evidence = all_evidence()
+    await harness.receive(confirmed(), *evidence, *evidence, another(evidence[0]), another(evidence[0]))
+    await harness.receive(*evidence, another(evidence[0]))
+    assert (await harness.rows("evidence"), await harness.rows("spare")) == (4, 1)
+
+
 async def test_revocation_leaves_too_little_for_a_completion_and_ends_it(harness: CompletionHarness) -> None:
     first, *others = all_evidence()
     await harness.receive(confirmed(), first, *others)

@@ -7,6 +7,7 @@ import pytest
 
 from services.completion.ops import audit_trail
 from shared.contracts.completion import SURVEY_ANSWERED
+from shared.contracts.topics import TRAINING_ATTENDANCE
 from tests.integration.completion.harness import (
     CompletionHarness,
     Sent,
@@ -89,7 +90,8 @@ async def test_survey_for_a_revoked_completion_uses_nothing_up(harness: Completi
 
 async def test_survey_revoked_before_it_comes_is_not_announced(harness: CompletionHarness) -> None:
     first, second = answered(), answered(at=SEEN - DAY)
-    await harness.receive(confirmed(), revoked(first), first, second)
+    others = revoked(second, topic=TRAINING_ATTENDANCE), revoked(second.but(source="/surveys/entry"))
+    await harness.receive(confirmed(), revoked(first), *others, first, second)
     await harness.receive(revoked(second), answered())
     assert [data["answered_at"] for _, data in harness.announced] == ["2023-03-09T00:00:00Z"]
     assert await harness.breaches() == []
