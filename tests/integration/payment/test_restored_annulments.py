@@ -1,4 +1,4 @@
-"""Restore: what was announced of annulled trainings stays binding, in whatever order inputs are read again."""
+"""Restore: what was announced before voids and blocks stays binding, in whatever order inputs are read again."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,7 @@ from tests.integration.payment.facts import (
     COMPLETED_AT,
     FEE,
     INCENTIVE,
+    blocked,
     completed,
     confirmed,
     journey,
@@ -95,3 +96,14 @@ async def test_claims_are_opened_again_with_the_same_content(restored: Restored)
 
     assert claims(after) == claims(before)
     assert len(claims(after)) == 2
+
+
+async def test_instruction_of_before_a_restore_goes_on_to_a_blocked_participant(restored: Restored) -> None:
+    after = await prepare(restored)
+    await after.receive(linked(), confirmed(), blocked(at=COMPLETED_AT))
+    await after.receive(completed(), rated())
+    assert sorted(after.instructions, key=str) == sorted(restored.before.instructions, key=str)
+    for instruction in list(after.instructions):
+        await after.report(instruction.reference, "settled")
+    assert await after.balance("claims") == INCENTIVE
+    assert await after.breaches() == []
