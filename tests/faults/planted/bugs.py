@@ -21,6 +21,7 @@ from services.payment.domain.entitlement import (
 )
 from services.payment.domain.reference import reference_of
 from services.payment.handlers import milestones
+from services.payment.payout import grants
 from shared.contracts.events import EventType
 from shared.messaging.engine.batch_runner import BatchRunner
 from shared.messaging.engine.plan import Plan
@@ -252,7 +253,7 @@ def it_pays_the_incentive_before_the_rating(product: pytest.MonkeyPatch) -> None
     def earned(before: Enrollment, after: Enrollment) -> list[Entitlement]:
         return list(after.entitlements) if after.completed_at != before.completed_at else []
 
-    product.setattr(milestones, "earned_once_per_participant", of_completed)
+    product.setattr(grants, "earned_once_per_participant", of_completed)
     product.setattr(milestones, "newly_earned", earned)
 
 
@@ -265,20 +266,20 @@ def it_forgets_grants_and_drops_the_key_of_incentives(product: pytest.MonkeyPatc
         await harness.connection.execute("drop index one_of_each_benefit_per_participant")
         return harness
 
-    def with_each(trainings: Sequence[Enrollment], grants: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:
-        return earned_once_per_participant(trainings, [replace(grant, stands=False) for grant in grants], announced)
+    def with_each(trainings: Sequence[Enrollment], known: Sequence[Grant], announced: Any) -> list[EarnedEntitlement]:
+        return earned_once_per_participant(trainings, [replace(grant, stands=False) for grant in known], announced)
 
     product.setattr(of_payment, "create_harness", without_key)
-    product.setattr(milestones, "earned_once_per_participant", with_each)
+    product.setattr(grants, "earned_once_per_participant", with_each)
 
 
 def it_forgets_grants_made_before_a_restore(product: pytest.MonkeyPatch) -> None:
     """Grant the incentive with the training that seems to be the first, whatever was announced before."""
 
-    def afresh(trainings: Sequence[Enrollment], grants: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
-        return earned_once_per_participant(trainings, grants, {})
+    def afresh(trainings: Sequence[Enrollment], known: Sequence[Grant], _: Any) -> list[EarnedEntitlement]:
+        return earned_once_per_participant(trainings, known, {})
 
-    product.setattr(milestones, "earned_once_per_participant", afresh)
+    product.setattr(grants, "earned_once_per_participant", afresh)
 
 
 def _tell_the_plan(product: pytest.MonkeyPatch) -> None:
