@@ -121,14 +121,15 @@ def decide_purchase(
     Its place among the trainings follows from the times of purchase, not from the order of arrival. A training that was
     voided by then does not count. Blocks, voids and other purchases count as far as they are known: they compete.
     """
-    standing = [training for training in trainings if training.stands_at(purchase.purchased_at)]
-    standing.sort(key=lambda training: training.purchased_at)
+    known = sorted(trainings, key=lambda training: training.purchased_at)
+    standing = [training for training in known if training.stands_at(purchase.purchased_at)]
+    voids = [at for training in known if (at := training.voided_at) is not None and at <= purchase.purchased_at]
     return (
         _decide_by_person(purchase, participant)
         or _decide_by_scheme(purchase, participant, scheme)
         or _decide_by_balance(purchase, participant, standing)
         or _decide_by_catalogue(purchase, course, scheme)
-        or _decide_by_turn(purchase, participant, standing, scheme)
+        or _decide_by_turn(purchase, participant, standing, voids, scheme)
     )
 
 
@@ -171,22 +172,32 @@ def _decide_by_catalogue(purchase: Purchase, course: Course | None, scheme: Sche
 
 
 def _decide_by_turn(
-    purchase: Purchase, participant: Participant, standing: Sequence[Training], scheme: Scheme
+    purchase: Purchase,
+    participant: Participant,
+    standing: Sequence[Training],
+    voids: Sequence[datetime],
+    scheme: Scheme,
 ) -> PurchaseOutcome:
-    """Decide by the trainings before and after it. A late purchase may prove to follow one that has not arrived yet."""
+    """Decide by the trainings before and after it, and by the deadline, which a void starts again."""
     days = scheme.purchase
     earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
         return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     if not earlier:
-        timely = is_within_days(purchase.purchased_at, days.first_within_days, after=participant.admitted_at)
-        return Confirmed() if timely else Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
+        late = Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
+        return _unless_timely(late, purchase, days.first_within_days, [participant.admitted_at, *voids])
     previous = earlier[-1]
     done = previous.done_by(purchase.purchased_at)
     if not done or previous.completed_at is None:
         reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
         return Undecided(reason) if done is None else Rejected(reason)
-    limit = days.next_within_days
-    if limit is None or is_within_days(purchase.purchased_at, limit, after=previous.completed_at):
-        return Confirmed()
-    return Undecided(PurchaseRejection.NEXT_PURCHASE_LATE)
+    late = Undecided(PurchaseRejection.NEXT_PURCHASE_LATE)
+    return _unless_timely(late, purchase, days.next_within_days, [previous.completed_at, *voids])
+
+
+def _unless_timely(
+    late: Undecided, purchase: Purchase, days: int | None, starts: Sequence[datetime]
+) -> Confirmed | Undecided:
+    """Confirm a purchase within so many days of the latest start; a late one may follow one that has not arrived."""
+    timely = days is None or is_within_days(purchase.purchased_at, days, after=max(starts))
+    return Confirmed() if timely else late

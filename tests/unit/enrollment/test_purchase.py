@@ -207,23 +207,21 @@ def test_training_voided_by_the_time_of_a_purchase_does_not_count_for_it() -> No
     assert decide(dear, still_stood) == rejected("balance_insufficient")
 
 
-def test_after_a_void_the_deadline_runs_from_the_training_before_it() -> None:
-    voided = replace(FIRST, purchased_at=NEXT.purchased_at, voided_at=NEXT.purchased_at + DAY)
-    completed_at = FIRST.completed_at
-    assert completed_at is not None
-    bought = completed_at + 15 * DAY
-    timely = replace(NEXT, purchased_at=bought, ends_at=bought + DAY)
-    assert decide(timely, replace(FIRST, price=1), replace(voided, price=1)) == Confirmed()
-    late = replace(timely, purchased_at=bought + DAY, ends_at=bought + 2 * DAY)
-    assert decide(late, FIRST, voided) == undecided("next_purchase_late")
+@pytest.mark.parametrize(("before", "reason"), [([], "first_purchase_late"), ([FIRST], "next_purchase_late")])
+def test_void_starts_the_deadline_again(before: list[Training], reason: str) -> None:
+    voided_at = NEXT.purchased_at + 20 * DAY
+    voided = replace(FIRST, purchased_at=NEXT.purchased_at, price=1, voided_at=voided_at)
+    last_day = voided_at + 15 * DAY
+    timely = replace(NEXT, purchased_at=last_day, ends_at=last_day + DAY)
+    late = replace(timely, purchased_at=last_day + DAY, ends_at=last_day + 2 * DAY)
+    assert decide(timely, *before, voided) == Confirmed()
+    assert decide(late, *before, voided) == undecided(reason)
 
 
-def test_after_a_void_of_the_only_training_it_runs_from_admission() -> None:
-    voided = replace(FIRST, voided_at=NEXT.purchased_at)
+def test_void_starts_no_deadline_that_had_not_begun() -> None:
+    voided = replace(FIRST, price=1, voided_at=ADMITTED_AT - DAY)
     last_day = ADMITTED_AT + 15 * DAY
     assert decide(replace(NEXT, purchased_at=last_day, ends_at=last_day + DAY), voided) == Confirmed()
-    late = replace(NEXT, purchased_at=last_day + DAY, ends_at=last_day + 2 * DAY)
-    assert decide(late, voided) == undecided("first_purchase_late")
 
 
 SECOND = timedelta(seconds=1)
