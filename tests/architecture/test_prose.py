@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeGuard
 
 from deploy.local.paths import ROOT
@@ -62,13 +63,27 @@ def test_lines_of_markdown_are_short() -> None:
     assert long == []
 
 
+def documentation(node: ast.AST) -> list[str]:
+    """Return the docstring of a node, and those of the assignments in its body."""
+    if not isinstance(node, Documented):
+        return []
+    texts = [
+        text.value.value
+        for before, text in pairwise(node.body)
+        if isinstance(before, ast.Assign | ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    ]
+    return [*texts, ast.get_docstring(node) or ""]
+
+
 def test_no_docstring_begins_with_a_question_word() -> None:
     questions = [
         f"{where}: {text.splitlines()[0]}"
         for where, node in nodes()
-        if isinstance(node, Documented)
-        and (text := ast.get_docstring(node))
-        and text.split()[0].strip(".,:;") in QUESTION_WORDS
+        for text in documentation(node)
+        if text and text.split()[0].strip(".,:;") in QUESTION_WORDS
     ]
     assert questions == []
 

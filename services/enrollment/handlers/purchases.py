@@ -1,6 +1,5 @@
 """Purchases of trainings and their voids, as platforms report them."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from services.enrollment.context import Context
@@ -60,7 +59,7 @@ def _apply_early(
     received: Mapping[str, upstream.TrainingPurchased],
 ) -> list[Enrollment]:
     """Note voids on purchases of the same batch, and return these; park another participant's, defer the others."""
-    voids: defaultdict[str, list[VoidMessage]] = defaultdict(list)
+    voids: dict[str, upstream.TrainingVoided] = {}
     for message in early:
         bought = received.get(message.data.redeem_code)
         if bought is None:
@@ -68,14 +67,13 @@ def _apply_early(
         elif bought.participant_id != message.data.participant_id:
             tx.park(message, ParkReason.NOT_YOURS, "/redeem_code")
         else:
-            voids[message.data.redeem_code].append(message)
+            voids.setdefault(message.data.redeem_code, message.data)
     voided = []
-    for code, (first, *_) in voids.items():
-        of_participant = enrollments[first.data.participant_id]
+    for code, void in voids.items():
+        of_participant = enrollments[void.participant_id]
         number = next(i for i, one in enumerate(of_participant) if one.redeem_code == code)
-        one = of_participant[number]._replace(voided_at=first.data.voided_at, void_reason=first.data.reason)
-        of_participant[number] = one
-        voided.append(one)
+        of_participant[number] = of_participant[number]._replace(voided_at=void.voided_at, void_reason=void.reason)
+        voided.append(of_participant[number])
     return voided
 
 

@@ -18,7 +18,7 @@ VoidMessage = Message[upstream.TrainingVoided]
 
 
 async def void_trainings(
-    context: Context, tx: Transaction, messages: Sequence[VoidMessage], arriving: Collection[str] = ()
+    context: Context, tx: Transaction, messages: Sequence[VoidMessage], arriving: Collection[str]
 ) -> list[VoidMessage]:
     """Void confirmed enrollments, and decide the purchases that they were in the way of.
 

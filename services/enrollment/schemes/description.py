@@ -24,16 +24,16 @@ POST_TESTS = {"passed": "post-test passed", "taken": "post-test taken, any score
 NONE, NOT_OFFERED = "-", "not offered"
 
 Description = Mapping[str, str]
-"""What a scheme says of each subject."""
+"""The rules of a scheme in words, by subject."""
 
 
 def describe(scheme: Scheme) -> Description:
-    """Return what a scheme says, in words, by subject."""
+    """Describe the rules of a scheme."""
     return {**_describe_money(scheme), **_describe_rules(scheme), **_describe_modes(scheme)}
 
 
 def compare(schemes: Sequence[Scheme]) -> list[tuple[str, ...]]:
-    """Return a row for each subject that one of the schemes speaks of, with what each says about it."""
+    """Return a row for each subject that a scheme has a rule for: the subject, then the rule of each scheme."""
     described = [describe(scheme) for scheme in schemes]
     longest = max(described, key=len)
     subjects = [*longest, *(one for of_one in described for one in of_one if one not in longest)]

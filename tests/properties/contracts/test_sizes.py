@@ -47,7 +47,7 @@ TEXTS = {
 }
 """The longest text that each field without a bound of its own can have. A new one has to say what bounds it."""
 COUNTS = {"sessions": LAST_SESSION, "evidence": MAX_EVIDENCE_NAMED, "missing": LAST_SESSION + 3, "benefits": 10}
-"""How many a list without a bound of its own can have; the tests below hold the three that grow with their input."""
+"""The most items of a list without a bound of its own; the tests below hold the three that grow with their input."""
 
 
 def largest(schema: dict[str, Any], definitions: dict[str, Any], name: str = "") -> Any:
