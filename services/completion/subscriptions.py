@@ -43,6 +43,7 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
                 ),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, None),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
+                Subscription(enrollment.PARTICIPANT_ERASED, None),
                 Subscription(enrollment.BALANCE_FORFEITED, None),
             ),
             producer="enrollment",

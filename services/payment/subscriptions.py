@@ -64,6 +64,7 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, blocks),
                 # After what forbids to pay into it.
                 Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
+                Subscription(enrollment.PARTICIPANT_ERASED, None),
                 Subscription(enrollment.BALANCE_FORFEITED, None),
             ),
             producer="enrollment",

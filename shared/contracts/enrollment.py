@@ -75,6 +75,7 @@ class EnrollmentConfirmed(Internal):
     """An enrollment with all that the other services need: the rule of evidence, the benefits and their amounts.
 
     `clawback_days`: days after which a claim on what was paid in vain is due; null in events of before claims.
+    `cut_off_at`: when money of the wave that is not under way returns to the treasury; null: never.
     """
 
     participant_id: ParticipantId
@@ -97,6 +98,7 @@ class EnrollmentConfirmed(Internal):
     complete_within_days: int
     benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
     clawback_days: int | None = None
+    cut_off_at: Time | None = None
 
 
 class EnrollmentRejected(Internal):
@@ -128,6 +130,13 @@ class ParticipantUnblocked(Internal):
     unblocked_at: Time
 
 
+class ParticipantErased(Internal):
+    """A participant of whom nothing personal is kept any more, and to whom nothing more is paid."""
+
+    participant_id: ParticipantId
+    erased_at: Time
+
+
 class BalanceForfeited(Internal):
     """The rest of a participant's balance, with which nothing can be bought any more; no booked money."""
 
@@ -156,6 +165,9 @@ PARTICIPANT_BLOCKED = EventType(
 PARTICIPANT_UNBLOCKED = EventType(
     "salur.enrollment.participant_unblocked.v1", ENROLLMENT_EVENTS, ParticipantUnblocked, "unblocked_at"
 )
+PARTICIPANT_ERASED = EventType(
+    "salur.enrollment.participant_erased.v1", ENROLLMENT_EVENTS, ParticipantErased, "erased_at"
+)
 BALANCE_FORFEITED = EventType(
     "salur.enrollment.balance_forfeited.v1", ENROLLMENT_EVENTS, BalanceForfeited, "forfeited_at"
 )
@@ -169,5 +181,6 @@ EVENTS = (
     ENROLLMENT_VOIDED,
     PARTICIPANT_BLOCKED,
     PARTICIPANT_UNBLOCKED,
+    PARTICIPANT_ERASED,
     BALANCE_FORFEITED,
 )
