@@ -34,7 +34,9 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
                 Subscription(enrollment.PARTICIPANT_ADMITTED, None),
                 Subscription(enrollment.PARTICIPANT_REFUSED, None),
                 Subscription(enrollment.ACCOUNT_LINKED, None),
-                Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
+                Subscription(
+                    enrollment.ENROLLMENT_CONFIRMED.read_as(enrollment.EnrollmentEvidence), record_enrollments
+                ),
                 Subscription(enrollment.ENROLLMENT_REJECTED, record_enrollments),
                 Subscription(
                     enrollment.ENROLLMENT_VOIDED,

@@ -88,7 +88,9 @@ def _purchases(context: Context) -> tuple[Subscription[Any], ...]:
 def _completions(context: Context) -> tuple[Subscription[Any], ...]:
     record = partial(record_milestones, context)
     return (
-        Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
+        Subscription(
+            completion.COMPLETION_CONFIRMED.read_as(completion.TrainingCompleted), record, defers_on=_enrollment_key
+        ),
         Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
         Subscription(completion.COMPLETION_REJECTED, None),
         Subscription(completion.COMPLETION_REVOKED, record, defers_on=_enrollment_key),

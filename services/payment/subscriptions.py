@@ -57,7 +57,9 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(enrollment.PARTICIPANT_ADMITTED, None),
                 Subscription(enrollment.PARTICIPANT_REFUSED, None),
-                Subscription(enrollment.ENROLLMENT_CONFIRMED, record_enrollments),
+                Subscription(
+                    enrollment.ENROLLMENT_CONFIRMED.read_as(enrollment.EnrollmentBenefits), record_enrollments
+                ),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
                 Subscription(enrollment.ENROLLMENT_VOIDED, annul, defers_on=_enrollment_key),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, blocks),
@@ -72,7 +74,11 @@ def sources(context: Context) -> tuple[Source, ...]:
         Source(
             COMPLETION_EVENTS,
             (
-                Subscription(completion.COMPLETION_CONFIRMED, record, defers_on=_enrollment_key),
+                Subscription(
+                    completion.COMPLETION_CONFIRMED.read_as(completion.TrainingCompleted),
+                    record,
+                    defers_on=_enrollment_key,
+                ),
                 Subscription(completion.TRAINING_RATED, record, defers_on=_enrollment_key),
                 Subscription(completion.COMPLETION_REJECTED, None),
                 Subscription(completion.COMPLETION_REVOKED, annul, defers_on=_enrollment_key),
@@ -89,7 +95,7 @@ def _reference_key(data: partner.DisbursementReported) -> tuple[str, str, str]:
 
 
 def _enrollment_key(
-    data: completion.CompletionConfirmed
+    data: completion.TrainingCompleted
     | completion.TrainingRated
     | completion.SurveyAnswered
     | completion.CompletionRevoked

@@ -21,7 +21,15 @@ class EvidenceNamed(Internal):
     seen_at: Time
 
 
-class CompletionConfirmed(Internal):
+class TrainingCompleted(Internal):
+    """The fields of `completion_confirmed` on which the other services act."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    completed_at: Time
+
+
+class CompletionConfirmed(TrainingCompleted):
     """A training completed. `completed_at` is the time of the evidence that completed it.
 
     `digest` is SHA-256, in hex, over the canonical form with all evidence (docs/contracts). `evidence` names the first
@@ -29,9 +37,6 @@ class CompletionConfirmed(Internal):
     all and have no count.
     """
 
-    participant_id: ParticipantId
-    redeem_code: RedeemCode
-    completed_at: Time
     evidence: Annotated[tuple[EvidenceNamed, ...], Field(strict=False)]
     digest: str
     scheme: Code

@@ -71,8 +71,23 @@ class Benefit(Internal):
     months_after: int | None = None
 
 
-class EnrollmentConfirmed(Internal):
-    """An enrollment with all that the other services need: the rule of evidence, the benefits and their amounts.
+class EnrollmentEvidence(Internal):
+    """The fields of `enrollment_confirmed` on which completion acts: the rule of evidence."""
+
+    participant_id: ParticipantId
+    redeem_code: RedeemCode
+    provider_id: Code
+    scheme: Code
+    scheme_version: int
+    sessions: Annotated[tuple[Session, ...], Field(strict=False)]
+    requires: Requirements
+    whole_span: bool
+    evidence_days: int
+    complete_within_days: int
+
+
+class EnrollmentBenefits(Internal):
+    """The fields of `enrollment_confirmed` on which payment acts: the benefits and their amounts.
 
     `clawback_days`: days after which a claim on what was paid in vain is due; null in events of before claims.
     `cut_off_at`: when money of the wave that is not under way returns to the treasury; null: never.
@@ -80,25 +95,23 @@ class EnrollmentConfirmed(Internal):
 
     participant_id: ParticipantId
     redeem_code: RedeemCode
-    wave: Code
-    scheme: Code
-    scheme_version: int
-    platform: Code
     provider_id: Code
+    wave: Code
+    benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
+    clawback_days: int | None = None
+    cut_off_at: Time | None = None
+
+
+class EnrollmentConfirmed(EnrollmentEvidence, EnrollmentBenefits):
+    """An enrollment with all that the other services need to act alone."""
+
+    platform: Code
     course_code: Code
     schedule_code: Code
     mode: Mode
     price: Rupiah
     hours: int
     purchased_at: Time
-    sessions: Annotated[tuple[Session, ...], Field(strict=False)]
-    requires: Requirements
-    whole_span: bool
-    evidence_days: int
-    complete_within_days: int
-    benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
-    clawback_days: int | None = None
-    cut_off_at: Time | None = None
 
 
 class EnrollmentRejected(Internal):

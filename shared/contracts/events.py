@@ -11,6 +11,7 @@ from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.strict_json import check_json, count_members, truncate_numbers
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class EventType(Generic[T]):
         model = cast("type[BaseModel]", self.model)
         object.__setattr__(self, "_validator", model.__pydantic_validator__)
         object.__setattr__(self, "_serializer", model.__pydantic_serializer__)
+
+    def read_as(self, view: type[V]) -> "EventType[V]":
+        """Return the type as a reader needs it: `view` is a model of some of the fields, the others are not parsed."""
+        return EventType(self.name, self.topic, view, self.time_field)
 
     def parse(self, data: bytes) -> T:
         """Parse the event's data.

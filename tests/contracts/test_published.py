@@ -8,7 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 
+from shared.contracts.completion import COMPLETION_CONFIRMED, TrainingCompleted
+from shared.contracts.enrollment import ENROLLMENT_CONFIRMED, EnrollmentBenefits, EnrollmentEvidence
 from shared.contracts.events import EventType
+from shared.contracts.fields import Internal
 from shared.contracts.published_files import DOCUMENT, EVENTS, SCHEMAS, file_name, files
 from shared.contracts.topics import PARTNERS, TOPICS
 
@@ -60,6 +63,20 @@ def test_unknown_field_is_refused_from_outside_and_ignored_inside(sample: Path) 
     more = json.loads(sample.read_text()) | {"something_new": 1}
     inbound = schema.get("additionalProperties") is False
     assert Draft202012Validator(schema).is_valid(more) is not inbound
+
+
+VIEWS = (
+    (COMPLETION_CONFIRMED, TrainingCompleted),
+    (ENROLLMENT_CONFIRMED, EnrollmentBenefits),
+    (ENROLLMENT_CONFIRMED, EnrollmentEvidence),
+)
+
+
+@pytest.mark.parametrize(("event", "view"), VIEWS, ids=[view.__name__ for _, view in VIEWS])
+def test_reader_of_some_fields_sees_them_as_they_were_written(event: EventType[Any], view: type[Internal]) -> None:
+    for sample in (path for path in SAMPLES if type_of(path) == event):
+        whole, seen = event.parse(sample.read_bytes()), event.read_as(view).parse(sample.read_bytes())
+        assert seen == view.model_construct(**{name: getattr(whole, name) for name in view.model_fields})
 
 
 def test_every_topic_is_in_the_asyncapi_document() -> None:

@@ -11,12 +11,12 @@ from services.completion.handlers.outcome import EnrollmentOutcome, record_outco
 from services.completion.store.deadlines import insert_deadlines
 from services.completion.store.enrollments import insert_enrollments, load_enrollments
 from services.completion.store.state_counts import add_to_state_counts
-from shared.contracts.enrollment import EnrollmentConfirmed, EnrollmentRejected, EnrollmentVoided
+from shared.contracts.enrollment import EnrollmentEvidence, EnrollmentRejected, EnrollmentVoided
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
-Decided = EnrollmentConfirmed | EnrollmentRejected
+Decided = EnrollmentEvidence | EnrollmentRejected
 
 
 async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided]]) -> None:
@@ -61,17 +61,17 @@ _rule = lru_cache(maxsize=500)(CompletionRule)
 
 def _enrollment(message: Message[Decided]) -> Enrollment:
     data = message.data
-    confirmed = isinstance(data, EnrollmentConfirmed)
+    confirmed = isinstance(data, EnrollmentEvidence)
     return Enrollment(
         redeem_code=data.redeem_code,
         participant_id=data.participant_id,
         lane=require_lane(message),
         state=EnrollmentState.OPEN if confirmed else EnrollmentState.REJECTED,
-        terms=_terms(data) if isinstance(data, EnrollmentConfirmed) else None,
+        terms=_terms(data) if isinstance(data, EnrollmentEvidence) else None,
     )
 
 
-def _terms(data: EnrollmentConfirmed) -> ConfirmedTerms:
+def _terms(data: EnrollmentEvidence) -> ConfirmedTerms:
     return ConfirmedTerms(
         provider_id=data.provider_id,
         scheme=data.scheme,

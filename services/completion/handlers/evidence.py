@@ -126,16 +126,17 @@ async def _store(tx: Transaction, accepted: Sequence[Accepted]) -> list[Accepted
 
     What was revoked, or comes after the decision, is a spare as well.
     """
-    holders, revoked = await load_known_events(tx.connection, [one.key for one in accepted])
+    keys = [one.key for one in accepted]
+    holders, revoked = await load_known_events(tx.connection, keys)
     counting: list[Accepted] = []
     spares: list[Accepted] = []
-    for one in accepted:
-        origin, holder = one.evidence.origin, holders.get(one.key)
+    for one, key in zip(accepted, keys, strict=True):
+        origin, holder = one.evidence.origin, holders.get(key)
         if origin == holder:
             continue
         is_revoked = bool(revoked) and (one.enrollment.redeem_code, origin) in revoked
         if holder is None and not is_revoked and is_in_time(one.enrollment, one.evidence.kind):
-            holders[one.key] = origin
+            holders[key] = origin
             counting.append(one)
         else:
             spares.append(one)

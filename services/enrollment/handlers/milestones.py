@@ -7,11 +7,11 @@ from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
-from shared.contracts.completion import CompletionConfirmed, CompletionRevoked, TrainingRated
+from shared.contracts.completion import CompletionRevoked, TrainingCompleted, TrainingRated
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
-Milestone = Message[CompletionConfirmed] | Message[TrainingRated] | Message[CompletionRevoked]
+Milestone = Message[TrainingCompleted] | Message[TrainingRated] | Message[CompletionRevoked]
 
 
 async def record_milestones(context: Context, tx: Transaction, messages: Sequence[Milestone]) -> None:
@@ -26,7 +26,7 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
         data = message.data
         key = data.redeem_code, data.participant_id
         match data:
-            case CompletionConfirmed():
+            case TrainingCompleted():
                 completed.setdefault(key, data.completed_at)
             case TrainingRated():
                 rated.setdefault(key, data.rated_at)

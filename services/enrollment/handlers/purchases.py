@@ -1,5 +1,6 @@
 """Purchases of trainings and their voids, as platforms report them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from services.enrollment.context import Context
@@ -90,13 +91,13 @@ async def _defer_behind_voids(
     tx: Transaction, messages: Sequence[PurchaseMessage], known: Mapping[str, Sequence[Admission]]
 ) -> list[PurchaseMessage]:
     """Return the purchases to decide now; defer those with which one competes whose void is deferred already."""
-    mine = [message for message in messages if message.data.participant_id in known]
-    codes = {message.data.redeem_code for message in mine}
-    lanes = sorted({require_lane(message) for message in mine})
-    waiting = set(await tx.deferred_keys(VOID, lanes, among=codes)) if mine else set()
+    competing = _competing(message for message in messages if message.data.participant_id in known)
+    codes = {message.data.redeem_code for message in competing}
+    lanes = sorted({require_lane(message) for message in competing})
+    waiting = set(await tx.deferred_keys(VOID, lanes, among=codes))
     if not waiting:
         return list(messages)
-    behind = {m.data.participant_id: m.data.redeem_code for m in mine if m.data.redeem_code in waiting}
+    behind = {m.data.participant_id: m.data.redeem_code for m in competing if m.data.redeem_code in waiting}
     now = []
     for message in messages:
         code = behind.get(message.data.participant_id)
@@ -105,6 +106,14 @@ async def _defer_behind_voids(
         else:
             tx.defer(message, VOID, code)
     return now
+
+
+def _competing(messages: Iterable[PurchaseMessage]) -> list[PurchaseMessage]:
+    """Return the purchases of participants who have bought several trainings."""
+    bought: defaultdict[str, dict[str, PurchaseMessage]] = defaultdict(dict)
+    for message in messages:
+        bought[message.data.participant_id][message.data.redeem_code] = message
+    return [message for of_one in bought.values() if len(of_one) > 1 for message in of_one.values()]
 
 
 async def _claim_codes(

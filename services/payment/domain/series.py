@@ -26,8 +26,7 @@ def monthly_dues(earned: EarnedEntitlement) -> list[MonthlyDue]:
     known. If the first falls due again with another training, the series begins anew with that one.
     """
     enrollment, first = earned
-    at = reached_at(enrollment, first)
-    if first.benefit != FIRST_INCENTIVE or at is None:
+    if first.benefit != FIRST_INCENTIVE or (at := reached_at(enrollment, first)) is None:
         return []
     return [
         MonthlyDue(months_later(at, one.months_after), enrollment.lane, enrollment.redeem_code, one.benefit)

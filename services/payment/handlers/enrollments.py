@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.entitlement import Enrollment, Entitlement, Payee
 from services.payment.store.enrollments import insert_enrollments, load_known_enrollments
-from shared.contracts.enrollment import EnrollmentConfirmed
+from shared.contracts.enrollment import EnrollmentBenefits
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
 
-async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentConfirmed]]) -> None:
+async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentBenefits]]) -> None:
     """Store new enrollments and release the records deferred for them.
 
     The first confirmation of a redeem code stands: another one of different content is parked.
@@ -30,7 +30,7 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Enrollm
         tx.release(ENROLLMENT, redeem_code)
 
 
-def _enrollment(message: Message[EnrollmentConfirmed]) -> Enrollment:
+def _enrollment(message: Message[EnrollmentBenefits]) -> Enrollment:
     data = message.data
     return Enrollment(
         redeem_code=data.redeem_code,

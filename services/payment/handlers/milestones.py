@@ -18,11 +18,11 @@ from services.payment.payout.grants import forget_grants, load_earned_once, load
 from services.payment.payout.pay import pay
 from services.payment.payout.series import schedule_monthly_dues
 from services.payment.store.enrollments import load_enrollments, save_milestones
-from shared.contracts.completion import CompletionConfirmed, SurveyAnswered, TrainingRated
+from shared.contracts.completion import SurveyAnswered, TrainingCompleted, TrainingRated
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
-MilestoneMessage = Message[CompletionConfirmed] | Message[TrainingRated] | Message[SurveyAnswered]
+MilestoneMessage = Message[TrainingCompleted] | Message[TrainingRated] | Message[SurveyAnswered]
 
 
 async def record_milestones(context: Context, tx: Transaction, messages: Sequence[MilestoneMessage]) -> None:
@@ -59,10 +59,10 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
 
 
 def _with_milestone(
-    enrollment: Enrollment, data: CompletionConfirmed | TrainingRated | SurveyAnswered, now: datetime
+    enrollment: Enrollment, data: TrainingCompleted | TrainingRated | SurveyAnswered, now: datetime
 ) -> Enrollment:
     match data:
-        case CompletionConfirmed():
+        case TrainingCompleted():
             return complete(enrollment, data.completed_at, noted_at=now)
         case TrainingRated():
             return rate(enrollment, data.rated_at)

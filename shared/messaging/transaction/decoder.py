@@ -55,6 +55,7 @@ class Decoder:
         self._producers = {
             topic: source_of(source.producer).encode() for topic, source in self.sources.items() if source.producer
         }
+        self._ignored = {topic: _headers_of_ignored(self.sources[topic]) for topic in self._producers}
         self._real_time = real_time
         self._newest_era = 0
         self._deferred_subscriptions = {topic: dict(by_type) for topic, by_type in self._subscriptions.items()}
@@ -111,6 +112,8 @@ class Decoder:
         try:
             if producer is not None:
                 number = self._number(record, producer)
+                if not self._ignored[record.topic].isdisjoint(record.headers):
+                    return DecodedRecord(record, number=number)
             largest = MAX_RECORD_BYTES if producer is None else LARGEST_INTERNAL_BYTES
             envelope = open_envelope(record.value, record.headers, subscriptions, largest)
             subscription = subscriptions[envelope.type]
@@ -135,6 +138,11 @@ class Decoder:
 
 def _by_type(source: Source) -> Mapping[str, Subscription[Any]]:
     return {subscription.event.name: subscription for subscription in source.subscriptions}
+
+
+def _headers_of_ignored(source: Source) -> frozenset[tuple[str, bytes]]:
+    """Return the headers that name types without a handler: of such a record only the number is needed."""
+    return frozenset(("ce_type", one.event.name.encode()) for one in source.subscriptions if one.handle is None)
 
 
 def _parks_here(source: Source, parked: Parked) -> bool:

@@ -32,6 +32,7 @@ REAL_NOW = 1_700_000_000_000_000
 LANE, ERA, FIRST, NUMBER = 3, REAL_NOW - 10**12, 5, 7
 EVENTS, MORE = "enrollment.events", "completion.events"
 REJECTED = said_by_enrollment.ENROLLMENT_REJECTED
+IGNORED = said_by_enrollment.PARTICIPANT_REFUSED
 RATED = said_by_completion.TRAINING_RATED
 VALUE = b'{"participant_id":"4810000000000017","redeem_code":"PRAT0AB12CD3","wave":"48","reason":"wave_full"}'
 GOOD = {
@@ -46,7 +47,7 @@ GOOD = {
 }
 INTAKE = Decoder(
     [
-        Source(EVENTS, (Subscription(REJECTED, never_called),), producer="enrollment"),
+        Source(EVENTS, (Subscription(REJECTED, never_called), Subscription(IGNORED, None)), producer="enrollment"),
         Source(MORE, (Subscription(RATED, never_called),), producer="completion"),
     ],
     real_time=lambda: REAL_NOW,
@@ -102,6 +103,11 @@ def test_record_with_a_repeated_header_is_unreadable_and_not_foreign() -> None:
     assert (item.number, str(item.refusal)) == (SequenceNumber(ERA, FIRST, NUMBER), "bad_envelope ce_type")
 
 
+def test_record_of_an_ignored_type_takes_its_number_unread() -> None:
+    item = INTAKE.decode(a_record(b"{", {"ce_type": IGNORED.name, "ce_time": None}), NOW)
+    assert item == DecodedRecord(item.record, number=SequenceNumber(ERA, FIRST, NUMBER))
+
+
 def test_event_from_before_events_were_bounded_is_read() -> None:
     assert INTAKE.decode(a_record(VALUE.ljust(500_000)), NOW).message is not None
 
@@ -150,7 +156,7 @@ def test_services_know_every_type_of_the_internal_topics_that_they_read() -> Non
     )
     for source in (source for parts in services for source in parts.sources if source.producer is not None):
         assert source.topic == f"{source.producer}.events"
-        assert {one.event for one in source.subscriptions} == set(said[source.topic])
+        assert {one.event.name for one in source.subscriptions} == {event.name for event in said[source.topic]}
 
 
 def filtered(*items: DecodedRecord, **changes: Any) -> tuple[list[int], Position]:
