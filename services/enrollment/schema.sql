@@ -140,6 +140,7 @@ create table wave (
     refused    bigint                   not null default 0,
     promised   bigint                   not null default 0,
     overbooked bigint                   not null default 0,
+    cut_off_at timestamp with time zone,
     constraint wave_pkey PRIMARY KEY (wave),
     constraint quota_is_never_exceeded CHECK (((admitted >= 0) AND (admitted <= (quota + overbooked)))),
     constraint wave_check CHECK ((closes_at > opens_at)),
@@ -151,6 +152,7 @@ create table wave (
 comment on table wave is 'A selection round. Its row is the counter of its quota, locked from the decision to the commit.';
 comment on column wave.promised is 'Admissions announced before a restore that are not rows again yet: their places are nobody else''s.';
 comment on column wave.overbooked is 'Admissions announced before a restore for which no place was left; only those may exceed the quota.';
+comment on column wave.cut_off_at is 'The midnight in Jakarta from which its unspent money returns to the treasury; null: never.';
 
 CREATE OR REPLACE FUNCTION keep_final()
  RETURNS trigger

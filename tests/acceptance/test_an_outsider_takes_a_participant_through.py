@@ -31,7 +31,7 @@ def test_participant_of_2020_is_paid_month_by_month(installation: Installation, 
     journey = Journey(outsider, "4810000000000033", "3273015505950002", "12", "PRAT2020CD34", "081234567891")
     journey.admit()
     confirmed = journey.buy("self_paced", 1_000_000, 6, ("self_paced", "self_paced"))
-    assert (confirmed["scheme"], confirmed["scheme_version"]) == ("semi-bansos-2020", 1)
+    assert (confirmed["scheme"], confirmed["scheme_version"]) == ("semi-bansos-2020", 2)
     # A failed test counts as taken; the certificate alone completes nothing, and comes first.
     certificate = {"provider_id": "LP0001", "issued_at": "2023-03-03T03:00:00Z"}
     journey.prove("/providers/LP0001", "certificate_issued", certificate_no="CERT/1", **certificate)

@@ -1,6 +1,6 @@
 """Admission of a person to a wave. A refusal uses up neither the person nor the NIK."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,11 +19,14 @@ class AdmissionRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wave:
+    """A selection round. `cut_off_at`, the end of unspent money, follows from the scheme, not from the event."""
+
     wave: str
     scheme: str
     quota: int
     opens_at: datetime
     closes_at: datetime
+    cut_off_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

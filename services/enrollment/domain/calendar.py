@@ -1,6 +1,7 @@
 """Calendar days in Jakarta, in which a scheme counts its periods."""
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 
 JAKARTA = timezone(timedelta(hours=7), "WIB")  # No daylight saving since 1964.
 
@@ -8,6 +9,12 @@ JAKARTA = timezone(timedelta(hours=7), "WIB")  # No daylight saving since 1964.
 def jakarta_day(moment: datetime) -> date:
     """Return the calendar day in Jakarta of an aware moment."""
     return moment.astimezone(JAKARTA).date()
+
+
+@lru_cache(maxsize=10_000)
+def end_of_day(day: date) -> datetime:
+    """Return the midnight that ends a day in Jakarta; it no longer belongs to that day."""
+    return datetime.combine(day + timedelta(days=1), time(), JAKARTA).astimezone(UTC)
 
 
 def is_within_days(moment: datetime, days: int, after: datetime) -> bool:

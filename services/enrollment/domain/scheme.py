@@ -6,6 +6,7 @@ Each rule raises ValueError when its own values contradict each other; the text 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Literal
 
 from services.enrollment.domain.benefits import (
@@ -16,7 +17,7 @@ from services.enrollment.domain.benefits import (
     SurveyRule,
     promised_benefits,
 )
-from services.enrollment.domain.calendar import jakarta_day
+from services.enrollment.domain.calendar import end_of_day, jakarta_day
 
 Mode = Literal["online", "self_paced", "offline", "hybrid"]
 Proof = Literal["face", "venue_qr"]
@@ -101,6 +102,7 @@ class Scheme:
     """All rules of one version of a scheme. `in_force_from`: its first day, in Jakarta.
 
     `clawback_days`: days in which money paid in vain has to be paid back. `survey` None: no money for surveys.
+    `cut_offs`: days with whose end unspent money returns, each that of the waves opened until then.
     `benefits` are computed once, since all trainings of a scheme promise the same.
     """
 
@@ -117,11 +119,13 @@ class Scheme:
     completion: CompletionPeriods
     modes: Mapping[Mode, ModeRule]
     survey: SurveyRule | None = None
+    cut_offs: tuple[date, ...] = ()
     benefits: tuple[Benefit, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_fee()
         self._check_modes()
+        self._check_cut_offs()
         if self.kind == "normal" and self.training_balance <= self.cash:
             raise ValueError(f"training_balance must be more than the cash of a normal scheme, which is {self.cash}")
         object.__setattr__(self, "benefits", promised_benefits(self.fee, self.incentive, self.survey))
@@ -136,11 +140,23 @@ class Scheme:
         """The most that a participant is paid."""
         return self.incentive.total + (self.survey.total if self.survey else 0)
 
+    def cut_off_of_wave(self, opens_at: datetime) -> datetime | None:
+        """Return the end of the first cut-off day that is not before the wave opens; None if there is none."""
+        opens_on = jakarta_day(opens_at)
+        return next((end_of_day(day) for day in self.cut_offs if day >= opens_on), None)
+
     def _check_fee(self) -> None:
         if (shares := sum(part.share for part in self.fee)) != WHOLE:
             raise ValueError(f"fee must have shares of {WHOLE} percent in all, not {shares}")
         if len(self.fee) > 1:
             raise ValueError(f"fee must be one part, since an enrollment promises one fee, and has {len(self.fee)}")
+
+    def _check_cut_offs(self) -> None:
+        for earlier, later in pairwise(self.cut_offs):
+            if later <= earlier:
+                raise ValueError(f"cut_offs must rise, and {later} does not come after {earlier}")
+        if self.cut_offs and self.cut_offs[0] < self.in_force_from:
+            raise ValueError(f"cut_offs must not begin before in_force_from, {self.in_force_from}")
 
     def _check_modes(self) -> None:
         if not self.modes:

@@ -3,6 +3,7 @@
 Trainings have few prices and schemes few rules, so requirements and benefits are cached.
 """
 
+from datetime import datetime
 from functools import lru_cache
 
 from services.enrollment.domain.benefits import Benefit
@@ -11,7 +12,9 @@ from shared.contracts import enrollment, upstream
 from shared.contracts.fields import rupiah
 
 
-def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme) -> enrollment.EnrollmentConfirmed:
+def confirmed_event(
+    data: upstream.TrainingPurchased, wave: str, scheme: Scheme, cut_off_at: datetime | None = None
+) -> enrollment.EnrollmentConfirmed:
     """Return the event: the purchase, the evidence that completes it, and the benefits that it entitles to."""
     rule = scheme.modes[data.mode]
     return enrollment.EnrollmentConfirmed(
@@ -43,6 +46,7 @@ def confirmed_event(data: upstream.TrainingPurchased, wave: str, scheme: Scheme)
         complete_within_days=scheme.completion.complete_within_days,
         benefits=_benefits(data.price.value, scheme.benefits),
         clawback_days=scheme.clawback_days,
+        cut_off_at=cut_off_at,
     )
 
 

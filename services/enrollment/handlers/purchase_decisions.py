@@ -226,8 +226,8 @@ def _emit(
     scheme: Scheme | None,
 ) -> None:
     person, wave = after.participant_id, admission.wave if admission else None
-    if after.confirmed and wave is not None and scheme is not None:
-        event = confirmed_event(data, wave, scheme)
+    if after.confirmed and admission is not None and scheme is not None:
+        event = confirmed_event(data, admission.wave, scheme, admission.cut_off_at)
         tx.emit(enrollment.ENROLLMENT_CONFIRMED, event, lane=after.lane, key=person, trace=before.trace)
     elif after.state is EnrollmentState.REJECTED and after.reason is not None:
         rejected = enrollment.EnrollmentRejected(

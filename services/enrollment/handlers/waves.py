@@ -17,10 +17,13 @@ async def open_waves(context: Context, tx: Transaction, messages: Sequence[Messa
     opened: dict[str, Wave] = {}
     for message in messages:
         data = message.data
-        wave = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at)
-        if data.scheme not in context.schemes:
+        versions = context.schemes.get(data.scheme)
+        if versions is None:
             tx.park(message, ParkReason.INVALID_FIELD, "/scheme")
-        elif known.setdefault(data.wave, wave) != wave:
+            continue
+        cut_off_at = versions.at(data.opens_at).cut_off_of_wave(data.opens_at)
+        wave = Wave(data.wave, data.scheme, data.quota, data.opens_at, data.closes_at, cut_off_at)
+        if known.setdefault(data.wave, wave) != wave:
             tx.park(message, ParkReason.CONFLICT, "/wave")
         else:
             opened[data.wave] = wave

@@ -1,6 +1,7 @@
 """Description of schemes in words, from which a person reads what will be paid, to whom, when and on what evidence."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import get_args
 
 from services.enrollment.domain.benefits import WHOLE, Benefit
@@ -53,7 +54,15 @@ def _describe_money(scheme: Scheme) -> Description:
         **{benefit.benefit: _describe_benefit(benefit) for benefit in scheme.benefits},
         "cash at most": f"{write_rupiah(scheme.cash)} per participant",
         "paid in vain": f"to be paid back within {_days(scheme.clawback_days)}",
+        "cut-off": _describe_cut_offs(scheme.cut_offs),
     }
+
+
+def _describe_cut_offs(days: Sequence[date]) -> str:
+    if not days:
+        return "none"
+    last_days = " or ".join(map(str, days))
+    return f"what is unspent returns at the end of {last_days}, the first by which the wave has opened"
 
 
 def _describe_benefit(benefit: Benefit) -> str:

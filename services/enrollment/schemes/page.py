@@ -15,7 +15,8 @@ Written by `make schemas` from `services/enrollment/schemes`; `python -m service
 A wave names its scheme. Of the versions of a scheme, the highest whose first day (`in_force_from`, in Jakarta) has come
 decides: by the time of admission for an application, by the time of the purchase for a training. So it does not matter
 when a record is read. Each decision keeps the scheme and the version under which it was made, and
-`enrollment_confirmed` carries the evidence and the benefits; no later version changes what was decided.
+`enrollment_confirmed` carries the evidence and the benefits; no later version changes what was decided. The cut-off of
+a wave is set by the version that is in force when it opens.
 
 `scheme check FILE` tells everything that is wrong in a file, and `scheme diff OLD NEW` what differs between two. A file
 that is wrong, or contradicts itself or another, stops the start of the service before it reads anything.
@@ -28,7 +29,7 @@ that is wrong, or contradicts itself or another, stops the start of the service 
 
 {modes}
 
-What the programme has not made public is marked as ours in the files. A scheme has no cut-off dates yet.
+What the programme has not made public is marked as ours in the files.
 """
 
 

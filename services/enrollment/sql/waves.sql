@@ -1,12 +1,12 @@
 -- name: insert_waves
 -- A wave is opened once; the first event stays.
-insert into wave (wave, scheme, quota, opens_at, closes_at)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
+insert into wave (wave, scheme, quota, opens_at, closes_at, cut_off_at)
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
 on conflict do nothing;
 
 -- name: load_waves
 -- The known ones of these waves.
-select wave, scheme, quota, opens_at, closes_at from wave where wave = any($1::text[]);
+select wave, scheme, quota, opens_at, closes_at, cut_off_at from wave where wave = any($1::text[]);
 
 -- name: load_opened_waves
 -- The names of all waves.

@@ -13,7 +13,10 @@ from services.enrollment.store import QUERIES
 
 # A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class Admission(NamedTuple):
-    """A decision about a participant and a wave. `reason` None: admitted, with a balance in rupiah and an identity."""
+    """A decision about a participant and a wave. `reason` None: admitted, with a balance in rupiah and an identity.
+
+    `cut_off_at` is the wave's.
+    """
 
     participant_id: str
     wave: str
@@ -26,13 +29,16 @@ class Admission(NamedTuple):
     admitted_at: datetime
     identity_index: bytes | None
     content_digest: bytes
+    cut_off_at: datetime | None = None
 
     @property
     def admitted(self) -> bool:
         return self.reason is None
 
 
-ADMISSION_COLUMNS = (*Admission._fields, "state", "decided_at")
+# The columns of a new row; the cut-off stands in the row of the wave.
+OWN_FIELD_COUNT = Admission._fields.index("cut_off_at")
+ADMISSION_COLUMNS = (*Admission._fields[:OWN_FIELD_COUNT], "state", "decided_at")
 
 
 async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
@@ -46,5 +52,5 @@ async def load_admissions(connection: Connection, people: Collection[str]) -> di
 
 async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
     """Insert decisions. None of them may exist already."""
-    records = [(*a, "admitted" if a.admitted else "refused", now) for a in admissions]
+    records = [(*a[:OWN_FIELD_COUNT], "admitted" if a.admitted else "refused", now) for a in admissions]
     await connection.copy_records_to_table("admission", columns=ADMISSION_COLUMNS, records=records)

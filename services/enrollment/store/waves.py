@@ -10,7 +10,7 @@ from shared.postgres.columns import columns
 
 
 async def insert_waves(connection: Connection, waves: Collection[Wave]) -> None:
-    values = columns(waves, "wave", "scheme", "quota", "opens_at", "closes_at")
+    values = columns(waves, "wave", "scheme", "quota", "opens_at", "closes_at", "cut_off_at")
     await connection.execute(QUERIES["insert_waves"], *values)
 
 

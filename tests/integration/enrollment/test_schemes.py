@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,6 +134,37 @@ async def test_application_is_decided_by_the_version_of_its_day_when_read_late(
     decided = [(data["scheme_version"], data["balance"]["value"]) for data in started.data_of("participant_admitted")]
     assert sorted(decided) == [(NORMAL.version, NORMAL.training_balance), (later.version, later.training_balance)]
     await started.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("opens_at", "cut_off_at"),
+    [
+        (ADMITTED_AT - DAY, "2023-12-31T17:00:00Z"),
+        (datetime(2023, 12, 31, 14, tzinfo=UTC), "2023-12-31T17:00:00Z"),
+        (datetime(2023, 12, 31, 17, tzinfo=UTC), None),
+    ],
+)
+async def test_confirmations_carry_the_cut_off_of_their_wave(
+    harness: EnrollmentHarness, opens_at: datetime, cut_off_at: str | None
+) -> None:
+    harness.now = opens_at + DAY
+    wave = a_wave(opens_at=write_time(opens_at), closes_at=write_time(opens_at + DAY))
+    admission = an_admission(admitted_at=write_time(opens_at))
+    bought = opens_at + timedelta(hours=1)
+    await harness.receive(wave, admission, a_purchase(str(admission.data["participant_id"]), purchased_at=bought))
+    (data,) = harness.data_of("enrollment_confirmed")
+    assert data["cut_off_at"] == cut_off_at
+
+
+async def test_wave_stored_before_cut_offs_stays_without_one(harness: EnrollmentHarness) -> None:
+    wave, admission = a_wave(), an_admission()
+    await harness.receive(wave)
+    await harness.connection.execute("update wave set cut_off_at = null")
+    await harness.receive(wave.with_new_id(), admission)
+    await harness.receive(a_purchase(str(admission.data["participant_id"])))
+    (data,) = harness.data_of("enrollment_confirmed")
+    assert data["cut_off_at"] is None
+    assert await harness.parked() == []
 
 
 @pytest.fixture

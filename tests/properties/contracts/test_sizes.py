@@ -119,7 +119,7 @@ def test_purchase_with_any_number_of_sessions_is_confirmed_in_an_event(mode: str
         "purchased_at": start,
     }
     purchase = TRAINING_PURCHASED.parse_inbound(to_json(data))
-    event = confirmed_event(purchase, "x" * 64, load_schemes()["normal-2023"].latest)
+    event = confirmed_event(purchase, "x" * 64, load_schemes()["normal-2023"].latest, start)
     assert len(event.sessions) == sessions
     assert len(enrollment.ENROLLMENT_CONFIRMED.dump(event)) <= MAX_RECORD_BYTES
 

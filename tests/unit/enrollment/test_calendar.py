@@ -4,12 +4,17 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.enrollment.domain.calendar import age_on, is_within_days, jakarta_day
+from services.enrollment.domain.calendar import age_on, end_of_day, is_within_days, jakarta_day
 
 
 def test_a_day_begins_at_midnight_in_jakarta() -> None:
     assert jakarta_day(datetime(2023, 2, 17, 16, 59, 59, tzinfo=UTC)) == date(2023, 2, 17)
     assert jakarta_day(datetime(2023, 2, 17, 17, 0, tzinfo=UTC)) == date(2023, 2, 18)
+
+
+def test_a_day_ends_with_the_midnight_that_no_longer_belongs_to_it() -> None:
+    assert end_of_day(date(2023, 12, 31)) == datetime(2023, 12, 31, 17, tzinfo=UTC)
+    assert jakarta_day(end_of_day(date(2023, 12, 31))) == date(2024, 1, 1)
 
 
 def test_a_deadline_lasts_to_the_end_of_its_day_whatever_the_hour_it_began() -> None:

@@ -137,6 +137,7 @@ CHANGES: dict[str, Any] = {
     "in_force_from": NORMAL.in_force_from + timedelta(days=1),
     "training_balance": 3_500_001,
     "clawback_days": 61,
+    "cut_offs": NORMAL.cut_offs[:-1],
     "fee": (FeePart(100, "rated"),),
     "incentive.amount": replace(NORMAL.incentive, amount=1),
     "incentive.milestone": replace(NORMAL.incentive, milestone="completed"),

@@ -93,6 +93,20 @@ def test_first_version_of_the_normal_scheme_pays_no_surveys() -> None:
         ),
         ("# offline_regions:", 'offline_regions = "32" #', 'purchase.offline_regions must be a list, not "32"'),
         ("[survey]", "[[survey]]", "survey must be a table, not a list"),
+        ("version = 1", "version = 1\ncut_offs = 2023-12-31", "cut_offs must be a list, not 2023-12-31"),
+        ("version = 1", 'version = 1\ncut_offs = ["2023-12-31"]', r"cut_offs\[1\] must be a date such as 2023-02-17"),
+        ("version = 1", "version = 1\ncut_offs = [2023-12-31T00:00:00Z]", r"cut_offs\[1\] must be a date such as"),
+        (
+            "version = 1",
+            "version = 1\ncut_offs = [2024-12-31, 2023-12-31]",
+            "cut_offs must rise, and 2023-12-31 does not come after 2024-12-31",
+        ),
+        ("version = 1", "version = 1\ncut_offs = [2023-12-31, 2023-12-31]", "cut_offs must rise, and 2023-12-31"),
+        (
+            "version = 1",
+            "version = 1\ncut_offs = [2023-02-16]",
+            "cut_offs must not begin before in_force_from, 2023-02-17",
+        ),
         ("version = 1", "version 1", r"normal-2023.toml is not TOML: .*at line 5, column 9"),
     ],
 )
@@ -197,6 +211,17 @@ def test_version_in_force_is_that_of_the_day_in_jakarta() -> None:
 
 def test_before_its_first_day_a_scheme_decides_by_its_first_version() -> None:
     assert SCHEMES["normal-2023"].at(datetime(2023, 2, 16, 16, tzinfo=UTC)).version == 1
+
+
+def test_cut_off_of_a_wave_ends_the_first_day_not_before_it_opens() -> None:
+    ends = [datetime(year, 12, 31, 17, tzinfo=UTC) for year in (2020, 2021, 2022)]
+    last_moment = ends[0] - timedelta(microseconds=1)
+    assert EARLIER.cut_off_of_wave(datetime(2020, 4, 11, tzinfo=UTC)) == ends[0]
+    assert EARLIER.cut_off_of_wave(last_moment) == ends[0]
+    assert EARLIER.cut_off_of_wave(ends[0]) == ends[1]
+    assert EARLIER.cut_off_of_wave(ends[2] - timedelta(days=1)) == ends[2]
+    assert EARLIER.cut_off_of_wave(ends[2]) is None
+    assert NORMAL.cut_offs == (date(2023, 12, 31),)
 
 
 def test_file_is_named_after_its_scheme_or_superseded_version(tmp_path: Path) -> None:
