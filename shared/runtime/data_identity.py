@@ -30,7 +30,10 @@ class IdentityMismatch(SalurError):
 
 @dataclass(frozen=True, slots=True)
 class PinnedValue:
-    """A value fixed for the life of the data. `label` names it to operators; `value` is no secret."""
+    """A value fixed for the life of the data. `label` names it to operators; `value` is no secret.
+
+    A name with a point is that of a family, `scheme.normal-2023.1`: it may gain members, and loses none.
+    """
 
     name: str
     label: str
@@ -74,6 +77,10 @@ class DataIdentity:
             )
             if mismatch is not None:
                 raise IdentityMismatch(_mismatch_message(mismatch))
+        for name in sorted(known.keys() - {one.name for one in self.pinned}):
+            family, point, member = name.partition(".")
+            if point and "/" not in name:
+                raise IdentityMismatch(f"the {family} {member} is missing, which these data were made with; restore it")
         for ring in self.rotating_keys:
             await _confirm_rotating_keys(connection, ring, known)
 

@@ -4,6 +4,7 @@ from asyncpg import Connection
 
 from services.enrollment.context import DEFERRED_SEALS, Context
 from services.enrollment.handlers.opened_seals import content_digest
+from services.enrollment.schemes import fingerprint_schemes
 from services.enrollment.store.data_identity import (
     is_sealed_under,
     load_identity_indexes,
@@ -18,9 +19,10 @@ INDEX_KEY = "identity-index.key"
 
 
 def pinned(context: Context) -> tuple[PinnedValue, ...]:
-    """Return the key of the index of NIKs, which must not change, with its proof from stored data.
+    """Return what must not change: the key of the index of NIKs, with its proof from stored data, and the schemes.
 
-    No NIK is stored in the clear; the key is checked by a stored digest, or by a NIK inside a sealed event.
+    No NIK is stored in the clear; the key is checked by a stored digest, or by a NIK inside a sealed event. A version
+    of a scheme stays what it was when it was first used; a change of the rules is another version.
     """
 
     async def indexes(connection: Connection) -> str | None:
@@ -32,7 +34,11 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
             matches = await _matches_accounts(context, connection)
         return None if matches else INDEX_KEY
 
-    return (PinnedValue("identity-index", INDEX_KEY, context.index.fingerprint, indexes),)
+    schemes = (
+        PinnedValue(f"scheme.{name}", f"the scheme {name}", digest, _no_mismatch)
+        for name, digest in fingerprint_schemes().items()
+    )
+    return (PinnedValue("identity-index", INDEX_KEY, context.index.fingerprint, indexes), *schemes)
 
 
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
@@ -62,6 +68,10 @@ def _nik(context: Context, token: str) -> str | None:
         return str(context.upstream_keys.open(token)["nik"])
     except (Parked, KeyError):
         return None
+
+
+async def _no_mismatch(_: Connection) -> None:
+    """Accept rules that no earlier start has left a fingerprint of."""
 
 
 async def _rests_under(connection: Connection, kid: str) -> bool:

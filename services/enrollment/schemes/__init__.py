@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from services.enrollment.domain.scheme import Scheme, SchemeVersions
-from services.enrollment.schemes.reader import read_scheme
+from services.enrollment.schemes.reader import fingerprint_rules, read_scheme
 from shared.errors import InvalidFile
 
 FOLDER = Path(__file__).parent
@@ -49,6 +49,11 @@ def read_candidate(path: Path, schemes: Schemes) -> Scheme:
             f" {candidate.version} that stands, which says something else"
         )
     return candidate
+
+
+def fingerprint_schemes(folder: Path = FOLDER) -> dict[str, str]:
+    """Return the digest of each version's rules by its name; comments and the order of keys do not count."""
+    return {read_scheme(path).name: fingerprint_rules(path) for path in scheme_files(folder)}
 
 
 def scheme_files(folder: Path = FOLDER) -> list[Path]:

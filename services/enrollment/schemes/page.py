@@ -19,7 +19,8 @@ when a record is read. Each decision keeps the scheme and the version under whic
 a wave is set by the version that is in force when it opens.
 
 `scheme check FILE` tells everything that is wrong in a file, and `scheme diff OLD NEW` what differs between two. A file
-that is wrong, or contradicts itself or another, stops the start of the service before it reads anything.
+that is wrong, or contradicts itself or another, stops the start of the service before it reads anything; so does a
+version that is missing or says something else than when it was first used.
 
 ## Money and rules
 

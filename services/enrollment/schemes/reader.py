@@ -3,11 +3,13 @@
 Types are strict, no table may have unknown keys, and each number has bounds and each text a form.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -54,6 +56,12 @@ def read_scheme(path: Path) -> Scheme:
     if scheme is None:
         raise InvalidFile(f"{path.name}: {'; '.join(reader.problems)}")
     return scheme
+
+
+def fingerprint_rules(path: Path) -> str:
+    """Return the digest, in hex, of the rules that a readable scheme file states."""
+    document = tomllib.loads(path.read_text("utf-8"))
+    return sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Identity of the data: with another index key every NIK could be admitted again, so the service refuses it."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,15 @@ async def test_any_index_key_is_accepted_for_data_without_a_nik(
 ) -> None:
     await harness.receive(a_wave(), an_admission())
     await made_anew.confirm(harness.connection)
+
+
+async def test_changed_or_missing_version_of_a_scheme_is_refused(harness: EnrollmentHarness) -> None:
+    now = identity(keys_folder())
+    await now.save_fingerprints(harness.connection)
+    await now.confirm(harness.connection)
+    version = next(one for one in now.pinned if one.name == "scheme.semi-bansos-2020.1")
+    changed = DataIdentity([replace(version, value="other rules")], now.rotating_keys)
+    with pytest.raises(IdentityMismatch, match=r"the scheme semi-bansos-2020\.1 is not the one these data were made"):
+        await changed.confirm(harness.connection)
+    with pytest.raises(IdentityMismatch, match=r"the scheme semi-bansos-2020\.1 is missing.*; restore it"):
+        await now.without(version.label).confirm(harness.connection)

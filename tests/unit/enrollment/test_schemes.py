@@ -11,7 +11,7 @@ import pytest
 from services.enrollment.domain.benefits import Benefit
 from services.enrollment.domain.scheme import Scheme, SchemeVersions
 from services.enrollment.schemes import FOLDER, find_version, load_schemes, read_candidate
-from services.enrollment.schemes.reader import BOUNDS, read_scheme
+from services.enrollment.schemes.reader import BOUNDS, fingerprint_rules, read_scheme
 from shared.errors import InvalidFile
 
 SCHEMES = load_schemes()
@@ -272,3 +272,11 @@ def test_version_that_stands_cannot_be_given_other_content(tmp_path: Path) -> No
         read_candidate(file, standing)
     file.write_text(changed(file.read_text(), "version = 1", "version = 2"))
     assert read_candidate(file, standing).version == 2
+
+
+def test_fingerprint_of_a_version_tells_rules_and_not_comments(tmp_path: Path) -> None:
+    file = FOLDER / "normal-2023.toml"
+    same, other = tmp_path / "same.toml", tmp_path / "other.toml"
+    same.write_text("# A remark\n" + file.read_text())
+    other.write_text(file.read_text().replace("minimum_hours = 15", "minimum_hours = 14"))
+    assert fingerprint_rules(same) == fingerprint_rules(file) != fingerprint_rules(other)
