@@ -1,5 +1,6 @@
 """Composition: the only place where the parts of the completion service meet."""
 
+from services.completion.explanation import explain
 from services.completion.handlers.adoption import adopt
 from services.completion.invariants import INVARIANTS
 from services.completion.ops import audit_trail, gauges
@@ -22,6 +23,7 @@ def definition(settings: CompletionSettings) -> ServiceDefinition:
         own_topics=(COMPLETION_EVENTS, dead_letters(NAME)),
         adopt=adopt,
         audit_trail=audit_trail,
+        explain=explain,
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,

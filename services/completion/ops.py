@@ -4,16 +4,13 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from services.completion.domain.completion import Completion, Incomplete, decide_completion
-from services.completion.domain.enrollment import Enrollment, EnrollmentState
+from services.completion.domain.enrollment import EnrollmentState
 from services.completion.domain.evidence import Evidence
-from services.completion.domain.revocation import select_standing
 from services.completion.domain.survey import SurveyAnswer
-from services.completion.store.enrollments import load_enrollments_of_participant
-from services.completion.store.evidence import load_evidence, load_spares
-from services.completion.store.revocations import StoredRevocation, load_revocations
+from services.completion.explanation import decisive_evidence, missing_evidence
+from services.completion.store.revocations import StoredRevocation
 from services.completion.store.state_counts import load_state_counts
-from services.completion.store.surveys import load_surveys_of_participant
+from services.completion.store.views import EnrollmentView, view_participant
 from shared.contracts.topics import TRAINING_ATTENDANCE, TRAINING_EVIDENCE
 from shared.runtime.definition import Gauge
 from shared.times import write_time
@@ -24,19 +21,12 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
 
     `rests_on` is all the evidence of a completion, in the order of its digest; `spares` were accepted and do not count.
     """
-    enrollments = await load_enrollments_of_participant(connection, participant_id)
-    if not enrollments:
+    views = await view_participant(connection, participant_id)
+    if not views.enrollments:
         return None
-    codes = [enrollment.redeem_code for enrollment in enrollments]
-    evidence, spares = await load_evidence(connection, codes), await load_spares(connection, codes)
-    revocations = await load_revocations(connection, codes)
-    surveys = await load_surveys_of_participant(connection, participant_id)
     return {
-        "enrollments": [
-            _described(one, evidence[one.redeem_code], spares[one.redeem_code], revocations[one.redeem_code])
-            for one in enrollments
-        ],
-        "surveys": [_survey(answer, seen_at) for answer, seen_at in surveys],
+        "enrollments": [_described(view) for view in views.enrollments],
+        "surveys": [_survey(answer, seen_at) for answer, seen_at in views.surveys],
     }
 
 
@@ -51,27 +41,22 @@ async def gauges(connection: Connection) -> list[Gauge]:
     return [Gauge("salur_trainings", float(number), {"state": state.value}) for state, number in now.items()]
 
 
-def _described(
-    enrollment: Enrollment, evidence: list[Evidence], spares: list[Evidence], revocations: list[StoredRevocation]
-) -> dict[str, object]:
+def _described(view: EnrollmentView) -> dict[str, object]:
+    enrollment = view.enrollment
     described: dict[str, object] = {"redeem_code": enrollment.redeem_code, "state": enrollment.state.value}
     if enrollment.terms is None:
         return described
-    outcome = left = decide_completion(enrollment.terms.rule, evidence)
-    if enrollment.state is EnrollmentState.REVOKED:
-        revoked = {one.revocation.origin for one in revocations}
-        left = decide_completion(enrollment.terms.rule, select_standing([*evidence, *spares], revoked))
     return described | {
         "scheme": enrollment.terms.scheme,
         "scheme_version": enrollment.terms.scheme_version,
         "due_at": write_time(enrollment.terms.rule.span.due_at),
-        "missing": list(left.missing) if isinstance(left, Incomplete) else [],
+        "missing": missing_evidence(view),
         "completed_at": enrollment.completed_at and write_time(enrollment.completed_at),
         "digest": enrollment.digest and enrollment.digest.hex(),
-        "rests_on": [_fact(fact) for fact in outcome.evidence] if isinstance(outcome, Completion) else [],
-        "evidence": [_fact(fact) for fact in sorted(evidence, key=lambda fact: fact.happened_at)],
-        "spares": [_fact(fact) for fact in sorted(spares, key=lambda fact: fact.happened_at)],
-        "revocations": [_revoked(one) for one in revocations],
+        "rests_on": [_fact(fact) for fact in decisive_evidence(view)],
+        "evidence": [_fact(fact) for fact in sorted(view.evidence, key=lambda fact: fact.happened_at)],
+        "spares": [_fact(fact) for fact in sorted(view.spares, key=lambda fact: fact.happened_at)],
+        "revocations": [_revoked(one) for one in view.revocations],
     }
 
 

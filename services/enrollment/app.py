@@ -1,10 +1,12 @@
 """Composition: the only place where the parts of the enrollment service meet."""
 
 from datetime import timedelta
+from functools import partial
 
 from asyncpg import Connection
 
 from services.enrollment.context import DEFERRED_SEALS, Context
+from services.enrollment.explanation import explain
 from services.enrollment.handlers.adoption import adopt
 from services.enrollment.handlers.data_identity import pinned, rotating_keys
 from services.enrollment.handlers.resealing import reseal
@@ -53,7 +55,8 @@ def definition(settings: EnrollmentSettings) -> ServiceDefinition:
         timers=timers(context),
         own_topics=(ENROLLMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
-        audit_trail=audit_trail,
+        audit_trail=partial(audit_trail, context.schemes),
+        explain=partial(explain, context.schemes),
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,

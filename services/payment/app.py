@@ -6,6 +6,7 @@ from functools import partial
 from asyncpg import Connection
 
 from services.payment.context import Context
+from services.payment.explanation import explain
 from services.payment.handlers.adoption import adopt
 from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
 from services.payment.handlers.data_identity import pinned, rotating_keys
@@ -65,6 +66,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
         adopt=adopt,
         audit_trail=partial(audit_trail, context),
+        explain=partial(explain, context),
         gauges=partial(gauges, Clock.from_environment()),
         invariants=INVARIANTS,
         collectors=(context.answers,),

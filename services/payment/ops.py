@@ -10,20 +10,12 @@ from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.payout.halts import PAYMENT_ITSELF
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
-    view_account,
-    view_approvals,
-    view_attempts,
-    view_block,
+    ParticipantViews,
     view_claims,
-    view_contradictions,
-    view_disbursements,
-    view_enrollments,
     view_funds,
-    view_monthly_dues,
     view_oldest,
+    view_participant,
     view_state_counts,
-    view_survey_answers,
-    view_transfers,
 )
 from shared.clock import Clock
 from shared.contracts.topics import PARTNERS
@@ -38,36 +30,14 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
 
     No account number is shown. None: nothing is known of the participant.
     """
-    account = await view_account(connection, participant_id)
-    enrollments = await view_enrollments(connection, participant_id)
-    if account is None and not enrollments:
+    views = await view_participant(connection, participant_id, context.references_of)
+    if views.account is None and not views.enrollments:
         return None
-    trainings = {e["redeem_code"] for e in enrollments}
-    answers, dues = await view_survey_answers(connection, trainings), await view_monthly_dues(connection, trainings)
-    disbursements = await view_disbursements(connection, participant_id)
-    references = {(d["redeem_code"], d["benefit"]): _references(context, participant_id, d) for d in disbursements}
-    every = [reference for of_one in references.values() for reference in of_one]
-    attempts = await view_attempts(connection, every)
-    transfers = await _transfers(connection, every, disbursements)
-    codes = {d["redeem_code"] for d in disbursements}
-    contradictions, approvals = await view_contradictions(connection, codes), await view_approvals(connection, codes)
-    claimed, block = await view_claims(connection, codes), await view_block(connection, participant_id)
-    shown = []
-    for disbursement in disbursements:
-        own = references[(disbursement["redeem_code"], disbursement["benefit"])]
-        shown.append(
-            _view(disbursement)
-            | {"attempts": [_view(a) for a in attempts if a["reference"] in own]}
-            | {"transfers": [_view(t) for t in transfers if t["reference"] in own]}
-            | {"contradictions": _of_disbursement(contradictions, disbursement)}
-            | {"approvals": _of_disbursement(approvals, disbursement)}
-            | {"claims": _of_disbursement(claimed, disbursement)}
-        )
     return {
-        "account": _view(account) if account else None,
-        "block": _view(block) if block else None,
-        "enrollments": [_training(e, answers, dues) for e in enrollments],
-        "disbursements": shown,
+        "account": _view(views.account) if views.account else None,
+        "block": _view(views.block) if views.block else None,
+        "enrollments": [_training(enrollment, views) for enrollment in views.enrollments],
+        "disbursements": [_disbursement(disbursement, views) for disbursement in views.disbursements],
     }
 
 
@@ -127,27 +97,25 @@ def _age(row: Record, now: datetime) -> Gauge:
     return Gauge("salur_disbursement_oldest_seconds", (now - row["due_at"]).total_seconds(), labels)
 
 
-def _references(context: Context, participant_id: str, disbursement: Record) -> list[str]:
-    """Return the references of all attempts made so far."""
-    key = (disbursement["lane"], participant_id, disbursement["redeem_code"], disbursement["benefit"])
-    return [context.attempt_reference(*key, number) for number in range(1, disbursement["attempt"] + 1)]
-
-
-async def _transfers(
-    connection: Connection, references: Sequence[str], disbursements: Sequence[Record]
-) -> Sequence[Record]:
-    if not references:
-        return []
-    since = min(d["due_at"] for d in disbursements)
-    return await view_transfers(connection, references, since, max(d["changed_at"] for d in disbursements))
-
-
-def _training(enrollment: Record, answers: Sequence[Record], dues: Sequence[Record]) -> View:
+def _training(enrollment: Record, views: ParticipantViews) -> View:
     """Return an enrollment with its survey answers, and what is to fall due with it by the clock."""
     code = enrollment["redeem_code"]
-    answered = {row["survey"]: write_time(row["answered_at"]) for row in answers if row["redeem_code"] == code}
-    to_come = {row["benefit"]: write_time(row["due_at"]) for row in dues if row["redeem_code"] == code}
-    return _view(enrollment) | {"survey_answers": answered, "falls_due": to_come}
+    answers = {r["survey"]: write_time(r["answered_at"]) for r in views.survey_answers if r["redeem_code"] == code}
+    to_come = {r["benefit"]: write_time(r["due_at"]) for r in views.monthly_dues if r["redeem_code"] == code}
+    shown = {name: value for name, value in _view(enrollment).items() if name != "benefits"}
+    return shown | {"survey_answers": answers, "falls_due": to_come}
+
+
+def _disbursement(disbursement: Record, views: ParticipantViews) -> View:
+    own = views.references[disbursement["redeem_code"], disbursement["benefit"]]
+    return (
+        _view(disbursement)
+        | {"attempts": [_view(a) for a in views.attempts if a["reference"] in own]}
+        | {"transfers": [_view(t) for t in views.transfers if t["reference"] in own]}
+        | {"contradictions": _of_disbursement(views.contradictions, disbursement)}
+        | {"approvals": _of_disbursement(views.approvals, disbursement)}
+        | {"claims": _of_disbursement(views.claims, disbursement)}
+    )
 
 
 def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]:

@@ -15,6 +15,7 @@ from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.transaction.subscription import Adopt, Source, Timer
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.runtime.data_identity import PinnedValue, RotatingKeys
+from shared.runtime.explanation import Explain
 from shared.runtime.settings import ServiceSettings
 
 
@@ -61,11 +62,11 @@ class ServiceDefinition:
     """A service, as the runtime sees it.
 
     `own_topics` are those it writes, its dead letters included. `audit_trail` returns all that is known of one
-    participant, None if nothing is. `gauges` are its business metrics, read on scrape, at most every 5 s; `collectors`
-    those it counts in the process. `views` are its own HTTP pages: path -> content. `degraded` returns a sentence for
-    each thing that stands still for a reason of the service's own. `causes` are the topics that can resolve a deferred
-    record, by its kind. `pinned` and `rotating_keys` must be as they were when the data were made. `chains` are its
-    hash chains, besides the log of operations.
+    participant, None if nothing is, and `explain` each decision about them. `gauges` are its business metrics, read on
+    scrape, at most every 5 s; `collectors` those it counts in the process. `views` are its own HTTP pages: path ->
+    content. `degraded` returns a sentence for each thing that stands still for a reason of the service's own. `causes`
+    are the topics that can resolve a deferred record, by its kind. `pinned` and `rotating_keys` must be as they were
+    when the data were made. `chains` are its hash chains, besides the log of operations.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ServiceDefinition:
     own_topics: tuple[str, ...]
     adopt: Adopt | None
     audit_trail: AuditTrail
+    explain: Explain
     gauges: LoadGauges
     invariants: tuple[Invariant, ...]
     collectors: tuple[BatchCollector, ...] = ()

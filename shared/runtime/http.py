@@ -1,4 +1,4 @@
-"""The operators' HTTP API: health, metrics, lanes, parked records, and the audit trail of a participant."""
+"""The operators' HTTP API: health, metrics, lanes, parked records, and what is known and decided of a participant."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from starlette.types import Lifespan
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.explanation import explanation_of
 from shared.runtime.gauge_collector import GaugeCollector
 from shared.runtime.kafka_probe import KafkaProbe
 from shared.runtime.readiness import EngineStatusSource, stalled_deadlines, unready_reasons
@@ -78,6 +79,7 @@ class HttpApi:
             routes=[
                 *(Route(path, page) for path, page in self._pages.items()),
                 Route("/participants/{participant_id:participant}", self._participant),
+                Route("/participants/{participant_id:participant}/explain", self._explain),
             ],
             exception_handlers={HTTPException: self._no_route, DatabaseUnavailable: self._unavailable},
             # Starlette raises again what its own handler of Exception has answered; this one answers for good.
@@ -90,7 +92,7 @@ class HttpApi:
     async def _no_route(self, request: Request, _: Exception) -> ApiResponse:
         if request.method not in ("GET", "HEAD"):
             return ApiResponse({"error": "only GET is answered here"}, 405)
-        pages = [*self._pages, "/participants/<16 digits>"]
+        pages = [*self._pages, "/participants/<16 digits>", "/participants/<16 digits>/explain"]
         return ApiResponse({"error": "there is no such page", "pages": pages}, 404)
 
     async def _unavailable(self, _: Request, error: Exception) -> ApiResponse:
@@ -166,8 +168,19 @@ class HttpApi:
             audit_trail = await self._definition.audit_trail(connection, participant_id)
             deferred = await status.deferred_records_of(connection, participant_id)
         if audit_trail is None and not deferred:
-            return ApiResponse({"error": f"{self._definition.name} knows nothing of this participant"}, 404)
+            return self._unknown_participant()
         return ApiResponse({"service": self._definition.name, "waiting": deferred, **(audit_trail or {})})
+
+    async def _explain(self, request: Request) -> ApiResponse:
+        participant_id = request.path_params["participant_id"]
+        async with self._database.session() as connection:
+            decisions = await self._definition.explain(connection, participant_id)
+        if not decisions:
+            return self._unknown_participant()
+        return ApiResponse(explanation_of(self._definition.name, participant_id, decisions))
+
+    def _unknown_participant(self) -> ApiResponse:
+        return ApiResponse({"error": f"{self._definition.name} knows nothing of this participant"}, 404)
 
 
 def _fields(state: status.LaneState) -> dict[str, object]:

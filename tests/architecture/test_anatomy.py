@@ -14,6 +14,7 @@ FILES = {
     "__init__.py",
     "__main__.py",
     "app.py",
+    "explanation.py",
     "invariants.py",
     "ops.py",
     "grants.sql",
@@ -30,7 +31,7 @@ OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metri
 COMMON_MODULES = {
     "domain": {"block", "calendar", "deferral_kinds"},
     "handlers": {"accounts", "adoption", "blocks", "data_identity", "enrollments", "milestones", "resealing"},
-    "store": {"accounts", "blocks", "data_identity", "enrollments", "state_counts"},
+    "store": {"accounts", "blocks", "data_identity", "enrollments", "state_counts", "views"},
 }
 # Modules that payment has in `payout` and another service in `handlers`: there, payouts need them as well.
 IN_PAYOUT = {"account_seals"}
@@ -114,7 +115,6 @@ OWN_MODULES = {
             "monthly_dues",
             "providers",
             "status_checks",
-            "views",
         },
     },
 }

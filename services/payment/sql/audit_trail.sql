@@ -3,8 +3,8 @@
 select partner, verified, same_identity, linked_at from account where participant_id = $1;
 
 -- name: load_enrollment_views
--- Trainings of a participant, with their milestones.
-select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at, voided_at, revoked_at
+-- Trainings of a participant, with their milestones and what they promise.
+select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at, voided_at, revoked_at, benefits
 from enrollment where participant_id = $1 order by redeem_code;
 
 -- name: load_survey_answer_views
@@ -17,7 +17,7 @@ select redeem_code, benefit, due_at from monthly_due where redeem_code = any($1:
 
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
-select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
+select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.provider_id, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
     d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
 from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
@@ -51,6 +51,10 @@ order by c.state, c.due_at, c.reference, c.number;
 -- name: load_approval_views
 -- Of all these trainings, with the operators.
 select redeem_code, benefit, attempt, amount, partner, who, second, at from approval where redeem_code = any($1::text[]) order by attempt;
+
+-- name: load_confirmation_views
+-- Of all these trainings, with the two persons.
+select redeem_code, benefit, reference, who, second, at from confirmation where redeem_code = any($1::text[]) order by at;
 
 -- name: load_transfer_views
 -- The time narrows the search to a few blocks of the ledger.

@@ -1,61 +1,77 @@
 """Views for operators: rows as they are, without account numbers, and counts."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
+from services.payment.domain.disbursement import DisbursementKey
 from services.payment.store import QUERIES
 
-
-async def view_account(connection: Connection, participant_id: str) -> Record | None:
-    return await connection.fetchrow(QUERIES["load_account_view"], participant_id)
-
-
-async def view_enrollments(connection: Connection, participant_id: str) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_enrollment_views"], participant_id)
+ReferencesOf = Callable[[str, Record], list[str]]
+"""Returns the references of all attempts of a participant's disbursement."""
 
 
-async def view_survey_answers(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_survey_answer_views"], list(redeem_codes))
+class ParticipantViews(NamedTuple):
+    """All rows of one participant; of a block the latest times, of an account the one that counts.
+
+    `references` are those of each disbursement's attempts.
+    """
+
+    account: Record | None
+    block: Record | None
+    enrollments: Sequence[Record]
+    survey_answers: Sequence[Record]
+    monthly_dues: Sequence[Record]
+    disbursements: Sequence[Record]
+    references: Mapping[DisbursementKey, list[str]]
+    attempts: Sequence[Record]
+    transfers: Sequence[Record]
+    contradictions: Sequence[Record]
+    approvals: Sequence[Record]
+    confirmations: Sequence[Record]
+    claims: Sequence[Record]
 
 
-async def view_monthly_dues(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_monthly_due_views"], list(redeem_codes))
+async def view_participant(
+    connection: Connection, participant_id: str, references_of: ReferencesOf
+) -> ParticipantViews:
+    enrollments = await connection.fetch(QUERIES["load_enrollment_views"], participant_id)
+    disbursements = await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
+    codes = [enrollment["redeem_code"] for enrollment in enrollments]
+    references = {(d["redeem_code"], d["benefit"]): references_of(participant_id, d) for d in disbursements}
+    every = [reference for of_one in references.values() for reference in of_one]
+    return ParticipantViews(
+        account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
+        block=await connection.fetchrow(QUERIES["load_block_view"], participant_id),
+        enrollments=enrollments,
+        survey_answers=await connection.fetch(QUERIES["load_survey_answer_views"], codes),
+        monthly_dues=await connection.fetch(QUERIES["load_monthly_due_views"], codes),
+        disbursements=disbursements,
+        references=references,
+        attempts=await connection.fetch(QUERIES["load_attempt_views"], every),
+        transfers=await _view_transfers(connection, every, disbursements),
+        contradictions=await connection.fetch(QUERIES["load_contradiction_views"], codes),
+        approvals=await connection.fetch(QUERIES["load_approval_views"], codes),
+        confirmations=await connection.fetch(QUERIES["load_confirmation_views"], codes),
+        claims=await view_claims(connection, codes),
+    )
 
 
-async def view_disbursements(connection: Connection, participant_id: str) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
-
-
-async def view_attempts(connection: Connection, references: Collection[str]) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_attempt_views"], list(references))
-
-
-async def view_contradictions(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_contradiction_views"], list(redeem_codes))
-
-
-async def view_block(connection: Connection, participant_id: str) -> Record | None:
-    """Return the times of the latest block and unblock; None if there was none."""
-    return await connection.fetchrow(QUERIES["load_block_view"], participant_id)
+async def _view_transfers(
+    connection: Connection, references: Sequence[str], disbursements: Sequence[Record]
+) -> Sequence[Record]:
+    """Return the transfers of these references, between the times at which their disbursements changed."""
+    if not references:
+        return []
+    since, until = min(d["due_at"] for d in disbursements), max(d["changed_at"] for d in disbursements)
+    return await connection.fetch(QUERIES["load_transfer_views"], references, since, until)
 
 
 async def view_claims(connection: Connection, redeem_codes: Collection[str] | None = None) -> Sequence[Record]:
     """Return the claims on payments of these trainings, or all, with debtor, reason, times and state."""
     codes = None if redeem_codes is None else list(redeem_codes)
     return await connection.fetch(QUERIES["load_claim_views"], codes)
-
-
-async def view_approvals(connection: Connection, redeem_codes: Collection[str]) -> Sequence[Record]:
-    return await connection.fetch(QUERIES["load_approval_views"], list(redeem_codes))
-
-
-async def view_transfers(
-    connection: Connection, references: Collection[str], since: datetime, until: datetime
-) -> Sequence[Record]:
-    """Return the transfers of these references between two times."""
-    return await connection.fetch(QUERIES["load_transfer_views"], list(references), since, until)
 
 
 async def view_funds(connection: Connection) -> Sequence[Record]:

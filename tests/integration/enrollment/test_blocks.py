@@ -5,7 +5,6 @@ from itertools import permutations
 
 import pytest
 
-from services.enrollment.ops import audit_trail
 from tests.builders import (
     ADMITTED_AT,
     LATER,
@@ -134,11 +133,10 @@ async def test_block_read_again_after_a_restore_is_announced_alike(harness: Enro
 
 async def test_audit_trail_shows_blocks(harness: EnrollmentHarness, person: str) -> None:
     await harness.receive(a_block(person, BLOCKED_AT), an_unblock(person, UNBLOCKED_AT))
-    found = await audit_trail(harness.connection, person)
+    found = await harness.definition.audit_trail(harness.connection, person)
     assert found is not None
-    steps = found["steps"]
-    assert isinstance(steps, list)
-    assert [(step["step"], step["reason"]) for step in steps[1:]] == [
+    steps = found["decisions"]
+    assert [(step["decision"], step["facts"]["reason"]) for step in steps[1:]] == [
         ("blocked", "ineligible"),
         ("unblocked", "eligible again"),
     ]

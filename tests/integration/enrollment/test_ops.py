@@ -7,7 +7,7 @@ import asyncpg
 
 from services.enrollment.domain.admission import AdmissionRefusal
 from services.enrollment.domain.purchase import EnrollmentState, PurchaseRejection
-from services.enrollment.ops import audit_trail, gauges
+from services.enrollment.ops import gauges
 from tests.builders import (
     ADMITTED_AT,
     LATER,
@@ -31,14 +31,13 @@ async def test_audit_trail_is_in_order_of_time_and_holds_no_secret(harness: Enro
     code = first.data["redeem_code"]
     await harness.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=nik, number="0812777"), first)
     await harness.receive(completed(person, code, ADMITTED_AT + 4 * DAY), rated(person, code, ADMITTED_AT + 5 * DAY))
-    found = await audit_trail(harness.connection, person)
+    found = await harness.definition.audit_trail(harness.connection, person)
     assert found is not None
-    steps = found["steps"]
-    assert isinstance(steps, list)
-    assert [step["step"] for step in steps] == [
+    steps = found["decisions"]
+    assert [step["decision"] for step in steps] == [
         "admitted",
         "account_linked",
-        "training_purchased",
+        "purchase_confirmed",
         "completed",
         "rated",
     ]
@@ -47,7 +46,7 @@ async def test_audit_trail_is_in_order_of_time_and_holds_no_secret(harness: Enro
 
 
 async def test_unknown_participant_has_no_audit_trail(harness: EnrollmentHarness) -> None:
-    assert await audit_trail(harness.connection, a_participant_id()) is None
+    assert await harness.definition.audit_trail(harness.connection, a_participant_id()) is None
 
 
 async def test_gauges_count_participants_by_wave_and_enrollments_by_state(harness: EnrollmentHarness) -> None:

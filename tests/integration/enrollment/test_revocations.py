@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from services.enrollment.ops import audit_trail
 from tests.builders import ADMITTED_AT, Event, a_purchase, a_wave, an_admission
 from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, completed, rated, revoked
 
@@ -59,8 +58,7 @@ async def test_revocation_before_its_enrollment_is_deferred(harness: EnrollmentH
 
 
 async def test_audit_trail_shows_the_revocation(harness: EnrollmentHarness, first: Event) -> None:
-    found = await audit_trail(harness.connection, str(first.data["participant_id"]))
+    found = await harness.definition.audit_trail(harness.connection, str(first.data["participant_id"]))
     assert found is not None
-    steps = found["steps"]
-    assert isinstance(steps, list)
-    assert steps[-1]["step"] == "completion_revoked"
+    steps = found["decisions"]
+    assert steps[-1]["decision"] == "completion_revoked"

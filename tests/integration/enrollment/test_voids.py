@@ -6,7 +6,6 @@ from itertools import permutations
 
 import pytest
 
-from services.enrollment.ops import audit_trail
 from tests.builders import ADMITTED_AT, LATER, Event, a_purchase, a_void, a_wave, an_admission
 from tests.infrastructure import PostgresServer
 from tests.integration.enrollment.harness import WAIT_AT_MOST, EnrollmentHarness, completed, create_harness, rated
@@ -41,7 +40,7 @@ async def states(harness: EnrollmentHarness) -> dict[str, str]:
 
 
 async def balance_left(harness: EnrollmentHarness, person: str) -> object:
-    found = await audit_trail(harness.connection, person)
+    found = await harness.definition.audit_trail(harness.connection, person)
     assert found is not None
     return found["balance_left"]
 

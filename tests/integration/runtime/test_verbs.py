@@ -109,6 +109,19 @@ async def test_replay_of_a_parked_record_is_previewed_and_refused_twice(toy: Toy
     assert await toy.operations() == [("parked replay", "an operator")]
 
 
+async def test_explain_shows_a_table_or_json_and_refuses_a_stranger(toy: Toy) -> None:
+    player = "4810000000000017"
+    await toy.connection.execute("insert into player values ($1, '7')", player)
+    await toy.connection.execute("insert into goal values ('goal-1', $1, 1, $2)", player, NOW)
+    shown = await toy.run_verb("explain", player)
+    assert "2023-03-01T00:00:00Z" in shown
+    assert "goal.counts" in shown
+    (decision,) = json.loads(await toy.run_verb("explain", player, "--json"))["decisions"]
+    assert (decision["decision"], decision["about"]) == ("scored", "goal-1")
+    assert "knows nothing of this participant" in await toy.run_verb("explain", "4810000000000018", status=2)
+    assert "16 digits" in await toy.run_verb("explain", "481", status=2)
+
+
 async def test_close_by_reason_closes_its_open_records(toy: Toy) -> None:
     await park(toy, 1)
     await park(toy, 2)

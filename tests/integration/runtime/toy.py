@@ -1,6 +1,7 @@
 """The league of the engine's tests as a service with a command line: `python -m tests.integration.runtime.toy run`."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from asyncpg import Connection
 from prometheus_client import Counter
@@ -13,6 +14,7 @@ from shared.runtime.bounds import ReplicaName
 from shared.runtime.cli import main
 from shared.runtime.data_identity import PinnedValue
 from shared.runtime.definition import Gauge, Invariant, ServiceDefinition
+from shared.runtime.explanation import Decision
 from shared.runtime.settings import ServiceSettings
 from tests.integration.messaging.toy import League
 
@@ -29,6 +31,14 @@ class ToySettings(ServiceSettings):
 async def audit_trail(connection: Connection, player: str) -> dict[str, object] | None:
     goals = await connection.fetch("select goal from goal where player = $1 order by goal", player)
     return {"goals": [row["goal"] for row in goals]} if goals else None
+
+
+async def explain(connection: Connection, player: str) -> list[Decision]:
+    goals = await connection.fetch("select goal from goal where player = $1 order by goal", player)
+    return [
+        Decision(at=datetime(2023, 3, 1, tzinfo=UTC), decision="scored", rule="goal.counts", about=row["goal"])
+        for row in goals
+    ]
 
 
 async def gauges(connection: Connection) -> Sequence[Gauge]:
@@ -70,6 +80,7 @@ def definition(settings: ToySettings) -> ServiceDefinition:
         own_topics=league.own_topics,
         adopt=None,
         audit_trail=audit_trail,
+        explain=explain,
         gauges=gauges,
         invariants=(Invariant("T1", "nobody wears thirteen", nobody_wears_thirteen),),
         collectors=(RecordsCollector(),),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,17 @@ import structlog
 
 from shared.messaging.engine.status import EngineStatus
 from shared.runtime.database import DatabaseUnavailable
+from shared.runtime.explanation import Decision
 from shared.runtime.http import HttpApi
 
 JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
-PAGES = ["/health/live", "/health/ready", "/metrics", "/lanes", "/parked", "/table", "/participants/<16 digits>"]
+OF_PARTICIPANTS = ["/participants/<16 digits>", "/participants/<16 digits>/explain"]
+PAGES = ["/health/live", "/health/ready", "/metrics", "/lanes", "/parked", "/table", *OF_PARTICIPANTS]
 NO_SUCH_PAGE = {"error": "there is no such page", "pages": PAGES}
+NOON = datetime(2023, 3, 1, 12, tzinfo=UTC)
 ONLY_GET = {"error": "only GET is answered here"}
 PARTICIPANT = "/participants/4810000000000017"
+EXPLAIN = f"{PARTICIPANT}/explain"
 
 
 class EmptyDatabase:
@@ -77,6 +82,7 @@ def definition() -> SimpleNamespace:
         settings=SimpleNamespace(replica="toy-1"),
         views={"/table": _view},
         audit_trail=_nothing,
+        explain=_nothing,
         degraded=_not_degraded,
     )
 
@@ -119,7 +125,7 @@ async def test_unknown_path_is_404_and_names_the_pages(http: httpx.AsyncClient, 
     assert dict(answer.headers) == {**JSON_HEADERS, "content-length": str(len(answer.content))}
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/table", PARTICIPANT, "/nowhere"])
+@pytest.mark.parametrize("path", ["/health/live", "/table", PARTICIPANT, EXPLAIN, "/nowhere"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 async def test_other_methods_are_405_on_every_path(http: httpx.AsyncClient, method: str, path: str) -> None:
     answer = await http.request(method, path)
@@ -128,8 +134,45 @@ async def test_other_methods_are_405_on_every_path(http: httpx.AsyncClient, meth
 
 
 async def test_unknown_participant_is_404(http: httpx.AsyncClient) -> None:
-    answer = await http.get(PARTICIPANT)
-    assert (answer.status_code, answer.json()) == (404, {"error": "toy knows nothing of this participant"})
+    for path in (PARTICIPANT, EXPLAIN):
+        answer = await http.get(path)
+        assert (answer.status_code, answer.json()) == (404, {"error": "toy knows nothing of this participant"})
+
+
+async def test_explanation_lists_decisions_in_order_of_time(
+    http: httpx.AsyncClient, definition: SimpleNamespace
+) -> None:
+    later = Decision(at=NOON + timedelta(hours=1), decision="second", rule="toy.two", caused_by=("/toys 7",))
+    first = Decision(
+        at=NOON,
+        decided_at=NOON,
+        decision="first",
+        rule="toy.one",
+        amounts={"price": 5},
+        facts={"until": NOON, "none": None},
+    )
+
+    async def explain(*_: object) -> list[Decision]:
+        return [later, first]
+
+    definition.explain = explain
+    shown = (await http.get(EXPLAIN)).json()
+    assert (shown["service"], shown["participant_id"]) == ("toy", "4810000000000017")
+    assert [one["decision"] for one in shown["decisions"]] == ["first", "second"]
+    assert shown["decisions"][0] == {
+        "at": "2023-03-01T12:00:00Z",
+        "decided_at": "2023-03-01T12:00:00Z",
+        "decision": "first",
+        "about": None,
+        "rule": "toy.one",
+        "scheme": None,
+        "scheme_version": None,
+        "amounts": {"price": 5},
+        "facts": {"until": "2023-03-01T12:00:00Z"},
+        "caused_by": [],
+        "carried_by": None,
+    }
+    assert shown["decisions"][1]["decided_at"] == "not recorded"
 
 
 async def test_query_of_the_address_is_ignored(http: httpx.AsyncClient) -> None:
@@ -138,7 +181,7 @@ async def test_query_of_the_address_is_ignored(http: httpx.AsyncClient) -> None:
 
 async def test_database_that_is_away_is_503_with_the_reason(http: httpx.AsyncClient, database: EmptyDatabase) -> None:
     database.away = True
-    for path in ("/lanes", "/parked", "/table", PARTICIPANT):
+    for path in ("/lanes", "/parked", "/table", PARTICIPANT, EXPLAIN):
         answer = await http.get(path)
         assert (answer.status_code, answer.json()) == (503, {"error": "Postgres does not answer in time"}), path
     assert (await http.get("/health/live")).status_code == 200

@@ -1,0 +1,197 @@
+"""Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
+
+from datetime import datetime
+
+from asyncpg import Connection
+
+from services.completion.domain.completion import Completion, Incomplete, decide_completion
+from services.completion.domain.enrollment import ConfirmedTerms, EnrollmentState
+from services.completion.domain.evidence import Evidence, EvidenceKind
+from services.completion.domain.revocation import select_standing
+from services.completion.domain.survey import SurveyAnswer
+from services.completion.store.revocations import StoredRevocation
+from services.completion.store.views import EnrollmentView, view_participant
+from shared.runtime.explanation import Decision, outside_id
+
+COMPLETED = (EnrollmentState.COMPLETED, EnrollmentState.REVOKED)
+
+
+async def explain(connection: Connection, participant_id: str) -> list[Decision]:
+    """Return all decisions about a participant."""
+    views = await view_participant(connection, participant_id)
+    decisions = []
+    for view in views.enrollments:
+        decisions += [_enrollment(view)]
+        decisions += [_accepted(view, fact) for fact in view.evidence]
+        decisions += [_spare(view, fact) for fact in view.spares]
+        decisions += [_revocation(view, one) for one in view.revocations]
+        decisions += _outcome(view)
+    return decisions + [_survey(answer, seen_at) for answer, seen_at in views.surveys]
+
+
+def missing_evidence(view: EnrollmentView) -> list[str]:
+    """Return the requirements that no evidence meets; of a revoked completion those that none meets any more."""
+    enrollment, facts = view.enrollment, list(view.evidence)
+    if enrollment.state is EnrollmentState.REVOKED:
+        facts = select_standing([*facts, *view.spares], {one.revocation.origin for one in view.revocations})
+    outcome = decide_completion(enrollment.rule, facts)
+    return list(outcome.missing) if isinstance(outcome, Incomplete) else []
+
+
+def decisive_evidence(view: EnrollmentView) -> list[Evidence]:
+    """Return all the evidence that a completion rests on, in the order of its digest; none without a completion."""
+    outcome = decide_completion(view.enrollment.rule, view.evidence)
+    return list(outcome.evidence) if isinstance(outcome, Completion) else []
+
+
+def _enrollment(view: EnrollmentView) -> Decision:
+    terms = view.enrollment.terms
+    return Decision(
+        at=view.row["known_at"],
+        decided_at=view.row["known_at"],
+        decision="enrollment_rejected" if terms is None else "enrollment_confirmed",
+        about=view.enrollment.redeem_code,
+        rule="enrollment.first",
+        scheme=terms and terms.scheme,
+        scheme_version=terms and terms.scheme_version,
+        facts=_demands(terms) if terms else {},
+    )
+
+
+def _demands(terms: ConfirmedTerms) -> dict[str, object]:
+    rule = terms.rule
+    return {
+        "provider_id": terms.provider_id,
+        "sessions": f"{rule.sessions_demanded} of {len(rule.sessions)}",
+        "post_test": rule.post_test,
+        "graded": rule.graded,
+        "certificate": rule.certificate,
+        "evidence_until": rule.span.evidence_until,
+        "complete_by": rule.span.due_at,
+    }
+
+
+def _accepted(view: EnrollmentView, fact: Evidence) -> Decision:
+    rated = fact.kind is EvidenceKind.TRAINING_RATED
+    return _fact(
+        view, fact, "training_rated" if rated else "evidence_accepted", "rating.first" if rated else "evidence.first"
+    )
+
+
+def _spare(view: EnrollmentView, fact: Evidence) -> Decision:
+    """Return a fact that was accepted and does not count: revoked, after the decision, or a repeat."""
+    decided_at = view.row["decided_at"]
+    if fact.origin in {one.revocation.origin for one in view.revocations}:
+        rule = "evidence.revoked"
+    elif decided_at is not None and fact.seen_at > decided_at:
+        rule = "evidence.after_decision"
+    else:
+        rule = "evidence.repeat"
+    return _fact(view, fact, "evidence_spare", rule)
+
+
+def _fact(view: EnrollmentView, fact: Evidence, decision: str, rule: str) -> Decision:
+    session = fact.part if fact.kind is EvidenceKind.SESSION_ATTENDED else None
+    return Decision(
+        at=fact.happened_at,
+        decided_at=fact.seen_at,
+        decision=decision,
+        about=view.enrollment.redeem_code,
+        rule=rule,
+        facts={"kind": fact.kind.value, "session": session},
+        caused_by=(outside_id(fact.source, fact.id),),
+    )
+
+
+def _revocation(view: EnrollmentView, one: StoredRevocation) -> Decision:
+    _, source, event_id = one.revocation.origin
+    return Decision(
+        at=one.revocation.revoked_at,
+        decided_at=one.seen_at,
+        decision="evidence_revoked",
+        about=view.enrollment.redeem_code,
+        rule="revocation.too_little_left" if one.ends_completion else "revocation.noted",
+        facts={"evidence": outside_id(source, event_id), "reason": one.revocation.reason},
+    )
+
+
+def _outcome(view: EnrollmentView) -> list[Decision]:
+    match view.enrollment.state:
+        case EnrollmentState.COMPLETED:
+            return [_completion(view)]
+        case EnrollmentState.REVOKED:
+            ending = next((one for one in view.revocations if one.ends_completion), None)
+            return [_completion(view), *([_revoked(view, ending)] if ending else [])]
+        case EnrollmentState.NOT_COMPLETED:
+            return [_rejection(view)]
+        case EnrollmentState.VOIDED:
+            return [_void(view)]
+        case _:
+            return []
+
+
+def _completion(view: EnrollmentView) -> Decision:
+    enrollment, terms = view.enrollment, view.enrollment.confirmed_terms
+    decisive = decisive_evidence(view)
+    return Decision(
+        at=enrollment.completed_at or view.row["decided_at"],
+        decided_at=view.row["decided_at"],
+        decision="completion_confirmed",
+        about=enrollment.redeem_code,
+        rule="completion.all_demanded",
+        scheme=terms.scheme,
+        scheme_version=terms.scheme_version,
+        facts={"evidence_count": len(decisive), "digest": enrollment.digest and enrollment.digest.hex()},
+        caused_by=tuple(outside_id(fact.source, fact.id) for fact in decisive),
+    )
+
+
+def _revoked(view: EnrollmentView, ending: StoredRevocation) -> Decision:
+    terms = view.enrollment.confirmed_terms
+    return Decision(
+        at=ending.revocation.revoked_at,
+        decided_at=ending.seen_at,
+        decision="completion_revoked",
+        about=view.enrollment.redeem_code,
+        rule="revocation.too_little_left",
+        scheme=terms.scheme,
+        scheme_version=terms.scheme_version,
+        facts={"reason": ending.revocation.reason, "missing": missing_evidence(view)},
+        caused_by=(outside_id(*ending.revocation.origin[1:]),),
+    )
+
+
+def _rejection(view: EnrollmentView) -> Decision:
+    terms = view.enrollment.confirmed_terms
+    return Decision(
+        at=view.row["decided_at"],
+        decided_at=view.row["decided_at"],
+        decision="completion_rejected",
+        about=view.enrollment.redeem_code,
+        rule="completion.not_completed_in_time",
+        scheme=terms.scheme,
+        scheme_version=terms.scheme_version,
+        facts={"complete_by": terms.rule.span.due_at, "missing": missing_evidence(view)},
+    )
+
+
+def _void(view: EnrollmentView) -> Decision:
+    return Decision(
+        at=view.row["decided_at"],
+        decided_at=view.row["decided_at"],
+        decision="enrollment_voided",
+        about=view.enrollment.redeem_code,
+        rule="void.never_completed",
+    )
+
+
+def _survey(answer: SurveyAnswer, seen_at: datetime) -> Decision:
+    return Decision(
+        at=answer.answered_at,
+        decided_at=seen_at,
+        decision="survey_answered",
+        about=answer.redeem_code,
+        rule="survey.first",
+        facts={"survey": answer.survey},
+        caused_by=(outside_id(answer.source, answer.id),),
+    )

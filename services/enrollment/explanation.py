@@ -1,0 +1,163 @@
+"""Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from asyncpg import Connection, Record
+
+from services.enrollment.domain.calendar import jakarta_day
+from services.enrollment.domain.scheme import Scheme, SchemeVersions
+from services.enrollment.store.views import ParticipantViews, view_participant
+from shared.runtime.explanation import Decision
+
+
+async def explain(schemes: Mapping[str, SchemeVersions], connection: Connection, participant_id: str) -> list[Decision]:
+    """Return all decisions about a participant."""
+    views = await view_participant(connection, participant_id)
+    return decisions_of(schemes, views)
+
+
+def decisions_of(schemes: Mapping[str, SchemeVersions], views: ParticipantViews) -> list[Decision]:
+    """Return the decisions that a participant's rows record."""
+    decisions = [_admission(row) for row in views.admissions]
+    decisions += [_account(views.account)] if views.account else []
+    decisions += [_block(row) for row in views.blocks]
+    for row in views.enrollments:
+        decisions += [_purchase(schemes, views, row), *_milestones(row), *_void(row)]
+    return decisions
+
+
+def _admission(row: Record) -> Decision:
+    return Decision(
+        at=row["admitted_at"],
+        decided_at=row["decided_at"],
+        decision=row["state"],
+        about=row["wave"],
+        rule=f"admission.{row['reason'] or 'admitted'}",
+        scheme=row["scheme"],
+        scheme_version=row["scheme_version"],
+        amounts={} if row["balance"] is None else {"balance": row["balance"]},
+        facts={"quota": row["quota"], "wave_opens_at": row["opens_at"], "wave_closes_at": row["closes_at"]},
+    )
+
+
+def _account(row: Record) -> Decision:
+    """Return the account that counts; earlier ones are not kept."""
+    return Decision(
+        at=row["linked_at"],
+        decision="account_kept" if row["same_identity"] is None else "account_linked",
+        rule="account.latest_linked",
+        facts={name: row[name] for name in ("partner", "verified", "same_identity")},
+    )
+
+
+def _block(row: Record) -> Decision:
+    return Decision(
+        at=row["at"],
+        decision="blocked" if row["blocked"] else "unblocked",
+        rule="block.latest",
+        facts={"reason": row["reason"]},
+    )
+
+
+def _purchase(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> Decision:
+    state = "confirmed" if row["state"] == "voided" else row["state"]
+    before = _balance_before(views, row)
+    amounts = {"price": row["price"]} | ({} if before is None else {"balance_before": before})
+    if state == "confirmed" and before is not None:
+        amounts["balance_after"] = before - row["price"]
+    return Decision(
+        at=row["purchased_at"],
+        # A void leaves its own time in the row.
+        decided_at=None if row["state"] == "voided" else row["decided_at"],
+        decision=f"purchase_{state}",
+        about=row["redeem_code"],
+        rule=f"purchase.{row['reason'] or 'confirmed'}",
+        scheme=row["scheme"],
+        scheme_version=row["scheme_version"],
+        amounts=amounts,
+        facts={
+            **{name: row[name] for name in ("provider_id", "course_code", "course_version", "ends_at", "due_at")},
+            **_turn(schemes, views, row),
+        },
+    )
+
+
+def _milestones(row: Record) -> list[Decision]:
+    """Return what completion announced of a training, as far as the next purchase depends on it."""
+    known = (("completed", "completed_at"), ("rated", "rated_at"), ("completion_revoked", "revoked_at"))
+    return [
+        Decision(at=row[column], decision=decision, about=row["redeem_code"], rule="milestone.first")
+        for decision, column in known
+        if row[column] is not None
+    ]
+
+
+def _void(row: Record) -> list[Decision]:
+    if row["voided_at"] is None:
+        return []
+    acts = row["state"] == "voided"
+    return [
+        Decision(
+            at=row["voided_at"],
+            decided_at=row["decided_at"] if acts else None,
+            decision="training_voided",
+            about=row["redeem_code"],
+            rule="void.price_back" if acts else "void.noted",
+            amounts={"balance_back": row["price"]} if acts else {},
+            facts={"reason": row["void_reason"]},
+        )
+    ]
+
+
+def _balance_before(views: ParticipantViews, row: Record) -> int | None:
+    """Return what a purchase had to be paid from: the grant, less what stood then and was decided before."""
+    granted = sum(admission["balance"] or 0 for admission in views.admissions)
+    spent = sum(one["price"] for one in _standing(views, row) if _precedes(one, row))
+    return granted - spent if granted else None
+
+
+def _standing(views: ParticipantViews, row: Record) -> list[Record]:
+    """Return the other trainings that stood when this one was bought."""
+    bought_at = row["purchased_at"]
+    return [
+        one
+        for one in views.enrollments
+        if one["redeem_code"] != row["redeem_code"]
+        and one["state"] in ("confirmed", "voided")
+        and (one["voided_at"] is None or bought_at < one["voided_at"])
+    ]
+
+
+def _precedes(one: Record, row: Record) -> bool:
+    """Return True if a training was confirmed before a purchase was decided; of a voided one the order of purchase."""
+    if "voided" in (one["state"], row["state"]):
+        return bool((one["purchased_at"], one["redeem_code"]) < (row["purchased_at"], row["redeem_code"]))
+    own = (row["decided_at"], row["purchased_at"], row["redeem_code"])
+    return bool((one["decided_at"], one["purchased_at"], one["redeem_code"]) < own)
+
+
+def _turn(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> dict[str, object]:
+    """Return the training that was bought before this one, and the last day for buying it."""
+    scheme = _version(schemes, row)
+    admitted_at = max((one["admitted_at"] for one in views.admissions if one["balance"] is not None), default=None)
+    if scheme is None or admitted_at is None:
+        return {}
+    bought_at = row["purchased_at"]
+    earlier = [one for one in _standing(views, row) if one["purchased_at"] <= bought_at]
+    voids = [one["voided_at"] for one in views.enrollments if one["voided_at"] and one["voided_at"] <= bought_at]
+    if not earlier:
+        return {"buy_by": _last_day([admitted_at, *voids], scheme.purchase.first_within_days)}
+    previous = earlier[-1]
+    done = [previous["completed_at"]] if previous["completed_at"] else []
+    buy_by = _last_day([*done, *voids], scheme.purchase.next_within_days) if done else None
+    return {"previous": previous["redeem_code"], "previous_completed_at": previous["completed_at"], "buy_by": buy_by}
+
+
+def _last_day(starts: Sequence[datetime], days: int | None) -> date | None:
+    return None if days is None else jakarta_day(max(starts)) + timedelta(days=days)
+
+
+def _version(schemes: Mapping[str, SchemeVersions], row: Record) -> Scheme | None:
+    versions = schemes[row["scheme"]].versions if row["scheme"] in schemes else ()
+    return next((one for one in versions if one.version == row["scheme_version"]), None)

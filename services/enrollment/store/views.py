@@ -1,0 +1,26 @@
+"""Views for operators: rows of one participant as they are, without account numbers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from asyncpg import Connection, Record
+
+from services.enrollment.store import QUERIES
+
+
+class ParticipantViews(NamedTuple):
+    """All rows of one participant. `enrollments` are in the order in which they were bought."""
+
+    admissions: Sequence[Record]
+    account: Record | None
+    blocks: Sequence[Record]
+    enrollments: Sequence[Record]
+
+
+async def view_participant(connection: Connection, participant_id: str) -> ParticipantViews:
+    return ParticipantViews(
+        admissions=await connection.fetch(QUERIES["load_admission_views"], participant_id),
+        account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
+        blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
+        enrollments=await connection.fetch(QUERIES["load_enrollment_views"], participant_id),
+    )

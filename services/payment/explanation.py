@@ -1,0 +1,215 @@
+"""Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here.
+
+Scheme and version are those of the enrollment, which enrollment explains.
+"""
+
+import json
+
+from asyncpg import Connection, Record
+
+from services.payment.context import Context
+from services.payment.store.views import ParticipantViews, view_participant
+from shared.runtime.explanation import Decision
+
+
+async def explain(context: Context, connection: Connection, participant_id: str) -> list[Decision]:
+    """Return all decisions about a participant."""
+    views = await view_participant(connection, participant_id, context.references_of)
+    decisions = [_account(views.account)] if views.account else []
+    decisions += _blocks(views.block) if views.block else []
+    for enrollment in views.enrollments:
+        decisions += _milestones(enrollment)
+    decisions += [_survey(row) for row in views.survey_answers]
+    for disbursement in views.disbursements:
+        decisions += [_due(views, disbursement), *_state(disbursement)]
+    for attempt in views.attempts:
+        decisions += _attempt(attempt)
+    decisions += [_contradiction(row) for row in views.contradictions]
+    decisions += [_approval(row) for row in views.approvals]
+    decisions += [_confirmation(row) for row in views.confirmations]
+    for claim in views.claims:
+        decisions += _claim(claim)
+    return decisions
+
+
+def _right(row: Record) -> str:
+    """Return the name of a right: the benefit of a training."""
+    return f"{row['redeem_code']}/{row['benefit']}"
+
+
+def _account(row: Record) -> Decision:
+    """Return the account that counts; earlier ones are not kept."""
+    return Decision(
+        at=row["linked_at"],
+        decision="account_linked",
+        rule="account.latest_linked",
+        facts={name: row[name] for name in ("partner", "verified", "same_identity")},
+    )
+
+
+def _blocks(row: Record) -> list[Decision]:
+    """Return the latest block and the latest unblock; earlier ones are enrollment's to show."""
+    known = (("blocked", row["blocked_at"]), ("unblocked", row["unblocked_at"]))
+    return [Decision(at=at, decision=decision, rule="block.latest") for decision, at in known if at is not None]
+
+
+def _milestones(row: Record) -> list[Decision]:
+    known = (
+        ("completed", "completed_at", "milestone.first"),
+        ("rated", "rated_at", "milestone.first"),
+        ("training_voided", "voided_at", "annulment.earns_nothing_more"),
+        ("completion_revoked", "revoked_at", "annulment.earns_nothing_more"),
+    )
+    return [
+        Decision(
+            at=row[column],
+            decided_at=row["completion_noted_at"] if decision == "completed" else None,
+            decision=decision,
+            about=row["redeem_code"],
+            rule=rule,
+        )
+        for decision, column, rule in known
+        if row[column] is not None
+    ]
+
+
+def _survey(row: Record) -> Decision:
+    return Decision(
+        at=row["answered_at"],
+        decision="survey_answered",
+        about=row["redeem_code"],
+        rule="milestone.first",
+        facts={"survey": row["survey"]},
+    )
+
+
+def _due(views: ParticipantViews, row: Record) -> Decision:
+    promised = _promise(views, row)
+    return Decision(
+        at=row["due_at"],
+        decided_at=row["due_at"],
+        decision="right_due",
+        about=_right(row),
+        rule=f"due.{'monthly' if 'months_after' in promised else promised.get('milestone', 'not_promised')}",
+        amounts={"amount": row["amount"]},
+        facts={"wave": row["wave"], "payee": row["payee"], "provider_id": row["provider_id"]},
+    )
+
+
+def _promise(views: ParticipantViews, row: Record) -> dict[str, object]:
+    """Return what the enrollment promised of a benefit."""
+    texts = [one["benefits"] for one in views.enrollments if one["redeem_code"] == row["redeem_code"]]
+    return next((one for text in texts for one in json.loads(text) if one["benefit"] == row["benefit"]), {})
+
+
+def _state(row: Record) -> list[Decision]:
+    """Return how a right stands if no attempt says it: held now, failed, or cancelled."""
+    match row["state"]:
+        case "held":
+            at, rule = row["changed_at"], f"hold.{row['reason']}"
+        case "failed":
+            at, rule = row["changed_at"], "report.final"
+        case "cancelled":
+            at, rule = row["cancelled_at"], f"cancel.{row['annulled']}"
+        case _:
+            return []
+    frozen = True if row["frozen"] else None
+    return [
+        Decision(
+            at=at,
+            decided_at=at,
+            decision=f"right_{row['state']}",
+            about=_right(row),
+            rule=rule,
+            amounts={"amount": row["amount"]},
+            facts={"partner": row["partner"], "look_again_at": row["look_again_at"], "frozen": frozen},
+        )
+    ]
+
+
+def _attempt(row: Record) -> list[Decision]:
+    """Return an instruction and its partner's answers."""
+    reports = (
+        ("attempt_accepted", row["accepted_at"], "report.accepted"),
+        ("attempt_settled", row["settled_at"], "report.settled"),
+        ("attempt_rejected", row["rejected_at"], f"report.rejected.{row['reason'] or 'without_reason'}"),
+    )
+    answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}
+    return [
+        Decision(
+            at=row["instructed_at"],
+            decided_at=row["instructed_at"],
+            decision="attempt_instructed",
+            about=_right(row),
+            rule="pay.nothing_in_the_way",
+            amounts={"amount": row["amount"]},
+            facts={name: row[name] for name in ("reference", "number", "partner", "answer_by")},
+        ),
+        *(
+            Decision(
+                at=at, decision=decision, about=_right(row), rule=rule, amounts={"amount": row["amount"]}, facts=answer
+            )
+            for decision, at, rule in reports
+            if at is not None
+        ),
+    ]
+
+
+def _contradiction(row: Record) -> Decision:
+    return Decision(
+        at=row["reported_at"],
+        decided_at=row["noted_at"],
+        decision="contradiction_noted",
+        about=_right(row),
+        rule="report.contradicts",
+        amounts={"amount": row["amount"]},
+        facts={name: row[name] for name in ("reference", "partner", "status", "reason", "partner_reference")},
+    )
+
+
+def _approval(row: Record) -> Decision:
+    return Decision(
+        at=row["at"],
+        decided_at=row["at"],
+        decision="attempt_approved",
+        about=_right(row),
+        rule="approval.by_one" if row["second"] is None else "approval.by_two",
+        amounts={"amount": row["amount"]},
+        facts={name: row[name] for name in ("attempt", "partner", "who", "second")},
+    )
+
+
+def _confirmation(row: Record) -> Decision:
+    return Decision(
+        at=row["at"],
+        decided_at=row["at"],
+        decision="payment_confirmed",
+        about=_right(row),
+        rule="confirmation.by_two",
+        facts={name: row[name] for name in ("reference", "who", "second")},
+    )
+
+
+def _claim(row: Record) -> list[Decision]:
+    facts = {name: row[name] for name in ("claim", "debtor", "debtor_id", "due_at", "document")}
+    amounts = {"amount": row["amount"]}
+    opened = Decision(
+        at=row["opened_at"],
+        decision="claim_opened",
+        about=_right(row),
+        rule=f"claim.{row['reason']}",
+        amounts=amounts,
+        facts=facts,
+    )
+    if row["closed_at"] is None:
+        return [opened]
+    closed = Decision(
+        at=row["closed_at"],
+        decided_at=row["closed_at"],
+        decision=f"claim_{row['state']}",
+        about=_right(row),
+        rule=f"claim.{row['state']}",
+        amounts=amounts,
+        facts=facts,
+    )
+    return [opened, closed]

@@ -1,0 +1,95 @@
+"""Explanation of a participant: each decision of payment with amounts and reasons, from stored rows."""
+
+import json
+
+import pytest
+
+from shared.runtime.explanation import Decision, in_order, members_of
+from tests.builders import LATER
+from tests.integration.payment.facts import (
+    CODE,
+    COMPLETED_AT,
+    FEE,
+    INCENTIVE,
+    PARTICIPANT,
+    VOIDED_AT,
+    a_number,
+    blocked,
+    confirmed,
+    journey,
+    linked,
+    unblocked,
+    voided,
+)
+from tests.integration.payment.harness import PaymentHarness
+
+
+@pytest.fixture
+async def instructed(harness: PaymentHarness) -> PaymentHarness:
+    await harness.prepare()
+    await harness.receive(*journey())
+    return harness
+
+
+async def explained(harness: PaymentHarness) -> list[Decision]:
+    return in_order(await harness.definition.explain(harness.connection, PARTICIPANT))
+
+
+def of(decisions: list[Decision], benefit: str) -> list[tuple[str, str]]:
+    return [(one.decision, one.rule) for one in decisions if one.about == f"{CODE}/{benefit}"]
+
+
+async def test_rights_are_explained_from_due_to_settled(instructed: PaymentHarness) -> None:
+    await instructed.report(instructed.instructions_for("fee")[0].reference, "settled")
+    found = await explained(instructed)
+    assert sorted(of(found, "fee")) == [
+        ("attempt_instructed", "pay.nothing_in_the_way"),
+        ("attempt_settled", "report.settled"),
+        ("right_due", "due.completed"),
+    ]
+    assert of(found, "incentive_1")[0] == ("right_due", "due.rated")
+    amounts = {one.about: one.amounts for one in found if one.decision == "right_due"}
+    assert amounts == {f"{CODE}/fee": {"amount": FEE}, f"{CODE}/incentive_1": {"amount": INCENTIVE}}
+    completed = next(one for one in found if one.decision == "completed")
+    assert (completed.at, completed.decided_at) == (COMPLETED_AT, LATER)
+    shown = json.dumps([members_of(one) for one in found])
+    assert a_number(PARTICIPANT) not in shown
+    assert "eyJ" not in shown
+
+
+async def test_hold_names_its_reason_and_rejection_its_code(instructed: PaymentHarness) -> None:
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    found = of(await explained(instructed), "incentive_1")
+    assert ("attempt_rejected", "report.rejected.AC04") in found
+    assert ("right_held", "hold.account_closed") in found
+
+
+async def test_void_is_explained_with_its_cancellation_and_claim(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(*journey()[1:])
+    await harness.report(harness.instructions_for("fee")[0].reference, "settled")
+    await harness.receive(voided())
+    found = await explained(harness)
+    assert ("training_voided", "annulment.earns_nothing_more") in [(one.decision, one.rule) for one in found]
+    assert ("right_cancelled", "cancel.voided") in of(found, "incentive_1")
+    (claim,) = [one for one in found if one.decision == "claim_opened"]
+    assert (claim.rule, claim.at, claim.amounts) == ("claim.voided", VOIDED_AT, {"amount": FEE})
+    assert claim.facts["debtor"] == "provider"
+
+
+async def test_account_and_blocks_are_explained(harness: PaymentHarness) -> None:
+    await harness.receive(linked(), confirmed(), blocked(), unblocked())
+    found = [(one.decision, one.rule) for one in await explained(harness)]
+    assert found == [
+        ("account_linked", "account.latest_linked"),
+        ("blocked", "block.latest"),
+        ("unblocked", "block.latest"),
+    ]
+
+
+async def test_approval_and_confirmation_name_both_persons(instructed: PaymentHarness) -> None:
+    reference = instructed.instructions_for("incentive")[0].reference
+    await instructed.report(reference, "rejected", "AM05")
+    await instructed.confirm(reference, "Ani", "Budi")
+    (confirmation,) = [one for one in await explained(instructed) if one.decision == "payment_confirmed"]
+    assert confirmation.facts == {"reference": reference, "who": "Ani", "second": "Budi"}
