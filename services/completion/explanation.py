@@ -1,5 +1,6 @@
 """Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from asyncpg import Connection
@@ -118,32 +119,37 @@ def _revocation(view: EnrollmentView, one: StoredRevocation) -> Decision:
 def _outcome(view: EnrollmentView) -> list[Decision]:
     match view.enrollment.state:
         case EnrollmentState.COMPLETED:
-            return [_completion(view)]
+            return _completion(view)
         case EnrollmentState.REVOKED:
             ending = next((one for one in view.revocations if one.ends_completion), None)
-            return [_completion(view), *([_revoked(view, ending)] if ending else [])]
+            return [*_completion(view), *([_revoked(view, ending)] if ending else [])]
         case EnrollmentState.NOT_COMPLETED:
-            return [_rejection(view)]
+            return [_rejection(view, missing_evidence(view))]
         case EnrollmentState.VOIDED:
             return [_void(view)]
         case _:
             return []
 
 
-def _completion(view: EnrollmentView) -> Decision:
-    enrollment, terms = view.enrollment, view.enrollment.confirmed_terms
+def _completion(view: EnrollmentView) -> list[Decision]:
+    """Return the completion; of a reopened training its rejection before that, with the requirements missing then."""
+    enrollment, terms, decided_at = view.enrollment, view.enrollment.confirmed_terms, view.row["decided_at"]
     decisive = decisive_evidence(view)
-    return Decision(
-        at=enrollment.completed_at or view.row["decided_at"],
-        decided_at=view.row["decided_at"],
+    completion = Decision(
+        at=enrollment.completed_at or decided_at,
+        decided_at=enrollment.reopened_at or decided_at,
         decision="completion_confirmed",
         about=enrollment.redeem_code,
-        rule="completion.all_demanded",
+        rule="completion.reopened" if enrollment.reopened_at else "completion.all_demanded",
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
         facts={"evidence_count": len(decisive), "digest": enrollment.digest and enrollment.digest.hex()},
         caused_by=tuple(outside_id(fact.source, fact.id) for fact in decisive),
     )
+    if enrollment.reopened_at is None:
+        return [completion]
+    in_time = decide_completion(terms.rule, [fact for fact in view.evidence if fact.seen_at <= decided_at])
+    return [_rejection(view, in_time.missing if isinstance(in_time, Incomplete) else ()), completion]
 
 
 def _revoked(view: EnrollmentView, ending: StoredRevocation) -> Decision:
@@ -161,7 +167,7 @@ def _revoked(view: EnrollmentView, ending: StoredRevocation) -> Decision:
     )
 
 
-def _rejection(view: EnrollmentView) -> Decision:
+def _rejection(view: EnrollmentView, missing: Sequence[str]) -> Decision:
     terms = view.enrollment.confirmed_terms
     return Decision(
         at=view.row["decided_at"],
@@ -171,7 +177,7 @@ def _rejection(view: EnrollmentView) -> Decision:
         rule="completion.not_completed_in_time",
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
-        facts={"complete_by": terms.rule.span.due_at, "missing": missing_evidence(view)},
+        facts={"complete_by": terms.rule.span.due_at, "missing": list(missing)},
     )
 
 

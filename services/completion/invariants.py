@@ -10,7 +10,7 @@ from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, Origin
 from services.completion.domain.revocation import replace_revoked, select_standing
 from services.completion.store.deadlines import load_open_without_deadline
-from services.completion.store.enrollments import load_next_enrollments
+from services.completion.store.enrollments import load_next_enrollments, load_reopened_without_persons
 from services.completion.store.evidence import count_orphaned_facts, load_evidence, load_spares
 from services.completion.store.remembered_events import load_remembered_outcomes
 from services.completion.store.revocations import load_revocations
@@ -60,6 +60,11 @@ async def all_open_have_a_deadline(connection: Connection) -> list[str]:
     return [f"{code} is open without a deadline" for code in await load_open_without_deadline(connection)]
 
 
+async def reopened_by_two_persons(connection: Connection) -> list[str]:
+    """Check that the log of operations has two persons for each enrollment that was reopened."""
+    return [f"{code} was reopened, and not by two persons" for code in await load_reopened_without_persons(connection)]
+
+
 async def evidence_has_an_enrollment(connection: Connection) -> list[str]:
     """Check that all evidence, spares and revocations belong to a confirmed enrollment."""
     orphaned = await count_orphaned_facts(connection)
@@ -91,6 +96,7 @@ INVARIANTS = (
     Invariant("I4", "no revoked evidence counts", revoked_evidence_does_not_count),
     Invariant("I3", "each enrollment with all its evidence is completed", all_complete_are_completed),
     Invariant("I3", "each open enrollment has a deadline", all_open_have_a_deadline),
+    Invariant("I7", "each reopened enrollment was reopened by two persons", reopened_by_two_persons),
     Invariant("I7", "all evidence belongs to a confirmed enrollment", evidence_has_an_enrollment),
     Invariant("I7", "each survey names an enrollment of its participant", surveys_have_an_enrollment),
     Invariant("I7", "the state counts equal the table", state_counts_agree),

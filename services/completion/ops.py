@@ -4,8 +4,10 @@ from datetime import datetime
 
 from asyncpg import Connection
 
+from services.completion.domain.completion import Completion, Incomplete
 from services.completion.domain.enrollment import EnrollmentState
 from services.completion.domain.evidence import Evidence
+from services.completion.domain.reopening import decide_reopening
 from services.completion.domain.survey import SurveyAnswer
 from services.completion.explanation import decisive_evidence, missing_evidence
 from services.completion.store.revocations import StoredRevocation
@@ -20,6 +22,8 @@ async def audit_trail(connection: Connection, participant_id: str) -> dict[str, 
     """Return a participant's surveys, and enrollments with evidence and what is missing; None without enrollment.
 
     `rests_on` is all the evidence of a completion, in the order of its digest; `spares` were accepted and do not count.
+    `if_reopened` is there for a training that was not completed in time: the spares that would count if it were
+    reopened, and what would still be missing.
     """
     views = await view_participant(connection, participant_id)
     if not views.enrollments:
@@ -46,6 +50,8 @@ def _described(view: EnrollmentView) -> dict[str, object]:
     described: dict[str, object] = {"redeem_code": enrollment.redeem_code, "state": enrollment.state.value}
     if enrollment.terms is None:
         return described
+    if enrollment.state is EnrollmentState.NOT_COMPLETED:
+        described["if_reopened"] = _reopening(view)
     return described | {
         "scheme": enrollment.terms.scheme,
         "scheme_version": enrollment.terms.scheme_version,
@@ -53,10 +59,22 @@ def _described(view: EnrollmentView) -> dict[str, object]:
         "missing": missing_evidence(view),
         "completed_at": enrollment.completed_at and write_time(enrollment.completed_at),
         "digest": enrollment.digest and enrollment.digest.hex(),
+        "reopened_at": enrollment.reopened_at and write_time(enrollment.reopened_at),
         "rests_on": [_fact(fact) for fact in decisive_evidence(view)],
         "evidence": [_fact(fact) for fact in sorted(view.evidence, key=lambda fact: fact.happened_at)],
         "spares": [_fact(fact) for fact in sorted(view.spares, key=lambda fact: fact.happened_at)],
         "revocations": [_revoked(one) for one in view.revocations],
+    }
+
+
+def _reopening(view: EnrollmentView) -> dict[str, object]:
+    revoked = {one.revocation.origin for one in view.revocations}
+    reopening = decide_reopening(view.enrollment.rule, view.evidence, view.spares, revoked)
+    outcome = reopening.outcome
+    return {
+        "late_evidence": [_fact(fact) for fact in reopening.replacement.promoted],
+        "missing": list(outcome.missing) if isinstance(outcome, Incomplete) else [],
+        "completed_at": write_time(outcome.completed_at) if isinstance(outcome, Completion) else None,
     }
 
 

@@ -24,6 +24,7 @@ create table enrollment (
     decided_at     timestamp with time zone,
     completed_at   timestamp with time zone,
     digest         bytea,
+    reopened_at    timestamp with time zone,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE WHEN ((state)::text = ANY (ARRAY['completed'::text, 'revoked'::text])) THEN 0 ELSE 2 END)),
     constraint only_the_open_are_undecided CHECK (((state = 'open'::enrollment_state) = (decided_at IS NULL))),
@@ -33,8 +34,9 @@ create table enrollment (
 CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id);
 CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (
         CASE old.state
-            WHEN 'open'::enrollment_state THEN ((new.state)::text = 'revoked'::text)
-            WHEN 'completed'::enrollment_state THEN (((new.state)::text <> 'revoked'::text) OR (((old.decided_at IS DISTINCT FROM new.decided_at) OR (old.completed_at IS DISTINCT FROM new.completed_at)) OR (old.digest IS DISTINCT FROM new.digest)))
+            WHEN 'open'::enrollment_state THEN ((new.state = 'revoked'::enrollment_state) OR (new.reopened_at IS NOT NULL))
+            WHEN 'not_completed'::enrollment_state THEN ((new.state <> 'completed'::enrollment_state) OR (new.reopened_at IS NULL) OR (old.decided_at IS DISTINCT FROM new.decided_at))
+            WHEN 'completed'::enrollment_state THEN ((new.state <> 'revoked'::enrollment_state) OR ((((old.decided_at IS DISTINCT FROM new.decided_at) OR (old.completed_at IS DISTINCT FROM new.completed_at)) OR (old.digest IS DISTINCT FROM new.digest)) OR (old.reopened_at IS DISTINCT FROM new.reopened_at)))
             ELSE true
         END) EXECUTE FUNCTION keep_final();
 CREATE TRIGGER enrollment_is_kept BEFORE DELETE ON enrollment FOR EACH ROW EXECUTE FUNCTION keep_final();
@@ -42,6 +44,7 @@ comment on table enrollment is 'One place in one training, the rule it carries, 
 comment on column enrollment.rule is 'What completes it, as the enrollment service confirmed it: sessions (sequence, proof, starts_at, ends_at), post_test,
 graded, certificate, whole_span, evidence_days, complete_within_days, sessions_at_least.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
+comment on column enrollment.reopened_at is 'When two persons completed it by evidence that had come after it was rejected; decided_at is the rejection''s.';
 
 create table evidence (
     happened_at timestamp with time zone not null,
@@ -111,15 +114,17 @@ create table tally (
     state       enrollment_state not null,
     enrollments bigint           not null,
     constraint tally_pkey PRIMARY KEY (lane, state),
-    constraint tally_enrollments_check CHECK ((enrollments > 0))
+    constraint tally_enrollments_check CHECK ((enrollments >= 0))
 );
-comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them.';
+comment on table tally is 'How many enrollments of each lane ever came to be in which state, so that nobody has to count them; reopened ones leave not_completed.';
 
 CREATE OR REPLACE FUNCTION keep_decided()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin
-    if exists (select from enrollment where redeem_code = old.redeem_code and state = 'open') then return old; end if;
+    if exists (select from enrollment where redeem_code = old.redeem_code and state in ('open', 'not_completed')) then
+        return old;
+    end if;
     raise exception 'what % holds is final', tg_table_name using errcode = 'restrict_violation';
 end $function$;
 

@@ -9,7 +9,10 @@ from shared.errors import InvariantBroken
 
 
 class EnrollmentState(StrEnum):
-    """State of an enrollment; an `open` one changes once, and a `completed` one may be `revoked`."""
+    """State of an enrollment; an `open` one is decided once.
+
+    A `completed` one may be `revoked`, and a `not_completed` one reopened: it is `completed` then.
+    """
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -30,7 +33,11 @@ class ConfirmedTerms(NamedTuple):
 
 
 class Enrollment(NamedTuple):
-    """One place in one training. A rejected one has no terms; `completed_at` and `digest` come with completion."""
+    """One place in one training.
+
+    A rejected one has no terms; `completed_at` and `digest` come with completion. `reopened_at` is set if it was first
+    decided that it was not completed.
+    """
 
     redeem_code: str
     participant_id: str
@@ -39,6 +46,7 @@ class Enrollment(NamedTuple):
     terms: ConfirmedTerms | None
     completed_at: datetime | None = None
     digest: bytes | None = None
+    reopened_at: datetime | None = None
 
     @property
     def confirmed_terms(self) -> ConfirmedTerms:

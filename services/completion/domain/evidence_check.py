@@ -73,7 +73,7 @@ def is_in_time(enrollment: Enrollment, kind: EvidenceKind) -> bool:
     match enrollment.state:
         case EnrollmentState.OPEN:
             return True
-        case EnrollmentState.COMPLETED:
-            return KIND_RULES[kind].counts_after_completion
+        case EnrollmentState.COMPLETED | EnrollmentState.NOT_COMPLETED:
+            return KIND_RULES[kind].counts_after_decision
         case _:
             return False

@@ -58,7 +58,7 @@ class KindRule:
     window: WindowRule
     demanded_by: Literal["sessions", "post_test", "graded", "certificate"] | None
     satisfies: Callable[[CompletionRule, ReportedFact], bool] = _always
-    counts_after_completion: bool = False
+    counts_after_decision: bool = False
 
 
 # `missing` of `completion_rejected` names requirements in this order.
@@ -68,7 +68,7 @@ KIND_RULES: Mapping[EvidenceKind, KindRule] = {
     EvidenceKind.WORK_GRADED: KindRule(PartRule.TIME, WindowRule.EVIDENCE_SPAN, "graded"),
     EvidenceKind.CERTIFICATE_ISSUED: KindRule(PartRule.ONCE, WindowRule.EVIDENCE_SPAN, "certificate"),
     EvidenceKind.TRAINING_RATED: KindRule(
-        PartRule.ONCE, WindowRule.EVIDENCE_SPAN, demanded_by=None, counts_after_completion=True
+        PartRule.ONCE, WindowRule.EVIDENCE_SPAN, demanded_by=None, counts_after_decision=True
     ),
 }
 

@@ -36,15 +36,15 @@ def select_standing(facts: Iterable[Evidence], revoked: Collection[Origin]) -> l
 def replace_revoked(
     evidence: Iterable[Evidence], spares: Iterable[Evidence], revoked: Collection[Origin]
 ) -> Replacement:
-    """Return what ends in an open enrollment, and of the spares the first accepted one of each part that is vacant.
+    """Return what ends in an enrollment, and of the spares the first accepted one of each part that is vacant.
 
-    What was announced when it was accepted, such as a rating, ends no more.
+    What was announced when it was accepted, such as a rating, ends no more, and no spare takes its place.
     """
-    ended = [fact for fact in evidence if fact.origin in revoked and not KIND_RULES[fact.kind].counts_after_completion]
-    vacant = {(fact.kind, fact.part) for fact in ended}
+    ended = [fact for fact in evidence if fact.origin in revoked and not KIND_RULES[fact.kind].counts_after_decision]
+    held = {(fact.kind, fact.part) for fact in evidence if fact not in ended}
     promoted: dict[tuple[str, int], Evidence] = {}
     for fact in sorted(select_standing(spares, revoked), key=AS_ACCEPTED):
-        if (fact.kind, fact.part) in vacant:
+        if (fact.kind, fact.part) not in held and not KIND_RULES[fact.kind].counts_after_decision:
             promoted.setdefault((fact.kind, fact.part), fact)
     return Replacement(ended, list(promoted.values()))
 

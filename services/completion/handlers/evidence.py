@@ -9,7 +9,7 @@ from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind
 from services.completion.domain.evidence_check import EvidenceRefused, check_evidence, evidence_part, is_in_time
 from services.completion.domain.evidence_kinds import pieces_demanded
-from services.completion.handlers.adoption import load_announced_ratings
+from services.completion.handlers.announced_events import load_announced_ratings
 from services.completion.handlers.evidence_sources import SOURCE_OF, map_evidence
 from services.completion.handlers.outcome import EnrollmentOutcome, confirmation_event, record_outcomes
 from services.completion.store.enrollments import load_enrollments

@@ -9,9 +9,14 @@ from services.completion.domain.completion import Completion, Incomplete, digest
 from services.completion.domain.deferral_kinds import ANNOUNCED_COMPLETION
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.revocation import Revocation
-from services.completion.handlers.adoption import load_announced_outcomes, load_announced_revocations
-from services.completion.store.enrollments import StoredOutcome, revoke_completions, save_outcomes
-from services.completion.store.state_counts import add_to_state_counts
+from services.completion.handlers.announced_events import load_announced_outcomes, load_announced_revocations
+from services.completion.store.enrollments import (
+    StoredOutcome,
+    reopen_completions,
+    revoke_completions,
+    save_outcomes,
+)
+from services.completion.store.state_counts import add_to_state_counts, count_reopened
 from shared.contracts.completion import (
     COMPLETION_CONFIRMED,
     COMPLETION_REJECTED,
@@ -58,7 +63,7 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
         return
     announced = await load_announced_outcomes(tx, {outcome.enrollment.participant_id for outcome in outcomes})
     pairs = [(outcome, announced.get(outcome.enrollment.redeem_code)) for outcome in outcomes]
-    decisions = [_stored_outcome(outcome.enrollment, before or outcome.event) for outcome, before in pairs]
+    decisions = [_stored_outcome(outcome.enrollment.redeem_code, before or outcome.event) for outcome, before in pairs]
     await save_outcomes(tx.connection, decisions, tx.now)
     lanes = [outcome.enrollment.lane for outcome in outcomes]
     states = [decision.state for decision in decisions]
@@ -70,6 +75,20 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
             tx.release(ANNOUNCED_COMPLETION, before.redeem_code)
     if announced:
         await _adopt_revocations(tx, [outcome.enrollment for outcome, before in pairs if before is not None])
+
+
+async def record_reopening(tx: Transaction, enrollment: Enrollment, event: CompletionConfirmed) -> None:
+    """Complete an enrollment that was not completed in time, and emit its event."""
+    await complete_rejected(tx, enrollment.lane, [event])
+    tx.emit(COMPLETION_CONFIRMED, event, lane=enrollment.lane, key=enrollment.participant_id)
+
+
+async def complete_rejected(tx: Transaction, lane: int, events: Sequence[CompletionConfirmed]) -> None:
+    """Complete, as the events say, those of their enrollments that were not completed in time."""
+    if events:
+        outcomes = [_stored_outcome(event.redeem_code, event) for event in events]
+        completed = await reopen_completions(tx.connection, outcomes, tx.now)
+        await count_reopened(tx.connection, [lane] * len(completed))
 
 
 async def _adopt_revocations(tx: Transaction, enrollments: Sequence[Enrollment]) -> None:
@@ -138,8 +157,7 @@ def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> Completio
     )
 
 
-def _stored_outcome(enrollment: Enrollment, event: CompletionConfirmed | CompletionRejected | None) -> StoredOutcome:
-    code = enrollment.redeem_code
+def _stored_outcome(code: str, event: CompletionConfirmed | CompletionRejected | None) -> StoredOutcome:
     if event is None:
         return StoredOutcome(code, EnrollmentState.VOIDED)
     if isinstance(event, CompletionRejected):

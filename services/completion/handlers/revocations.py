@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from services.completion.domain.deferral_kinds import ANNOUNCED_COMPLETION, ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
-from services.completion.domain.evidence import Evidence, Origin
+from services.completion.domain.evidence import Evidence, EvidenceKind, Origin
 from services.completion.domain.revocation import Revocation, find_breaking, replace_revoked
-from services.completion.handlers.adoption import load_announced_outcomes, load_announced_revocations
+from services.completion.handlers.announced_events import load_announced_outcomes, load_announced_revocations
 from services.completion.handlers.outcome import RevokedCompletion, record_revocations, revocation_event
 from services.completion.store.enrollments import load_enrollments
 from services.completion.store.evidence import load_evidence, load_spares, replace_evidence
 from services.completion.store.revocations import StoredRevocation, insert_revocations, load_revocations
-from shared.contracts.completion import CompletionConfirmed, CompletionRevoked
+from shared.contracts.completion import CompletionConfirmed, CompletionRejected, CompletionRevoked
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.topics import TRAINING_ATTENDANCE
 from shared.contracts.upstream import EvidenceRevoked
@@ -21,11 +21,15 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 class RevokedEvents(NamedTuple):
-    """Events of one enrollment that are revoked: those known before, and the messages that revoke further ones."""
+    """Events of one enrollment that are revoked: those known before, and the messages that revoke further ones.
+
+    `announced` is its outcome, if that was announced before a restore.
+    """
 
     enrollment: Enrollment
     known: frozenset[Origin]
     further: dict[Origin, Message[EvidenceRevoked]]
+    announced: CompletionConfirmed | CompletionRejected | None
 
     @property
     def code(self) -> str:
@@ -99,7 +103,8 @@ async def _accept(
             tx.defer(message, ANNOUNCED_COMPLETION, code)
         elif enrollment.terms is not None:
             origin = Origin(on_attendance, message.data.evidence.source, message.data.evidence.id)
-            accepted.setdefault(code, RevokedEvents(enrollment, frozenset(), {})).further.setdefault(origin, message)
+            revoked = RevokedEvents(enrollment, frozenset(), {}, announced.get(code))
+            accepted.setdefault(code, revoked).further.setdefault(origin, message)
     return list(accepted.values())
 
 
@@ -110,10 +115,9 @@ async def _load_known(tx: Transaction, accepted: Sequence[RevokedEvents]) -> lis
     stored = await load_revocations(tx.connection, [one.code for one in accepted])
     known = {code: frozenset(one.revocation.origin for one in of_code) for code, of_code in stored.items()}
     new = [
-        RevokedEvents(
-            one.enrollment,
-            known[one.code],
-            {origin: message for origin, message in one.further.items() if origin not in known[one.code]},
+        one._replace(
+            known=known[one.code],
+            further={origin: message for origin, message in one.further.items() if origin not in known[one.code]},
         )
         for one in accepted
     ]
@@ -127,6 +131,18 @@ def _ending(one: RevokedEvents, facts: Sequence[Evidence], announced: Completion
         for revocation in one.revocations:
             if revocation.origin[1:] == named:
                 return revocation
-    if one.enrollment.state is not EnrollmentState.COMPLETED:
+    if one.enrollment.state is not EnrollmentState.COMPLETED or _is_untouched(one):
         return None
     return find_breaking(one.enrollment.rule, facts, one.known, one.revocations)
+
+
+def _is_untouched(one: RevokedEvents) -> bool:
+    """Return True if a completion announced before a restore names all its evidence, and none of that is revoked.
+
+    Then it stands, though that evidence may not have been read again yet.
+    """
+    event = one.announced
+    if not isinstance(event, CompletionConfirmed) or event.evidence_count not in (None, len(event.evidence)):
+        return False
+    named = {Origin(EvidenceKind(fact.type).is_attendance, fact.source, fact.id) for fact in event.evidence}
+    return named.isdisjoint(one.known | one.further.keys())

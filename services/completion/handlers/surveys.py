@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.domain.survey import SurveyAnswer, survey_counts
-from services.completion.handlers.adoption import load_announced_surveys, survey_key
+from services.completion.handlers.announced_events import load_announced_surveys, survey_key
 from services.completion.store.enrollments import load_enrollments
 from services.completion.store.surveys import insert_surveys
 from shared.contracts import completion

@@ -79,11 +79,24 @@ async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome
             )
 
 
+async def reopen_completions(
+    connection: Connection, outcomes: Sequence[StoredOutcome], reopened_at: datetime
+) -> set[str]:
+    """Complete those of the enrollments that were not completed in time; return their redeem codes."""
+    values = columns(outcomes, "redeem_code", "completed_at", "digest")
+    return {row["redeem_code"] for row in await connection.fetch(QUERIES["reopen_completions"], reopened_at, *values)}
+
+
 async def revoke_completions(connection: Connection, redeem_codes: Collection[str]) -> None:
     """Make completed enrollments revoked. Raise InvariantBroken if one of them is not completed."""
     revoked = {row["redeem_code"] for row in await connection.fetch(QUERIES["revoke_completions"], list(redeem_codes))}
     for code in set(redeem_codes) - revoked:
         raise InvariantBroken(code, "its completion was to be revoked, but it has none; check it with `verify`")
+
+
+async def load_reopened_without_persons(connection: Connection) -> list[str]:
+    """Load the redeem codes of what was reopened without two persons. Reads the whole table."""
+    return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_reopened_without_persons"])]
 
 
 def _enrollment(row: Record) -> Enrollment:
@@ -96,6 +109,7 @@ def _enrollment(row: Record) -> Enrollment:
         terms=rule and ConfirmedTerms(row["provider_id"], row["scheme"], row["scheme_version"], _rule(rule)),
         completed_at=row["completed_at"],
         digest=row["digest"],
+        reopened_at=row["reopened_at"],
     )
 
 

@@ -1,7 +1,7 @@
 """The completion service on a real database, without Kafka: the harness runs the transactions as the engine does."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -12,14 +12,17 @@ from joserfc.jwk import OctKey
 from pydantic import BaseModel
 
 from services.completion.app import definition
+from services.completion.handlers.reopening import reopen
 from services.completion.settings import CompletionSettings
 from shared.contracts import enrollment, upstream
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
 from shared.contracts.seals import KeyRing
 from shared.contracts.topics import TOPICS, TRAINING_ATTENDANCE, lane_of
+from shared.messaging.engine.operator import Operator
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import OutboxEvent, Page
+from shared.messaging.outbox.store import page_of
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.dispatch import dispatch
 from shared.messaging.transaction.lane import insert_rows
@@ -186,6 +189,7 @@ class CompletionHarness:
     connection: Connection
     session: EngineSession
     decoder: Decoder
+    terms: TransactionTerms
     now: datetime = SEEN
     announced: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
@@ -225,10 +229,25 @@ class CompletionHarness:
 
         await self._run({lane_of(PARTICIPANT)}, body, self.now)
 
+    async def reopen(self, *people: str, code: str = CODE) -> list[str]:
+        """Reopen a training as each of these persons, one after the other; return what each was told."""
+        connection, told = self.session.connection, list[str]()
+        for who in people or ("Ani", "Budi"):
+            async with connection.transaction():
+                operator = Operator(who, "a complaint", self.now, self.terms.chain)
+                told.append((await reopen(self.terms, code, connection, operator)).sentence)
+        rows = await self.connection.fetch("select * from page where topic = 'completion.events' and not adopted")
+        known = {(page.lane, page.first_sequence) for page in self.pages}
+        self._note(page_of(row) for row in rows if (row["lane"], row["first_sequence"]) not in known)
+        return told
+
     async def _run(self, lanes: set[int], body: Any, read_through: datetime) -> None:
-        pages = await self.session.transact(lanes, body, now=self.now, watermark=read_through)
-        self.pages += [page for page in pages if not page.topic.startswith("dead-letters")]
+        self._note(await self.session.transact(lanes, body, now=self.now, watermark=read_through))
+
+    def _note(self, pages: Iterable[Page]) -> None:
         for page in pages:
+            if not page.topic.startswith("dead-letters"):
+                self.pages.append(page)
             if page.topic == "completion.events":
                 self.announced += [(event.type.split(".")[2], json.loads(event.data)) for event in page.events]
 
@@ -252,8 +271,8 @@ class CompletionHarness:
         """Empty all tables for the next example."""
         await self.connection.execute(
             "truncate enrollment, deadline, evidence, spare, revocation, survey, tally, remembered, parked;"
-            "truncate waiting, woken, page;"
-            "update sequence set next_sequence = 1"
+            "truncate waiting, woken, page, consent;"
+            "update sequence set next_sequence = 1, era_first = 1"
         )
         self.announced.clear()
         self.pages.clear()
@@ -274,4 +293,4 @@ async def create_harness(database: Database) -> CompletionHarness:
         waiting_per_key=1000,
         batch_records=3000,
     )
-    return CompletionHarness(owner, EngineSession(writer, terms, decoder, lambda: 1), decoder)
+    return CompletionHarness(owner, EngineSession(writer, terms, decoder, lambda: 1), decoder, terms)

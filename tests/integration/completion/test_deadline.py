@@ -11,7 +11,6 @@ from tests.integration.completion.harness import (
     attended,
     confirmed,
     examined,
-    rated,
     rejected,
 )
 from tests.unit.completion.facts import CODE, DAY, PARTICIPANT
@@ -65,7 +64,7 @@ async def test_rejection_is_final(harness: CompletionHarness) -> None:
     await harness.receive(confirmed())
     harness.now = DUE
     await harness.sweep()
-    await harness.receive(*all_evidence(), rated())
+    await harness.receive(*all_evidence())
 
     assert harness.event_names() == ["completion_rejected"]
     assert (await harness.parked(), await harness.rows("evidence"), await harness.breaches()) == ([], 0, [])

@@ -40,6 +40,7 @@ async def test_audit_trail_names_what_is_missing(harness: CompletionHarness) -> 
                 "missing": ["session_attended/1", "post_test_taken", "work_graded"],
                 "completed_at": None,
                 "digest": None,
+                "reopened_at": None,
                 "rests_on": [],
                 "evidence": [
                     {

@@ -211,9 +211,9 @@ async def test_late_evidence_is_kept_and_does_not_count(harness: CompletionHarne
     await harness.receive(confirmed())
     harness.now += 90 * DAY
     await harness.sweep()
-    await harness.receive(*all_evidence(), rated())
+    await harness.receive(*all_evidence())
     assert (await harness.state(), harness.event_names()) == ("not_completed", ["completion_rejected"])
-    assert (await harness.rows("evidence"), await harness.rows("spare"), await harness.breaches()) == (0, 5, [])
+    assert (await harness.rows("evidence"), await harness.rows("spare"), await harness.breaches()) == (0, 4, [])
 
 
 @pytest.mark.parametrize("from_start", [True, False], ids=["revocation first", "evidence first"])

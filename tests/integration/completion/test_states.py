@@ -15,7 +15,8 @@ SET = (
     "update enrollment set state = $1::enrollment_state,"
     " decided_at = case when $1 = 'open' then null else known_at end,"
     " completed_at = case when $1 in ('completed', 'revoked') then known_at end,"
-    " digest = case when $1 in ('completed', 'revoked') then 'd'::bytea end"
+    " digest = case when $1 in ('completed', 'revoked') then 'd'::bytea end,"
+    " reopened_at = case when state = 'not_completed' then known_at else reopened_at end"
 )
 
 

@@ -160,6 +160,11 @@ def completed(participant_id: str, redeem_code: str, completed_at: datetime) -> 
     return _from_completion(completion.COMPLETION_CONFIRMED, participant_id, redeem_code, data)
 
 
+def not_completed(participant_id: str, redeem_code: str) -> Event:
+    data = {"reason": "not_completed_in_time", "missing": ["post_test_taken"]}
+    return _from_completion(completion.COMPLETION_REJECTED, participant_id, redeem_code, data)
+
+
 def rated(participant_id: str, redeem_code: str, rated_at: datetime) -> Event:
     data = {"stars": 5, "rated_at": write_time(rated_at)}
     return _from_completion(completion.TRAINING_RATED, participant_id, redeem_code, data)

@@ -14,7 +14,14 @@ from tests.builders import (
     an_admission,
     sessions,
 )
-from tests.integration.enrollment.harness import NORMAL, WAIT_AT_MOST, EnrollmentHarness, completed, rated
+from tests.integration.enrollment.harness import (
+    NORMAL,
+    WAIT_AT_MOST,
+    EnrollmentHarness,
+    completed,
+    not_completed,
+    rated,
+)
 
 DAY = timedelta(days=1)
 DONE_AT = ADMITTED_AT + 4 * DAY
@@ -181,6 +188,14 @@ async def test_purchase_during_another_training_is_rejected_at_once(harness: Enr
     await harness.receive(meanwhile, first)
     assert harness.reasons() == ["previous_not_completed"]
     assert [data["redeem_code"] for data in harness.data_of("enrollment_confirmed")] == [first.data["redeem_code"]]
+
+
+async def test_next_purchase_counts_on_a_training_that_was_reopened(harness: EnrollmentHarness, person: str) -> None:
+    first = a_purchase(person)
+    await harness.receive(first, not_completed(person, first.data["redeem_code"]))
+    await harness.receive(*done(first), not_completed(person, first.data["redeem_code"]))
+    await harness.receive(a_purchase(person, purchased_at=NEXT_AT))
+    assert harness.event_names() == ["enrollment_confirmed"] * 2
 
 
 async def test_next_purchase_after_its_deadline_is_rejected(harness: EnrollmentHarness, person: str) -> None:

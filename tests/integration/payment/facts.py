@@ -124,6 +124,13 @@ def completed(participant: str = PARTICIPANT, code: str = CODE, at: datetime = C
     return _internal(completion.COMPLETION_CONFIRMED, data)
 
 
+def not_completed(participant: str = PARTICIPANT, code: str = CODE) -> Event:
+    data = completion.CompletionRejected(
+        participant_id=participant, redeem_code=code, reason="not_completed_in_time", missing=("post_test_taken",)
+    )
+    return _internal(completion.COMPLETION_REJECTED, data)
+
+
 def rated(participant: str = PARTICIPANT, code: str = CODE, at: datetime = RATED_AT) -> Event:
     data = completion.TrainingRated(participant_id=participant, redeem_code=code, stars=5, rated_at=at)
     return _internal(completion.TRAINING_RATED, data)

@@ -15,6 +15,7 @@ from tests.integration.payment.facts import (
     in_one_lane,
     journey,
     linked,
+    not_completed,
     rated,
 )
 from tests.integration.payment.harness import PaymentHarness
@@ -36,6 +37,14 @@ async def test_completed_and_rated_training_pays_provider_and_participant(harnes
     assert harness.event_names("fee")[2:] == ["accepted", "settled"]
     assert (await harness.balance("paid:fee"), await harness.balance("paid:incentive")) == (FEE, INCENTIVE)
     assert (await harness.balance("clearing:bni"), await harness.balance("clearing:gopay")) == (0, 0)
+
+
+async def test_training_that_was_reopened_after_its_rejection_is_paid(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(linked(), confirmed(), not_completed())
+    assert harness.instructions == []
+    await harness.receive(completed(), rated(), not_completed())
+    assert [one.benefit for one in harness.instructions] == ["fee", "incentive"]
 
 
 async def test_everything_delivered_three_times_pays_once(harness: PaymentHarness) -> None:

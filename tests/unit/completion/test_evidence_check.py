@@ -146,7 +146,7 @@ def test_evidence_of_a_decided_training_could_count_in_place_of_other(state: Enr
     assert [evidence_part(enrollment, one) is None for one in ALL] == [False] * 5
 
 
-def test_only_a_rating_comes_in_time_after_completion() -> None:
+def test_only_a_rating_comes_in_time_after_the_decision() -> None:
     in_time = {
         state: [kind for kind in EvidenceKind if is_in_time(an_enrollment(state=state), kind)]
         for state in EnrollmentState
@@ -155,6 +155,7 @@ def test_only_a_rating_comes_in_time_after_completion() -> None:
         **{state: [] for state in EnrollmentState},
         EnrollmentState.OPEN: list(EvidenceKind),
         EnrollmentState.COMPLETED: [EvidenceKind.TRAINING_RATED],
+        EnrollmentState.NOT_COMPLETED: [EvidenceKind.TRAINING_RATED],
     }
 
 

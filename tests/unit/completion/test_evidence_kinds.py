@@ -31,7 +31,7 @@ def row(source: EvidenceSource) -> str:
         rule.part,
         rule.window,
         code(rule.demanded_by),
-        "yes" if rule.counts_after_completion else "no",
+        "yes" if rule.counts_after_decision else "no",
     )
     return f"| {' | '.join(cells)} |"
 

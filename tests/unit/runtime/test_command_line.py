@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import typer
 
+from services.completion.__main__ import add_verbs as add_completion_verbs
 from services.completion.app import definition as completion
 from services.completion.settings import CompletionSettings
 from services.enrollment.__main__ import add_verbs as add_enrollment_verbs
@@ -36,6 +37,12 @@ def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def test_service_has_the_common_verbs() -> None:
     command = typer.main.get_command(command_line(CompletionSettings, completion))
     assert {name for name, _ in verbs(command)} == VERBS
+
+
+def test_completion_adds_reopening_by_a_person_for_a_reason() -> None:
+    found = dict(verbs(typer.main.get_command(command_line(CompletionSettings, completion, add_completion_verbs))))
+    assert found.keys() - VERBS == {"reopen"}
+    assert {option.name for option in found["reopen"].params if option.required} == {"redeem_code", "who", "why"}
 
 
 def test_service_may_add_verbs_of_its_own() -> None:

@@ -1,0 +1,47 @@
+"""Events that were announced before a restore, as the handlers recall them before they decide."""
+
+from collections.abc import Collection
+
+from shared.contracts import completion
+from shared.contracts.completion import CompletionConfirmed, CompletionRejected, CompletionRevoked, TrainingRated
+from shared.contracts.events import EventType
+from shared.messaging.transaction.remembered_events import recall
+from shared.messaging.transaction.transaction import Transaction
+
+OutcomeEvent = CompletionConfirmed | CompletionRejected
+
+OUTCOMES: dict[str, EventType[CompletionConfirmed] | EventType[CompletionRejected]] = {
+    completion.COMPLETION_CONFIRMED.name: completion.COMPLETION_CONFIRMED,
+    completion.COMPLETION_REJECTED.name: completion.COMPLETION_REJECTED,
+}
+
+
+def survey_key(participant_id: str, survey: int) -> str:
+    return f"{participant_id}/{survey}"
+
+
+async def load_announced_outcomes(tx: Transaction, participant_ids: Collection[str]) -> dict[str, OutcomeEvent]:
+    """Return the last outcomes that were announced before a restore, by redeem code.
+
+    Of two, the confirmation was the last: a rejected training may be reopened, a completed one is never rejected.
+    """
+    remembered = await recall(tx, participant_ids, *OUTCOMES)
+    remembered.sort(key=lambda one: one.type == completion.COMPLETION_CONFIRMED.name)
+    return {one.key: OUTCOMES[one.type].parse(one.data) for one in remembered}
+
+
+async def load_announced_ratings(tx: Transaction, participant_ids: Collection[str]) -> dict[str, TrainingRated]:
+    """Return the ratings that were announced before a restore, by redeem code."""
+    remembered = await recall(tx, participant_ids, completion.TRAINING_RATED.name)
+    return {one.key: completion.TRAINING_RATED.parse(one.data) for one in remembered}
+
+
+async def load_announced_surveys(tx: Transaction, participant_ids: Collection[str]) -> set[str]:
+    """Return the keys of the surveys that were announced before a restore."""
+    return {one.key for one in await recall(tx, participant_ids, completion.SURVEY_ANSWERED.name)}
+
+
+async def load_announced_revocations(tx: Transaction, participant_ids: Collection[str]) -> dict[str, CompletionRevoked]:
+    """Return the revocations of completions that were announced before a restore, by redeem code."""
+    remembered = await recall(tx, participant_ids, completion.COMPLETION_REVOKED.name)
+    return {one.key: completion.COMPLETION_REVOKED.parse(one.data) for one in remembered}
