@@ -4,6 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+SPARES_OF_A_KEY = 50
+"""The spares that are kept of a business key: more different events than any lawful producer reports it by."""
+
 
 class EvidenceKind(StrEnum):
     """Kind of a fact; `evidence_kinds` has the rules of each."""

@@ -22,11 +22,19 @@ where redeem_code = any(array(
     group by redeem_code, demands having count(*) >= demands));
 
 -- name: insert_spares
--- The same event again changes nothing.
+-- The same event again changes nothing, and so does a further one of a business key that has as many as are kept. The
+-- caller has locked the lanes, so no other transaction adds to the keys.
 insert into spare (redeem_code, kind, part, happened_at, seen_at, source, id)
-select * from unnest(
-    $1::text[], $2::evidence_kind[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[])
-on conflict do nothing;
+select redeem_code, kind, part, happened_at, seen_at, source, id
+from (select *, row_number() over (partition by redeem_code, kind, part order by place) as rank
+      from (select distinct on (redeem_code, kind, part, source, id) * from unnest(
+                $1::text[], $2::evidence_kind[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[])
+                with ordinality as n (redeem_code, kind, part, happened_at, seen_at, source, id, place)
+            order by redeem_code, kind, part, source, id, place) as events
+      where not exists (select from spare s where (s.redeem_code, s.kind, s.part, s.source, s.id)
+          = (events.redeem_code, events.kind, events.part, events.source, events.id))) as further
+where rank + (select count(*) from spare s
+              where (s.redeem_code, s.kind, s.part) = (further.redeem_code, further.kind, further.part)) <= $8;
 
 -- name: demote_evidence
 -- Makes revoked evidence a spare. The database refuses it once the enrollment is decided.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from services.completion.domain.evidence import Evidence, EvidenceKind, Origin
+from services.completion.domain.evidence import SPARES_OF_A_KEY, Evidence, EvidenceKind, Origin
 from services.completion.domain.revocation import Replacement
 from services.completion.store import QUERIES
 
@@ -44,8 +44,12 @@ async def insert_evidence(connection: Connection, evidence: Iterable[tuple[str, 
 
 
 async def insert_spares(connection: Connection, spares: Iterable[tuple[str, Evidence]]) -> None:
-    """Insert (redeem_code, evidence) that does not count; the same event again is left out."""
-    await connection.execute(QUERIES["insert_spares"], *map(list, zip(*(_row(*one) for one in spares), strict=True)))
+    """Insert (redeem_code, evidence) that does not count.
+
+    The same event again is left out, and what goes beyond `SPARES_OF_A_KEY`.
+    """
+    values = map(list, zip(*(_row(*one) for one in spares), strict=True))
+    await connection.execute(QUERIES["insert_spares"], *values, SPARES_OF_A_KEY)
 
 
 async def replace_evidence(connection: Connection, replacements: Iterable[tuple[str, Replacement]]) -> None:
