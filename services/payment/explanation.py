@@ -17,6 +17,7 @@ async def explain(context: Context, connection: Connection, participant_id: str)
     views = await view_participant(connection, participant_id, context.references_of)
     decisions = [_account(views.account)] if views.account else []
     decisions += _blocks(views.block) if views.block else []
+    decisions += _erasure(views.erasure) if views.erasure else []
     for enrollment in views.enrollments:
         decisions += _milestones(enrollment)
     decisions += [_survey(row) for row in views.survey_answers]
@@ -51,6 +52,13 @@ def _blocks(row: Record) -> list[Decision]:
     """Return the latest block and the latest unblock; earlier ones are enrollment's to show."""
     known = (("blocked", row["blocked_at"]), ("unblocked", row["unblocked_at"]))
     return [Decision(at=at, decision=decision, rule="block.latest") for decision, at in known if at is not None]
+
+
+def _erasure(row: Record) -> list[Decision]:
+    """Return the erasure; nothing while only our own events tell it, which have no time of it."""
+    if row["erased_at"] is None:
+        return []
+    return [Decision(at=row["erased_at"], decision="participant_erased", rule="erasure.for_ever")]
 
 
 def _milestones(row: Record) -> list[Decision]:

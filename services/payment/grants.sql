@@ -4,6 +4,7 @@
 grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer to :service;
 grant select, insert, update (state, document, closed_at) on money_claim to :service;
 grant select, insert, update (blocked_at, unblocked_at, ledger_number) on block to :service;
+grant select, insert, update (erased_at) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,
       update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,
@@ -11,7 +12,7 @@ grant select, insert,
     on disbursement to :service;
 grant select, insert,
       update (instructed_at, answer_by, accepted_at, rejected_at, number, redeem_code, benefit, reason, partner_reference,
-              wave, component, account_version, keeps_money)
+              wave, component, account, account_version, keeps_money)
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at) on enrollment to :service;

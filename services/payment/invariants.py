@@ -161,6 +161,21 @@ INVARIANTS = (
     ),
     Invariant(
         "I4",
+        "nothing more is paid of erased participants",
+        _no_rows("erased_and_going", f"{_KEY} is {{state}}, and its participant was erased"),
+    ),
+    Invariant(
+        "I4",
+        "nothing is instructed after an erasure",
+        _no_rows("instructed_while_erased", "{reference} was instructed after its participant was erased"),
+    ),
+    Invariant(
+        "I14",
+        "of erased participants no account number is left",
+        _no_rows("accounts_of_the_erased", "participant {participant_id} was erased, and an account number is left"),
+    ),
+    Invariant(
+        "I4",
         "what is held of blocked participants is held for the block",
         _no_rows("holds_unlike_blocks", f"{_KEY} is held for {{reason}}, and the block of its participant differs"),
     ),

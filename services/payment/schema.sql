@@ -1,6 +1,6 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
-create type annulment as enum ('voided', 'revoked');
+create type annulment as enum ('voided', 'revoked', 'erased');
 create type claim_reason as enum ('voided', 'revoked', 'blocked');
 create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
@@ -19,6 +19,7 @@ create table account (
     constraint account_pkey PRIMARY KEY (participant_id)
 );
 comment on table account is 'The account a participant linked last, by the time of linking. Sealed under payment''s own key, for this participant at this partner, the header shortened.';
+comment on column account.account is 'Empty once the participant was erased.';
 
 create table appropriation (
     document        text                     not null,
@@ -74,11 +75,12 @@ create table attempt (
 );
 CREATE INDEX attempt_adopted ON attempt USING btree (wave, component) WHERE adopted;
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
-CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN (((old.rejected_at IS NOT NULL) OR (((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.account IS DISTINCT FROM new.account)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN ((((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR ((old.rejected_at IS NOT NULL) AND ((((((((((((((old.instructed_at IS DISTINCT FROM new.instructed_at) OR (old.answer_by IS DISTINCT FROM new.answer_by)) OR (old.accepted_at IS DISTINCT FROM new.accepted_at)) OR (old.rejected_at IS DISTINCT FROM new.rejected_at)) OR (old.number IS DISTINCT FROM new.number)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.partner_reference IS DISTINCT FROM new.partner_reference)) OR (old.adopted IS DISTINCT FROM new.adopted)) OR (old.wave IS DISTINCT FROM new.wave)) OR (old.component IS DISTINCT FROM new.component)) OR (old.account_version IS DISTINCT FROM new.account_version)) OR (old.keeps_money IS DISTINCT FROM new.keeps_money))))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER an_account_goes_only_with_its_holder AFTER UPDATE ON attempt FOR EACH ROW WHEN ((old.account IS DISTINCT FROM new.account)) EXECUTE FUNCTION refuse_unless_erased();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
-comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name.';
+comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name. Empty once its participant was erased and the attempt is over.';
 comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
 comment on column attempt.wave is 'Of an adopted one, as payment.events has it; null: nobody has said yet which right it pays.';
 comment on column attempt.keeps_money is 'Adopted, not rejected as far as was announced, and its right is still to be read: its money is nobody else''s.';
@@ -192,7 +194,7 @@ comment on column disbursement.ask_at is 'When the partner is asked, if its fina
 comment on column disbursement.accepted_at is 'As its partner says of the latest attempt; so are settled_at and partner_reference.';
 comment on column disbursement.cancelled_at is 'If no partner had been told by then, the participant''s next training may earn the benefit.';
 comment on column disbursement.frozen is 'A person must look before another attempt: only an approval, a final word or a confirmation ends it.';
-comment on column disbursement.annulled is 'Its training earns nothing any more: it is cancelled when it is held, and claimed back when it is settled.';
+comment on column disbursement.annulled is 'Its training earns nothing any more, or its participant was erased: it is cancelled when it is held. Paid for a training that was annulled, it is claimed back.';
 
 create table enrollment (
     redeem_code         text                     not null,
@@ -216,6 +218,19 @@ comment on table enrollment is 'One training of one participant, as far as money
 comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only, and months_after where it follows the first incentive.';
 comment on column enrollment.voided_at is 'Of the first void that was read; so is revoked_at. From then on it earns nothing.';
 comment on column enrollment.clawback_days is 'Days after which a claim is due; null in enrollments of before claims.';
+
+create table erasure (
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    erased_at      timestamp with time zone,
+    ledger_number  bigint                   not null,
+    constraint erasure_pkey PRIMARY KEY (participant_id)
+);
+CREATE TRIGGER an_erasure_never_changes AFTER UPDATE ON erasure FOR EACH ROW WHEN ((old.erased_at IS NOT NULL)) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER erasures_stand BEFORE DELETE OR TRUNCATE ON erasure FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table erasure is 'Participants who were erased, for ever: nothing is paid for their trainings any more.';
+comment on column erasure.erased_at is 'Null while only our own topic says so (after a restore), and the event is still to be read again.';
+comment on column erasure.ledger_number is 'The last row of the lane''s ledger when the participant was found erased: no instruction follows it.';
 
 create table funds (
     wave         text      not null,
@@ -409,4 +424,17 @@ begin
         return null;
     end if;
     raise exception 'nobody confirmed or was told so much of wave %', new.wave using errcode = 'restrict_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_unless_erased()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if new.account = '' and exists (
+        select from disbursement d join erasure x using (participant_id)
+        where (d.redeem_code, d.benefit) = (new.redeem_code, new.benefit) and d.payee = 'participant') then
+        return null;
+    end if;
+    raise exception 'nobody was erased to whom % went', new.reference using errcode = 'restrict_violation';
 end $function$;

@@ -14,6 +14,7 @@ from services.payment.handlers.appropriations import appropriate_funds
 from services.payment.handlers.blocks import apply_blocks
 from services.payment.handlers.cancellations import annul_trainings
 from services.payment.handlers.enrollments import record_enrollments
+from services.payment.handlers.erasures import erase_participants
 from services.payment.handlers.milestones import record_milestones
 from services.payment.handlers.providers import register_providers
 from services.payment.handlers.reports import process_reports
@@ -64,9 +65,9 @@ def sources(context: Context) -> tuple[Source, ...]:
                 Subscription(enrollment.ENROLLMENT_VOIDED, annul, defers_on=_enrollment_key),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, blocks),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, blocks),
+                Subscription(enrollment.PARTICIPANT_ERASED, partial(erase_participants, context)),
                 # After what forbids to pay into it.
                 Subscription(enrollment.ACCOUNT_LINKED, partial(link_accounts, context)),
-                Subscription(enrollment.PARTICIPANT_ERASED, None),
                 Subscription(enrollment.BALANCE_FORFEITED, None),
             ),
             producer="enrollment",

@@ -51,6 +51,7 @@ TRANSITIONS = frozenset(
     {
         (State.DUE, State.HELD),
         (State.DUE, State.INSTRUCTED),
+        (State.DUE, State.CANCELLED),
         (State.HELD, State.HELD),
         (State.HELD, State.INSTRUCTED),
         (State.HELD, State.SETTLED),
@@ -83,7 +84,8 @@ class Disbursement(NamedTuple):
     is the version of the account that it went to (0: none, or no longer known). `frozen`: no other attempt is made
     before a person has reviewed the payment, whatever it is held for. `next_check_at` comes from one of two columns:
     `ask_at` while the disbursement is at a partner, `retry_at` while it is held. `annulled`: its training earns nothing
-    any more, so it is cancelled if it is held, and claimed back if its partner has paid it.
+    any more, or its participant was erased, so it is cancelled if it is held; what its partner has paid of an annulled
+    training is claimed back.
     """
 
     redeem_code: str
@@ -242,8 +244,12 @@ def fail(disbursement: Disbursement) -> Disbursement:
 
 
 def annul(disbursement: Disbursement, annulment: Annulment) -> Disbursement:
-    """Return the disbursement marked as annulled; the first mark counts, and a final one is returned as it is."""
-    if disbursement.state in FINAL or disbursement.annulled is not None:
+    """Return the disbursement marked as annulled; a final one is returned as it is.
+
+    The first mark counts, but for an erasure: the end of the training itself is marked above that.
+    """
+    marked = disbursement.annulled is not None and disbursement.annulled is not Annulment.ERASED
+    if disbursement.state in FINAL or marked:
         return disbursement
     return disbursement._replace(annulled=annulment)
 

@@ -34,10 +34,15 @@ NO_ANSWERS: Mapping[str, datetime] = MappingProxyType({})
 
 
 class Annulment(StrEnum):
-    """Change of mind after which a training earns nothing: it was voided, or its completion was revoked."""
+    """Change of mind after which a training earns nothing.
+
+    It was voided, its completion was revoked, or its participant was erased. What was paid before an erasure is not
+    claimed back.
+    """
 
     VOIDED = "voided"
     REVOKED = "revoked"
+    ERASED = "erased"
 
 
 class Entitlement(NamedTuple):
@@ -150,7 +155,10 @@ def revoke(enrollment: Enrollment, at: datetime) -> Enrollment:
 
 
 def annulment_of(enrollment: Enrollment) -> tuple[Annulment, datetime] | None:
-    """Return what annulled the enrollment first, and when, by the times of the events; None while it stands."""
+    """Return what annulled the enrollment first, and when, by the times of the events; None while it stands.
+
+    An erasure is the participant's: no enrollment knows of it.
+    """
     known = [(enrollment.voided_at, Annulment.VOIDED), (enrollment.revoked_at, Annulment.REVOKED)]
     first = min([(at, annulment) for at, annulment in known if at is not None], default=None, key=lambda one: one[0])
     return None if first is None else (first[1], first[0])

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.entitlement import Component, component_of
+from services.payment.domain.entitlement import Annulment, Component, component_of
 from services.payment.domain.funds import Fund
 from services.payment.payout.claims import adopt_claims
+from services.payment.payout.erasures import adopt_erasures
 from services.payment.payout.funds import keep_promised
 from services.payment.payout.grants import remember_grants
 from services.payment.payout.halts import halt_partner
@@ -31,7 +32,7 @@ KEEPS_MONEY = {
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Adopt instructions, grants and claims: the same is instructed again, and each benefit keeps its training.
+    """Adopt instructions, grants, claims and erasures: the same is instructed again, and nothing that was erased.
 
     If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
     statement has been compared. `payment.events` tell which fund pays an instruction; until they do, nothing new is
@@ -42,6 +43,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         await remember_grants(tx, tail.lane, events)
         await _keep_money(tx, events)
         await adopt_claims(tx, tail.lane, events)
+        await adopt_erasures(tx, tail.lane, (data.participant_id for event, data in events if _is_erased(event, data)))
     partner = PARTNER_OF_INSTRUCTIONS.get(tail.topic)
     if partner is None:
         return
@@ -62,6 +64,10 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     )
     if not whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
+
+
+def _is_erased(event: OutboxEvent, data: Disbursement) -> bool:
+    return event.type == payment.DISBURSEMENT_CANCELLED.name and data.reason == Annulment.ERASED
 
 
 def _events(tail: Tail) -> Iterator[tuple[OutboxEvent, Disbursement]]:

@@ -17,6 +17,7 @@ from services.payment.domain.eligibility import (
     needs_approval,
     required_approval,
 )
+from services.payment.domain.entitlement import Annulment
 from services.payment.payout.claims import claim_settled
 from services.payment.payout.disbursements import save_confirmation
 from services.payment.payout.events import emit_state
@@ -68,7 +69,8 @@ async def approve(
     if known.attempt > 0:
         await postpone_retries(connection, [known], operator.now)
     await operator.record(connection, "approve", **content, first=people[0])
-    then = "instructed" if known.annulled is None else f"cancelled, since its training was {known.annulled},"
+    subject_of = "participant" if known.annulled is Annulment.ERASED else "training"
+    then = "instructed" if known.annulled is None else f"cancelled, since its {subject_of} was {known.annulled},"
     return Outcome(changed=True, sentence=f"{what}: approved, and {then} by the next sweep")
 
 

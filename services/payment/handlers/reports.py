@@ -15,6 +15,7 @@ from services.payment.domain.report_outcome import ReportOutcome, apply_report
 from services.payment.payout.claims import claim_settled
 from services.payment.payout.contradictions import record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
+from services.payment.payout.erasures import erase_ended_attempts
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import decommit_funds
 from services.payment.payout.halts import halt_partner
@@ -76,6 +77,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     await _park_unmatched(tx, unmatched)
     await _save(tx, batch)
     await claim_settled(tx, _payments(batch), batch.traces)
+    await erase_ended_attempts(tx, (after for _, after in batch.changes.values()))
     now = {key: after for key, (_, after) in batch.changes.items()}
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}

@@ -7,7 +7,7 @@ from asyncpg import Connection
 
 from services.payment.context import Context
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, annul
 from services.payment.domain.eligibility import (
     PayeeAccount,
     PayoutConditions,
@@ -16,12 +16,12 @@ from services.payment.domain.eligibility import (
     needs_approval,
     required_approval,
 )
-from services.payment.domain.entitlement import Payee
+from services.payment.domain.entitlement import Annulment, Payee
 from services.payment.payout.account_seals import OpenedAccounts
 from services.payment.store.accounts import KeptAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
-from services.payment.store.blocks import load_blocks
+from services.payment.store.erasures import load_barred
 from services.payment.store.halts import load_halts
 from services.payment.store.providers import load_provider_accounts
 from shared.contracts.secret import Secret
@@ -70,21 +70,22 @@ class AttemptPlan(NamedTuple):
 
 
 async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[AttemptPlan]:
-    """Return one plan for each disbursement, in the same order."""
+    """Return one plan for each disbursement, in the same order; those of erased participants are marked so."""
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
-    blocks = await load_blocks(tx.connection, {d.participant_id for d in disbursements})
+    barred = await load_barred(tx.connection, {d.participant_id for d in disbursements})
     opened = OpenedAccounts(context.own_keys)
     conditions = PayoutConditions(tx.now, await load_halts(tx.connection), context.approval_above)
     approved = await _approved(tx, disbursements, accounts, conditions)
     plans = []
-    for disbursement, reference in zip(disbursements, references, strict=True):
+    for known, reference in zip(disbursements, references, strict=True):
+        disbursement = annul(known, Annulment.ERASED) if known.participant_id in barred.erased else known
         if reference in adopted:
             newest = accounts.get(payee_key(disbursement))
             plans.append(_repeat_adopted(disbursement, adopted[reference], newest.version if newest else 0))
         else:
-            account, block = accounts.get(payee_key(disbursement)), blocks.get(disbursement.participant_id)
+            account, block = accounts.get(payee_key(disbursement)), barred.blocks.get(disbursement.participant_id)
             decision = _plan_fresh(
                 account,
                 disbursement,

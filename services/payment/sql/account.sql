@@ -1,6 +1,8 @@
 -- name: load_known_accounts
--- Those of these participants who have linked an account before.
-select participant_id from account where participant_id = any($1::text[]);
+-- Those of these participants who have linked an account before, and those who were erased.
+select participant_id, false as erased from account where participant_id = any($1::text[])
+union all
+select participant_id, true from erasure where participant_id = any($1::text[]);
 
 -- name: update_accounts
 -- The latest time of linking counts, whenever it arrives.
@@ -24,12 +26,13 @@ select applied_at from migration where component = 'payment' and name = 'own_sea
 select exists (select from account) or exists (select from provider);
 
 -- name: load_account_portion
--- The next participants, with those of their accounts that are not sealed under the current key.
+-- The next participants, with those of their accounts that are not sealed under the current key. Those who were erased have none.
 select max(participant_id) as last,
        coalesce(array_agg(participant_id) filter (where not starts_with(account, $2)), '{}') as participant_ids,
        coalesce(array_agg(partner) filter (where not starts_with(account, $2)), '{}') as partners,
        coalesce(array_agg(account) filter (where not starts_with(account, $2)), '{}') as accounts
-from (select participant_id, partner, account from account where participant_id > $1 order by participant_id limit $3) as portion;
+from (select participant_id, partner, account from account
+      where participant_id > $1 and account <> '' order by participant_id limit $3) as portion;
 
 -- name: reseal_accounts
 -- An account that was linked meanwhile stays.

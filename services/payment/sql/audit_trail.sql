@@ -39,6 +39,10 @@ from contradiction where redeem_code = any($1::text[]) order by noted_at, refere
 -- The participant is blocked unless the unblock is the later one.
 select blocked_at, unblocked_at from block where participant_id = $1;
 
+-- name: load_erasure_view
+-- Of a participant who was erased.
+select erased_at from erasure where participant_id = $1;
+
 -- name: load_claim_views
 -- Of these trainings, or all: open ones first, and of these the one that is due first.
 select c.reference || '-' || c.number as claim, c.state::text, c.debtor::text,

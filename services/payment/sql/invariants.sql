@@ -1,6 +1,6 @@
 -- name: entitlements_without_disbursement
 -- I3: a disbursement exists from the moment its benefit is earned. A benefit had once may have fallen due with another training, and
--- does so again if it was cancelled before any partner was instructed.
+-- does so again if it was cancelled before any partner was instructed, unless its participant was erased.
 with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
@@ -14,6 +14,7 @@ select participant_id, min(redeem_code), benefit from missing m
 where once and not exists (
     select from disbursement d
     where d.participant_id = m.participant_id and d.benefit = m.benefit and (d.attempt > 0 or d.cancelled_at is null))
+  and not exists (select from erasure x where x.participant_id = m.participant_id)
 group by participant_id, benefit;
 
 -- name: deferred_completions
@@ -184,6 +185,31 @@ select d.redeem_code, d.benefit, d.state
 from disbursement d join enrollment e using (redeem_code)
 where (e.voided_at is not null or e.revoked_at is not null)
   and (d.state in ('held', 'instructed', 'accepted') and d.annulled is null or d.state = 'held' and not d.frozen);
+
+-- name: erased_and_going
+-- I4: what is unpaid with the trainings of an erased participant is marked, and is held for nobody but a person.
+select d.redeem_code, d.benefit, d.state
+from erasure x join enrollment e using (participant_id) join disbursement d using (redeem_code)
+where x.erased_at is not null
+  and (d.state in ('held', 'instructed', 'accepted') and d.annulled is null or d.state = 'held' and not d.frozen);
+
+-- name: instructed_while_erased
+-- I4: no instruction follows an erasure in the ledger of its lane, not counting what was instructed before a restore, or confirmed.
+select a.reference
+from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number and t.debit ^@ 'clearing:'
+    join attempt a on a.reference = t.reference and not a.adopted
+    join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit) and d.participant_id = x.participant_id
+where not exists (select from confirmation c where c.reference = a.reference);
+
+-- name: accounts_of_the_erased
+-- I14: no account number of an erased participant is left, but with attempts at a partner.
+select x.participant_id from erasure x join account a using (participant_id) where a.account <> ''
+union
+select x.participant_id
+from erasure x join enrollment e using (participant_id) join disbursement d using (redeem_code)
+    join attempt a on a.redeem_code = d.redeem_code and a.benefit = d.benefit
+where x.erased_at is not null and d.payee = 'participant' and a.account <> ''
+  and (a.reference <> d.reference or d.state not in ('instructed', 'accepted'));
 
 -- name: holds_unlike_blocks
 -- I4: what is held is held for the block exactly while its participant is blocked.

@@ -44,12 +44,16 @@ class Portion:
 
 
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
-    """Save the latest account of each participant, whenever it arrives; none may be listed twice."""
+    """Save the latest account of each participant, whenever it arrives, but none of those who were erased.
+
+    No participant may be listed twice.
+    """
     rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
     known = {row["participant_id"] for row in rows}
+    erased = {row["participant_id"] for row in rows if row["erased"]}
     new = [a._replace(account=compact(a.account)) for a in accounts if a.participant_id not in known]
     await connection.copy_records_to_table("account", columns=LinkedAccount._fields, records=new)
-    if again := [a for a in accounts if a.participant_id in known]:
+    if again := [a for a in accounts if a.participant_id in known - erased]:
         await connection.execute(
             QUERIES["update_accounts"],
             *columns(again, "participant_id", "partner"),

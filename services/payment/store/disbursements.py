@@ -55,8 +55,9 @@ class StateCountKey(NamedTuple):
 async def insert_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
     """Insert disbursements that have fallen due; raise UniqueViolationError when one exists already."""
     row = attrgetter(*COLUMNS)
-    records = [(*row(d), now) for d in disbursements]
-    await connection.copy_records_to_table("disbursement", columns=(*COLUMNS, "changed_at"), records=records)
+    records = [(*row(d), now, now if d.state is State.CANCELLED else None) for d in disbursements]
+    columns_set = (*COLUMNS, "changed_at", "cancelled_at")
+    await connection.copy_records_to_table("disbursement", columns=columns_set, records=records)
 
 
 async def update_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:

@@ -20,6 +20,7 @@ class ParticipantViews(NamedTuple):
 
     account: Record | None
     block: Record | None
+    erasure: Record | None
     enrollments: Sequence[Record]
     survey_answers: Sequence[Record]
     monthly_dues: Sequence[Record]
@@ -44,6 +45,7 @@ async def view_participant(
     return ParticipantViews(
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
         block=await connection.fetchrow(QUERIES["load_block_view"], participant_id),
+        erasure=await connection.fetchrow(QUERIES["load_erasure_view"], participant_id),
         enrollments=enrollments,
         survey_answers=await connection.fetch(QUERIES["load_survey_answer_views"], codes),
         monthly_dues=await connection.fetch(QUERIES["load_monthly_due_views"], codes),

@@ -1,9 +1,12 @@
-"""Planted bugs that pay after a change of mind: for annulled trainings, and to blocked participants."""
+"""Planted bugs that pay after a change of mind: for annulled trainings, to blocked participants and erased ones."""
+
+from typing import Any
 
 import pytest
 
 from services.payment.handlers import cancellations, milestones
 from services.payment.payout import claims, plan
+from services.payment.store.erasures import Barred, load_barred
 from tests.faults.planted import annulment_scenarios
 from tests.faults.planted.bugs import Bug
 
@@ -29,10 +32,19 @@ def it_forgets_instructions_for_annulled_trainings(product: pytest.MonkeyPatch) 
 def it_looks_for_no_blocks(product: pytest.MonkeyPatch) -> None:
     """Pay what falls due whether its participant is blocked or not."""
 
-    async def nobody(*_: object) -> dict[str, object]:
-        return {}
+    async def none_blocked(*arguments: Any) -> Barred:
+        return Barred({}, (await load_barred(*arguments)).erased)
 
-    product.setattr(plan, "load_blocks", nobody)
+    product.setattr(plan, "load_barred", none_blocked)
+
+
+def it_pays_after_an_erasure(product: pytest.MonkeyPatch) -> None:
+    """Cancel what is held at an erasure, but pay what falls due later."""
+
+    async def none_erased(*arguments: Any) -> Barred:
+        return Barred((await load_barred(*arguments)).blocks, ())
+
+    product.setattr(plan, "load_barred", none_erased)
 
 
 def it_claims_nothing_that_settles_after_a_block(product: pytest.MonkeyPatch) -> None:
@@ -49,6 +61,11 @@ BUGS = (
         it_looks_for_no_blocks,
         annulment_scenarios.a_training_of_a_blocked_participant_is_completed,
         "was instructed while its participant was blocked",
+    ),
+    Bug(
+        it_pays_after_an_erasure,
+        annulment_scenarios.a_training_of_an_erased_participant_is_completed,
+        "was instructed after its participant was erased",
     ),
     Bug(
         it_claims_nothing_that_settles_after_a_block,

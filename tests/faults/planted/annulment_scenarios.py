@@ -1,7 +1,17 @@
-"""Scenarios about changes of mind: voids and blocks; each returns breaches."""
+"""Scenarios about changes of mind: voids, blocks and erasures; each returns breaches."""
 
 from tests.faults.planted.planted_harness import PlantedHarness
-from tests.integration.payment.facts import COMPLETED_AT, blocked, completed, confirmed, journey, linked, rated, voided
+from tests.integration.payment.facts import (
+    COMPLETED_AT,
+    blocked,
+    completed,
+    confirmed,
+    erased,
+    journey,
+    linked,
+    rated,
+    voided,
+)
 
 
 async def a_training_is_voided_before_its_payment_settles(harness: PlantedHarness) -> list[str]:
@@ -18,6 +28,14 @@ async def a_training_of_a_blocked_participant_is_completed(harness: PlantedHarne
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(linked(), confirmed(), blocked())
+        await payment.receive(completed(), rated())
+        return await payment.breaches()
+
+
+async def a_training_of_an_erased_participant_is_completed(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await payment.prepare()
+        await payment.receive(linked(), confirmed(), erased())
         await payment.receive(completed(), rated())
         return await payment.breaches()
 

@@ -170,6 +170,11 @@ def unblocked(participant: str = PARTICIPANT, at: datetime = VOIDED_AT + timedel
     return _internal(enrollment.PARTICIPANT_UNBLOCKED, data)
 
 
+def erased(participant: str = PARTICIPANT, at: datetime = VOIDED_AT) -> Event:
+    data = enrollment.ParticipantErased(participant_id=participant, erased_at=at)
+    return _internal(enrollment.PARTICIPANT_ERASED, data)
+
+
 class Reported(Event):
     """Report in the topic of its partner."""
 

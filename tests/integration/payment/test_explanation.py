@@ -15,7 +15,9 @@ from tests.integration.payment.facts import (
     VOIDED_AT,
     a_number,
     blocked,
+    completed,
     confirmed,
+    erased,
     journey,
     linked,
     unblocked,
@@ -85,6 +87,13 @@ async def test_account_and_blocks_are_explained(harness: PaymentHarness) -> None
         ("blocked", "block.latest"),
         ("unblocked", "block.latest"),
     ]
+
+
+async def test_erasure_is_explained_with_what_it_cancelled(harness: PaymentHarness) -> None:
+    await harness.receive(confirmed(), completed(), erased())
+    found = await explained(harness)
+    assert ("participant_erased", "erasure.for_ever") in [(one.decision, one.rule) for one in found]
+    assert ("right_cancelled", "cancel.erased") in of(found, "fee")
 
 
 async def test_approval_and_confirmation_name_both_persons(instructed: PaymentHarness) -> None:

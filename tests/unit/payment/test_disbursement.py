@@ -51,6 +51,17 @@ def test_only_the_transitions_of_the_table_are_possible(before: State, after: St
             STEPS[after](disbursement)
 
 
+@pytest.mark.parametrize("end", [Annulment.VOIDED, Annulment.REVOKED])
+def test_end_of_a_training_is_marked_above_an_erasure(end: Annulment) -> None:
+    at_a_partner = a_disbursement(state=State.INSTRUCTED, attempt=1)
+    for marks in ((end, Annulment.ERASED), (Annulment.ERASED, end)):
+        marked = at_a_partner
+        for mark in marks:
+            marked = annul(marked, mark)
+        assert marked.annulled is end
+    assert annul(annul(at_a_partner, Annulment.ERASED), Annulment.ERASED).annulled is Annulment.ERASED
+
+
 def test_held_disbursement_settles_only_by_confirmation_and_only_if_frozen() -> None:
     held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=2)
     with pytest.raises(IllegalTransition):
