@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,24 +64,41 @@ class Outsider:
         structured: bool = False,
     ) -> str:
         """Send one CloudEvent; return its id."""
-        attributes = {
-            "specversion": "1.0",
-            "id": uuid.uuid4().hex,
-            "source": source,
-            "type": kind,
-            "time": "2023-03-20T00:00:00Z",
-        }
+        attributes = self._attributes(source, kind)
         if structured:
             headers = {"content-type": "application/cloudevents+json; charset=utf-8"}
             value = json.dumps({**attributes, "datacontenttype": "application/json", "data": data})
         else:
-            headers = {f"ce_{name}": text for name, text in attributes.items()} | {"content-type": "application/json"}
+            headers = self._headers(attributes)
             value = json.dumps(data)
+        self._produce(topic, key, value.encode(), headers, partition)
+        return attributes["id"]
+
+    def send_bytes(
+        self, topic: str, source: str, kind: str, value: bytes | None, *, without: Collection[str] = ()
+    ) -> str:
+        """Send these bytes under the headers of a CloudEvent, without some of them; return its id."""
+        attributes = self._attributes(source, kind)
+        headers = {name: text for name, text in self._headers(attributes).items() if name not in without}
+        self._produce(topic, "", value, headers, None)
+        return attributes["id"]
+
+    @staticmethod
+    def _attributes(source: str, kind: str) -> dict[str, str]:
+        time_of_record = "2023-03-20T00:00:00Z"
+        return {"specversion": "1.0", "id": uuid.uuid4().hex, "source": source, "type": kind, "time": time_of_record}
+
+    @staticmethod
+    def _headers(attributes: Mapping[str, str]) -> dict[str, str]:
+        return {f"ce_{name}": text for name, text in attributes.items()} | {"content-type": "application/json"}
+
+    def _produce(
+        self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str], partition: int | None
+    ) -> None:
         anywhere = -1
         place = anywhere if partition is None else partition
-        self._producer.produce(topic, value.encode(), key.encode(), place, headers=list(headers.items()))
+        self._producer.produce(topic, value, key.encode(), place, headers=list(headers.items()))
         self._producer.flush(10)
-        return attributes["id"]
 
     def await_event(
         self, topic: str, wanted: Callable[[str, dict[str, Any]], bool], what: str
