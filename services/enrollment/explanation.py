@@ -8,7 +8,8 @@ from asyncpg import Connection, Record
 from services.enrollment.domain.calendar import jakarta_day
 from services.enrollment.domain.scheme import Scheme, SchemeVersions
 from services.enrollment.store.views import ParticipantViews, view_participant
-from shared.runtime.explanation import Decision
+from shared.contracts.topics import ENROLLMENT_EVENTS
+from shared.runtime.explanation import Decision, own_id
 
 
 async def explain(schemes: Mapping[str, SchemeVersions], connection: Connection, participant_id: str) -> list[Decision]:
@@ -19,15 +20,15 @@ async def explain(schemes: Mapping[str, SchemeVersions], connection: Connection,
 
 def decisions_of(schemes: Mapping[str, SchemeVersions], views: ParticipantViews) -> list[Decision]:
     """Return the decisions that a participant's rows record."""
-    decisions = [_admission(row) for row in views.admissions]
-    decisions += [_account(views.account)] if views.account else []
-    decisions += [_block(row) for row in views.blocks]
+    decisions = [_admission(views, row) for row in views.admissions]
+    decisions += [_account(views, views.account)] if views.account else []
+    decisions += [_block(views, row) for row in views.blocks]
     for row in views.enrollments:
-        decisions += [_purchase(schemes, views, row), *_milestones(row), *_void(row)]
+        decisions += [_purchase(schemes, views, row), *_milestones(row), *_void(views, row)]
     return decisions
 
 
-def _admission(row: Record) -> Decision:
+def _admission(views: ParticipantViews, row: Record) -> Decision:
     return Decision(
         at=row["admitted_at"],
         decided_at=row["decided_at"],
@@ -38,25 +39,28 @@ def _admission(row: Record) -> Decision:
         scheme_version=row["scheme_version"],
         amounts={} if row["balance"] is None else {"balance": row["balance"]},
         facts={"quota": row["quota"], "wave_opens_at": row["opens_at"], "wave_closes_at": row["closes_at"]},
+        carried_by=_event(views, row["carried_by"]),
     )
 
 
-def _account(row: Record) -> Decision:
+def _account(views: ParticipantViews, row: Record) -> Decision:
     """Return the account that counts; earlier ones are not kept."""
     return Decision(
         at=row["linked_at"],
         decision="account_kept" if row["same_identity"] is None else "account_linked",
         rule="account.latest_linked",
         facts={name: row[name] for name in ("partner", "verified", "same_identity")},
+        carried_by=None if row["same_identity"] is None else _event(views, row["carried_by"]),
     )
 
 
-def _block(row: Record) -> Decision:
+def _block(views: ParticipantViews, row: Record) -> Decision:
     return Decision(
         at=row["at"],
         decision="blocked" if row["blocked"] else "unblocked",
         rule="block.latest",
         facts={"reason": row["reason"]},
+        carried_by=_event(views, row["carried_by"]),
     )
 
 
@@ -80,6 +84,7 @@ def _purchase(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, ro
             **{name: row[name] for name in ("provider_id", "course_code", "course_version", "ends_at", "due_at")},
             **_turn(schemes, views, row),
         },
+        carried_by=None if state == "undecided" else _event(views, row["carried_by"]),
     )
 
 
@@ -93,7 +98,7 @@ def _milestones(row: Record) -> list[Decision]:
     ]
 
 
-def _void(row: Record) -> list[Decision]:
+def _void(views: ParticipantViews, row: Record) -> list[Decision]:
     if row["voided_at"] is None:
         return []
     acts = row["state"] == "voided"
@@ -106,8 +111,13 @@ def _void(row: Record) -> list[Decision]:
             rule="void.price_back" if acts else "void.noted",
             amounts={"balance_back": row["price"]} if acts else {},
             facts={"reason": row["void_reason"]},
+            carried_by=_event(views, row["void_carried_by"]) if acts else None,
         )
     ]
+
+
+def _event(views: ParticipantViews, number: int | None) -> str:
+    return own_id(views.event_ids, ENROLLMENT_EVENTS, number)
 
 
 def _balance_before(views: ParticipantViews, row: Record) -> int | None:
@@ -130,11 +140,13 @@ def _standing(views: ParticipantViews, row: Record) -> list[Record]:
 
 
 def _precedes(one: Record, row: Record) -> bool:
-    """Return True if a training was confirmed before a purchase was decided; of a voided one the order of purchase."""
-    if "voided" in (one["state"], row["state"]):
-        return bool((one["purchased_at"], one["redeem_code"]) < (row["purchased_at"], row["redeem_code"]))
-    own = (row["decided_at"], row["purchased_at"], row["redeem_code"])
-    return bool((one["decided_at"], one["purchased_at"], one["redeem_code"]) < own)
+    """Return True if a training was confirmed before a purchase was decided, by the numbers of their events.
+
+    Where one is not recorded or not decided yet, the order of purchase stands for it.
+    """
+    if one["carried_by"] is not None and row["carried_by"] is not None:
+        return bool(one["carried_by"] < row["carried_by"])
+    return bool((one["purchased_at"], one["redeem_code"]) < (row["purchased_at"], row["redeem_code"]))
 
 
 def _turn(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> dict[str, object]:

@@ -5,10 +5,11 @@ grant select, insert on block to :service;
 grant select, insert on course to :service;
 grant select, insert, update (admitted, refused, promised, overbooked) on wave to :service;
 grant select, insert,
-      update (partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
+      update (partner, verified, linked_at, content_digest, same_identity, sealed, identity_index,
+              carried_by)
     on account to :service;
 grant select, insert,
       update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, rated_at, revoked_at, voided_at, void_reason,
-              due_at, purchase, trace)
+              due_at, purchase, trace, carried_by, void_carried_by)
     on enrollment to :service;
 grant select, insert, update (enrollments) on tally to :service;

@@ -10,12 +10,14 @@ create table account (
     same_identity  boolean,
     sealed         text,
     identity_index bytea,
+    carried_by     bigint,
     constraint account_pkey PRIMARY KEY (participant_id),
     constraint announced_or_kept CHECK ((((same_identity IS NULL) = (sealed IS NOT NULL)) AND ((same_identity IS NULL) = (identity_index IS NOT NULL))))
 );
 CREATE INDEX account_kept ON account USING btree (participant_id) WHERE (sealed IS NOT NULL);
 comment on table account is 'The account linked last. Of somebody refused it is kept, still sealed, until an admission announces it.';
 comment on column account.sealed is 'Under this service''s own key, for this person, partner and time.';
+comment on column account.carried_by is 'The number of the event on enrollment.events that announced it.';
 
 create table admission (
     participant_id text                     not null,
@@ -31,6 +33,7 @@ create table admission (
     decided_at     timestamp with time zone not null,
     identity_index bytea,
     content_digest bytea                    not null,
+    carried_by     bigint,
     constraint admission_pkey PRIMARY KEY (participant_id, wave),
     constraint a_refusal_has_its_reason CHECK (((state = 'refused'::text) = (reason IS NOT NULL))),
     constraint admission_balance_check CHECK ((balance > 0)),
@@ -44,6 +47,7 @@ CREATE TRIGGER admission_is_final BEFORE DELETE OR UPDATE ON admission FOR EACH 
 comment on table admission is 'What was decided about a person and a wave, under which version of which scheme.';
 comment on column admission.balance is 'Rupiah granted for trainings; what is left is this less the prices of confirmed enrollments.';
 comment on column admission.identity_index is 'Keyed index of the NIK: comparing it with an account''s is all it is for.';
+comment on column admission.carried_by is 'The number of the event on enrollment.events that announced it.';
 
 create table block (
     participant_id text                     not null,
@@ -51,10 +55,12 @@ create table block (
     blocked        boolean                  not null,
     lane           smallint                 not null,
     reason         text                     not null,
+    carried_by     bigint,
     constraint block_pkey PRIMARY KEY (participant_id, at, blocked)
 );
 CREATE TRIGGER block_is_final BEFORE DELETE OR UPDATE ON block FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table block is 'A block of a participant or, where `blocked` is false, an unblock, never changed. The latest counts.';
+comment on column block.carried_by is 'The number of the event on enrollment.events that announced it; null: it was not the latest.';
 
 create table course (
     course_code   text    not null,
@@ -73,29 +79,31 @@ CREATE TRIGGER course_is_final BEFORE DELETE OR UPDATE ON course FOR EACH ROW EX
 comment on table course is 'A version of the approval of a course, never changed. The highest version counts.';
 
 create table enrollment (
-    redeem_code    text                     not null,
-    participant_id text                     not null,
-    lane           smallint                 not null,
-    state          text                     not null,
-    reason         text,
-    scheme         text,
-    scheme_version integer,
-    provider_id    text                     not null,
-    course_code    text                     not null,
-    price          bigint                   not null,
-    purchased_at   timestamp with time zone not null,
-    ends_at        timestamp with time zone not null,
-    decided_at     timestamp with time zone not null,
-    completed_at   timestamp with time zone,
-    rated_at       timestamp with time zone,
-    content_digest bytea                    not null,
-    due_at         timestamp with time zone,
-    purchase       bytea,
-    trace          text,
-    course_version integer,
-    revoked_at     timestamp with time zone,
-    voided_at      timestamp with time zone,
-    void_reason    text,
+    redeem_code     text                     not null,
+    participant_id  text                     not null,
+    lane            smallint                 not null,
+    state           text                     not null,
+    reason          text,
+    scheme          text,
+    scheme_version  integer,
+    provider_id     text                     not null,
+    course_code     text                     not null,
+    price           bigint                   not null,
+    purchased_at    timestamp with time zone not null,
+    ends_at         timestamp with time zone not null,
+    decided_at      timestamp with time zone not null,
+    completed_at    timestamp with time zone,
+    rated_at        timestamp with time zone,
+    content_digest  bytea                    not null,
+    due_at          timestamp with time zone,
+    purchase        bytea,
+    trace           text,
+    course_version  integer,
+    revoked_at      timestamp with time zone,
+    voided_at       timestamp with time zone,
+    void_reason     text,
+    carried_by      bigint,
+    void_carried_by bigint,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
     constraint a_voided_one_says_when_and_why CHECK ((((state <> 'voided'::text) OR (voided_at IS NOT NULL)) AND ((voided_at IS NULL) = (void_reason IS NULL)))),
@@ -119,6 +127,8 @@ comment on column enrollment.purchase is 'The event as it came, until it is deci
 comment on column enrollment.course_version is 'The version of the course that was approved when it came to be in this state; null: none was known.';
 comment on column enrollment.voided_at is 'When the platform took the purchase back; of an undecided one it is noted, and acts once that is confirmed.';
 comment on column enrollment.void_reason is 'As the platform gave it.';
+comment on column enrollment.carried_by is 'The number of the event on enrollment.events that announced that it was confirmed or rejected.';
+comment on column enrollment.void_carried_by is 'The number of the event on enrollment.events that announced its void.';
 
 create table tally (
     lane        smallint not null,

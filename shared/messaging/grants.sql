@@ -2,7 +2,7 @@
 -- both. `migrate` takes everything away and grants this, in one transaction. All else is the owner's, the triggers too.
 
 grant select on migration to :service;
-grant select, insert on operation to :service;
+grant select, insert on operation, era to :service;
 grant select, update (number, hash, seal) on operation_head to :service;
 grant select, insert, delete on page, claim, fingerprint to :service;
 grant select, insert, update (era, stopped_reason, stopped_detail, stopped_at, set_aside, catching_up_since, remembers,

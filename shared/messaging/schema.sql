@@ -19,6 +19,19 @@ create table consent (
 );
 comment on table consent is 'The word of a first person, for verbs that need two. It holds for exactly this content, and goes when the second one acts.';
 
+create table era (
+    topic          text     not null,
+    lane           smallint not null,
+    era            bigint   not null,
+    first_sequence bigint   not null,
+    follows        bigint   not null,
+    constraint era_pkey PRIMARY KEY (topic, lane, era),
+    constraint era_first_sequence_check CHECK ((first_sequence >= 1)),
+    constraint era_follows_check CHECK ((follows >= 0))
+);
+comment on table era is 'Eras of the topics written and read, for ever: topic, lane, era and number are the id of an event.';
+comment on column era.follows is 'The last number of the era before, as it was written or read; it is not smaller than first_sequence where a restored producer gave numbers again.';
+
 create table fingerprint (
     name  text                     not null,
     value text                     not null,

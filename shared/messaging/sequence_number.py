@@ -59,6 +59,11 @@ def identity_of(topic: str, lane: int, era: int, sequence: int) -> str:
     return f"{topic}/{lane}/{era}/{sequence}"
 
 
+def sequence_in(event_id: str) -> int:
+    """Return the number in the id of an event of Salur's own."""
+    return int(event_id[event_id.rindex("/") + 1 :])
+
+
 @lru_cache(1024)
 def _identities(topic: str, lane: int, era: int) -> bytes:
     """Return the common beginning of an era's ids."""

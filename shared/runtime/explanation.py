@@ -7,6 +7,7 @@ from datetime import datetime
 from asyncpg import Connection
 from rich.table import Table
 
+from shared.messaging.eras import EventIds
 from shared.times import write_time
 
 NOT_RECORDED = "not recorded"
@@ -39,6 +40,16 @@ class Decision:
 
 Explain = Callable[[Connection, str], Awaitable[Sequence[Decision]]]
 """Returns all decisions about a participant that a service knows of; none if it knows nothing of the person."""
+
+
+def own_id(ids: EventIds, topic: str, sequence: int | None) -> str:
+    """Return the id of an event of the service's own by its number."""
+    return next(iter(ids.of(topic, sequence)), NOT_RECORDED) if sequence is not None else NOT_RECORDED
+
+
+def read_ids(ids: EventIds, topic: str, sequence: int | None) -> tuple[str, ...]:
+    """Return the id of an event that was read, by its number; two if its producer gave that again after a restore."""
+    return tuple(ids.of(topic, sequence) if sequence is not None else ()) or (NOT_RECORDED,)
 
 
 def outside_id(source: str, event_id: str) -> str:

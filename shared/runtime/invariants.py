@@ -65,6 +65,11 @@ async def _service_owns_nothing(connection: Connection) -> list[str]:
     return [row["breach"] for row in await connection.fetch(QUERIES["owned_by_the_service"])]
 
 
+async def _eras_are_recorded(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["eras_not_recorded"])
+    return [f"{r['topic']}/{r['lane']}: era {r['era']} is not recorded, so its events have no id here" for r in rows]
+
+
 ENGINE_INVARIANTS = (
     Invariant("E1", "pages are gapless", _pages_are_gapless),
     Invariant("E2", "nothing is published that the outbox does not hold", _only_outbox_events_are_published),
@@ -73,6 +78,7 @@ ENGINE_INVARIANTS = (
     Invariant("E5", "each parked record is resolved once", _parked_is_resolved_once),
     Invariant("E6", "the log of operations is a hash chain", _operations_are_a_chain),
     Invariant("E7", "the service's role owns no table or function", _service_owns_nothing),
+    Invariant("E9", "each era that was written or read is recorded", _eras_are_recorded),
 )
 
 

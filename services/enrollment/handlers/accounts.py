@@ -158,8 +158,8 @@ def _emit(
         same_identity=same_identity,
         linked_at=account.linked_at,
     )
-    tx.emit(enrollment.ACCOUNT_LINKED, event, lane=account.lane, key=account.participant_id, trace=trace)
-    return account._replace(same_identity=same_identity, sealed=None, identity_index=None)
+    number = tx.emit(enrollment.ACCOUNT_LINKED, event, lane=account.lane, key=account.participant_id, trace=trace)
+    return account._replace(same_identity=same_identity, sealed=None, identity_index=None, carried_by=number)
 
 
 async def _forget(

@@ -66,10 +66,9 @@ async def decide_applications(
         event.participant_id for event in announced.values() if isinstance(event, enrollment.ParticipantAdmitted)
     }
     decided = await _decide(context, tx, fresh, waves, admitted, announced)
-    await _save(tx, decided, announced)
+    carried_by = {one.key: _emit(tx, one, decided[one.key]) for one in fresh if one.key not in announced}
+    await _save(tx, decided, announced, carried_by)
     for application in fresh:
-        if application.key not in announced:
-            _emit(tx, application, decided[application.key])
         tx.release(PARTICIPANT, application.applicant.participant_id)
     await emit_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
 
@@ -164,13 +163,16 @@ async def _decide(
 
 
 async def _save(
-    tx: Transaction, decided: Mapping[ApplicationKey, Admission], announced: Mapping[ApplicationKey, AnnouncedAdmission]
+    tx: Transaction,
+    decided: Mapping[ApplicationKey, Admission],
+    announced: Mapping[ApplicationKey, AnnouncedAdmission],
+    carried_by: Mapping[ApplicationKey, int | None],
 ) -> None:
     announced_events = [announced[key] for key in decided if key in announced]
     admitted = Counter(a.wave for a in decided.values() if a.admitted)
     refused = Counter(a.wave for a in decided.values() if not a.admitted)
     await overbook_waves(tx.connection, {event.wave: admitted[event.wave] for event in announced_events})
-    await insert_admissions(tx.connection, list(decided.values()), tx.now)
+    await insert_admissions(tx.connection, list(decided.values()), [carried_by.get(key) for key in decided], tx.now)
     await count_admissions(tx.connection, admitted, refused)
     await forget_admissions(tx, announced_events)
 
@@ -203,16 +205,16 @@ def _admission(
     )
 
 
-def _emit(tx: Transaction, application: Application, decided: Admission) -> None:
+def _emit(tx: Transaction, application: Application, decided: Admission) -> int | None:
+    """Emit a decision and return the number of its event."""
     person, trace = decided.participant_id, application.message.trace
     if decided.reason is not None:
         refused = enrollment.ParticipantRefused(
             participant_id=person, wave=decided.wave, reason=decided.reason, admitted_at=decided.admitted_at
         )
-        tx.emit(enrollment.PARTICIPANT_REFUSED, refused, lane=decided.lane, key=person, trace=trace)
-    else:
-        event = _admitted_event(application, decided)
-        tx.emit(enrollment.PARTICIPANT_ADMITTED, event, lane=decided.lane, key=person, trace=trace)
+        return tx.emit(enrollment.PARTICIPANT_REFUSED, refused, lane=decided.lane, key=person, trace=trace)
+    event = _admitted_event(application, decided)
+    return tx.emit(enrollment.PARTICIPANT_ADMITTED, event, lane=decided.lane, key=person, trace=trace)
 
 
 def _admitted_event(application: Application, decided: Admission) -> enrollment.ParticipantAdmitted:

@@ -185,7 +185,7 @@ async def _void_known(tx: Transaction, voids: Sequence[EnrollmentVoided]) -> lis
     known = await load_enrollments_by_code(tx.connection, {void.redeem_code for void in voids})
     announced = AnnouncedPurchases(voids={void.redeem_code: void for void in voids})
     confirmed = [announced.with_void(one) for one in known.values() if one.confirmed]
-    await void_enrollments(tx.connection, confirmed, tx.now)
+    await void_enrollments(tx.connection, confirmed, [None] * len(confirmed), tx.now)
     return [
         RememberedEvent(ENROLLMENT_VOIDED.name, void.redeem_code, void.participant_id, ENROLLMENT_VOIDED.dump(void))
         for void in voids

@@ -32,7 +32,7 @@ async def note_blocks(context: Context, tx: Transaction, messages: Sequence[Bloc
         stored, before = _stored(message), known.setdefault(person, [])
         if all(stored.block != other.block for other in before):
             if all(stored.block > other.block for other in before):
-                _emit(tx, stored, message.trace)
+                stored = stored._replace(carried_by=_emit(tx, stored, message.trace))
             before.append(stored)
             noted.append(stored)
     if noted:
@@ -49,11 +49,11 @@ def _stored(message: BlockMessage) -> StoredBlock:
     return StoredBlock(data.participant_id, data.unblocked_at, False, lane, data.reason)
 
 
-def _emit(tx: Transaction, stored: StoredBlock, trace: str | None) -> None:
+def _emit(tx: Transaction, stored: StoredBlock, trace: str | None) -> int | None:
+    """Emit a block or unblock and return the number of its event."""
     person, reason = stored.participant_id, stored.reason
     if stored.blocked:
         blocked = enrollment.ParticipantBlocked(participant_id=person, reason=reason, blocked_at=stored.at)
-        tx.emit(enrollment.PARTICIPANT_BLOCKED, blocked, lane=stored.lane, key=person, trace=trace)
-    else:
-        unblocked = enrollment.ParticipantUnblocked(participant_id=person, reason=reason, unblocked_at=stored.at)
-        tx.emit(enrollment.PARTICIPANT_UNBLOCKED, unblocked, lane=stored.lane, key=person, trace=trace)
+        return tx.emit(enrollment.PARTICIPANT_BLOCKED, blocked, lane=stored.lane, key=person, trace=trace)
+    unblocked = enrollment.ParticipantUnblocked(participant_id=person, reason=reason, unblocked_at=stored.at)
+    return tx.emit(enrollment.PARTICIPANT_UNBLOCKED, unblocked, lane=stored.lane, key=person, trace=trace)

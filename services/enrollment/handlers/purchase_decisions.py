@@ -80,6 +80,7 @@ async def decide(
     courses = latest_versions(await load_courses(tx.connection, {one.course_code for one in undecided}))
     blocks = await load_blocks(tx.connection, {one.participant_id for one in undecided})
     changed: list[Enrollment] = []
+    carried_by: dict[str, int | None] = {}
     for person, of_participant in enrollments.items():
         circumstances = Circumstances(
             admission=next((admission for admission in admissions[person] if admission.admitted), None),
@@ -88,10 +89,10 @@ async def decide(
             received=received,
             announced=announced.get(person) or AnnouncedPurchases(),
         )
-        changed += _decide_for_participant(context, tx, of_participant, circumstances)
+        changed += _decide_for_participant(context, tx, of_participant, circumstances, carried_by)
     decided = [one for one in changed if not one.undecided]
     if changed:
-        await save_enrollments(tx.connection, changed, tx.now)
+        await save_enrollments(tx.connection, changed, carried_by, tx.now)
         await add_to_state_counts(tx.connection, ((one.lane, one.state) for one in decided))
     if voided := [one for one in decided if one.confirmed and one.voided_at is not None]:
         await void_confirmed(tx, voided, admissions, {code for of_one in announced.values() for code in of_one.voids})
@@ -100,9 +101,13 @@ async def decide(
 
 
 def _decide_for_participant(
-    context: Context, tx: Transaction, of_participant: Sequence[Enrollment], circumstances: Circumstances
+    context: Context,
+    tx: Transaction,
+    of_participant: Sequence[Enrollment],
+    circumstances: Circumstances,
+    carried_by: dict[str, int | None],
 ) -> list[Enrollment]:
-    """Decide in the order in which trainings were bought, not in that of arrival."""
+    """Decide in the order in which trainings were bought, not in that of arrival; add the numbers of the events."""
     admission, announced = circumstances.admission, circumstances.announced
     trainings = [one.training for one in of_participant if one.confirmed or one.voided] + announced.trainings()
     undecided = [one for one in of_participant if one.undecided]
@@ -124,7 +129,7 @@ def _decide_for_participant(
         after = after._replace(course_version=course.version if course else None)
         if after.confirmed:
             trainings.append(after.training)
-        _emit(tx, before, after, data, admission, scheme)
+        carried_by[after.redeem_code] = _emit(tx, before, after, data, admission, scheme)
         changed.append(after)
     return changed
 
@@ -224,17 +229,20 @@ def _emit(
     data: upstream.TrainingPurchased,
     admission: Admission | None,
     scheme: Scheme | None,
-) -> None:
+) -> int | None:
+    """Emit a decision and return the number of its event; None if nothing is decided yet."""
+    number = None
     person, wave = after.participant_id, admission.wave if admission else None
     if after.confirmed and admission is not None and scheme is not None:
         event = confirmed_event(data, admission.wave, scheme, admission.cut_off_at)
-        tx.emit(enrollment.ENROLLMENT_CONFIRMED, event, lane=after.lane, key=person, trace=before.trace)
+        number = tx.emit(enrollment.ENROLLMENT_CONFIRMED, event, lane=after.lane, key=person, trace=before.trace)
     elif after.state is EnrollmentState.REJECTED and after.reason is not None:
         rejected = enrollment.EnrollmentRejected(
             participant_id=person, redeem_code=after.redeem_code, wave=wave, reason=after.reason
         )
-        tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
+        number = tx.emit(enrollment.ENROLLMENT_REJECTED, rejected, lane=after.lane, key=person, trace=before.trace)
     _release(tx, after.redeem_code)
+    return number
 
 
 def _release(tx: Transaction, redeem_code: str) -> None:

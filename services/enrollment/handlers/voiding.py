@@ -17,11 +17,14 @@ async def void_confirmed(
     announced: Collection[str] = (),
 ) -> None:
     """Void confirmed enrollments that carry their void; emit those not announced before a restore."""
-    await void_enrollments(tx.connection, enrollments, tx.now)
+    carried_by = []
     for one in enrollments:
+        number = None
         if one.redeem_code not in announced:
-            event = _event(one, admissions[one.participant_id])
-            tx.emit(enrollment.ENROLLMENT_VOIDED, event, lane=one.lane, key=one.participant_id, trace=one.trace)
+            event, person = _event(one, admissions[one.participant_id]), one.participant_id
+            number = tx.emit(enrollment.ENROLLMENT_VOIDED, event, lane=one.lane, key=person, trace=one.trace)
+        carried_by.append(number)
+    await void_enrollments(tx.connection, enrollments, carried_by, tx.now)
 
 
 def _event(one: Enrollment, admissions: Sequence[Admission]) -> enrollment.EnrollmentVoided:

@@ -1,6 +1,6 @@
 -- name: load_accounts
 -- The account that each of these participants linked last.
-select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
+select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by
 from account where participant_id = any($1::text[]);
 
 -- name: load_known_accounts
@@ -11,9 +11,9 @@ select participant_id from account where participant_id = any($1::text[]);
 -- An account linked earlier than the stored one changes nothing.
 update account a
 set partner = n.partner, verified = n.verified, linked_at = n.linked_at, content_digest = n.content_digest,
-    same_identity = n.same_identity, sealed = n.sealed, identity_index = n.identity_index
-from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], $6::bool[], $7::text[], $8::bytea[])
-     as n (participant_id, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index)
+    same_identity = n.same_identity, sealed = n.sealed, identity_index = n.identity_index, carried_by = n.carried_by
+from unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::bytea[], $6::bool[], $7::text[], $8::bytea[], $9::bigint[])
+     as n (participant_id, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by)
 where a.participant_id = n.participant_id and n.linked_at >= a.linked_at;
 
 -- name: load_own_seals_since
@@ -26,7 +26,7 @@ select exists (select from account where sealed is not null) or exists (select f
 
 -- name: load_kept_accounts
 -- By portions; few, since only accounts of refused participants are kept.
-select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index
+select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by
 from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
 
 -- name: reseal_kept_accounts

@@ -1,19 +1,19 @@
 -- name: load_admission_views
 -- All decisions about a participant, in any wave, with what the wave allowed.
-select a.wave, a.state, a.reason, a.scheme, a.scheme_version, a.balance, a.admitted_at, a.decided_at,
+select a.wave, a.state, a.reason, a.scheme, a.scheme_version, a.balance, a.admitted_at, a.decided_at, a.carried_by,
        w.quota, w.opens_at, w.closes_at
 from admission a left join wave w using (wave) where a.participant_id = $1;
 
 -- name: load_account_view
 -- Never the account number.
-select partner, verified, same_identity, linked_at from account where participant_id = $1;
+select partner, verified, same_identity, linked_at, carried_by from account where participant_id = $1;
 
 -- name: load_block_views
 -- All blocks and unblocks.
-select at, blocked, reason from block where participant_id = $1;
+select at, blocked, reason, carried_by from block where participant_id = $1;
 
 -- name: load_enrollment_views
 -- All purchases in the order in which they were bought.
 select redeem_code, state, reason, scheme, scheme_version, provider_id, course_code, course_version, price, purchased_at, ends_at,
-       decided_at, due_at, completed_at, rated_at, revoked_at, voided_at, void_reason
+       decided_at, due_at, completed_at, rated_at, revoked_at, voided_at, void_reason, carried_by, void_carried_by
 from enrollment where participant_id = $1 order by purchased_at, redeem_code;

@@ -20,9 +20,10 @@ select redeem_code from enrollment where redeem_code = any($1::text[]);
 -- Of enrollments that were undecided; a trigger refuses to change a final one.
 update enrollment e
 set state = n.state, reason = n.reason, scheme = n.scheme, scheme_version = n.scheme_version, decided_at = $1,
-    due_at = n.due_at, purchase = n.purchase, trace = n.trace, course_version = n.course_version
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::bytea[], $9::text[], $10::int[])
-     as n (redeem_code, state, reason, scheme, scheme_version, due_at, purchase, trace, course_version)
+    due_at = n.due_at, purchase = n.purchase, trace = n.trace, course_version = n.course_version, carried_by = n.carried_by
+from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::bytea[], $9::text[], $10::int[],
+            $11::bigint[])
+     as n (redeem_code, state, reason, scheme, scheme_version, due_at, purchase, trace, course_version, carried_by)
 where e.redeem_code = n.redeem_code;
 
 -- name: mark_milestones

@@ -6,6 +6,7 @@ where e.redeem_code = n.redeem_code and e.state = 'undecided';
 
 -- name: void_enrollments
 -- Of confirmed enrollments; a trigger refuses any other.
-update enrollment e set state = 'voided', voided_at = n.voided_at, void_reason = n.reason, decided_at = $1
-from unnest($2::text[], $3::timestamptz[], $4::text[]) as n (redeem_code, voided_at, reason)
+update enrollment e set state = 'voided', voided_at = n.voided_at, void_reason = n.reason, decided_at = $1,
+    void_carried_by = n.carried_by
+from unnest($2::text[], $3::timestamptz[], $4::text[], $5::bigint[]) as n (redeem_code, voided_at, reason, carried_by)
 where e.redeem_code = n.redeem_code;

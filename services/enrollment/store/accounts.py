@@ -14,7 +14,10 @@ from shared.postgres.columns import columns
 
 # A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class StoredAccount(NamedTuple):
-    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None."""
+    """A linked account. Until it is announced, `sealed` and `identity_index` are kept and `same_identity` is None.
+
+    `carried_by`: the number of the event that announced it.
+    """
 
     participant_id: str
     lane: int
@@ -25,6 +28,7 @@ class StoredAccount(NamedTuple):
     same_identity: bool | None
     sealed: str | None
     identity_index: bytes | None
+    carried_by: int | None = None
 
 
 UPDATED = tuple(field for field in StoredAccount._fields if field != "lane")

@@ -38,7 +38,7 @@ class Admission(NamedTuple):
 
 # The columns of a new row; the cut-off stands in the row of the wave.
 OWN_FIELD_COUNT = Admission._fields.index("cut_off_at")
-ADMISSION_COLUMNS = (*Admission._fields[:OWN_FIELD_COUNT], "state", "decided_at")
+ADMISSION_COLUMNS = (*Admission._fields[:OWN_FIELD_COUNT], "state", "carried_by", "decided_at")
 
 
 async def load_admissions(connection: Connection, people: Collection[str]) -> dict[str, list[Admission]]:
@@ -50,7 +50,12 @@ async def load_admissions(connection: Connection, people: Collection[str]) -> di
     return dict(found)
 
 
-async def insert_admissions(connection: Connection, admissions: Sequence[Admission], now: datetime) -> None:
-    """Insert decisions. None of them may exist already."""
-    records = [(*a[:OWN_FIELD_COUNT], "admitted" if a.admitted else "refused", now) for a in admissions]
+async def insert_admissions(
+    connection: Connection, admissions: Sequence[Admission], carried_by: Sequence[int | None], now: datetime
+) -> None:
+    """Insert decisions, each with the number of its event. None of them may exist already."""
+    records = [
+        (*a[:OWN_FIELD_COUNT], "admitted" if a.admitted else "refused", number, now)
+        for a, number in zip(admissions, carried_by, strict=True)
+    ]
     await connection.copy_records_to_table("admission", columns=ADMISSION_COLUMNS, records=records)

@@ -13,13 +13,17 @@ from services.enrollment.store import QUERIES
 
 # A NamedTuple, whose fields are the columns that are copied and loaded, in order.
 class StoredBlock(NamedTuple):
-    """A block or unblock of one participant, with the reason that registration gave."""
+    """A block or unblock of one participant, with the reason that registration gave.
+
+    `carried_by`: the number of the event that announced it.
+    """
 
     participant_id: str
     at: datetime
     blocked: bool
     lane: int
     reason: str
+    carried_by: int | None = None
 
     @property
     def block(self) -> Block:

@@ -62,7 +62,7 @@ class Enrollment(NamedTuple):
 
 # A new row has these fields; the milestones come later.
 PURCHASE_FIELD_COUNT = Enrollment._fields.index("completed_at")
-ENROLLMENT_COLUMNS = (*Enrollment._fields[:PURCHASE_FIELD_COUNT], "decided_at")
+ENROLLMENT_COLUMNS = (*Enrollment._fields[:PURCHASE_FIELD_COUNT], "carried_by", "decided_at")
 UPDATED = (
     "redeem_code",
     "state",
@@ -95,14 +95,24 @@ def _enrollment(row: Record) -> Enrollment:
     return Enrollment._make(row)._replace(state=EnrollmentState(row["state"]), reason=reason)
 
 
-async def save_enrollments(connection: Connection, enrollments: Sequence[Enrollment], now: datetime) -> None:
-    """Insert new enrollments, and update those that were undecided."""
+async def save_enrollments(
+    connection: Connection, enrollments: Sequence[Enrollment], carried_by: Mapping[str, int | None], now: datetime
+) -> None:
+    """Insert new enrollments, and update those that were undecided.
+
+    `carried_by`: the numbers of the events that announced decisions, by redeem code.
+    """
     rows = await connection.fetch(QUERIES["load_known_enrollments"], [e.redeem_code for e in enrollments])
     known = {row["redeem_code"] for row in rows}
-    new = [(*e[:PURCHASE_FIELD_COUNT], now) for e in enrollments if e.redeem_code not in known]
+    new = [
+        (*e[:PURCHASE_FIELD_COUNT], carried_by.get(e.redeem_code), now)
+        for e in enrollments
+        if e.redeem_code not in known
+    ]
     await connection.copy_records_to_table("enrollment", columns=ENROLLMENT_COLUMNS, records=new)
     if again := [e for e in enrollments if e.redeem_code in known]:
-        await connection.execute(QUERIES["update_enrollments"], now, *columns(again, *UPDATED))
+        numbers = [carried_by.get(e.redeem_code) for e in again]
+        await connection.execute(QUERIES["update_enrollments"], now, *columns(again, *UPDATED), numbers)
 
 
 MilestoneTimes = Mapping[tuple[str, str], datetime]

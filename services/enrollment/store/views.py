@@ -6,15 +6,18 @@ from typing import NamedTuple
 from asyncpg import Connection, Record
 
 from services.enrollment.store import QUERIES
+from shared.contracts.topics import ENROLLMENT_EVENTS, lane_of
+from shared.messaging.eras import EventIds, load_event_ids
 
 
 class ParticipantViews(NamedTuple):
-    """All rows of one participant. `enrollments` are in the order in which they were bought."""
+    """All rows of one participant, and the ids of events. `enrollments` are in the order in which they were bought."""
 
     admissions: Sequence[Record]
     account: Record | None
     blocks: Sequence[Record]
     enrollments: Sequence[Record]
+    event_ids: EventIds
 
 
 async def view_participant(connection: Connection, participant_id: str) -> ParticipantViews:
@@ -23,4 +26,5 @@ async def view_participant(connection: Connection, participant_id: str) -> Parti
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
         blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
         enrollments=await connection.fetch(QUERIES["load_enrollment_views"], participant_id),
+        event_ids=await load_event_ids(connection, lane_of(participant_id), [ENROLLMENT_EVENTS]),
     )

@@ -13,6 +13,7 @@ from asyncpg import Connection, Record
 from shared.contracts.seals import KeyRing
 from shared.errors import Refused
 from shared.messaging.engine.operator import Operator, Outcome, require_second_person
+from shared.messaging.outbox.store import load_counters
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction import parking
@@ -33,7 +34,8 @@ async def in_lane(
 ) -> Outcome:
     """Run an action in one lane with its row locked, as the lane's writer; the events it emits become pages."""
     locked = await lock(connection, [lane])
-    tx = Transaction(connection, terms, now=operator.now, watermark=operator.now, lanes=locked)
+    counters = await load_counters(connection, locked)
+    tx = Transaction(connection, terms, now=operator.now, watermark=operator.now, lanes=locked, counters=counters)
     outcome = await action(tx)
     await flush(tx, terms, {}, real_microseconds())
     return outcome

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cramjam
 
+from shared.messaging.eras import Era
 from shared.messaging.sequence_number import identity_of
 from shared.times import write_time
 
@@ -46,6 +47,14 @@ class Page:
     @property
     def last_sequence(self) -> int:
         return self.first_sequence + len(self.events) - 1
+
+    @property
+    def begins_era(self) -> bool:
+        return self.first_sequence == self.era_first
+
+    def begun_era(self) -> Era:
+        """Return the era, as it begins with this page."""
+        return Era(self.topic, self.lane, self.era, self.era_first, follows=self.era_first - 1)
 
     def identity(self, sequence: int) -> str:
         """Return the id of one of the page's events."""

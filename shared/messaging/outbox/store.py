@@ -38,6 +38,12 @@ async def insert_counters(connection: Connection, topics: Iterable[str]) -> None
     await connection.execute(QUERIES["insert_publications"], names, LANES)
 
 
+async def load_counters(connection: Connection, lanes: Collection[int]) -> dict[tuple[str, int], int]:
+    """Return the next number of each topic and lane; the lanes are locked."""
+    rows = await connection.fetch(QUERIES["load_counters"], sorted(lanes)) if lanes else []
+    return {(row["topic"], row["lane"]): row["next_sequence"] for row in rows}
+
+
 async def number_pages(
     connection: Connection,
     emitted: Mapping[tuple[str, int], Sequence[OutboxEvent]],

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from asyncpg import Connection
 
 from shared.errors import SalurError
+from shared.messaging.eras import Era
 from shared.messaging.message import Record
 from shared.messaging.queries import QUERIES
 from shared.postgres.columns import columns
@@ -62,11 +63,15 @@ class SequenceCheck(Enum):
 
 
 class Cursor:
-    """A position that advances through a batch, record by record. Mutable, since it is touched per record."""
+    """A position that advances through a batch, record by record. Mutable, since it is touched per record.
+
+    `begun` are the eras that began on the way.
+    """
 
     __slots__ = (
         "ahead",
         "began_at",
+        "begun",
         "era",
         "gap_since",
         "last_record",
@@ -80,6 +85,7 @@ class Cursor:
         self.began_at = position
         self.next_offset = position.next_offset
         self.era = position.era
+        self.begun: list[Era] = []
         self.last_sequence = position.last_sequence
         self.gap_since = position.gap_since
         self.unreadable = (position.unreadable_offset, position.unreadable_why)
@@ -105,6 +111,9 @@ class Cursor:
 
     def accept(self, era: int, sequence: int) -> None:
         """Take a number. A gap ends, and an unreadable record in it is forgotten."""
+        if era != self.era:
+            topic, partition = self.began_at.topic, self.began_at.partition
+            self.begun.append(Era(topic, partition, era, sequence, follows=self.last_sequence))
         self.era, self.last_sequence = era, sequence
         self.gap_since, self.unreadable, self.pass_offset = None, NOTHING_UNREADABLE, None
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from aiokafka import TopicPartition
 
 from shared.contracts.topics import LANES
+from shared.messaging.eras import Era, insert_eras
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import Cursor, Position, PositionMoved, SequenceCheck
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
@@ -37,7 +38,7 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchPlan:
-    """The records of a batch that take effect now, those set aside, and the moves of positions.
+    """The records of a batch that take effect now, those set aside, the moves of positions and the eras that begin.
 
     `paused` are the partitions that stand still, with the offsets at which they go on. `gaps` are the partitions in
     which a number is missing since this batch: their lanes stand still from there on.
@@ -46,6 +47,7 @@ class BatchPlan:
     effective: list[DecodedRecord] = field(default_factory=list)
     set_aside: list[DeferredRecord] = field(default_factory=list)
     moves: list[tuple[Position, Position]] = field(default_factory=list)
+    eras: list[Era] = field(default_factory=list)
     paused: dict[TopicPartition, int] = field(default_factory=dict)
     gaps: set[TopicPartition] = field(default_factory=set)
     gaps_closed: bool = False
@@ -68,6 +70,7 @@ async def handle(tx: Transaction, decoder: Decoder, batch: Batch) -> BatchPlan:
     if batch_plan.set_aside:
         await tx.deferrals.set_aside(batch_plan.set_aside)
     await positions_of.advance(tx.connection, batch_plan.moves)
+    await insert_eras(tx.connection, batch_plan.eras)
     return batch_plan
 
 
@@ -105,6 +108,7 @@ def filter_batch(
             _filter_external(batch_plan, item, lanes)
     ends = [(cursor.began_at, cursor.position()) for cursor in cursors.values()]
     batch_plan.moves = [(began, end) for began, end in ends if end is not began]
+    batch_plan.eras = [era for cursor in cursors.values() for era in cursor.begun]
     batch_plan.gaps_closed = any(began.gap_since and not end.gap_since for began, end in batch_plan.moves)
     return batch_plan
 

@@ -3,6 +3,8 @@
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.parking import record_parked
 from shared.contracts.topics import LANES
+from shared.errors import InvariantBroken
+from shared.messaging.eras import insert_eras
 from shared.messaging.outbox import store
 from shared.messaging.outbox.page import Page
 from shared.messaging.transaction import lane as lanes_of
@@ -46,5 +48,9 @@ async def _flush_pages(tx: Transaction, eras: dict[int, int], real_microseconds:
     if foreign:
         current |= await lanes_of.raise_eras(tx.connection, foreign, real_microseconds)
     pages = await store.number_pages(tx.connection, tx.emitted, current, tx.now)
+    for page in pages:
+        if tx.counters.get((page.topic, page.lane), page.first_sequence) != page.first_sequence:
+            raise InvariantBroken(page.topic, f"lane {page.lane} goes on at another number than its decisions name")
+    await insert_eras(tx.connection, [page.begun_era() for page in pages if page.begins_era])
     await store.insert_pages(tx.connection, pages)
     return pages

@@ -9,6 +9,7 @@ from asyncpg import Connection
 
 from shared.messaging.failpoint import hit
 from shared.messaging.outbox.page import Page
+from shared.messaging.outbox.store import load_counters
 from shared.messaging.reading.watermark import NEVER
 from shared.messaging.transaction import lane as lanes_of
 from shared.messaging.transaction.decoder import Decoder
@@ -35,6 +36,7 @@ class EngineSession:
         self.decoder = decoder
         self._terms = terms
         self._eras: dict[int, int] = {}
+        self._counters: dict[tuple[str, int], int] = {}
         self._real_microseconds = real_microseconds
         self._on_remaining = on_remaining
         # As counted last, plus what this session has added since: near enough for a bound, without a query.
@@ -78,6 +80,7 @@ class EngineSession:
                     now=now,
                     watermark=watermark,
                     lanes=locked,
+                    counters=await self._load_counters(locked),
                     deferred_count=self.deferred_count,
                     leave_released=leave_released,
                 )
@@ -89,10 +92,17 @@ class EngineSession:
             if pages:
                 hit("after_commit")
             self._eras.update((page.lane, page.era) for page in pages)
+            self._counters.update(((page.topic, page.lane), page.last_sequence + 1) for page in pages)
             self.deferred_count = tx.deferrals.count
             if tx.deferrals.remaining or tx.deferrals.queued_behind:
                 self._on_remaining()
             return pages
+
+    async def _load_counters(self, locked: Mapping[int, Lane]) -> dict[tuple[str, int], int]:
+        """Return the next numbers of the locked lanes. Where our era stands nobody else has written since."""
+        foreign = [number for number, lane in locked.items() if lane.era != self._eras.get(number)]
+        self._counters.update(await load_counters(self.connection, foreign))
+        return {place: number for place, number in self._counters.items() if place[1] in locked}
 
     def _refuse_if_gone_back(self, lanes: Mapping[int, Lane]) -> None:
         """End the session and raise ConnectionResetError if an era is smaller than the one this session wrote.

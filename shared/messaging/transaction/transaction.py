@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 CLAIM_COLUMNS = ("kind", "key", "owner")
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NO_COUNTERS: Mapping[tuple[str, int], int] = MappingProxyType({})
 
 
 class EventTooLarge(SalurError):
@@ -53,8 +54,9 @@ class Transaction:
     """One database transaction over a batch or a sweep. It collects; nothing in it reaches a broker.
 
     `connection` is inside BEGIN, in the service's schema, with `lanes` locked. `now` is one reading of the clock.
-    Deadlines at or before `watermark` may act, since everything that could prevent them has been read. What is
-    `emitted`, `parked` or deferred becomes rows at its end. With `leave_released` released records are left to sweeps.
+    `counters` are the next numbers of the topics in these lanes. Deadlines at or before `watermark` may act, since
+    everything that could prevent them has been read. What is `emitted`, `parked` or deferred becomes rows at its end.
+    With `leave_released` released records are left to sweeps.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Transaction:
         now: datetime,
         watermark: datetime,
         lanes: dict[int, Lane],
+        counters: Mapping[tuple[str, int], int] = NO_COUNTERS,
         deferred_count: int = 0,
         leave_released: bool = False,
     ) -> None:
@@ -73,6 +76,7 @@ class Transaction:
         # The clock may have been set back since the watermark was found.
         self.watermark = min(watermark, now)
         self.lanes = lanes
+        self.counters = counters
         self.emitted: dict[tuple[str, int], list[OutboxEvent]] = {}
         self.parked: list[ParkedRecord] = []
         budget = ReleaseBudget(0 if leave_released else terms.batch_records)
@@ -95,12 +99,13 @@ class Transaction:
         topic: str | None = None,
         trace: str | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
-    ) -> None:
-        """Emit an event in a lane; the lane's publisher publishes it after the commit.
+    ) -> int | None:
+        """Emit an event in a lane and return its number; the lane's publisher publishes it after the commit.
 
-        `topic` replaces the event type's own, `headers` come besides those of the envelope. Raise EventTooLarge.
+        The number is None in a lane that was not locked when the transaction began. `topic` replaces the event type's
+        own, `headers` come besides those of the envelope. Raise EventTooLarge.
         """
-        self.emit_json(event, event.dump(data), lane=lane, key=key, topic=topic, trace=trace, headers=headers)
+        return self.emit_json(event, event.dump(data), lane=lane, key=key, topic=topic, trace=trace, headers=headers)
 
     def emit_json(
         self,
@@ -112,7 +117,7 @@ class Transaction:
         topic: str | None = None,
         trace: str | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
-    ) -> None:
+    ) -> int | None:
         """Emit an event whose data the caller has written by its contract.
 
         For events so frequent that their models cost too much; the figures stand where it is used.
@@ -121,7 +126,11 @@ class Transaction:
             raise EventTooLarge(f"{event.name} of {key} has {len(data)} bytes, {MAX_RECORD_BYTES} are allowed")
         if trace:
             headers = {"traceparent": trace, **headers}
-        self.emitted.setdefault((topic or event.topic, lane), []).append(OutboxEvent(event.name, key, data, headers))
+        place = (topic or event.topic, lane)
+        events = self.emitted.setdefault(place, [])
+        events.append(OutboxEvent(event.name, key, data, headers))
+        first = self.counters.get(place)
+        return None if first is None else first + len(events) - 1
 
     def park(self, message: Message[Any], reason: ParkReason, detail: str = "") -> None:
         """Park a record that breaks a rule. No value from it may stand in `detail`."""

@@ -17,6 +17,12 @@ group by s.topic, s.lane, s.next_sequence having max(p.last_sequence) <> s.next_
 select b.topic, b.lane, b.published, s.next_sequence - 1 as emitted
 from publication b join sequence s using (topic, lane) where b.published > s.next_sequence - 1 order by b.topic, b.lane;
 
+-- name: eras_not_recorded
+-- Of our own pages, and of the last record that was read of each partition.
+select topic, lane, era from (select topic, lane, era from page where not adopted
+                              union select topic, partition, era from position where era > 0) e
+except select topic, lane, era from era order by topic, lane, era;
+
 -- name: positions_before_their_record
 -- A position stands behind the record that it remembers as read.
 select topic, partition, next_offset, last_offset from position where last_offset >= next_offset order by topic, partition;

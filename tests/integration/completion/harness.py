@@ -272,7 +272,7 @@ class CompletionHarness:
         await self.connection.execute(
             "truncate enrollment, deadline, evidence, spare, revocation, survey, tally, remembered, parked;"
             "truncate waiting, woken, page, consent;"
-            "update sequence set next_sequence = 1, era_first = 1"
+            "update sequence set next_sequence = 1, era_first = 1; update lane set era = era + 1"
         )
         self.announced.clear()
         self.pages.clear()

@@ -143,7 +143,7 @@ class EnrollmentHarness:
         await self.connection.execute(
             "truncate wave, course, block, admission, account, enrollment, tally, claim,"
             " parked, waiting, woken, page, remembered;"
-            "update sequence set next_sequence = 1, era_first = 1"
+            "update sequence set next_sequence = 1, era_first = 1; update lane set era = era + 1"
         )
         self.announced.clear()
         self.now = LATER

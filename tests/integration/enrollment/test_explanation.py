@@ -4,6 +4,7 @@ import json
 from datetime import date, timedelta
 from typing import Any
 
+from shared.contracts.topics import lane_of
 from shared.runtime.explanation import Decision, in_order, members_of
 from tests.builders import (
     ADMITTED_AT,
@@ -107,6 +108,46 @@ async def test_void_gives_the_price_back_for_what_is_bought_after_it(harness: En
     (confirmed,) = about(found, second.data["redeem_code"])
     assert confirmed.amounts["balance_before"] == 3_500_000
     assert members_of(purchase)["decided_at"] == "not recorded"
+
+
+async def test_decisions_name_the_events_that_carried_them(harness: EnrollmentHarness) -> None:
+    person, nik = a_participant_id(), a_nik()
+    first, refused = a_purchase(person), a_purchase(person, mode="offline", hours=1)
+    await harness.receive(a_wave(), an_admission(person, nik=nik), an_account(person, nik=nik), first, refused)
+    await harness.receive(a_block(person, ADMITTED_AT + 6 * DAY), a_void(first, ADMITTED_AT + 2 * DAY))
+    found = await explained(harness, person)
+    emitted = [name for name, _ in harness.announced]
+    prefix = f"enrollment.events/{lane_of(person)}/1/"
+    carried = {one.decision: one.carried_by for one in found}
+    assert carried == {
+        "admitted": f"{prefix}{emitted.index('participant_admitted') + 1}",
+        "account_linked": f"{prefix}{emitted.index('account_linked') + 1}",
+        "purchase_confirmed": f"{prefix}{emitted.index('enrollment_confirmed') + 1}",
+        "purchase_rejected": f"{prefix}{emitted.index('enrollment_rejected') + 1}",
+        "training_voided": f"{prefix}{emitted.index('enrollment_voided') + 1}",
+        "blocked": f"{prefix}{emitted.index('participant_blocked') + 1}",
+    }
+    assert len(set(carried.values())) == 6
+
+
+async def test_decision_of_before_the_numbers_has_no_event(harness: EnrollmentHarness) -> None:
+    person = a_participant_id()
+    await harness.receive(a_wave(), an_admission(person))
+    await harness.connection.execute(
+        "alter table admission disable trigger user; update admission set carried_by = null"
+    )
+    (admitted,) = await explained(harness, person)
+    assert admitted.carried_by == "not recorded"
+
+
+async def test_refused_purchase_counts_what_was_confirmed_before_it(harness: EnrollmentHarness) -> None:
+    """A later purchase that was read first left too little for an earlier one."""
+    person = a_participant_id()
+    late, early = _bought(person, 6, 3_000_000), _bought(person, 1, 1_000_000)
+    await harness.receive(a_wave(), an_admission(person), late)
+    await harness.receive(early)
+    (refused,) = about(await explained(harness, person), early.data["redeem_code"])
+    assert (refused.rule, refused.amounts["balance_before"]) == ("purchase.balance_insufficient", 500_000)
 
 
 async def test_nothing_is_explained_of_a_stranger(harness: EnrollmentHarness) -> None:

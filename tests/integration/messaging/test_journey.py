@@ -12,6 +12,20 @@ async def test_point_becomes_a_total_that_another_service_reads(world: ToyWorld)
         await world.until_seen(("ana", "g1", 2), ("ana", "g2", 5))
 
 
+async def test_eras_written_and_read_are_recorded_in_both_services(world: ToyWorld) -> None:
+    league, board, totals = world.league.service, world.league.board_service, world.league.totals
+    recorded = f"select lane, era, first_sequence, follows from era where topic = '{totals}' order by lane, era"
+    async with world.running(board):
+        for goal in ("g1", "g2"):
+            async with world.running(league):
+                await world.send(a_player("ana"), a_goal("ana", goal))
+                await world.until_count(board, "seen", int(goal[1]))
+    written, read = await world.fetch(league, recorded), await world.fetch(board, recorded)
+    assert [tuple(row) for row in written] == [tuple(row) for row in read]
+    first, second = written
+    assert (first["first_sequence"], first["follows"], second["first_sequence"], second["follows"]) == (1, 0, 2, 1)
+
+
 async def test_points_before_their_player_are_deferred_until_it_comes(world: ToyWorld) -> None:
     async with world.running(world.league.service), world.running(world.league.board_service):
         await world.send(a_goal("ana", "g1", partition=7), a_goal("ana", "g2", partition=3))

@@ -231,7 +231,18 @@ async def test_background_check_counts_the_breaches_of_verify(toy: Toy, monkeypa
         monkeypatch.setenv(name, value)
     monitor = InvariantMonitor((sys.executable, "-m", MODULE, "verify", "--gently", "--json"))
     await monitor.check()
-    assert monitor.breaches == {"E1": 0, "E2": 0, "E3": 0, "E4": 0, "E5": 0, "E6": 0, "E7": 0, "E8": 0, "T1": 2}
+    assert monitor.breaches == {
+        "E1": 0,
+        "E2": 0,
+        "E3": 0,
+        "E4": 0,
+        "E5": 0,
+        "E6": 0,
+        "E7": 0,
+        "E8": 0,
+        "E9": 0,
+        "T1": 2,
+    }
 
 
 async def test_changed_operation_is_found(toy: Toy) -> None:

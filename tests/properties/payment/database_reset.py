@@ -36,7 +36,9 @@ async def reset_database(harness: PaymentHarness) -> None:
     await LEDGER_CHAINS.save(harness.connection, heads)
     sealed = harness.terms.chain.seal(CHAIN, 0, GENESIS)
     await harness.connection.execute("update operation_head set number = 0, hash = $1, seal = $2", GENESIS, sealed.seal)
-    await harness.connection.execute("update sequence set next_sequence = 1, era_first = 1")
+    await harness.connection.execute(
+        "update sequence set next_sequence = 1, era_first = 1; update lane set era = era + 1"
+    )
     fresh: dict[str, Any] = {"announced": [], "instructions": [], "status_requests": [], "pages": [], "now": LATER}
     for name, value in fresh.items():
         setattr(harness, name, value)
