@@ -1,6 +1,7 @@
 """Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from asyncpg import Connection
@@ -12,7 +13,9 @@ from services.completion.domain.revocation import select_standing
 from services.completion.domain.survey import SurveyAnswer
 from services.completion.store.revocations import StoredRevocation
 from services.completion.store.views import EnrollmentView, view_participant
-from shared.runtime.explanation import Decision, outside_id
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS
+from shared.messaging.eras import EventIds
+from shared.runtime.explanation import Decision, outside_id, own_id, read_ids
 
 COMPLETED = (EnrollmentState.COMPLETED, EnrollmentState.REVOKED)
 
@@ -20,14 +23,17 @@ COMPLETED = (EnrollmentState.COMPLETED, EnrollmentState.REVOKED)
 async def explain(connection: Connection, participant_id: str) -> list[Decision]:
     """Return all decisions about a participant."""
     views = await view_participant(connection, participant_id)
-    decisions = []
+    ids, decisions = views.event_ids, []
     for view in views.enrollments:
-        decisions += [_enrollment(view)]
-        decisions += [_accepted(view, fact) for fact in view.evidence]
+        decisions += [_enrollment(ids, view)]
+        decisions += [_accepted(ids, view, fact) for fact in view.evidence]
         decisions += [_spare(view, fact) for fact in view.spares]
         decisions += [_revocation(view, one) for one in view.revocations]
-        decisions += _outcome(view)
-    return decisions + [_survey(answer, seen_at) for answer, seen_at in views.surveys]
+        decisions += _outcome(ids, view)
+    return decisions + [
+        _survey(answer, seen_at, own_id(ids, COMPLETION_EVENTS, views.survey_events[answer.survey]))
+        for answer, seen_at in views.surveys
+    ]
 
 
 def missing_evidence(view: EnrollmentView) -> list[str]:
@@ -45,7 +51,7 @@ def decisive_evidence(view: EnrollmentView) -> list[Evidence]:
     return list(outcome.evidence) if isinstance(outcome, Completion) else []
 
 
-def _enrollment(view: EnrollmentView) -> Decision:
+def _enrollment(ids: EventIds, view: EnrollmentView) -> Decision:
     terms = view.enrollment.terms
     return Decision(
         at=view.row["known_at"],
@@ -56,6 +62,7 @@ def _enrollment(view: EnrollmentView) -> Decision:
         scheme=terms and terms.scheme,
         scheme_version=terms and terms.scheme_version,
         facts=_demands(terms) if terms else {},
+        caused_by=read_ids(ids, ENROLLMENT_EVENTS, view.row["caused_by"]),
     )
 
 
@@ -72,11 +79,11 @@ def _demands(terms: ConfirmedTerms) -> dict[str, object]:
     }
 
 
-def _accepted(view: EnrollmentView, fact: Evidence) -> Decision:
-    rated = fact.kind is EvidenceKind.TRAINING_RATED
-    return _fact(
-        view, fact, "training_rated" if rated else "evidence_accepted", "rating.first" if rated else "evidence.first"
-    )
+def _accepted(ids: EventIds, view: EnrollmentView, fact: Evidence) -> Decision:
+    if fact.kind is not EvidenceKind.TRAINING_RATED:
+        return _fact(view, fact, "evidence_accepted", "evidence.first")
+    rated = _fact(view, fact, "training_rated", "rating.first")
+    return replace(rated, carried_by=own_id(ids, COMPLETION_EVENTS, view.row["rating_carried_by"]))
 
 
 def _spare(view: EnrollmentView, fact: Evidence) -> Decision:
@@ -116,25 +123,26 @@ def _revocation(view: EnrollmentView, one: StoredRevocation) -> Decision:
     )
 
 
-def _outcome(view: EnrollmentView) -> list[Decision]:
+def _outcome(ids: EventIds, view: EnrollmentView) -> list[Decision]:
     match view.enrollment.state:
         case EnrollmentState.COMPLETED:
-            return _completion(view)
+            return _completion(ids, view)
         case EnrollmentState.REVOKED:
             ending = next((one for one in view.revocations if one.ends_completion), None)
-            return [*_completion(view), *([_revoked(view, ending)] if ending else [])]
+            return [*_completion(ids, view), *([_revoked(ids, view, ending)] if ending else [])]
         case EnrollmentState.NOT_COMPLETED:
-            return [_rejection(view, missing_evidence(view))]
+            return [_rejection(ids, view, missing_evidence(view))]
         case EnrollmentState.VOIDED:
-            return [_void(view)]
+            return [_void(ids, view)]
         case _:
             return []
 
 
-def _completion(view: EnrollmentView) -> list[Decision]:
+def _completion(ids: EventIds, view: EnrollmentView) -> list[Decision]:
     """Return the completion; of a reopened training its rejection before that, with the requirements missing then."""
     enrollment, terms, decided_at = view.enrollment, view.enrollment.confirmed_terms, view.row["decided_at"]
     decisive = decisive_evidence(view)
+    number = view.row["reopening_carried_by" if enrollment.reopened_at else "carried_by"]
     completion = Decision(
         at=enrollment.completed_at or decided_at,
         decided_at=enrollment.reopened_at or decided_at,
@@ -144,15 +152,19 @@ def _completion(view: EnrollmentView) -> list[Decision]:
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
         facts={"evidence_count": len(decisive), "digest": enrollment.digest and enrollment.digest.hex()},
-        caused_by=tuple(outside_id(fact.source, fact.id) for fact in decisive),
+        caused_by=(
+            *read_ids(ids, ENROLLMENT_EVENTS, view.row["caused_by"]),
+            *(outside_id(fact.source, fact.id) for fact in decisive),
+        ),
+        carried_by=own_id(ids, COMPLETION_EVENTS, number),
     )
     if enrollment.reopened_at is None:
         return [completion]
     in_time = decide_completion(terms.rule, [fact for fact in view.evidence if fact.seen_at <= decided_at])
-    return [_rejection(view, in_time.missing if isinstance(in_time, Incomplete) else ()), completion]
+    return [_rejection(ids, view, in_time.missing if isinstance(in_time, Incomplete) else ()), completion]
 
 
-def _revoked(view: EnrollmentView, ending: StoredRevocation) -> Decision:
+def _revoked(ids: EventIds, view: EnrollmentView, ending: StoredRevocation) -> Decision:
     terms = view.enrollment.confirmed_terms
     return Decision(
         at=ending.revocation.revoked_at,
@@ -164,10 +176,11 @@ def _revoked(view: EnrollmentView, ending: StoredRevocation) -> Decision:
         scheme_version=terms.scheme_version,
         facts={"reason": ending.revocation.reason, "missing": missing_evidence(view)},
         caused_by=(outside_id(*ending.revocation.origin[1:]),),
+        carried_by=own_id(ids, COMPLETION_EVENTS, view.row["revocation_carried_by"]),
     )
 
 
-def _rejection(view: EnrollmentView, missing: Sequence[str]) -> Decision:
+def _rejection(ids: EventIds, view: EnrollmentView, missing: Sequence[str]) -> Decision:
     terms = view.enrollment.confirmed_terms
     return Decision(
         at=view.row["decided_at"],
@@ -178,20 +191,23 @@ def _rejection(view: EnrollmentView, missing: Sequence[str]) -> Decision:
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
         facts={"complete_by": terms.rule.span.due_at, "missing": list(missing)},
+        caused_by=read_ids(ids, ENROLLMENT_EVENTS, view.row["caused_by"]),
+        carried_by=own_id(ids, COMPLETION_EVENTS, view.row["carried_by"]),
     )
 
 
-def _void(view: EnrollmentView) -> Decision:
+def _void(ids: EventIds, view: EnrollmentView) -> Decision:
     return Decision(
         at=view.row["decided_at"],
         decided_at=view.row["decided_at"],
         decision="enrollment_voided",
         about=view.enrollment.redeem_code,
         rule="void.never_completed",
+        caused_by=read_ids(ids, ENROLLMENT_EVENTS, view.row["void_caused_by"]),
     )
 
 
-def _survey(answer: SurveyAnswer, seen_at: datetime) -> Decision:
+def _survey(answer: SurveyAnswer, seen_at: datetime, carried_by: str) -> Decision:
     return Decision(
         at=answer.answered_at,
         decided_at=seen_at,
@@ -200,4 +216,5 @@ def _survey(answer: SurveyAnswer, seen_at: datetime) -> Decision:
         rule="survey.first",
         facts={"survey": answer.survey},
         caused_by=(outside_id(answer.source, answer.id),),
+        carried_by=carried_by,
     )

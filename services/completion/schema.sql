@@ -12,19 +12,24 @@ CREATE INDEX deadline_by_time ON deadline USING btree (lane, due_at);
 comment on table deadline is 'Midnight in Jakarta after which what is missing is missing for ever: a row per lane, date and transaction, not one per enrollment.';
 
 create table enrollment (
-    redeem_code    text                     not null,
-    participant_id text                     not null,
-    lane           smallint                 not null,
-    provider_id    text,
-    scheme         text,
-    scheme_version integer,
-    rule           json,
-    known_at       timestamp with time zone not null,
-    state          enrollment_state         not null,
-    decided_at     timestamp with time zone,
-    completed_at   timestamp with time zone,
-    digest         bytea,
-    reopened_at    timestamp with time zone,
+    redeem_code           text                     not null,
+    participant_id        text                     not null,
+    lane                  smallint                 not null,
+    provider_id           text,
+    scheme                text,
+    scheme_version        integer,
+    rule                  json,
+    known_at              timestamp with time zone not null,
+    state                 enrollment_state         not null,
+    decided_at            timestamp with time zone,
+    completed_at          timestamp with time zone,
+    digest                bytea,
+    reopened_at           timestamp with time zone,
+    caused_by             bigint,
+    void_caused_by        bigint,
+    carried_by            bigint,
+    reopening_carried_by  bigint,
+    revocation_carried_by bigint,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint only_the_completed_are_completed CHECK ((num_nulls(completed_at, digest) = CASE WHEN ((state)::text = ANY (ARRAY['completed'::text, 'revoked'::text])) THEN 0 ELSE 2 END)),
     constraint only_the_open_are_undecided CHECK (((state = 'open'::enrollment_state) = (decided_at IS NULL))),
@@ -45,6 +50,11 @@ comment on column enrollment.rule is 'What completes it, as the enrollment servi
 graded, certificate, whole_span, evidence_days, complete_within_days, sessions_at_least.';
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 comment on column enrollment.reopened_at is 'When two persons completed it by evidence that had come after it was rejected; decided_at is the rejection''s.';
+comment on column enrollment.caused_by is 'The number of the event on enrollment.events that confirmed or rejected it.';
+comment on column enrollment.void_caused_by is 'The number of the event on enrollment.events that voided it while it was open.';
+comment on column enrollment.carried_by is 'The number of the event on completion.events that announced its outcome; of a reopened one the rejection''s.';
+comment on column enrollment.reopening_carried_by is 'The number of the event on completion.events that announced its completion after a rejection.';
+comment on column enrollment.revocation_carried_by is 'The number of the event on completion.events that announced that its completion was revoked.';
 
 create table evidence (
     happened_at timestamp with time zone not null,
@@ -54,6 +64,7 @@ create table evidence (
     redeem_code text                     not null,
     source      text                     not null,
     id          text                     not null,
+    carried_by  bigint,
     constraint evidence_pkey PRIMARY KEY (redeem_code, kind, part),
     constraint evidence_part_check CHECK ((part >= 0))
 );
@@ -62,6 +73,7 @@ CREATE TRIGGER evidence_is_kept BEFORE UPDATE ON evidence FOR EACH ROW EXECUTE F
 comment on table evidence is 'Facts that count, the first of each business key. What does not count leaves no row.';
 comment on column evidence.seen_at is 'When it was accepted.';
 comment on column evidence.part is 'The number of the session, the time of a test or of graded work in microseconds, 0 for what exists once.';
+comment on column evidence.carried_by is 'The number of the event on completion.events that announced it; null: only ratings are announced.';
 
 create table revocation (
     revoked_at      timestamp with time zone not null,
@@ -103,11 +115,13 @@ create table survey (
     redeem_code    text                     not null,
     source         text                     not null,
     id             text                     not null,
+    carried_by     bigint,
     constraint survey_pkey PRIMARY KEY (participant_id, survey)
 );
 CREATE TRIGGER survey_is_kept BEFORE DELETE OR UPDATE ON survey FOR EACH ROW EXECUTE FUNCTION keep_final();
 comment on table survey is 'Surveys answered, the first answer of each participant to each, with the training that it names.';
 comment on column survey.seen_at is 'When it was accepted.';
+comment on column survey.carried_by is 'The number of the event on completion.events that announced it.';
 
 create table tally (
     lane        smallint         not null,

@@ -9,11 +9,12 @@ from services.completion.domain.enrollment import ConfirmedTerms, Enrollment, En
 from services.completion.domain.rule import CompletionRule, RequiredSession
 from services.completion.handlers.outcome import EnrollmentOutcome, record_outcomes
 from services.completion.store.deadlines import insert_deadlines
-from services.completion.store.enrollments import insert_enrollments, load_enrollments
+from services.completion.store.enrollments import insert_enrollments, load_enrollments, note_void_causes
 from services.completion.store.state_counts import add_to_state_counts
 from shared.contracts.enrollment import EnrollmentEvidence, EnrollmentRejected, EnrollmentVoided
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 Decided = EnrollmentEvidence | EnrollmentRejected
@@ -26,16 +27,18 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided
     """
     known = await load_enrollments(tx.connection, {message.data.redeem_code for message in messages})
     new: dict[str, Enrollment] = {}
+    caused_by: list[int] = []
     for message in messages:
         enrollment = _enrollment(message)
         earlier = known.setdefault(enrollment.redeem_code, enrollment)
         if earlier is enrollment:
             new[enrollment.redeem_code] = enrollment
+            caused_by.append(sequence_in(message.id))
         elif (earlier.participant_id, earlier.terms) != (enrollment.participant_id, enrollment.terms):
             tx.park(message, ParkReason.CONFLICT)
     if not new:
         return
-    await insert_enrollments(tx.connection, list(new.values()), tx.now)
+    await insert_enrollments(tx.connection, list(new.values()), caused_by, tx.now)
     await insert_deadlines(tx.connection, list(new.values()))
     await add_to_state_counts(tx.connection, Counter((e.lane, e.state) for e in new.values()).items())
     for redeem_code in new:
@@ -52,6 +55,9 @@ async def void_enrollments(tx: Transaction, messages: Sequence[Message[Enrollmen
     for code in voids.keys() - known.keys():
         tx.defer(voids[code], ENROLLMENT, code)
     open_ones = [one for one in known.values() if one.state is EnrollmentState.OPEN]
+    await note_void_causes(
+        tx.connection, {one.redeem_code: sequence_in(voids[one.redeem_code].id) for one in open_ones}
+    )
     await record_outcomes(tx, [EnrollmentOutcome(one, None, voids[one.redeem_code].trace) for one in open_ones])
 
 

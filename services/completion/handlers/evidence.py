@@ -51,9 +51,7 @@ async def accept_evidence(trusted_source: str, tx: Transaction, messages: Sequen
     Attendance is accepted only from sources that begin with `trusted_source`: the programme's, not the provider's.
     """
     accepted = await _accept(trusted_source, tx, messages)
-    ratings = [one for one in accepted if one.evidence.kind is EvidenceKind.TRAINING_RATED]
     await _record_completions(tx, [one for one in accepted if one.evidence.kind is not EvidenceKind.TRAINING_RATED])
-    await _emit_ratings(tx, ratings)
 
 
 async def _record_completions(tx: Transaction, accepted: Sequence[Accepted]) -> None:
@@ -83,23 +81,30 @@ def _in_portions(demanded: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield portion
 
 
-async def _emit_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> None:
-    """Emit ratings that were not announced before a restore, whether or not the training is completed yet."""
+async def _emit_ratings(tx: Transaction, ratings: Sequence[Accepted]) -> dict[str, int | None]:
+    """Emit ratings that were not announced before a restore; return the numbers of the events by redeem code.
+
+    It matters not whether the training is completed yet.
+    """
     if not ratings:
-        return
+        return {}
     announced = await load_announced_ratings(tx, {one.enrollment.participant_id for one in ratings})
-    for message, enrollment in ((one.message, one.enrollment) for one in ratings):
-        if enrollment.redeem_code in announced:
-            continue
-        rated = completion.TrainingRated(
-            participant_id=enrollment.participant_id,
-            redeem_code=enrollment.redeem_code,
-            stars=message.data.stars,
-            rated_at=message.data.rated_at,
-        )
-        tx.emit(
-            completion.TRAINING_RATED, rated, lane=enrollment.lane, key=enrollment.participant_id, trace=message.trace
-        )
+    return {
+        one.enrollment.redeem_code: _emit_rating(tx, one)
+        for one in ratings
+        if one.enrollment.redeem_code not in announced
+    }
+
+
+def _emit_rating(tx: Transaction, one: Accepted) -> int | None:
+    message, person = one.message, one.enrollment.participant_id
+    rated = completion.TrainingRated(
+        participant_id=person,
+        redeem_code=one.enrollment.redeem_code,
+        stars=message.data.stars,
+        rated_at=message.data.rated_at,
+    )
+    return tx.emit(completion.TRAINING_RATED, rated, lane=one.enrollment.lane, key=person, trace=message.trace)
 
 
 async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Message[Any]]) -> list[Accepted]:
@@ -122,7 +127,7 @@ async def _accept(trusted_source: str, tx: Transaction, messages: Sequence[Messa
 
 
 async def _store(tx: Transaction, accepted: Sequence[Accepted]) -> list[Accepted]:
-    """Store the first event of each business key as evidence, others as spares; return the former.
+    """Store the first event of each business key as evidence, others as spares; return the former. Emit ratings.
 
     What was revoked, or comes after the decision, is a spare as well.
     """
@@ -141,7 +146,8 @@ async def _store(tx: Transaction, accepted: Sequence[Accepted]) -> list[Accepted
         else:
             spares.append(one)
     if counting:
-        await insert_evidence(tx.connection, [one.row for one in counting])
+        ratings = [one for one in counting if one.evidence.kind is EvidenceKind.TRAINING_RATED]
+        await insert_evidence(tx.connection, [one.row for one in counting], await _emit_ratings(tx, ratings))
     if spares:
         await insert_spares(tx.connection, [one.row for one in spares])
     return counting

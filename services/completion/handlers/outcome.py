@@ -63,15 +63,16 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
         return
     announced = await load_announced_outcomes(tx, {outcome.enrollment.participant_id for outcome in outcomes})
     pairs = [(outcome, announced.get(outcome.enrollment.redeem_code)) for outcome in outcomes]
-    decisions = [_stored_outcome(outcome.enrollment.redeem_code, before or outcome.event) for outcome, before in pairs]
+    decisions = [
+        _stored_outcome(outcome.enrollment.redeem_code, before or outcome.event, None if before else _emit(tx, outcome))
+        for outcome, before in pairs
+    ]
     await save_outcomes(tx.connection, decisions, tx.now)
     lanes = [outcome.enrollment.lane for outcome in outcomes]
     states = [decision.state for decision in decisions]
     await add_to_state_counts(tx.connection, Counter(zip(lanes, states, strict=True)).items())
-    for outcome, before in pairs:
-        if before is None:
-            _emit(tx, outcome)
-        elif isinstance(before, CompletionConfirmed):
+    for _, before in pairs:
+        if isinstance(before, CompletionConfirmed):
             tx.release(ANNOUNCED_COMPLETION, before.redeem_code)
     if announced:
         await _adopt_revocations(tx, [outcome.enrollment for outcome, before in pairs if before is not None])
@@ -79,14 +80,19 @@ async def record_outcomes(tx: Transaction, outcomes: Sequence[EnrollmentOutcome]
 
 async def record_reopening(tx: Transaction, enrollment: Enrollment, event: CompletionConfirmed) -> None:
     """Complete an enrollment that was not completed in time, and emit its event."""
-    await complete_rejected(tx, enrollment.lane, [event])
-    tx.emit(COMPLETION_CONFIRMED, event, lane=enrollment.lane, key=enrollment.participant_id)
+    number = tx.emit(COMPLETION_CONFIRMED, event, lane=enrollment.lane, key=enrollment.participant_id)
+    await complete_rejected(tx, enrollment.lane, [event], number)
 
 
-async def complete_rejected(tx: Transaction, lane: int, events: Sequence[CompletionConfirmed]) -> None:
-    """Complete, as the events say, those of their enrollments that were not completed in time."""
+async def complete_rejected(
+    tx: Transaction, lane: int, events: Sequence[CompletionConfirmed], carried_by: int | None = None
+) -> None:
+    """Complete, as the events say, those of their enrollments that were not completed in time.
+
+    `carried_by`: the number of the event if there is one, and it was emitted here.
+    """
     if events:
-        outcomes = [_stored_outcome(event.redeem_code, event) for event in events]
+        outcomes = [_stored_outcome(event.redeem_code, event, carried_by) for event in events]
         completed = await reopen_completions(tx.connection, outcomes, tx.now)
         await count_reopened(tx.connection, [lane] * len(completed))
 
@@ -107,12 +113,15 @@ async def record_revocations(
     """Revoke the completions, and emit those events that were not announced before a restore."""
     if not revoked:
         return
-    await revoke_completions(tx.connection, [one.enrollment.redeem_code for one in revoked])
+    carried_by = {
+        enrollment.redeem_code: None
+        if enrollment.redeem_code in announced
+        else tx.emit(COMPLETION_REVOKED, event, lane=enrollment.lane, key=enrollment.participant_id, trace=trace)
+        for enrollment, event, trace in revoked
+    }
+    await revoke_completions(tx.connection, carried_by)
     counts = Counter((one.enrollment.lane, EnrollmentState.REVOKED) for one in revoked)
     await add_to_state_counts(tx.connection, counts.items())
-    for enrollment, event, trace in revoked:
-        if enrollment.redeem_code not in announced:
-            tx.emit(COMPLETION_REVOKED, event, lane=enrollment.lane, key=enrollment.participant_id, trace=trace)
 
 
 def confirmation_event(enrollment: Enrollment, completion: Completion) -> CompletionConfirmed:
@@ -157,17 +166,21 @@ def rejection_event(enrollment: Enrollment, incomplete: Incomplete) -> Completio
     )
 
 
-def _stored_outcome(code: str, event: CompletionConfirmed | CompletionRejected | None) -> StoredOutcome:
+def _stored_outcome(
+    code: str, event: CompletionConfirmed | CompletionRejected | None, carried_by: int | None
+) -> StoredOutcome:
     if event is None:
         return StoredOutcome(code, EnrollmentState.VOIDED)
     if isinstance(event, CompletionRejected):
-        return StoredOutcome(code, EnrollmentState.NOT_COMPLETED)
-    return StoredOutcome(code, EnrollmentState.COMPLETED, event.completed_at, bytes.fromhex(event.digest))
+        return StoredOutcome(code, EnrollmentState.NOT_COMPLETED, carried_by=carried_by)
+    return StoredOutcome(code, EnrollmentState.COMPLETED, event.completed_at, bytes.fromhex(event.digest), carried_by)
 
 
-def _emit(tx: Transaction, outcome: EnrollmentOutcome) -> None:
+def _emit(tx: Transaction, outcome: EnrollmentOutcome) -> int | None:
+    """Emit an outcome and return the number of its event; None for a void, which has none."""
     lane, key = outcome.enrollment.lane, outcome.enrollment.participant_id
     if isinstance(outcome.event, CompletionConfirmed):
-        tx.emit(COMPLETION_CONFIRMED, outcome.event, lane=lane, key=key, trace=outcome.trace)
-    elif isinstance(outcome.event, CompletionRejected):
-        tx.emit(COMPLETION_REJECTED, outcome.event, lane=lane, key=key, trace=outcome.trace)
+        return tx.emit(COMPLETION_CONFIRMED, outcome.event, lane=lane, key=key, trace=outcome.trace)
+    if isinstance(outcome.event, CompletionRejected):
+        return tx.emit(COMPLETION_REJECTED, outcome.event, lane=lane, key=key, trace=outcome.trace)
+    return None

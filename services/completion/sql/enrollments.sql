@@ -10,19 +10,28 @@ from enrollment where participant_id = $1 order by known_at, redeem_code;
 
 -- name: save_outcomes
 -- Makes open enrollments final; one that is not returned was not open.
-update enrollment set state = n.state, decided_at = $1, completed_at = n.completed_at, digest = n.digest
-from unnest($2::text[], $3::enrollment_state[], $4::timestamptz[], $5::bytea[]) as n (redeem_code, state, completed_at, digest)
+update enrollment set state = n.state, decided_at = $1, completed_at = n.completed_at, digest = n.digest, carried_by = n.carried_by
+from unnest($2::text[], $3::enrollment_state[], $4::timestamptz[], $5::bytea[], $6::bigint[])
+    as n (redeem_code, state, completed_at, digest, carried_by)
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open'
 returning enrollment.redeem_code;
 
 -- name: revoke_completions
 -- Revokes completions; one that is not returned had none.
-update enrollment set state = 'revoked' where redeem_code = any($1::text[]) and state = 'completed' returning redeem_code;
+update enrollment set state = 'revoked', revocation_carried_by = n.carried_by
+from unnest($1::text[], $2::bigint[]) as n (redeem_code, carried_by)
+where enrollment.redeem_code = n.redeem_code and enrollment.state = 'completed' returning enrollment.redeem_code;
+
+-- name: note_void_causes
+-- The events that void enrollments which are still open.
+update enrollment set void_caused_by = n.caused_by from unnest($1::text[], $2::bigint[]) as n (redeem_code, caused_by)
+where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open';
 
 -- name: reopen_completions
 -- Completes enrollments that were not completed in time; those that are returned were.
-update enrollment set state = 'completed', reopened_at = $1, completed_at = n.completed_at, digest = n.digest
-from unnest($2::text[], $3::timestamptz[], $4::bytea[]) as n (redeem_code, completed_at, digest)
+update enrollment set state = 'completed', reopened_at = $1, completed_at = n.completed_at, digest = n.digest,
+    reopening_carried_by = n.carried_by
+from unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bigint[]) as n (redeem_code, completed_at, digest, carried_by)
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'not_completed'
 returning enrollment.redeem_code;
 

@@ -1,12 +1,12 @@
--- name: insert_surveys
--- The first answer to each survey stands, unless its event was revoked; those that are returned are new.
-insert into survey (participant_id, survey, redeem_code, source, id, answered_at, seen_at)
-select n.*, $7 from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-    as n (participant_id, survey, redeem_code, source, id, answered_at)
-where not exists (select from revocation r where r.redeem_code = n.redeem_code and not r.on_attendance
-    and r.source = n.source and r.id = n.id)
-on conflict (participant_id, survey) do nothing
-returning participant_id, survey, redeem_code, source, id, answered_at;
+-- name: select_first_surveys
+-- Of these answers, in their order, the first to each survey that has none, unless its event was revoked.
+select distinct on (n.participant_id, n.survey) n.participant_id, n.survey, n.redeem_code, n.source, n.id, n.answered_at
+from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) with ordinality
+    as n (participant_id, survey, redeem_code, source, id, answered_at, place)
+where not exists (select from survey s where s.participant_id = n.participant_id and s.survey = n.survey)
+    and not exists (select from revocation r where r.redeem_code = n.redeem_code and not r.on_attendance
+        and r.source = n.source and r.id = n.id)
+order by n.participant_id, n.survey, n.place;
 
 -- name: load_surveys_of_participant
 -- For the audit trail of one participant.

@@ -27,17 +27,22 @@ COLUMNS = (
     "scheme",
     "scheme_version",
     "rule",
+    "caused_by",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOutcome:
-    """The final state of an enrollment; `completed_at` and `digest` are set for a completed one only."""
+    """The final state of an enrollment; `completed_at` and `digest` are set for a completed one only.
+
+    `carried_by`: the number of the event that announced it.
+    """
 
     redeem_code: str
     state: EnrollmentState
     completed_at: datetime | None = None
     digest: bytes | None = None
+    carried_by: int | None = None
 
 
 async def load_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
@@ -62,15 +67,19 @@ async def load_open_enrollments(connection: Connection, redeem_codes: Collection
     return [_enrollment(row) for row in await connection.fetch(QUERIES["load_open_enrollments"], list(redeem_codes))]
 
 
-async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment], known_at: datetime) -> None:
-    """Insert enrollments that are not known yet."""
-    records = [_record(enrollment, known_at) for enrollment in enrollments]
+async def insert_enrollments(
+    connection: Connection, enrollments: Sequence[Enrollment], caused_by: Sequence[int], known_at: datetime
+) -> None:
+    """Insert enrollments that are not known yet, each with the number of the event that decided about it."""
+    records = [
+        (*_record(enrollment, known_at), number) for enrollment, number in zip(enrollments, caused_by, strict=True)
+    ]
     await connection.copy_records_to_table("enrollment", columns=COLUMNS, records=records)
 
 
 async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome], decided_at: datetime) -> None:
     """Make open enrollments final. Raise InvariantBroken if one of them is not open."""
-    values = columns(outcomes, "redeem_code", "state", "completed_at", "digest")
+    values = columns(outcomes, "redeem_code", "state", "completed_at", "digest", "carried_by")
     saved = {row["redeem_code"] for row in await connection.fetch(QUERIES["save_outcomes"], decided_at, *values)}
     for outcome in outcomes:
         if outcome.redeem_code not in saved:
@@ -83,14 +92,22 @@ async def reopen_completions(
     connection: Connection, outcomes: Sequence[StoredOutcome], reopened_at: datetime
 ) -> set[str]:
     """Complete those of the enrollments that were not completed in time; return their redeem codes."""
-    values = columns(outcomes, "redeem_code", "completed_at", "digest")
+    values = columns(outcomes, "redeem_code", "completed_at", "digest", "carried_by")
     return {row["redeem_code"] for row in await connection.fetch(QUERIES["reopen_completions"], reopened_at, *values)}
 
 
-async def revoke_completions(connection: Connection, redeem_codes: Collection[str]) -> None:
-    """Make completed enrollments revoked. Raise InvariantBroken if one of them is not completed."""
-    revoked = {row["redeem_code"] for row in await connection.fetch(QUERIES["revoke_completions"], list(redeem_codes))}
-    for code in set(redeem_codes) - revoked:
+async def note_void_causes(connection: Connection, caused_by: Mapping[str, int]) -> None:
+    """Note the numbers of the events that void open enrollments, by redeem code."""
+    await connection.execute(QUERIES["note_void_causes"], list(caused_by), list(caused_by.values()))
+
+
+async def revoke_completions(connection: Connection, carried_by: Mapping[str, int | None]) -> None:
+    """Make completed enrollments revoked, by redeem code with the number of the event.
+
+    Raise InvariantBroken if one of them is not completed.
+    """
+    rows = await connection.fetch(QUERIES["revoke_completions"], list(carried_by), list(carried_by.values()))
+    for code in carried_by.keys() - {row["redeem_code"] for row in rows}:
         raise InvariantBroken(code, "its completion was to be revoked, but it has none; check it with `verify`")
 
 

@@ -38,9 +38,16 @@ async def load_known_events(connection: Connection, keys: Collection[EvidenceKey
     return known
 
 
-async def insert_evidence(connection: Connection, evidence: Iterable[tuple[str, Evidence]]) -> None:
-    """Insert (redeem_code, evidence) of business keys that nothing holds."""
-    await connection.copy_records_to_table("evidence", columns=COLUMNS, records=[_row(*one) for one in evidence])
+async def insert_evidence(
+    connection: Connection, evidence: Iterable[tuple[str, Evidence]], ratings: Mapping[str, int | None]
+) -> None:
+    """Insert (redeem_code, evidence) of business keys that nothing holds.
+
+    `ratings`: the numbers of the events that announced ratings, by redeem code.
+    """
+    rated = EvidenceKind.TRAINING_RATED
+    records = [(*_row(code, fact), ratings.get(code) if fact.kind is rated else None) for code, fact in evidence]
+    await connection.copy_records_to_table("evidence", columns=(*COLUMNS, "carried_by"), records=records)
 
 
 async def insert_spares(connection: Connection, spares: Iterable[tuple[str, Evidence]]) -> None:

@@ -9,12 +9,19 @@ from services.completion.domain.survey import SurveyAnswer
 from services.completion.store import QUERIES
 
 
-async def insert_surveys(
-    connection: Connection, answers: Sequence[SurveyAnswer], seen_at: datetime
-) -> list[SurveyAnswer]:
-    """Insert answers in this order and return those that were the first of their participant to their survey."""
-    rows = await connection.fetch(QUERIES["insert_surveys"], *map(list, zip(*answers, strict=True)), seen_at)
+async def select_first_surveys(connection: Connection, answers: Sequence[SurveyAnswer]) -> list[SurveyAnswer]:
+    """Return those of the answers, in this order, that are the first of their participant to their survey."""
+    rows = await connection.fetch(QUERIES["select_first_surveys"], *map(list, zip(*answers, strict=True)))
     return [SurveyAnswer(*row) for row in rows]
+
+
+async def insert_surveys(
+    connection: Connection, answers: Sequence[SurveyAnswer], carried_by: Sequence[int | None], seen_at: datetime
+) -> None:
+    """Insert first answers, each with the number of the event that announced it."""
+    records = [(*answer, number, seen_at) for answer, number in zip(answers, carried_by, strict=True)]
+    columns = (*SurveyAnswer._fields, "carried_by", "seen_at")
+    await connection.copy_records_to_table("survey", columns=columns, records=records)
 
 
 async def load_surveys_of_participant(

@@ -14,10 +14,12 @@ from services.completion.store.enrollments import load_enrollments_of_participan
 from services.completion.store.evidence import load_evidence, load_spares
 from services.completion.store.revocations import StoredRevocation, load_revocations
 from services.completion.store.surveys import load_surveys_of_participant
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, lane_of
+from shared.messaging.eras import EventIds, load_event_ids
 
 
 class EnrollmentView(NamedTuple):
-    """One enrollment with its facts and revocations; `row` has the times at which it was known and decided."""
+    """One enrollment with its facts and revocations; `row` has the times and events of the decisions about it."""
 
     enrollment: Enrollment
     row: Record
@@ -27,10 +29,15 @@ class EnrollmentView(NamedTuple):
 
 
 class ParticipantViews(NamedTuple):
-    """Enrollments of one participant, oldest first, and surveys, each with the time at which it was accepted."""
+    """Enrollments of one participant, oldest first, and surveys, each with the time at which it was accepted.
+
+    `survey_events`: the numbers of the events that announced them; `event_ids` completes these and others.
+    """
 
     enrollments: Sequence[EnrollmentView]
     surveys: Sequence[tuple[SurveyAnswer, datetime]]
+    survey_events: Mapping[int, int | None]
+    event_ids: EventIds
 
 
 async def view_participant(connection: Connection, participant_id: str) -> ParticipantViews:
@@ -46,6 +53,11 @@ async def view_participant(connection: Connection, participant_id: str) -> Parti
             for code in [one.redeem_code]
         ],
         await load_surveys_of_participant(connection, participant_id),
+        {
+            row["survey"]: row["carried_by"]
+            for row in await connection.fetch(QUERIES["load_survey_views"], participant_id)
+        },
+        await load_event_ids(connection, lane_of(participant_id), [ENROLLMENT_EVENTS, COMPLETION_EVENTS]),
     )
 
 

@@ -1,6 +1,8 @@
 """Explanation of a participant: each decision of completion with what it rests on, from stored rows."""
 
 from services.completion.explanation import explain
+from shared.contracts.topics import lane_of
+from shared.messaging.eras import Era, insert_eras
 from shared.runtime.explanation import Decision, in_order
 from tests.integration.completion.harness import (
     CompletionHarness,
@@ -34,13 +36,40 @@ async def test_completion_is_explained_by_its_evidence(harness: CompletionHarnes
         "enrollment.first", "evidence.first", "rating.first", "completion.all_demanded", "survey.first",
     }  # fmt: skip
     completion = one(found, "completion_confirmed")
-    assert completion.caused_by == tuple(f"{sent.source} {sent.id}" for sent in evidence)
-    assert completion.facts["digest"] == harness.announced[0][1]["digest"]
+    assert completion.caused_by == ("not recorded", *(f"{sent.source} {sent.id}" for sent in evidence))
+    assert completion.facts["digest"] == dict(harness.announced)["completion_confirmed"]["digest"]
     assert (completion.about, completion.scheme, completion.scheme_version) == (CODE, "normal-2023", 1)
     assert one(found, "training_rated").caused_by == (f"{rating.source} {rating.id}",)
     assert one(found, "survey_answered").facts == {"survey": 1}
     terms = one(found, "enrollment_confirmed")
     assert (terms.facts["sessions"], terms.facts["post_test"]) == ("2 of 2", "passed")
+
+
+async def test_decisions_name_the_events_that_caused_and_carried_them(harness: CompletionHarness) -> None:
+    first, *others = all_evidence()
+    lane = lane_of(PARTICIPANT)
+    await insert_eras(harness.connection, [Era("enrollment.events", lane, 1, 1, 0)])
+    await harness.receive(confirmed(), first, *others, rated(), answered())
+    await harness.receive(revoked(first))
+    found = await explained(harness)
+    confirmation = (f"enrollment.events/{lane}/1/1",)
+    assert one(found, "enrollment_confirmed").caused_by == confirmation
+    assert one(found, "completion_confirmed").caused_by[:1] == confirmation
+    events = harness.event_names()
+    for decision in ("completion_confirmed", "training_rated", "survey_answered", "completion_revoked"):
+        number = events.index(decision) + 1
+        assert one(found, decision).carried_by == f"completion.events/{lane}/1/{number}", decision
+
+
+async def test_rejection_and_void_name_their_events(harness: CompletionHarness) -> None:
+    lane = lane_of(PARTICIPANT)
+    await insert_eras(harness.connection, [Era("enrollment.events", lane, 1, 1, 0)])
+    await harness.receive(confirmed("PRAT00000001"), confirmed("PRAT00000002"), voided("PRAT00000002"))
+    harness.now += 90 * DAY
+    await harness.sweep()
+    found = await explained(harness)
+    assert one(found, "completion_rejected").carried_by == f"completion.events/{lane}/1/1"
+    assert one(found, "enrollment_voided").caused_by == (f"enrollment.events/{lane}/1/1",)
 
 
 async def test_rejection_names_what_was_missing(harness: CompletionHarness) -> None:
