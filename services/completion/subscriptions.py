@@ -5,9 +5,8 @@ from typing import Any
 
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.handlers.enrollments import record_enrollments, void_enrollments
-from services.completion.handlers.evidence import accept_evidence
 from services.completion.handlers.evidence_sources import SOURCES
-from services.completion.handlers.revocations import revoke_evidence
+from services.completion.handlers.revocations import process_evidence
 from services.completion.handlers.surveys import accept_surveys
 from services.completion.settings import CompletionSettings
 from shared.contracts import enrollment, upstream
@@ -20,12 +19,11 @@ CAUSES = {ENROLLMENT: (ENROLLMENT_EVENTS,)}
 
 
 def sources(settings: CompletionSettings) -> tuple[Source, ...]:
-    """Return the topics, causes before effects: enrollments, then what ends evidence, then evidence."""
-    accept = partial(accept_evidence, settings.attendance_source)
-    revoke = partial(revoke_evidence, settings.attendance_source)
+    """Return the topics, causes before effects: enrollments, then evidence and what ends it."""
+    process = partial(process_evidence, settings.attendance_source)
 
     def evidence_of(topic: str) -> tuple[Subscription[Any], ...]:
-        return tuple(_about_an_enrollment(one.event, accept) for one in SOURCES if one.event.topic == topic)
+        return tuple(_about_an_enrollment(one.event, process) for one in SOURCES if one.event.topic == topic)
 
     return (
         Source(
@@ -52,13 +50,13 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
         ),
         Source(
             TRAINING_ATTENDANCE,
-            (_about_an_enrollment(upstream.ATTENDANCE_REVOKED, revoke), *evidence_of(TRAINING_ATTENDANCE)),
+            (_about_an_enrollment(upstream.ATTENDANCE_REVOKED, process), *evidence_of(TRAINING_ATTENDANCE)),
             formerly=TRAINING_EVIDENCE,
         ),
         Source(
             TRAINING_EVIDENCE,
             (
-                _about_an_enrollment(upstream.EVIDENCE_REVOKED, revoke),
+                _about_an_enrollment(upstream.EVIDENCE_REVOKED, process),
                 *evidence_of(TRAINING_EVIDENCE),
                 _about_an_enrollment(upstream.SURVEY_ANSWERED, accept_surveys),
             ),

@@ -1,13 +1,14 @@
 """Revocation of evidence: before the decision it ends what it names, after it perhaps the completion."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.completion.domain.deferral_kinds import ANNOUNCED_COMPLETION, ENROLLMENT
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.evidence import Evidence, EvidenceKind, Origin
 from services.completion.domain.revocation import Revocation, find_breaking, replace_revoked
 from services.completion.handlers.announced_events import load_announced_outcomes, load_announced_revocations
+from services.completion.handlers.evidence import accept_evidence
 from services.completion.handlers.outcome import RevokedCompletion, record_revocations, revocation_event
 from services.completion.store.enrollments import load_enrollments
 from services.completion.store.evidence import load_evidence, load_spares, replace_evidence
@@ -41,13 +42,32 @@ class RevokedEvents(NamedTuple):
         return [Revocation(origin, one.data.reason, one.data.revoked_at) for origin, one in self.further.items()]
 
 
-async def revoke_evidence(trusted_source: str, tx: Transaction, messages: Sequence[Message[EvidenceRevoked]]) -> None:
+async def process_evidence(
+    trusted_source: str, tx: Transaction, messages: Sequence[Message[EvidenceRevoked] | Message[Any]]
+) -> None:
+    """Accept evidence and its revocations.
+
+    A batch counts as one moment: what is revoked in it completes nothing, and what comes in it may stand in for what is
+    revoked of a completion.
+    """
+    revocations = [message for message in messages if isinstance(message.data, EvidenceRevoked)]
+    if not revocations:
+        await accept_evidence(trusted_source, tx, messages)
+        return
+    revoked = await _load_known(tx, await _accept(trusted_source, tx, revocations))
+    of_completions = [one for one in revoked if one.enrollment.state is EnrollmentState.COMPLETED]
+    await _revoke(tx, [one for one in revoked if one not in of_completions])
+    if evidence := [message for message in messages if not isinstance(message.data, EvidenceRevoked)]:
+        await accept_evidence(trusted_source, tx, evidence)
+    await _revoke(tx, of_completions)
+
+
+async def _revoke(tx: Transaction, revoked: Sequence[RevokedEvents]) -> None:
     """Store new revocations, and act on them as the state of each enrollment demands.
 
     In an open one, what is revoked ends as evidence, and spares count in its place. A completion is revoked if too
     little is left for it. In any other state nothing changes.
     """
-    revoked = await _load_known(tx, await _accept(trusted_source, tx, messages))
     if not revoked:
         return
     codes = [one.code for one in revoked]

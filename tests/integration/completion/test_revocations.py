@@ -68,6 +68,16 @@ async def test_spare_counts_in_the_place_of_revoked_evidence(harness: Completion
     assert harness.announced[0][1]["evidence"][0]["id"] == spares[1].id
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_spare_that_comes_before_the_revocation_keeps_a_completion(
+    harness: CompletionHarness, at_once: bool
+) -> None:
+    first, *others = all_evidence()
+    await harness.receive(confirmed(), first, *others)
+    await harness.receive(another(first), revoked(first), at_once=at_once)
+    assert (harness.event_names(), await harness.breaches()) == (["completion_confirmed"], [])
+
+
 async def test_same_event_again_is_no_spare(harness: CompletionHarness) -> None:
     evidence = all_evidence()
     await harness.receive(confirmed(), *evidence, *evidence, another(evidence[0]), another(evidence[0]))

@@ -80,7 +80,7 @@ def revoked_batches(draw: st.DrawFn) -> list[list[Sent]]:
 
 @dataclass
 class Oracle:
-    """The rules of revocation, once more: batch by batch, revocations before evidence."""
+    """The rules of revocation, once more: a batch counts as one moment."""
 
     known: bool = False
     state: str = "open"
@@ -93,9 +93,9 @@ class Oracle:
         self.waiting += [event for event in batch if "enrollment" not in event.type]
         if self.known:
             self.ended |= {event.data["evidence"]["id"] for event in self.waiting if "revoked" in event.type}
+            self.arrived |= {event.id for event in self.waiting if "revoked" not in event.type}
             if self.state == "completed" and not self.is_met():
                 self.state = "revoked"
-            self.arrived |= {event.id for event in self.waiting if "revoked" not in event.type}
             if self.state == "open" and self.is_met():
                 self.state = "completed"
             self.waiting.clear()
