@@ -251,6 +251,11 @@ def an_unblock(participant_id: str, unblocked_at: datetime, reason: str = "eligi
     return _event(upstream.PARTICIPANT_UNBLOCKED, "/registration", participant_id, data)
 
 
+def an_erasure(participant_id: str, erased_at: datetime) -> Event:
+    data = {"participant_id": participant_id, "erased_at": write_time(erased_at)}
+    return _event(upstream.PARTICIPANT_ERASED, "/registration", participant_id, data)
+
+
 def a_purchase(
     participant_id: str,
     redeem_code: str | None = None,

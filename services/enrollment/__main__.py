@@ -1,6 +1,7 @@
-"""Command line of enrollment: the verbs that all services have, and those of schemes, which need no server."""
+"""Command line of enrollment: the verbs that all services have, erasure, and schemes, which need no server."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic_core import to_json
 
 from services.enrollment.app import POST_MIGRATION, definition
 from services.enrollment.domain.scheme import Scheme
+from services.enrollment.handlers.erasures import erase_participant
 from services.enrollment.schemes import Schemes, find_version, load_schemes, read_candidate, scheme_files
 from services.enrollment.schemes.description import compare
 from services.enrollment.schemes.reader import read_scheme
@@ -17,7 +19,7 @@ from shared.errors import InvalidFile
 from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
 from shared.runtime.output import Output
-from shared.runtime.verbs.options import Json
+from shared.runtime.verbs.options import Json, Who, Why, Yes
 
 CheckRow = tuple[str | None, str | None, int | None, str | None]
 """(file, scheme, version, problem)."""
@@ -35,6 +37,13 @@ DIFF_COLUMNS = ("subject", "old", "new")
 
 def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     """Add the verbs of enrollment."""
+
+    @verbs.command("erase")
+    def erase_verb(participant: str, who: Who, why: Why, yes: Yes = False) -> None:
+        """Erase PARTICIPANT for ever: destroy what is personal and kept in every service, and cancel what is unpaid."""
+        erase = partial(erase_participant, command.transaction_terms(), participant)
+        command.execute_and_report(erase, who, why, commit=yes)
+
     scheme_verbs = typer.Typer(help="Show, check and compare schemes.", no_args_is_help=True)
     verbs.add_typer(scheme_verbs, name="scheme")
     output = command.output

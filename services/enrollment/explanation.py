@@ -23,6 +23,7 @@ def decisions_of(schemes: Mapping[str, SchemeVersions], views: ParticipantViews)
     decisions = [_admission(views, row) for row in views.admissions]
     decisions += [_account(views, views.account)] if views.account else []
     decisions += [_block(views, row) for row in views.blocks]
+    decisions += [_erasure(views, views.erasure)] if views.erasure else []
     for row in views.enrollments:
         decisions += [_purchase(schemes, views, row), *_milestones(row), *_void(views, row)]
     return decisions
@@ -60,6 +61,15 @@ def _block(views: ParticipantViews, row: Record) -> Decision:
         decision="blocked" if row["blocked"] else "unblocked",
         rule="block.latest",
         facts={"reason": row["reason"]},
+        carried_by=_event(views, row["carried_by"]),
+    )
+
+
+def _erasure(views: ParticipantViews, row: Record) -> Decision:
+    return Decision(
+        at=row["erased_at"],
+        decision="participant_erased",
+        rule="erasure.for_ever",
         carried_by=_event(views, row["carried_by"]),
     )
 

@@ -54,6 +54,11 @@ async def state_counts_agree(connection: Connection) -> list[str]:
     ]
 
 
+async def erased_have_no_account(connection: Connection) -> list[str]:
+    people = await invariants.load_accounts_of_the_erased(connection)
+    return [f"participant {person} was erased, and an account is kept" for person in people]
+
+
 INVARIANTS = (
     Invariant("I8", "no wave admits more than its quota, and its counters equal the decisions", quota_holds),
     Invariant("I12", "each event announced before a restore has its cause", announcements_have_causes),
@@ -62,5 +67,6 @@ INVARIANTS = (
     Invariant("I8", "no participant spends more than was granted", balance_suffices),
     Invariant("I8", "what is voided had been confirmed", voided_were_confirmed),
     Invariant("I2", "each redeem code belongs to one participant", once_per_redeem_code),
+    Invariant("I14", "of erased participants no account is kept", erased_have_no_account),
     Invariant("I7", "the state counts equal the table", state_counts_agree),
 )

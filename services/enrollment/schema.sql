@@ -16,7 +16,7 @@ create table account (
 );
 CREATE INDEX account_kept ON account USING btree (participant_id) WHERE (sealed IS NOT NULL);
 comment on table account is 'The account linked last. Of somebody refused it is kept, still sealed, until an admission announces it.';
-comment on column account.sealed is 'Under this service''s own key, for this person, partner and time.';
+comment on column account.sealed is 'Under this service''s own key, for this person, partner and time. Empty once the person was erased; so is identity_index.';
 comment on column account.carried_by is 'The number of the event on enrollment.events that announced it.';
 
 create table admission (
@@ -129,6 +129,17 @@ comment on column enrollment.voided_at is 'When the platform took the purchase b
 comment on column enrollment.void_reason is 'As the platform gave it.';
 comment on column enrollment.carried_by is 'The number of the event on enrollment.events that announced that it was confirmed or rejected.';
 comment on column enrollment.void_carried_by is 'The number of the event on enrollment.events that announced its void.';
+
+create table erasure (
+    participant_id text                     not null,
+    lane           smallint                 not null,
+    erased_at      timestamp with time zone not null,
+    carried_by     bigint,
+    constraint erasure_pkey PRIMARY KEY (participant_id)
+);
+CREATE TRIGGER erasure_is_final BEFORE DELETE OR UPDATE ON erasure FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table erasure is 'A participant who was erased, for ever: no account of theirs is kept or announced any more.';
+comment on column erasure.carried_by is 'The number of the event on enrollment.events that announced it; null: it was announced before a restore.';
 
 create table tally (
     lane        smallint not null,

@@ -9,6 +9,7 @@ from services.enrollment.handlers.accounts import link_accounts
 from services.enrollment.handlers.admissions import decide_applications
 from services.enrollment.handlers.blocks import note_blocks
 from services.enrollment.handlers.courses import approve_courses
+from services.enrollment.handlers.erasures import note_erasures
 from services.enrollment.handlers.milestones import record_milestones
 from services.enrollment.handlers.purchases import decide_purchases
 from services.enrollment.handlers.waves import open_waves
@@ -71,6 +72,8 @@ def _requests(context: Context) -> tuple[Subscription[Any], ...]:
             _lane,
             lambda data: (WAVE, data.wave, data.participant_id),
         ),
+        # Before what is not kept of the erased any more.
+        Subscription(upstream.PARTICIPANT_ERASED, note_erasures, _lane, _participant_key),
         Subscription(upstream.ACCOUNT_LINKED, partial(link_accounts, context), _lane, _participant_key),
         Subscription(upstream.PARTICIPANT_BLOCKED, note, _lane, _participant_key),
         Subscription(upstream.PARTICIPANT_UNBLOCKED, note, _lane, _participant_key),

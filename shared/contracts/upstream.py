@@ -113,6 +113,13 @@ class ParticipantUnblocked(Inbound):
     unblocked_at: Time
 
 
+class ParticipantErased(Inbound):
+    """A person's right to be forgotten, exercised; what is personal and kept is destroyed, and the books stay."""
+
+    participant_id: ParticipantId
+    erased_at: Time
+
+
 class Session(Inbound):
     sequence: Annotated[int, Field(ge=1, le=LAST_SESSION)]
     mode: Mode
@@ -240,6 +247,9 @@ PARTICIPANT_BLOCKED = EventType(
 PARTICIPANT_UNBLOCKED = EventType(
     "salur.registration.participant_unblocked.v1", ENROLLMENT_REQUESTS, ParticipantUnblocked, "unblocked_at"
 )
+PARTICIPANT_ERASED = EventType(
+    "salur.registration.participant_erased.v1", ENROLLMENT_REQUESTS, ParticipantErased, "erased_at"
+)
 TRAINING_PURCHASED = EventType(
     "salur.platform.training_purchased.v1", TRAINING_PURCHASES, TrainingPurchased, "purchased_at"
 )
@@ -266,6 +276,7 @@ EVENTS = (
     ACCOUNT_LINKED,
     PARTICIPANT_BLOCKED,
     PARTICIPANT_UNBLOCKED,
+    PARTICIPANT_ERASED,
     TRAINING_PURCHASED,
     TRAINING_VOIDED,
     SESSION_ATTENDED,

@@ -30,8 +30,17 @@ OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metri
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {
     "domain": {"block", "calendar", "deferral_kinds"},
-    "handlers": {"accounts", "adoption", "blocks", "data_identity", "enrollments", "milestones", "resealing"},
-    "store": {"accounts", "blocks", "data_identity", "enrollments", "state_counts", "views"},
+    "handlers": {
+        "accounts",
+        "adoption",
+        "blocks",
+        "data_identity",
+        "enrollments",
+        "erasures",
+        "milestones",
+        "resealing",
+    },
+    "store": {"accounts", "blocks", "data_identity", "enrollments", "erasures", "state_counts", "views"},
 }
 # Modules that payment has in `payout` and another service in `handlers`: there, payouts need them as well.
 IN_PAYOUT = {"account_seals"}
@@ -107,7 +116,6 @@ OWN_MODULES = {
             "cancellations",
             "claims",
             "contradiction_backfill",
-            "erasures",
             "halts",
             "providers",
             "reports",
@@ -119,7 +127,6 @@ OWN_MODULES = {
             "contradictions",
             "cures",
             "disbursements",
-            "erasures",
             "funds",
             "halts",
             "ledger",

@@ -32,15 +32,18 @@ class OpenedAccount:
 
 
 async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Message[upstream.AccountLinked]]) -> None:
-    """Announce accounts of admitted participants; keep those of refused ones, whom a later wave may admit."""
+    """Announce accounts of admitted participants; keep those of refused ones, whom a later wave may admit.
+
+    The account of an erased participant changes nothing.
+    """
     people = {message.data.participant_id for message in messages}
     known = await load_admissions(tx.connection, people)
-    latest = await load_accounts(tx.connection, people)
+    latest, erased = await load_accounts(tx.connection, people)
     announced = await load_announced_accounts(tx, people)
     changed: dict[str, StoredAccount] = {}
     for message in messages:
         person = message.data.participant_id
-        opened = _open(context, tx, message)
+        opened = None if person in erased else _open(context, tx, message)
         if opened is None or not _counts(tx, message, opened.account, latest.get(person)):
             continue
         announced_event = announced.get(opened.key)
@@ -64,7 +67,8 @@ async def link_accounts(context: Context, tx: Transaction, messages: Sequence[Me
 
 async def emit_kept_accounts(context: Context, tx: Transaction, admissions: Sequence[Admission]) -> None:
     """Announce the kept accounts of participants who are admitted now, though an earlier wave refused them."""
-    kept = await load_accounts(tx.connection, [admission.participant_id for admission in admissions])
+    kept, erased = await load_accounts(tx.connection, [admission.participant_id for admission in admissions])
+    kept = {person: account for person, account in kept.items() if person not in erased}
     if not kept:
         return
     announced = await load_announced_accounts(tx, kept)

@@ -14,23 +14,26 @@ from services.enrollment.domain.claim_kinds import NIK, REDEEM_CODE
 from services.enrollment.domain.purchase import Training
 from services.enrollment.store.accounts import StoredAccount
 from services.enrollment.store.enrollments import Enrollment, load_enrollments_by_code
+from services.enrollment.store.erasures import Erasure, erase_kept_accounts, insert_erasures
 from services.enrollment.store.voids import void_enrollments
 from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
 from shared.contracts.enrollment import (
     ACCOUNT_LINKED,
     ENROLLMENT_VOIDED,
+    PARTICIPANT_ERASED,
     AccountLinked,
     EnrollmentConfirmed,
     EnrollmentRejected,
     EnrollmentVoided,
     ParticipantAdmitted,
+    ParticipantErased,
     ParticipantRefused,
 )
 from shared.contracts.events import EventType
 from shared.contracts.park_reasons import Parked
 from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall, remember
+from shared.messaging.transaction.remembered_events import RememberedEvent, forget, forget_about, recall, remember
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
 from shared.times import write_time
@@ -48,6 +51,7 @@ ADOPTED_EVENTS = {
     **ADMISSIONS,
     **PURCHASES,
     ACCOUNT_LINKED.name: ACCOUNT_LINKED,
+    PARTICIPANT_ERASED.name: PARTICIPANT_ERASED,
     ENROLLMENT_VOIDED.name: ENROLLMENT_VOIDED,
 }
 LinkKey = tuple[str, datetime]
@@ -96,6 +100,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     wanted: defaultdict[str, dict[str, str]] = defaultdict(dict)
     remembered, waves = [], set()
     voids: list[EnrollmentVoided] = []
+    erasures: dict[str, Erasure] = {}
     for _, outbox_event in tail.events():
         event = _parse(outbox_event)
         if isinstance(event, AnnouncedAdmission):
@@ -108,6 +113,8 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             )
         elif isinstance(event, EnrollmentVoided):
             voids.append(event)
+        elif isinstance(event, ParticipantErased):
+            erasures[event.participant_id] = Erasure(event.participant_id, tail.lane, event.erased_at)
         elif event is not None:
             remembered.append(
                 RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
@@ -120,6 +127,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         await tx.claim(kind, owners)
     remembered += await _void_known(tx, voids)
     await remember(tx, tail.lane, remembered)
+    await _erase_again(tx, erasures)
     await recount_promised(tx.connection, waves)
 
 
@@ -178,6 +186,19 @@ def _stated_values(event: upstream.TrainingPurchased | EnrollmentConfirmed) -> S
     return [event.price.value, sessions, *(getattr(event, name) for name in STATED_FIELDS)]
 
 
+async def forget_accounts_of(tx: Transaction, people: Collection[str]) -> None:
+    """Forget all announced accounts of these participants, who were erased."""
+    await forget_about(tx, people, ACCOUNT_LINKED.name)
+
+
+async def _erase_again(tx: Transaction, erasures: Mapping[str, Erasure]) -> None:
+    """Erase those whom the backup does not know as erased; nothing is announced again."""
+    if erasures:
+        await insert_erasures(tx.connection, erasures.values())
+        await erase_kept_accounts(tx.connection, erasures)
+        await forget_accounts_of(tx, erasures)
+
+
 async def _void_known(tx: Transaction, voids: Sequence[EnrollmentVoided]) -> list[RememberedEvent]:
     """Void the enrollments that the backup holds as confirmed; return the voids that are still to be remembered."""
     if not voids:
@@ -201,7 +222,7 @@ def _training(event: EnrollmentConfirmed, void: EnrollmentVoided | None) -> Trai
 
 def _parse(
     outbox_event: OutboxEvent,
-) -> AnnouncedAdmission | AnnouncedPurchase | EnrollmentVoided | AccountLinked | None:
+) -> AnnouncedAdmission | AnnouncedPurchase | EnrollmentVoided | ParticipantErased | AccountLinked | None:
     """Parse an event that must be adopted; None for other types, and for one that cannot be parsed."""
     event = ADOPTED_EVENTS.get(outbox_event.type)
     try:

@@ -1,7 +1,11 @@
 -- name: load_accounts
--- The account that each of these participants linked last.
-select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by
-from account where participant_id = any($1::text[]);
+-- The account that each of these participants linked last, and those of them who were erased.
+select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by,
+       false as erased
+from account where participant_id = any($1::text[])
+union all
+select participant_id, lane, null, null, null, null, null, null, null, null, true
+from erasure where participant_id = any($1::text[]);
 
 -- name: load_known_accounts
 -- The ones of these participants with an account.
@@ -22,12 +26,12 @@ select applied_at from migration where component = 'enrollment' and name = 'own_
 
 -- name: has_sealed_accounts
 -- Kept, or possibly in a deferred record: only then are keys read to reseal them.
-select exists (select from account where sealed is not null) or exists (select from waiting where topic = $1);
+select exists (select from account where sealed <> '') or exists (select from waiting where topic = $1);
 
 -- name: load_kept_accounts
--- By portions; few, since only accounts of refused participants are kept.
+-- By portions; few, since only accounts of refused participants are kept. Those of the erased are empty.
 select participant_id, lane, partner, verified, linked_at, content_digest, same_identity, sealed, identity_index, carried_by
-from account where sealed is not null and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
+from account where sealed <> '' and not starts_with(sealed, $1) and participant_id > $2 order by participant_id limit $3;
 
 -- name: reseal_kept_accounts
 -- Except accounts replaced or announced meanwhile.

@@ -12,6 +12,10 @@ select partner, verified, same_identity, linked_at, carried_by from account wher
 -- All blocks and unblocks.
 select at, blocked, reason, carried_by from block where participant_id = $1;
 
+-- name: load_erasure_view
+-- Of a participant who was erased.
+select erased_at, carried_by from erasure where participant_id = $1;
+
 -- name: load_enrollment_views
 -- All purchases in the order in which they were bought.
 select redeem_code, state, reason, scheme, scheme_version, provider_id, course_code, course_version, price, purchased_at, ends_at,

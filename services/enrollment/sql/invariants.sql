@@ -45,6 +45,10 @@ select e.redeem_code from enrollment e
 left join claim c on c.kind = 'redeem_code' and c.key = e.redeem_code and c.owner = e.participant_id
 where c.key is null;
 
+-- name: load_accounts_of_the_erased
+-- Participants who were erased, and whose account is kept all the same.
+select participant_id from account join erasure using (participant_id) where sealed <> '';
+
 -- name: load_state_count_differences
 -- States whose stored count differs from the rows.
 select state, coalesce(counted, 0)::bigint as counted, coalesce(actual, 0)::bigint as actual

@@ -34,9 +34,18 @@ class StoredAccount(NamedTuple):
 UPDATED = tuple(field for field in StoredAccount._fields if field != "lane")
 
 
-async def load_accounts(connection: Connection, people: Collection[str]) -> dict[str, StoredAccount]:
+class KnownAccounts(NamedTuple):
+    """The account that each participant linked last, and those who were erased: none of theirs counts any more."""
+
+    latest: dict[str, StoredAccount]
+    erased: Collection[str]
+
+
+async def load_accounts(connection: Connection, people: Collection[str]) -> KnownAccounts:
     rows = await connection.fetch(QUERIES["load_accounts"], list(people))
-    return {account.participant_id: account for account in map(StoredAccount._make, rows)}
+    latest = [StoredAccount._make(row[:-1]) for row in rows if not row["erased"]]
+    erased = {row["participant_id"] for row in rows if row["erased"]}
+    return KnownAccounts({account.participant_id: account for account in latest}, erased)
 
 
 async def load_own_seals_since(connection: Connection) -> datetime:

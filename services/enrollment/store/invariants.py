@@ -35,3 +35,7 @@ async def load_misclaimed_redeem_codes(connection: Connection) -> list[str]:
 
 async def load_state_count_differences(connection: Connection) -> list[Record]:
     return await connection.fetch(QUERIES["load_state_count_differences"])
+
+
+async def load_accounts_of_the_erased(connection: Connection) -> list[str]:
+    return [row["participant_id"] for row in await connection.fetch(QUERIES["load_accounts_of_the_erased"])]

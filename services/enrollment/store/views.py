@@ -16,6 +16,7 @@ class ParticipantViews(NamedTuple):
     admissions: Sequence[Record]
     account: Record | None
     blocks: Sequence[Record]
+    erasure: Record | None
     enrollments: Sequence[Record]
     event_ids: EventIds
 
@@ -25,6 +26,7 @@ async def view_participant(connection: Connection, participant_id: str) -> Parti
         admissions=await connection.fetch(QUERIES["load_admission_views"], participant_id),
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
         blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
+        erasure=await connection.fetchrow(QUERIES["load_erasure_view"], participant_id),
         enrollments=await connection.fetch(QUERIES["load_enrollment_views"], participant_id),
         event_ids=await load_event_ids(connection, lane_of(participant_id), [ENROLLMENT_EVENTS]),
     )

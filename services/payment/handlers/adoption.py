@@ -7,7 +7,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.entitlement import Annulment, Component, component_of
 from services.payment.domain.funds import Fund
 from services.payment.payout.claims import adopt_claims
-from services.payment.payout.erasures import adopt_erasures
+from services.payment.payout.erased_participants import adopt_erasures
 from services.payment.payout.funds import keep_promised
 from services.payment.payout.grants import remember_grants
 from services.payment.payout.halts import halt_partner

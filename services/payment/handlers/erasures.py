@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.payment.context import Context
 from services.payment.domain.disbursement import State
-from services.payment.payout.erasures import erase_account_numbers, mark_erased
+from services.payment.payout.erased_participants import erase_account_numbers, mark_erased
 from services.payment.payout.pay import pay
 from services.payment.store.erasures import Erasure, insert_erasures
 from shared.contracts.enrollment import ParticipantErased

@@ -15,7 +15,7 @@ from services.payment.domain.report_outcome import ReportOutcome, apply_report
 from services.payment.payout.claims import claim_settled
 from services.payment.payout.contradictions import record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
-from services.payment.payout.erasures import erase_ended_attempts
+from services.payment.payout.erased_participants import erase_ended_attempts
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import decommit_funds
 from services.payment.payout.halts import halt_partner

@@ -16,6 +16,10 @@ select type, key, owner, data from remembered where owner = any($1::text[]) and 
 -- Their cause has been read again: from now on the service's own rows hold the decision.
 delete from remembered where type = any($1::text[]) and key = any($2::text[]);
 
+-- name: forget_about
+-- Their causes count no more, if they are read again at all.
+delete from remembered where type = any($1::text[]) and owner = any($2::text[]);
+
 -- name: end_remembering
 -- Every event has its cause again, so no handler needs to recall.
 update lane set remembers = false where lane = any($1::smallint[]) and remembers and not exists (select from remembered);

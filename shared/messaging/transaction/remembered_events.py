@@ -46,3 +46,8 @@ async def forget(tx: Transaction, keys: Collection[str], *types: str) -> None:
     """Delete events whose cause has been read again."""
     if keys:
         await tx.connection.execute(QUERIES["forget"], list(types), list(keys))
+
+
+async def forget_about(tx: Transaction, owners: Collection[str], *types: str) -> None:
+    """Delete all events of these types about these people, whose causes count no more."""
+    await tx.connection.execute(QUERIES["forget_about"], list(types), list(owners))

@@ -141,7 +141,7 @@ class EnrollmentHarness:
     async def reset(self) -> None:
         """Empty all tables for the next example."""
         await self.connection.execute(
-            "truncate wave, course, block, admission, account, enrollment, tally, claim,"
+            "truncate wave, course, block, erasure, admission, account, enrollment, tally, claim,"
             " parked, waiting, woken, page, remembered;"
             "update sequence set next_sequence = 1, era_first = 1; update lane set era = era + 1"
         )

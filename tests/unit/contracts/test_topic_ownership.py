@@ -31,6 +31,7 @@ from tests.builders import (
     an_account,
     an_admission,
     an_attendance,
+    an_erasure,
     an_unblock,
     funds,
     keys_folder,
@@ -52,6 +53,7 @@ EVENTS = (
     a_course(),
     a_block(PERSON, LATER),
     an_unblock(PERSON, LATER),
+    an_erasure(PERSON, LATER),
     a_void(a_purchase(PERSON, CODE), LATER),
     *(a_report("7Q2M9K4T1B8XW3ZA", "accepted", 1).on_topic(disbursement_reports(partner)) for partner in PARTNERS),
 )

@@ -50,11 +50,12 @@ def test_service_may_add_verbs_of_its_own() -> None:
     assert {name for name, _ in verbs(command)} == VERBS | OF_PAYMENT
 
 
-def test_enrollment_adds_the_verbs_of_schemes() -> None:
+def test_enrollment_adds_schemes_and_erasure_by_a_person_for_a_reason() -> None:
     command = typer.main.get_command(command_line(EnrollmentSettings, enrollment, add_enrollment_verbs))
     found = dict(verbs(command))
-    assert found.keys() - VERBS == {"scheme", "scheme show", "scheme check", "scheme diff"}
+    assert found.keys() - VERBS == {"erase", "scheme", "scheme show", "scheme check", "scheme diff"}
     assert all(found[name].help.endswith(".") for name in found.keys() - VERBS)
+    assert {option.name for option in found["erase"].params if option.required} == {"participant", "who", "why"}
 
 
 @pytest.mark.parametrize("place", sorted(VERBS | OF_PAYMENT))
