@@ -1,0 +1,156 @@
+"""Three services in memory, joined by their topics, and the schedules by which they read."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
+from random import Random
+from typing import NamedTuple
+
+from services.completion.domain.enrollment import EnrollmentState
+from services.enrollment.domain.purchase import PurchaseRejection
+from services.payment.domain.disbursement import DisbursementKey
+from tests.model.rules.completion import CompletionModel
+from tests.model.rules.enrollment import EnrollmentModel
+from tests.model.rules.facts import Fact
+from tests.model.rules.journeys import Journey
+from tests.model.rules.payment import PaymentModel
+
+OF_ENROLLMENT = frozenset({"wave", "approval", "admission", "account", "block", "unblock", "purchase", "void"})
+
+
+class Decisions(NamedTuple):
+    """All that counts in the end: decisions that stand, and money that was paid and is not claimed back.
+
+    Of a training that is voided or revoked it does not matter how far it had come. `earned`: the benefits of those that
+    stand. While the participant is blocked nothing is said of `kept`: a block meets what was paid before, or holds it.
+    """
+
+    refusal: str
+    confirmed: frozenset[str]
+    voided: frozenset[str]
+    rejected: dict[str, PurchaseRejection]
+    completed: dict[str, datetime | None]
+    rated: frozenset[str]
+    earned: frozenset[DisbursementKey]
+    kept: dict[DisbursementKey, int]
+
+
+class World:
+    """The services, and how far each of them has read the topics of the others."""
+
+    def __init__(self, journey: Journey) -> None:
+        self.journey = journey
+        self.enrollment = EnrollmentModel(
+            journey.scheme, journey.wave, journey.applicant, journey.terms, journey.courses
+        )
+        self.completion = CompletionModel(journey.terms)
+        self.payment = PaymentModel(journey.terms)
+        self.links: list[tuple[EnrollmentModel | CompletionModel, CompletionModel | EnrollmentModel | PaymentModel]] = [
+            (self.enrollment, self.completion),
+            (self.enrollment, self.payment),
+            (self.completion, self.payment),
+            (self.completion, self.enrollment),
+        ]
+        self.read = [0] * len(self.links)
+
+    def send(self, batch: Iterable[Fact]) -> None:
+        """Bring a batch of upstream's to the services that read it."""
+        of_topic: defaultdict[bool, list[Fact]] = defaultdict(list)
+        for fact in batch:
+            of_topic[fact.kind in OF_ENROLLMENT].append(fact)
+        self.enrollment.read(of_topic[True])
+        self.completion.read(of_topic[False])
+
+    def read_on(self, link: int, at_most: int) -> bool:
+        """Let a service read on in the topic of another one; return True if there was something to read."""
+        producer, reader = self.links[link]
+        start = self.read[link]
+        batch = producer.announced[start : start + at_most]
+        self.read[link] += len(batch)
+        if batch:
+            reader.read(batch)
+        return bool(batch)
+
+    def drain(self) -> None:
+        while sum(self.read_on(link, at_most=1_000) for link in range(len(self.links))):
+            pass
+
+    def end(self) -> None:
+        """Read everything, and let all deadlines act that have waited for that; then partners pay."""
+        self.drain()
+        for service in (self.completion, self.enrollment, self.payment):
+            service.sweep()
+            self.drain()
+        self.payment.settle()
+
+    def decisions(self) -> Decisions:
+        trainings = self.enrollment.trainings
+        voided = frozenset(code for code, one in trainings.items() if one.voided_at is not None)
+        completed = {
+            code: trainings[code].completed_at
+            for code, one in self.completion.known.items()
+            if one.state is EnrollmentState.COMPLETED and code not in voided
+        }
+        payment = self.payment
+        earned = {key for key in payment.disbursements if not payment.enrollments[key[0]].is_annulled}
+        return Decisions(
+            self.enrollment.refusal,
+            frozenset(trainings),
+            voided,
+            self.enrollment.rejected,
+            completed,
+            frozenset(code for code in completed if trainings[code].rated_at is not None),
+            frozenset(earned),
+            {} if payment.block.is_blocked else payment.kept(),
+        )
+
+
+def in_order(journey: Journey) -> World:
+    """Play a journey as it happens: each fact is read by everyone before the next one."""
+    world = World(journey)
+    for fact in _behind(journey, sorted(journey.facts, key=lambda fact: fact.at)):
+        world.send([fact])
+        world.drain()
+    world.end()
+    return world
+
+
+def shuffled(journey: Journey, seed: int) -> World:
+    """Play a journey in an order that the seed draws: repeated, in batches, each service as far behind as it likes."""
+    random, world = Random(seed), World(journey)
+    order = [fact for fact in journey.facts for _ in range(random.choice((1, 1, 2, 3)))]
+    random.shuffle(order)
+    pays_late = journey.is_annulled
+    accounts = [fact for fact in order if fact.kind == "account"] if pays_late else []
+    for batch in _batches(_behind(journey, [fact for fact in order if fact not in accounts]), random):
+        world.send(batch)
+        for link in random.sample(range(len(world.links)), random.randrange(len(world.links) + 1)):
+            world.read_on(link, random.choice((1, 2, 5)))
+        if random.random() < 0.2 and not pays_late:
+            world.payment.settle()
+    world.drain()
+    world.send(accounts)
+    world.end()
+    return world
+
+
+def _behind(journey: Journey, order: Iterable[Fact]) -> list[Fact]:
+    """Move each fact behind the first copies of all with which it competes."""
+    missing: dict[str, set[str]] = defaultdict(set)
+    for first, second in journey.behind:
+        missing[second].add(first)
+    read, held, moved = set[str](), list[Fact](), list[Fact]()
+    for fact in order:
+        held.append(fact)
+        while ready := next((one for one in held if missing[one.id] <= read), None):
+            held.remove(ready)
+            moved.append(ready)
+            read.add(ready.id)
+    assert not held
+    return moved
+
+
+def _batches(order: Sequence[Fact], random: Random) -> list[Sequence[Fact]]:
+    cuts = sorted(random.sample(range(len(order) + 1), min(len(order), random.randrange(8))))
+    return [order[start:end] for start, end in pairwise([0, *cuts, len(order)])]
