@@ -30,7 +30,7 @@ REJECTED_FOR = {Persona.TOO_DEAR: "balance_insufficient", Persona.TOO_SHORT: "ho
 EXPIRED_FOR = dict.fromkeys(UNFINISHED, "not_completed_in_time")
 MAY_WAIT = frozenset({"out_of_window"})
 # States that do not count as lost: paid, on its way to be paid, or not paid for a known reason.
-KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed", "cancelled"})
+KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed", "cancelled", "forfeited"})
 
 
 @dataclass(frozen=True, slots=True)

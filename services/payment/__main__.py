@@ -31,7 +31,7 @@ CLAIMS_COLUMNS = (
     "due_at",
     "document",
 )
-FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "free", "overdrawn", "waiting")
+FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "returned", "free", "overdrawn", "waiting", "cut_off_at")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
 
 

@@ -19,7 +19,7 @@ class Context:
     `provider_keys` opens the accounts that the registry may seal, `linked_account_keys` those that enrollment sealed
     for payment; `own_keys` seals the accounts that are kept, `partner_keys` those in instructions. `upstream_keys` has
     every key that a producer ever had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a
-    lane is allotted at once while there is plenty.
+    lane is allotted at once while there is plenty. `wait_at_most`: the longest that an event may be on its way.
     """
 
     programme: str
@@ -32,6 +32,7 @@ class Context:
     index: BlindIndex
     answer_within: timedelta
     retry_after: timedelta
+    wait_at_most: timedelta
     approval_above: int | None
     allotment_block: int
     answers: AnswerTimes

@@ -111,7 +111,7 @@ def _promise(views: ParticipantViews, row: Record) -> dict[str, object]:
 
 
 def _state(row: Record) -> list[Decision]:
-    """Return how a right stands if no attempt says it: held now, failed, or cancelled."""
+    """Return how a right stands if no attempt says it: held now, failed, cancelled, or forfeited."""
     match row["state"]:
         case "held":
             at, rule = row["changed_at"], f"hold.{row['reason']}"
@@ -119,6 +119,8 @@ def _state(row: Record) -> list[Decision]:
             at, rule = row["changed_at"], "report.final"
         case "cancelled":
             at, rule = row["cancelled_at"], f"cancel.{row['annulled']}"
+        case "forfeited":
+            at, rule = row["changed_at"], "forfeit.cut_off"
         case _:
             return []
     frozen = True if row["frozen"] else None
@@ -130,7 +132,7 @@ def _state(row: Record) -> list[Decision]:
             about=_right(row),
             rule=rule,
             amounts={"amount": row["amount"]},
-            facts={"partner": row["partner"], "look_again_at": row["look_again_at"], "frozen": frozen},
+            facts={name: row[name] for name in ("partner", "look_again_at", "cut_off_at")} | {"frozen": frozen},
         )
     ]
 

@@ -16,7 +16,8 @@ grant select, insert,
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at) on enrollment to :service;
-grant select, insert, update (appropriated, drawn, overdrawn, promised, short) on funds to :service;
+grant select, insert, update (appropriated, returned, drawn, overdrawn, promised, short) on funds to :service;
+grant select, insert, update (passed_at, ledger_number, cleared) on cut_off to :service;
 grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;
 grant select, insert, delete on halt, reminder, monthly_due to :service;

@@ -83,6 +83,13 @@ async def _no_monthly_incentive_is_overdue(connection: Connection) -> list[str]:
     return [f"{row['redeem_code']} {row['benefit']} is overdue" for row in rows]
 
 
+async def _nothing_lies_unspent_past_a_cut_off(connection: Connection) -> list[str]:
+    rows = await connection.fetch(QUERIES["unspent_past_cut_off"], LONGEST_WAIT)
+    return [
+        f"wave {row['wave']}, {row['component']}: {row['unspent']} rupiah lie unused past the cut-off" for row in rows
+    ]
+
+
 async def _no_completion_waits_long(connection: Connection) -> list[str]:
     rows = await connection.fetch(QUERIES["deferred_completions"], LONGEST_WAIT)
     return [f"{row['key']} has a milestone, and its enrollment has not been read" for row in rows]
@@ -184,6 +191,22 @@ INVARIANTS = (
         "nothing is instructed after a block",
         _no_rows("instructed_while_blocked", "{reference} was instructed while its participant was blocked"),
     ),
+    Invariant(
+        "I4",
+        "nothing is instructed past the cut-off of its wave",
+        _no_rows("instructed_past_cut_off", "{reference} was instructed past the cut-off of its wave"),
+    ),
+    Invariant(
+        "I3",
+        "nothing is forfeited before the cut-off of its wave",
+        _no_rows("forfeited_early", f"{_KEY} was forfeited, and its wave was not cut off"),
+    ),
+    Invariant(
+        "I7",
+        "nothing but what is frozen is held past the cut-off of its wave",
+        _no_rows("held_past_cut_off", f"{_KEY} is held for {{reason}} past the cut-off of its wave"),
+    ),
+    Invariant("I8", "no money lies unused past the cut-off of its wave", _nothing_lies_unspent_past_a_cut_off),
     Invariant(
         "I3",
         "cash paid to blocked participants is claimed",

@@ -6,7 +6,7 @@ create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
 create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked');
 create type payee as enum ('provider', 'participant');
-create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled');
+create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled', 'forfeited');
 
 create table account (
     participant_id text                     not null,
@@ -140,6 +140,27 @@ CREATE TRIGGER contradictions_are_append_only BEFORE DELETE OR UPDATE OR TRUNCAT
 comment on table contradiction is 'What a partner said that does not go together with what was known of a reference; its record is parked. An empty reason for none.';
 comment on column contradiction.attempt is 'The latest attempt of the right at that time.';
 
+create table cut_off (
+    cut_off_at    timestamp with time zone not null,
+    acts_at       timestamp with time zone not null,
+    passed_at     timestamp with time zone,
+    ledger_number bigint,
+    lane          smallint                 not null,
+    wave          text                     not null,
+    cleared       boolean                  not null default false,
+    constraint cut_off_pkey PRIMARY KEY (wave, lane),
+    constraint cleared_once_passed CHECK (((NOT cleared) OR (passed_at IS NOT NULL))),
+    constraint cut_off_check CHECK ((acts_at >= cut_off_at)),
+    constraint passed_at_a_place_in_the_ledger CHECK (((passed_at IS NULL) = (ledger_number IS NULL)))
+);
+CREATE TRIGGER a_passed_cut_off_stays AFTER UPDATE ON cut_off FOR EACH ROW WHEN ((old.cleared OR ((old.passed_at IS NOT NULL) AND ((old.passed_at IS DISTINCT FROM new.passed_at) OR (old.ledger_number IS DISTINCT FROM new.ledger_number))))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER cut_offs_stay BEFORE DELETE OR TRUNCATE ON cut_off FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table cut_off is 'The cut-off of a wave in each lane: from then on nothing more of the wave is paid.';
+comment on column cut_off.acts_at is 'The cut-off, but not before records that are long on their way have come since it was first heard of.';
+comment on column cut_off.passed_at is 'Since then whatever is due or held of the wave in this lane is forfeited.';
+comment on column cut_off.ledger_number is 'The last row of the lane''s ledger by then: no instruction of the wave follows it.';
+comment on column cut_off.cleared is 'What was held by then is forfeited. Once all lanes are cleared, unused money of the wave returns to the treasury.';
+
 create table disbursement (
     amount            bigint                   not null,
     due_at            timestamp with time zone not null,
@@ -173,8 +194,8 @@ create table disbursement (
     constraint disbursement_amount_check CHECK ((amount > 0)),
     constraint disbursement_attempt_check CHECK ((attempt >= 0)),
     constraint held_for_a_reason CHECK (((state = 'held'::state) = (reason IS NOT NULL))),
-    constraint nothing_final_is_frozen CHECK (((NOT frozen) OR (state <> ALL (ARRAY['settled'::state, 'failed'::state, 'cancelled'::state])))),
-    constraint only_held_or_cancelled_without_an_attempt CHECK (((attempt > 0) OR (state = 'held'::state) OR (cancelled_at IS NOT NULL))),
+    constraint nothing_final_is_frozen CHECK (((NOT frozen) OR (state <> ALL (ARRAY['settled'::state, 'failed'::state, 'cancelled'::state, 'forfeited'::state])))),
+    constraint only_unpaid_without_an_attempt CHECK (((attempt > 0) OR (state = ANY (ARRAY['held'::state, 'forfeited'::state])) OR (cancelled_at IS NOT NULL))),
     constraint only_what_is_annulled_is_cancelled CHECK (((state <> 'cancelled'::state) OR (annulled IS NOT NULL))),
     constraint retried_when_held CHECK (((retry_at IS NULL) OR (state = 'held'::state))),
     constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL)))
@@ -183,7 +204,7 @@ CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason,
 CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_of_each_benefit_per_participant ON disbursement USING btree (participant_id, benefit) WHERE ((payee = 'participant'::payee) AND ((attempt > 0) OR (cancelled_at IS NULL)));
-CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state, 'forfeited'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER a_frozen_right_goes_only_approved AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.frozen AND (new.state <> 'settled'::state) AND ((NOT new.frozen) OR (new.attempt <> old.attempt)))) EXECUTE FUNCTION refuse_unless_approved();
 CREATE TRIGGER a_held_right_is_settled_only_confirmed AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = 'held'::state) AND (new.state = 'settled'::state))) EXECUTE FUNCTION refuse_unless_confirmed();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -240,15 +261,18 @@ create table funds (
     overdrawn    bigint    not null default 0,
     promised     bigint    not null default 0,
     short        boolean   not null default false,
+    returned     bigint    not null default 0,
     constraint funds_pkey PRIMARY KEY (wave, component),
     constraint funds_promised_check CHECK ((promised >= 0)),
-    constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (overdrawn = GREATEST((drawn - appropriated), (0)::bigint))))
+    constraint funds_returned_check CHECK ((returned >= 0)),
+    constraint never_more_than_appropriated CHECK (((drawn >= 0) AND (overdrawn = GREATEST(((drawn + returned) - appropriated), (0)::bigint))))
 );
 CREATE TRIGGER only_what_was_confirmed_is_overdrawn AFTER UPDATE ON funds FOR EACH ROW WHEN ((new.overdrawn > old.overdrawn)) EXECUTE FUNCTION refuse_unless_confirmed_so_much();
 comment on table funds is 'Money of a wave: given by the treasury, and drawn from it by the lanes.';
 comment on column funds.overdrawn is 'What was confirmed and is not covered: it shrinks when money comes or is given back, and grows by confirmations alone.';
 comment on column funds.promised is 'What adopted attempts keep until their rights are read again: no lane draws it.';
 comment on column funds.short is 'Somebody is held for no_funds: nobody draws blocks, purses are emptied. Set and cleared under the lock of the row.';
+comment on column funds.returned is 'Returned to the treasury since the cut-off of the wave.';
 
 create table halt (
     scope text                     not null,
@@ -390,7 +414,7 @@ begin
                      and a.second is not null)) then
         return null;
     end if;
-    if new.state = 'cancelled' and exists (
+    if new.state in ('cancelled', 'forfeited') and exists (
         select from approval a
         where (a.redeem_code, a.benefit, a.attempt) = (new.redeem_code, new.benefit, new.attempt + 1) and a.second is not null) then
         return null;

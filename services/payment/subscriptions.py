@@ -18,6 +18,7 @@ from services.payment.handlers.erasures import erase_participants
 from services.payment.handlers.milestones import record_milestones
 from services.payment.handlers.providers import register_providers
 from services.payment.handlers.reports import process_reports
+from services.payment.payout.cut_offs import CutOffRecorder
 from shared.contracts import completion, enrollment, partner, upstream
 from shared.contracts.topics import (
     COMPLETION_EVENTS,
@@ -36,6 +37,7 @@ def sources(context: Context) -> tuple[Source, ...]:
 
     The lane of an internal record is its partition; the lane of a report is in its reference.
     """
+    enroll = partial(record_enrollments, CutOffRecorder(context.wait_at_most))
     record = partial(record_milestones, context)
     blocks = partial(apply_blocks, context)
     annul = partial(annul_trainings, context)
@@ -58,9 +60,7 @@ def sources(context: Context) -> tuple[Source, ...]:
             (
                 Subscription(enrollment.PARTICIPANT_ADMITTED, None),
                 Subscription(enrollment.PARTICIPANT_REFUSED, None),
-                Subscription(
-                    enrollment.ENROLLMENT_CONFIRMED.read_as(enrollment.EnrollmentBenefits), record_enrollments
-                ),
+                Subscription(enrollment.ENROLLMENT_CONFIRMED.read_as(enrollment.EnrollmentBenefits), enroll),
                 Subscription(enrollment.ENROLLMENT_REJECTED, None),
                 Subscription(enrollment.ENROLLMENT_VOIDED, annul, defers_on=_enrollment_key),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, blocks),

@@ -7,7 +7,7 @@ from services.payment.context import Context
 from services.payment.domain.deferral_kinds import CATCHING_UP
 from services.payment.domain.disbursement import fall_due, postpone_status_check
 from services.payment.payout.events import request_status
-from services.payment.payout.funds import empty_allotments
+from services.payment.payout.funds import empty_allotments, return_to_treasury
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
 from services.payment.payout.queue import load_in_turn
@@ -15,13 +15,14 @@ from services.payment.payout.series import load_earned_by_month
 from services.payment.payout.status_checks import schedule_status_checks
 from services.payment.store.attempts import load_attempts
 from services.payment.store.cures import QUERY_OF, load_cured
+from services.payment.store.cut_offs import clear_cut_offs, load_held_past_cut_off, pass_cut_offs
 from services.payment.store.disbursements import (
     load_retries,
     load_under_way,
     postpone_retries,
     postpone_status_checks,
 )
-from services.payment.store.funds import load_funds_with_idle_allotments
+from services.payment.store.funds import load_funds_past_cut_off, load_funds_with_idle_allotments
 from services.payment.store.monthly_dues import take_monthly_dues
 from services.payment.store.status_checks import take_status_checks
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PARTNERS, disbursement_reports
@@ -37,6 +38,7 @@ def timers(context: Context) -> tuple[Timer, ...]:
     reports = tuple(map(disbursement_reports, PARTNERS))
     return (
         Timer("return_unused", return_unused, prevented_by=()),
+        Timer("return_to_treasury", return_past_cut_off, prevented_by=()),
         Timer("release", partial(release_holds, context), prevented_by=()),
         Timer("retry", partial(retry, context), prevented_by=reports),
         *(
@@ -49,6 +51,8 @@ def timers(context: Context) -> tuple[Timer, ...]:
         ),
         Timer("judge_again", recheck_unmatched, prevented_by=()),
         Timer("fall_due", partial(pay_monthly, context), prevented_by=(ENROLLMENT_EVENTS, COMPLETION_EVENTS)),
+        # After all that pays: what was cured in time is tried before it is forfeited.
+        Timer("cut_off", partial(forfeit_past_cut_off, context)),
     )
 
 
@@ -96,6 +100,24 @@ async def pay_monthly(context: Context, tx: Transaction, lanes: Sequence[int]) -
         earned = await load_earned_by_month(context, tx, dues)
         await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in earned], traces={})
     return len(dues)
+
+
+async def forfeit_past_cut_off(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Pass cut-offs that have come, and forfeit what is held past them; return how many were held."""
+    await pass_cut_offs(tx.connection, lanes, tx.watermark, tx.now)
+    held = await load_held_past_cut_off(tx.connection, lanes, PORTION)
+    await pay(context, tx, held, traces={})
+    if len(held) < PORTION:
+        await clear_cut_offs(tx.connection, lanes)
+    return len(held)
+
+
+async def return_past_cut_off(tx: Transaction, _: Sequence[int]) -> int:
+    """Return unused money of waves past their cut-off to the treasury."""
+    funds = await load_funds_past_cut_off(tx.connection)
+    postings = await return_to_treasury(tx, funds) if funds else []
+    await post(tx, postings)
+    return len(postings)
 
 
 async def return_unused(tx: Transaction, _: Sequence[int]) -> int:

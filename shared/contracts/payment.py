@@ -88,6 +88,7 @@ DISBURSEMENT_SETTLED = _event("settled")
 DISBURSEMENT_REJECTED = _event("rejected")
 DISBURSEMENT_FAILED = _event("failed")
 DISBURSEMENT_CANCELLED = _event("cancelled")
+DISBURSEMENT_FORFEITED = _event("forfeited")
 CLAIM_OPENED = EventType("salur.payment.claim_opened.v1", PAYMENT_EVENTS, ClaimOpened, "opened_at")
 CLAIM_REPAID = EventType("salur.payment.claim_repaid.v1", PAYMENT_EVENTS, ClaimRepaid)
 CLAIM_WITHDRAWN = EventType("salur.payment.claim_withdrawn.v1", PAYMENT_EVENTS, ClaimWithdrawn)
@@ -102,6 +103,7 @@ EVENTS = (
     DISBURSEMENT_REJECTED,
     DISBURSEMENT_FAILED,
     DISBURSEMENT_CANCELLED,
+    DISBURSEMENT_FORFEITED,
     CLAIM_OPENED,
     CLAIM_REPAID,
     CLAIM_WITHDRAWN,

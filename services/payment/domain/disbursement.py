@@ -27,6 +27,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    FORFEITED = "forfeited"
 
 
 class HoldReason(StrEnum):
@@ -52,10 +53,12 @@ TRANSITIONS = frozenset(
         (State.DUE, State.HELD),
         (State.DUE, State.INSTRUCTED),
         (State.DUE, State.CANCELLED),
+        (State.DUE, State.FORFEITED),
         (State.HELD, State.HELD),
         (State.HELD, State.INSTRUCTED),
         (State.HELD, State.SETTLED),
         (State.HELD, State.CANCELLED),
+        (State.HELD, State.FORFEITED),
         (State.INSTRUCTED, State.ACCEPTED),
         (State.INSTRUCTED, State.SETTLED),
         (State.INSTRUCTED, State.REJECTED),
@@ -65,7 +68,7 @@ TRANSITIONS = frozenset(
         (State.REJECTED, State.FAILED),
     }
 )
-FINAL = frozenset({State.SETTLED, State.FAILED, State.CANCELLED})
+FINAL = frozenset({State.SETTLED, State.FAILED, State.CANCELLED, State.FORFEITED})
 AT_THE_PARTNER = frozenset({State.INSTRUCTED, State.ACCEPTED})
 PAID_OR_UNDER_WAY = AT_THE_PARTNER | {State.SETTLED}
 
@@ -260,6 +263,12 @@ def cancel(disbursement: Disbursement) -> Disbursement:
         raise IllegalTransition(_subject(disbursement), "it is not annulled, so it cannot be cancelled")
     _require_transition(disbursement, State.CANCELLED)
     return disbursement._replace(state=State.CANCELLED, reason=None, frozen=False, next_check_at=None)
+
+
+def forfeit(disbursement: Disbursement) -> Disbursement:
+    """Return the disbursement forfeited, for ever: it was not under way at the cut-off of its wave."""
+    _require_transition(disbursement, State.FORFEITED)
+    return disbursement._replace(state=State.FORFEITED, reason=None, frozen=False, next_check_at=None)
 
 
 def postpone_status_check(disbursement: Disbursement, ask_at: datetime) -> Disbursement:

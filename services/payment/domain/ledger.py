@@ -6,6 +6,8 @@ Value moves from `credit` to `debit`. Per wave and component:
     allot         appropriation        -> reserved:<component>  money of the wave to a lane
     return        reserved:<component> -> appropriation         unused money back to the wave; what is withdrawn from
                                                                 any lane, in the ledger of the funds
+    cut off       appropriation        -> returned              unused money of a wave past its cut-off, in the ledger
+                                                                of the funds
     instruct      reserved:<component> -> clearing:<partner>
     settle        clearing:<partner>   -> paid:<kind>
     reject        clearing:<partner>   -> reserved:<component>
@@ -31,7 +33,10 @@ from shared.errors import InvariantBroken
 TREASURY_LEDGER = -1
 """Ledger of appropriations, which belong to no lane; used in place of a lane's number."""
 FUNDS_LEDGER = -2
-"""Ledger of money withdrawn from allotments, written by the holder of the fund's lock: a lane's has one writer."""
+"""Ledger of money withdrawn from allotments or returned to the treasury, written by the holder of the fund's lock.
+
+A lane's has one writer.
+"""
 GENESIS = bytes(32)
 TREASURY = "treasury"
 APPROPRIATION = "appropriation"
@@ -93,6 +98,10 @@ def allot(lane: int, wave: str, component: Component, amount: int) -> Posting:
 
 def return_to_fund(lane: int, wave: str, component: Component, amount: int) -> Posting:
     return Posting(lane, wave, component, APPROPRIATION, reserved(component), amount)
+
+
+def return_to_treasury(wave: str, component: Component, amount: int) -> Posting:
+    return Posting(FUNDS_LEDGER, wave, component, RETURNED, APPROPRIATION, amount)
 
 
 def instruct(disbursement: Disbursement) -> Posting:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.entitlement import Annulment, Component, component_of
 from services.payment.domain.funds import Fund
+from services.payment.payout.announced_forfeits import remember_forfeits
 from services.payment.payout.claims import adopt_claims
 from services.payment.payout.erased_participants import adopt_erasures
 from services.payment.payout.funds import keep_promised
@@ -32,7 +33,7 @@ KEEPS_MONEY = {
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Adopt instructions, grants, claims and erasures: the same is instructed again, and nothing that was erased.
+    """Adopt what was announced: the same is instructed again, and nothing that was forfeited, or of the erased.
 
     If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
     statement has been compared. `payment.events` tell which fund pays an instruction; until they do, nothing new is
@@ -41,6 +42,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     if tail.topic == PAYMENT_EVENTS:
         events = list(_events(tail))
         await remember_grants(tx, tail.lane, events)
+        await remember_forfeits(tx, tail.lane, events)
         await _keep_money(tx, events)
         await adopt_claims(tx, tail.lane, events)
         await adopt_erasures(tx, tail.lane, (data.participant_id for event, data in events if _is_erased(event, data)))

@@ -27,6 +27,7 @@ from services.payment.payout.plan import load_payee_accounts, next_reference, pa
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
 from services.payment.store.contradictions import load_contradictions
+from services.payment.store.cut_offs import is_past_cut_off
 from services.payment.store.disbursements import load_disbursement, postpone_retries
 from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
@@ -49,7 +50,9 @@ async def approve(
     known = await _load_locked(connection, redeem_code, benefit)
     if known is None or known.reason not in APPROVABLE:
         raise Refused(f"{subject} does not wait for an approval")
-    approval = required_approval(known, await _load_account(connection, known))
+    past_cut_off = await is_past_cut_off(connection, known.wave, known.lane)
+    ends = known.annulled is not None or past_cut_off
+    approval = required_approval(known, await _load_account(connection, known, ends=ends))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
     before = (await load_approvals(connection, [known])).get(known.key)
@@ -69,19 +72,25 @@ async def approve(
     if known.attempt > 0:
         await postpone_retries(connection, [known], operator.now)
     await operator.record(connection, "approve", **content, first=people[0])
-    subject_of = "participant" if known.annulled is Annulment.ERASED else "training"
-    then = "instructed" if known.annulled is None else f"cancelled, since its {subject_of} was {known.annulled},"
+    then = _after_approval(known, past_cut_off=past_cut_off)
     return Outcome(changed=True, sentence=f"{what}: approved, and {then} by the next sweep")
 
 
-async def _load_account(connection: Connection, known: Disbursement) -> PayeeAccount:
+def _after_approval(known: Disbursement, *, past_cut_off: bool) -> str:
+    if known.annulled is not None:
+        subject = "participant" if known.annulled is Annulment.ERASED else "training"
+        return f"cancelled, since its {subject} was {known.annulled},"
+    return "forfeited, since its wave is past its cut-off," if past_cut_off else "instructed"
+
+
+async def _load_account(connection: Connection, known: Disbursement, *, ends: bool) -> PayeeAccount:
     """Load the account that the next attempt would go to; raise Refused if it cannot be paid.
 
-    An annulled disbursement is cancelled by its approval, so any account will do.
+    Any account will do if the approval `ends` the disbursement: one that is annulled, or past its cut-off.
     """
     account = (await load_payee_accounts(connection, [known])).get(payee_key(known))
     reason = account_hold_reason(known, account, approved=True) if account else missing_account_reason(known.payee)
-    if account is None or (reason and known.annulled is None):
+    if account is None or (reason and not ends):
         raise Refused(f"{' '.join(known.key)} has no account that can be paid: {reason}")
     return account
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.entitlement import Enrollment, Entitlement, Payee
+from services.payment.payout.cut_offs import CutOffRecorder
 from services.payment.store.enrollments import insert_enrollments, load_known_enrollments
 from shared.contracts.enrollment import EnrollmentBenefits
 from shared.contracts.park_reasons import ParkReason
@@ -11,8 +12,10 @@ from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
 
-async def record_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentBenefits]]) -> None:
-    """Store new enrollments and release the records deferred for them.
+async def record_enrollments(
+    cut_offs: CutOffRecorder, tx: Transaction, messages: Sequence[Message[EnrollmentBenefits]]
+) -> None:
+    """Store new enrollments and the cut-offs of their waves, and release the records deferred for them.
 
     The first confirmation of a redeem code stands: another one of different content is parked.
     """
@@ -26,6 +29,7 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Enrollm
         elif earlier != enrollment:
             tx.park(message, ParkReason.CONFLICT)
     await insert_enrollments(tx.connection, list(new.values()))
+    await cut_offs.record(tx, (message.data for message in messages))
     for redeem_code in new:
         tx.release(ENROLLMENT, redeem_code)
 

@@ -11,7 +11,7 @@ from services.payment.domain.funds import Fund, fund_of
 from services.payment.domain.ledger import Posting
 from services.payment.payout.account_seals import seal_for_partner
 from services.payment.payout.funds import commit_adopted
-from services.payment.payout.plan import AttemptPlan, Cancel, Hold, Route
+from services.payment.payout.plan import AttemptPlan, Cancel, Forfeit, Hold, Route
 from services.payment.store.attempts import (
     AnnouncedAttempt,
     attach_adopted_attempts,
@@ -26,14 +26,14 @@ from shared.messaging.transaction.transaction import Transaction
 def make_attempt(context: Context, tx: Transaction, p: AttemptPlan) -> tuple[Disbursement, Attempt]:
     """Return the disbursement as instructed, and its attempt with the account sealed for the partner.
 
-    Raise InvariantBroken for a plan that holds or cancels the disbursement.
+    Raise InvariantBroken for a plan that holds or ends the disbursement.
     """
     answer_by = tx.now + context.answer_within
     decision = p.decision
     if isinstance(decision, Hold):
         raise InvariantBroken(p.reference, f"it cannot be instructed, since it is held for {decision.reason}")
-    if isinstance(decision, Cancel):
-        raise InvariantBroken(p.reference, "it cannot be instructed, since it is cancelled")
+    if isinstance(decision, Cancel | Forfeit):
+        raise InvariantBroken(p.reference, "it cannot be instructed, since it is cancelled or forfeited")
     if isinstance(decision, Route):
         account = seal_for_partner(context.partner_keys[decision.partner], decision.number, p.reference)
         version = decision.account_version

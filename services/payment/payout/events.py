@@ -22,6 +22,9 @@ from shared.messaging.transaction.transaction import Transaction
 Traces = Mapping[DisbursementKey, str | None]
 """Disbursement key -> traceparent of the message that caused its events. Events caused by a timer have none."""
 
+CUT_OFF = "cut_off"
+"""The reason for which a disbursement is forfeited."""
+
 EVENT_OF = {
     State.DUE: payment.DISBURSEMENT_SCHEDULED,
     State.HELD: payment.DISBURSEMENT_HELD,
@@ -31,14 +34,21 @@ EVENT_OF = {
     State.REJECTED: payment.DISBURSEMENT_REJECTED,
     State.FAILED: payment.DISBURSEMENT_FAILED,
     State.CANCELLED: payment.DISBURSEMENT_CANCELLED,
+    State.FORFEITED: payment.DISBURSEMENT_FORFEITED,
 }
 
 
 def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> None:
     """Emit the event of a disbursement's state. `reason`: the partner's own code, if it was rejected."""
-    cancelled_for = disbursement.annulled if disbursement.state is State.CANCELLED else None
-    data = _common_fields(disbursement, reason or disbursement.reason or cancelled_for)
+    data = _common_fields(disbursement, reason or disbursement.reason or _ended_for(disbursement))
     _emit(tx, EVENT_OF[disbursement.state], disbursement, data, traces)
+
+
+def _ended_for(disbursement: Disbursement) -> str | None:
+    """Return why a disbursement was cancelled or forfeited."""
+    if disbursement.state is State.FORFEITED:
+        return CUT_OFF
+    return disbursement.annulled if disbursement.state is State.CANCELLED else None
 
 
 def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
+from services.payment.domain import ledger
 from services.payment.domain.disbursement import Disbursement, DisbursementKey
 from services.payment.domain.funds import (
     Allocation,
@@ -28,6 +29,7 @@ from services.payment.store.funds import (
     open_funds,
     overdraw_funds,
     recount_promised,
+    return_unspent,
     update_allotments,
 )
 from shared.messaging.transaction.transaction import Transaction
@@ -130,6 +132,14 @@ async def empty_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Pos
     """Return unused money of all lanes to those funds that are short, and return the postings."""
     balances = await lock_funds(tx.connection, funds)
     return await _withdraw_allotments(tx, [fund for fund, balance in balances.items() if balance.short])
+
+
+async def return_to_treasury(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:
+    """Return unused money of funds past their cut-off, that of all lanes included, and return the postings."""
+    await lock_funds(tx.connection, funds)
+    postings = await _withdraw_allotments(tx, funds)
+    returned = await return_unspent(tx.connection, funds)
+    return [*postings, *(ledger.return_to_treasury(*fund, amount) for fund, amount in sorted(returned.items()))]
 
 
 async def _withdraw_allotments(tx: Transaction, funds: Collection[Fund]) -> list[Posting]:

@@ -6,14 +6,14 @@ from datetime import datetime
 from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, HoldReason, State, cancel, hold
+from services.payment.domain.disbursement import Disbursement, HoldReason, State, cancel, forfeit, hold
 from services.payment.domain.funds import fund_of
 from services.payment.payout.attempts import commit_adopted_attempts, make_attempt, save_attempts
 from services.payment.payout.disbursements import save_changes
 from services.payment.payout.events import Traces, emit_instruction, emit_state
 from services.payment.payout.funds import commit_funds
 from services.payment.payout.ledger import post
-from services.payment.payout.plan import AttemptPlan, Cancel, Hold, Route, plan_attempts
+from services.payment.payout.plan import AttemptPlan, Cancel, Forfeit, Hold, Route, plan_attempts
 from services.payment.payout.status_checks import FIRST_CHECK_AFTER, schedule_status_checks
 from shared.messaging.reading.watermark import NEVER
 from shared.messaging.transaction.transaction import Transaction
@@ -26,7 +26,7 @@ async def pay(
     traces: Traces,
     reports_watermark: datetime = NEVER,
 ) -> int:
-    """Instruct, hold or cancel disbursements that are due or held, the oldest first; return the number that changed.
+    """Instruct, hold, cancel or forfeit disbursements, the oldest first; return the number that changed.
 
     One that a partner was instructed to pay before gets another attempt only if its `retry_at` is `reports_watermark`
     or earlier. Else it is queued for `retry`, as of now: a report still unread may contradict the rejection.
@@ -44,7 +44,7 @@ async def pay(
     funded |= {d.key for d in adopted}
     before = {p.disbursement.key: p.disbursement for p in plans}
     instructed = [make_attempt(context, tx, p) for p in plans if p.disbursement.key in funded]
-    stay = [_hold_or_cancel(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in funded]
+    stay = [_hold_or_end(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in funded]
     held = [d for d in stay if d != before[d.key]]
     after = [*held, *(disbursement for disbursement, _ in instructed)]
     await save_changes(tx, [(before[d.key], d) for d in after])
@@ -75,8 +75,8 @@ def _is_public_change(before: Disbursement, after: Disbursement) -> bool:
     return (before.state, before.reason, before.partner) != (after.state, after.reason, after.partner)
 
 
-def _hold_or_cancel(p: AttemptPlan, now: datetime, reports_watermark: datetime) -> Disbursement:
-    """Return the disbursement cancelled, or held for the reason of its plan, else for `no_funds`.
+def _hold_or_end(p: AttemptPlan, now: datetime, reports_watermark: datetime) -> Disbursement:
+    """Return the disbursement cancelled, forfeited, or held for the reason of its plan, else for `no_funds`.
 
     One that is payable and awaits reports stays held for its reason.
     One held for `no_funds` keeps its place in the queue for money; the sweep that finds money queues it for `retry`.
@@ -84,6 +84,8 @@ def _hold_or_cancel(p: AttemptPlan, now: datetime, reports_watermark: datetime) 
     known, decision = p.disbursement, p.decision
     if isinstance(decision, Cancel):
         return cancel(known)
+    if isinstance(decision, Forfeit):
+        return forfeit(known)
     if isinstance(decision, Hold):
         paused = decision.reason is HoldReason.PARTNER_PAUSED
         return hold(known, decision.reason, partner=p.partner, next_check_at=known.next_check_at if paused else None)

@@ -18,11 +18,12 @@ from services.payment.domain.eligibility import (
 )
 from services.payment.domain.entitlement import Annulment, Payee
 from services.payment.payout.account_seals import OpenedAccounts
+from services.payment.payout.announced_forfeits import forget_forfeits, load_announced_forfeits
 from services.payment.store.accounts import KeptAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
 from services.payment.store.erasures import load_barred
-from services.payment.store.halts import load_halts
+from services.payment.store.halts import load_halts_and_cut_offs
 from services.payment.store.providers import load_provider_accounts
 from shared.contracts.secret import Secret
 from shared.errors import InvariantBroken
@@ -44,6 +45,12 @@ class Cancel(NamedTuple):
     partner: str | None = None
 
 
+class Forfeit(NamedTuple):
+    """Decision to forfeit a disbursement, since the cut-off of its wave has passed."""
+
+    partner: str | None = None
+
+
 class Route(NamedTuple):
     """Decision to pay into this account as soon as there is money."""
 
@@ -61,7 +68,7 @@ class AttemptPlan(NamedTuple):
 
     disbursement: Disbursement
     reference: str
-    decision: Hold | Cancel | Route | Attempt
+    decision: Hold | Cancel | Forfeit | Route | Attempt
     newest_version: int = 0
 
     @property
@@ -74,9 +81,14 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
-    barred = await load_barred(tx.connection, {d.participant_id for d in disbursements})
+    participants = {d.participant_id for d in disbursements}
+    barred = await load_barred(tx.connection, participants)
     opened = OpenedAccounts(context.own_keys)
-    conditions = PayoutConditions(tx.now, await load_halts(tx.connection), context.approval_above)
+    halts, past_cut_off = await load_halts_and_cut_offs(
+        tx.connection, {d.wave for d in disbursements}, {d.lane for d in disbursements}
+    )
+    conditions = PayoutConditions(tx.now, halts, context.approval_above)
+    announced = await load_announced_forfeits(tx, participants)
     approved = await _approved(tx, disbursements, accounts, conditions)
     plans = []
     for known, reference in zip(disbursements, references, strict=True):
@@ -93,8 +105,10 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
                 opened,
                 approved=disbursement.key in approved,
                 blocked=block is not None and block.is_blocked,
+                past_cut_off=(disbursement.wave, disbursement.lane) in past_cut_off or disbursement.key in announced,
             )
             plans.append(AttemptPlan(disbursement, reference, decision))
+    await forget_forfeits(tx, announced & {p.disbursement.key for p in plans if isinstance(p.decision, Forfeit)})
     return plans
 
 
@@ -166,13 +180,16 @@ def _plan_fresh(
     *,
     approved: bool,
     blocked: bool,
-) -> Hold | Cancel | Route:
-    frozen = disbursement.frozen and not approved
-    if disbursement.annulled is not None and not frozen:
+    past_cut_off: bool,
+) -> Hold | Cancel | Forfeit | Route:
+    frozen, annulled = disbursement.frozen and not approved, disbursement.annulled is not None
+    if annulled and not frozen:
         return Cancel(disbursement.partner)
+    if past_cut_off and not frozen:
+        return Forfeit(disbursement.partner)
     if blocked:
         return Hold(HoldReason.PARTICIPANT_BLOCKED, disbursement.partner)
-    if disbursement.annulled is not None:
+    if annulled or past_cut_off:
         return Hold(HoldReason.NEEDS_APPROVAL, disbursement.partner)
     if account is None:
         return Hold(missing_account_reason(disbursement.payee))

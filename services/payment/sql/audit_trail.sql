@@ -3,9 +3,10 @@
 select partner, verified, same_identity, linked_at from account where participant_id = $1;
 
 -- name: load_enrollment_views
--- Trainings of a participant, with their milestones and what they promise.
-select redeem_code, wave, provider_id, completed_at, completion_noted_at, rated_at, voided_at, revoked_at, benefits
-from enrollment where participant_id = $1 order by redeem_code;
+-- Trainings of a participant, with their milestones, what they promise, and the cut-off of their wave.
+select e.redeem_code, e.wave, e.provider_id, e.completed_at, e.completion_noted_at, e.rated_at, e.voided_at, e.revoked_at, e.benefits,
+    c.cut_off_at, c.passed_at as cut_off_passed_at
+from enrollment e left join cut_off c using (wave, lane) where e.participant_id = $1 order by e.redeem_code;
 
 -- name: load_survey_answer_views
 -- Of all these trainings.
@@ -18,8 +19,9 @@ select redeem_code, benefit, due_at from monthly_due where redeem_code = any($1:
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.provider_id, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
-    d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at
-from enrollment e join disbursement d using (redeem_code)
+    d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at,
+    case d.state when 'forfeited' then c.cut_off_at end as cut_off_at
+from enrollment e join disbursement d using (redeem_code) left join cut_off c on (c.wave, c.lane) = (d.wave, d.lane)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 
 -- name: load_attempt_views

@@ -27,7 +27,7 @@ where d.redeem_code = asked.redeem_code and d.benefit = asked.benefit;
 
 -- name: load_unpaid
 -- Disbursements of these trainings that are not final.
-select * from disbursement where redeem_code = any($1::text[]) and state not in ('settled', 'failed', 'cancelled');
+select * from disbursement where redeem_code = any($1::text[]) and state not in ('settled', 'failed', 'cancelled', 'forfeited');
 
 -- name: annul_disbursements
 -- Marked, so that a report on them needs no other query.

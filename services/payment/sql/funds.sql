@@ -26,7 +26,8 @@ on conflict do nothing;
 
 -- name: lock_funds
 -- Locked only when a lane runs short, or while money is short; always in this order. Promised and overdrawn money comes first.
-select f.wave, f.component, f.appropriated - f.drawn - f.promised as free, f.short or f.appropriated - f.drawn < f.promised as short
+select f.wave, f.component, f.appropriated - f.returned - f.drawn - f.promised as free,
+       f.short or f.appropriated - f.returned - f.drawn < f.promised as short
 from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 order by f.component desc, f.wave
 for update of f;
@@ -41,7 +42,8 @@ where f.wave = asked.wave and f.component = asked.component
 
 -- name: load_payable_funds
 -- Short funds that have money.
-select wave, component, appropriated - drawn - promised as free from funds where short and appropriated - drawn > promised;
+select wave, component, appropriated - returned - drawn - promised as free
+from funds where short and appropriated - returned - drawn > promised;
 
 -- name: load_queue
 -- In order of age over all lanes; a portion of the index.
@@ -67,23 +69,25 @@ where f.wave = asked.wave and f.component = asked.component;
 
 -- name: overdraw_funds
 -- The money has been paid already: instructed before a restore, or confirmed by two persons.
-update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 - appropriated, 0)
+update funds set drawn = drawn + $3, overdrawn = greatest(drawn + $3 + returned - appropriated, 0)
 where wave = $1 and component = $2::component returning overdrawn;
 
 -- name: load_funds_views
--- `spent` is at partners or paid, `waiting` is held for want of money.
-select f.wave, f.component::text, f.appropriated, coalesce(p.spent, 0)::bigint as spent,
-    greatest(f.appropriated - coalesce(p.spent, 0), 0)::bigint as free, f.overdrawn, coalesce(d.amount, 0)::bigint as waiting
+-- `spent` is at partners or paid, `returned` is the treasury's again, `waiting` is held for want of money.
+select f.wave, f.component::text, f.appropriated, coalesce(p.spent, 0)::bigint as spent, f.returned,
+    greatest(f.appropriated - f.returned - coalesce(p.spent, 0), 0)::bigint as free, f.overdrawn,
+    coalesce(d.amount, 0)::bigint as waiting, c.cut_off_at
 from funds f
 left join (select wave, component, sum(spent) as spent from purse group by wave, component) as p using (wave, component)
 left join (select wave, component, sum(amount) as amount from disbursement where reason = 'no_funds' group by wave, component) as d
     using (wave, component)
+left join cut_off c on c.wave = f.wave and c.lane = 0
 order by f.wave, f.component;
 
 -- name: load_allotments
 -- Read without a lock. It is no use while the fund is short, or has less left than it promised.
 select p.lane, p.wave, p.component, coalesce(q.drawn - q.spent, 0) as free,
-       coalesce(f.short or f.appropriated - f.drawn < f.promised, false) as short
+       coalesce(f.short or f.appropriated - f.returned - f.drawn < f.promised, false) as short
 from unnest($1::smallint[], $2::text[], $3::component[]) as p (lane, wave, component)
 left join purse q on q.lane = p.lane and q.wave = p.wave and q.component = p.component
 left join funds f on f.wave = p.wave and f.component = p.component;
@@ -106,7 +110,7 @@ returning p.lane;
 -- Money is short, or less than is promised, and allotments hold some of it unused.
 select distinct f.wave, f.component
 from funds f join purse p on p.wave = f.wave and p.component = f.component
-where (f.short or f.appropriated - f.drawn < f.promised) and p.drawn > p.spent;
+where (f.short or f.appropriated - f.returned - f.drawn < f.promised) and p.drawn > p.spent;
 
 -- name: lock_idle_allotments
 -- The funds are locked. An allotment in use is skipped: its lane would wait for us, and we for it.
@@ -114,3 +118,27 @@ select p.lane, p.wave, p.component, p.drawn - p.spent as free
 from purse p join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component)
 where p.drawn > p.spent
 for update of p skip locked;
+
+-- name: load_funds_past_cut_off
+-- Cleared in all lanes, and holding more in fund and allotments than what is promised, or frozen for a person to look at.
+select f.wave, f.component
+from funds f
+cross join lateral (select coalesce(sum(p.drawn - p.spent), 0) as idle
+                    from purse p where p.wave = f.wave and p.component = f.component) as allotments
+where f.appropriated - f.returned - f.drawn + idle > f.promised
+  and exists (select from cut_off c where c.wave = f.wave)
+  and not exists (select from cut_off c where c.wave = f.wave and not c.cleared)
+  and f.appropriated - f.returned - f.drawn + idle - f.promised > (
+      select coalesce(sum(d.amount), 0) from disbursement d
+      where d.lane = any($1::smallint[]) and d.reason is not null and d.frozen and d.wave = f.wave and d.component = f.component);
+
+-- name: return_unspent
+-- The funds are locked. What may still be confirmed of frozen disbursements stays.
+with unspent as (
+    select f.wave, f.component, f.appropriated - f.returned - f.drawn - f.promised - (
+        select coalesce(sum(d.amount), 0) from disbursement d
+        where d.lane = any($3::smallint[]) and d.reason is not null and d.frozen and d.wave = f.wave and d.component = f.component)::bigint as amount
+    from funds f join unnest($1::text[], $2::component[]) as asked (wave, component) using (wave, component))
+update funds f set returned = f.returned + u.amount
+from unspent u where f.wave = u.wave and f.component = u.component and u.amount > 0
+returning f.wave, f.component, u.amount;

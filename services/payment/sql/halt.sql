@@ -1,8 +1,9 @@
--- name: load_halts
+-- name: load_halts_and_cut_offs
 -- Read in every transaction that instructs, so that a halt works with the next batch. A component is halted too while one of its
--- instructions of before a restore has no fund yet: it may have been paid from any.
-select scope from halt
-union select coalesce(component::text, 'all') from attempt where redeem_code is null and wave is null;
+-- instructions of before a restore has no fund yet: it may have been paid from any. A row with a lane is a wave past its cut-off there.
+select scope, null::smallint as lane from halt
+union select coalesce(component::text, 'all'), null from attempt where redeem_code is null and wave is null
+union all select wave, lane from cut_off where wave = any($1::text[]) and lane = any($2::smallint[]) and passed_at is not null;
 
 -- name: load_halts_with_backlog
 -- Disbursements held for another reason are not counted.

@@ -90,13 +90,13 @@ group by redeem_code, benefit having count(*) > 1;
 -- name: reported_settled_of_failed
 -- I10: no disbursement fails, or is cancelled, whose payment a partner reports.
 select c.redeem_code, c.benefit, c.reference, d.state
-from contradiction c join disbursement d using (redeem_code, benefit) where d.state in ('failed', 'cancelled') and c.status = 'settled';
+from contradiction c join disbursement d using (redeem_code, benefit) where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled';
 
 -- name: unfrozen_contradictions
 -- I10: a contradicted disbursement is frozen, or final.
 select c.redeem_code, c.benefit, c.reference, c.status
 from contradiction c join disbursement d using (redeem_code, benefit)
-where d.state not in ('settled', 'failed', 'cancelled') and not d.frozen
+where d.state not in ('settled', 'failed', 'cancelled', 'forfeited') and not d.frozen
   and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
 
 -- name: unfrozen_reviews
@@ -131,11 +131,11 @@ group by participant_id, benefit having count(*) > 1;
 select d.redeem_code, d.benefit, d.state
 from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
 where not case
-    when d.attempt = 0 then d.state in ('held', 'cancelled')
+    when d.attempt = 0 then d.state in ('held', 'cancelled', 'forfeited')
     when c.reference is not null and d.state = 'settled'
         then (a.redeem_code, a.benefit) = (d.redeem_code, d.benefit) and a.rejected_at is not null
     when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
-    when a.rejected_at is not null then d.state in ('held', 'failed', 'cancelled')
+    when a.rejected_at is not null then d.state in ('held', 'failed', 'cancelled', 'forfeited')
     when d.settled_at is not null then d.state = 'settled'
     when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
@@ -166,7 +166,8 @@ group by wave, component, account;
 select wave, component::text, account, sum(amount)::bigint as balance
 from (
     select wave, component, 'treasury' as account, -amount as amount from appropriation
-    union all select wave, component, 'appropriation', appropriated - drawn from funds
+    union all select wave, component, 'appropriation', appropriated - returned - drawn from funds
+    union all select wave, component, 'returned', returned from funds
     union all select wave, component, 'reserved:' || component, drawn - spent from purse
     union all select wave, component, 'clearing:' || partner, amount from disbursement where state in ('instructed', 'accepted')
     union all select wave, component, 'paid:' || split_part(benefit, '_', 1), amount from disbursement where state = 'settled'
@@ -255,6 +256,40 @@ from money_claim c left join disbursement d on d.reference = c.reference and d.s
 where (d.redeem_code, d.benefit, d.participant_id, d.payee, d.amount)
       is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount);
 
+-- name: held_past_cut_off
+-- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen.
+select d.redeem_code, d.benefit, d.reason
+from cut_off c join disbursement d using (wave, lane)
+where c.cleared and d.state = 'held' and not d.frozen;
+
+-- name: instructed_past_cut_off
+-- I4: no instruction follows a cut-off in the ledger of its lane, not counting what was instructed before a restore, or confirmed.
+select a.reference
+from cut_off c join transfer t on t.lane = c.lane and t.wave = c.wave and t.number > c.ledger_number and t.debit ^@ 'clearing:'
+    join attempt a on a.reference = t.reference and not a.adopted
+where not exists (select from confirmation o where o.reference = a.reference);
+
+-- name: forfeited_early
+-- I3: nothing is forfeited before the cut-off of its wave, or in a wave that has none.
+select d.redeem_code, d.benefit
+from disbursement d
+where d.state = 'forfeited'
+  and not exists (select from cut_off c where c.wave = d.wave and c.lane = d.lane and c.cut_off_at <= d.changed_at);
+
+-- name: unspent_past_cut_off
+-- I8: past the cut-off of a wave no more money is left than is promised, or frozen, once nothing has moved for a while.
+select f.wave, f.component, f.appropriated - f.returned - f.drawn - f.promised + idle - frozen as unspent
+from funds f
+cross join lateral (select coalesce(sum(p.drawn - p.spent), 0)::bigint as idle
+                    from purse p where p.wave = f.wave and p.component = f.component) as allotments
+cross join lateral (select coalesce(sum(d.amount) filter (where d.state = 'held' and d.frozen), 0)::bigint as frozen,
+                           max(d.changed_at) filter (where d.state in ('forfeited', 'cancelled')) as ended_at
+                    from disbursement d where d.wave = f.wave and d.component = f.component) as disbursements
+cross join lateral (select max(t.at) as moved_at from transfer t where t.wave = f.wave and t.component = f.component) as ledgers
+where f.appropriated - f.returned - f.drawn - f.promised + idle > frozen
+  and (select bool_and(c.cleared) from cut_off c where c.wave = f.wave)
+  and greatest(ended_at, moved_at, (select max(c.passed_at) from cut_off c where c.wave = f.wave)) < (select max(said_at) from page) - $1::interval;
+
 -- name: fund_differences
 -- I8: a fund has allotted what its lanes were allotted, was appropriated what the documents say, and no more is instructed.
 select f.wave, f.component, f.drawn as allotted, in_lanes, f.appropriated, in_documents, instructed, f.overdrawn
@@ -267,7 +302,7 @@ cross join lateral (select coalesce(sum(d.amount), 0)::bigint as instructed
                     from disbursement d
                     where d.wave = f.wave and d.component = f.component
                       and d.state in ('instructed', 'accepted', 'settled')) as disbursements
-where f.drawn <> in_lanes or f.appropriated <> in_documents or f.appropriated + f.overdrawn < instructed;
+where f.drawn <> in_lanes or f.appropriated <> in_documents or f.appropriated + f.overdrawn < f.returned + instructed;
 
 -- name: overdrawn_funds
 -- I8: overdrawn by payments instructed before a restore, or confirmed. They are named until the fund has money.
@@ -286,9 +321,9 @@ where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;
 with kept as (
     select wave, component, sum(amount) as amount, string_agg(reference, ', ' order by reference) as references
     from attempt where adopted and keeps_money group by wave, component)
-select f.wave, f.component, f.promised, f.appropriated - f.drawn as there, coalesce(k.references, 'no instruction') as references
+select f.wave, f.component, f.promised, f.appropriated - f.returned - f.drawn as there, coalesce(k.references, 'no instruction') as references
 from funds f left join kept k using (wave, component)
-where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.drawn, 0);
+where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.returned - f.drawn, 0);
 
 -- name: short_mark_differences
 -- I8: a fund is marked short exactly while a disbursement waits for its money; unmarked, it would pay younger ones first.

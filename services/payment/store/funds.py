@@ -10,6 +10,7 @@ from asyncpg import Connection, Record, SerializationError
 from services.payment.domain.entitlement import Component
 from services.payment.domain.funds import Age, Allotment, Balance, Fund, QueuedDisbursement
 from services.payment.store import QUERIES
+from shared.contracts.topics import LANES
 from shared.postgres.columns import columns
 
 
@@ -147,6 +148,17 @@ async def lock_idle_allotments(connection: Connection, funds: Collection[Fund]) 
     """
     rows = await connection.fetch(QUERIES["lock_idle_allotments"], *_fund_columns(funds))
     return {_allotment(row): row["free"] for row in rows}
+
+
+async def load_funds_past_cut_off(connection: Connection) -> list[Fund]:
+    """Load the funds that are past their cut-off in all lanes, and hold money for which nothing is left to be paid."""
+    return [_fund(row) for row in await connection.fetch(QUERIES["load_funds_past_cut_off"], list(range(LANES)))]
+
+
+async def return_unspent(connection: Connection, funds: Collection[Fund]) -> dict[Fund, int]:
+    """Return the money of locked funds that is not allotted, promised or kept for what is frozen; return the rupiah."""
+    rows = await connection.fetch(QUERIES["return_unspent"], *_fund_columns(funds), list(range(LANES)))
+    return {_fund(row): row["amount"] for row in rows}
 
 
 def _fund(row: Record) -> Fund:

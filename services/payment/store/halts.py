@@ -1,6 +1,6 @@
 """Halts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from asyncpg import Connection, Record
@@ -8,9 +8,16 @@ from asyncpg import Connection, Record
 from services.payment.store import QUERIES
 
 
-async def load_halts(connection: Connection) -> frozenset[str]:
-    """Load the halted scopes: partners, `all`, and components with an adopted instruction of unknown fund."""
-    return frozenset(row["scope"] for row in await connection.fetch(QUERIES["load_halts"]))
+async def load_halts_and_cut_offs(
+    connection: Connection, waves: Collection[str], lanes: Collection[int]
+) -> tuple[frozenset[str], frozenset[tuple[str, int]]]:
+    """Load the halted scopes, and those of these waves and lanes that are past their cut-off.
+
+    A scope is a partner, `all`, or a component with an adopted instruction of unknown fund.
+    """
+    rows = await connection.fetch(QUERIES["load_halts_and_cut_offs"], list(waves), list(lanes))
+    halts = frozenset(row["scope"] for row in rows if row["lane"] is None)
+    return halts, frozenset((row["scope"], row["lane"]) for row in rows if row["lane"] is not None)
 
 
 async def view_halts(connection: Connection) -> Sequence[Record]:

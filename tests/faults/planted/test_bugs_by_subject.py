@@ -1,4 +1,4 @@
-"""Planted bugs by subject: chains, seals, reviews, deferral, age, annulments, reading, restores, series, sessions.
+"""Planted bugs by subject: chains, seals, reviews, deferral, age, annulments, cut-offs, reading, restores, and more.
 
 A file of its own, so that another worker runs it.
 """
@@ -9,6 +9,7 @@ from tests.faults.planted import (
     age_bugs,
     annulment_bugs,
     chain_bugs,
+    cut_off_bugs,
     deferral_bugs,
     reading_bugs,
     restore_bugs,
@@ -27,6 +28,7 @@ BUGS = (
     *deferral_bugs.BUGS,
     *age_bugs.BUGS,
     *annulment_bugs.BUGS,
+    *cut_off_bugs.BUGS,
     *reading_bugs.BUGS,
     *restore_bugs.BUGS,
     *series_bugs.BUGS,

@@ -62,6 +62,7 @@ def confirmed(
     surveys: int = 0,
     clawback_days: int | None = None,
     months: int = 0,
+    cut_off_at: datetime | None = None,
 ) -> Event:
     """Return `enrollment_confirmed` with a fee, an incentive for the first training, and so many surveys and months."""
     data = enrollment.EnrollmentConfirmed(
@@ -85,6 +86,7 @@ def confirmed(
         complete_within_days=30,
         benefits=_benefits(fee, incentive, surveys, months),
         clawback_days=clawback_days,
+        cut_off_at=cut_off_at,
     )
     return _internal(enrollment.ENROLLMENT_CONFIRMED, data)
 

@@ -1,6 +1,7 @@
 """Explanation of a participant: each decision of payment with amounts and reasons, from stored rows."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -77,6 +78,15 @@ async def test_void_is_explained_with_its_cancellation_and_claim(harness: Paymen
     (claim,) = [one for one in found if one.decision == "claim_opened"]
     assert (claim.rule, claim.at, claim.amounts) == ("claim.voided", VOIDED_AT, {"amount": FEE})
     assert claim.facts["debtor"] == "provider"
+
+
+async def test_forfeit_is_explained_with_the_cut_off(harness: PaymentHarness) -> None:
+    cut_off = LATER + timedelta(days=1)
+    await harness.receive(*journey(cut_off_at=cut_off))
+    harness.now = cut_off
+    await harness.sweep()
+    found = [one for one in await explained(harness) if one.decision == "right_forfeited"]
+    assert [(one.rule, one.facts["cut_off_at"]) for one in found] == [("forfeit.cut_off", cut_off)] * 2
 
 
 async def test_account_and_blocks_are_explained(harness: PaymentHarness) -> None:

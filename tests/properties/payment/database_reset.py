@@ -11,7 +11,7 @@ from tests.integration.payment.harness import PaymentHarness
 TABLES = (
     "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
     "parked waiting woken page operation consent contradiction approval confirmation survey_answer monthly_due "
-    "money_claim block remembered"
+    "money_claim block remembered cut_off"
 )
 
 
@@ -26,6 +26,7 @@ async def reset_database(harness: PaymentHarness) -> None:
         "confirmation",
         "survey_answer",
         "money_claim",
+        "cut_off",
     )
     for table in guarded:
         await harness.connection.execute(f"alter table {table} disable trigger user")

@@ -46,6 +46,7 @@ OF_PARTNERS = (
     "was paid more than once, by the reports of partners",
     "went out and were not appropriated",
     "is cancelled, and its partner reports",
+    "is forfeited, and its partner reports",
 )
 ANSWERS = st.sampled_from(
     [("settled", None), ("accepted", None), ("rejected", "AC04"), ("rejected", "ED05"), ("rejected", "AM05")]

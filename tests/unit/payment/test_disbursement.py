@@ -20,6 +20,7 @@ from services.payment.domain.disbursement import (
     cancel,
     confirm,
     fail,
+    forfeit,
     freeze,
     hold,
     instruct,
@@ -38,6 +39,7 @@ STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
     State.REJECTED: reject,
     State.FAILED: fail,
     State.CANCELLED: lambda d: cancel(d._replace(annulled=Annulment.VOIDED)),
+    State.FORFEITED: forfeit,
 }
 
 
@@ -105,6 +107,13 @@ def test_only_an_annulled_disbursement_is_cancelled_and_its_freeze_ends() -> Non
     cancelled = cancel(annul(held, Annulment.REVOKED))
     assert (cancelled.state, cancelled.reason, cancelled.frozen) == (State.CANCELLED, None, False)
     assert (cancelled.annulled, cancelled.next_check_at) == (Annulment.REVOKED, None)
+
+
+def test_forfeit_ends_a_hold_and_a_freeze() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=1, frozen=True, next_check_at=NOW)
+    forfeited = forfeit(held)
+    assert (forfeited.state, forfeited.reason, forfeited.frozen) == (State.FORFEITED, None, False)
+    assert (forfeited.attempt, forfeited.next_check_at) == (1, None)
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - FINAL))
