@@ -260,3 +260,23 @@ async def test_application_before_its_wave_of_2020_is_deferred(harness: Enrollme
     await harness.receive(WAVE)
     await harness.sweep()
     assert harness.event_names() == ["participant_admitted", "enrollment_confirmed"]
+
+
+async def test_offline_training_is_refused_outside_the_open_regions(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restricted = replace(NORMAL, purchase=replace(NORMAL.purchase, offline_regions=("31", "3273")))
+    use_version(monkeypatch, replace(restricted, version=NORMAL.version + 1))
+    harness = await create_harness(database)
+    outside, inside = an_admission(regency="3301"), an_admission(regency="3273")
+    await harness.receive(a_wave(), outside, inside)
+    for admission in (outside, inside):
+        offline: dict[str, Any] = {
+            "mode": "offline",
+            "class_size": 40,
+            "sessions": sessions(ADMITTED_AT + 9 * DAY, "offline"),
+        }
+        await harness.receive(a_purchase(str(admission.data["participant_id"]), **offline))
+    assert harness.event_names()[-2:] == ["enrollment_rejected", "enrollment_confirmed"]
+    assert harness.reasons() == ["region_not_open"]
+    await harness.connection.close()
