@@ -1,4 +1,4 @@
-"""A block, an unblock, a void and their claims, as an outside program sends and sees them."""
+"""Blocks, voids and their claims, and evidence that is revoked, as an outside program sends and sees them."""
 
 import json
 from typing import Any
@@ -7,6 +7,9 @@ from urllib.request import urlopen
 from deploy.local.installation import Installation
 from tests.acceptance.journey import Journey, open_wave, register_provider
 from tests.acceptance.outsider import Outsider
+from tests.acceptance.upstream import ATTENDANCE, EVIDENCE, Upstream
+
+PERSON, CODE = "4810000000000033", "PRAT0AB12CD4"
 
 
 def test_block_void_and_claim_reach_the_money(installation: Installation, outsider: Outsider) -> None:
@@ -37,6 +40,52 @@ def test_block_void_and_claim_reach_the_money(installation: Installation, outsid
         ("participant", "open", 600_000),
     }
     assert installation.verify() == []
+
+
+def test_revoked_evidence_completes_nothing_and_ends_a_completion(
+    installation: Installation, outsider: Outsider
+) -> None:
+    upstream = Upstream(outsider, "49")
+    upstream.open_wave()
+    upstream.admit(PERSON, "3273015505950002")
+    days = [{"sequence": day, "mode": "online", **_hours(day)} for day in (1, 2)]
+    upstream.buy(PERSON, CODE, sessions=days)
+    fraud = upstream.attend(PERSON, CODE)
+    _revoke(upstream, ATTENDANCE, "/attendance/audit", fraud)
+    upstream.attend(PERSON, CODE, sequence=2, attended_at="2023-03-02T01:05:00Z")
+    honest = upstream.attend(PERSON, CODE, attended_at="2023-03-01T01:06:00Z")
+    upstream.learn(PERSON, CODE)
+    completed = _await(outsider, "completion", "completion_confirmed", redeem_code=CODE)
+    assert [one["id"] for one in completed["evidence"] if one["happened_at"] == "2023-03-01T01:06:00Z"] == [honest]
+
+    _revoke(upstream, EVIDENCE, "/platforms/pintar", honest)
+    by_a_provider = _revoke(upstream, ATTENDANCE, "/providers/lp0001", honest)
+    assert upstream.await_parked("completion", by_a_provider) == ("not_yours", "ce_source")
+    upstream.prove(PERSON, CODE, "survey_answered", survey=1, answered_at="2023-03-05T00:00:00Z")
+    answered = _await(outsider, "completion", "survey_answered", redeem_code=CODE)
+    assert (answered["survey"], answered["answered_at"]) == (1, "2023-03-05T00:00:00Z")
+
+    _revoke(upstream, ATTENDANCE, "/attendance/audit", honest)
+    assert _await(outsider, "completion", "completion_revoked", redeem_code=CODE) == {
+        "participant_id": PERSON,
+        "redeem_code": CODE,
+        "reason": "face_fraud",
+        "evidence": {"source": "/attendance/face", "id": honest},
+        "digest": completed["digest"],
+        "revoked_at": "2023-03-06T00:00:00Z",
+    }
+    assert installation.verify() == []
+
+
+def _hours(day: int) -> dict[str, str]:
+    return {"starts_at": f"2023-03-0{day}T01:00:00Z", "ends_at": f"2023-03-0{day}T04:00:00Z"}
+
+
+def _revoke(upstream: Upstream, topic: str, by: str, record_id: str) -> str:
+    """Revoke an attendance on a topic, for another producer; return the id of the record."""
+    about = {"participant_id": PERSON, "redeem_code": CODE, "evidence": {"source": "/attendance/face", "id": record_id}}
+    data = {**about, "reason": "face_fraud", "revoked_at": "2023-03-06T00:00:00Z"}
+    return upstream.outside.send(topic, by, "salur.training.evidence_revoked.v1", PERSON, data)
 
 
 def _complete_and_rate(journey: Journey) -> None:
