@@ -8,28 +8,31 @@ import json
 from asyncpg import Connection, Record
 
 from services.payment.context import Context
+from services.payment.domain.entitlement import COMPLETED, RATED
 from services.payment.store.views import ParticipantViews, view_participant
-from shared.runtime.explanation import Decision
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS
+from shared.runtime.explanation import Decision, own_id, read_ids
 
 
 async def explain(context: Context, connection: Connection, participant_id: str) -> list[Decision]:
     """Return all decisions about a participant."""
     views = await view_participant(connection, participant_id, context.references_of)
-    decisions = [_account(views.account)] if views.account else []
-    decisions += _blocks(views.block) if views.block else []
+    decisions = [_account(views, views.account)] if views.account else []
+    decisions += _blocks(views, views.block) if views.block else []
     decisions += _erasure(views.erasure) if views.erasure else []
     for enrollment in views.enrollments:
-        decisions += _milestones(enrollment)
-    decisions += [_survey(row) for row in views.survey_answers]
+        decisions += _milestones(views, enrollment)
+    decisions += [_survey(views, row) for row in views.survey_answers]
+    decisions += [_hold(views, row) for row in views.holds]
     for disbursement in views.disbursements:
-        decisions += [_due(views, disbursement), *_state(disbursement)]
+        decisions += [_due(views, disbursement), *_state(views, disbursement)]
     for attempt in views.attempts:
-        decisions += _attempt(attempt)
+        decisions += _attempt(views, attempt)
     decisions += [_contradiction(row) for row in views.contradictions]
     decisions += [_approval(row) for row in views.approvals]
     decisions += [_confirmation(row) for row in views.confirmations]
     for claim in views.claims:
-        decisions += _claim(claim)
+        decisions += _claim(views, claim)
     return decisions
 
 
@@ -38,20 +41,33 @@ def _right(row: Record) -> str:
     return f"{row['redeem_code']}/{row['benefit']}"
 
 
-def _account(row: Record) -> Decision:
+def _account(views: ParticipantViews, row: Record) -> Decision:
     """Return the account that counts; earlier ones are not kept."""
     return Decision(
         at=row["linked_at"],
         decision="account_linked",
         rule="account.latest_linked",
         facts={name: row[name] for name in ("partner", "verified", "same_identity")},
+        caused_by=read_ids(views.event_ids, ENROLLMENT_EVENTS, row["caused_by"]),
     )
 
 
-def _blocks(row: Record) -> list[Decision]:
+def _blocks(views: ParticipantViews, row: Record) -> list[Decision]:
     """Return the latest block and the latest unblock; earlier ones are enrollment's to show."""
-    known = (("blocked", row["blocked_at"]), ("unblocked", row["unblocked_at"]))
-    return [Decision(at=at, decision=decision, rule="block.latest") for decision, at in known if at is not None]
+    known = (
+        ("blocked", row["blocked_at"], row["block_caused_by"]),
+        ("unblocked", row["unblocked_at"], row["unblock_caused_by"]),
+    )
+    return [
+        Decision(
+            at=at,
+            decision=decision,
+            rule="block.latest",
+            caused_by=read_ids(views.event_ids, ENROLLMENT_EVENTS, number),
+        )
+        for decision, at, number in known
+        if at is not None
+    ]
 
 
 def _erasure(row: Record) -> list[Decision]:
@@ -61,12 +77,12 @@ def _erasure(row: Record) -> list[Decision]:
     return [Decision(at=row["erased_at"], decision="participant_erased", rule="erasure.for_ever")]
 
 
-def _milestones(row: Record) -> list[Decision]:
+def _milestones(views: ParticipantViews, row: Record) -> list[Decision]:
     known = (
-        ("completed", "completed_at", "milestone.first"),
-        ("rated", "rated_at", "milestone.first"),
-        ("training_voided", "voided_at", "annulment.earns_nothing_more"),
-        ("completion_revoked", "revoked_at", "annulment.earns_nothing_more"),
+        ("completed", "completed_at", "milestone.first", COMPLETION_EVENTS, "completion_caused_by"),
+        ("rated", "rated_at", "milestone.first", COMPLETION_EVENTS, "rating_caused_by"),
+        ("training_voided", "voided_at", "annulment.earns_nothing_more", ENROLLMENT_EVENTS, "void_caused_by"),
+        ("completion_revoked", "revoked_at", "annulment.earns_nothing_more", COMPLETION_EVENTS, "revocation_caused_by"),
     )
     return [
         Decision(
@@ -75,19 +91,21 @@ def _milestones(row: Record) -> list[Decision]:
             decision=decision,
             about=row["redeem_code"],
             rule=rule,
+            caused_by=read_ids(views.event_ids, topic, row[cause]),
         )
-        for decision, column, rule in known
+        for decision, column, rule, topic, cause in known
         if row[column] is not None
     ]
 
 
-def _survey(row: Record) -> Decision:
+def _survey(views: ParticipantViews, row: Record) -> Decision:
     return Decision(
         at=row["answered_at"],
         decision="survey_answered",
         about=row["redeem_code"],
         rule="milestone.first",
         facts={"survey": row["survey"]},
+        caused_by=read_ids(views.event_ids, COMPLETION_EVENTS, row["caused_by"]),
     )
 
 
@@ -101,6 +119,24 @@ def _due(views: ParticipantViews, row: Record) -> Decision:
         rule=f"due.{'monthly' if 'months_after' in promised else promised.get('milestone', 'not_promised')}",
         amounts={"amount": row["amount"]},
         facts={"wave": row["wave"], "payee": row["payee"], "provider_id": row["provider_id"]},
+        caused_by=_causes_of_right(views, row, str(promised.get("milestone"))),
+        carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
+    )
+
+
+def _causes_of_right(views: ParticipantViews, row: Record, milestone: str) -> tuple[str, ...]:
+    """Return the confirmation that promised a right, and the events by which its milestone was reached."""
+    ids, code = views.event_ids, row["redeem_code"]
+    training = next(one for one in views.enrollments if one["redeem_code"] == code)
+    answers = {one["survey"]: one["caused_by"] for one in views.survey_answers if one["redeem_code"] == code}
+    reached = {COMPLETED: [], RATED: [training["rating_caused_by"]]}.get(milestone, [answers.get(milestone)])
+    return (
+        *read_ids(ids, ENROLLMENT_EVENTS, training["caused_by"]),
+        *(
+            one
+            for number in (training["completion_caused_by"], *reached)
+            for one in read_ids(ids, COMPLETION_EVENTS, number)
+        ),
     )
 
 
@@ -110,10 +146,23 @@ def _promise(views: ParticipantViews, row: Record) -> dict[str, object]:
     return next((one for text in texts for one in json.loads(text) if one["benefit"] == row["benefit"]), {})
 
 
-def _state(row: Record) -> list[Decision]:
-    """Return how a right stands if no attempt says it: held now, failed, cancelled, or forfeited."""
+def _hold(views: ParticipantViews, row: Record) -> Decision:
+    return Decision(
+        at=row["held_at"],
+        decided_at=row["held_at"],
+        decision="right_held",
+        about=_right(row),
+        rule=f"hold.{row['reason']}",
+        facts={"partner": row["partner"]},
+        carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
+    )
+
+
+def _state(views: ParticipantViews, row: Record) -> list[Decision]:
+    """Return how a right stands if no attempt or hold says it: how it ended, or held before holds were kept."""
+    key = (row["redeem_code"], row["benefit"], row["reason"])
     match row["state"]:
-        case "held":
+        case "held" if key not in {(one["redeem_code"], one["benefit"], one["reason"]) for one in views.holds}:
             at, rule = row["changed_at"], f"hold.{row['reason']}"
         case "failed":
             at, rule = row["changed_at"], "report.final"
@@ -123,7 +172,6 @@ def _state(row: Record) -> list[Decision]:
             at, rule = row["changed_at"], "forfeit.cut_off"
         case _:
             return []
-    frozen = True if row["frozen"] else None
     return [
         Decision(
             at=at,
@@ -132,17 +180,24 @@ def _state(row: Record) -> list[Decision]:
             about=_right(row),
             rule=rule,
             amounts={"amount": row["amount"]},
-            facts={name: row[name] for name in ("partner", "look_again_at", "cut_off_at")} | {"frozen": frozen},
+            facts={"partner": row["partner"], "cut_off_at": row["cut_off_at"]},
+            carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["state_carried_by"]),
         )
     ]
 
 
-def _attempt(row: Record) -> list[Decision]:
-    """Return an instruction and its partner's answers."""
+def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
+    """Return an instruction and its partner's answers; the event of an acceptance gives way to that of its end."""
+    latest = row["state_carried_by"]
     reports = (
-        ("attempt_accepted", row["accepted_at"], "report.accepted"),
-        ("attempt_settled", row["settled_at"], "report.settled"),
-        ("attempt_rejected", row["rejected_at"], f"report.rejected.{row['reason'] or 'without_reason'}"),
+        ("attempt_accepted", row["accepted_at"], "report.accepted", latest if row["state"] == "accepted" else None),
+        ("attempt_settled", row["settled_at"], "report.settled", latest if row["state"] == "settled" else None),
+        (
+            "attempt_rejected",
+            row["rejected_at"],
+            f"report.rejected.{row['reason'] or 'without_reason'}",
+            row["rejection_carried_by"],
+        ),
     )
     answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}
     return [
@@ -154,12 +209,19 @@ def _attempt(row: Record) -> list[Decision]:
             rule="pay.nothing_in_the_way",
             amounts={"amount": row["amount"]},
             facts={name: row[name] for name in ("reference", "number", "partner", "answer_by")},
+            carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
         ),
         *(
             Decision(
-                at=at, decision=decision, about=_right(row), rule=rule, amounts={"amount": row["amount"]}, facts=answer
+                at=at,
+                decision=decision,
+                about=_right(row),
+                rule=rule,
+                amounts={"amount": row["amount"]},
+                facts=answer,
+                carried_by=own_id(views.event_ids, PAYMENT_EVENTS, number),
             )
-            for decision, at, rule in reports
+            for decision, at, rule, number in reports
             if at is not None
         ),
     ]
@@ -200,7 +262,7 @@ def _confirmation(row: Record) -> Decision:
     )
 
 
-def _claim(row: Record) -> list[Decision]:
+def _claim(views: ParticipantViews, row: Record) -> list[Decision]:
     facts = {name: row[name] for name in ("claim", "debtor", "debtor_id", "due_at", "document")}
     amounts = {"amount": row["amount"]}
     opened = Decision(
@@ -210,6 +272,7 @@ def _claim(row: Record) -> list[Decision]:
         rule=f"claim.{row['reason']}",
         amounts=amounts,
         facts=facts,
+        carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
     )
     if row["closed_at"] is None:
         return [opened]
@@ -221,5 +284,6 @@ def _claim(row: Record) -> list[Decision]:
         rule=f"claim.{row['state']}",
         amounts=amounts,
         facts=facts,
+        carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["closing_carried_by"]),
     )
     return [opened, closed]

@@ -1,21 +1,23 @@
 -- What payment may do in its own tables. The books only grow; no attempt and no disbursement ever goes, and of each only
 -- that changes which a partner's word or an operator's may change.
 
-grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer to :service;
-grant select, insert, update (state, document, closed_at) on money_claim to :service;
-grant select, insert, update (blocked_at, unblocked_at, ledger_number) on block to :service;
+grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold to :service;
+grant select, insert, update (state, document, closed_at, closing_carried_by) on money_claim to :service;
+grant select, insert, update (blocked_at, unblocked_at, ledger_number, block_caused_by, unblock_caused_by) on block to :service;
 grant select, insert, update (erased_at) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,
       update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,
-              attempt, partner, reference, frozen, annulled, cancelled_at)
+              attempt, partner, reference, frozen, annulled, cancelled_at, state_carried_by)
     on disbursement to :service;
 grant select, insert,
       update (instructed_at, answer_by, accepted_at, rejected_at, number, redeem_code, benefit, reason, partner_reference,
-              wave, component, account, account_version, keeps_money)
+              wave, component, account, account_version, keeps_money, rejection_carried_by)
     on attempt to :service;
-grant select, insert, update (partner, account, verified, same_identity, linked_at) on account to :service;
-grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at) on enrollment to :service;
+grant select, insert, update (partner, account, verified, same_identity, linked_at, caused_by) on account to :service;
+grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at, completion_caused_by,
+                              rating_caused_by, void_caused_by, revocation_caused_by)
+    on enrollment to :service;
 grant select, insert, update (appropriated, returned, drawn, overdrawn, promised, short) on funds to :service;
 grant select, insert, update (passed_at, ledger_number, cleared) on cut_off to :service;
 grant select, insert, update (drawn, spent) on purse to :service;

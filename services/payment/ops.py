@@ -23,6 +23,8 @@ from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 View = dict[str, object]
+NUMBERS_OF_EVENTS = ("caused_by", "carried_by")
+"""Ends of the names of columns that hold them."""
 
 
 async def audit_trail(context: Context, connection: Connection, participant_id: str) -> View | None:
@@ -128,4 +130,6 @@ def _of_disbursement(rows: Sequence[Record], disbursement: Record) -> list[View]
 
 
 def _view(row: Record) -> View:
-    return {name: write_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    """Return the values of a row; the numbers of events are for the explanation, which completes them to ids."""
+    shown = {name: value for name, value in row.items() if not name.endswith(NUMBERS_OF_EVENTS)}
+    return {name: write_time(value) if isinstance(value, datetime) else value for name, value in shown.items()}

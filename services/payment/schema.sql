@@ -16,10 +16,12 @@ create table account (
     verified       boolean                  not null,
     same_identity  boolean                  not null,
     linked_at      timestamp with time zone not null,
+    caused_by      bigint,
     constraint account_pkey PRIMARY KEY (participant_id)
 );
 comment on table account is 'The account a participant linked last, by the time of linking. Sealed under payment''s own key, for this participant at this partner, the header shortened.';
 comment on column account.account is 'Empty once the participant was erased.';
+comment on column account.caused_by is 'The number of the event on enrollment.events.';
 
 create table appropriation (
     document        text                     not null,
@@ -50,25 +52,27 @@ comment on table approval is 'What operators let go: this attempt, with exactly 
 comment on column approval.second is 'The second person, where it took two.';
 
 create table attempt (
-    amount            bigint                   not null,
-    instructed_at     timestamp with time zone not null,
-    answer_by         timestamp with time zone not null,
-    accepted_at       timestamp with time zone,
-    rejected_at       timestamp with time zone,
-    lane              smallint                 not null,
-    number            smallint,
-    reference         text                     not null,
-    redeem_code       text,
-    benefit           text,
-    partner           text                     not null,
-    reason            text,
-    partner_reference text,
-    account           text                     not null,
-    adopted           boolean                  not null default false,
-    wave              text,
-    component         component,
-    account_version   bigint,
-    keeps_money       boolean                  not null default false,
+    amount               bigint                   not null,
+    instructed_at        timestamp with time zone not null,
+    answer_by            timestamp with time zone not null,
+    accepted_at          timestamp with time zone,
+    rejected_at          timestamp with time zone,
+    lane                 smallint                 not null,
+    number               smallint,
+    reference            text                     not null,
+    redeem_code          text,
+    benefit              text,
+    partner              text                     not null,
+    reason               text,
+    partner_reference    text,
+    account              text                     not null,
+    adopted              boolean                  not null default false,
+    wave                 text,
+    component            component,
+    account_version      bigint,
+    keeps_money          boolean                  not null default false,
+    carried_by           bigint,
+    rejection_carried_by bigint,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
     constraint attempt_amount_check CHECK ((amount > 0))
@@ -84,18 +88,23 @@ comment on column attempt.account is 'The account sealed for the partner, as it 
 comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
 comment on column attempt.wave is 'Of an adopted one, as payment.events has it; null: nobody has said yet which right it pays.';
 comment on column attempt.keeps_money is 'Adopted, not rejected as far as was announced, and its right is still to be read: its money is nobody else''s.';
+comment on column attempt.carried_by is 'The number of the event on payment.events that announced it; the instruction itself has the reference.';
+comment on column attempt.rejection_carried_by is 'The number of the event on payment.events that announced its rejection.';
 
 create table block (
-    participant_id text                     not null,
-    lane           smallint                 not null,
-    blocked_at     timestamp with time zone,
-    unblocked_at   timestamp with time zone,
-    ledger_number  bigint                   not null,
+    participant_id    text                     not null,
+    lane              smallint                 not null,
+    blocked_at        timestamp with time zone,
+    unblocked_at      timestamp with time zone,
+    ledger_number     bigint                   not null,
+    block_caused_by   bigint,
+    unblock_caused_by bigint,
     constraint block_pkey PRIMARY KEY (participant_id),
     constraint blocked_or_unblocked CHECK (((blocked_at IS NOT NULL) OR (unblocked_at IS NOT NULL)))
 );
 comment on table block is 'Participants who were ever blocked or unblocked: blocked while no unblock is later than the latest block.';
 comment on column block.ledger_number is 'The last row of the lane''s ledger when the participant was last found blocked: no instruction follows it.';
+comment on column block.block_caused_by is 'The number of the event on enrollment.events; so is unblock_caused_by.';
 
 create table book (
     lane   smallint not null,
@@ -187,6 +196,8 @@ create table disbursement (
     cancelled_at      timestamp with time zone,
     frozen            boolean                  not null default false,
     annulled          annulment,
+    carried_by        bigint,
+    state_carried_by  bigint,
     constraint disbursement_pkey PRIMARY KEY (redeem_code, benefit),
     constraint an_attempt_has_a_reference CHECK (((attempt = 0) = (reference IS NULL))),
     constraint asked_at_a_partner CHECK (((state = ANY (ARRAY['instructed'::state, 'accepted'::state])) = (ask_at IS NOT NULL))),
@@ -216,20 +227,27 @@ comment on column disbursement.accepted_at is 'As its partner says of the latest
 comment on column disbursement.cancelled_at is 'If no partner had been told by then, the participant''s next training may earn the benefit.';
 comment on column disbursement.frozen is 'A person must look before another attempt: only an approval, a final word or a confirmation ends it.';
 comment on column disbursement.annulled is 'Its training earns nothing any more, or its participant was erased: it is cancelled when it is held. Paid for a training that was annulled, it is claimed back.';
+comment on column disbursement.carried_by is 'The number of the event on payment.events that announced that it fell due.';
+comment on column disbursement.state_carried_by is 'The number of the event on payment.events that announced its state last.';
 
 create table enrollment (
-    redeem_code         text                     not null,
-    participant_id      text                     not null,
-    lane                smallint                 not null,
-    wave                text                     not null,
-    provider_id         text                     not null,
-    benefits            json                     not null,
-    completed_at        timestamp with time zone,
-    completion_noted_at timestamp with time zone,
-    rated_at            timestamp with time zone,
-    voided_at           timestamp with time zone,
-    revoked_at          timestamp with time zone,
-    clawback_days       smallint,
+    redeem_code          text                     not null,
+    participant_id       text                     not null,
+    lane                 smallint                 not null,
+    wave                 text                     not null,
+    provider_id          text                     not null,
+    benefits             json                     not null,
+    completed_at         timestamp with time zone,
+    completion_noted_at  timestamp with time zone,
+    rated_at             timestamp with time zone,
+    voided_at            timestamp with time zone,
+    revoked_at           timestamp with time zone,
+    clawback_days        smallint,
+    caused_by            bigint,
+    completion_caused_by bigint,
+    rating_caused_by     bigint,
+    void_caused_by       bigint,
+    revocation_caused_by bigint,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL))),
     constraint enrollment_clawback_days_check CHECK ((clawback_days >= 0))
@@ -239,6 +257,8 @@ comment on table enrollment is 'One training of one participant, as far as money
 comment on column enrollment.benefits is 'An object each: benefit, amount in rupiah, payee, milestone, first_training_only, and months_after where it follows the first incentive.';
 comment on column enrollment.voided_at is 'Of the first void that was read; so is revoked_at. From then on it earns nothing.';
 comment on column enrollment.clawback_days is 'Days after which a claim is due; null in enrollments of before claims.';
+comment on column enrollment.caused_by is 'The number of the event on enrollment.events that confirmed it; so is void_caused_by of the void.';
+comment on column enrollment.completion_caused_by is 'The number of the event on completion.events; so are rating_caused_by and revocation_caused_by.';
 
 create table erasure (
     participant_id text                     not null,
@@ -283,21 +303,35 @@ create table halt (
 );
 comment on table halt is 'The operator''s switch: a partner, or all. What is due is held; intake goes on.';
 
+create table hold (
+    held_at     timestamp with time zone not null,
+    carried_by  bigint,
+    reason      hold_reason              not null,
+    redeem_code text                     not null,
+    benefit     text                     not null,
+    partner     text
+);
+CREATE INDEX hold_by_training ON hold USING btree (redeem_code);
+CREATE TRIGGER holds_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON hold FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table hold is 'Each hold of a disbursement that was announced, for whatever reason it ended.';
+
 create table money_claim (
-    opened_at      timestamp with time zone not null,
-    due_at         timestamp with time zone not null,
-    closed_at      timestamp with time zone,
-    amount         bigint                   not null,
-    lane           smallint                 not null,
-    number         smallint                 not null,
-    debtor         payee                    not null,
-    reason         claim_reason             not null,
-    state          claim_state              not null default 'open'::claim_state,
-    reference      text                     not null,
-    redeem_code    text                     not null,
-    benefit        text                     not null,
-    participant_id text                     not null,
-    document       text,
+    opened_at          timestamp with time zone not null,
+    due_at             timestamp with time zone not null,
+    closed_at          timestamp with time zone,
+    amount             bigint                   not null,
+    lane               smallint                 not null,
+    number             smallint                 not null,
+    debtor             payee                    not null,
+    reason             claim_reason             not null,
+    state              claim_state              not null default 'open'::claim_state,
+    reference          text                     not null,
+    redeem_code        text                     not null,
+    benefit            text                     not null,
+    participant_id     text                     not null,
+    document           text,
+    carried_by         bigint,
+    closing_carried_by bigint,
     constraint money_claim_pkey PRIMARY KEY (reference, number),
     constraint closed_at_a_time CHECK (((state = 'open'::claim_state) = (closed_at IS NULL))),
     constraint money_claim_amount_check CHECK ((amount > 0)),
@@ -309,6 +343,7 @@ CREATE UNIQUE INDEX one_claim_per_reference ON money_claim USING btree (referenc
 CREATE TRIGGER a_claim_changes_only_when_it_is_closed AFTER UPDATE ON money_claim FOR EACH ROW WHEN (((old.state <> 'open'::claim_state) OR (new.state = 'open'::claim_state) OR (((((((((((old.opened_at IS DISTINCT FROM new.opened_at) OR (old.due_at IS DISTINCT FROM new.due_at)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.number IS DISTINCT FROM new.number)) OR (old.debtor IS DISTINCT FROM new.debtor)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.reference IS DISTINCT FROM new.reference)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.participant_id IS DISTINCT FROM new.participant_id)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER claims_on_money_stay BEFORE DELETE OR TRUNCATE ON money_claim FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table money_claim is 'Money that was paid in vain and is to come back: the claims on a reference are numbered.';
+comment on column money_claim.carried_by is 'The number of the event on payment.events that announced it; closing_carried_by: how it ended.';
 
 create table monthly_due (
     due_at      timestamp with time zone not null,
@@ -357,11 +392,13 @@ create table survey_answer (
     redeem_code text                     not null,
     survey      text                     not null,
     answered_at timestamp with time zone not null,
+    caused_by   bigint,
     constraint survey_answer_pkey PRIMARY KEY (redeem_code, survey),
     constraint survey_answer_survey_check CHECK ((survey ~ '^survey_[1-9][0-9]?$'::text))
 );
 CREATE TRIGGER survey_answers_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON survey_answer FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table survey_answer is 'A survey that a participant answered, with the training that it belongs to; the first answer counts.';
+comment on column survey_answer.caused_by is 'The number of the event on completion.events.';
 
 create table tally (
     lane          smallint not null,

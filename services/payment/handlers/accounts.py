@@ -13,6 +13,7 @@ from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import open_linked_account
 from shared.contracts.secret import Secret
 from shared.messaging.message import Message, require_lane
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 Opened = tuple[Message[AccountLinked], Secret]
@@ -79,4 +80,5 @@ def _account(context: Context, message: Message[AccountLinked], number: Secret) 
         verified=data.verified,
         same_identity=data.same_identity,
         linked_at=data.linked_at,
+        caused_by=sequence_in(message.id),
     )

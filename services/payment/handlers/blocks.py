@@ -12,11 +12,13 @@ from services.payment.payout.disbursements import save_changes
 from services.payment.payout.events import Traces, emit_state
 from services.payment.payout.pay import pay
 from services.payment.store.attempts import load_attempts
-from services.payment.store.blocks import load_blocks, load_held_of_trainings, save_blocks
+from services.payment.store.blocks import BlockCauses, load_blocks, load_held_of_trainings, save_blocks
 from services.payment.store.claims import load_open_block_claims, load_payments
+from services.payment.store.disbursements import EventNumbers
 from services.payment.store.enrollments import load_enrollments
 from shared.contracts.enrollment import ParticipantBlocked, ParticipantUnblocked
 from shared.messaging.message import Message, require_lane
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 BlockMessage = Message[ParticipantBlocked] | Message[ParticipantUnblocked]
@@ -31,15 +33,18 @@ async def apply_blocks(context: Context, tx: Transaction, messages: Sequence[Blo
     before = await load_blocks(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
     traces: dict[str, str | None] = {}
+    caused_by: dict[str, BlockCauses] = {}
     for message in messages:
         person = message.data.participant_id
         known = after.get(person) or Block(person, require_lane(message))
         after[person] = _changed(known, message.data)
+        if after[person] != known:
+            caused_by[person] = _caused(caused_by.get(person, BlockCauses()), message)
         traces.setdefault(person, message.trace)
     changed = {person: known for person, known in after.items() if known != before.get(person)}
     if not changed:
         return
-    await save_blocks(tx.connection, list(changed.values()))
+    await save_blocks(tx.connection, list(changed.values()), caused_by)
     held = await load_held_of_trainings(tx.connection, changed)
     causes = {d.key: traces[d.participant_id] for d in held}
     freed = await _hold_again(tx, [d for d in held if not changed[d.participant_id].is_blocked], causes)
@@ -55,9 +60,8 @@ async def _hold_again(tx: Transaction, held: Sequence[Disbursement], causes: Tra
     attempts = await load_attempts(tx.connection, [d.reference for d in covered if d.reference is not None])
     now = [hold_again(d, attempts[d.reference].reason if d.reference else None, tx.now) for d in covered]
     changes = [(before, after) for before, after in zip(covered, now, strict=True) if before != after]
-    await save_changes(tx, changes)
-    for _, after in changes:
-        emit_state(tx, after, causes)
+    numbers = {after.key: EventNumbers(state=emit_state(tx, after, causes)) for _, after in changes}
+    await save_changes(tx, changes, numbers)
     return now
 
 
@@ -81,3 +85,10 @@ def _changed(known: Block, data: ParticipantBlocked | ParticipantUnblocked) -> B
     if isinstance(data, ParticipantBlocked):
         return block(known, data.blocked_at)
     return unblock(known, data.unblocked_at)
+
+
+def _caused(known: BlockCauses, message: BlockMessage) -> BlockCauses:
+    number = sequence_in(message.id)
+    if isinstance(message.data, ParticipantBlocked):
+        return known._replace(block=number)
+    return known._replace(unblock=number)

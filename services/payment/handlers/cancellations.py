@@ -16,6 +16,7 @@ from services.payment.store.enrollments import load_enrollments, save_annulments
 from shared.contracts.completion import CompletionRevoked
 from shared.contracts.enrollment import EnrollmentVoided
 from shared.messaging.message import Message
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 CancellationMessage = Message[EnrollmentVoided] | Message[CompletionRevoked]
@@ -30,15 +31,18 @@ async def annul_trainings(context: Context, tx: Transaction, messages: Sequence[
     before = await load_enrollments(tx.connection, {m.data.participant_id for m in messages})
     after = dict(before)
     causes: dict[str, str | None] = {}
+    caused_by: dict[tuple[str, str], int] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
         if known is None:
             tx.defer(message, ENROLLMENT, message.data.redeem_code)
             continue
         after[known.redeem_code] = _annulled(known, message.data)
+        what = Annulment.VOIDED if isinstance(message.data, EnrollmentVoided) else Annulment.REVOKED
+        caused_by.setdefault((known.redeem_code, what.value), sequence_in(message.id))
         causes.setdefault(known.redeem_code, message.trace)
     if changed := [enrollment for code, enrollment in after.items() if enrollment is not before[code]]:
-        await save_annulments(tx.connection, changed)
+        await save_annulments(tx.connection, changed, caused_by)
     annulled = {e.redeem_code: e for e in changed if not before[e.redeem_code].is_annulled}
     if not annulled:
         return

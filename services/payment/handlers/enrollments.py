@@ -9,6 +9,7 @@ from services.payment.store.enrollments import insert_enrollments, load_known_en
 from shared.contracts.enrollment import EnrollmentBenefits
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 
@@ -21,14 +22,16 @@ async def record_enrollments(
     """
     known = await load_known_enrollments(tx.connection, {message.data.redeem_code for message in messages})
     new: dict[str, Enrollment] = {}
+    caused_by: list[int] = []
     for message in messages:
         enrollment = _enrollment(message)
         earlier = known.setdefault(enrollment.redeem_code, enrollment)
         if earlier is enrollment:
             new[enrollment.redeem_code] = enrollment
+            caused_by.append(sequence_in(message.id))
         elif earlier != enrollment:
             tx.park(message, ParkReason.CONFLICT)
-    await insert_enrollments(tx.connection, list(new.values()))
+    await insert_enrollments(tx.connection, list(new.values()), caused_by)
     await cut_offs.record(tx, (message.data for message in messages))
     for redeem_code in new:
         tx.release(ENROLLMENT, redeem_code)

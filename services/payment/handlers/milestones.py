@@ -7,6 +7,8 @@ from services.payment.context import Context
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.disbursement import DisbursementKey, fall_due
 from services.payment.domain.entitlement import (
+    COMPLETED,
+    RATED,
     EarnedEntitlement,
     Enrollment,
     answer_survey,
@@ -20,6 +22,7 @@ from services.payment.payout.series import schedule_monthly_dues
 from services.payment.store.enrollments import load_enrollments, save_milestones
 from shared.contracts.completion import SurveyAnswered, TrainingCompleted, TrainingRated
 from shared.messaging.message import Message
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 MilestoneMessage = Message[TrainingCompleted] | Message[TrainingRated] | Message[SurveyAnswered]
@@ -35,6 +38,7 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
     after = dict(before)
     earned: list[EarnedEntitlement] = []
     traces: dict[DisbursementKey, str | None] = {}
+    caused_by: dict[tuple[str, str], int] = {}
     for message in messages:
         known = after.get(message.data.redeem_code)
         if known is None:
@@ -42,12 +46,13 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
             continue
         reached = _with_milestone(known, message.data, tx.now)
         if reached is not known:
+            caused_by[known.redeem_code, _milestone(message.data)] = sequence_in(message.id)
             after[known.redeem_code] = reached
             for entitlement in newly_earned(known, reached):
                 earned.append((reached, entitlement))
                 traces[reached.redeem_code, entitlement.benefit] = message.trace
     if changed := [enrollment for code, enrollment in after.items() if enrollment is not before[code]]:
-        await save_milestones(tx.connection, changed)
+        await save_milestones(tx.connection, changed, caused_by)
         standing = [one for one in earned if not one[0].is_annulled]
         due = [one for one in standing if not one[1].first_training_only]
         repeated = await load_instructed_before(context, tx, [one for one in earned if one[0].is_annulled])
@@ -68,3 +73,13 @@ def _with_milestone(
             return rate(enrollment, data.rated_at)
         case SurveyAnswered():
             return answer_survey(enrollment, f"survey_{data.survey}", data.answered_at)
+
+
+def _milestone(data: TrainingCompleted | TrainingRated | SurveyAnswered) -> str:
+    match data:
+        case TrainingCompleted():
+            return COMPLETED
+        case TrainingRated():
+            return RATED
+        case SurveyAnswered():
+            return f"survey_{data.survey}"

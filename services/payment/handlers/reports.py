@@ -22,6 +22,7 @@ from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
 from services.payment.store.attempts import load_attempts_with_disbursements, save_rejections
+from services.payment.store.disbursements import EventNumbers
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.topics import PARTNERS, disbursement_reports
@@ -35,11 +36,16 @@ PARTNER_OF_REPORTS = {disbursement_reports(partner): partner for partner in PART
 
 @dataclass(slots=True)
 class BatchChanges:
-    """Changes that the reports of one batch make. `known`: the disbursements they contradict, as loaded."""
+    """Changes that the reports of one batch make. `known`: the disbursements they contradict, as loaded.
+
+    `numbers`: the events of the disbursements' states, `rejections`: those of rejected attempts by reference.
+    """
 
     attempts: dict[str, Attempt] = field(default_factory=dict)
     changes: dict[DisbursementKey, Change] = field(default_factory=dict)
     outcomes: list[ReportOutcome] = field(default_factory=list)
+    numbers: dict[DisbursementKey, EventNumbers] = field(default_factory=dict)
+    rejections: dict[str, int | None] = field(default_factory=dict)
     answers: list[tuple[str, str, float]] = field(default_factory=list)
     traces: dict[DisbursementKey, str | None] = field(default_factory=dict)
     known: dict[DisbursementKey, Disbursement] = field(default_factory=dict)
@@ -97,7 +103,10 @@ def _apply(
     batch.changes[loaded.key] = (before, outcome.disbursement)
     batch.outcomes.append(outcome)
     for event in outcome.events:
-        emit_state(tx, event.disbursement, batch.traces, event.reason)
+        number = emit_state(tx, event.disbursement, batch.traces, event.reason)
+        batch.numbers[loaded.key] = EventNumbers(state=number)
+        if event.disbursement.state is State.REJECTED:
+            batch.rejections[attempt.reference] = number
 
 
 def _check_report(
@@ -159,10 +168,11 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
     if not batch.outcomes:
         return
     accepted = [c for c in batch.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
-    await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted])
+    await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted], batch.numbers)
     if failed := [c for c in batch.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
-        await save_rejections(tx.connection, [batch.attempts[str(after.reference)] for _, after in failed])
-        await save_changes(tx, failed)
+        rejected = [batch.attempts[str(after.reference)] for _, after in failed]
+        await save_rejections(tx.connection, rejected, batch.rejections)
+        await save_changes(tx, failed, batch.numbers)
     decommitted: Counter[Allotment] = Counter()
     halts: defaultdict[str, set[str]] = defaultdict(set)
     for outcome in batch.outcomes:

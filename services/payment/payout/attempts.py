@@ -18,6 +18,7 @@ from services.payment.store.attempts import (
     insert_attempts,
     update_announced_attempts,
 )
+from services.payment.store.disbursements import NumbersByKey
 from services.payment.store.funds import lock_funds, open_funds
 from shared.errors import InvariantBroken
 from shared.messaging.transaction.transaction import Transaction
@@ -55,11 +56,13 @@ def make_attempt(context: Context, tx: Transaction, p: AttemptPlan) -> tuple[Dis
     )
 
 
-async def save_attempts(tx: Transaction, plans: Sequence[AttemptPlan], attempts: Sequence[Attempt]) -> None:
+async def save_attempts(
+    tx: Transaction, plans: Sequence[AttemptPlan], attempts: Sequence[Attempt], numbers: NumbersByKey
+) -> None:
     """Store new attempts; attach adopted ones to their disbursements, and release the reports deferred for them."""
     adopted = {p.reference for p in plans if isinstance(p.decision, Attempt)}
     if fresh := [attempt for attempt in attempts if attempt.reference not in adopted]:
-        await insert_attempts(tx.connection, fresh)
+        await insert_attempts(tx.connection, fresh, numbers)
     if again := [attempt for attempt in attempts if attempt.reference in adopted]:
         await attach_adopted_attempts(tx.connection, again)
         for attempt in again:

@@ -84,28 +84,25 @@ async def claim_payments(tx: Transaction, payments: Sequence[Payment], traces: T
 async def _open(tx: Transaction, claims: Sequence[Claim], traces: Traces) -> None:
     if not claims:
         return
-    await insert_claims(tx.connection, claims)
+    carried_by = [emit_claim_opened(tx, claim, traces) for claim in claims]
+    await insert_claims(tx.connection, claims, carried_by)
     await post(tx, [ledger.claim(claim.disbursement) for claim in claims])
-    for claim in claims:
-        emit_claim_opened(tx, claim, traces)
 
 
 async def repay_claim(tx: Transaction, claim: Claim, document: str) -> None:
     """Close an open claim as repaid; its amount is the treasury's again."""
     repaid = repay(claim, document)
-    await close_claims(tx.connection, [repaid], tx.now)
+    await close_claims(tx.connection, [repaid], [emit_claim_repaid(tx, repaid)], tx.now)
     await post(tx, [ledger.repay(claim.disbursement)])
-    emit_claim_repaid(tx, repaid)
 
 
 async def withdraw_claims(tx: Transaction, claims: Sequence[Claim], reason: str, traces: Traces) -> None:
     """Withdraw open claims; what was paid counts as paid again."""
     if not claims:
         return
-    await close_claims(tx.connection, [withdraw(claim) for claim in claims], tx.now)
+    carried_by = [emit_claim_withdrawn(tx, claim, reason, traces) for claim in claims]
+    await close_claims(tx.connection, [withdraw(claim) for claim in claims], carried_by, tx.now)
     await post(tx, [ledger.withdraw(claim.disbursement) for claim in claims])
-    for claim in claims:
-        emit_claim_withdrawn(tx, claim, reason, traces)
 
 
 async def adopt_claims(tx: Transaction, lane: int, events: Sequence[tuple[OutboxEvent, Disbursement]]) -> None:
@@ -120,6 +117,6 @@ async def adopt_claims(tx: Transaction, lane: int, events: Sequence[tuple[Outbox
         for claim in known.values()
         if claim.id in repaid and claim.state is ClaimState.OPEN
     ]
-    await close_claims(tx.connection, now, tx.now)
+    await close_claims(tx.connection, now, [None] * len(now), tx.now)
     await post(tx, [ledger.repay(claim.disbursement) for claim in now])
     await remember_claims(tx, lane, events, known)

@@ -8,6 +8,7 @@ from services.payment.payout.disbursements import save_frozen
 from services.payment.payout.events import Traces, emit_state
 from services.payment.store.approvals import void_approvals
 from services.payment.store.contradictions import insert_contradictions
+from services.payment.store.disbursements import EventNumbers
 from shared.messaging.transaction.transaction import Transaction
 
 
@@ -28,9 +29,11 @@ async def record_contradictions(
     doubted = [known[key] for key in sorted(new) if known[key].state not in FINAL]
     changes = [(before, freeze(before)) for before in doubted]
     if changes:
-        await save_frozen(tx, changes)
+        numbers = {
+            after.key: EventNumbers(state=emit_state(tx, after, traces))
+            for before, after in changes
+            if after.state is State.HELD and after.reason is not before.reason
+        }
+        await save_frozen(tx, changes, numbers)
         await void_approvals(tx.connection, doubted)
-    for before, after in changes:
-        if after.state is State.HELD and after.reason is not before.reason:
-            emit_state(tx, after, traces)
     return [after for _, after in changes]

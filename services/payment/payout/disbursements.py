@@ -8,9 +8,11 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, HoldReason, State
 from services.payment.domain.funds import fund_of
 from services.payment.store.disbursements import (
+    NumbersByKey,
     StateCountKey,
     freeze_disbursements,
     insert_disbursements,
+    insert_holds,
     save_answers,
     save_confirmed,
     update_disbursements,
@@ -23,25 +25,29 @@ Change = tuple[Disbursement, Disbursement]
 """Disbursement before and after a change. One that was due is new."""
 
 
-async def save_changes(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Store disbursements as they stand now, and update the state counts. None may be listed twice."""
+async def save_changes(tx: Transaction, changes: Sequence[Change], numbers: NumbersByKey) -> None:
+    """Store disbursements as they stand now, holds that were announced, and the state counts. None is listed twice."""
     if new := [after for before, after in changes if before.state is State.DUE]:
-        await insert_disbursements(tx.connection, new, tx.now)
+        await insert_disbursements(tx.connection, new, numbers, tx.now)
     if known := [after for before, after in changes if before.state is not State.DUE]:
-        await update_disbursements(tx.connection, known, tx.now)
+        await update_disbursements(tx.connection, known, numbers, tx.now)
+    if held := [after for _, after in changes if after.state is State.HELD and after.key in numbers]:
+        await insert_holds(tx.connection, held, numbers, tx.now)
     await _update_counts(tx, changes)
 
 
-async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
+async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]], numbers: NumbersByKey) -> None:
     """Store disbursements that partners accepted or settled, each with the attempt that was reported on."""
     if answered:
-        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
+        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], numbers, tx.now)
         await _update_counts(tx, [change for change, _ in answered])
 
 
-async def save_frozen(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Store that these disbursements are frozen."""
+async def save_frozen(tx: Transaction, changes: Sequence[Change], numbers: NumbersByKey) -> None:
+    """Store that these disbursements are frozen, and the holds of them that were announced."""
     await freeze_disbursements(tx.connection, [after for _, after in changes], tx.now)
+    if held := [after for _, after in changes if after.key in numbers]:
+        await insert_holds(tx.connection, held, numbers, tx.now)
     await _update_counts(tx, changes)
 
 

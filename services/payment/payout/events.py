@@ -38,10 +38,13 @@ EVENT_OF = {
 }
 
 
-def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> None:
-    """Emit the event of a disbursement's state. `reason`: the partner's own code, if it was rejected."""
+def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> int | None:
+    """Emit the event of a disbursement's state and return its number.
+
+    `reason`: the partner's own code, if it was rejected.
+    """
     data = _common_fields(disbursement, reason or disbursement.reason or _ended_for(disbursement))
-    _emit(tx, EVENT_OF[disbursement.state], disbursement, data, traces)
+    return _emit(tx, EVENT_OF[disbursement.state], disbursement, data, traces)
 
 
 def _ended_for(disbursement: Disbursement) -> str | None:
@@ -51,27 +54,27 @@ def _ended_for(disbursement: Disbursement) -> str | None:
     return disbursement.annulled if disbursement.state is State.CANCELLED else None
 
 
-def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> None:
-    """Emit that a claim was opened."""
+def emit_claim_opened(tx: Transaction, claim: Claim, traces: Traces) -> int | None:
+    """Emit that a claim was opened; return the number of the event."""
     data = _common_fields(claim.disbursement, claim.reason) | {
         "claim": claim.id,
         "debtor": claim.debtor,
         "opened_at": claim.opened_at,
         "due_at": claim.due_at,
     }
-    _emit(tx, payment.CLAIM_OPENED, claim.disbursement, data, traces)
+    return _emit(tx, payment.CLAIM_OPENED, claim.disbursement, data, traces)
 
 
-def emit_claim_repaid(tx: Transaction, claim: Claim) -> None:
-    """Emit that a claim was repaid."""
+def emit_claim_repaid(tx: Transaction, claim: Claim) -> int | None:
+    """Emit that a claim was repaid; return the number of the event."""
     data = _common_fields(claim.disbursement, claim.reason) | {"claim": claim.id, "document": claim.document}
-    _emit(tx, payment.CLAIM_REPAID, claim.disbursement, data, {})
+    return _emit(tx, payment.CLAIM_REPAID, claim.disbursement, data, {})
 
 
-def emit_claim_withdrawn(tx: Transaction, claim: Claim, reason: str, traces: Traces) -> None:
-    """Emit that a claim was withdrawn, and why."""
+def emit_claim_withdrawn(tx: Transaction, claim: Claim, reason: str, traces: Traces) -> int | None:
+    """Emit that a claim was withdrawn, and why; return the number of the event."""
     data = _common_fields(claim.disbursement, reason) | {"claim": claim.id}
-    _emit(tx, payment.CLAIM_WITHDRAWN, claim.disbursement, data, traces)
+    return _emit(tx, payment.CLAIM_WITHDRAWN, claim.disbursement, data, traces)
 
 
 def _common_fields(disbursement: Disbursement, reason: str | None) -> dict[str, object]:
@@ -92,8 +95,8 @@ def _common_fields(disbursement: Disbursement, reason: str | None) -> dict[str, 
 
 def _emit(
     tx: Transaction, event: EventType[Any], disbursement: Disbursement, data: dict[str, object], traces: Traces
-) -> None:
-    tx.emit_json(
+) -> int | None:
+    return tx.emit_json(
         event,
         to_json(data),
         lane=disbursement.lane,

@@ -1,12 +1,12 @@
 """Payment of disbursements, or their hold under a named reason; nothing else instructs a partner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt
-from services.payment.domain.disbursement import Disbursement, HoldReason, State, cancel, forfeit, hold
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, cancel, forfeit, hold
 from services.payment.domain.funds import fund_of
 from services.payment.payout.attempts import commit_adopted_attempts, make_attempt, save_attempts
 from services.payment.payout.disbursements import save_changes
@@ -15,6 +15,7 @@ from services.payment.payout.funds import commit_funds
 from services.payment.payout.ledger import post
 from services.payment.payout.plan import AttemptPlan, Cancel, Forfeit, Hold, Route, plan_attempts
 from services.payment.payout.status_checks import FIRST_CHECK_AFTER, schedule_status_checks
+from services.payment.store.disbursements import EventNumbers
 from shared.messaging.reading.watermark import NEVER
 from shared.messaging.transaction.transaction import Transaction
 
@@ -47,21 +48,32 @@ async def pay(
     stay = [_hold_or_end(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in funded]
     held = [d for d in stay if d != before[d.key]]
     after = [*held, *(disbursement for disbursement, _ in instructed)]
-    await save_changes(tx, [(before[d.key], d) for d in after])
-    await save_attempts(tx, plans, [attempt for _, attempt in instructed])
+    numbers = _emit_changes(tx, before, after, traces)
+    for disbursement, attempt in instructed:
+        emit_instruction(tx, disbursement, attempt, traces)
+    await save_changes(tx, [(before[d.key], d) for d in after], numbers)
+    await save_attempts(tx, plans, [attempt for _, attempt in instructed], numbers)
     await schedule_status_checks(tx, (disbursement for disbursement, _ in instructed), by=tx.now + FIRST_CHECK_AFTER)
     await post(
         tx, [*allotted_for_adopted, *allotted, *(ledger.instruct(disbursement) for disbursement, _ in instructed)]
     )
-    now = {d.key: d for d in after if _is_public_change(before[d.key], d)}
-    for key, disbursement in before.items():
-        if disbursement.state is State.DUE:
-            emit_state(tx, disbursement, traces)
-        if key in now:
-            emit_state(tx, now[key], traces)
-    for disbursement, attempt in instructed:
-        emit_instruction(tx, disbursement, attempt, traces)
     return len(after)
+
+
+def _emit_changes(
+    tx: Transaction,
+    before: Mapping[DisbursementKey, Disbursement],
+    after: Sequence[Disbursement],
+    traces: Traces,
+) -> dict[DisbursementKey, EventNumbers]:
+    """Emit what has fallen due and the changes that are announced; return the numbers of the events."""
+    now = {d.key: d for d in after if _is_public_change(before[d.key], d)}
+    numbers = {}
+    for key, disbursement in before.items():
+        due = emit_state(tx, disbursement, traces) if disbursement.state is State.DUE else None
+        if key in now:
+            numbers[key] = EventNumbers(due, emit_state(tx, now[key], traces))
+    return numbers
 
 
 def _awaits_reports(p: AttemptPlan, reports_watermark: datetime) -> bool:

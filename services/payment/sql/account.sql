@@ -7,9 +7,10 @@ select participant_id, true from erasure where participant_id = any($1::text[]);
 -- name: update_accounts
 -- The latest time of linking counts, whenever it arrives.
 update account a
-set partner = new.partner, account = new.account, verified = new.verified, same_identity = new.same_identity, linked_at = new.linked_at
-from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::timestamptz[])
-    as new (participant_id, partner, account, verified, same_identity, linked_at)
+set partner = new.partner, account = new.account, verified = new.verified, same_identity = new.same_identity, linked_at = new.linked_at,
+    caused_by = new.caused_by
+from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::timestamptz[], $7::bigint[])
+    as new (participant_id, partner, account, verified, same_identity, linked_at, caused_by)
 where a.participant_id = new.participant_id and a.linked_at < new.linked_at;
 
 -- name: load_accounts

@@ -35,7 +35,8 @@ where a.reference = new.reference and a.redeem_code is null;
 -- name: save_rejections
 -- Rejected for ever; the reason, and a report before it, are kept with the attempt.
 update attempt a
-set accepted_at = new.accepted_at, rejected_at = new.rejected_at, reason = new.reason, partner_reference = new.partner_reference
-from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[])
-    as new (reference, accepted_at, rejected_at, reason, partner_reference)
+set accepted_at = new.accepted_at, rejected_at = new.rejected_at, reason = new.reason, partner_reference = new.partner_reference,
+    rejection_carried_by = new.carried_by
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::bigint[])
+    as new (reference, accepted_at, rejected_at, reason, partner_reference, carried_by)
 where a.reference = new.reference;

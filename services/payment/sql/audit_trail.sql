@@ -1,16 +1,17 @@
 -- name: load_account_view
 -- Never the account number.
-select partner, verified, same_identity, linked_at from account where participant_id = $1;
+select partner, verified, same_identity, linked_at, caused_by from account where participant_id = $1;
 
 -- name: load_enrollment_views
 -- Trainings of a participant, with their milestones, what they promise, and the cut-off of their wave.
 select e.redeem_code, e.wave, e.provider_id, e.completed_at, e.completion_noted_at, e.rated_at, e.voided_at, e.revoked_at, e.benefits,
-    c.cut_off_at, c.passed_at as cut_off_passed_at
+    c.cut_off_at, c.passed_at as cut_off_passed_at, e.caused_by, e.completion_caused_by, e.rating_caused_by, e.void_caused_by,
+    e.revocation_caused_by
 from enrollment e left join cut_off c using (wave, lane) where e.participant_id = $1 order by e.redeem_code;
 
 -- name: load_survey_answer_views
 -- Of all these trainings.
-select redeem_code, survey, answered_at from survey_answer where redeem_code = any($1::text[]) order by survey;
+select redeem_code, survey, answered_at, caused_by from survey_answer where redeem_code = any($1::text[]) order by survey;
 
 -- name: load_monthly_due_views
 -- Of all these trainings, what is to fall due.
@@ -19,7 +20,7 @@ select redeem_code, benefit, due_at from monthly_due where redeem_code = any($1:
 -- name: load_disbursement_views
 -- All disbursements of a participant's trainings, the provider's fees included.
 select d.redeem_code, d.benefit, d.lane, d.wave, d.payee, d.provider_id, d.amount, d.due_at, d.state, d.reason, d.attempt, d.reference,
-    d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at,
+    d.partner, d.frozen, d.annulled, d.cancelled_at, coalesce(d.ask_at, d.retry_at) as look_again_at, d.changed_at, d.carried_by, d.state_carried_by,
     case d.state when 'forfeited' then c.cut_off_at end as cut_off_at
 from enrollment e join disbursement d using (redeem_code) left join cut_off c on (c.wave, c.lane) = (d.wave, d.lane)
 where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
@@ -28,7 +29,8 @@ where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 -- References are derived by the caller, since only they are indexed.
 select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
     coalesce(d.accepted_at, a.accepted_at) as accepted_at, d.settled_at, a.rejected_at, a.reason,
-    coalesce(d.partner_reference, a.partner_reference) as partner_reference
+    coalesce(d.partner_reference, a.partner_reference) as partner_reference, a.carried_by, a.rejection_carried_by,
+    d.state, d.state_carried_by
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
 where a.reference = any($1::text[]) order by a.number;
 
@@ -39,7 +41,7 @@ from contradiction where redeem_code = any($1::text[]) order by noted_at, refere
 
 -- name: load_block_view
 -- The participant is blocked unless the unblock is the later one.
-select blocked_at, unblocked_at from block where participant_id = $1;
+select blocked_at, unblocked_at, block_caused_by, unblock_caused_by from block where participant_id = $1;
 
 -- name: load_erasure_view
 -- Of a participant who was erased.
@@ -49,7 +51,7 @@ select erased_at from erasure where participant_id = $1;
 -- Of these trainings, or all: open ones first, and of these the one that is due first.
 select c.reference || '-' || c.number as claim, c.state::text, c.debtor::text,
     case c.debtor when 'provider' then d.provider_id else c.participant_id end as debtor_id, c.redeem_code, c.benefit, d.wave, d.partner,
-    c.amount, c.reason::text, c.opened_at, c.due_at, c.document, c.closed_at
+    c.amount, c.reason::text, c.opened_at, c.due_at, c.document, c.closed_at, c.carried_by, c.closing_carried_by
 from money_claim c join disbursement d using (redeem_code, benefit)
 where $1::text[] is null or c.redeem_code = any($1)
 order by c.state, c.due_at, c.reference, c.number;
@@ -61,6 +63,10 @@ select redeem_code, benefit, attempt, amount, partner, who, second, at from appr
 -- name: load_confirmation_views
 -- Of all these trainings, with the two persons.
 select redeem_code, benefit, reference, who, second, at from confirmation where redeem_code = any($1::text[]) order by at;
+
+-- name: load_hold_views
+-- Of all these trainings, in order.
+select redeem_code, benefit, reason, partner, held_at, carried_by from hold where redeem_code = any($1::text[]) order by held_at;
 
 -- name: load_transfer_views
 -- The time narrows the search to a few blocks of the ledger.

@@ -4,19 +4,21 @@ update disbursement d
 set state = new.state, reason = new.reason, attempt = new.attempt, reference = new.reference, partner = new.partner,
     tried_version = new.tried_version, frozen = new.frozen, ask_at = new.ask_at, retry_at = new.retry_at,
     accepted_at = null, partner_reference = null, changed_at = $12::timestamptz,
-    cancelled_at = case when new.state = 'cancelled' then $12::timestamptz end
+    cancelled_at = case when new.state = 'cancelled' then $12::timestamptz end,
+    state_carried_by = coalesce(new.carried_by, d.state_carried_by)
 from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::boolean[],
-    $10::timestamptz[], $11::timestamptz[])
-    as new (redeem_code, benefit, state, reason, attempt, reference, partner, tried_version, frozen, ask_at, retry_at)
+    $10::timestamptz[], $11::timestamptz[], $13::bigint[])
+    as new (redeem_code, benefit, state, reason, attempt, reference, partner, tried_version, frozen, ask_at, retry_at, carried_by)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: save_answers
 -- The partner has accepted the attempt, or settled it.
 update disbursement d
 set state = new.state, ask_at = new.ask_at, accepted_at = new.accepted_at, settled_at = new.settled_at,
-    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8
-from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-    as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference)
+    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8,
+    state_carried_by = coalesce(new.carried_by, d.state_carried_by)
+from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $9::bigint[])
+    as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference, carried_by)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: postpone_status_checks

@@ -24,6 +24,7 @@ class LinkedAccount(NamedTuple):
     verified: bool
     same_identity: bool
     linked_at: datetime
+    caused_by: int
 
 
 class KeptAccount(NamedTuple):
@@ -58,7 +59,7 @@ async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount
             QUERIES["update_accounts"],
             *columns(again, "participant_id", "partner"),
             [compact(a.account) for a in again],
-            *columns(again, "verified", "same_identity", "linked_at"),
+            *columns(again, "verified", "same_identity", "linked_at", "caused_by"),
         )
 
 

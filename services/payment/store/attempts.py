@@ -1,6 +1,6 @@
 """Attempts and the answers of partners."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.entitlement import Component
 from services.payment.store import QUERIES
-from services.payment.store.disbursements import disbursement_of
+from services.payment.store.disbursements import UNANNOUNCED, NumbersByKey, disbursement_of
 from shared.contracts.seals import compact, expand
 from shared.postgres.columns import columns
 
@@ -66,11 +66,14 @@ async def load_attempts(connection: Connection, references: Collection[str]) -> 
     }
 
 
-async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Insert new attempts; raise UniqueViolationError when a reference exists already."""
+async def insert_attempts(connection: Connection, attempts: Sequence[Attempt], numbers: NumbersByKey) -> None:
+    """Insert new attempts with the numbers of their events; raise UniqueViolationError when a reference exists."""
     row = attrgetter(*COLUMNS)
-    records = [(*row(a), compact(a.account)) for a in attempts]
-    await connection.copy_records_to_table("attempt", columns=(*COLUMNS, "account"), records=records)
+    records = [
+        (*row(a), numbers.get((a.redeem_code or "", a.benefit or ""), UNANNOUNCED).state, compact(a.account))
+        for a in attempts
+    ]
+    await connection.copy_records_to_table("attempt", columns=(*COLUMNS, "carried_by", "account"), records=records)
 
 
 async def insert_adopted_attempts(
@@ -101,10 +104,12 @@ async def attach_adopted_attempts(connection: Connection, attempts: Sequence[Att
     await connection.execute(QUERIES["attach_adopted_attempts"], *attached)
 
 
-async def save_rejections(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Save that partners rejected these attempts, and why."""
+async def save_rejections(
+    connection: Connection, attempts: Sequence[Attempt], carried_by: Mapping[str, int | None]
+) -> None:
+    """Save that partners rejected these attempts, and why; `carried_by`: the numbers of the events, by reference."""
     rejected = columns(attempts, "reference", "accepted_at", "rejected_at", "reason", "partner_reference")
-    await connection.execute(QUERIES["save_rejections"], *rejected)
+    await connection.execute(QUERIES["save_rejections"], *rejected, [carried_by.get(a.reference) for a in attempts])
 
 
 def _attempt(row: Record) -> Attempt:

@@ -1,6 +1,7 @@
 """Blocks of participants, and what is held while they last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from asyncpg import Connection
 
@@ -19,10 +20,20 @@ async def load_blocks(connection: Connection, participant_ids: Collection[str]) 
     return {row["participant_id"]: Block(**row) for row in rows}
 
 
-async def save_blocks(connection: Connection, blocks: Sequence[Block]) -> None:
-    """Save blocks; none may be listed twice."""
+class BlockCauses(NamedTuple):
+    """Numbers of the events that blocked and unblocked a participant; None: there was none just now."""
+
+    block: int | None = None
+    unblock: int | None = None
+
+
+async def save_blocks(connection: Connection, blocks: Sequence[Block], caused_by: Mapping[str, BlockCauses]) -> None:
+    """Save blocks and their causes by participant; none may be listed twice."""
+    causes = [caused_by.get(one.participant_id, BlockCauses()) for one in blocks]
     await connection.execute(
-        QUERIES["save_blocks"], *columns(blocks, "participant_id", "lane", "blocked_at", "unblocked_at")
+        QUERIES["save_blocks"],
+        *columns(blocks, "participant_id", "lane", "blocked_at", "unblocked_at"),
+        *columns(causes, "block", "unblock"),
     )
 
 

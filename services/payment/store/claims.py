@@ -27,21 +27,27 @@ async def load_open_block_claims(connection: Connection, participant_ids: Collec
     return [_claim(row) for row in await connection.fetch(QUERIES["load_open_block_claims"], list(participant_ids))]
 
 
-async def close_claims(connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-    """Save that claims were repaid or withdrawn."""
+async def close_claims(
+    connection: Connection, claims: Sequence[Claim], carried_by: Sequence[int | None], now: datetime
+) -> None:
+    """Save that claims were repaid or withdrawn, each with the number of its event."""
     if not claims:
         return
     closed = columns(claims, "disbursement.reference", "number", "state", "document")
-    await connection.execute(QUERIES["close_claims"], *closed, now)
+    await connection.execute(QUERIES["close_claims"], *closed, now, carried_by)
 
 
-async def insert_claims(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Insert open claims; raise UniqueViolationError when one on the same reference was not withdrawn."""
+async def insert_claims(connection: Connection, claims: Sequence[Claim], carried_by: Sequence[int | None]) -> None:
+    """Insert open claims, each with the number of its event.
+
+    Raise UniqueViolationError when one on the same reference was not withdrawn.
+    """
     of = "disbursement."
     await connection.execute(
         QUERIES["insert_claims"],
         *columns(claims, of + "reference", "number", of + "redeem_code", of + "benefit", of + "participant_id"),
         *columns(claims, of + "lane", of + "amount", "debtor", "reason", "opened_at", "due_at"),
+        carried_by,
     )
 
 

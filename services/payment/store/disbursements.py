@@ -52,15 +52,42 @@ class StateCountKey(NamedTuple):
     reason: str
 
 
-async def insert_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
+class EventNumbers(NamedTuple):
+    """Numbers of the events on payment.events that announced a disbursement: that it fell due, and its state now."""
+
+    due: int | None = None
+    state: int | None = None
+
+
+NumbersByKey = Mapping[DisbursementKey, EventNumbers]
+UNANNOUNCED = EventNumbers()
+
+
+async def insert_disbursements(
+    connection: Connection, disbursements: Sequence[Disbursement], numbers: NumbersByKey, now: datetime
+) -> None:
     """Insert disbursements that have fallen due; raise UniqueViolationError when one exists already."""
     row = attrgetter(*COLUMNS)
-    records = [(*row(d), now, now if d.state is State.CANCELLED else None) for d in disbursements]
-    columns_set = (*COLUMNS, "changed_at", "cancelled_at")
+    records = [
+        (*row(d), *numbers.get(d.key, UNANNOUNCED), now, now if d.state is State.CANCELLED else None)
+        for d in disbursements
+    ]
+    columns_set = (*COLUMNS, "carried_by", "state_carried_by", "changed_at", "cancelled_at")
     await connection.copy_records_to_table("disbursement", columns=columns_set, records=records)
 
 
-async def update_disbursements(connection: Connection, disbursements: Sequence[Disbursement], now: datetime) -> None:
+async def insert_holds(
+    connection: Connection, held: Sequence[Disbursement], numbers: NumbersByKey, now: datetime
+) -> None:
+    """Insert holds that were announced just now."""
+    records = [(now, numbers[d.key].state, d.reason, *d.key, d.partner) for d in held]
+    columns_set = ("held_at", "carried_by", "reason", "redeem_code", "benefit", "partner")
+    await connection.copy_records_to_table("hold", columns=columns_set, records=records)
+
+
+async def update_disbursements(
+    connection: Connection, disbursements: Sequence[Disbursement], numbers: NumbersByKey, now: datetime
+) -> None:
     """Update the state of disbursements whose latest attempt no partner has accepted or settled."""
     changed = columns(
         disbursements,
@@ -76,16 +103,23 @@ async def update_disbursements(connection: Connection, disbursements: Sequence[D
         "ask_at",
         "retry_at",
     )
-    await connection.execute(QUERIES["update_disbursements"], *changed, now)
+    announced = [numbers.get(d.key, UNANNOUNCED).state for d in disbursements]
+    await connection.execute(QUERIES["update_disbursements"], *changed, now, announced)
 
 
-async def save_answers(connection: Connection, answered: Sequence[tuple[Disbursement, Attempt]], now: datetime) -> None:
+async def save_answers(
+    connection: Connection,
+    answered: Sequence[tuple[Disbursement, Attempt]],
+    numbers: NumbersByKey,
+    now: datetime,
+) -> None:
     """Save disbursements that partners have accepted or settled, each with the attempt that was reported on."""
     await connection.execute(
         QUERIES["save_answers"],
         *columns([d for d, _ in answered], "redeem_code", "benefit", "state", "next_check_at"),
         *columns([a for _, a in answered], "accepted_at", "settled_at", "partner_reference"),
         now,
+        [numbers.get(d.key, UNANNOUNCED).state for d, _ in answered],
     )
 
 

@@ -27,11 +27,16 @@ async def load_known_enrollments(connection: Connection, redeem_codes: Collectio
     return {enrollment.redeem_code: enrollment for enrollment in confirmed}
 
 
-async def insert_enrollments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Insert enrollments; none may be known, or listed twice."""
+async def insert_enrollments(
+    connection: Connection, enrollments: Sequence[Enrollment], caused_by: Sequence[int]
+) -> None:
+    """Insert enrollments, each with the number of its event; none may be known, or listed twice."""
     row = attrgetter(*COLUMNS)
-    records = [(*row(e), _benefits_text(tuple(e.entitlements))) for e in enrollments]
-    await connection.copy_records_to_table("enrollment", columns=(*COLUMNS, "benefits"), records=records)
+    records = [
+        (*row(e), _benefits_text(tuple(e.entitlements)), number)
+        for e, number in zip(enrollments, caused_by, strict=True)
+    ]
+    await connection.copy_records_to_table("enrollment", columns=(*COLUMNS, "benefits", "caused_by"), records=records)
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:
@@ -47,19 +52,25 @@ async def load_enrollments(connection: Connection, participant_ids: Collection[s
     return found
 
 
-async def save_annulments(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Save that these enrollments were voided, or their completions revoked."""
+Causes = Mapping[tuple[str, str], int]
+"""Numbers of events by redeem code and what they brought: completed, rated, voided, revoked, or a survey."""
+
+
+async def save_annulments(connection: Connection, enrollments: Sequence[Enrollment], caused_by: Causes) -> None:
+    """Save that these enrollments were voided, or their completions revoked, with the causes that are new."""
     annulled = columns(enrollments, "redeem_code", "voided_at", "revoked_at")
-    await connection.execute(QUERIES["save_annulments"], *annulled)
+    causes = [[caused_by.get((e.redeem_code, what)) for e in enrollments] for what in ("voided", "revoked")]
+    await connection.execute(QUERIES["save_annulments"], *annulled, *causes)
 
 
-async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment]) -> None:
-    """Save the milestones of enrollments. An answer that is stored already stays as it is."""
+async def save_milestones(connection: Connection, enrollments: Sequence[Enrollment], caused_by: Causes) -> None:
+    """Save the milestones of enrollments, with the causes that are new. An answer that is stored stays as it is."""
     reached = columns(enrollments, "redeem_code", "completed_at", "completion_noted_at", "rated_at")
-    await connection.execute(QUERIES["save_milestones"], *reached)
+    causes = [[caused_by.get((e.redeem_code, what)) for e in enrollments] for what in ("completed", "rated")]
+    await connection.execute(QUERIES["save_milestones"], *reached, *causes)
     if answers := [(e.redeem_code, *answer) for e in enrollments for answer in e.survey_answers.items()]:
-        codes, surveys, times = zip(*answers, strict=True)
-        await connection.execute(QUERIES["insert_survey_answers"], codes, surveys, times)
+        numbers = [caused_by.get((code, survey)) for code, survey, _ in answers]
+        await connection.execute(QUERIES["insert_survey_answers"], *map(list, zip(*answers, strict=True)), numbers)
 
 
 async def _load_survey_answers(

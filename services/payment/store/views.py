@@ -7,6 +7,10 @@ from asyncpg import Connection, Record
 
 from services.payment.domain.disbursement import DisbursementKey
 from services.payment.store import QUERIES
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS, lane_of
+from shared.messaging.eras import EventIds, load_event_ids
+
+EXPLAINED_TOPICS = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS)
 
 ReferencesOf = Callable[[str, Record], list[str]]
 """Returns the references of all attempts of a participant's disbursement."""
@@ -26,12 +30,14 @@ class ParticipantViews(NamedTuple):
     monthly_dues: Sequence[Record]
     disbursements: Sequence[Record]
     references: Mapping[DisbursementKey, list[str]]
+    holds: Sequence[Record]
     attempts: Sequence[Record]
     transfers: Sequence[Record]
     contradictions: Sequence[Record]
     approvals: Sequence[Record]
     confirmations: Sequence[Record]
     claims: Sequence[Record]
+    event_ids: EventIds
 
 
 async def view_participant(
@@ -51,12 +57,14 @@ async def view_participant(
         monthly_dues=await connection.fetch(QUERIES["load_monthly_due_views"], codes),
         disbursements=disbursements,
         references=references,
+        holds=await connection.fetch(QUERIES["load_hold_views"], codes),
         attempts=await connection.fetch(QUERIES["load_attempt_views"], every),
         transfers=await _view_transfers(connection, every, disbursements),
         contradictions=await connection.fetch(QUERIES["load_contradiction_views"], codes),
         approvals=await connection.fetch(QUERIES["load_approval_views"], codes),
         confirmations=await connection.fetch(QUERIES["load_confirmation_views"], codes),
         claims=await view_claims(connection, codes),
+        event_ids=await load_event_ids(connection, lane_of(participant_id), EXPLAINED_TOPICS),
     )
 
 

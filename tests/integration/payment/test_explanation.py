@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from shared.contracts.topics import lane_of
+from shared.messaging.eras import Era, insert_eras
 from shared.runtime.explanation import Decision, in_order, members_of
 from tests.builders import LATER
 from tests.integration.payment.facts import (
@@ -58,6 +60,46 @@ async def test_rights_are_explained_from_due_to_settled(instructed: PaymentHarne
     shown = json.dumps([members_of(one) for one in found])
     assert a_number(PARTICIPANT) not in shown
     assert "eyJ" not in shown
+
+
+async def test_rights_name_the_events_that_caused_and_carried_them(harness: PaymentHarness) -> None:
+    lane = lane_of(PARTICIPANT)
+    eras = [Era(f"{service}.events", lane, 1, 1, 0) for service in ("enrollment", "completion")]
+    await insert_eras(harness.connection, eras)
+    await harness.prepare()
+    await harness.receive(*journey())
+    await harness.report(harness.instructions_for("fee")[0].reference, "settled")
+    found = await explained(harness)
+    of_fee = {one.decision: one for one in found if one.about == f"{CODE}/fee"}
+    due = of_fee["right_due"]
+    assert due.caused_by == (f"enrollment.events/{lane}/1/1", f"completion.events/{lane}/1/1")
+    named = [(name, data["benefit"]) for name, data in harness.announced]
+    events = {"right_due": "scheduled", "attempt_instructed": "instructed", "attempt_settled": "settled"}
+    for decision, name in events.items():
+        assert of_fee[decision].carried_by == f"payment.events/{lane}/1/{named.index((name, 'fee')) + 1}", decision
+    incentive = next(one for one in found if one.about == f"{CODE}/incentive_1")
+    assert incentive.caused_by == (*due.caused_by, f"completion.events/{lane}/1/1")
+    assert next(one for one in found if one.decision == "account_linked").caused_by == due.caused_by[:1]
+
+
+async def test_holds_that_ended_and_rejections_name_their_events(harness: PaymentHarness) -> None:
+    await harness.prepare()
+    await harness.receive(*journey()[1:])
+    harness.now += timedelta(hours=1)
+    await harness.receive(linked())
+    await harness.report(harness.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    found = [one for one in await explained(harness) if one.about == f"{CODE}/incentive_1"]
+    events = [name for name, data in harness.announced if data["benefit"] == "incentive_1"]
+    assert events == ["scheduled", "held", "instructed", "rejected", "held"]
+    numbers = [n for n, (_, data) in enumerate(harness.announced, 1) if data["benefit"] == "incentive_1"]
+    ids = [f"payment.events/{lane_of(PARTICIPANT)}/1/{number}" for number in numbers]
+    decisions = ["right_due", "right_held", "attempt_instructed", "attempt_rejected", "right_held"]
+    shown = {(one.decision, one.rule): one.carried_by for one in found}
+    assert sorted(one.decision for one in found) == sorted(decisions)
+    assert shown["right_held", "hold.no_account"] == ids[1]
+    assert shown["attempt_rejected", "report.rejected.AC04"] == ids[3]
+    assert shown["right_held", "hold.account_closed"] == ids[4]
+    assert await harness.breaches() == []
 
 
 async def test_hold_names_its_reason_and_rejection_its_code(instructed: PaymentHarness) -> None:
