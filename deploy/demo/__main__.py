@@ -16,6 +16,7 @@ from deploy.local.interrupts import run_interruptible
 from deploy.local.jars import kafka_jars
 from deploy.local.options import number_option
 from deploy.local.paths import VAR
+from deploy.simulation.people import FIRST_ORDINARY
 from shared.errors import Refused
 
 INTERRUPTED = 130
@@ -26,9 +27,9 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     try:
-        people = number_option(os.environ, "PEOPLE", 3000, 1, 1_000_000)
+        people = number_option(os.environ, "PEOPLE", 3000, FIRST_ORDINARY, 1_000_000)
         seed = number_option(os.environ, "SEED", 7, 0, 10**9)
-        console.print(f"[bold]Salur[/]: {people:,} participants of wave 48, seed {seed}", highlight=False)
+        console.print(f"[bold]Salur[/]: {people:,} participants of two schemes, seed {seed}", highlight=False)
         with hold_lock(VAR / "demo.lock"):
             kafka_jars()
             demo = Demo(VAR / "demo", people, seed, console)

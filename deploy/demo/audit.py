@@ -6,40 +6,16 @@ It shares no rule with the services.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from datetime import datetime
 
 from deploy.demo.observer import EntitlementKey, Observed
+from deploy.simulation.outcome import ExpectedOutcome, ExpectedPayment, ExpectedTraining, expected_outcome
 from deploy.simulation.partner import Payment
-from deploy.simulation.people import UNFINISHED, Person, Persona
-from deploy.simulation.scheme import INCENTIVE
+from deploy.simulation.people import TIMELINE_ENDS_AT, Person
 
-HELD_FOR_EVER = {
-    Persona.NO_ACCOUNT: "no_account",
-    Persona.OTHER_NIK: "account_other_nik",
-    Persona.CLOSED: "account_closed",
-    Persona.CONTRADICTED: "needs_approval",
-}
-REFUSED_FOR = {
-    Persona.TOO_YOUNG: "age_out_of_range",
-    Persona.WRONG_BIRTH_DATE: "nik_invalid",
-    Persona.SAME_NIK: "nik_already_admitted",
-}
-REJECTED_FOR = {Persona.TOO_DEAR: "balance_insufficient", Persona.TOO_SHORT: "hours_too_few"} | dict.fromkeys(
-    REFUSED_FOR, "not_admitted"
-)
-EXPIRED_FOR = dict.fromkeys(UNFINISHED, "not_completed_in_time")
 MAY_WAIT = frozenset({"out_of_window"})
 # States that do not count as lost: paid, on its way to be paid, or not paid for a known reason.
 KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed", "cancelled", "forfeited"})
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedOutcome:
-    """State that an entitlement must end in, the reason if it is held, and its amount in rupiah."""
-
-    state: str
-    reason: str
-    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +30,21 @@ class AuditResult:
     wrongs: Sequence[str]
 
 
-def expected_entitlements(cohort: Iterable[Person]) -> dict[EntitlementKey, ExpectedOutcome]:
-    """Return every payment that the cohort is entitled to, with its expected outcome."""
-    expected: dict[EntitlementKey, ExpectedOutcome] = {}
-    for person in chain.from_iterable(person.trainings for person in cohort):
-        if person.completes:
-            expected[(person.redeem_code, "fee")] = ExpectedOutcome("settled", "", person.price)
-        if person.rates:
-            reason = HELD_FOR_EVER.get(person.persona, "")
-            state = "held" if reason else "settled"
-            expected[(person.redeem_code, "incentive_1")] = ExpectedOutcome(state, reason, INCENTIVE)
-    return expected
+def expected_entitlements(
+    cohort: Iterable[Person], at: datetime = TIMELINE_ENDS_AT
+) -> dict[EntitlementKey, ExpectedPayment]:
+    """Return every payment that the cohort is entitled to by a time, with its expected outcome."""
+    return _payments_of(expected_outcome(person, at) for person in cohort)
 
 
-def is_finished(cohort: Sequence[Person], seen: Observed) -> bool:
-    """Tell whether all expected refusals, rejections and states were observed; expiry of overdue trainings apart."""
-    expected = expected_entitlements(cohort)
-    refused = sum(1 for person in cohort if person.persona in REFUSED_FOR)
-    rejected = sum(1 for person in cohort if person.persona in REJECTED_FOR)
-    return (
-        len(seen.refused) >= refused
-        and len(seen.rejected) >= rejected
-        and all(seen.states.get(key) == expected[key].state for key in expected)
-    )
+def is_finished(cohort: Iterable[Person], seen: Observed, at: datetime = TIMELINE_ENDS_AT) -> bool:
+    """Tell whether all that is expected of each person by a time was observed, and nothing else."""
+    return all(agrees(expected_outcome(person, at), seen) for person in cohort)
 
 
-def all_expired(cohort: Iterable[Person], seen: Observed) -> bool:
-    """Tell whether every training that was not finished in time has expired."""
-    return all(person.redeem_code in seen.expired for person in cohort if person.persona in UNFINISHED)
+def agrees(outcome: ExpectedOutcome, seen: Observed) -> bool:
+    """Tell whether what was observed of a person is as expected."""
+    return next(iter(_deviations(outcome, seen)), None) is None
 
 
 def audit(
@@ -89,26 +52,25 @@ def audit(
     seen: Observed,
     paid: Sequence[Payment],
     parked: Counter[str],
-    *,
-    time_is_up: bool = False,
+    at: datetime = TIMELINE_ENDS_AT,
 ) -> AuditResult:
     """Compare the cohort, the observed events and the partners' payments.
 
-    `parked`: number of records that must be parked, by reason. `time_is_up`: the time to complete a training is over.
+    `parked`: number of records that must be parked, by reason. `at`: the time on the programme's clock.
     """
-    expected = expected_entitlements(cohort)
+    outcomes = [expected_outcome(person, at) for person in cohort]
+    expected = _payments_of(outcomes)
     settled = [payment for payment in paid if payment.reason is None]
     wrongs = [
-        *_check_people(cohort, seen),
-        *_check_entitlements(expected, seen),
+        *(deviation for outcome in outcomes for deviation in _deviations(outcome, seen)),
+        *(f"{key}: no entitlement to this" for key in (seen.states.keys() | seen.claims) - expected.keys()),
         *_check_partner_ledgers(expected, seen, settled),
+        *_unentitled_payments(outcomes, settled),
+        *(f"{count} x {reason} was not parked" for reason, count in not_parked(parked, seen.parked).items()),
+        *(f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - parked).items()),
     ]
-    wrongs += _unentitled_payments(cohort, settled)
-    wrongs += _check_expiry(cohort, seen, time_is_up=time_is_up)
-    wrongs += [f"{count} x {reason} was not parked" for reason, count in not_parked(parked, seen.parked).items()]
-    wrongs += [f"{count} x {reason} was parked and should not be" for reason, count in (seen.parked - parked).items()]
     losses = sum(1 for key in expected if seen.states.get(key) not in KNOWN)
-    return AuditResult(_count_doubles(cohort, seen, settled), losses, wrongs)
+    return AuditResult(_count_doubles(outcomes, seen, settled), losses, wrongs)
 
 
 def not_parked(wanted: Counter[str], seen: Counter[str]) -> Counter[str]:
@@ -137,52 +99,80 @@ def compare_ledgers(paid: Sequence[Payment], booked: Mapping[tuple[str, str], in
     ]
 
 
-def _count_doubles(cohort: Sequence[Person], seen: Observed, settled: Sequence[Payment]) -> int:
-    """Count entitlements paid more than once, by their references and by the accounts that received money."""
-    by_reference = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
-    incentives = Counter(payment.account for payment in settled if payment.benefit == "incentive")
-    by_person = [incentives[person.account] + incentives[person.second_account] for person in cohort]
-    fees = Counter(payment.amount for payment in settled if payment.benefit == "fee")
-    trainings = chain.from_iterable(person.trainings for person in cohort)
-    too_many_fees = fees - Counter(training.price for training in trainings if training.completes)
-    return max(
-        sum(1 for count in by_reference.values() if count > 1),
-        sum(1 for count in by_person if count > 1) + too_many_fees.total(),
-    )
+def _payments_of(outcomes: Iterable[ExpectedOutcome]) -> dict[EntitlementKey, ExpectedPayment]:
+    return {
+        (training.redeem_code, benefit): payment
+        for outcome in outcomes
+        for training in outcome.trainings
+        for benefit, payment in training.payments.items()
+    }
 
 
-def _check_people(cohort: Sequence[Person], seen: Observed) -> Iterable[str]:
-    for person in cohort:
-        if seen.refused.get(person.participant_id) != REFUSED_FOR.get(person.persona):
-            refusal = seen.refused.get(person.participant_id)
-            yield f"{person.participant_id} ({person.persona}) was refused for {refusal}"
-        for training in person.trainings:
-            code = training.redeem_code
-            if seen.rejected.get(code) != REJECTED_FOR.get(person.persona):
-                yield f"{code} ({person.persona}) was rejected for {seen.rejected.get(code)}"
-            if (code in seen.completed) != training.completes:
-                yield f"{code} ({person.persona}): completed is {code in seen.completed}"
+def _deviations(outcome: ExpectedOutcome, seen: Observed) -> Iterable[str]:
+    person = outcome.person
+    who = f"{person.participant_id} ({person.persona})"
+    refusal = seen.refused.get(person.participant_id, "")
+    if refusal != outcome.refused:
+        yield f"{who} was refused for {refusal or 'nothing'}"
+    if (person.participant_id in seen.admitted) == bool(outcome.refused):
+        yield f"{who}: admitted is {bool(outcome.refused)}"
+    if (person.participant_id in seen.blocked) != outcome.blocked:
+        yield f"{who}: blocked is {not outcome.blocked}"
+    for training in outcome.trainings:
+        for deviation in (*_training_deviations(training, seen), *_payment_deviations(training, seen)):
+            yield f"{training.redeem_code} ({person.persona}): {deviation}"
 
 
-def _check_expiry(cohort: Sequence[Person], seen: Observed, *, time_is_up: bool) -> Iterable[str]:
-    for person in cohort:
-        must = EXPIRED_FOR.get(person.persona) if time_is_up else None
-        if seen.expired.get(person.redeem_code) != must:
-            yield f"{person.redeem_code} ({person.persona}) expired for {seen.expired.get(person.redeem_code)}"
+def _training_deviations(training: ExpectedTraining, seen: Observed) -> Iterable[str]:
+    code = training.redeem_code
+    if (rejected := seen.rejected.get(code, "")) != training.rejected:
+        yield f"rejected for {rejected or 'nothing'}"
+    if (expired := seen.expired.get(code, "")) != training.expired:
+        yield f"expired for {expired or 'nothing'}"
+    for name, codes, must in (
+        ("enrolled", seen.enrolled, not training.rejected),
+        ("voided", seen.voided, training.voided),
+        ("completed", seen.completed, training.completed),
+        ("revoked", seen.revoked, training.revoked),
+    ):
+        if (code in codes) != must:
+            yield f"{name} is {not must}"
 
 
-def _check_entitlements(expected: dict[EntitlementKey, ExpectedOutcome], seen: Observed) -> Iterable[str]:
-    for key, must in expected.items():
+def _payment_deviations(training: ExpectedTraining, seen: Observed) -> Iterable[str]:
+    for benefit, must in training.payments.items():
+        key = (training.redeem_code, benefit)
         state, reason = seen.states.get(key, "unknown"), seen.reasons.get(key, "")
         if state != must.state or (must.reason and reason != must.reason):
-            yield f"{key}: {state} {reason}, must be {must.state} {must.reason}"
+            yield f"{benefit} is {state} {reason}, must be {must.state} {must.reason}"
         elif seen.amounts[key] != must.amount:
-            yield f"{key}: {seen.amounts[key]} rupiah, must be {must.amount}"
-    yield from (f"{key}: no entitlement to this" for key in seen.states.keys() - expected.keys())
+            yield f"{benefit} is of {seen.amounts[key]} rupiah, must be of {must.amount}"
+        claimed_for = claim.reason if (claim := seen.claims.get(key)) else ""
+        if claimed_for != must.claimed_for:
+            yield f"{benefit} is claimed for {claimed_for or 'nothing'}, must be for {must.claimed_for or 'nothing'}"
+
+
+def _count_doubles(outcomes: Sequence[ExpectedOutcome], seen: Observed, settled: Sequence[Payment]) -> int:
+    """Count entitlements paid more than once, by their references and by the accounts that received money."""
+    by_reference = Counter(seen.references.get(payment.reference, (payment.reference, "?")) for payment in settled)
+    by_account = Counter((payment.account, payment.benefit) for payment in settled)
+    too_often = 0
+    for outcome in outcomes:
+        due = Counter(benefit.partition("_")[0] for one in outcome.trainings for benefit in one.payments)
+        for kind in ("incentive", "survey"):
+            paid = sum(by_account[account, kind] for account in _accounts(outcome.person))
+            too_often += paid > max(due[kind], 1)
+    fees = Counter(payment.amount for payment in settled if payment.benefit == "fee")
+    due_fees = [one.payments["fee"].amount for outcome in outcomes for one in outcome.trainings if one.payments]
+    return max(sum(1 for count in by_reference.values() if count > 1), too_often + (fees - Counter(due_fees)).total())
+
+
+def _accounts(person: Person) -> set[str]:
+    return {person.account, person.second_account}
 
 
 def _check_partner_ledgers(
-    expected: dict[EntitlementKey, ExpectedOutcome], seen: Observed, settled: Sequence[Payment]
+    expected: Mapping[EntitlementKey, ExpectedPayment], seen: Observed, settled: Sequence[Payment]
 ) -> Iterable[str]:
     """Check that partners paid exactly what Salur reports as settled, to the rupiah."""
     reported = {key for key, state in seen.states.items() if state == "settled"}
@@ -196,13 +186,20 @@ def _check_partner_ledgers(
     yield from (f"{key}: paid by a partner, but not reported as settled" for key in paid - reported)
     for payment in settled:
         key = seen.references.get(payment.reference)
-        if key in expected and payment.amount != expected[key].amount:
-            yield f"{key}: the partner paid {payment.amount}, due was {expected[key].amount}"
+        due = expected.get(key) if key else None
+        if due and payment.amount != due.amount:
+            yield f"{key}: the partner paid {payment.amount}, due was {due.amount}"
 
 
-def _unentitled_payments(cohort: Sequence[Person], settled: Sequence[Payment]) -> Iterable[str]:
-    """Report incentives paid into an account that no entitled person has linked."""
-    accounts = {account for person in cohort if person.rates for account in (person.account, person.second_account)}
+def _unentitled_payments(outcomes: Iterable[ExpectedOutcome], settled: Sequence[Payment]) -> Iterable[str]:
+    """Report cash paid into an account that no entitled person has linked."""
+    accounts = {
+        (account, benefit.partition("_")[0])
+        for outcome in outcomes
+        for training in outcome.trainings
+        for benefit in training.payments
+        for account in _accounts(outcome.person)
+    }
     for payment in settled:
-        if payment.benefit == "incentive" and payment.account not in accounts:
-            yield f"{payment.reference}: an incentive was paid into an account that no entitled person has linked"
+        if payment.benefit != "fee" and (payment.account, payment.benefit) not in accounts:
+            yield f"{payment.reference}: {payment.benefit} paid into an account that no entitled person has linked"

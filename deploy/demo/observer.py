@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -12,6 +12,17 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, LANES, PAYMENT_EVENTS, SERVICES, dead_letters
 
 EntitlementKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedClaim:
+    """Claim on money that was paid, which stands: it is open or repaid. `amount` in rupiah."""
+
+    id: str
+    debtor: str
+    reason: str
+    amount: int
+    repaid: bool = False
 
 
 @dataclass(slots=True)
@@ -22,12 +33,17 @@ class Observed:
     refused: dict[str, str] = field(default_factory=dict)
     enrolled: set[str] = field(default_factory=set)
     rejected: dict[str, str] = field(default_factory=dict)
+    voided: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+    ever_blocked: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
+    revoked: set[str] = field(default_factory=set)
     expired: dict[str, str] = field(default_factory=dict)
     states: dict[EntitlementKey, str] = field(default_factory=dict)
     reasons: dict[EntitlementKey, str] = field(default_factory=dict)
     amounts: dict[EntitlementKey, int] = field(default_factory=dict)
     references: dict[str, EntitlementKey] = field(default_factory=dict)
+    claims: dict[EntitlementKey, ObservedClaim] = field(default_factory=dict)
     held_for: Counter[str] = field(default_factory=Counter)
     parked_at: dict[tuple[str, int, int], str] = field(default_factory=dict)
     event_count: int = 0
@@ -95,27 +111,54 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
     """Add one event to the observed state."""
     _, producer, name, _ = kind.split(".")
     match producer, name:
-        case "enrollment", "participant_admitted":
-            seen.admitted.add(data["participant_id"])
-        case "enrollment", "participant_refused":
-            seen.refused[data["participant_id"]] = data["reason"]
-        case "enrollment", "enrollment_confirmed":
-            seen.enrolled.add(data["redeem_code"])
-        case "enrollment", "enrollment_rejected":
-            seen.rejected[data["redeem_code"]] = data["reason"]
-        case "completion", "completion_confirmed":
-            seen.completed.add(data["redeem_code"])
-        case "completion", "completion_rejected":
-            seen.expired[data["redeem_code"]] = data["reason"]
         case _, "record_parked":
             seen.parked_at[(data["topic"], data["partition"], data["offset"])] = data["reason"]
+        case "enrollment", _:
+            _apply_enrollment_event(seen, name, data)
+        case "completion", "completion_confirmed":
+            seen.completed.add(data["redeem_code"])
+        case "completion", "completion_revoked":
+            seen.revoked.add(data["redeem_code"])
+        case "completion", "completion_rejected":
+            seen.expired[data["redeem_code"]] = data["reason"]
+        case "payment", _ if name.startswith("claim_"):
+            _apply_claim_event(seen, name.removeprefix("claim_"), data)
         case "payment", _:
             _apply_payment_event(seen, name.removeprefix("disbursement_"), data)
 
 
+def _apply_enrollment_event(seen: Observed, name: str, data: Mapping[str, Any]) -> None:
+    match name:
+        case "participant_admitted":
+            seen.admitted.add(data["participant_id"])
+        case "participant_refused":
+            seen.refused[data["participant_id"]] = data["reason"]
+        case "participant_blocked":
+            seen.blocked.add(data["participant_id"])
+            seen.ever_blocked.add(data["participant_id"])
+        case "participant_unblocked":
+            seen.blocked.discard(data["participant_id"])
+        case "enrollment_confirmed":
+            seen.enrolled.add(data["redeem_code"])
+        case "enrollment_rejected":
+            seen.rejected[data["redeem_code"]] = data["reason"]
+        case "enrollment_voided":
+            seen.voided.add(data["redeem_code"])
+
+
+def _apply_claim_event(seen: Observed, name: str, data: Mapping[str, Any]) -> None:
+    """Add the event of a claim, which leaves the state of its disbursement as it is."""
+    key, claim = (data["redeem_code"], data["benefit"]), data["claim"]
+    if name == "opened":
+        seen.claims[key] = ObservedClaim(claim, data["debtor"], data["reason"], data["amount"]["value"])
+    elif (standing := seen.claims.get(key)) and standing.id == claim:
+        if name == "repaid":
+            seen.claims[key] = replace(standing, repaid=True)
+        else:
+            del seen.claims[key]
+
+
 def _apply_payment_event(seen: Observed, state: str, data: Mapping[str, Any]) -> None:
-    if state.startswith("claim_"):
-        return  # A claim leaves the state of its disbursement as it is.
     key = (data["redeem_code"], data["benefit"])
     seen.states[key] = state
     seen.amounts[key] = data["amount"]["value"]

@@ -4,15 +4,28 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 
+from deploy.demo.audit import expected_entitlements
+from deploy.demo.follow_ups import FollowUps
 from deploy.simulation.delivery import OutgoingRecord, interleave, outgoing_record
 from deploy.simulation.hostile import hostile_records
-from deploy.simulation.people import LATE_PROVIDER, TIMELINE_ENDS_AT, Person, Persona, cohort
+from deploy.simulation.outcome import expected_outcome
+from deploy.simulation.people import (
+    LATE_PROVIDER,
+    SEMI_BANSOS_WAVE,
+    SMALL_WAVE,
+    TIMELINE_ENDS_AT,
+    Person,
+    Persona,
+    cohort,
+)
 from deploy.simulation.scheme import INCENTIVE
 from deploy.simulation.timeline import (
     Sealer,
     SimulatedEvent,
+    courses_approved,
     cures,
     first_events,
     funds_appropriated,
@@ -27,37 +40,43 @@ from shared.times import write_time
 FIRST_INSTALMENT_PERCENT = 70
 SPARE_RUPIAH = 250_000_000
 ROGUE_PARTNER, UNKNOWN_REFERENCE = "dana", "0ZZZZZZZZZZZZZZZ"
+# Those whom only what others did before them keeps out.
+COME_LATER = frozenset({Persona.SAME_NIK, Persona.WAVE_FULL})
+# In the first leap what was not finished expires; after each of them a monthly incentive is due.
+LEAPS = tuple(datetime(2023, month, 10, 3, tzinfo=UTC) for month in (4, 5, 6))
+
+Funds = dict[tuple[str, str], int]
+"""Rupiah by wave and component."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
     """Records to send and the figures to expect.
 
-    `first` and `later`: two shuffled groups of records. `rogue_report`: a report with a reference that Salur never
-    issued. `appropriated`: rupiah by component. `parked`: number of records that must be parked, by reason.
+    `first` and `later`: two groups of records, shuffled. `follow_ups`: the further steps of people. `rogue_report`: a
+    report with a reference that Salur never issued. `parked`: number of records that must be parked, by reason.
     """
 
     people: Sequence[Person]
     first: Sequence[OutgoingRecord]
     later: Sequence[OutgoingRecord]
+    follow_ups: FollowUps
     rogue_report: OutgoingRecord
-    appropriated: dict[str, int]
+    appropriated: Funds
     parked: Counter[str]
 
 
 def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:
     """Make the plan of a seed; equal seeds make equal plans, except for the random part of seals."""
     everybody = cohort(seed, people)
-    late_people = [person for person in everybody if person.persona is Persona.SAME_NIK]
-    first_people = [person for person in everybody if person.persona is not Persona.SAME_NIK]
+    late_people = [person for person in everybody if person.persona in COME_LATER]
+    first_people = [person for person in everybody if person.persona not in COME_LATER]
     random.Random(f"script-{seed}").shuffle(first_people)
-    funds = {
-        "training": sum(one.price for person in everybody if person.completes for one in person.trainings)
-        + SPARE_RUPIAH,
-        "incentive": sum(INCENTIVE for person in everybody if person.rates) + SPARE_RUPIAH,
-    }
-    causes = [wave_opened(), *_providers(keys, late=False), *_instalments(funds, FIRST_INSTALMENT_PERCENT, "1")]
-    first = interleave([causes, *(list(first_events(person, keys)) for person in first_people)], seed)
+    funds = _funds(everybody)
+    causes = [*_waves(everybody), *_providers(keys, late=False), *_instalments(funds, FIRST_INSTALMENT_PERCENT, "1")]
+    # No purchase is decided before its wave is known; courses approved before that are known to all of them.
+    first = interleave([list(courses_approved())], seed)
+    first += interleave([causes, *(list(first_events(person, keys)) for person in first_people)], seed)
     later: list[SimulatedEvent] = [
         *_providers(keys, late=True),
         *_instalments(funds, 100 - FIRST_INSTALMENT_PERCENT, "2"),
@@ -65,19 +84,37 @@ def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:
         *chain.from_iterable(timeline(person, keys) for person in late_people),
     ]
     later_records = [*interleave([later], seed + 1), *hostile_records(everybody, keys)]
+    follow_ups = FollowUps()
+    follow_ups.add(everybody, keys)
     rogue_report = _rogue_report()
     parked = Counter(one.parked for one in (*first, *later_records, rogue_report) if one.parked)
-    return DemoPlan(everybody, first, later_records, rogue_report, funds, parked + _reports_parked(everybody))
+    parked += reports_parked(everybody)
+    return DemoPlan(everybody, first, later_records, follow_ups, rogue_report, funds, parked)
+
+
+def _waves(people: Sequence[Person]) -> list[SimulatedEvent]:
+    last_places = sum(person.persona is Persona.LAST_PLACE for person in people)
+    return [wave_opened(), wave_opened(wave=SEMI_BANSOS_WAVE), wave_opened(max(last_places, 1), SMALL_WAVE)]
+
+
+def _funds(people: Sequence[Person]) -> Funds:
+    """Return what all benefits cost that ever fall due, and some more."""
+    funds = Counter[tuple[str, str]]()
+    for person in people:
+        for (_, benefit), payment in expected_entitlements([person], LEAPS[-1]).items():
+            kind = benefit.partition("_")[0]
+            funds[person.wave, "training" if kind == "fee" else kind] += payment.amount
+    return {key: needed + SPARE_RUPIAH for key, needed in funds.items()}
 
 
 def _providers(keys: Sealer, *, late: bool) -> list[SimulatedEvent]:
     return [provider for provider in providers_registered(keys) if (provider.key == LATE_PROVIDER) is late]
 
 
-def _instalments(funds: dict[str, int], percent: int, number: str) -> list[SimulatedEvent]:
+def _instalments(funds: Funds, percent: int, number: str) -> list[SimulatedEvent]:
     return [
-        funds_appropriated(component, amount * percent // 100, f"SP2D-23-{component}-{number}")
-        for component, amount in funds.items()
+        funds_appropriated(component, amount * percent // 100, f"SP2D-23-{wave}-{component}-{number}", wave)
+        for (wave, component), amount in funds.items()
     ]
 
 
@@ -97,10 +134,14 @@ def _rogue_report() -> OutgoingRecord:
     return outgoing_record(report)
 
 
-def _reports_parked(people: Sequence[Person]) -> Counter[str]:
+def reports_parked(people: Sequence[Person]) -> Counter[str]:
     """Count the contradictory reports that the simulated partners will send, by the reason they are parked for."""
-    paid = [person.persona for person in people if person.rates]
+    paid = Counter(
+        person.persona
+        for person in people
+        if any("incentive_1" in training.payments for training in expected_outcome(person).trainings)
+    )
     return Counter(
-        amount_mismatch=paid.count(Persona.WRONG_AMOUNT_FIRST),
-        contradicts_final=paid.count(Persona.REJECTED_AFTERWARDS) + paid.count(Persona.CONTRADICTED),
+        amount_mismatch=paid[Persona.WRONG_AMOUNT_FIRST],
+        contradicts_final=paid[Persona.REJECTED_AFTERWARDS] + paid[Persona.CONTRADICTED],
     )

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from deploy.demo.audit import audit, compare_ledgers
 from deploy.demo.observer import TopicObserver
-from deploy.demo.plan import make_plan
+from deploy.demo.plan import LEAPS, make_plan
 from deploy.demo.processes import in_thread
 from deploy.demo.scenario import DemoScenario
 from deploy.demo.summary import DemoResult, machine_summary, show_summary
@@ -71,7 +71,7 @@ class Demo:
             with scenario.progress:
                 await scenario.run()
         paid = _paid(installation)
-        audit_result = audit(plan.people, observer.seen, paid, plan.parked, time_is_up=True)
+        audit_result = audit(plan.people, observer.seen, paid, plan.parked, LEAPS[-1])
         breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, installation, paid)
         seconds = time.monotonic() - started
         return DemoResult(plan, observer.seen, audit_result, breaches, scenario.faults, self.seed, seconds)

@@ -5,27 +5,28 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from deploy.demo.audit import all_expired, expected_entitlements, is_finished, not_parked
+from deploy.demo.audit import expected_entitlements, is_finished, not_parked
 from deploy.demo.observer import TopicObserver
-from deploy.demo.plan import ROGUE_PARTNER, DemoPlan
+from deploy.demo.plan import LEAPS, ROGUE_PARTNER, DemoPlan
 from deploy.demo.processes import in_thread
 from deploy.demo.progress import ProgressDisplay
 from deploy.local.installation import Installation
 from deploy.simulation.delivery import send
+from deploy.simulation.outcome import expected_outcome
 from deploy.simulation.partner import PartnerBehaviour
-from deploy.simulation.people import LATE_PROVIDER, REFUSED, REJECTED, TIMELINE_ENDS_AT
+from deploy.simulation.people import LATE_PROVIDER
 
 PORTIONS = 60
 LOOK_EVERY_SECONDS = 0.2
 QUIET_SECONDS = 25.0
 # Share of all fees that must be settled before the next fault.
 ROGUE_AT, KILL_AT, RESTART_AT, LATER_AT = 0.10, 0.25, 0.40, 0.55
-DAYS_THAT_PASS = 60
 STANDING_FAULTS = (
     "every event sent one to three times, out of order, across all topics",
     "malformed and hostile records mixed in",
@@ -44,40 +45,47 @@ class DemoScenario:
     console: Console
     behaviour: PartnerBehaviour
     progress: ProgressDisplay = field(init=False)
+    totals: dict[str, int] = field(init=False)
     faults: list[str] = field(default_factory=list)
     sent: int = 0
 
     def __post_init__(self) -> None:
-        self.progress = ProgressDisplay(self.console, self.totals())
+        self.totals = self._totals()
+        self.progress = ProgressDisplay(self.console, self.totals)
 
     async def run(self) -> None:
         """Play every step; return when all that is expected has been observed, or nothing more arrives."""
-        showing, sending = asyncio.create_task(self._show()), asyncio.create_task(self._send_first())
+        sending = asyncio.create_task(self._send_first())
+        tasks = (asyncio.create_task(self._show()), sending, asyncio.create_task(self._send_follow_ups()))
         try:
             await self._inject_faults()
             await sending
             await self._send_later()
             await self._until_quiet(lambda: is_finished(self.plan.people, self.observer.seen))
+            await self._have_a_claim_repaid()
             await self._let_time_pass()
             # Leave time for events that nothing waits for, such as a second payment.
             await asyncio.sleep(2)
         finally:
-            showing.cancel()
-            sending.cancel()
+            for task in tasks:
+                task.cancel()
             # The caller closes the producer next; a failure of the sending must be collected before.
-            await asyncio.gather(showing, sending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.progress.show(self._numbers())
             self.faults.extend(STANDING_FAULTS)
 
-    def totals(self) -> dict[str, int]:
+    def _totals(self) -> dict[str, int]:
         """Return the expected final figures, in the order in which they are shown."""
-        people = self.plan.people
-        settled = Counter(key[1] for key, must in expected_entitlements(people).items() if must.state == "settled")
+        people, plan = self.plan.people, self.plan
+        outcomes = [expected_outcome(person) for person in people]
+        trainings = [training for outcome in outcomes for training in outcome.trainings]
+        due = expected_entitlements(people, LEAPS[-1])
+        settled = Counter(key[1] for key, must in due.items() if must.state == "settled")
         return {
-            "events sent": len(self.plan.first) + len(self.plan.later),
-            "admitted": sum(person.persona not in REFUSED for person in people),
-            "enrolled": sum(len(person.trainings) for person in people if person.persona not in REFUSED | REJECTED),
-            "completed": sum(training.completes for person in people for training in person.trainings),
+            "events sent": len(plan.first) + len(plan.later) + plan.follow_ups.records_left,
+            "admitted": sum(not outcome.refused for outcome in outcomes),
+            "enrolled": sum(not training.rejected for training in trainings),
+            "completed": sum(training.completed for training in trainings),
             "fees settled": settled["fee"],
             "incentives settled": settled["incentive_1"],
         }
@@ -106,6 +114,14 @@ class DemoScenario:
             await send(self.producer, part)
             self.sent += len(part)
 
+    async def _send_follow_ups(self) -> None:
+        """Send the further steps of people as the steps before are observed: voids, blocks, revocations and others."""
+        while self.plan.follow_ups.records_left:
+            records = self.plan.follow_ups.take_due(self.observer.seen)
+            await send(self.producer, records)
+            self.sent += len(records)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
     async def _inject_faults(self) -> None:
         await self._fees_settled(ROGUE_AT)
         await self._send_rogue_report()
@@ -131,7 +147,7 @@ class DemoScenario:
 
     async def _send_later(self) -> None:
         """Send the cures and the hostile records, then resume the halted partner."""
-        seen, totals = self.observer.seen, self.totals()
+        seen, totals = self.observer.seen, self.totals
         await self._until_quiet(
             lambda: seen.parked["unknown_reference"] > 0 and len(seen.enrolled) == totals["enrolled"]
         )
@@ -147,16 +163,39 @@ class DemoScenario:
         why = f"statement of {ROGUE_PARTNER} compared, the reported reference was never issued"
         await in_thread(self._operate, "resume", "--partner", ROGUE_PARTNER, "--who", "demo", "--why", why)
 
+    async def _have_a_claim_repaid(self) -> None:
+        """Record that the smallest claim on a provider was repaid."""
+        claims = [claim for claim in self.observer.seen.claims.values() if claim.debtor == "provider"]
+        if not claims:
+            return
+        claim = min(claims, key=lambda one: (one.amount, one.id))
+        self.progress.print_line(f"a provider pays back the fee of a training that was {claim.reason}")
+        how = ("--document", "SP2D-23-R1", "--who", "demo", "--why", "statement of the treasury", "--yes")
+        await in_thread(self._operate, "claims", "repaid", claim.id, *how)
+        await self._until_quiet(lambda: any(one.repaid for one in self.observer.seen.claims.values()))
+
     async def _let_time_pass(self) -> None:
-        # A partner that sees the new time before the services do would send reports from the future.
-        await asyncio.sleep(self.behaviour.last_report_after_seconds)
-        self.progress.print_line(f"{DAYS_THAT_PASS} days pass: trainings that were not finished expire")
-        self.installation.set_clock(TIMELINE_ENDS_AT + timedelta(days=DAYS_THAT_PASS))
         people, seen = self.plan.people, self.observer.seen
-        await self._until_quiet(lambda: all_expired(people, seen) and not not_parked(self.plan.parked, seen.parked))
+        for leap in LEAPS:
+            # A partner that sees the new time before the services do would send reports from the future.
+            await asyncio.sleep(self.behaviour.last_report_after_seconds)
+            self.progress.print_line(f"it is {leap:%d %B %Y}: {'; '.join(self._what_is_due(leap))}")
+            self.installation.set_clock(leap)
+            await self._until_quiet(partial(is_finished, people, seen, leap))
+        await self._until_quiet(lambda: not not_parked(self.plan.parked, seen.parked))
+
+    def _what_is_due(self, leap: datetime) -> list[str]:
+        """Describe what the passing of time brings about."""
+        due = Counter(benefit for _, benefit in expected_entitlements(self.plan.people, leap))
+        lines = [
+            f"{benefit} of the scheme of the pandemic falls due for {due[benefit]}"
+            for benefit in ("incentive_2", "incentive_3", "incentive_4")
+            if due[benefit] and not self.observer.seen.count(benefit, "settled")
+        ]
+        return ["trainings that were not finished expire", *lines] if leap == LEAPS[0] else lines
 
     async def _fees_settled(self, share: float) -> None:
-        wanted = int(self.totals()["fees settled"] * share)
+        wanted = int(self.totals["fees settled"] * share)
         await self._until_quiet(lambda: self.observer.seen.count("fee", "settled") >= wanted)
 
     async def _until_quiet(self, condition: Callable[[], bool]) -> None:

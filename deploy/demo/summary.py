@@ -10,8 +10,16 @@ from rich.table import Table
 from deploy.demo.audit import AuditResult
 from deploy.demo.observer import Observed
 from deploy.demo.plan import DemoPlan
+from deploy.simulation.people import Persona
+from deploy.simulation.scheme import SCHEME_OF
 
-BENEFITS = {"fee": ("fees to providers", "training"), "incentive_1": ("incentives to participants", "incentive")}
+INCENTIVES, SURVEYS = [f"incentive_{number}" for number in range(1, 5)], [f"survey_{number}" for number in range(1, 4)]
+COLUMNS = {
+    "training": ("fees", ["fee"]),
+    "incentive": ("incentives", INCENTIVES),
+    "survey": ("surveys", SURVEYS),
+}
+BENEFITS = ("fee", *INCENTIVES, *SURVEYS)
 MOST_WRONGS_SHOWN = 20
 
 
@@ -43,6 +51,11 @@ def machine_summary(result: DemoResult) -> dict[str, object]:
         "participants": len(result.plan.people),
         "completed": len(seen.completed),
         **{benefit: _of_benefit(seen, benefit) for benefit in BENEFITS},
+        "claims": _of_claims(seen),
+        "voided": len(seen.voided),
+        "revoked": len(seen.revoked),
+        "blocked": len(seen.ever_blocked),
+        "refused": dict(sorted(_refusals(seen).items())),
         "parked": dict(sorted(seen.parked.items())),
         "doubles": audit.doubles,
         "losses": audit.losses,
@@ -59,9 +72,24 @@ def _of_benefit(seen: Observed, benefit: str) -> dict[str, int]:
         "instructed": sum(1 for key in set(seen.references.values()) if key[1] == benefit),
         "settled": seen.count(benefit, "settled"),
         "held": seen.count(benefit, "held"),
+        "cancelled": seen.count(benefit, "cancelled"),
         "forfeited": seen.count(benefit, "forfeited"),
-        "amount_settled": _rupiah(seen, benefit, "settled"),
+        "amount_settled": _rupiah(seen, [benefit], "settled"),
     }
+
+
+def _of_claims(seen: Observed) -> dict[str, int]:
+    claims = seen.claims.values()
+    return {
+        "open": sum(not claim.repaid for claim in claims),
+        "amount_open": sum(claim.amount for claim in claims if not claim.repaid),
+        "repaid": sum(claim.repaid for claim in claims),
+        "amount_repaid": sum(claim.amount for claim in claims if claim.repaid),
+    }
+
+
+def _refusals(seen: Observed) -> Counter[str]:
+    return Counter([*seen.refused.values(), *seen.rejected.values()])
 
 
 def show_summary(console: Console, result: DemoResult) -> None:
@@ -69,10 +97,12 @@ def show_summary(console: Console, result: DemoResult) -> None:
     seen, audit = result.seen, result.audit
     console.print()
     console.print(_money(result))
+    for line in what_happened(result):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     held = Counter(seen.reasons[key] for key, state in seen.states.items() if state == "held")
     _reasons(console, "Held until a person acts", held)
     _reasons(console, "Held for a while, then released", Counter(seen.held_for) - held)
-    _reasons(console, "Refused", Counter([*seen.refused.values(), *seen.rejected.values()]))
+    _reasons(console, "Refused", _refusals(seen))
     _reasons(console, "Expired", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
     console.print("[bold]Injected faults[/]")
@@ -87,27 +117,77 @@ def show_summary(console: Console, result: DemoResult) -> None:
     console.print(f"\n{verdict}{more}  [dim]{result.seconds:.0f} s[/]", style=style, highlight=False)
 
 
+def what_happened(result: DemoResult) -> list[str]:
+    """Return what happened besides the ordinary, in sentences with counts and rupiah."""
+    seen, people = result.seen, result.plan.people
+    admitted = Counter(person.wave for person in people if person.participant_id in seen.admitted)
+    waves = ", ".join(f"{count:,} to wave {wave} ({SCHEME_OF[wave]})" for wave, count in sorted(admitted.items()))
+    months = ", ".join(f"{seen.count(benefit, 'settled'):,} x {benefit}" for benefit in INCENTIVES[1:])
+    surveys = sum(seen.count(benefit, "settled") for benefit in SURVEYS)
+    approved = sum(person.persona is Persona.COURSE_APPROVED for person in people)
+    too_dear = _refusals(seen)["price_above_approved"]
+    found_first = sum(person.persona is Persona.FRAUD_FOUND_FIRST for person in people)
+    return [
+        f"admitted: {waves}",
+        f"after the first incentive, month by month: {months}, {_money_text(_rupiah(seen, INCENTIVES[1:], 'settled'))}",
+        f"surveys: {surveys:,} paid, {_money_text(_rupiah(seen, SURVEYS, 'settled'))}",
+        _voided(seen),
+        _blocked(seen),
+        (
+            f"attendance found false: {found_first} before completion, nothing was paid; "
+            f"{len(seen.revoked)} afterwards, claimed back {_claimed(seen, 'revoked')}"
+        ),
+        f"approved courses: {approved} bought, {too_dear} refused as dearer than approved",
+    ]
+
+
+def _voided(seen: Observed) -> str:
+    completed = len(seen.voided & seen.completed)
+    cancelled = [key for key, state in seen.states.items() if state == "cancelled"]
+    return (
+        f"voided: {len(seen.voided) - completed} trainings before completion, whose prices bought others; "
+        f"{completed} afterwards, claimed back {_claimed(seen, 'voided')}, "
+        f"not paid {_money_text(sum(seen.amounts[key] for key in cancelled))}"
+    )
+
+
+def _blocked(seen: Observed) -> str:
+    held = [key for key, state in seen.states.items() if (state, seen.reasons[key]) == ("held", "participant_blocked")]
+    unblocked = seen.ever_blocked - seen.blocked
+    return (
+        f"blocked: {len(seen.ever_blocked)} people, {len(unblocked)} of them unblocked and paid; "
+        f"held {_money_text(sum(seen.amounts[key] for key in held))}, claimed back {_claimed(seen, 'blocked')}"
+    )
+
+
+def _claimed(seen: Observed, reason: str) -> str:
+    return _money_text(sum(claim.amount for claim in seen.claims.values() if claim.reason == reason))
+
+
 def _money(result: DemoResult) -> Table:
     seen = result.seen
     table = Table(title="Where each rupiah went", title_justify="left", title_style="bold")
     table.add_column("")
-    for title, _ in BENEFITS.values():
+    for title, _ in COLUMNS.values():
         table.add_column(title, justify="right")
-    given = [result.plan.appropriated[component] for _, component in BENEFITS.values()]
-    paid = [_rupiah(seen, benefit, "settled") for benefit in BENEFITS]
-    held = [_rupiah(seen, benefit, "held") for benefit in BENEFITS]
+    columns = [benefits for _, benefits in COLUMNS.values()]
+    given = [sum(rupiah for (_, of), rupiah in result.plan.appropriated.items() if of == part) for part in COLUMNS]
+    paid = [_rupiah(seen, benefits, "settled") for benefits in columns]
+    held = [_rupiah(seen, benefits, "held") for benefits in columns]
+    claimed = [sum(one.amount for key, one in seen.claims.items() if key[1] in benefits) for benefits in columns]
     left = [a - b - c for a, b, c in zip(given, paid, held, strict=True)]
+    payments = [sum(seen.count(benefit, "settled") for benefit in benefits) for benefits in columns]
     table.add_row("from the treasury", *map(_money_text, given), end_section=True)
-    counts = [seen.count(benefit, "settled") for benefit in BENEFITS]
-    table.add_row("paid and settled", *(f"{n:,} x  {_money_text(sum_)}" for n, sum_ in zip(counts, paid, strict=True)))
-    counts = [seen.count(benefit, "held") for benefit in BENEFITS]
-    table.add_row("held", *(f"{n:,} x  {_money_text(sum_)}" for n, sum_ in zip(counts, held, strict=True)))
-    table.add_row("not spent", *map(_money_text, left))
+    table.add_row("paid and settled", *map(_money_text, paid))
+    table.add_row("held", *map(_money_text, held))
+    table.add_row("not spent", *map(_money_text, left), end_section=True)
+    table.add_row("payments", *(f"{count:,}" for count in payments))
+    table.add_row("claimed back", *map(_money_text, claimed))
     return table
 
 
-def _rupiah(seen: Observed, benefit: str, state: str) -> int:
-    return sum(seen.amounts[key] for key, now in seen.states.items() if key[1] == benefit and now == state)
+def _rupiah(seen: Observed, benefits: Sequence[str], state: str) -> int:
+    return sum(seen.amounts[key] for key, now in seen.states.items() if key[1] in benefits and now == state)
 
 
 def _money_text(rupiah: int) -> str:

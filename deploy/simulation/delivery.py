@@ -71,7 +71,7 @@ def interleave(timelines: Sequence[Iterable[SimulatedEvent]], seed: int, window:
         begins = number / len(timelines) * (1 - window)
         for event in events:
             for time in range(rng.randint(1, 3)):
-                identity = event.id if time == 0 else uuid.UUID(int=rng.getrandbits(128)).hex
+                identity = event.id if time == 0 or event.keeps_id else uuid.UUID(int=rng.getrandbits(128)).hex
                 scattered.append((begins + rng.random() * window, outgoing_record(event, identity=identity)))
     scattered.sort(key=lambda one: one[0])
     return [one for _, one in scattered]

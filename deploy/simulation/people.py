@@ -9,9 +9,12 @@ from enum import StrEnum
 from deploy.simulation.regions import districts, regencies
 from shared.contracts.topics import PARTNERS
 
-WAVE = "48"
+WAVE, SEMI_BANSOS_WAVE, SMALL_WAVE = "48", "47", "49"
+"""The wave of all but a few; one with the scheme of the pandemic; one with a place for each LAST_PLACE alone."""
 OPENS_AT = datetime(2023, 2, 17, 12, tzinfo=UTC)
 CLOSES_AT = datetime(2023, 2, 20, 12, tzinfo=UTC)
+# The end of the 30th day after that, in Jakarta.
+LAST_ADMISSION_BEFORE = datetime(2023, 3, 22, 17, tzinfo=UTC)
 TIMELINE_ENDS_AT = datetime(2023, 3, 25, 3, tzinfo=UTC)
 MODES = ("online", "self_paced", "offline", "hybrid")
 PLATFORMS = ("pintar", "karier", "siapkerja")
@@ -43,6 +46,30 @@ class Persona(StrEnum):
     REJECTED_AFTERWARDS = "partner rejects what it has settled"
     CONTRADICTED = "partner reports as settled what it has rejected"
     SECOND_TRAINING = "completes a second training and never rates it"
+    ANSWERS_SURVEYS = "answers two surveys"
+    COURSE_APPROVED = "buys an approved course at its highest price"
+    ABOVE_APPROVED = "pays more than was approved"
+    NOT_APPROVED = "buys what was approved for another provider"
+    CLASS_TOO_LARGE = "class too large"
+    BUYS_LATE = "buys the first training too late"
+    BUYS_NEXT_LATE = "buys the second training too late"
+    BUYS_TOO_SOON = "buys a second training before the first has ended"
+    BUYS_WHILE_BLOCKED = "buys while blocked"
+    ADMITTED_LATE = "admitted too long after the wave has closed"
+    LAST_PLACE = "admitted to the last place of a wave"
+    WAVE_FULL = "applies to a wave that is full"
+    BLOCKED = "blocked before completing"
+    UNBLOCKED = "blocked before completing, and unblocked"
+    BLOCKED_AFTERWARDS = "blocked before being paid, as is known afterwards"
+    VOIDED_FIRST = "class cancelled before it began, buys another"
+    VOIDED_WHILE_HELD = "class cancelled while the incentive is held"
+    VOIDED_AFTERWARDS = "class cancelled after payment"
+    FRAUD_FOUND_FIRST = "attendance found false before completion"
+    FRAUD_FOUND_AFTERWARDS = "attendance found false after payment"
+    TEST_REVOKED = "one of two tests revoked after payment"
+    SEMI_BANSOS = "has the scheme of the pandemic"
+    SEMI_BANSOS_VOIDED = "has the scheme of the pandemic, class cancelled after the first incentive"
+    SEMI_BANSOS_OFFLINE = "buys offline under the scheme of the pandemic"
 
 
 WEIGHTS = {
@@ -65,16 +92,56 @@ WEIGHTS = {
     Persona.REJECTED_AFTERWARDS: 3,
     Persona.SECOND_TRAINING: 20,
     Persona.CONTRADICTED: 3,
+    Persona.ANSWERS_SURVEYS: 12,
+    Persona.COURSE_APPROVED: 4,
+    Persona.ABOVE_APPROVED: 3,
+    Persona.NOT_APPROVED: 3,
+    Persona.CLASS_TOO_LARGE: 3,
+    Persona.BUYS_LATE: 3,
+    Persona.BUYS_NEXT_LATE: 3,
+    Persona.BUYS_TOO_SOON: 3,
+    Persona.BUYS_WHILE_BLOCKED: 3,
+    Persona.ADMITTED_LATE: 3,
+    Persona.LAST_PLACE: 1,
+    Persona.WAVE_FULL: 2,
+    Persona.BLOCKED: 5,
+    Persona.UNBLOCKED: 5,
+    Persona.BLOCKED_AFTERWARDS: 5,
+    Persona.VOIDED_FIRST: 5,
+    Persona.VOIDED_WHILE_HELD: 3,
+    Persona.VOIDED_AFTERWARDS: 5,
+    Persona.FRAUD_FOUND_FIRST: 5,
+    Persona.FRAUD_FOUND_AFTERWARDS: 5,
+    Persona.TEST_REVOKED: 3,
+    Persona.SEMI_BANSOS: 12,
+    Persona.SEMI_BANSOS_VOIDED: 4,
+    Persona.SEMI_BANSOS_OFFLINE: 2,
 }
 OUT_OF = 1000
+FIRST_ORDINARY = 20
+"""Number of people at the beginning of a cohort who are ordinary, so that a small one has some too."""
 
-REFUSED = frozenset({Persona.TOO_YOUNG, Persona.WRONG_BIRTH_DATE, Persona.SAME_NIK})
-REJECTED = frozenset({Persona.TOO_DEAR, Persona.TOO_SHORT})
-UNFINISHED = frozenset({Persona.NEVER_FINISHES, Persona.TOO_EARLY})
+IN_SEMI_BANSOS = frozenset({Persona.SEMI_BANSOS, Persona.SEMI_BANSOS_VOIDED, Persona.SEMI_BANSOS_OFFLINE})
+IN_SMALL_WAVE = frozenset({Persona.LAST_PLACE, Persona.WAVE_FULL})
+FOUND_FALSE = frozenset({Persona.FRAUD_FOUND_FIRST, Persona.FRAUD_FOUND_AFTERWARDS})
 
 BALANCE = 3_500_000
-# Late enough for a first training of three sessions to be completed and rated, early enough to buy another.
-SECOND_AFTER = timedelta(days=10)
+APPROVED_PRICE = 2_000_000
+"""Highest price of the approved courses, one of each provider."""
+PRICES = {
+    Persona.TOO_DEAR: 4_000_000,
+    Persona.COURSE_APPROVED: APPROVED_PRICE,
+    Persona.ABOVE_APPROVED: APPROVED_PRICE + 1,
+    Persona.NOT_APPROVED: APPROVED_PRICE,
+}
+BUYS_ANOTHER = {
+    # Late enough for a first training of three sessions to be completed and rated, early enough to buy another.
+    Persona.SECOND_TRAINING: timedelta(days=10),
+    Persona.VOIDED_FIRST: timedelta(days=10),
+    Persona.BUYS_TOO_SOON: timedelta(hours=1),
+    Persona.BUYS_NEXT_LATE: timedelta(days=24),
+}
+"""Time from the purchase of the first training to that of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +169,29 @@ class Person:
     admitted_at: datetime
 
     @property
-    def completes(self) -> bool:
-        return self.persona not in REFUSED | REJECTED | UNFINISHED
-
-    @property
-    def rates(self) -> bool:
-        return self.completes and self.persona is not Persona.NEVER_RATES
-
-    @property
     def trainings(self) -> "tuple[Person, ...]":
-        """The person once per training, the first one first; a second training costs the balance that is left."""
-        if self.persona is not Persona.SECOND_TRAINING:
+        """The person once per training, the first one first.
+
+        A second training costs the balance that is left, or more than was left before the first one was cancelled.
+        """
+        after = BUYS_ANOTHER.get(self.persona)
+        if after is None:
             return (self,)
+        replaces_first = self.persona is Persona.VOIDED_FIRST
         second = replace(
             self,
-            persona=Persona.NEVER_RATES,
+            persona=Persona.ORDINARY if replaces_first else Persona.NEVER_RATES,
             redeem_code=f"NEXT{self.redeem_code[4:]}",
-            price=BALANCE - self.price,
-            admitted_at=self.admitted_at + SECOND_AFTER,
+            price=BALANCE - (self.price // 2 if replaces_first else self.price),
+            admitted_at=self.admitted_at + after,
         )
         return (self, second)
+
+    @property
+    def wave(self) -> str:
+        if self.persona in IN_SEMI_BANSOS:
+            return SEMI_BANSOS_WAVE
+        return SMALL_WAVE if self.persona in IN_SMALL_WAVE else WAVE
 
 
 def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Persona, int] = WEIGHTS) -> list[Person]:
@@ -138,7 +208,9 @@ def cohort(seed: int, people: int, first_number: int = 0, *, weights: Mapping[Pe
 
 
 def _persona(rng: random.Random, number: int, weights: Mapping[Persona, int]) -> Persona:
-    at = number % OUT_OF if number < OUT_OF else rng.randrange(OUT_OF)
+    at = number - FIRST_ORDINARY if number < OUT_OF else rng.randrange(OUT_OF)
+    if at < 0:
+        return Persona.ORDINARY
     for persona, weight in weights.items():
         at -= weight
         if at < 0:
@@ -171,20 +243,35 @@ def _person(rng: random.Random, number: int, persona: Persona, born: list[Person
         account=_account(number, persona),
         second_account=f"08{number:08d}2000",
         redeem_code=_redeem_code(number),
-        mode=MODES[number % len(MODES)],
+        mode=_mode(number, persona),
         platform=PLATFORMS[number % len(PLATFORMS)],
         provider_id=rng.choice(PROVIDERS),
         price=_price(rng, persona),
         sessions=1 if persona is Persona.TOO_EARLY else rng.randrange(1, 4),
-        admitted_at=OPENS_AT + timedelta(hours=80, seconds=rng.randrange(86_400)),
+        admitted_at=_admitted_at(rng, persona),
     )
 
 
+def _mode(number: int, persona: Persona) -> str:
+    if persona in (Persona.CLASS_TOO_LARGE, Persona.SEMI_BANSOS_OFFLINE):
+        return "offline"
+    if persona in FOUND_FALSE:
+        return "online"
+    return MODES[number % (2 if persona in IN_SEMI_BANSOS else len(MODES))]
+
+
 def _price(rng: random.Random, persona: Persona) -> int:
-    if persona is Persona.TOO_DEAR:
-        return 4_000_000
     price = rng.randrange(400, 3500) * 1000
-    return price // 2 if persona is Persona.SECOND_TRAINING else price
+    if persona in IN_SEMI_BANSOS:
+        return price // 4
+    halved = persona in BUYS_ANOTHER and persona is not Persona.VOIDED_FIRST
+    return price // 2 if halved else PRICES.get(persona, price)
+
+
+def _admitted_at(rng: random.Random, persona: Persona) -> datetime:
+    if persona is Persona.ADMITTED_LATE:
+        return LAST_ADMISSION_BEFORE + timedelta(hours=1)
+    return OPENS_AT + timedelta(hours=80, seconds=rng.randrange(86_400))
 
 
 def _nik(district: str, born: date, gender: str, number: int) -> str:

@@ -1,22 +1,38 @@
-"""Amounts of the simulated scheme, read from the files of its versions."""
+"""Amounts of the simulated schemes, read from the files of their versions."""
 
 import tomllib
 from importlib.resources import files
 from typing import Any
 
-from deploy.simulation.people import OPENS_AT
+from deploy.simulation.people import OPENS_AT, SEMI_BANSOS_WAVE, SMALL_WAVE, WAVE
 
-SCHEME = "normal-2023"
+NORMAL, SEMI_BANSOS = "normal-2023", "semi-bansos-2020"
+SCHEME_OF = {WAVE: NORMAL, SEMI_BANSOS_WAVE: SEMI_BANSOS, SMALL_WAVE: NORMAL}
 SCHEMES = files("services.enrollment") / "schemes"
 
 
-def _version_in_force() -> dict[str, Any]:
-    """Return the highest version whose first day has come when the simulated wave opens."""
-    before = [file for file in (SCHEMES / "superseded").iterdir() if file.name.startswith(f"{SCHEME}.")]
-    versions = [tomllib.loads(file.read_text()) for file in (SCHEMES / f"{SCHEME}.toml", *before)]
+def _version_in_force(scheme: str) -> dict[str, Any]:
+    """Return the highest version whose first day has come when the simulated waves open."""
+    before = [file for file in (SCHEMES / "superseded").iterdir() if file.name.startswith(f"{scheme}.")]
+    versions = [tomllib.loads(file.read_text()) for file in (SCHEMES / f"{scheme}.toml", *before)]
     in_force = [version for version in versions if version["in_force_from"] <= OPENS_AT.date()]
     return max(in_force, key=lambda version: int(version["version"]))
 
 
-INCENTIVE: int = _version_in_force()["incentive"]["amount"]
+RULES = {scheme: _version_in_force(scheme) for scheme in (NORMAL, SEMI_BANSOS)}
+INCENTIVE: int = RULES[NORMAL]["incentive"]["amount"]
 """Whole rupiah."""
+
+
+def incentive_amounts(wave: str) -> list[int]:
+    """Return the rupiah of each incentive, in the order in which they fall due, a month apart."""
+    rule = RULES[SCHEME_OF[wave]]["incentive"]
+    return [int(rule["amount"])] * int(rule["times"])
+
+
+def survey_amount(wave: str) -> int:
+    return int(RULES[SCHEME_OF[wave]]["survey"]["amount"])
+
+
+def survey_times(wave: str) -> int:
+    return int(RULES[SCHEME_OF[wave]]["survey"]["times"])

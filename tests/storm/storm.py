@@ -97,6 +97,7 @@ class Storm:
             records = self.world.new_people_records(PEOPLE_A_SECOND)
             self._recent = (self._recent + records)[-RECORDS_KEPT:]
             await self.world.send(records)
+            await self.world.send_follow_ups()
             self._note(f"{len(self.world.people)} people")
             self.show_status(f"{passed:5.0f} s  {len(self.world.people):,} people  {self.faults.total()} faults")
             await asyncio.sleep(1.0)

@@ -17,6 +17,8 @@ import pytest
 from deploy.local.instance_lock import hold_lock
 from deploy.local.paths import ROOT
 from deploy.simulation.scheme import INCENTIVE
+from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.domain.purchase import PurchaseRejection
 
 RUN = """\
 import sys
@@ -26,6 +28,8 @@ import deploy.demo.__main__ as demo
 with patch.object(demo, "VAR", Path(sys.argv[1])):
     sys.exit(demo.main())
 """
+# No scheme limits the regions in which offline trainings may be bought.
+REFUSED = {str(reason) for reason in (*AdmissionRefusal, *PurchaseRejection)} - {"region_not_open"}
 PARKED = {
     "too_large",
     "null_value",
@@ -90,9 +94,16 @@ def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
     summary: dict[str, Any] = summaries[0]
     assert summary["participants"] == 600
     assert (summary["doubles"], summary["losses"], summary["balanced"], summary["wrongs"]) == (0, 0, True, [])
-    assert summary["fee"]["settled"] == summary["completed"]
+    assert summary["fee"]["settled"] + summary["fee"]["held"] == summary["completed"]
     assert summary["incentive_1"]["amount_settled"] == summary["incentive_1"]["settled"] * INCENTIVE
     assert summary["incentive_1"]["held"] > 0
+    assert summary["incentive_1"]["cancelled"] > 0
+    # The series of the scheme of the pandemic runs to its end, or has ended with a voided training.
+    assert 0 < summary["incentive_2"]["settled"] == summary["incentive_4"]["settled"]
+    assert summary["survey_1"]["settled"] > summary["survey_3"]["settled"] > 0
+    assert min(summary["voided"], summary["revoked"], summary["blocked"], summary["claims"]["open"]) > 0
+    assert summary["claims"]["repaid"] == 1
+    assert set(summary["refused"]) == REFUSED
     assert set(summary["parked"]) == PARKED
     for one in summaries:
         # Identical deferred records are parked once, and how many are deferred depends on the timing.

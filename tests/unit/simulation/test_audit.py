@@ -7,23 +7,22 @@ from dataclasses import dataclass, replace
 import pytest
 
 from deploy.demo.audit import (
-    EXPIRED_FOR,
-    REFUSED_FOR,
-    REJECTED_FOR,
     AuditResult,
-    all_expired,
     audit,
     compare_ledgers,
     expected_entitlements,
     is_finished,
 )
-from deploy.demo.observer import EntitlementKey, Observed
+from deploy.demo.observer import EntitlementKey, Observed, ObservedClaim
+from deploy.demo.plan import LEAPS
+from deploy.simulation.outcome import ExpectedTraining, expected_outcome
 from deploy.simulation.partner import Payment
 from deploy.simulation.people import Person, Persona, cohort
 from deploy.simulation.scheme import INCENTIVE
 
-COHORT = cohort(7, 400)
+COHORT = cohort(7, 500)
 PARKED = Counter({"out_of_window": 3, "bad_seal": 1})
+END = LEAPS[-1]
 
 
 def a_person(persona: Persona = Persona.ORDINARY) -> Person:
@@ -38,16 +37,38 @@ class AuditCase:
     paid: list[Payment]
 
     def audit(self) -> AuditResult:
-        return audit(COHORT, self.seen, self.paid, PARKED, time_is_up=True)
+        return audit(COHORT, self.seen, self.paid, PARKED, END)
 
     def pay(self, key: EntitlementKey, reference: str, account: str | None = None, reason: str | None = None) -> None:
         trainings = (training for person in COHORT for training in person.trainings)
         person = next(training for training in trainings if training.redeem_code == key[0])
         kind = key[1].partition("_")[0]
-        account = account or (person.account if kind == "incentive" else "990000001000")
-        amount = person.price if kind == "fee" else INCENTIVE
-        self.paid.append(Payment("bni", reference, amount, account, kind, reason))
+        account = account or ("990000001000" if kind == "fee" else person.account)
+        due = expected_entitlements([person], END).get(key)
+        self.paid.append(Payment("bni", reference, due.amount if due else INCENTIVE, account, kind, reason))
         self.seen.references.setdefault(reference, key)
+
+    def expect(self, training: ExpectedTraining) -> None:
+        """Let all be seen that is expected of a training."""
+        seen, code = self.seen, training.redeem_code
+        if training.rejected:
+            seen.rejected[code] = training.rejected
+        if training.expired:
+            seen.expired[code] = training.expired
+        for codes, is_in in (
+            (seen.enrolled, not training.rejected),
+            (seen.voided, training.voided),
+            (seen.completed, training.completed),
+            (seen.revoked, training.revoked),
+        ):
+            codes.update([code] if is_in else [])
+        for benefit, must in training.payments.items():
+            key = (code, benefit)
+            seen.states[key], seen.reasons[key], seen.amounts[key] = must.state, must.reason, must.amount
+            if must.state == "settled":
+                self.pay(key, f"{len(self.paid):016d}")
+            if must.claimed_for:
+                seen.claims[key] = ObservedClaim(f"{len(self.paid)}-1", "provider", must.claimed_for, must.amount)
 
 
 @pytest.fixture
@@ -55,24 +76,21 @@ def case() -> AuditCase:
     seen = Observed(parked_at={("", 0, number): reason for number, reason in enumerate(Counter(PARKED).elements())})
     case = AuditCase(seen, [])
     for person in COHORT:
-        if reason := REFUSED_FOR.get(person.persona):
-            seen.refused[person.participant_id] = reason
-        if reason := REJECTED_FOR.get(person.persona):
-            seen.rejected[person.redeem_code] = reason
-        if reason := EXPIRED_FOR.get(person.persona):
-            seen.expired[person.redeem_code] = reason
-        seen.completed.update(training.redeem_code for training in person.trainings if training.completes)
-    for number, (key, must) in enumerate(expected_entitlements(COHORT).items()):
-        seen.states[key], seen.reasons[key], seen.amounts[key] = must.state, must.reason, must.amount
-        if must.state == "settled":
-            case.pay(key, f"{number:016d}")
+        outcome = expected_outcome(person, END)
+        if outcome.refused:
+            seen.refused[person.participant_id] = outcome.refused
+        else:
+            seen.admitted.add(person.participant_id)
+        if outcome.blocked:
+            seen.blocked.add(person.participant_id)
+        for training in outcome.trainings:
+            case.expect(training)
     return case
 
 
 def test_run_without_deviation_passes(case: AuditCase) -> None:
     assert case.audit() == AuditResult(0, 0, [])
-    assert is_finished(COHORT, case.seen)
-    assert all_expired(COHORT, case.seen)
+    assert is_finished(COHORT, case.seen, END)
 
 
 @pytest.mark.parametrize("benefit", ["fee", "incentive_1"])
@@ -128,7 +146,7 @@ def test_entitlement_without_a_known_state_is_lost(case: AuditCase, forget: bool
     else:
         case.seen.states[key] = "scheduled"
     assert case.audit().losses == 1
-    assert not is_finished(COHORT, case.seen)
+    assert not is_finished(COHORT, case.seen, END)
 
 
 def _forget_a_refusal(seen: Observed) -> None:
@@ -168,6 +186,51 @@ def _invent_an_entitlement(seen: Observed) -> None:
     seen.states[key], seen.reasons[key], seen.amounts[key] = "held", "no_funds", INCENTIVE
 
 
+def _leave_a_block_out(seen: Observed) -> None:
+    seen.blocked.discard(a_person(Persona.BLOCKED).participant_id)
+
+
+def _leave_an_admission_out(seen: Observed) -> None:
+    seen.admitted.discard(a_person(Persona.LAST_PLACE).participant_id)
+
+
+def _leave_a_void_out(seen: Observed) -> None:
+    seen.voided.discard(a_person(Persona.VOIDED_FIRST).redeem_code)
+
+
+def _revoke_what_stands(seen: Observed) -> None:
+    seen.revoked.add(a_person(Persona.TEST_REVOKED).redeem_code)
+
+
+def _lose_a_claim(seen: Observed) -> None:
+    del seen.claims[a_person(Persona.FRAUD_FOUND_AFTERWARDS).redeem_code, "fee"]
+
+
+def _claim_for_another_reason(seen: Observed) -> None:
+    key = (a_person(Persona.BLOCKED_AFTERWARDS).redeem_code, "incentive_1")
+    seen.claims[key] = replace(seen.claims[key], reason="voided")
+
+
+def _claim_what_is_right(seen: Observed) -> None:
+    seen.claims[a_person(Persona.UNBLOCKED).redeem_code, "incentive_1"] = ObservedClaim(
+        "1-1", "participant", "blocked", 1
+    )
+
+
+def _claim_what_nobody_paid(seen: Observed) -> None:
+    key = (a_person(Persona.TOO_DEAR).redeem_code, "fee")
+    seen.claims[key] = ObservedClaim("1-1", "provider", "voided", 1)
+
+
+def _pay_a_series_that_ended(seen: Observed) -> None:
+    key = (a_person(Persona.SEMI_BANSOS_VOIDED).redeem_code, "incentive_2")
+    seen.states[key], seen.reasons[key], seen.amounts[key] = "settled", "", INCENTIVE
+
+
+def _forget_a_month(seen: Observed) -> None:
+    del seen.states[a_person(Persona.SEMI_BANSOS).redeem_code, "incentive_3"]
+
+
 def _park_too_much(seen: Observed) -> None:
     seen.parked_at[("", 0, -1)] = "conflict"
 
@@ -188,6 +251,16 @@ def _park_too_little(seen: Observed) -> None:
         _hold_for_another_reason,
         _report_another_amount,
         _invent_an_entitlement,
+        _leave_a_block_out,
+        _leave_an_admission_out,
+        _leave_a_void_out,
+        _revoke_what_stands,
+        _lose_a_claim,
+        _claim_for_another_reason,
+        _claim_what_is_right,
+        _claim_what_nobody_paid,
+        _pay_a_series_that_ended,
+        _forget_a_month,
         _park_too_much,
         _park_too_little,
     ],

@@ -8,29 +8,29 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deploy.simulation.outcome import UNFINISHED, expected_outcome
 from deploy.simulation.people import (
+    BALANCE,
     MODES,
     PLATFORMS,
-    REFUSED,
     TIMELINE_ENDS_AT,
-    UNFINISHED,
     Person,
     Persona,
     cohort,
 )
 from deploy.simulation.regions import regencies
 from deploy.simulation.seals import Seals
-from deploy.simulation.timeline import SimulatedEvent, timeline
+from deploy.simulation.timeline import SimulatedEvent, further_steps, timeline
 from shared.contracts import upstream
 from shared.contracts.topics import PARTNERS
 
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
-TYPES = {event.name: event for event in upstream.EVENTS}
+TYPES = {(event.name, event.topic): event for event in upstream.EVENTS}
 COHORT = cohort(7, 3000)
 
 
-def first_and_later_events(person: Person) -> list[SimulatedEvent]:
-    return list(timeline(person, KEYS))
+def all_events(person: Person) -> list[SimulatedEvent]:
+    return [*timeline(person, KEYS), *(event for step in further_steps(person, KEYS) for event in step)]
 
 
 def one_with(persona: Persona) -> Person:
@@ -77,36 +77,38 @@ def test_cohort_without_weights_is_ordinary() -> None:
 
 def test_every_event_fits_its_contract_and_lies_in_the_past() -> None:
     for person in COHORT[:500]:
-        for event in first_and_later_events(person):
-            known = TYPES[event.type]
-            known.parse(json.dumps(event.data).encode())
-            assert event.topic == known.topic
+        for event in all_events(person):
+            TYPES[event.type, event.topic].parse(json.dumps(event.data).encode())
             assert event.time < TIMELINE_ENDS_AT
 
 
 def test_event_ids_are_stable_and_unique() -> None:
-    ids = [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
+    ids = [event.id for person in COHORT[:500] for event in all_events(person)]
     assert len(set(ids)) == len(ids)
-    assert ids == [event.id for person in COHORT[:500] for event in first_and_later_events(person)]
+    assert ids == [event.id for person in COHORT[:500] for event in all_events(person)]
 
 
 def test_only_enrolled_people_have_evidence() -> None:
     for persona in Persona:
-        kinds = Counter(event.type.split(".")[2] for event in first_and_later_events(one_with(persona)))
-        assert (kinds["post_test_taken"] > 0) == (persona not in REFUSED | {Persona.TOO_DEAR, Persona.TOO_SHORT})
+        person = one_with(persona)
+        about = {event.data.get("redeem_code") for event in all_events(person) if event.topic == "training.evidence"}
+        rejected = {training.redeem_code for training in expected_outcome(person).trainings if training.rejected}
+        assert not about & rejected
 
 
 def test_unfinished_people_lack_a_valid_attendance() -> None:
     for persona in UNFINISHED:
         person = one_with(persona)
-        attended = [event for event in first_and_later_events(person) if event.type.endswith("session_attended.v1")]
-        assert len([event for event in attended if not event.parked]) < person.sessions
+        events = all_events(person)
+        attended = {event.id for event in events if event.type.endswith("session_attended.v1") and not event.parked}
+        revoked = {event.data["evidence"]["id"] for event in events if event.type.endswith("evidence_revoked.v1")}  # type: ignore[index]
+        assert len(attended - revoked) < person.sessions
 
 
 def test_second_training_costs_the_rest_after_the_first_is_rated() -> None:
     for person in (person for person in COHORT if person.persona is Persona.SECOND_TRAINING):
         first, second = person.trainings
-        events = first_and_later_events(person)
+        events = all_events(person)
         bought = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_purchased.v1")}
         rated = {e.data["redeem_code"]: e.time for e in events if e.type.endswith("training_rated.v1")}
         assert list(rated) == [first.redeem_code]
@@ -114,9 +116,32 @@ def test_second_training_costs_the_rest_after_the_first_is_rated() -> None:
         assert (first.price + second.price, min(first.price, second.price) > 0) == (3_500_000, True)
 
 
+def test_price_of_a_voided_training_buys_the_next_one() -> None:
+    for person in (person for person in COHORT if person.persona is Persona.VOIDED_FIRST):
+        first, second = person.trainings
+        voided = next(event for event in all_events(person) if event.type.endswith("training_voided.v1"))
+        bought = [event.time for event in all_events(person) if event.type.endswith("training_purchased.v1")]
+        assert bought[0] < voided.time < bought[1]
+        assert BALANCE - first.price < second.price <= BALANCE
+
+
+def test_revocation_names_evidence_that_keeps_its_id() -> None:
+    for persona in (Persona.FRAUD_FOUND_FIRST, Persona.FRAUD_FOUND_AFTERWARDS, Persona.TEST_REVOKED):
+        events = all_events(one_with(persona))
+        revocation = next(event for event in events if event.type.endswith("evidence_revoked.v1"))
+        named = [event for event in events if (event.source, event.id) == tuple(revocation.data["evidence"].values())]  # type: ignore[attr-defined]
+        assert [(event.topic, event.keeps_id) for event in named] == [(revocation.topic, True)]
+
+
+def test_attendance_found_false_first_is_revoked_before_it_is_reported() -> None:
+    first = [event.type.split(".")[2] for event in timeline(one_with(Persona.FRAUD_FOUND_FIRST), KEYS)]
+    assert "evidence_revoked" in first
+    assert "session_attended" not in first
+
+
 def test_too_early_attendance_is_marked_in_every_mode() -> None:
     for mode in MODES:
-        events = first_and_later_events(replace(one_with(Persona.TOO_EARLY), mode=mode))
+        events = all_events(replace(one_with(Persona.TOO_EARLY), mode=mode))
         bought = next(event for event in events if event.type.endswith("training_purchased.v1"))
         starts = [datetime.fromisoformat(session["starts_at"]) for session in bought.data["sessions"]]  # type: ignore[attr-defined]
         early = [event for event in events if event.parked]

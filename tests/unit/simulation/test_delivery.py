@@ -1,6 +1,7 @@
 """Delivery as upstream systems do it: repeated and shuffled, reproducible by seed."""
 
 from collections import Counter
+from dataclasses import replace
 
 from deploy.simulation.delivery import interleave, repeat_and_shuffle
 from deploy.simulation.people import cohort
@@ -29,6 +30,12 @@ def test_repeats_have_other_ids_but_one_has_the_events_own() -> None:
     ids = Counter(dict(record.headers)["ce_id"] for record in repeat_and_shuffle(EVENTS, 7))
     assert max(ids.values()) == 1
     assert {event.id.encode() for event in EVENTS} <= ids.keys()
+
+
+def test_repeats_of_an_event_that_keeps_its_id_have_it_too() -> None:
+    kept = [replace(event, keeps_id=True) for event in EVENTS[:30]]
+    ids = {dict(record.headers)["ce_id"] for record in repeat_and_shuffle(kept, 7)}
+    assert ids == {event.id.encode() for event in kept}
 
 
 def test_order_of_delivery_depends_on_the_seed_alone() -> None:

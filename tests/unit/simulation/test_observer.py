@@ -1,0 +1,64 @@
+"""Observer of the topics: the state that it draws from events about changes of mind."""
+
+from typing import Any
+
+from deploy.demo.observer import Observed, ObservedClaim, apply_event
+
+PERSON, CODE = "4810000000000017", "PRAT0AB12CD3"
+KEY = (CODE, "fee")
+CLAIMED = {
+    "participant_id": PERSON,
+    "redeem_code": CODE,
+    "benefit": "fee",
+    "reference": "7Q2M9K4T1B8XW3ZA",
+    "amount": {"value": 1_500_000, "currency": "IDR"},
+    "claim": "7Q2M9K4T1B8XW3ZA-1",
+    "debtor": "provider",
+    "reason": "voided",
+}
+OPEN = ObservedClaim("7Q2M9K4T1B8XW3ZA-1", "provider", "voided", 1_500_000)
+
+
+def observed(*events: tuple[str, dict[str, Any]]) -> Observed:
+    seen = Observed()
+    for name, data in events:
+        apply_event(seen, f"salur.{name}.v1", data)
+    return seen
+
+
+def test_unblocked_participant_is_blocked_no_more() -> None:
+    block = ("enrollment.participant_blocked", {"participant_id": PERSON})
+    unblock = ("enrollment.participant_unblocked", {"participant_id": PERSON})
+    assert observed(block).blocked == {PERSON}
+    seen = observed(block, unblock)
+    assert (seen.blocked, seen.ever_blocked) == (set(), {PERSON})
+
+
+def test_void_and_revocation_are_seen_beside_the_completion() -> None:
+    about = {"redeem_code": CODE}
+    seen = observed(
+        ("completion.completion_confirmed", about),
+        ("enrollment.enrollment_voided", about),
+        ("completion.completion_revoked", about),
+    )
+    assert (seen.completed, seen.voided, seen.revoked) == ({CODE}, {CODE}, {CODE})
+
+
+def test_claim_leaves_the_state_of_its_payment() -> None:
+    settled = CLAIMED | {"reason": None}
+    seen = observed(("payment.disbursement_settled", settled), ("payment.claim_opened", CLAIMED))
+    assert (seen.states, seen.claims) == ({KEY: "settled"}, {KEY: OPEN})
+
+
+def test_claim_stands_until_it_is_withdrawn_itself() -> None:
+    opened, repaid, withdrawn = (f"payment.claim_{name}" for name in ("opened", "repaid", "withdrawn"))
+    second = CLAIMED | {"claim": "7Q2M9K4T1B8XW3ZA-2"}
+    assert observed((opened, CLAIMED), (repaid, CLAIMED)).claims[KEY].repaid
+    assert observed((opened, CLAIMED), (withdrawn, CLAIMED)).claims == {}
+    assert observed((opened, CLAIMED), (opened, second), (withdrawn, CLAIMED)).claims[KEY].id == second["claim"]
+
+
+def test_parked_record_of_payment_is_no_payment() -> None:
+    place = {"topic": "treasury.funding", "partition": 0, "offset": 7, "reason": "conflict"}
+    seen = observed(("payment.record_parked", place))
+    assert (seen.parked, seen.states) == ({"conflict": 1}, {})
