@@ -82,12 +82,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert left_running(tmp_path) == []
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
     summaries = []
     for _ in range(2):
         demo = start(folder, people=600, seed=11)
-        output, _ = demo.communicate(timeout=180)
+        output, _ = demo.communicate(timeout=230)
         assert demo.returncode == 0, output
         assert "doubles 0, losses 0, balanced" in output
         summaries.append(json.loads((folder / "demo" / "summary.json").read_text()))
