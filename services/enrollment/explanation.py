@@ -26,7 +26,7 @@ def decisions_of(schemes: Mapping[str, SchemeVersions], views: ParticipantViews)
     decisions += [_erasure(views, views.erasure)] if views.erasure else []
     for row in views.enrollments:
         decisions += [_purchase(schemes, views, row), *_milestones(row), *_void(views, row)]
-    return decisions
+    return decisions + [_forfeit(views, row) for row in views.forfeits]
 
 
 def _admission(views: ParticipantViews, row: Record) -> Decision:
@@ -39,7 +39,10 @@ def _admission(views: ParticipantViews, row: Record) -> Decision:
         scheme=row["scheme"],
         scheme_version=row["scheme_version"],
         amounts={} if row["balance"] is None else {"balance": row["balance"]},
-        facts={"quota": row["quota"], "wave_opens_at": row["opens_at"], "wave_closes_at": row["closes_at"]},
+        facts={
+            "quota": row["quota"],
+            **{f"wave_{name}": row[name] for name in ("opens_at", "closes_at", "cut_off_at")},
+        },
         carried_by=_event(views, row["carried_by"]),
     )
 
@@ -126,15 +129,28 @@ def _void(views: ParticipantViews, row: Record) -> list[Decision]:
     ]
 
 
+def _forfeit(views: ParticipantViews, row: Record) -> Decision:
+    return Decision(
+        at=row["falls_at"],
+        decided_at=row["decided_at"],
+        decision="balance_forfeited",
+        about=row["wave"],
+        rule=f"forfeit.{row['reason']}",
+        amounts={"forfeited": row["amount"]},
+        carried_by=_event(views, row["carried_by"]),
+    )
+
+
 def _event(views: ParticipantViews, number: int | None) -> str:
     return own_id(views.event_ids, ENROLLMENT_EVENTS, number)
 
 
 def _balance_before(views: ParticipantViews, row: Record) -> int | None:
-    """Return what a purchase had to be paid from: the grant, less what stood then and was decided before."""
+    """Return what a purchase had to be paid from: the grant less what stood or was gone then, if decided before."""
     granted = sum(admission["balance"] or 0 for admission in views.admissions)
     spent = sum(one["price"] for one in _standing(views, row) if _precedes(one, row))
-    return granted - spent if granted else None
+    forfeited = sum(one["amount"] for one in views.forfeits if _was_gone(one, row))
+    return granted - spent - forfeited if granted else None
 
 
 def _standing(views: ParticipantViews, row: Record) -> list[Record]:
@@ -159,25 +175,35 @@ def _precedes(one: Record, row: Record) -> bool:
     return bool((one["purchased_at"], one["redeem_code"]) < (row["purchased_at"], row["redeem_code"]))
 
 
+def _was_gone(forfeit: Record, row: Record) -> bool:
+    """Return True if an amount had been forfeited before a purchase was decided, by the numbers of their events."""
+    if forfeit["carried_by"] is not None and row["carried_by"] is not None:
+        return bool(forfeit["carried_by"] < row["carried_by"])
+    return bool(forfeit["falls_at"] <= row["purchased_at"])
+
+
 def _turn(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> dict[str, object]:
     """Return the training that was bought before this one, and the last day for buying it."""
     scheme = _version(schemes, row)
-    admitted_at = max((one["admitted_at"] for one in views.admissions if one["balance"] is not None), default=None)
-    if scheme is None or admitted_at is None:
+    admission = next((one for one in views.admissions if one["balance"] is not None), None)
+    if scheme is None or admission is None:
         return {}
-    bought_at = row["purchased_at"]
+    cut_off_at, bought_at = admission["cut_off_at"], row["purchased_at"]
     earlier = [one for one in _standing(views, row) if one["purchased_at"] <= bought_at]
     voids = [one["voided_at"] for one in views.enrollments if one["voided_at"] and one["voided_at"] <= bought_at]
     if not earlier:
-        return {"buy_by": _last_day([admitted_at, *voids], scheme.purchase.first_within_days)}
+        first_within = scheme.purchase.first_within_days
+        return {"buy_by": _last_day([admission["admitted_at"], *voids], first_within, cut_off_at)}
     previous = earlier[-1]
     done = [previous["completed_at"]] if previous["completed_at"] else []
-    buy_by = _last_day([*done, *voids], scheme.purchase.next_within_days) if done else None
+    buy_by = _last_day([*done, *voids], scheme.purchase.next_within_days, cut_off_at) if done else None
     return {"previous": previous["redeem_code"], "previous_completed_at": previous["completed_at"], "buy_by": buy_by}
 
 
-def _last_day(starts: Sequence[datetime], days: int | None) -> date | None:
-    return None if days is None else jakarta_day(max(starts)) + timedelta(days=days)
+def _last_day(starts: Sequence[datetime], days: int | None, cut_off_at: datetime | None) -> date | None:
+    last_days = [] if days is None else [jakarta_day(max(starts)) + timedelta(days=days)]
+    last_days += [] if cut_off_at is None else [jakarta_day(cut_off_at) - timedelta(days=1)]
+    return min(last_days, default=None)
 
 
 def _version(schemes: Mapping[str, SchemeVersions], row: Record) -> Scheme | None:

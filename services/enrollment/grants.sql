@@ -3,6 +3,8 @@
 grant select, insert on admission to :service;
 grant select, insert on block to :service;
 grant select, insert on erasure to :service;
+grant select, insert on forfeit to :service;
+grant select, insert, update (participant_ids), delete on purchase_deadline to :service;
 grant select, insert on course to :service;
 grant select, insert, update (admitted, refused, promised, overbooked) on wave to :service;
 grant select, insert,

@@ -32,9 +32,14 @@ async def refusals_use_nothing_up(connection: Connection) -> list[str]:
 
 async def balance_suffices(connection: Connection) -> list[str]:
     return [
-        f"{row['participant_id']} has spent {row['spent']} of {row['granted']} rupiah"
+        f"{row['participant_id']} has spent {row['spent']} and forfeited {row['forfeited']} of {row['granted']} rupiah"
         for row in await invariants.load_overdrawn_balances(connection)
     ]
+
+
+async def balances_have_deadlines(connection: Connection) -> list[str]:
+    people = await invariants.load_balances_without_deadline(connection)
+    return [f"{person} has money left that no deadline will take" for person in people]
 
 
 async def voided_were_confirmed(connection: Connection) -> list[str]:
@@ -64,7 +69,8 @@ INVARIANTS = (
     Invariant("I12", "each event announced before a restore has its cause", announcements_have_causes),
     Invariant("I2", "a NIK is admitted once", once_per_nik),
     Invariant("I3", "only an admitted participant claims a NIK", refusals_use_nothing_up),
-    Invariant("I8", "no participant spends more than was granted", balance_suffices),
+    Invariant("I8", "no participant spends and forfeits more than was granted", balance_suffices),
+    Invariant("I3", "what may be forfeited of a balance has a deadline", balances_have_deadlines),
     Invariant("I8", "what is voided had been confirmed", voided_were_confirmed),
     Invariant("I2", "each redeem code belongs to one participant", once_per_redeem_code),
     Invariant("I14", "of erased participants no account is kept", erased_have_no_account),

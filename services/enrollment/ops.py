@@ -24,7 +24,7 @@ async def audit_trail(
     spent = sum(enrollment["price"] for enrollment in views.enrollments if enrollment["state"] == "confirmed")
     return {
         "participant_id": participant_id,
-        "balance_left": granted - spent,
+        "balance_left": granted - spent - sum(forfeit["amount"] for forfeit in views.forfeits),
         "decisions": [members_of(decision) for decision in in_order(decisions_of(schemes, views))],
     }
 

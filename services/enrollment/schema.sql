@@ -141,6 +141,33 @@ CREATE TRIGGER erasure_is_final BEFORE DELETE OR UPDATE ON erasure FOR EACH ROW 
 comment on table erasure is 'A participant who was erased, for ever: no account of theirs is kept or announced any more.';
 comment on column erasure.carried_by is 'The number of the event on enrollment.events that announced it; null: it was announced before a restore.';
 
+create table forfeit (
+    participant_id text                     not null,
+    falls_at       timestamp with time zone not null,
+    lane           smallint                 not null,
+    wave           text                     not null,
+    amount         bigint                   not null,
+    reason         text                     not null,
+    decided_at     timestamp with time zone not null,
+    carried_by     bigint,
+    constraint forfeit_pkey PRIMARY KEY (participant_id, falls_at),
+    constraint forfeit_amount_check CHECK ((amount > 0)),
+    constraint forfeit_reason_check CHECK ((reason = ANY (ARRAY['first_purchase_late'::text, 'next_purchase_late'::text, 'cut_off'::text])))
+);
+CREATE TRIGGER forfeit_is_final BEFORE DELETE OR UPDATE ON forfeit FOR EACH ROW EXECUTE FUNCTION keep_final();
+comment on table forfeit is 'The rest of a balance, returned to the treasury, never changed.';
+comment on column forfeit.falls_at is 'The moment from which it is gone: a midnight in Jakarta, or a void after the cut-off.';
+comment on column forfeit.amount is 'Rupiah.';
+comment on column forfeit.carried_by is 'The number of the event on enrollment.events that announced it; null: adopted after a restore.';
+
+create table purchase_deadline (
+    due_at          timestamp with time zone not null,
+    lane            smallint                 not null,
+    participant_ids text[]                   not null
+);
+CREATE INDEX purchase_deadline_by_time ON purchase_deadline USING btree (lane, due_at);
+comment on table purchase_deadline is 'When it is computed what these participants forfeit: a row per lane, time and transaction.';
+
 create table tally (
     lane        smallint not null,
     state       text     not null,

@@ -1,4 +1,6 @@
-"""Courses, voids and blocks as an outside program sends them: what is refused, and what is parked."""
+"""Courses, voids, blocks and deadlines, as an outside program meets them: what is refused, parked and forfeited."""
+
+from datetime import UTC, datetime
 
 from deploy.local.installation import Installation
 from tests.acceptance.outsider import Outsider
@@ -51,6 +53,29 @@ def test_purchase_while_blocked_is_refused(installation: Installation, outsider:
     _await(outsider, "participant_unblocked", participant_id=person)
     _buy(outsider, person, "AFTERUNBLOCK")
     _await(outsider, "enrollment_confirmed", redeem_code="AFTERUNBLOCK")
+    assert installation.verify() == []
+
+
+def test_balances_are_forfeited_when_deadline_and_cut_off_pass(installation: Installation, outsider: Outsider) -> None:
+    _open_wave(outsider)
+    person, buyer = _admit(outsider, 35), _admit(outsider, 36)
+    _buy(outsider, buyer, "UNDERWAY0001")
+    confirmed = _await(outsider, "enrollment_confirmed", redeem_code="UNDERWAY0001")
+    assert confirmed["cut_off_at"] == "2023-12-31T17:00:00Z"
+    installation.set_clock(datetime(2024, 1, 2, tzinfo=UTC))
+    forfeited = _await(outsider, "balance_forfeited", participant_id=person)
+    assert forfeited == {
+        "participant_id": person,
+        "wave": "48",
+        "amount": {"value": 3_500_000, "currency": "IDR"},
+        "reason": "first_purchase_late",
+        "forfeited_at": "2023-03-08T17:00:00Z",
+    }
+    rest = _await(outsider, "balance_forfeited", participant_id=buyer)
+    assert (rest["amount"], rest["reason"]) == ({"value": 2_600_000, "currency": "IDR"}, "cut_off")
+    assert rest["forfeited_at"] == confirmed["cut_off_at"]
+    _buy(outsider, person, "TIMELYUNREAD")
+    assert _await_refusal(outsider, "TIMELYUNREAD") == "first_purchase_late"
     assert installation.verify() == []
 
 

@@ -52,8 +52,10 @@ OWN_MODULES = {
             "benefits",
             "claim_kinds",
             "course",
+            "forfeit",
             "identity",
             "purchase",
+            "purchase_deadline",
             "region_codes",
             "scheme",
         },
@@ -62,6 +64,7 @@ OWN_MODULES = {
             "admissions",
             "confirmation",
             "courses",
+            "forfeits",
             "nik_claims",
             "opened_seals",
             "purchase_decisions",
@@ -70,7 +73,7 @@ OWN_MODULES = {
             "voids",
             "waves",
         },
-        "store": {"admissions", "courses", "invariants", "voids", "waves"},
+        "store": {"admissions", "courses", "forfeits", "invariants", "voids", "waves"},
     },
     "completion": {
         "domain": {

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local.paths import ROOT
 from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.domain.forfeit import ForfeitReason
 from services.enrollment.domain.purchase import PurchaseRejection
 from services.payment.domain.claim import ClaimReason
 from services.payment.domain.disbursement import HoldReason
@@ -16,6 +17,7 @@ PAGE = ROOT / "docs" / "contracts" / "explain.md"
 BY_REASON = {
     "admission": AdmissionRefusal,
     "purchase": PurchaseRejection,
+    "forfeit": ForfeitReason,
     "hold": HoldReason,
     "claim": ClaimReason,
     "cancel": Annulment,

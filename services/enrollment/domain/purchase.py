@@ -8,6 +8,7 @@ from enum import StrEnum
 from services.enrollment.domain.block import Block, is_blocked_at
 from services.enrollment.domain.calendar import is_within_days, jakarta_day
 from services.enrollment.domain.course import Course
+from services.enrollment.domain.forfeit import Forfeit
 from services.enrollment.domain.scheme import Mode, Scheme
 
 
@@ -53,12 +54,20 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """An admitted person; `balance` is granted for trainings, in rupiah. `blocks`: all blocks and unblocks known."""
+    """An admitted person; `balance` is granted for trainings, in rupiah. `blocks`: all blocks and unblocks known.
+
+    `cut_off_at`: when the balance ends, whatever was bought; None: never. `forfeits`: what is gone of it, or will be.
+    """
 
     regency: str
     admitted_at: datetime
     balance: int
     blocks: Sequence[Block] = ()
+    cut_off_at: datetime | None = None
+    forfeits: Sequence[Forfeit] = ()
+
+    def is_cut_off_at(self, moment: datetime) -> bool:
+        return self.cut_off_at is not None and moment >= self.cut_off_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,12 @@ class Training:
     def stands_at(self, moment: datetime) -> bool:
         """Return True unless it was voided by then."""
         return self.voided_at is None or moment < self.voided_at
+
+    def completed_by(self, moment: datetime) -> datetime | None:
+        """Return when it was completed, if that was by then and is not revoked by then."""
+        if self.completed_at is None or self.completed_at > moment:
+            return None
+        return None if self.revoked_at is not None and self.revoked_at <= moment else self.completed_at
 
     def done_by(self, moment: datetime) -> bool | None:
         """Return True if completed and rated by then, False if certainly not, None if not known yet."""
@@ -119,7 +134,8 @@ def decide_purchase(
     """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
 
     Its place among the trainings follows from the times of purchase, not from the order of arrival. A training that was
-    voided by then does not count. Blocks, voids and other purchases count as far as they are known: they compete.
+    voided by then does not count. Blocks, voids, forfeits and other purchases count as far as they are known: they
+    compete.
     """
     known = sorted(trainings, key=lambda training: training.purchased_at)
     standing = [training for training in known if training.stands_at(purchase.purchased_at)]
@@ -178,26 +194,35 @@ def _decide_by_turn(
     voids: Sequence[datetime],
     scheme: Scheme,
 ) -> PurchaseOutcome:
-    """Decide by the trainings before and after it, and by the deadline, which a void starts again."""
-    days = scheme.purchase
-    earlier = [training for training in standing if training.purchased_at <= purchase.purchased_at]
+    """Decide by the trainings before and after it, and by the deadline, which a void starts again, or the cut-off."""
+    rule, at = scheme.purchase, purchase.purchased_at
+    earlier = [training for training in standing if training.purchased_at <= at]
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
         return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
-    if not earlier:
-        late = Undecided(PurchaseRejection.FIRST_PURCHASE_LATE)
-        return _unless_timely(late, purchase, days.first_within_days, [participant.admitted_at, *voids])
-    previous = earlier[-1]
-    done = previous.done_by(purchase.purchased_at)
-    if not done or previous.completed_at is None:
-        reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
-        return Undecided(reason) if done is None else Rejected(reason)
-    late = Undecided(PurchaseRejection.NEXT_PURCHASE_LATE)
-    return _unless_timely(late, purchase, days.next_within_days, [previous.completed_at, *voids])
+    if earlier:
+        done, completed_at = earlier[-1].done_by(at), earlier[-1].completed_at
+        if not done or completed_at is None:
+            reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
+            return Undecided(reason) if done is None else Rejected(reason)
+        late, days, start = PurchaseRejection.NEXT_PURCHASE_LATE, rule.next_within_days, completed_at
+    else:
+        late, days, start = PurchaseRejection.FIRST_PURCHASE_LATE, rule.first_within_days, participant.admitted_at
+    in_time = days is None or is_within_days(at, days, after=max([start, *voids]))
+    if participant.is_cut_off_at(at) or not in_time:
+        return Undecided(late)  # It may follow one that has not arrived.
+    return _unless_forfeited(late, purchase, participant, standing)
 
 
-def _unless_timely(
-    late: Undecided, purchase: Purchase, days: int | None, starts: Sequence[datetime]
-) -> Confirmed | Undecided:
-    """Confirm a purchase within so many days of the latest start; a late one may follow one that has not arrived."""
-    timely = days is None or is_within_days(purchase.purchased_at, days, after=max(starts))
-    return Confirmed() if timely else late
+def _unless_forfeited(
+    late: PurchaseRejection, purchase: Purchase, participant: Participant, standing: Sequence[Training]
+) -> Confirmed | Rejected:
+    """Confirm a timely purchase for which enough is left of what was not forfeited.
+
+    What was forfeited after it was bought is gone all the same: it is refused as if it were late.
+    """
+    left = participant.balance - sum(training.price for training in standing)
+    left -= sum(one.amount for one in participant.forfeits if one.falls_at <= purchase.purchased_at)
+    if purchase.price > left:
+        return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT)
+    later = sum(one.amount for one in participant.forfeits if one.falls_at > purchase.purchased_at)
+    return Rejected(late) if purchase.price > left - later else Confirmed()

@@ -170,9 +170,9 @@ class Scheme:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SchemeVersions:
-    """All versions of one scheme, the highest first."""
+    """All versions of one scheme, the highest first. There is one object for each scheme, compared by identity."""
 
     versions: tuple[Scheme, ...]
 

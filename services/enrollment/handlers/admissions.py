@@ -17,6 +17,7 @@ from services.enrollment.domain.deferral_kinds import PARTICIPANT, WAVE
 from services.enrollment.domain.scheme import Scheme
 from services.enrollment.handlers.accounts import emit_kept_accounts
 from services.enrollment.handlers.adoption import AnnouncedAdmission, forget_admissions, load_announced_admissions
+from services.enrollment.handlers.forfeits import schedule_after_admissions
 from services.enrollment.handlers.nik_claims import NikClaims
 from services.enrollment.handlers.opened_seals import open_identity
 from services.enrollment.store.admissions import Admission, insert_admissions, load_admissions
@@ -70,7 +71,9 @@ async def decide_applications(
     await _save(tx, decided, announced, carried_by)
     for application in fresh:
         tx.release(PARTICIPANT, application.applicant.participant_id)
-    await emit_kept_accounts(context, tx, [a for a in decided.values() if a.admitted])
+    newly_admitted = [a for a in decided.values() if a.admitted]
+    await schedule_after_admissions(context, tx, newly_admitted)
+    await emit_kept_accounts(context, tx, newly_admitted)
 
 
 def _open(
@@ -146,7 +149,7 @@ async def _decide(
         wave = waves[applicant.wave]
         scheme = context.schemes[wave.scheme].at(applicant.admitted_at)
         if announced_event := announced.get(application.key):
-            decided[application.key] = _as_announced(application, announced_event, scheme)
+            decided[application.key] = _as_announced(application, announced_event, wave, scheme)
             if not decided[application.key].admitted:
                 niks.free(index, applicant.participant_id)
             continue
@@ -157,7 +160,7 @@ async def _decide(
             niks.take(index, applicant.participant_id)
         else:
             niks.free(index, applicant.participant_id)
-        decided[application.key] = _admission(application, decision, scheme.scheme, scheme.version)
+        decided[application.key] = _admission(application, decision, wave, scheme.scheme, scheme.version)
     await niks.flush(tx)
     return decided
 
@@ -177,17 +180,16 @@ async def _save(
     await forget_admissions(tx, announced_events)
 
 
-def _as_announced(application: Application, announced: AnnouncedAdmission, scheme: Scheme) -> Admission:
+def _as_announced(application: Application, announced: AnnouncedAdmission, wave: Wave, scheme: Scheme) -> Admission:
     if isinstance(announced, enrollment.ParticipantRefused):
-        return _admission(
-            application, AdmissionRefused(AdmissionRefusal(announced.reason)), scheme.scheme, scheme.version
-        )
+        refused = AdmissionRefused(AdmissionRefusal(announced.reason))
+        return _admission(application, refused, wave, scheme.scheme, scheme.version)
     decision = Admitted(announced.scheme, announced.scheme_version, announced.balance.value)
-    return _admission(application, decision, announced.scheme, announced.scheme_version)
+    return _admission(application, decision, wave, announced.scheme, announced.scheme_version)
 
 
 def _admission(
-    application: Application, decision: Admitted | AdmissionRefused, scheme: str, scheme_version: int
+    application: Application, decision: Admitted | AdmissionRefused, wave: Wave, scheme: str, scheme_version: int
 ) -> Admission:
     message, admitted = application.message, isinstance(decision, Admitted)
     return Admission(
@@ -202,6 +204,7 @@ def _admission(
         admitted_at=message.data.admitted_at,
         identity_index=bytes.fromhex(application.index) if admitted else None,
         content_digest=application.digest,
+        cut_off_at=wave.cut_off_at,
     )
 
 

@@ -11,18 +11,22 @@ from datetime import datetime
 from typing import Any
 
 from services.enrollment.domain.claim_kinds import NIK, REDEEM_CODE
+from services.enrollment.domain.forfeit import ForfeitReason
 from services.enrollment.domain.purchase import Training
 from services.enrollment.store.accounts import StoredAccount
 from services.enrollment.store.enrollments import Enrollment, load_enrollments_by_code
 from services.enrollment.store.erasures import Erasure, erase_kept_accounts, insert_erasures
+from services.enrollment.store.forfeits import StoredForfeit, insert_forfeits
 from services.enrollment.store.voids import void_enrollments
 from services.enrollment.store.waves import recount_promised
 from shared.contracts import enrollment, upstream
 from shared.contracts.enrollment import (
     ACCOUNT_LINKED,
+    BALANCE_FORFEITED,
     ENROLLMENT_VOIDED,
     PARTICIPANT_ERASED,
     AccountLinked,
+    BalanceForfeited,
     EnrollmentConfirmed,
     EnrollmentRejected,
     EnrollmentVoided,
@@ -40,6 +44,9 @@ from shared.times import write_time
 
 AnnouncedAdmission = ParticipantAdmitted | ParticipantRefused
 AnnouncedPurchase = EnrollmentConfirmed | EnrollmentRejected
+AdoptedEvent = (
+    AnnouncedAdmission | AnnouncedPurchase | EnrollmentVoided | BalanceForfeited | AccountLinked | ParticipantErased
+)
 
 ADMISSIONS: Mapping[str, EventType[Any]] = {
     event.name: event for event in (enrollment.PARTICIPANT_ADMITTED, enrollment.PARTICIPANT_REFUSED)
@@ -53,6 +60,7 @@ ADOPTED_EVENTS = {
     ACCOUNT_LINKED.name: ACCOUNT_LINKED,
     PARTICIPANT_ERASED.name: PARTICIPANT_ERASED,
     ENROLLMENT_VOIDED.name: ENROLLMENT_VOIDED,
+    BALANCE_FORFEITED.name: BALANCE_FORFEITED,
 }
 LinkKey = tuple[str, datetime]
 """(participant, linked at)."""
@@ -92,7 +100,7 @@ class AnnouncedPurchases:
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Claim the keys of announced decisions, count the places they used, and remember each decision.
+    """Claim the keys of announced decisions, count the places they used, and remember each decision; store forfeits.
 
     A missing event does no harm: its cause is decided again. A key that another participant has claimed meanwhile stays
     theirs; once the announced decision is stored, `verify` reports it.
@@ -101,6 +109,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     remembered, waves = [], set()
     voids: list[EnrollmentVoided] = []
     erasures: dict[str, Erasure] = {}
+    forfeits: list[StoredForfeit] = []
     for _, outbox_event in tail.events():
         event = _parse(outbox_event)
         if isinstance(event, AnnouncedAdmission):
@@ -115,6 +124,8 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             voids.append(event)
         elif isinstance(event, ParticipantErased):
             erasures[event.participant_id] = Erasure(event.participant_id, tail.lane, event.erased_at)
+        elif isinstance(event, BalanceForfeited):
+            forfeits.append(_forfeit(event, tail.lane))
         elif event is not None:
             remembered.append(
                 RememberedEvent(outbox_event.type, event.redeem_code, event.participant_id, outbox_event.data)
@@ -126,6 +137,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
     for kind, owners in sorted(wanted.items()):
         await tx.claim(kind, owners)
     remembered += await _void_known(tx, voids)
+    await insert_forfeits(tx.connection, forfeits, tx.now)
     await remember(tx, tail.lane, remembered)
     await _erase_again(tx, erasures)
     await recount_promised(tx.connection, waves)
@@ -220,9 +232,14 @@ def _training(event: EnrollmentConfirmed, void: EnrollmentVoided | None) -> Trai
     return Training(event.price.value, event.purchased_at, ends_at, None, None, voided_at=voided_at)
 
 
+def _forfeit(event: BalanceForfeited, lane: int) -> StoredForfeit:
+    reason = ForfeitReason(event.reason)
+    return StoredForfeit(event.participant_id, event.forfeited_at, lane, event.wave, event.amount.value, reason)
+
+
 def _parse(
     outbox_event: OutboxEvent,
-) -> AnnouncedAdmission | AnnouncedPurchase | EnrollmentVoided | ParticipantErased | AccountLinked | None:
+) -> AdoptedEvent | None:
     """Parse an event that must be adopted; None for other types, and for one that cannot be parsed."""
     event = ADOPTED_EVENTS.get(outbox_event.type)
     try:

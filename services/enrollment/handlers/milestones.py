@@ -5,10 +5,11 @@ from datetime import datetime
 
 from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
+from services.enrollment.handlers.forfeits import schedule_after_completions
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
 from shared.contracts.completion import CompletionRevoked, TrainingCompleted, TrainingRated
-from shared.messaging.message import Message
+from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
 
 Milestone = Message[TrainingCompleted] | Message[TrainingRated] | Message[CompletionRevoked]
@@ -32,10 +33,17 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
                 rated.setdefault(key, data.rated_at)
             case CompletionRevoked():
                 revoked.setdefault(key, data.revoked_at)
-    confirmed = await mark_milestones(tx.connection, completed, rated, revoked)
+    schemes = await mark_milestones(tx.connection, completed, rated, revoked)
     for message in messages:
-        if message.data.redeem_code not in confirmed:
+        if message.data.redeem_code not in schemes:
             tx.defer(message, ENROLLMENT, message.data.redeem_code)
-    done = {message.data.participant_id for message in messages if message.data.redeem_code in confirmed}
+    known = [message for message in messages if message.data.redeem_code in schemes]
+    starts = [
+        (data.participant_id, require_lane(message), schemes[data.redeem_code], data.completed_at)
+        for message in known
+        if isinstance(data := message.data, TrainingCompleted)
+    ]
+    await schedule_after_completions(context, tx, starts)
+    done = {message.data.participant_id for message in known}
     if undecided := await load_undecided_participants(tx.connection, done):
         await redecide(context, tx, undecided)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.enrollment.context import Context
-from services.enrollment.domain.block import Block
 from services.enrollment.domain.course import Course
 from services.enrollment.domain.deferral_kinds import ENROLLMENT, VOID
 from services.enrollment.domain.purchase import (
@@ -33,6 +32,7 @@ from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.blocks import load_blocks
 from services.enrollment.store.courses import latest_versions, load_courses
 from services.enrollment.store.enrollments import Enrollment, load_enrollments, save_enrollments
+from services.enrollment.store.forfeits import load_forfeits
 from services.enrollment.store.state_counts import add_to_state_counts
 from shared.contracts import enrollment, upstream
 from shared.errors import InvariantBroken
@@ -45,12 +45,13 @@ LATE = (PurchaseRejection.FIRST_PURCHASE_LATE, PurchaseRejection.NEXT_PURCHASE_L
 class Circumstances:
     """All that one participant's purchases are decided on, besides their enrollments.
 
-    `courses` by course code; `received`: the purchases of this batch by redeem code, others are parsed from their row.
-    `announced`: decisions and voids announced before a restore, which are taken over and not emitted again.
+    `admission` and `participant` are None if not admitted. `courses` by course code; `received`: the purchases of this
+    batch by redeem code, others are parsed from their row. `announced`: decisions and voids announced before a restore,
+    which are taken over and not emitted again.
     """
 
     admission: Admission | None
-    blocks: Sequence[Block]
+    participant: Participant | None
     courses: Mapping[str, Course]
     received: Mapping[str, upstream.TrainingPurchased]
     announced: AnnouncedPurchases
@@ -78,13 +79,22 @@ async def decide(
     """
     undecided = [one for of_one in enrollments.values() for one in of_one if one.undecided]
     courses = latest_versions(await load_courses(tx.connection, {one.course_code for one in undecided}))
-    blocks = await load_blocks(tx.connection, {one.participant_id for one in undecided})
+    people = {one.participant_id for one in undecided}
+    blocks = await load_blocks(tx.connection, people)
+    forfeits = await load_forfeits(
+        tx.connection, [person for person in people if any(one.has_forfeited for one in admissions[person])]
+    )
     changed: list[Enrollment] = []
     carried_by: dict[str, int | None] = {}
     for person, of_participant in enrollments.items():
+        admission = next((one for one in admissions[person] if one.admitted), None)
         circumstances = Circumstances(
-            admission=next((admission for admission in admissions[person] if admission.admitted), None),
-            blocks=[stored.block for stored in blocks.get(person, ())],
+            admission=admission,
+            participant=admission
+            and admission.participant(
+                [stored.block for stored in blocks.get(person, ())],
+                [stored.forfeit for stored in forfeits.get(person, ())],
+            ),
             courses=courses,
             received=received,
             announced=announced.get(person) or AnnouncedPurchases(),
@@ -95,7 +105,9 @@ async def decide(
         await save_enrollments(tx.connection, changed, carried_by, tx.now)
         await add_to_state_counts(tx.connection, ((one.lane, one.state) for one in decided))
     if voided := [one for one in decided if one.confirmed and one.voided_at is not None]:
-        await void_confirmed(tx, voided, admissions, {code for of_one in announced.values() for code in of_one.voids})
+        await void_confirmed(
+            context, tx, voided, admissions, {code for of_one in announced.values() for code in of_one.voids}
+        )
     if announced:
         await forget_purchases(tx, [one.redeem_code for one in decided])
 
@@ -121,8 +133,7 @@ def _decide_for_participant(
             _release(tx, before.redeem_code)
             continue
         course = circumstances.courses.get(before.course_code)
-        participant = _participant(admission, circumstances.blocks)
-        outcome = _decide_outcome(before, data, participant, trainings, course, scheme)
+        outcome = _decide_outcome(before, data, circumstances.participant, trainings, course, scheme)
         after = _apply_outcome(context, tx, before, outcome, scheme)
         if after is None:
             continue
@@ -140,13 +151,6 @@ def _stored_purchase(undecided: Enrollment) -> upstream.TrainingPurchased:
             undecided.redeem_code, "it is undecided, but its row holds no purchase; find out who changed it"
         )
     return upstream.TRAINING_PURCHASED.parse(undecided.purchase)
-
-
-def _participant(admission: Admission | None, blocks: Sequence[Block]) -> Participant | None:
-    """Return the participant as the rules need it; None for one who was not admitted."""
-    if admission is None or admission.balance is None:
-        return None
-    return Participant(admission.regency, admission.admitted_at, admission.balance, blocks)
 
 
 def _decide_outcome(

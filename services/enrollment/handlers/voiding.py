@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from services.enrollment.context import Context
+from services.enrollment.handlers.forfeits import schedule_after_voids
 from services.enrollment.store.admissions import Admission
 from services.enrollment.store.enrollments import Enrollment
 from services.enrollment.store.voids import void_enrollments
@@ -11,6 +13,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 async def void_confirmed(
+    context: Context,
     tx: Transaction,
     enrollments: Sequence[Enrollment],
     admissions: Mapping[str, Sequence[Admission]],
@@ -25,6 +28,7 @@ async def void_confirmed(
             number = tx.emit(enrollment.ENROLLMENT_VOIDED, event, lane=one.lane, key=person, trace=one.trace)
         carried_by.append(number)
     await void_enrollments(tx.connection, enrollments, carried_by, tx.now)
+    await schedule_after_voids(context, tx, enrollments, admissions)
 
 
 def _event(one: Enrollment, admissions: Sequence[Admission]) -> enrollment.EnrollmentVoided:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import PARTICIPANT, VOID
+from services.enrollment.handlers.forfeits import schedule_after_voids
 from services.enrollment.handlers.purchase_decisions import redecide
 from services.enrollment.handlers.voiding import void_confirmed
 from services.enrollment.store.admissions import load_admissions
@@ -48,11 +49,14 @@ async def void_trainings(
             void = one._replace(voided_at=data.voided_at, void_reason=data.reason, trace=message.trace)
             voided.setdefault(one.redeem_code, void)
     await note_voids(tx.connection, [one for one in voided.values() if one.undecided])
-    if confirmed := [one for one in voided.values() if one.confirmed]:
-        admissions = await load_admissions(tx.connection, {one.participant_id for one in confirmed})
-        await void_confirmed(tx, confirmed, admissions)
-    # A repeat decides too: after a restore an adopted void may have been in the way.
-    people = {one.participant_id for one in known.values() if one.voided} | {one.participant_id for one in confirmed}
+    confirmed = [one for one in voided.values() if one.confirmed]
+    # A repeat acts too: after a restore an adopted void may have been in the way, and its deadline is not scheduled.
+    repeated = [one for one in known.values() if one.voided]
+    people = {one.participant_id for one in (*repeated, *confirmed)}
+    if people:
+        admissions = await load_admissions(tx.connection, people)
+        await void_confirmed(context, tx, confirmed, admissions)
+        await schedule_after_voids(context, tx, repeated, admissions)
     if people and (undecided := await load_undecided_participants(tx.connection, people)):
         await redecide(context, tx, undecided)
     return early

@@ -1,7 +1,7 @@
 -- name: load_admission_views
 -- All decisions about a participant, in any wave, with what the wave allowed.
 select a.wave, a.state, a.reason, a.scheme, a.scheme_version, a.balance, a.admitted_at, a.decided_at, a.carried_by,
-       w.quota, w.opens_at, w.closes_at
+       w.quota, w.opens_at, w.closes_at, w.cut_off_at
 from admission a left join wave w using (wave) where a.participant_id = $1;
 
 -- name: load_account_view
@@ -21,3 +21,7 @@ select erased_at, carried_by from erasure where participant_id = $1;
 select redeem_code, state, reason, scheme, scheme_version, provider_id, course_code, course_version, price, purchased_at, ends_at,
        decided_at, due_at, completed_at, rated_at, revoked_at, voided_at, void_reason, carried_by, void_carried_by
 from enrollment where participant_id = $1 order by purchased_at, redeem_code;
+
+-- name: load_forfeit_views
+-- All forfeits.
+select falls_at, wave, amount, reason, decided_at, carried_by from forfeit where participant_id = $1;

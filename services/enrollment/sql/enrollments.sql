@@ -34,7 +34,7 @@ set completed_at = coalesce(e.completed_at, n.completed_at), rated_at = coalesce
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
      as n (redeem_code, participant_id, completed_at, rated_at, revoked_at)
 where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state in ('confirmed', 'voided')
-returning e.redeem_code;
+returning e.redeem_code, e.scheme;
 
 -- name: load_undecided_participants
 -- The ones of these participants with an undecided purchase.

@@ -29,10 +29,26 @@ left join admission a on a.participant_id = c.owner and a.state = 'admitted' and
 where c.kind = 'nik' and a.participant_id is null and not exists (select from lane where catching_up_since is not null);
 
 -- name: load_overdrawn_balances
--- Participants who spent more than was granted, or were not admitted.
-select e.participant_id, sum(e.price)::bigint as spent, coalesce(max(a.balance), 0) as granted
-from enrollment e left join admission a on a.participant_id = e.participant_id and a.state = 'admitted'
-where e.state = 'confirmed' group by e.participant_id having sum(e.price) > coalesce(max(a.balance), 0);
+-- Participants who spent and forfeited more than was granted, or were not admitted. After a restore an admission may still
+-- have to be read again.
+select participant_id, spent::bigint, forfeited::bigint, coalesce(balance, 0) as granted
+from (select participant_id, sum(spent) as spent, sum(forfeited) as forfeited
+      from (select participant_id, price as spent, 0 as forfeited from enrollment where state = 'confirmed'
+            union all select participant_id, 0, amount from forfeit) as each group by participant_id) as used
+left join (select participant_id, balance from admission where state = 'admitted') as a using (participant_id)
+where (balance is not null or not exists (select from lane where catching_up_since is not null))
+  and spent + forfeited > coalesce(balance, 0);
+
+-- name: load_balances_without_deadline
+-- Participants with money left that no deadline will take: of a wave with a cut-off, or without any training.
+select participant_id
+from admission a left join wave using (wave)
+left join (select participant_id, sum(price) as spent from enrollment where state = 'confirmed' group by participant_id) as e
+    using (participant_id)
+left join (select participant_id, sum(amount) as forfeited from forfeit group by participant_id) as f using (participant_id)
+where a.state = 'admitted' and balance > coalesce(spent, 0) + coalesce(forfeited, 0) and (spent is null or cut_off_at is not null)
+  and not exists (select from lane where catching_up_since is not null)
+except select unnest(participant_ids) from purchase_deadline;
 
 -- name: load_voids_of_unconfirmed
 -- Voided enrollments that cannot have been confirmed: of nobody admitted, or dearer than what was granted.

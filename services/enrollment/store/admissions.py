@@ -8,6 +8,9 @@ from typing import NamedTuple
 from asyncpg import Connection
 
 from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.domain.block import Block
+from services.enrollment.domain.forfeit import Forfeit
+from services.enrollment.domain.purchase import Participant
 from services.enrollment.store import QUERIES
 
 
@@ -15,7 +18,7 @@ from services.enrollment.store import QUERIES
 class Admission(NamedTuple):
     """A decision about a participant and a wave. `reason` None: admitted, with a balance in rupiah and an identity.
 
-    `cut_off_at` is the wave's.
+    `cut_off_at` is the wave's; `has_forfeited`: forfeits of this participant are stored.
     """
 
     participant_id: str
@@ -30,13 +33,20 @@ class Admission(NamedTuple):
     identity_index: bytes | None
     content_digest: bytes
     cut_off_at: datetime | None = None
+    has_forfeited: bool = False
 
     @property
     def admitted(self) -> bool:
         return self.reason is None
 
+    def participant(self, blocks: Sequence[Block] = (), forfeits: Sequence[Forfeit] = ()) -> Participant | None:
+        """Return the participant as the rules need it; None for one who was not admitted."""
+        if self.reason is not None or self.balance is None:
+            return None
+        return Participant(self.regency, self.admitted_at, self.balance, blocks, self.cut_off_at, forfeits)
 
-# The columns of a new row; the cut-off stands in the row of the wave.
+
+# The columns of a new row; the others stand in other tables.
 OWN_FIELD_COUNT = Admission._fields.index("cut_off_at")
 ADMISSION_COLUMNS = (*Admission._fields[:OWN_FIELD_COUNT], "state", "carried_by", "decided_at")
 

@@ -121,8 +121,8 @@ MilestoneTimes = Mapping[tuple[str, str], datetime]
 
 async def mark_milestones(
     connection: Connection, completed: MilestoneTimes, rated: MilestoneTimes, revoked: MilestoneTimes
-) -> set[str]:
-    """Save milestones of confirmed enrollments, the first time of each; return the redeem codes of those known."""
+) -> dict[str, str]:
+    """Save milestones of confirmed enrollments, the first time of each; return the schemes of those known, by code."""
     keys = list({**completed, **rated, **revoked})
     rows = await connection.fetch(
         QUERIES["mark_milestones"],
@@ -132,7 +132,7 @@ async def mark_milestones(
         [rated.get(key) for key in keys],
         [revoked.get(key) for key in keys],
     )
-    return {row["redeem_code"] for row in rows}
+    return {row["redeem_code"]: row["scheme"] for row in rows}
 
 
 async def load_undecided_participants(connection: Connection, people: Collection[str]) -> set[str]:

@@ -25,6 +25,10 @@ async def load_overdrawn_balances(connection: Connection) -> list[Record]:
     return await connection.fetch(QUERIES["load_overdrawn_balances"])
 
 
+async def load_balances_without_deadline(connection: Connection) -> list[str]:
+    return [row["participant_id"] for row in await connection.fetch(QUERIES["load_balances_without_deadline"])]
+
+
 async def load_voids_of_unconfirmed(connection: Connection) -> list[str]:
     return [row["redeem_code"] for row in await connection.fetch(QUERIES["load_voids_of_unconfirmed"])]
 

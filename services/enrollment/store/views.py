@@ -18,6 +18,7 @@ class ParticipantViews(NamedTuple):
     blocks: Sequence[Record]
     erasure: Record | None
     enrollments: Sequence[Record]
+    forfeits: Sequence[Record]
     event_ids: EventIds
 
 
@@ -28,5 +29,6 @@ async def view_participant(connection: Connection, participant_id: str) -> Parti
         blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
         erasure=await connection.fetchrow(QUERIES["load_erasure_view"], participant_id),
         enrollments=await connection.fetch(QUERIES["load_enrollment_views"], participant_id),
+        forfeits=await connection.fetch(QUERIES["load_forfeit_views"], participant_id),
         event_ids=await load_event_ids(connection, lane_of(participant_id), [ENROLLMENT_EVENTS]),
     )

@@ -142,6 +142,7 @@ class EnrollmentHarness:
         """Empty all tables for the next example."""
         await self.connection.execute(
             "truncate wave, course, block, erasure, admission, account, enrollment, tally, claim,"
+            " forfeit, purchase_deadline,"
             " parked, waiting, woken, page, remembered;"
             "update sequence set next_sequence = 1, era_first = 1; update lane set era = era + 1"
         )

@@ -55,10 +55,10 @@ async def test_purchase_of_a_course_never_approved_is_rejected_when_due(strict: 
     await strict.receive(a_purchase(await admit(strict)))
     strict.now += WAIT_AT_MOST
     await strict.sweep()
-    assert strict.reasons() == ["course_not_approved"]
     await strict.receive(a_course())
     await strict.sweep()
-    assert strict.event_names() == ["enrollment_rejected"]
+    assert strict.event_names() == ["enrollment_rejected", "balance_forfeited"]
+    assert strict.reasons() == ["course_not_approved", "first_purchase_late"]
 
 
 async def test_approval_read_by_the_end_of_the_wait_counts(strict: EnrollmentHarness) -> None:

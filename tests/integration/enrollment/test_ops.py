@@ -68,16 +68,23 @@ async def test_gauges_count_participants_by_wave_and_enrollments_by_state(harnes
 async def test_every_invariant_finds_its_breach(harness: EnrollmentHarness, database: Database) -> None:
     admission = an_admission()
     first, second = (a_purchase(admission.data["participant_id"]) for _ in range(2))
-    await harness.receive(a_wave(quota=1), admission, first, a_void(first, ADMITTED_AT + DAY))
+    await harness.receive(a_wave(quota=2), admission, an_admission(), first, a_void(first, ADMITTED_AT + DAY))
     await harness.receive(second)
     assert await harness.breaches() == []
     superuser = await asyncpg.connect(database.url, server_settings={"search_path": "enrollment"})
     await superuser.execute("set session_replication_role = replica")
     await superuser.execute("update enrollment set price = 3500001")
     await superuser.execute("delete from claim")
+    await superuser.execute("delete from purchase_deadline")
     await superuser.execute("insert into claim values ('nik', 'ff', 'somebody refused')")
     await superuser.execute("update wave set refused = 7")
     await superuser.execute("update tally set enrollments = 9")
+    await superuser.execute(
+        "insert into account"
+        " (participant_id, lane, partner, verified, linked_at, content_digest, identity_index, sealed)"
+        " values ('somebody erased', 1, 'bni', true, now(), '', '', 'a seal')"
+    )
+    await superuser.execute("insert into erasure values ('somebody erased', 1, now())")
     await superuser.execute("insert into remembered values ('of before', 'a key', 'somebody', '{}')")
     await superuser.close()
     broken = [i.name for i in harness.definition.invariants if await i.check(harness.connection)]

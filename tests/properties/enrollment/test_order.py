@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 PERSON, NIK = a_participant_id(), a_nik()
 FIRST = a_purchase(PERSON)
 # So late after admission that it can only be the second one.
-SECOND = a_purchase(PERSON, purchased_at=ADMITTED_AT + 17 * DAY, price={"value": 2_000_000, "currency": "IDR"})
+SECOND = a_purchase(PERSON, purchased_at=ADMITTED_AT + 17 * DAY, price={"value": 1_400_000, "currency": "IDR"})
 CODES = [FIRST.data["redeem_code"], SECOND.data["redeem_code"]]
 TIMELINE = [
     a_wave(),
@@ -112,6 +112,10 @@ async def test_any_order_and_repetition_give_the_same_result(
     assert harness.data_of("account_linked")[-1]["partner"] == "bni"
     assert [data["redeem_code"] for data in harness.data_of("enrollment_confirmed")] == CODES
     assert harness.reasons() == []
+    harness.now += 365 * DAY
+    await harness.sweep()
+    assert [data["amount"]["value"] for data in harness.data_of("balance_forfeited")] == [600_000]
+    assert harness.reasons() == ["cut_off"]
     assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
     assert await harness.breaches() == []
 

@@ -1,12 +1,13 @@
 """Purchases of trainings by the rules of a scheme."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from services.enrollment.domain.block import Block
 from services.enrollment.domain.course import Course
+from services.enrollment.domain.forfeit import Forfeit, ForfeitReason
 from services.enrollment.domain.purchase import (
     Confirmed,
     Participant,
@@ -251,3 +252,36 @@ def test_a_block_comes_right_after_admission_in_the_order_of_reasons() -> None:
     assert decide(replace(PURCHASE, hours=1), participant=blocked) == rejected("participant_blocked")
     early = replace(PURCHASE, purchased_at=ADMITTED_AT - DAY)
     assert decide(early, participant=blocked) == rejected("not_admitted")
+
+
+def forfeited(falls_at: datetime, amount: int) -> Participant:
+    return replace(PARTICIPANT, forfeits=[Forfeit(falls_at, amount, ForfeitReason.CUT_OFF)])
+
+
+@pytest.mark.parametrize(("before", "late"), [([], "first_purchase_late"), ([FIRST], "next_purchase_late")])
+def test_timely_purchase_read_after_a_forfeit_is_refused_as_late(before: list[Training], late: str) -> None:
+    left = PARTICIPANT.balance - sum(training.price for training in before)
+    participant = forfeited(NEXT.purchased_at + SECOND, left - 1)
+    assert decide(replace(NEXT, price=1), *before, participant=participant) == Confirmed()
+    assert decide(replace(NEXT, price=2), *before, participant=participant) == rejected(late)
+
+
+def test_purchase_after_a_forfeit_is_paid_from_what_a_void_gave_back() -> None:
+    voided = replace(FIRST, voided_at=NEXT.purchased_at)
+    gone = forfeited(NEXT.purchased_at, 2_000_000)
+    assert decide(replace(NEXT, price=1_500_000), voided, participant=gone) == Confirmed()
+    assert decide(replace(NEXT, price=1_500_001), voided, participant=gone) == rejected("balance_insufficient")
+
+
+def test_late_purchase_is_refused_as_late_whatever_is_forfeited() -> None:
+    bought = ADMITTED_AT + 16 * DAY
+    late = replace(PURCHASE, purchased_at=bought, ends_at=bought + DAY)
+    for participant in (PARTICIPANT, forfeited(bought - SECOND, 3_500_000)):
+        assert decide(late, participant=participant) == undecided("first_purchase_late")
+
+
+@pytest.mark.parametrize(("before", "late"), [([], "first_purchase_late"), ([FIRST], "next_purchase_late")])
+def test_purchase_from_the_cut_off_on_is_late(before: list[Training], late: str) -> None:
+    bought = NEXT.purchased_at
+    assert decide(NEXT, *before, participant=replace(PARTICIPANT, cut_off_at=bought)) == undecided(late)
+    assert decide(NEXT, *before, participant=replace(PARTICIPANT, cut_off_at=bought + SECOND)) == Confirmed()
