@@ -107,21 +107,6 @@ async def test_evidence_of_a_rejected_enrollment_is_ignored(harness: CompletionH
     assert await harness.state() == "rejected"
 
 
-@pytest.mark.parametrize("missing", range(4))
-async def test_without_one_piece_nothing_is_confirmed(harness: CompletionHarness, missing: int) -> None:
-    await harness.receive(confirmed(), *(event for place, event in enumerate(all_evidence()) if place != missing))
-    assert (harness.announced, await harness.state()) == ([], "open")
-
-
-async def test_a_certificate_alone_completes_nothing(harness: CompletionHarness) -> None:
-    requires = {"post_test": "taken", "graded": False, "certificate": True}
-    await harness.receive(confirmed().with_data(requires=requires), certified())
-    assert (harness.announced, await harness.state()) == ([], "open")
-
-    await harness.receive(examined(passed=False), attended(1), attended(2))
-    assert harness.event_names() == ["completion_confirmed"]
-
-
 async def test_failed_test_does_not_exclude_a_passed_retake(harness: CompletionHarness) -> None:
     first, second, _, work = all_evidence()
     await harness.receive(confirmed(), first, second, work, examined(passed=False))
