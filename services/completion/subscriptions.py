@@ -5,6 +5,7 @@ from typing import Any
 
 from services.completion.domain.deferral_kinds import ENROLLMENT
 from services.completion.handlers.enrollments import record_enrollments, void_enrollments
+from services.completion.handlers.erasures import destroy_keys
 from services.completion.handlers.evidence_sources import SOURCES
 from services.completion.handlers.revocations import process_evidence
 from services.completion.handlers.surveys import accept_surveys
@@ -43,7 +44,7 @@ def sources(settings: CompletionSettings) -> tuple[Source, ...]:
                 ),
                 Subscription(enrollment.PARTICIPANT_BLOCKED, None),
                 Subscription(enrollment.PARTICIPANT_UNBLOCKED, None),
-                Subscription(enrollment.PARTICIPANT_ERASED, None),
+                Subscription(enrollment.PARTICIPANT_ERASED, destroy_keys),
                 Subscription(enrollment.BALANCE_FORFEITED, None),
             ),
             producer="enrollment",

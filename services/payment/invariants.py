@@ -178,8 +178,10 @@ INVARIANTS = (
     ),
     Invariant(
         "I14",
-        "of erased participants no account number is left",
-        _no_rows("accounts_of_the_erased", "participant {participant_id} was erased, and an account number is left"),
+        "of erased participants no account number and no key is left",
+        _no_rows(
+            "accounts_of_the_erased", "participant {participant_id} was erased, and an account number or a key is left"
+        ),
     ),
     Invariant(
         "I4",

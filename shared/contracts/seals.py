@@ -38,6 +38,9 @@ _LAST_CHARACTERS = (string.ascii_letters + string.digits + "-_", "", "AQgw", "AE
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,34}|\+[A-Za-z0-9]{5,34}", re.ASCII)
 _FORBIDDEN = frozenset({"zip", "crit", "jku", "jwk", "x5u", "x5c"})
 _HEADERS_REMEMBERED = 64
+_PERSONAL = b"salur personal key"
+SECRET_BYTES = 32
+"""The length of the secret that makes a key of the ring one of a person."""
 
 
 class KeyRing:
@@ -48,7 +51,7 @@ class KeyRing:
         self._ciphers = {kid: AESGCM(key.raw_value) for kid, key in keys.items()}
         self._headers = {kid: _header(kid) for kid in keys}
         self.fingerprints = {kid: fingerprint(key.raw_value) for kid, key in keys.items()}
-        self._by_header: dict[str, AESGCM] = {}
+        self._kid_by_header: dict[str, str] = {}
         self.current = next(iter(self._ciphers))
 
     @classmethod
@@ -103,41 +106,50 @@ class KeyRing:
         except Parked:
             raise Parked(ParkReason.BAD_SEAL) from None
 
-    def seal_bytes(self, data: bytes, kid: str | None = None) -> str:
-        """Seal bytes under the current key, or under another of the ring."""
+    def seal_bytes(self, data: bytes, kid: str | None = None, *, secret: bytes | None = None) -> str:
+        """Seal bytes under the current key, or under another of the ring.
+
+        With a person's `secret`, seal them under a key that is made of both: whoever lacks one of them opens nothing.
+        """
         kid = kid or self.current
         header = self._headers[kid]
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[kid].encrypt(nonce, data, header.encode())
+        cipher = self._ciphers[kid] if secret is None else self._personal_cipher(kid, secret)
+        sealed = cipher.encrypt(nonce, data, header.encode())
         return f"{header}..{_encode(nonce)}.{_encode(sealed[:-_TAG_BYTES])}.{_encode(sealed[-_TAG_BYTES:])}"
 
-    def open_bytes(self, token: str) -> bytes:
-        """Open sealed bytes; raise Parked(bad_seal) unless they open under one of the keys."""
+    def open_bytes(self, token: str, *, secret: bytes | None = None) -> bytes:
+        """Open sealed bytes; raise Parked(bad_seal) unless they open under one of the keys, and this `secret`."""
         parts = _TOKEN.fullmatch(token)
         if parts is None:
             raise Parked(ParkReason.BAD_SEAL)
         header, nonce, ciphertext, tag = parts.groups()
         if ciphertext and ciphertext[-1] not in _LAST_CHARACTERS[len(ciphertext) % 4]:
             raise Parked(ParkReason.BAD_SEAL)
-        cipher = self._by_header.get(header) or self._cipher_of(header)
+        kid = self._kid_by_header.get(header) or self._known_kid_of(header)
+        cipher = self._ciphers[kid] if secret is None else self._personal_cipher(kid, secret)
         try:
             return cipher.decrypt(_decode(nonce), _decode(ciphertext) + _decode(tag), header.encode())
         except (InvalidTag, ValueError):
             raise Parked(ParkReason.BAD_SEAL) from None
 
-    def _cipher_of(self, encoded: str) -> AESGCM:
-        """Return the cipher of a header; raise Parked(bad_seal) for any form but the agreed one."""
+    def _personal_cipher(self, kid: str, secret: bytes) -> AESGCM:
+        return AESGCM(hmac.digest(self.keys[kid].raw_value, _PERSONAL + secret, "sha256"))
+
+    def _known_kid_of(self, encoded: str) -> str:
+        """Return the kid of a header; raise Parked(bad_seal) for any form but the agreed one, and an unknown kid."""
         try:
             header = json.loads(_decode(encoded), object_pairs_hook=_refuse_duplicate_names)
             agreed = header["alg"] == "dir" and header["enc"] == "A256GCM" and not header.keys() & _FORBIDDEN
-            cipher = self._ciphers[header["kid"]]
+            kid: str = header["kid"]
+            known = kid in self._ciphers
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Parked(ParkReason.BAD_SEAL) from None
-        if not agreed:
+        if not agreed or not known:
             raise Parked(ParkReason.BAD_SEAL)
-        if len(self._by_header) < _HEADERS_REMEMBERED:
-            self._by_header[encoded] = cipher
-        return cipher
+        if len(self._kid_by_header) < _HEADERS_REMEMBERED:
+            self._kid_by_header[encoded] = kid
+        return kid
 
 
 def _confirm_keys(path: Path, kids: Sequence[object], keys: Mapping[str, OctKey]) -> None:

@@ -18,5 +18,6 @@ grant select, insert, update (since) on replica to :service;
 grant select, insert, update (record), delete on waiting to :service;
 grant select, insert, update (turn, upto), delete on woken to :service;
 grant select, insert, update (replayed_at, closed_at), delete on parked to :service;
+grant select, insert, update (secret) on personal_key to :service;
 grant select, insert, update (content, who, at), delete on consent to :service;
 grant select, insert, update (data), delete on remembered to :service;

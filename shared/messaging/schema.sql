@@ -130,12 +130,25 @@ create table parked (
     replayed_at timestamp with time zone,
     closed_at   timestamp with time zone,
     whole       boolean                  not null default true,
+    person      text,
     constraint parked_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
 CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
 comment on table parked is 'Records that broke a rule, with their bytes sealed.';
 comment on column parked.whole is 'False: of the record only the first 64 KiB are kept, or it is a record batch that could not be taken apart.';
+comment on column parked.person is 'Under whose key its bytes are sealed; empty: nobody is known, so under the service''s own. Null: not asked yet.';
+
+create table personal_key (
+    person text  not null,
+    secret bytea,
+    constraint personal_key_pkey PRIMARY KEY (person),
+    constraint personal_key_secret_check CHECK ((length(secret) = 32))
+);
+CREATE TRIGGER a_personal_key_goes_for_ever BEFORE UPDATE ON personal_key FOR EACH ROW WHEN (((new.secret IS NOT NULL) OR (old.person <> new.person))) EXECUTE FUNCTION refuse_another_key();
+CREATE TRIGGER personal_keys_stay BEFORE DELETE OR TRUNCATE ON personal_key FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table personal_key is 'A secret per person of whom something was parked: with the service''s key it makes the key of that person.';
+comment on column personal_key.secret is 'Null once the person was erased, for ever: what lies under the key cannot be opened any more.';
 
 create table "position" (
     topic             text                     not null,
@@ -240,6 +253,11 @@ create table woken (
 );
 CREATE UNIQUE INDEX woken_by_turn ON woken USING btree (turn);
 comment on table woken is 'Keys of which a lane''s sweep takes up what waits, up to the row that was the last when they were woken. After a portion a key goes to the end of the turns.';
+
+CREATE OR REPLACE FUNCTION refuse_another_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ begin raise exception 'the key of a person is destroyed, or stays' using errcode = 'restrict_violation'; end $function$;
 
 CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger

@@ -1,18 +1,46 @@
-"""A planted NIK and account number, searched for in topics, tables, logs and HTTP responses."""
+"""A planted NIK, name, account and birth date: in the clear nowhere, and after an erasure not to be opened at all."""
 
 import asyncio
+import re
+import time
+from base64 import b64decode
+from collections.abc import Iterator
 
 import asyncpg
 import httpx
 from confluent_kafka import Consumer, TopicPartition
 
 from deploy.local.installation import Installation
+from shared.contracts.park_reasons import Parked
+from shared.contracts.seals import KeyRing, expand
+from tests.acceptance.journey import Journey, open_wave, register_provider
 from tests.acceptance.outsider import Outsider
+from tests.timeouts import DEADLINE_SECONDS
 
-PERSON = "4810000000000025"
-NIK = "3273014505950077"
+PERSON, CODE = "4810000000000025", "PRATPRIVATE1"
+NIK = "3273015505950077"
 NUMBER = "089900770077"
-SECRETS = (NIK, NUMBER)
+NAME = "Siti Rahayu Kartikasari"
+BIRTH_DATE = "1995-05-15"
+SECRETS = (NIK, NUMBER, NAME, BIRTH_DATE)
+# Upstream itself shows secrets there, in a record that is parked.
+FAULTY = ("enrollment.requests", "training.evidence")
+PAGES = (
+    "/metrics",
+    "/lanes",
+    "/parked",
+    "/health/live",
+    "/health/ready",
+    "/halts",
+    "/funds",
+    "/claims",
+    f"/participants/{PERSON}",
+    f"/participants/{PERSON}/explain",
+)
+# Whole tokens, and those that are kept with the key's name in place of their header.
+TOKEN = re.compile(r"eyJ[\w-]+\.\.[\w-]{16}\.[\w-]*\.[\w-]{22}|\.[\w/-]{1,64}\.\.[\w-]{16}\.[\w-]*\.[\w-]{22}")
+# Pages forget after their retention, as Kafka does; they are searched in the clear alone.
+NOT_FOR_YEARS = ("page", "personal_key")
 
 
 def test_planted_secrets_are_nowhere_in_the_clear(installation: Installation, outsider: Outsider) -> None:
@@ -30,54 +58,93 @@ def test_planted_secrets_are_nowhere_in_the_clear(installation: Installation, ou
     assert found == []
 
 
-def _plant(outside: Outsider) -> None:
-    """Send an admission and an account, and a record that shows the same secrets and is parked."""
-    wave = {
-        "wave": "48",
-        "scheme": "normal-2023",
-        "quota": 10,
-        "opens_at": "2023-02-17T12:00:00Z",
-        "closes_at": "2023-02-20T12:00:00Z",
-    }
-    outside.send("programme.registry", "/programme", "salur.registry.wave_opened.v1", "48", wave)
-    entry = {"wave": "48", "regency": "3273", "admitted_at": "2023-02-21T03:00:00Z"}
-    identity = {"sub": PERSON, "nik": NIK, "birth_date": "1995-05-05", **entry}
-    admission = {
-        "participant_id": PERSON,
-        **entry,
-        "identity": outside.seal("programme", "registration", identity),
-        "gender": "female",
-        "dwelling": "town",
-        "disability": False,
-    }
-    link = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z"}
-    account = {"sub": PERSON, "nik": NIK, "number": NUMBER, "partner": "ovo", **link}
-    sealed = outside.seal("programme", "registration", account)
-    linked = {"participant_id": PERSON, "account": {"partner": "ovo", "sealed": sealed}, **link}
-    kind = "salur.registration.participant_admitted.v1"
-    outside.send("enrollment.requests", "/registration", kind, PERSON, admission)
-    outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, linked)
-    # A faulty producer shows secrets in a field and as the name of one: the record is parked, sealed.
-    wrong = {**linked, "number": NUMBER, NIK: "x"}
-    outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, wrong)
-    outside.await_event(
+def test_after_an_erasure_no_key_opens_anything(installation: Installation, outsider: Outsider) -> None:
+    before = asyncio.run(_opened(installation))
+    assert {"payment.account", "payment.attempt", "enrollment.parked", "completion.parked"} <= before
+    data = {"participant_id": PERSON, "erased_at": "2023-03-19T00:00:00Z"}
+    kind = "salur.registration.participant_erased.v1"
+    outsider.send("enrollment.requests", "/registration", kind, PERSON, data)
+    outsider.send("training.evidence", "/platforms/pintar", "salur.training.post_test_taken.v1", PERSON, _faulty(2))
+    outsider.await_event(
         "enrollment.events",
-        lambda type_, data: type_ == "salur.enrollment.account_linked.v1" and data["participant_id"] == PERSON,
-        "the account is linked",
+        lambda type_, event: type_ == "salur.enrollment.participant_erased.v1" and event["participant_id"] == PERSON,
+        "the participant is erased",
     )
-    outside.await_event(
-        "dead-letters.enrollment",
-        lambda _, data: data["reason"] == "invalid_field" and data["topic"] == "enrollment.requests",
-        "the open number is parked",
-    )
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (left := asyncio.run(_opened(installation))) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert left == set()
+    assert installation.verify() == []
+
+
+def _plant(outside: Outsider) -> None:
+    """Pay a participant, and send records that show the same secrets and are parked."""
+    register_provider(outside)
+    open_wave(outside, "48", "normal-2023")
+    journey = Journey(outside, PERSON, NIK, "48", CODE, NUMBER)
+    journey.admit()
+    journey.buy("online", 1_500_000, 18, ("online",))
+    journey.prove("/attendance/face", "session_attended", sequence=1, proof="face", attended_at="2023-03-01T01:10:00Z")
+    journey.prove("/platforms/pintar", "post_test_taken", score=80, passed=True, taken_at="2023-03-02T02:00:00Z")
+    graded = {"provider_id": "LP0001", "graded_at": "2023-03-02T03:00:00Z"}
+    journey.prove("/providers/LP0001", "work_graded", score=75, passed=True, **graded)
+    journey.prove("/platforms/pintar", "training_rated", stars=5, rated_at="2023-03-04T02:00:00Z")
+    journey.pay_cash("incentive_1", 600_000)
+    # Faulty producers show secrets in a field and as the name of one: the records are parked, sealed.
+    wrong = {"participant_id": PERSON, "number": NUMBER, "name": NAME, "birth_date": BIRTH_DATE, NIK: "x"}
+    outside.send("enrollment.requests", "/registration", "salur.registration.account_linked.v1", PERSON, wrong)
+    outside.send("training.evidence", "/platforms/pintar", "salur.training.post_test_taken.v1", PERSON, _faulty(1))
+    for service in ("enrollment", "completion"):
+        outside.await_event(
+            f"dead-letters.{service}", lambda _, data: data["reason"] == "invalid_field", f"{service} has parked it"
+        )
+
+
+def _faulty(number: int) -> dict[str, object]:
+    shown = {"name": NAME, "nik": NIK, "birth_date": BIRTH_DATE, "number": NUMBER}
+    return {"participant_id": PERSON, "redeem_code": CODE, "score": number, **shown}
+
+
+async def _opened(installation: Installation) -> set[str]:
+    """Return the tables in which a token opens to a secret, with all keys and all that the databases hold."""
+    rings = [KeyRing.load(path) for path in sorted(installation.keys.glob("*.jwks.json"))]
+    connection = await asyncpg.connect(installation.postgres_url)
+    found = set()
+    for schema in ("enrollment", "completion", "payment"):
+        rows = await connection.fetch(f'select secret from "{schema}".personal_key where secret is not null')
+        secrets = [None, *(row["secret"] for row in rows)]
+        tables = await connection.fetch("select tablename from pg_tables where schemaname = $1", schema)
+        for (table,) in tables:
+            if table in NOT_FOR_YEARS:
+                continue
+            content = await connection.fetch(f'select t::text from "{schema}"."{table}" t')
+            tokens = {token for row in content for token in TOKEN.findall(row[0])}
+            texts = (text for token in tokens for text in _plaintexts(rings, expand(token), secrets))
+            if any(secret.encode() in text for text in texts for secret in SECRETS):
+                found.add(f"{schema}.{table}")
+    await connection.close()
+    return found
+
+
+def _plaintexts(rings: list[KeyRing], token: str, secrets: list[bytes | None]) -> Iterator[bytes]:
+    for ring in rings:
+        for secret in secrets:
+            try:
+                opened = ring.open_bytes(token, secret=secret)
+            except Parked:
+                continue
+            # The value of a packed record is base64.
+            yield opened
+            for part in re.findall(rb'"value":"([^"]*)"', opened):
+                yield b64decode(part)
 
 
 def _topics(installation: Installation) -> dict[str, bytes]:
-    """Read every record that Salur wrote; the faulty one that upstream sent in the clear is not among them."""
+    """Read every record but those of the topics on which upstream itself sent secrets in the clear."""
     consumer = Consumer({"bootstrap.servers": installation.kafka.bootstrap, "group.id": "privacy"})
     written: dict[str, bytes] = {}
     for topic, metadata in consumer.list_topics(timeout=10).topics.items():
-        if topic.startswith("__") or topic == "enrollment.requests":
+        if topic.startswith("__") or topic in FAULTY:
             continue
         places = [TopicPartition(topic, partition, 0) for partition in metadata.partitions]
         ends = {place.partition: consumer.get_watermark_offsets(place, timeout=10)[1] for place in places}
@@ -112,6 +179,6 @@ def _logs(installation: Installation) -> dict[str, bytes]:
 def _http_responses(installation: Installation) -> dict[str, bytes]:
     responses = {}
     for name, service in installation.services.items():
-        for path in ("/metrics", "/lanes", "/parked", f"/participants/{PERSON}"):
+        for path in PAGES:
             responses[f"page {name}{path}"] = httpx.get(service.url + path).content
     return responses

@@ -37,6 +37,7 @@ from shared.contracts.enrollment import (
 from shared.contracts.events import EventType
 from shared.contracts.park_reasons import Parked
 from shared.messaging.outbox.page import OutboxEvent
+from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.remembered_events import RememberedEvent, forget, forget_about, recall, remember
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
@@ -208,6 +209,7 @@ async def _erase_again(tx: Transaction, erasures: Mapping[str, Erasure]) -> None
     if erasures:
         await insert_erasures(tx.connection, erasures.values())
         await erase_kept_accounts(tx.connection, erasures)
+        await destroy_secrets(tx.connection, erasures)
         await forget_accounts_of(tx, erasures)
 
 

@@ -16,14 +16,15 @@ from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
 from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.message import Message, require_lane
+from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
 ID = re.compile(r"[0-9]{16}")
 CONSEQUENCES = (
-    "for ever, which cannot be undone. Destroyed with it: {kept} in enrollment, and in payment the number of the "
-    "linked account. All that is unpaid with the participant's trainings is cancelled, fees too, and nothing falls due "
-    "again; what is at a partner goes on. Ledgers, the index of the NIK and the participant's id stay; Kafka and the "
-    "pages forget after their retention, backups when they are deleted"
+    "for ever, which cannot be undone. Destroyed with it: {kept} in enrollment, the number of the linked account in "
+    "payment, and in every service the key of what is parked. All that is unpaid with the participant's trainings is "
+    "cancelled, fees too, and nothing falls due again; what is at a partner goes on. Ledgers, the index of the NIK and "
+    "the participant's id stay; Kafka and the pages forget after their retention, backups when they are deleted"
 )
 
 
@@ -76,6 +77,7 @@ async def _erase(
         return people, 0
     await insert_erasures(tx.connection, new)
     kept = await erase_kept_accounts(tx.connection, people)
+    await destroy_secrets(tx.connection, people)
     await forget_accounts_of(tx, people)
     return people, kept
 

@@ -62,8 +62,11 @@ left join claim c on c.kind = 'redeem_code' and c.key = e.redeem_code and c.owne
 where c.key is null;
 
 -- name: load_accounts_of_the_erased
--- Participants who were erased, and whose account is kept all the same.
-select participant_id from account join erasure using (participant_id) where sealed <> '';
+-- Participants who were erased, and whose account or key is kept all the same.
+select participant_id from account join erasure using (participant_id) where sealed <> ''
+union
+select x.participant_id from erasure x left join personal_key k on k.person = x.participant_id
+where k.person is null or k.secret is not null;
 
 -- name: load_state_count_differences
 -- States whose stored count differs from the rows.

@@ -34,8 +34,8 @@ async def freeze_contradicted(
     """
     before = await count_frozen(connection)
     by_lane: dict[int, list[Message[Any]]] = defaultdict(list)
-    for sealed in await load_parked_reports(connection, CONTRADICTIONS):
-        message = decoder.decode_deferred(unpack(terms.vault.open_bytes(sealed)), now).message
+    for sealed, secret in await load_parked_reports(connection, CONTRADICTIONS):
+        message = decoder.decode_deferred(unpack(terms.vault.open_bytes(sealed, secret=secret)), now).message
         if message is not None and message.lane is not None:
             by_lane[message.lane].append(message)
     operator = Operator("payment", "parked before contradictions were kept", now, terms.chain)

@@ -14,6 +14,7 @@ from services.payment.store.erasures import (
     insert_erasures,
     load_attempted,
 )
+from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction
 
 
@@ -26,8 +27,9 @@ async def mark_erased(tx: Transaction, participant_ids: Collection[str]) -> list
 
 
 async def erase_account_numbers(context: Context, tx: Transaction, participant_ids: Collection[str]) -> None:
-    """Erase the account numbers of erased participants, but those of attempts that are still at a partner."""
+    """Erase the account numbers and keys of erased participants, but numbers of attempts that are at a partner."""
     await erase_accounts(tx.connection, participant_ids)
+    await destroy_secrets(tx.connection, participant_ids)
     codes = await load_enrollments(tx.connection, participant_ids)
     over: list[str] = []
     for d in await load_attempted(tx.connection, codes):
@@ -56,3 +58,4 @@ async def adopt_erasures(tx: Transaction, lane: int, cancelled: Iterable[str]) -
     if erasures and (new := await insert_erasures(tx.connection, erasures)):
         await mark_erased(tx, new)
         await erase_accounts(tx.connection, new)
+        await destroy_secrets(tx.connection, new)

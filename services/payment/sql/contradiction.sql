@@ -9,7 +9,9 @@ returning redeem_code, benefit;
 
 -- name: load_parked_reports
 -- Includes those parked before contradictions were rows. A replayed one is parked again if it is a contradiction.
-select sealed from parked where reason = any($1::text[]) and replayed_at is null order by id;
+select p.sealed, k.secret from parked p left join personal_key k using (person)
+where p.reason = any($1::text[]) and p.replayed_at is null and p.sealed <> '' and (k.person is null or k.secret is not null)
+order by p.id;
 
 -- name: count_frozen
 -- Frozen disbursements, those at partners included.

@@ -203,7 +203,10 @@ from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number
 where not exists (select from confirmation c where c.reference = a.reference);
 
 -- name: accounts_of_the_erased
--- I14: no account number of an erased participant is left, but with attempts at a partner.
+-- I14: no key and no account number of an erased participant is left, but with attempts at a partner.
+select x.participant_id from erasure x left join personal_key k on k.person = x.participant_id
+where k.person is null or k.secret is not null
+union
 select x.participant_id from erasure x join account a using (participant_id) where a.account <> ''
 union
 select x.participant_id

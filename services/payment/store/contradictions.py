@@ -27,10 +27,10 @@ async def insert_contradictions(
     return {(row["redeem_code"], row["benefit"]) for row in rows}
 
 
-async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[str]:
-    """Load the reports parked for these reasons, sealed, in the order in which they came."""
+async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[tuple[str, bytes | None]]:
+    """Load the reports parked for these reasons in the order in which they came: sealed, with a person's secret."""
     rows = await connection.fetch(QUERIES["load_parked_reports"], [reason.value for reason in reasons])
-    return [row["sealed"] for row in rows]
+    return [(row["sealed"], row["secret"]) for row in rows]
 
 
 async def count_frozen(connection: Connection) -> int:

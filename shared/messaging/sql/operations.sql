@@ -73,9 +73,11 @@ select id, reason, detail, lane, topic, partition, "offset", ce_id, ce_source, c
 from parked where id = $1;
 
 -- name: lock_open_parked
--- Only what is still open, so that a second time finds nothing to do.
-select id, reason, lane, topic, partition, "offset", sha256, sealed, whole from parked
-where id = any($1::bigint[]) and replayed_at is null and closed_at is null order by id for update;
+-- Only what is still open, so that a second time finds nothing to do. Of who was erased the bytes kept here open no more.
+select p.id, p.reason, p.lane, p.topic, p.partition, p."offset", p.sha256, p.sealed, k.secret,
+       p.whole and (k.person is null or k.secret is not null) as whole
+from parked p left join personal_key k using (person)
+where p.id = any($1::bigint[]) and p.replayed_at is null and p.closed_at is null order by p.id for update of p;
 
 -- name: be_patient
 -- For this transaction alone: what it waits for is not here.

@@ -1,8 +1,11 @@
-"""Parked records: they break a rule, are kept sealed in `parked`, and are pointed to by a dead letter."""
+"""Parked records: they break a rule, are kept sealed in `parked`, and are pointed to by a dead letter.
+
+Their bytes are sealed under the key of the person whom they are about, where one is known.
+"""
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,16 +15,21 @@ from asyncpg import Record as Row
 
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.parking import RecordParked
+from shared.contracts.person import person_of
 from shared.contracts.seals import KeyRing
-from shared.messaging.message import Record, first_bytes, pack, without_ballast
+from shared.messaging.message import Record, first_bytes, pack, unpack, without_ballast
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.deferral import ReplayedRecord, insert_replayed
+from shared.messaging.transaction.personal_keys import load_secrets
 from shared.postgres.chunks import chunks
 from shared.postgres.columns import columns
 
 # Of a parked record no more is kept; its size and digest are those of the whole.
 KEPT_BYTES = 64 << 10
+# In place of the bytes of a record about somebody who was erased.
+NOT_KEPT = ""
+PORTION = 100
 IN_HEADERS = ("reason", "detail", "topic", "partition", "offset", "parked_at")
 
 
@@ -50,17 +58,60 @@ async def _insert(
 ) -> list[RecordParked]:
     dead_letters = [_dead_letter(one, now) for one in parked]
     kept = [first_bytes(one.record, KEPT_BYTES) for one in parked]
+    people = [_person(one.record) for one in parked]
+    secrets = await load_secrets(connection, {person for person in people if person})
+    seals = [_seal(vault, pack(first), person, secrets) for first, person in zip(kept, people, strict=True)]
     rows = await connection.fetch(
         QUERIES["insert_parked"],
         now,
         *columns(parked, "reason.value", "detail", "lane"),
         *columns(dead_letters, "topic", "partition", "offset", "ce_id", "ce_source", "ce_type", "size"),
         [bytes.fromhex(one.sha256) for one in dead_letters],
-        [vault.seal_bytes(pack(first)) for first in kept],
-        [first == one.record and not one.record.is_batch for first, one in zip(kept, parked, strict=True)],
+        seals,
+        [
+            first == one.record and not one.record.is_batch and seal != NOT_KEPT
+            for first, one, seal in zip(kept, parked, seals, strict=True)
+        ],
+        people,
     )
     new = {(row["topic"], row["partition"], row["offset"]) for row in rows}
     return [one for one in dead_letters if (one.topic, one.partition, one.offset) in new]
+
+
+def _person(record: Record) -> str:
+    """Return the person whom a record is about; empty if nobody is known, or it is a batch about many."""
+    return "" if record.is_batch else person_of(record.key, record.value) or ""
+
+
+def _seal(vault: KeyRing, packed: bytes, person: str, secrets: Mapping[str, bytes | None]) -> str:
+    """Seal a packed record under its person's key, or under the service's own; of who was erased nothing is kept."""
+    if person and secrets[person] is None:
+        return NOT_KEPT
+    return vault.seal_bytes(packed, secret=secrets[person] if person else None)
+
+
+async def keeps_bytes(connection: Connection) -> bool:
+    """Return True if the bytes of any parked record are kept."""
+    return bool(await connection.fetchval(QUERIES["keeps_parked_bytes"]))
+
+
+async def reseal(connection: Connection, vault: KeyRing) -> int:
+    """Reseal what is parked under an older key, or was parked before people had keys of their own; return how many.
+
+    Each portion is a transaction of its own: an interrupted run is continued by the next.
+    """
+    resealed, after = 0, 0
+    while rows := await connection.fetch(QUERIES["load_parked_to_reseal"], after, vault.current_prefix, PORTION):
+        after = rows[-1]["id"]
+        packed = [vault.open_bytes(row["sealed"], secret=row["secret"]) for row in rows]
+        people = [_person(unpack(one)) for one in packed]
+        async with connection.transaction():
+            secrets = await load_secrets(connection, {person for person in people if person})
+            seals = [_seal(vault, one, person, secrets) for one, person in zip(packed, people, strict=True)]
+            numbers = [row["id"] for row in rows]
+            await connection.execute(QUERIES["replace_parked_seals"], numbers, seals, people)
+        resealed += len(rows)
+    return resealed
 
 
 def _dead_letter(parked: ParkedRecord, now: datetime) -> RecordParked:
@@ -107,7 +158,9 @@ async def requeue(
     there, or was a record batch that cannot be taken apart, stays open.
     """
     read = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
-    packed = [vault.open_bytes(row["sealed"]) if row["whole"] else read.get(row["id"]) for row in rows]
+    packed = [
+        vault.open_bytes(row["sealed"], secret=row["secret"]) if row["whole"] else read.get(row["id"]) for row in rows
+    ]
     found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
     replayed = [
         ReplayedRecord(str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], record)

@@ -15,5 +15,6 @@ delete from fingerprint where name = any($1::text[]);
 select count(*) from lane;
 
 -- name: parked_under
--- A key may go when no parked record is sealed under it.
-select exists (select from parked where starts_with(sealed, $1));
+-- A key may go when no parked record is sealed under it, not counting those that no key opens any more.
+select exists (select from parked p left join personal_key k using (person)
+               where starts_with(p.sealed, $1) and (k.person is null or k.secret is not null));

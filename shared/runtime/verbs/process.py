@@ -10,6 +10,7 @@ import uvicorn
 from asyncpg import Connection
 
 from shared.errors import Refused
+from shared.messaging.transaction.parking import keeps_bytes, reseal
 from shared.postgres.migrations import Migration, grants_of, migrate
 from shared.runtime import logs
 from shared.runtime.chain_seals import SEAL_MIGRATION_PREFIX
@@ -76,6 +77,11 @@ def _migrate_schema(command: CommandContext, post_migration: PostMigrationStep |
     yield from (f"applied {migration}" for migration in applied)
     if not applied:
         yield "nothing to apply: the schema is up to date"
+    if command.run_in_session(keeps_bytes, as_owner=True):
+        vault = command.keys.own
+        resealed = command.run_in_session(lambda c: reseal(c, vault), keys=command.keys, as_owner=True)
+        if resealed:
+            yield f"resealed under {vault.current}: {resealed} parked records"
     if post_migration is not None and command.run_in_session(post_migration.is_needed, as_owner=True):
         service, terms = command.definition, command.transaction_terms()
         yield from command.run_in_session(

@@ -125,6 +125,11 @@ def voided(code: str = CODE, participant: str = PARTICIPANT, *, at: datetime = S
     return _sent(enrollment.ENROLLMENT_VOIDED, data)
 
 
+def erased(participant: str = PARTICIPANT, *, at: datetime = SEEN) -> Sent:
+    data = enrollment.ParticipantErased(participant_id=participant, erased_at=at)
+    return _sent(enrollment.PARTICIPANT_ERASED, data)
+
+
 def _sent(event: EventType[Any], data: BaseModel) -> Sent:
     return Sent(event.name, event.topic, json.loads(data.model_dump_json()))
 

@@ -171,4 +171,4 @@ async def test_verify_names_an_account_that_is_kept(harness: EnrollmentHarness, 
     await harness.receive(an_account(person, nik=a_nik()))
     await harness.receive(an_erasure(person, ERASED_AT))
     await harness.connection.execute("update account set sealed = 'left', identity_index = '', same_identity = null")
-    assert await harness.breaches() == [f"participant {person} was erased, and an account is kept"]
+    assert await harness.breaches() == [f"participant {person} was erased, and an account or a key is kept"]

@@ -182,7 +182,7 @@ async def test_verify_names_an_account_that_is_left(harness: PaymentHarness) -> 
     await harness.receive(linked())
     await harness.receive(erased())
     await harness.connection.execute("update account set account = 'left'")
-    assert await harness.breaches() == [f"participant {PARTICIPANT} was erased, and an account number is left"]
+    assert await harness.breaches() == [f"participant {PARTICIPANT} was erased, and an account number or a key is left"]
     await harness.connection.execute("update account set account = ''")
 
 

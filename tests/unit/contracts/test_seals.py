@@ -302,3 +302,19 @@ def test_blind_index_needs_256_bits(tmp_path: Path) -> None:
     path.write_text("AAAA")
     with pytest.raises(Refused, match="256 bits"):
         BlindIndex.load(path)
+
+
+def test_seal_of_a_person_opens_under_key_and_secret_together_alone() -> None:
+    ring, other = (KeyRing.load(keys_folder() / f"{name}.jwks.json") for name in ("enrollment", "payment"))
+    secret = bytes(32)
+    token = ring.seal_bytes(b"parked", secret=secret)
+    assert (ring.open_bytes(token, secret=secret), token.startswith(ring.current_prefix)) == (b"parked", True)
+    wrong: list[tuple[KeyRing, str, bytes | None]] = [
+        (ring, token, None),
+        (ring, token, b"1" * 32),
+        (other, token, secret),
+        (ring, ring.seal_bytes(b"parked"), secret),
+    ]
+    for opener, one, with_secret in wrong:
+        with pytest.raises(Parked):
+            opener.open_bytes(one, secret=with_secret)

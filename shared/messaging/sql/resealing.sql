@@ -1,0 +1,15 @@
+-- name: keeps_parked_bytes
+-- Asked before keys are read to reseal them.
+select exists (select from parked where sealed <> '');
+
+-- name: load_parked_to_reseal
+-- Sealed under another key than this prefix tells, or before anybody asked whom they are about. What lies under a destroyed key stays.
+select p.id, p.sealed, k.secret from parked p left join personal_key k using (person)
+where p.id > $1 and p.sealed <> '' and (p.person is null or not starts_with(p.sealed, $2))
+  and (k.person is null or k.secret is not null)
+order by p.id limit $3;
+
+-- name: replace_parked_seals
+-- The same bytes under another key. Done by `migrate` as the owner; the service itself may not.
+update parked p set sealed = new.sealed, person = new.person
+from unnest($1::bigint[], $2::text[], $3::text[]) as new (id, sealed, person) where p.id = new.id;
