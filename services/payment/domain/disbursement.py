@@ -88,7 +88,7 @@ class Disbursement(NamedTuple):
     before a person has reviewed the payment, whatever it is held for. `next_check_at` comes from one of two columns:
     `ask_at` while the disbursement is at a partner, `retry_at` while it is held. `annulled`: its training earns nothing
     any more, or its participant was erased, so it is cancelled if it is held; what its partner has paid of an annulled
-    training is claimed back.
+    training is claimed back. `past_cut_off`: a rejection that would be final forfeits it.
     """
 
     redeem_code: str
@@ -109,6 +109,7 @@ class Disbursement(NamedTuple):
     frozen: bool = False
     next_check_at: datetime | None = None
     annulled: Annulment | None = None
+    past_cut_off: bool = False
 
     @property
     def key(self) -> DisbursementKey:

@@ -96,14 +96,17 @@ NEEDS_REVIEW = frozenset(
     code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.HOLD_FOR_OPERATOR
 )
 """Reason codes after which a person must review the payment before another attempt."""
-FORBIDS_RETRY = NEEDS_REVIEW | {code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.FINAL}
+FINAL_REASONS = frozenset(code for code, verdict in REASON_CODES.items() if verdict.action is ReportAction.FINAL)
+"""Reason codes after which the payment can never be made."""
+FORBIDS_RETRY = NEEDS_REVIEW | FINAL_REASONS
 
 
 def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
     """Return the disbursement after its attempt was rejected. Never a new attempt: that takes a cure as well.
 
     A reason that passes by itself is tried again at `retry_at`, up to MAX_AUTOMATIC_ATTEMPTS. A frozen one stays
-    frozen, whatever the verdict. An annulled one is held even for a reason that is final, and so is cancelled.
+    frozen, whatever the verdict. One that is annulled, or past its cut-off, is held even for a reason that is final,
+    and so is cancelled or forfeited.
     """
     return _follow(reject(disbursement), verdict, retry_at)
 
@@ -122,7 +125,7 @@ def hold_again(disbursement: Disbursement, code: str | None, retry_at: datetime)
 def _follow(rejected: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
     if rejected.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
         return freeze(rejected)
-    if verdict.action is ReportAction.FINAL and rejected.annulled is None:
+    if verdict.action is ReportAction.FINAL and rejected.annulled is None and not rejected.past_cut_off:
         return fail(rejected)
     if verdict.action is not ReportAction.RETRY_LATER:
         return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)

@@ -27,7 +27,7 @@ from services.payment.payout.plan import load_payee_accounts, next_reference, pa
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
 from services.payment.store.contradictions import load_contradictions
-from services.payment.store.cut_offs import is_past_cut_off
+from services.payment.store.cut_offs import load_past_cut_off
 from services.payment.store.disbursements import load_disbursement, postpone_retries
 from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
@@ -50,7 +50,7 @@ async def approve(
     known = await _load_locked(connection, redeem_code, benefit)
     if known is None or known.reason not in APPROVABLE:
         raise Refused(f"{subject} does not wait for an approval")
-    past_cut_off = await is_past_cut_off(connection, known.wave, known.lane)
+    past_cut_off = bool(await load_past_cut_off(connection, [known]))
     ends = known.annulled is not None or past_cut_off
     approval = required_approval(known, await _load_account(connection, known, ends=ends))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"

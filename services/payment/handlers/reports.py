@@ -1,7 +1,7 @@
 """Reports of partners on references, compared with what the partners were instructed to pay."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.payment.context import Context
@@ -10,7 +10,7 @@ from services.payment.domain.claim import Payment
 from services.payment.domain.deferral_kinds import CATCHING_UP, REFERENCE
 from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
 from services.payment.domain.funds import Allotment, allotment_of
-from services.payment.domain.reason_codes import FORBIDS_RETRY
+from services.payment.domain.reason_codes import FINAL_REASONS, FORBIDS_RETRY
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
 from services.payment.payout.claims import claim_settled
 from services.payment.payout.contradictions import record_contradictions
@@ -21,7 +21,8 @@ from services.payment.payout.funds import decommit_funds
 from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
-from services.payment.store.attempts import load_attempts_with_disbursements, save_rejections
+from services.payment.store.attempts import AttemptWithDisbursement, load_attempts_with_disbursements, save_rejections
+from services.payment.store.cut_offs import load_past_cut_off
 from services.payment.store.disbursements import EventNumbers
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.partner import DisbursementReported
@@ -59,6 +60,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     was made here has no disbursement.
     """
     known_attempts = await load_attempts_with_disbursements(tx.connection, {m.data.reference for m in messages})
+    known_attempts |= await _past_cut_off(tx, [m.data for m in messages], known_attempts)
     batch, unmatched = BatchChanges(), []
     for message in messages:
         attempt, disbursement = known_attempts.get(message.data.reference, (None, None))
@@ -89,6 +91,23 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     now |= {d.key: d for d in frozen if d.key in now}
     # A cure may have come while the attempt was at the partner.
     await pay(context, tx, [d for d in now.values() if d.state is State.HELD], batch.traces)
+
+
+async def _past_cut_off(
+    tx: Transaction, reports: Sequence[DisbursementReported], known: Mapping[str, AttemptWithDisbursement]
+) -> dict[str, AttemptWithDisbursement]:
+    """Return those of these attempts whose final rejection comes past the cut-off, marked so.
+
+    Other rejections end there without a mark, so the ordinary batch makes no query.
+    """
+    references = {report.reference for report in reports if report.reason in FINAL_REASONS}
+    final = [d for reference, (_, d) in known.items() if d is not None and reference in references]
+    past = {d.key for d in await load_past_cut_off(tx.connection, final)} if final else set()
+    return {
+        reference: found._replace(disbursement=found.disbursement._replace(past_cut_off=True))
+        for reference, found in known.items()
+        if found.disbursement is not None and found.disbursement.key in past
+    }
 
 
 def _apply(

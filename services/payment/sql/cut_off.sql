@@ -16,15 +16,17 @@ where c.lane = any($1::smallint[]) and c.passed_at is null and c.acts_at <= $2
   and not exists (select from disbursement d where d.lane = c.lane and d.retry_at <= $3 and d.wave = c.wave);
 
 -- name: load_held_past_cut_off
--- A portion, in any order.
+-- A portion, in any order. What is frozen is left out once it is held for a person, or for a block.
 select d.* from cut_off c join disbursement d using (wave, lane)
-where c.lane = any($1::smallint[]) and c.passed_at is not null and not c.cleared and d.reason is not null and not d.frozen
+where c.lane = any($1::smallint[]) and c.passed_at is not null and not c.cleared and d.reason is not null
+  and not (d.frozen and d.reason in ('needs_approval', 'participant_blocked'))
 limit $2;
 
 -- name: clear_cut_offs
 -- From now on nothing is held in these lanes but what is frozen.
 update cut_off set cleared = true where lane = any($1::smallint[]) and passed_at is not null and not cleared;
 
--- name: is_past_cut_off
--- For an operator who approves.
-select passed_at is not null from cut_off where wave = $1 and lane = $2;
+-- name: load_past_cut_off
+-- Those of these waves and lanes.
+select wave, lane from cut_off join unnest($1::text[], $2::smallint[]) as asked (wave, lane) using (wave, lane)
+where passed_at is not null;

@@ -260,10 +260,10 @@ where (d.redeem_code, d.benefit, d.participant_id, d.payee, d.amount)
       is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount);
 
 -- name: held_past_cut_off
--- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen.
+-- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen, and that for a person to look at.
 select d.redeem_code, d.benefit, d.reason
 from cut_off c join disbursement d using (wave, lane)
-where c.cleared and d.state = 'held' and not d.frozen;
+where c.cleared and d.state = 'held' and not (d.frozen and d.reason in ('needs_approval', 'participant_blocked'));
 
 -- name: instructed_past_cut_off
 -- I4: no instruction follows a cut-off in the ledger of its lane, not counting what was instructed before a restore, or confirmed.

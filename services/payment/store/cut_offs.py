@@ -1,6 +1,6 @@
 """Cut-offs of waves, by lane."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from asyncpg import Connection
@@ -25,7 +25,7 @@ async def pass_cut_offs(connection: Connection, lanes: Sequence[int], acting_by:
 
 
 async def load_held_past_cut_off(connection: Connection, lanes: Sequence[int], at_most: int) -> list[Disbursement]:
-    """Load what is held past its cut-off in lanes that are not cleared; what is frozen is left out."""
+    """Load what is held past its cut-off in lanes that are not cleared, and does not wait for a person already."""
     rows = await connection.fetch(QUERIES["load_held_past_cut_off"], list(lanes), at_most)
     return [disbursement_of(row) for row in rows]
 
@@ -35,6 +35,8 @@ async def clear_cut_offs(connection: Connection, lanes: Sequence[int]) -> None:
     await connection.execute(QUERIES["clear_cut_offs"], list(lanes))
 
 
-async def is_past_cut_off(connection: Connection, wave: str, lane: int) -> bool:
-    """Return True if the cut-off of a wave has passed in a lane."""
-    return bool(await connection.fetchval(QUERIES["is_past_cut_off"], wave, lane))
+async def load_past_cut_off(connection: Connection, disbursements: Collection[Disbursement]) -> list[Disbursement]:
+    """Return those of these disbursements of which the cut-off has passed."""
+    waves_and_lanes = columns(disbursements, "wave", "lane")
+    passed = {tuple(row) for row in await connection.fetch(QUERIES["load_past_cut_off"], *waves_and_lanes)}
+    return [d for d in disbursements if (d.wave, d.lane) in passed]

@@ -91,6 +91,17 @@ async def test_money_that_flows_back_later_returns_as_well(harness: PaymentHarne
     assert await returned(harness) == (2 * GIVEN - INCENTIVE, 0)
 
 
+@pytest.mark.parametrize("code", ["LEGL", "AC04", "AM04", "MS03"])
+async def test_rejection_past_the_cut_off_forfeits_for_any_reason(harness: PaymentHarness, code: str) -> None:
+    await harness.prepare()
+    await earn(harness)
+    await pass_cut_off(harness)
+    references = [one.reference for one in harness.instructions]
+    await harness.receive(*(harness.answer(reference, "rejected", code) for reference in references))
+    assert await harness.state("fee") == await harness.state("incentive_1") == "forfeited"
+    assert last(harness, "fee") == ("forfeited", "cut_off")
+
+
 async def test_money_appropriated_after_the_cut_off_is_returned(harness: PaymentHarness) -> None:
     await harness.receive(a_provider(), confirmed(cut_off_at=CUT_OFF))
     await pass_cut_off(harness)
@@ -266,6 +277,16 @@ class TestFrozen:
         await pass_cut_off(harness)
         assert await harness.state("fee") == "forfeited"
         assert await returned(harness) == (2 * GIVEN - INCENTIVE, 0)
+
+    async def test_approval_forfeits_it_though_its_account_cannot_be_paid(self, harness: PaymentHarness) -> None:
+        await harness.prepare()
+        await earn(harness)
+        await harness.report(harness.instructions_for("incentive")[0].reference, "rejected", "FR01")
+        await harness.receive(linked(day=1, verified=False))
+        await pass_cut_off(harness)
+        await harness.approve(CODE, "incentive_1")
+        await pass_cut_off(harness)
+        assert await harness.state("incentive_1") == "forfeited"
 
     async def test_confirmation_settles_it_with_the_money_that_was_kept(self, harness: PaymentHarness) -> None:
         reference = await self.freeze(harness)

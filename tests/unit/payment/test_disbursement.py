@@ -135,6 +135,12 @@ def test_annulled_attempt_is_cancelled_whatever_it_is_rejected_for(code: str) ->
     assert cancel(after_rejection(under_way, verdict_of("rejected", code), NOW)).state is State.CANCELLED
 
 
+@pytest.mark.parametrize("code", ["AC04", "LEGL", "AM04", "ED05"])
+def test_attempt_past_its_cut_off_is_forfeited_whatever_it_is_rejected_for(code: str) -> None:
+    under_way = a_disbursement(state=State.INSTRUCTED, attempt=1, past_cut_off=True)
+    assert forfeit(after_rejection(under_way, verdict_of("rejected", code), NOW)).state is State.FORFEITED
+
+
 def test_nothing_leaves_a_final_state() -> None:
     assert not [(before, after) for before, after in TRANSITIONS if before in FINAL]
 
