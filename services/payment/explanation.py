@@ -11,7 +11,8 @@ from services.payment.context import Context
 from services.payment.domain.entitlement import COMPLETED, RATED
 from services.payment.store.views import ParticipantViews, view_participant
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS
-from shared.runtime.explanation import Decision, own_id, read_ids
+from shared.runtime.explanation import NOT_RECORDED, Decision, own_id, read_ids
+from shared.times import write_time
 
 
 async def explain(context: Context, connection: Connection, participant_id: str) -> list[Decision]:
@@ -187,16 +188,15 @@ def _state(views: ParticipantViews, row: Record) -> list[Decision]:
 
 
 def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
-    """Return an instruction and its partner's answers; the event of an acceptance gives way to that of its end."""
-    latest = row["state_carried_by"]
+    """Return an instruction and its partner's answers."""
     reports = (
-        ("attempt_accepted", row["accepted_at"], "report.accepted", latest if row["state"] == "accepted" else None),
-        ("attempt_settled", row["settled_at"], "report.settled", latest if row["state"] == "settled" else None),
+        ("attempt_accepted", row["accepted_at"], "report.accepted", NOT_RECORDED),
+        ("attempt_settled", row["settled_at"], "report.settled", _settlement(row)),
         (
             "attempt_rejected",
             row["rejected_at"],
             f"report.rejected.{row['reason'] or 'without_reason'}",
-            row["rejection_carried_by"],
+            own_id(views.event_ids, PAYMENT_EVENTS, row["rejection_carried_by"]),
         ),
     )
     answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}
@@ -219,12 +219,19 @@ def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
                 rule=rule,
                 amounts={"amount": row["amount"]},
                 facts=answer,
-                carried_by=own_id(views.event_ids, PAYMENT_EVENTS, number),
+                carried_by=event,
             )
-            for decision, at, rule, number in reports
+            for decision, at, rule, event in reports
             if at is not None
         ),
     ]
+
+
+def _settlement(row: Record) -> str:
+    """Return topic, lane and time of the event that announced a settlement: its number is not kept."""
+    if row["state"] != "settled":
+        return NOT_RECORDED
+    return f"{PAYMENT_EVENTS}/{row['lane']} at {write_time(row['changed_at'], 'microseconds')}"
 
 
 def _contradiction(row: Record) -> Decision:

@@ -187,7 +187,7 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
     if not batch.outcomes:
         return
     accepted = [c for c in batch.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
-    await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted], batch.numbers)
+    await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted])
     if failed := [c for c in batch.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
         rejected = [batch.attempts[str(after.reference)] for _, after in failed]
         await save_rejections(tx.connection, rejected, batch.rejections)

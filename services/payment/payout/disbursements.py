@@ -36,10 +36,10 @@ async def save_changes(tx: Transaction, changes: Sequence[Change], numbers: Numb
     await _update_counts(tx, changes)
 
 
-async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]], numbers: NumbersByKey) -> None:
+async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
     """Store disbursements that partners accepted or settled, each with the attempt that was reported on."""
     if answered:
-        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], numbers, tx.now)
+        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
         await _update_counts(tx, [change for change, _ in answered])
 
 

@@ -15,10 +15,9 @@ where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 -- The partner has accepted the attempt, or settled it.
 update disbursement d
 set state = new.state, ask_at = new.ask_at, accepted_at = new.accepted_at, settled_at = new.settled_at,
-    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8,
-    state_carried_by = coalesce(new.carried_by, d.state_carried_by)
-from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $9::bigint[])
-    as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference, carried_by)
+    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8
+from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+    as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: postpone_status_checks

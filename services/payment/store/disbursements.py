@@ -107,19 +107,17 @@ async def update_disbursements(
     await connection.execute(QUERIES["update_disbursements"], *changed, now, announced)
 
 
-async def save_answers(
-    connection: Connection,
-    answered: Sequence[tuple[Disbursement, Attempt]],
-    numbers: NumbersByKey,
-    now: datetime,
-) -> None:
-    """Save disbursements that partners have accepted or settled, each with the attempt that was reported on."""
+async def save_answers(connection: Connection, answered: Sequence[tuple[Disbursement, Attempt]], now: datetime) -> None:
+    """Save disbursements that partners have accepted or settled, each with the attempt that was reported on.
+
+    The number of the event is not saved: at the end of the row it nearly doubles the log of the update, 96 to 185
+    bytes. Lane and time name the event.
+    """
     await connection.execute(
         QUERIES["save_answers"],
         *columns([d for d, _ in answered], "redeem_code", "benefit", "state", "next_check_at"),
         *columns([a for _, a in answered], "accepted_at", "settled_at", "partner_reference"),
         now,
-        [numbers.get(d.key, UNANNOUNCED).state for d, _ in answered],
     )
 
 

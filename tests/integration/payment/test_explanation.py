@@ -8,6 +8,7 @@ import pytest
 from shared.contracts.topics import lane_of
 from shared.messaging.eras import Era, insert_eras
 from shared.runtime.explanation import Decision, in_order, members_of
+from shared.times import write_time
 from tests.builders import LATER
 from tests.integration.payment.facts import (
     CODE,
@@ -74,7 +75,8 @@ async def test_rights_name_the_events_that_caused_and_carried_them(harness: Paym
     due = of_fee["right_due"]
     assert due.caused_by == (f"enrollment.events/{lane}/1/1", f"completion.events/{lane}/1/1")
     named = [(name, data["benefit"]) for name, data in harness.announced]
-    events = {"right_due": "scheduled", "attempt_instructed": "instructed", "attempt_settled": "settled"}
+    assert of_fee["attempt_settled"].carried_by == f"payment.events/{lane} at {write_time(LATER, 'microseconds')}"
+    events = {"right_due": "scheduled", "attempt_instructed": "instructed"}
     for decision, name in events.items():
         assert of_fee[decision].carried_by == f"payment.events/{lane}/1/{named.index((name, 'fee')) + 1}", decision
     incentive = next(one for one in found if one.about == f"{CODE}/incentive_1")
