@@ -15,6 +15,7 @@ PYTHON ?= $(or $(firstword $(foreach python,$(candidates),$(call usable,$(python
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MUTANTS := var/mutants
 MINUTES ?= 10
 SEED ?= 7
 CODE := services shared deploy tests
@@ -71,6 +72,16 @@ quick: check ## Everything that needs no server: lint, types, layers, rules, pro
 storm: $(STAMP) ## Random faults under load, MINUTES=10 SEED=7; what came of it goes to var/storm/<seed>.json
 	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/python -m tests.storm
 
+.PHONY: mutants
+mutants: $(MUTANTS)/.installed ## Change the domains one operator at a time, and list the changes that no test notices
+	JOURNEYS=20 nice -n 15 $(MUTANTS)/bin/mutmut run --max-children 1
+	$(MUTANTS)/bin/mutmut results
+
+$(MUTANTS)/.installed: requirements/mutants.txt
+	$(PYTHON) -m venv --clear $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 .PHONY: check
 check: $(STAMP) ## Lint, types and the layers of the architecture
 	$(BIN)/ruff check $(wildcard $(CODE))
@@ -107,3 +118,4 @@ requirements: $(STAMP) ## Lock the newest versions that requirements/*.in allow
 	$(COMPILE) requirements/run.in -o requirements/run.txt
 	$(COMPILE) requirements/local.in -o requirements/local.txt
 	$(COMPILE) requirements/test.in -o requirements/test.txt
+	$(COMPILE) requirements/mutants.in -o requirements/mutants.txt

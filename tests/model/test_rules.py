@@ -1,5 +1,6 @@
 """Rules of the services: whatever the order, repetition and delay of events, the decisions and books are the same."""
 
+import os
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from tests.model.rules.world import World, in_order, shuffled
 SCHEDULES = 8
 """Orders in which each journey is played; to draw a journey takes longer."""
 MANY = settings(
-    max_examples=300,
+    max_examples=int(os.environ.get("JOURNEYS", "300")),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

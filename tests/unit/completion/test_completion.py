@@ -22,6 +22,7 @@ from tests.unit.completion.facts import (
     FIRST_START,
     HOUR,
     LAST_END,
+    PARTICIPANT,
     a_rejected_enrollment,
     a_rule,
     an_enrollment,
@@ -180,3 +181,24 @@ def test_the_digest_is_that_of_the_canonical_form() -> None:
 def test_a_rejected_enrollment_has_no_canonical_form() -> None:
     with pytest.raises(InvariantBroken, match="rejected"):
         canonical_form(a_rejected_enrollment(), completion(NORMAL_OFFLINE, *TABLE["normal offline"][1]))
+
+
+def test_canonical_form_has_the_members_of_the_event() -> None:
+    outcome = completion(NORMAL_OFFLINE, *TABLE["normal offline"][1])
+    first, *_ = outcome.evidence
+    document = json.loads(canonical_form(an_enrollment(NORMAL_OFFLINE), outcome))
+    assert document | {"evidence": len(document["evidence"])} == {
+        "participant_id": PARTICIPANT,
+        "redeem_code": CODE,
+        "completed_at": "2023-03-02T05:00:00Z",
+        "evidence": 3,
+        "scheme": "normal-2023",
+        "scheme_version": 1,
+    }
+    assert document["evidence"][0] == {
+        "type": "session_attended",
+        "source": first.source,
+        "id": first.id,
+        "happened_at": "2023-03-01T02:00:00Z",
+        "seen_at": "2023-03-10T00:00:00Z",
+    }

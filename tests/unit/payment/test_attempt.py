@@ -51,3 +51,10 @@ def test_repeated_rejection_contradicts_only_if_it_now_forbids_retry(reason: str
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
 def test_report_of_another_amount_is_a_mismatch(status: str) -> None:
     assert classify_report(an_attempt(), a_report(status, 599_999)) is ReportCheck.AMOUNT_MISMATCH
+
+
+@pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
+def test_report_leaves_the_reference_of_the_partner(status: str) -> None:
+    known = record_report(an_attempt(), a_report(status))
+    assert known.partner_reference == "P-1"
+    assert record_report(known, a_report(status)._replace(partner_reference=None)).partner_reference == "P-1"

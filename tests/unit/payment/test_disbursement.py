@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -20,16 +20,18 @@ from services.payment.domain.disbursement import (
     cancel,
     confirm,
     fail,
+    fall_due,
     forfeit,
     freeze,
     hold,
     instruct,
+    postpone_status_check,
     reject,
     settle,
 )
-from services.payment.domain.entitlement import Annulment, Payee
+from services.payment.domain.entitlement import Annulment, Payee, void
 from services.payment.domain.reason_codes import after_rejection, verdict_of
-from tests.unit.payment.values import NOW, a_disbursement
+from tests.unit.payment.values import NOW, a_disbursement, an_enrollment
 
 STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
     State.HELD: lambda d: hold(d, HoldReason.NO_FUNDS),
@@ -189,3 +191,35 @@ def test_component_of_a_fee_is_training_and_of_an_incentive_its_own() -> None:
 def test_the_oldest_comes_first() -> None:
     old, new = a_disbursement(due_at=datetime(2023, 1, 1, tzinfo=UTC)), a_disbursement()
     assert sorted([new, old], key=lambda d: d.age) == [old, new]
+
+
+def test_disbursement_that_falls_due_has_the_terms_of_its_enrollment() -> None:
+    enrollment = an_enrollment()
+    for one in enrollment.entitlements:
+        assert fall_due(enrollment, one, NOW) == a_disbursement(
+            benefit=one.benefit, amount=one.amount, payee=one.payee, due_at=NOW
+        )
+    voided = fall_due(void(enrollment, NOW), enrollment.entitlements[0], NOW)
+    assert voided.annulled is Annulment.VOIDED
+
+
+def test_confirmed_disbursement_has_nothing_left_of_its_freeze() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, frozen=True, next_check_at=NOW, attempt=2)
+    confirmed = confirm(held, "0ABCDEFGHJKMNPQR", "bca")
+    assert confirmed == a_disbursement(state=State.SETTLED, reference="0ABCDEFGHJKMNPQR", partner="bca", attempt=2)
+    assert confirmed.frozen is False
+
+
+def test_ended_disbursements_are_checked_no_more() -> None:
+    instructed = a_disbursement(state=State.INSTRUCTED, next_check_at=NOW)
+    assert reject(instructed).next_check_at is None
+    held = a_disbursement(state=State.HELD, frozen=True, next_check_at=NOW, annulled=Annulment.VOIDED)
+    assert cancel(held) == a_disbursement(state=State.CANCELLED, annulled=Annulment.VOIDED)
+    assert cancel(held).frozen is False
+    assert postpone_status_check(instructed, NOW + timedelta(hours=1)).ask_at == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("step", [cancel, lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni")])
+def test_illegal_step_names_the_benefit(step: Callable[[Disbursement], Disbursement]) -> None:
+    with pytest.raises(IllegalTransition, match="PRAT0AB12CD3 incentive_1"):
+        step(a_disbursement(state=State.HELD))

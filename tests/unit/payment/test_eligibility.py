@@ -1,6 +1,6 @@
 """Eligibility: the first reason to hold a disbursement."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,11 +12,12 @@ from services.payment.domain.eligibility import (
     hold_reason,
     missing_account_reason,
     required_approval,
+    tried_account_version,
 )
 from services.payment.domain.entitlement import (
     Payee,
 )
-from tests.unit.payment.values import NOW, a_disbursement
+from tests.unit.payment.values import NOW, a_disbursement, an_attempt
 
 GOOD = PayeeAccount("gopay", "sealed", 5)
 OPEN = PayoutConditions(NOW, frozenset(), None)
@@ -82,3 +83,10 @@ def test_paused_disbursement_is_free_when_its_time_has_come(wait: int, reason: H
         state=State.HELD, reason=HoldReason.PARTNER_PAUSED, next_check_at=NOW + timedelta(seconds=wait)
     )
     assert hold_reason(paused, GOOD, OPEN) is reason
+
+
+def test_account_that_may_have_been_tried_never_counts_as_newer() -> None:
+    told, untold = an_attempt(account_version=4), an_attempt(instructed_at=datetime(1970, 1, 1, tzinfo=UTC))
+    assert tried_account_version(told, Payee.PARTICIPANT, 9) == tried_account_version(told, Payee.PROVIDER, 9) == 4
+    assert tried_account_version(untold, Payee.PROVIDER, 9) == 9
+    assert tried_account_version(untold, Payee.PARTICIPANT, 9) == 5 * 60 * 1_000_000

@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.entitlement import Component
-from services.payment.domain.funds import Allocation, Allotment, Queues, allocate, allocate_in_turn, allotment_of
+from services.payment.domain.funds import (
+    Allocation,
+    Allotment,
+    Fund,
+    QueuedDisbursement,
+    Queues,
+    allocate,
+    allocate_in_turn,
+    allotment_of,
+    fund_of,
+    queued,
+)
 from tests.unit.payment.values import NOW, a_disbursement
 
 HERE, THERE = Allotment(3, "48", Component.INCENTIVE), Allotment(7, "48", Component.INCENTIVE)
@@ -87,3 +98,19 @@ def test_no_rupiah_is_made_or_lost_and_the_oldest_go_first(
         )
         assert every[len(paid.funded)].amount > left
         assert all(free[p] + paid.allotted[p] == paid.committed[p] for p in queues)
+
+
+def test_disbursement_names_its_fund_and_its_place_in_the_queue() -> None:
+    one = a_disbursement()
+    assert fund_of(one) == Fund("48", Component.INCENTIVE)
+    assert queued(one) == QueuedDisbursement(one.age, 3, 600_000)
+
+
+def test_rest_that_just_suffices_lets_allotments_grow() -> None:
+    paid = shared({HERE: [aged_disbursement(1, 500)]}, 500, block=500)
+    assert (ages(paid), dict(paid.allotted)) == ([1], {HERE: 500})
+
+
+def test_those_whose_turn_it_is_are_the_funded_ones() -> None:
+    turn = [aged_disbursement(2, 500), aged_disbursement(1, 300)]
+    assert allocate_in_turn(turn).funded == turn

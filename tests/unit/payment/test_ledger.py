@@ -1,6 +1,8 @@
 """Ledger: every posting has two sides, and every row hashes the one before."""
 
+import hashlib
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
@@ -104,3 +106,28 @@ def test_hash_covers_number_time_and_previous_row() -> None:
 )
 def test_money_lasts_for_the_oldest_and_nobody_overtakes(money: int, lasts_for: tuple[int, int]) -> None:
     assert affordable([600, 300, 100], money) == lasts_for
+
+
+def test_posting_is_of_its_wave_component_and_ledger() -> None:
+    assert ledger.appropriate("48", INCENTIVE, 5) == (-1, "48", INCENTIVE, "appropriation", "treasury", 5, None)
+    in_the_lane = {
+        "reserved:incentive appropriation": ledger.allot(3, "48", INCENTIVE, 600_000),
+        "appropriation reserved:incentive": ledger.return_to_fund(3, "48", INCENTIVE, 600_000),
+        "clearing:gopay reserved:incentive": ledger.instruct(AT_GOPAY),
+        "reserved:incentive clearing:gopay": ledger.reject(AT_GOPAY),
+        "paid:incentive clearing:gopay": ledger.settle(AT_GOPAY),
+        "claims paid:incentive": ledger.claim(AT_GOPAY),
+        "paid:incentive claims": ledger.withdraw(AT_GOPAY),
+        "returned claims": ledger.repay(AT_GOPAY),
+    }
+    for sides, posting in in_the_lane.items():
+        debit, credit = sides.split()
+        reference = None if "appropriation" in sides else AT_GOPAY.reference
+        assert posting == Posting(3, "48", INCENTIVE, debit, credit, 600_000, reference)
+
+
+def test_hash_of_a_transfer_is_that_of_its_columns() -> None:
+    row = b"-1|1|48|incentive|appropriation|treasury|5||2023-03-01T00:00:00.000000+00:00"
+    posting, at = ledger.appropriate("48", INCENTIVE, 5), datetime(2023, 3, 1, tzinfo=UTC)
+    (transfer,) = chain_postings([posting], LedgerHead(), at)
+    assert transfer == Transfer(1, posting, at, hashlib.sha256(GENESIS + row).digest())
