@@ -1,6 +1,10 @@
-"""Blocks, voids and their claims, and evidence that is revoked, as an outside program sends and sees them."""
+"""Blocks, voids, claims, revoked evidence and forfeits, as an outside program sends and sees them.
+
+The last test moves the clock beyond the cut-off of all waves.
+"""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.request import urlopen
 
@@ -10,6 +14,8 @@ from tests.acceptance.outsider import Outsider
 from tests.acceptance.upstream import ATTENDANCE, EVIDENCE, Upstream
 
 PERSON, CODE = "4810000000000033", "PRAT0AB12CD4"
+BUYERS = {f"481000000000005{number}": f"327301550595005{number}" for number in range(4)}
+"""People, each with a NIK."""
 
 
 def test_block_void_and_claim_reach_the_money(installation: Installation, outsider: Outsider) -> None:
@@ -74,6 +80,56 @@ def test_revoked_evidence_completes_nothing_and_ends_a_completion(
         "digest": completed["digest"],
         "revoked_at": "2023-03-06T00:00:00Z",
     }
+    assert installation.verify() == []
+
+
+def test_void_and_unblock_let_a_participant_buy_again(installation: Installation, outsider: Outsider) -> None:
+    upstream = Upstream(outsider, "64")
+    upstream.open_wave()
+    person, blocked, *_ = BUYERS
+    for one in (person, blocked):
+        upstream.admit(one, BUYERS[one])
+        upstream.await_decision("participant_admitted", participant_id=one)
+    upstream.buy(person, "TOBEVOIDED01")
+    upstream.await_decision("enrollment_confirmed", redeem_code="TOBEVOIDED01")
+    upstream.void(person, "TOBEVOIDED01")
+    voided = upstream.await_decision("enrollment_voided", redeem_code="TOBEVOIDED01")
+    assert (voided["wave"], voided["reason"], voided["voided_at"]) == ("64", "class_cancelled", "2023-02-25T00:00:00Z")
+    upstream.buy(person, "BOUGHTAFTER1")
+    upstream.await_decision("enrollment_confirmed", redeem_code="BOUGHTAFTER1")
+    upstream.request("participant_blocked", blocked, reason="ineligible", blocked_at="2023-02-22T00:00:00Z")
+    upstream.await_decision("participant_blocked", participant_id=blocked)
+    upstream.request("participant_unblocked", blocked, reason="eligible", unblocked_at="2023-02-23T00:00:00Z")
+    upstream.await_decision("participant_unblocked", participant_id=blocked)
+    upstream.buy(blocked, "AFTERUNBLOCK")
+    upstream.await_decision("enrollment_confirmed", redeem_code="AFTERUNBLOCK")
+    assert installation.verify() == []
+
+
+def test_balances_are_forfeited_when_deadline_and_cut_off_pass(installation: Installation, outsider: Outsider) -> None:
+    upstream = Upstream(outsider, "65")
+    upstream.open_wave()
+    *_, person, buyer = BUYERS
+    for one in (person, buyer):
+        upstream.admit(one, BUYERS[one])
+    upstream.buy(buyer, "UNDERWAY0001")
+    confirmed = upstream.await_decision("enrollment_confirmed", redeem_code="UNDERWAY0001")
+    assert confirmed["cut_off_at"] == "2023-12-31T17:00:00Z"
+    upstream.await_decision("participant_admitted", participant_id=person)
+    installation.set_clock(datetime(2024, 1, 2, tzinfo=UTC))
+    assert upstream.await_decision("balance_forfeited", participant_id=person) == {
+        "participant_id": person,
+        "wave": "65",
+        "amount": {"value": 3_500_000, "currency": "IDR"},
+        "reason": "first_purchase_late",
+        "forfeited_at": "2023-03-08T17:00:00Z",
+    }
+    rest = upstream.await_decision("balance_forfeited", participant_id=buyer)
+    assert (rest["amount"], rest["reason"]) == ({"value": 2_600_000, "currency": "IDR"}, "cut_off")
+    assert rest["forfeited_at"] == confirmed["cut_off_at"]
+    upstream.buy(person, "TIMELYUNREAD")
+    refused = upstream.await_decision("enrollment_rejected", redeem_code="TIMELYUNREAD")
+    assert refused["reason"] == "first_purchase_late"
     assert installation.verify() == []
 
 

@@ -135,9 +135,11 @@ def test_contradictions_are_parked_and_their_neighbours_unharmed(
     upstream.await_decision("enrollment_confirmed", redeem_code="MYTRAINING01")
     nobody, nik_of_nobody = a_person()
     ahead = (NOW + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    upstream.approve_course()
     of_enrollment = {
         "conflict /wave": upstream.open_wave(quota=1_001),
         "bad_seal /identity": upstream.admit(nobody, nik_of_nobody, sub=person),
+        "conflict /version": upstream.approve_course(hours=19),
         "conflict": upstream.buy(person, "MYTRAINING01", hours=19),
         "not_yours /redeem_code": upstream.void(other, "MYTRAINING01"),
         "out_of_window /purchased_at": upstream.buy(person, "AHEADOFTIME1", purchased_at=ahead),
