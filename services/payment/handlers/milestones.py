@@ -56,9 +56,10 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
         standing = [one for one in earned if not one[0].is_annulled]
         due = [one for one in standing if not one[1].first_training_only]
         repeated = await load_instructed_before(context, tx, [one for one in earned if one[0].is_annulled])
-        await forget_grants(tx, repeated)
         once = {(one.participant_id, it.benefit) for one, it in standing if it.first_training_only}
         due += repeated + await load_earned_once(tx, once, after.values())
+        # Not before the others are found: what was had again with an annulled training falls due with no other.
+        await forget_grants(tx, repeated)
         await schedule_monthly_dues(tx, due)
         await pay(context, tx, [fall_due(*earned_entitlement, tx.now) for earned_entitlement in due], traces)
 
