@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from services.payment.context import Context
 from services.payment.domain.disbursement import DisbursementKey
 from services.payment.domain.entitlement import EarnedEntitlement, Enrollment, earned_once_per_participant, kind_of
+from services.payment.payout.announced_forfeits import load_announced_forfeits
 from services.payment.store.attempts import load_attempts
 from services.payment.store.disbursements import load_grants
 from shared.contracts.payment import DISBURSEMENT_CANCELLED, DISBURSEMENT_SCHEDULED, Disbursement
@@ -46,13 +47,22 @@ async def load_earned_once(
 async def load_instructed_before(
     context: Context, tx: Transaction, earned: Sequence[EarnedEntitlement]
 ) -> list[EarnedEntitlement]:
-    """Return those of these entitlements that a partner was instructed to pay before a restore."""
+    """Return those of these entitlements that a partner was instructed to pay before a restore, or that were forfeited.
+
+    Neither falls due with another training, and both are had again, whatever annuls their training meanwhile.
+    """
+    forfeited = await load_announced_forfeits(tx, {one.participant_id for one, _ in earned})
     references = {
         context.attempt_reference(one.lane, one.participant_id, one.redeem_code, entitlement.benefit, 1): number
         for number, (one, entitlement) in enumerate(earned)
     }
     adopted = await load_attempts(tx.connection, references) if references else {}
-    return [earned[references[reference]] for reference, attempt in adopted.items() if attempt.is_only_adopted]
+    instructed = {references[reference] for reference, attempt in adopted.items() if attempt.is_only_adopted}
+    return [
+        (one, entitlement)
+        for number, (one, entitlement) in enumerate(earned)
+        if number in instructed or (one.redeem_code, entitlement.benefit) in forfeited
+    ]
 
 
 async def forget_annulled_grants(context: Context, tx: Transaction, annulled: Collection[Enrollment]) -> None:

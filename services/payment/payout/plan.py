@@ -106,6 +106,7 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
                 approved=disbursement.key in approved,
                 blocked=block is not None and block.is_blocked,
                 past_cut_off=(disbursement.wave, disbursement.lane) in past_cut_off or disbursement.key in announced,
+                forfeited_before=disbursement.key in announced,
             )
             plans.append(AttemptPlan(disbursement, reference, decision))
     await forget_forfeits(tx, announced & {p.disbursement.key for p in plans if isinstance(p.decision, Forfeit)})
@@ -181,9 +182,10 @@ def _plan_fresh(
     approved: bool,
     blocked: bool,
     past_cut_off: bool,
+    forfeited_before: bool,
 ) -> Hold | Cancel | Forfeit | Route:
     frozen, annulled = disbursement.frozen and not approved, disbursement.annulled is not None
-    if annulled and not frozen:
+    if annulled and not frozen and not forfeited_before:
         return Cancel(disbursement.partner)
     if past_cut_off and not frozen:
         return Forfeit(disbursement.partner)

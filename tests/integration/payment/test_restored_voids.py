@@ -28,6 +28,25 @@ async def again(harness: PaymentHarness, postgres: PostgresServer) -> AsyncItera
 
 
 @pytest.mark.parametrize("at_once", [True, False])
+async def test_void_of_what_was_forfeited_gives_it_to_no_other_training(again: Restored, at_once: bool) -> None:
+    before, after = again.before, again.after
+    await before.receive(*BOTH, *MILESTONES[:2])
+    before.now = CUT_OFF
+    await before.sweep()
+    assert await before.state("incentive_1") == "forfeited"
+    await before.receive(voided(), linked(), *MILESTONES[2:])
+    assert await before.state("incentive_1", OTHER) == ""
+
+    after.now = CUT_OFF + timedelta(hours=1)
+    await again.adopt()
+    await after.prepare()
+    await after.receive(linked(), *BOTH, voided())
+    for batch in [MILESTONES] if at_once else [[event] for event in MILESTONES]:
+        await after.receive(*batch)
+    assert (await after.state("incentive_1", CODE), await after.state("incentive_1", OTHER)) == ("forfeited", "")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
 async def test_void_of_what_was_instructed_gives_it_to_no_other_training(again: Restored, at_once: bool) -> None:
     before, after = again.before, again.after
     await before.receive(linked(), *BOTH, *MILESTONES[:2])
