@@ -88,9 +88,13 @@ from (select redeem_code, benefit, reference, partner from parked
 group by redeem_code, benefit having count(*) > 1;
 
 -- name: reported_settled_of_failed
--- I10: no disbursement fails, or is cancelled, whose payment a partner reports.
+-- I10: no disbursement fails, is cancelled or forfeited, whose payment a partner reports, unless two persons have approved another
+-- attempt since: that says that it was not paid.
 select c.redeem_code, c.benefit, c.reference, d.state
-from contradiction c join disbursement d using (redeem_code, benefit) where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled';
+from contradiction c join disbursement d using (redeem_code, benefit)
+where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled'
+  and not exists (select from approval a
+                  where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt and a.second is not null);
 
 -- name: unfrozen_contradictions
 -- I10: a contradicted disbursement is frozen, or final.
