@@ -48,10 +48,12 @@ async def approve(
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
-    if known is None or known.reason not in APPROVABLE:
+    past_cut_off = known is not None and bool(await load_past_cut_off(connection, [known]))
+    ends = known is not None and (known.annulled is not None or past_cut_off)
+    # What a block covers is paid only after an unblock; to end it takes none.
+    approvable = APPROVABLE | {HoldReason.PARTICIPANT_BLOCKED} if ends and known and known.frozen else APPROVABLE
+    if known is None or known.reason not in approvable:
         raise Refused(f"{subject} does not wait for an approval")
-    past_cut_off = bool(await load_past_cut_off(connection, [known]))
-    ends = known.annulled is not None or past_cut_off
     approval = required_approval(known, await _load_account(connection, known, ends=ends))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.errors import Refused
 from tests.builders import LATER
-from tests.integration.payment.facts import CODE, journey, voided
+from tests.integration.payment.facts import CODE, blocked, journey, voided
 from tests.integration.payment.harness import PaymentHarness
 
 CUT_OFF = LATER + timedelta(days=2)
@@ -35,3 +36,21 @@ async def test_cancelled_after_an_approval_is_no_breach(frozen: PaymentHarness) 
     await frozen.approve(CODE, "fee")
     await frozen.sweep()
     assert (await frozen.state("fee"), await frozen.breaches()) == ("cancelled", [])
+
+
+async def test_approval_ends_what_a_block_covers_past_the_cut_off(frozen: PaymentHarness) -> None:
+    await frozen.receive(blocked())
+    with pytest.raises(Refused, match="does not wait for an approval"):
+        await frozen.approve(CODE, "fee")
+    frozen.now = CUT_OFF
+    await frozen.sweep()
+    await frozen.approve(CODE, "fee")
+    await frozen.sweep()
+    assert await frozen.state("fee") == "forfeited"
+
+
+async def test_approval_ends_what_a_block_covers_of_a_voided_training(frozen: PaymentHarness) -> None:
+    await frozen.receive(blocked(), voided())
+    await frozen.approve(CODE, "fee")
+    await frozen.sweep()
+    assert await frozen.state("fee") == "cancelled"
