@@ -5,6 +5,7 @@ The last test moves the clock beyond the cut-off of all waves.
 
 import json
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import Any
 from urllib.request import urlopen
 
@@ -39,8 +40,7 @@ def test_block_void_and_claim_reach_the_money(installation: Installation, outsid
         assert claim["claim"].startswith(claim["reference"])
         opened = (claim["debtor"], claim["reason"], claim["opened_at"], claim["due_at"])
         assert opened == (debtor, "voided", "2023-03-20T00:00:00Z", "2023-05-19T00:00:00Z")
-    with urlopen(f"{installation.environment()['SALUR_PAYMENT_URL']}/claims", timeout=10) as answer:  # noqa: S310 - our own address
-        shown = json.load(answer)["claims"]
+    shown = _shown(installation, "claims")
     assert {(claim["debtor"], claim["state"], claim["amount"]) for claim in shown} == {
         ("provider", "open", 1_500_000),
         ("participant", "open", 600_000),
@@ -106,7 +106,14 @@ def test_void_and_unblock_let_a_participant_buy_again(installation: Installation
     assert installation.verify() == []
 
 
-def test_balances_are_forfeited_when_deadline_and_cut_off_pass(installation: Installation, outsider: Outsider) -> None:
+def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Installation, outsider: Outsider) -> None:
+    journey = Journey(outsider, "4810000000000058", "3273015505950004", "48", "PRATCUTOFF01")
+    journey.admit()
+    journey.buy("online", 1_500_000, 18, ("online",))
+    _block(journey, "participant_blocked", "blocked_at", "2023-02-25T00:00:00Z")
+    _complete_and_rate(journey)
+    for benefit in ("fee", "incentive_1"):
+        _await(outsider, "payment", "disbursement_held", redeem_code=journey.redeem_code, benefit=benefit)
     upstream = Upstream(outsider, "65")
     upstream.open_wave()
     *_, person, buyer = BUYERS
@@ -130,7 +137,27 @@ def test_balances_are_forfeited_when_deadline_and_cut_off_pass(installation: Ins
     upstream.buy(person, "TIMELYUNREAD")
     refused = upstream.await_decision("enrollment_rejected", redeem_code="TIMELYUNREAD")
     assert refused["reason"] == "first_purchase_late"
+    for benefit in ("fee", "incentive_1"):
+        event = _await(outsider, "payment", "disbursement_forfeited", redeem_code=journey.redeem_code, benefit=benefit)
+        assert (event["reason"], event["attempt"]) == ("cut_off", 0)
+    for fund in _funds_once_returned(installation, "48"):
+        assert fund["returned"] == fund["appropriated"] - fund["spent"] > 0
     assert installation.verify() == []
+
+
+def _funds_once_returned(installation: Installation, wave: str) -> list[dict[str, Any]]:
+    """Return the funds of a wave as soon as no money is left in any, or as they are after half a minute."""
+    until = monotonic() + 30
+    while any(fund["free"] for fund in _shown(installation, "funds")) and monotonic() < until:
+        sleep(0.2)
+    return [fund for fund in _shown(installation, "funds") if fund["wave"] == wave]
+
+
+def _shown(installation: Installation, view: str) -> list[dict[str, Any]]:
+    url = f"{installation.environment()['SALUR_PAYMENT_URL']}/{view}"
+    with urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
+        shown: list[dict[str, Any]] = json.load(answer)[view]
+    return shown
 
 
 def _hours(day: int) -> dict[str, str]:
