@@ -98,6 +98,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.overhead
 	$(BIN)/python -m tests.benchmarks.growth
 	$(BIN)/python -m tests.benchmarks.deferral
+	$(BIN)/python -m tests.benchmarks.sweeps
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend

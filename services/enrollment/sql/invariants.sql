@@ -42,12 +42,12 @@ where (balance is not null or not exists (select from lane where catching_up_sin
 -- name: load_balances_without_deadline
 -- Participants with money left that no deadline will take: of a wave with a cut-off, or without any training.
 select participant_id
-from admission a left join wave using (wave)
-left join (select participant_id, sum(price) as spent from enrollment where state = 'confirmed' group by participant_id) as e
-    using (participant_id)
-left join (select participant_id, sum(amount) as forfeited from forfeit group by participant_id) as f using (participant_id)
-where a.state = 'admitted' and balance > coalesce(spent, 0) + coalesce(forfeited, 0) and (spent is null or cut_off_at is not null)
-  and not exists (select from lane where catching_up_since is not null)
+from (select participant_id, balance as rest, false as bought, cut_off_at is not null as is_cut_off
+      from admission left join wave using (wave) where state = 'admitted'
+      union all select participant_id, -price, true, false from enrollment where state = 'confirmed'
+      union all select participant_id, -amount, false, false from forfeit) as each
+where not exists (select from lane where catching_up_since is not null)
+group by participant_id having sum(rest) > 0 and (bool_or(is_cut_off) or not bool_or(bought))
 except select unnest(participant_ids) from purchase_deadline;
 
 -- name: load_voids_of_unconfirmed
