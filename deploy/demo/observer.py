@@ -36,6 +36,7 @@ class Observed:
     voided: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
     ever_blocked: set[str] = field(default_factory=set)
+    rated: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
     expired: dict[str, str] = field(default_factory=dict)
@@ -115,6 +116,8 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
             seen.parked_at[(data["topic"], data["partition"], data["offset"])] = data["reason"]
         case "enrollment", _:
             _apply_enrollment_event(seen, name, data)
+        case "completion", "training_rated":
+            seen.rated.add(data["redeem_code"])
         case "completion", "completion_confirmed":
             seen.completed.add(data["redeem_code"])
         case "completion", "completion_revoked":

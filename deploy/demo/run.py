@@ -28,7 +28,8 @@ from deploy.simulation.people import TIMELINE_ENDS_AT
 from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 
-SWEEPS = in_every_service("SWEEP_EVERY_SECONDS", "1")
+# Kafka's topics do not age when the programme's clock leaps; what is kept beside them must not either.
+SETTINGS = in_every_service("SWEEP_EVERY_SECONDS", "1") | in_every_service("PAGE_RETENTION_DAYS", "365")
 # Seconds that the figures on /metrics may lag behind.
 METRICS_AGREE_WITHIN_SECONDS = 15.0
 SETTLED = re.compile(r"^salur_disbursements_rupiah\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
@@ -49,7 +50,7 @@ class Demo:
         started = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
         behaviour = PartnerBehaviour(seed=self.seed, repeats_at_most=3, late_at_most_seconds=0.75)
-        installation = Installation(self.folder, settings=SWEEPS | behaviour.environment(), progress=self._print_line)
+        installation = Installation(self.folder, settings=SETTINGS | behaviour.environment(), progress=self._print_line)
         installation.set_clock(TIMELINE_ENDS_AT)
         try:
             await in_thread(installation.start)

@@ -56,10 +56,11 @@ class ExpectedPayment:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedTraining:
-    """End of one purchase; `rejected` and `expired` are reasons, or empty."""
+    """End of one purchase; `rejected` and `expired` are reasons, or empty. `rated`: it was rated before its proof."""
 
     redeem_code: str
     rejected: str = ""
+    rated: bool = False
     completed: bool = False
     voided: bool = False
     revoked: bool = False
@@ -108,6 +109,7 @@ def _expected_training(
     return ExpectedTraining(
         training.redeem_code,
         rejected,
+        rated=Act.RATE in acts,
         completed=completed,
         voided=voided,
         revoked=revoked,

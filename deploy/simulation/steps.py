@@ -11,6 +11,7 @@ class Act(StrEnum):
 
     APPLY = "apply, and link an account"
     BUY = "buy the first training"
+    RATE = "rate the first training before proving it"
     PROVE = "prove the first training"
     BUY_NEXT = "buy the second training"
     PROVE_NEXT = "prove the second training"
@@ -52,7 +53,8 @@ STEPS: Mapping[Persona, Steps] = {
     Persona.VOIDED_WHILE_HELD: (TRAIN, (Act.VOID,)),
     Persona.VOIDED_AFTERWARDS: (TRAIN, (Act.VOID,)),
     Persona.SEMI_BANSOS_VOIDED: (TRAIN, (Act.VOID,)),
-    Persona.FRAUD_FOUND_FIRST: ((Act.APPLY, Act.BUY, Act.REVOKE), (Act.PROVE,)),
+    # The rating shows that completion knows the training: the revocation does not wait there, and nothing overtakes it.
+    Persona.FRAUD_FOUND_FIRST: ((Act.APPLY, Act.BUY, Act.RATE), (Act.REVOKE,), (Act.PROVE,)),
     Persona.FRAUD_FOUND_AFTERWARDS: (TRAIN, (Act.REVOKE,)),
     Persona.TEST_REVOKED: (TRAIN, (Act.REVOKE,)),
 }

@@ -146,6 +146,8 @@ def _events_of(act: Act, person: Person, keys: Sealer) -> Iterator[SimulatedEven
                 yield _first_account(person, keys)
         case Act.BUY | Act.BUY_NEXT:
             yield _purchase(person.trainings[act is Act.BUY_NEXT])
+        case Act.RATE:
+            yield next(fact for fact in _evidence(person) if fact.type.endswith("training_rated.v1"))
         case Act.PROVE | Act.PROVE_NEXT:
             yield from _evidence(person.trainings[act is Act.PROVE_NEXT])
         case Act.BLOCK:
