@@ -198,6 +198,12 @@ def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
             f"report.rejected.{row['reason'] or 'without_reason'}",
             own_id(views.event_ids, PAYMENT_EVENTS, row["rejection_carried_by"]),
         ),
+        (
+            "attempt_returned",
+            row["returned_at"],
+            f"report.returned.{row['reason'] or 'without_reason'}",
+            row["return_carried_by"],
+        ),
     )
     answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}
     return [

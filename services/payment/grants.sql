@@ -11,8 +11,9 @@ grant select, insert,
               attempt, partner, reference, frozen, annulled, cancelled_at, state_carried_by)
     on disbursement to :service;
 grant select, insert,
-      update (instructed_at, answer_by, accepted_at, rejected_at, number, redeem_code, benefit, reason, partner_reference,
-              wave, component, account, account_version, keeps_money, rejection_carried_by)
+      update (instructed_at, answer_by, accepted_at, settled_at, rejected_at, returned_at, number, redeem_code, benefit,
+              reason, partner_reference, wave, component, account, account_version, keeps_money, rejection_carried_by,
+              return_carried_by)
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at, caused_by) on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at, completion_caused_by,

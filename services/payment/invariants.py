@@ -225,6 +225,11 @@ INVARIANTS = (
         _no_rows("payments_without_claim", f"{_KEY} was paid under {{reference}}, annulled, and not claimed back"),
     ),
     Invariant(
+        "I3",
+        "what was paid twice is claimed once",
+        _no_rows("double_payments_without_claim", f"{_KEY} was paid under {{reference}} as well, and not claimed back"),
+    ),
+    Invariant(
         "I7",
         "claims are on payments",
         _no_rows("claims_unlike_payments", "claim {reference}-{number} is not on what was paid"),
@@ -241,10 +246,8 @@ INVARIANTS = (
     ),
     Invariant(
         "I7",
-        "another attempt follows only a rejection",
-        _no_rows(
-            "attempts_without_verdict", f"{_KEY} lacks an attempt, or has one after an attempt that was not rejected"
-        ),
+        "another attempt follows only a rejection or return",
+        _no_rows("attempts_without_verdict", f"{_KEY} lacks an attempt, or has one after an attempt that did not fail"),
     ),
     Invariant(
         "I7",
@@ -319,7 +322,9 @@ INVARIANTS = (
     Invariant(
         "I10",
         "disbursements whose rejection needs review are frozen",
-        _no_rows_for_review_reasons("unfrozen_reviews", f"{_KEY} is not frozen, and was rejected with {{reason}}"),
+        _no_rows_for_review_reasons(
+            "unfrozen_reviews", f"{_KEY} is not frozen, and was rejected or returned with {{reason}}"
+        ),
     ),
     Invariant(
         "I10",

@@ -1,7 +1,7 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
 create type annulment as enum ('voided', 'revoked', 'erased');
-create type claim_reason as enum ('voided', 'revoked', 'blocked');
+create type claim_reason as enum ('voided', 'revoked', 'blocked', 'contradicted');
 create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
 create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked');
@@ -73,23 +73,31 @@ create table attempt (
     keeps_money          boolean                  not null default false,
     carried_by           bigint,
     rejection_carried_by bigint,
+    settled_at           timestamp with time zone,
+    returned_at          timestamp with time zone,
+    return_carried_by    bigint,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
-    constraint attempt_amount_check CHECK ((amount > 0))
+    constraint attempt_amount_check CHECK ((amount > 0)),
+    constraint only_what_was_paid_is_returned CHECK (((returned_at IS NULL) OR (settled_at IS NOT NULL)))
 );
 CREATE INDEX attempt_adopted ON attempt USING btree (wave, component) WHERE adopted;
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
-CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN ((((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR ((old.rejected_at IS NOT NULL) AND ((((((((((((((old.instructed_at IS DISTINCT FROM new.instructed_at) OR (old.answer_by IS DISTINCT FROM new.answer_by)) OR (old.accepted_at IS DISTINCT FROM new.accepted_at)) OR (old.rejected_at IS DISTINCT FROM new.rejected_at)) OR (old.number IS DISTINCT FROM new.number)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.partner_reference IS DISTINCT FROM new.partner_reference)) OR (old.adopted IS DISTINCT FROM new.adopted)) OR (old.wave IS DISTINCT FROM new.wave)) OR (old.component IS DISTINCT FROM new.component)) OR (old.account_version IS DISTINCT FROM new.account_version)) OR (old.keeps_money IS DISTINCT FROM new.keeps_money))))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN ((((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (((old.rejected_at IS NOT NULL) OR (old.returned_at IS NOT NULL)) AND ((((((((((((((old.instructed_at IS DISTINCT FROM new.instructed_at) OR (old.answer_by IS DISTINCT FROM new.answer_by)) OR (old.accepted_at IS DISTINCT FROM new.accepted_at)) OR (old.rejected_at IS DISTINCT FROM new.rejected_at)) OR (old.number IS DISTINCT FROM new.number)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.partner_reference IS DISTINCT FROM new.partner_reference)) OR (old.adopted IS DISTINCT FROM new.adopted)) OR (old.wave IS DISTINCT FROM new.wave)) OR (old.component IS DISTINCT FROM new.component)) OR (old.account_version IS DISTINCT FROM new.account_version)) OR (old.keeps_money IS DISTINCT FROM new.keeps_money))) OR ((old.returned_at IS NOT NULL) AND ((old.settled_at IS DISTINCT FROM new.settled_at) OR (old.returned_at IS DISTINCT FROM new.returned_at))) OR ((new.returned_at IS NULL) AND (old.settled_at IS DISTINCT FROM new.settled_at)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER an_account_goes_only_with_its_holder AFTER UPDATE ON attempt FOR EACH ROW WHEN ((old.account IS DISTINCT FROM new.account)) EXECUTE FUNCTION refuse_unless_erased();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
+comment on column attempt.reason is 'The partner''s own, of its rejection, or of the return of what was never rejected.';
 comment on column attempt.account is 'The account sealed for the partner, as it was said; of a header that is like any other only the key''s name. Empty once its participant was erased and the attempt is over.';
 comment on column attempt.adopted is 'Our own topic said that it was made; it binds, whoever had let it go.';
 comment on column attempt.wave is 'Of an adopted one, as payment.events has it; null: nobody has said yet which right it pays.';
 comment on column attempt.keeps_money is 'Adopted, not rejected as far as was announced, and its right is still to be read: its money is nobody else''s.';
 comment on column attempt.carried_by is 'The number of the event on payment.events that announced it; the instruction itself has the reference.';
 comment on column attempt.rejection_carried_by is 'The number of the event on payment.events that announced its rejection.';
+comment on column attempt.settled_at is 'Of one that was returned; while it is paid, its disbursement says so.';
+comment on column attempt.returned_at is 'The money came back to the partner, in full.';
+comment on column attempt.return_carried_by is 'The number of the event on payment.events that announced the return.';
 
 create table block (
     participant_id    text                     not null,
@@ -124,9 +132,9 @@ create table confirmation (
     second      text                     not null,
     at          timestamp with time zone not null,
     constraint confirmation_pkey PRIMARY KEY (reference),
-    constraint confirmation_redeem_code_benefit_key UNIQUE (redeem_code, benefit),
     constraint confirmation_check CHECK ((lower(TRIM(BOTH FROM second)) <> lower(TRIM(BOTH FROM who))))
 );
+CREATE INDEX confirmation_by_right ON confirmation USING btree (redeem_code, benefit);
 CREATE TRIGGER confirmations_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON confirmation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table confirmation is 'Two persons know that the money did go out under this reference, which its partner had rejected.';
 
@@ -215,9 +223,10 @@ CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason,
 CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_of_each_benefit_per_participant ON disbursement USING btree (participant_id, benefit) WHERE ((payee = 'participant'::payee) AND ((attempt > 0) OR (cancelled_at IS NULL)));
-CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['settled'::state, 'failed'::state, 'forfeited'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = ANY (ARRAY['failed'::state, 'forfeited'::state])) OR (old.cancelled_at IS NOT NULL))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER a_frozen_right_goes_only_approved AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.frozen AND (new.state <> 'settled'::state) AND ((NOT new.frozen) OR (new.attempt <> old.attempt)))) EXECUTE FUNCTION refuse_unless_approved();
 CREATE TRIGGER a_held_right_is_settled_only_confirmed AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = 'held'::state) AND (new.state = 'settled'::state))) EXECUTE FUNCTION refuse_unless_confirmed();
+CREATE TRIGGER a_paid_right_goes_back_only_returned AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = 'settled'::state)) EXECUTE FUNCTION refuse_unless_returned();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
@@ -467,7 +476,7 @@ begin
     if old.frozen and exists (
         select from confirmation c join attempt a using (reference, redeem_code, benefit)
         where (c.reference, c.redeem_code, c.benefit) = (new.reference, new.redeem_code, new.benefit)
-          and (a.amount, a.partner) = (new.amount, new.partner) and a.rejected_at is not null) then
+          and (a.amount, a.partner) = (new.amount, new.partner) and a.rejected_at is not null and a.returned_at is null) then
         return null;
     end if;
     raise exception 'nobody confirmed %', new.reference using errcode = 'restrict_violation';
@@ -480,6 +489,8 @@ AS $function$
 begin
     if new.overdrawn <= (select coalesce(sum(d.amount), 0) from confirmation c join disbursement d using (redeem_code, benefit)
                          where d.wave = new.wave and d.component = new.component)
+                      + (select coalesce(sum(c.amount), 0) from money_claim c join disbursement d using (redeem_code, benefit)
+                         where c.reason = 'contradicted' and d.wave = new.wave and d.component = new.component)
                       + (select coalesce(sum(a.amount), 0) from attempt a
                          where a.adopted and a.wave = new.wave and a.component = new.component) then
         return null;
@@ -498,4 +509,16 @@ begin
         return null;
     end if;
     raise exception 'nobody was erased to whom % went', new.reference using errcode = 'restrict_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_unless_returned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if new.state in ('held', 'failed') and (new.reference, new.attempt) = (old.reference, old.attempt)
+       and exists (select from attempt a where a.reference = old.reference and a.returned_at is not null) then
+        return null;
+    end if;
+    raise exception '% was paid, and not returned', old.reference using errcode = 'restrict_violation';
 end $function$;

@@ -10,7 +10,7 @@ from shared.contracts.fields import Code, Inbound, ReasonCode, Reference, Rupiah
 
 class DisbursementReported(Inbound):
     reference: Reference
-    status: Literal["accepted", "settled", "rejected"]
+    status: Literal["accepted", "settled", "rejected", "returned"]
     amount: RupiahInbound
     reason: ReasonCode | None
     partner_reference: Code
@@ -18,9 +18,9 @@ class DisbursementReported(Inbound):
 
     @field_validator("reason")
     @classmethod
-    def a_rejection_says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
-        if reason is None and others.data.get("status") == "rejected":
-            raise ValueError("a rejection has a reason")
+    def a_failure_says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
+        if reason is None and others.data.get("status") in ("rejected", "returned"):
+            raise ValueError("a rejection or return has a reason")
         return reason
 
 

@@ -50,6 +50,12 @@ class Disbursement(Internal):
     account_version: int | None = None
 
 
+class DisbursementReturned(Disbursement):
+    """A payment whose money came back to its partner, in full. `reason` is the partner's own code."""
+
+    returned_at: Time
+
+
 class ClaimOpened(Disbursement):
     """A claim on money that was paid. `claim` is its id: the reference, and a number that counts the claims on it."""
 
@@ -67,7 +73,7 @@ class ClaimRepaid(Disbursement):
 
 
 class ClaimWithdrawn(Disbursement):
-    """A claim that no longer stands. `reason`: `unblocked`, or the reason of the claim that takes its place."""
+    """A claim that no longer stands. `reason`: `unblocked`, `returned`, or that of the claim that takes its place."""
 
     claim: Code
 
@@ -86,6 +92,9 @@ DISBURSEMENT_INSTRUCTED = _event("instructed")
 DISBURSEMENT_ACCEPTED = _event("accepted")
 DISBURSEMENT_SETTLED = _event("settled")
 DISBURSEMENT_REJECTED = _event("rejected")
+DISBURSEMENT_RETURNED = EventType(
+    "salur.payment.disbursement_returned.v1", PAYMENT_EVENTS, DisbursementReturned, "returned_at"
+)
 DISBURSEMENT_FAILED = _event("failed")
 DISBURSEMENT_CANCELLED = _event("cancelled")
 DISBURSEMENT_FORFEITED = _event("forfeited")
@@ -101,6 +110,7 @@ EVENTS = (
     DISBURSEMENT_ACCEPTED,
     DISBURSEMENT_SETTLED,
     DISBURSEMENT_REJECTED,
+    DISBURSEMENT_RETURNED,
     DISBURSEMENT_FAILED,
     DISBURSEMENT_CANCELLED,
     DISBURSEMENT_FORFEITED,

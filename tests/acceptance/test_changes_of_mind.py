@@ -1,4 +1,4 @@
-"""Blocks, voids, claims, revoked evidence and forfeits, as an outside program sends and sees them.
+"""Blocks, voids, returns, claims, revoked evidence and forfeits, as an outside program sends and sees them.
 
 The last test moves the clock beyond the cut-off of all waves.
 """
@@ -19,7 +19,7 @@ BUYERS = {f"481000000000005{number}": f"327301550595005{number}" for number in r
 """People, each with a NIK."""
 
 
-def test_block_void_and_claim_reach_the_money(installation: Installation, outsider: Outsider) -> None:
+def test_block_void_claim_and_return_reach_the_money(installation: Installation, outsider: Outsider) -> None:
     register_provider(outsider)
     open_wave(outsider, "48", "normal-2023")
     journey = Journey(outsider, "4810000000000041", "3273015505950003", "48", "PRATCHANGED1")
@@ -35,16 +35,27 @@ def test_block_void_and_claim_reach_the_money(installation: Installation, outsid
     journey.pay_fee(1_500_000)
     journey.pay_cash("incentive_1", 600_000)
     _void(journey)
-    for benefit, debtor in (("fee", "provider"), ("incentive_1", "participant")):
-        claim = _await(outsider, "payment", "claim_opened", redeem_code=journey.redeem_code, benefit=benefit)
+    owed = {"fee": "provider", "incentive_1": "participant"}
+    claims = {
+        benefit: _await(outsider, "payment", "claim_opened", redeem_code=journey.redeem_code, benefit=benefit)
+        for benefit in owed
+    }
+    for benefit, claim in claims.items():
         assert claim["claim"].startswith(claim["reference"])
         opened = (claim["debtor"], claim["reason"], claim["opened_at"], claim["due_at"])
-        assert opened == (debtor, "voided", "2023-03-20T00:00:00Z", "2023-05-19T00:00:00Z")
+        assert opened == (owed[benefit], "voided", "2023-03-20T00:00:00Z", "2023-05-19T00:00:00Z")
     shown = _shown(installation, "claims")
     assert {(claim["debtor"], claim["state"], claim["amount"]) for claim in shown} == {
         ("provider", "open", 1_500_000),
         ("participant", "open", 600_000),
     }
+    paid_in_vain = claims["incentive_1"]
+    _return(outsider, paid_in_vain)
+    returned = _await(outsider, "payment", "disbursement_returned", reference=paid_in_vain["reference"])
+    assert (returned["reason"], returned["returned_at"]) == ("AC04", "2023-03-20T00:00:00Z")
+    withdrawn = _await(outsider, "payment", "claim_withdrawn", claim=paid_in_vain["claim"])
+    cancelled = _await(outsider, "payment", "disbursement_cancelled", reference=paid_in_vain["reference"])
+    assert (withdrawn["reason"], cancelled["reason"]) == ("returned", "voided")
     assert installation.verify() == []
 
 
@@ -190,6 +201,20 @@ def _void(journey: Journey) -> None:
     data = {**about, "reason": "class_cancelled", "voided_at": "2023-03-19T00:00:00Z"}
     kind = "salur.platform.training_voided.v1"
     journey.outside.send("training.purchases", "/platforms/pintar", kind, journey.person, data)
+
+
+def _return(outside: Outsider, claim: dict[str, Any]) -> None:
+    """Report as its partner that the money of a claimed payment came back."""
+    report = {
+        "reference": claim["reference"],
+        "status": "returned",
+        "amount": claim["amount"],
+        "reason": "AC04",
+        "partner_reference": "R-1",
+        "reported_at": "2023-03-20T00:00:00Z",
+    }
+    topic, source = f"disbursement-reports.{claim['partner']}", f"/partners/{claim['partner']}"
+    outside.send(topic, source, "salur.partner.disbursement_reported.v1", claim["reference"], report)
 
 
 def _await(outside: Outsider, service: str, name: str, **wanted: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.payment.domain.claim import Claim, ClaimReason, ClaimState
 from services.payment.domain.disbursement import DisbursementKey
 from services.payment.domain.reason_codes import FORBIDS_RETRY
 
@@ -14,7 +15,8 @@ class Attempt(NamedTuple):
 
     `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
     attempt is only adopted: its instruction was found in our own topic after a restore, and the disbursement it pays
-    has not been read again. `account_version` is that of the account it went to, if an event told it.
+    has not been read again. `account_version` is that of the account it went to, if an event told it. `reason` is the
+    partner's own, of its rejection or return.
     """
 
     reference: str
@@ -30,6 +32,7 @@ class Attempt(NamedTuple):
     accepted_at: datetime | None = None
     settled_at: datetime | None = None
     rejected_at: datetime | None = None
+    returned_at: datetime | None = None
     reason: str | None = None
     partner_reference: str | None = None
     account_version: int | None = None
@@ -40,7 +43,7 @@ class Attempt(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Report of a partner on a reference. `amount` in rupiah; `status` is accepted, settled or rejected."""
+    """Report of a partner on a reference. `amount` in rupiah; `status` is accepted, settled, rejected or returned."""
 
     reference: str
     status: str
@@ -77,33 +80,61 @@ class Contradiction:
         return (self.redeem_code, self.benefit)
 
 
-def classify_report(attempt: Attempt, report: Report) -> ReportCheck:
+def classify_report(attempt: Attempt, report: Report, claim: Claim | None = None) -> ReportCheck:
     """Return how a report relates to the known state of its attempt. The first final report stays valid for ever.
 
-    An `accepted` after it is a duplicate. So is the same rejection once more, unless its reason now forbids another
-    attempt.
+    An `accepted` after it is a duplicate. So is the same failure once more, unless its reason now forbids another
+    attempt. Only what was paid can be returned, and not if it was repaid. `claim`: the one on this reference that was
+    not withdrawn.
     """
     if report.amount != attempt.amount:
         return ReportCheck.AMOUNT_MISMATCH
+    if is_known(attempt, report):
+        return ReportCheck.CONTRADICTS_FINAL if _now_forbids_retry(attempt, report) else ReportCheck.DUPLICATE
     settled, rejected = attempt.settled_at is not None, attempt.rejected_at is not None
-    if report.status == "accepted":
-        known = settled or rejected or attempt.accepted_at is not None
-    elif report.status == "settled":
-        known = settled
+    if report.status == "returned":
+        repaid = claim is not None and claim.state is ClaimState.REPAID
+        paid_besides = claim is not None and claim.reason is ClaimReason.CONTRADICTED
+        contradicts = repaid or (rejected and not settled and not paid_besides)
     else:
-        known = rejected
-        if rejected and not settled and report.reason != attempt.reason and report.reason in FORBIDS_RETRY:
-            return ReportCheck.CONTRADICTS_FINAL
-    if known:
-        return ReportCheck.DUPLICATE
-    return ReportCheck.CONTRADICTS_FINAL if settled or rejected else ReportCheck.NEW
+        contradicts = settled or rejected
+    return ReportCheck.CONTRADICTS_FINAL if contradicts else ReportCheck.NEW
+
+
+def is_known(attempt: Attempt, report: Report) -> bool:
+    """Return True if the partner has reported this status of the attempt before; `accepted` also after a final one."""
+    match report.status:
+        case "accepted":
+            known = attempt.accepted_at or attempt.settled_at or attempt.rejected_at
+        case "settled":
+            known = attempt.settled_at
+        case "rejected":
+            known = attempt.rejected_at
+        case _:
+            known = attempt.returned_at
+    return known is not None
+
+
+def _now_forbids_retry(attempt: Attempt, report: Report) -> bool:
+    """Return True for a failure that is known, and is repeated with a reason that forbids another attempt."""
+    open_rejection = report.status == "rejected" and attempt.settled_at is None
+    worse = report.reason != attempt.reason and report.reason in FORBIDS_RETRY
+    return worse and (open_rejection or report.status == "returned")
 
 
 def record_report(attempt: Attempt, report: Report) -> Attempt:
-    """Return the attempt with a new report recorded."""
-    partner_reference = report.partner_reference or attempt.partner_reference
+    """Return the attempt with a new report recorded. What is returned was settled by then.
+
+    Of one that was rejected, and paid all the same, nothing but the return is recorded.
+    """
+    at = report.reported_at
+    if report.status == "returned" and attempt.rejected_at is not None:
+        return attempt._replace(settled_at=attempt.settled_at or at, returned_at=at)
+    known = attempt._replace(partner_reference=report.partner_reference or attempt.partner_reference)
     if report.status == "accepted":
-        return attempt._replace(accepted_at=report.reported_at, partner_reference=partner_reference)
+        return known._replace(accepted_at=at)
     if report.status == "settled":
-        return attempt._replace(settled_at=report.reported_at, partner_reference=partner_reference)
-    return attempt._replace(rejected_at=report.reported_at, reason=report.reason, partner_reference=partner_reference)
+        return known._replace(settled_at=at)
+    if report.status == "rejected":
+        return known._replace(rejected_at=at, reason=report.reason)
+    return known._replace(settled_at=attempt.settled_at or at, returned_at=at, reason=report.reason)

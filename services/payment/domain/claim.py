@@ -18,6 +18,7 @@ class ClaimReason(StrEnum):
     VOIDED = "voided"
     REVOKED = "revoked"
     BLOCKED = "blocked"
+    CONTRADICTED = "contradicted"
 
 
 class ClaimState(StrEnum):
@@ -29,10 +30,17 @@ class ClaimState(StrEnum):
 
 
 class Payment(NamedTuple):
-    """Settled disbursement, and the time at which its partner says that it was paid."""
+    """Disbursement paid under its reference, and the time at which its partner says so."""
 
     disbursement: Disbursement
     settled_at: datetime
+
+
+class DoublePayment(NamedTuple):
+    """Payment besides the one that settled its disbursement, and the time of that one."""
+
+    payment: Payment
+    also_paid_at: datetime
 
 
 def is_paid_while_blocked(payment: Payment, block: Block) -> bool:
@@ -68,12 +76,12 @@ def claim_on(payment: Payment, enrollment: Enrollment, block: Block | None, *, n
     ended the right to it, whichever was read first.
     """
     ground = _ground(payment, enrollment, block)
-    if ground is None:
-        return None
-    reason, since = ground
-    opened_at = max(payment.settled_at, since)
-    days = DEFAULT_CLAWBACK_DAYS if enrollment.clawback_days is None else enrollment.clawback_days
-    return Claim(payment.disbursement, number, reason, opened_at, opened_at + timedelta(days=days))
+    return None if ground is None else _open(payment, enrollment, *ground, number=number)
+
+
+def claim_on_double(double: DoublePayment, enrollment: Enrollment, *, number: int) -> Claim:
+    """Return the claim on a double payment, opened as of the later of the two."""
+    return _open(double.payment, enrollment, ClaimReason.CONTRADICTED, double.also_paid_at, number=number)
 
 
 def replaces(claim: Claim, known: Claim) -> bool:
@@ -93,6 +101,12 @@ def repay(claim: Claim, document: str) -> Claim:
 def withdraw(claim: Claim) -> Claim:
     """Return the claim withdrawn. Raise InvariantBroken unless it is open."""
     return _close(claim, ClaimState.WITHDRAWN)
+
+
+def _open(payment: Payment, enrollment: Enrollment, reason: ClaimReason, since: datetime, *, number: int) -> Claim:
+    opened_at = max(payment.settled_at, since)
+    days = DEFAULT_CLAWBACK_DAYS if enrollment.clawback_days is None else enrollment.clawback_days
+    return Claim(payment.disbursement, number, reason, opened_at, opened_at + timedelta(days=days))
 
 
 def _ground(payment: Payment, enrollment: Enrollment, block: Block | None) -> tuple[ClaimReason, datetime] | None:

@@ -17,7 +17,7 @@ from shared.errors import InvariantBroken
 
 
 class State(StrEnum):
-    """State of a disbursement. `due` and `rejected` last only within one transaction and are never stored."""
+    """State of a disbursement. `due`, `rejected` and `returned` last only within one transaction, never stored."""
 
     DUE = "due"
     HELD = "held"
@@ -25,6 +25,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     SETTLED = "settled"
     REJECTED = "rejected"
+    RETURNED = "returned"
     FAILED = "failed"
     CANCELLED = "cancelled"
     FORFEITED = "forfeited"
@@ -66,9 +67,13 @@ TRANSITIONS = frozenset(
         (State.ACCEPTED, State.REJECTED),
         (State.REJECTED, State.HELD),
         (State.REJECTED, State.FAILED),
+        (State.SETTLED, State.RETURNED),
+        (State.RETURNED, State.HELD),
+        (State.RETURNED, State.FAILED),
     }
 )
 FINAL = frozenset({State.SETTLED, State.FAILED, State.CANCELLED, State.FORFEITED})
+"""States that nothing changes, but for a payment whose money is returned."""
 AT_THE_PARTNER = frozenset({State.INSTRUCTED, State.ACCEPTED})
 PAID_OR_UNDER_WAY = AT_THE_PARTNER | {State.SETTLED}
 
@@ -212,7 +217,7 @@ def accept(disbursement: Disbursement, ask_at: datetime) -> Disbursement:
 
 
 def settle(disbursement: Disbursement) -> Disbursement:
-    """Return the disbursement paid, for ever.
+    """Return the disbursement paid: for ever, unless the money is returned.
 
     Raise IllegalTransition for one that is held: that takes a confirmation.
     """
@@ -239,6 +244,16 @@ def reject(disbursement: Disbursement) -> Disbursement:
     """Return the disbursement with its latest attempt rejected; the reason decides the next step."""
     _require_transition(disbursement, State.REJECTED)
     return disbursement._replace(state=State.REJECTED, next_check_at=None)
+
+
+def book_back(disbursement: Disbursement, annulled: Annulment | None) -> Disbursement:
+    """Return the disbursement with its money returned; the reason decides the next step.
+
+    `annulled`: what ended the right of its training, also since it was paid.
+    """
+    _require_transition(disbursement, State.RETURNED)
+    returned = disbursement._replace(state=State.RETURNED)
+    return returned if annulled is None else annul(returned, annulled)
 
 
 def fail(disbursement: Disbursement) -> Disbursement:

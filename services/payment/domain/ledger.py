@@ -12,6 +12,7 @@ Value moves from `credit` to `debit`. Per wave and component:
     settle        clearing:<partner>   -> paid:<kind>
     reject        clearing:<partner>   -> reserved:<component>
     confirm       reserved:<component> -> clearing:<partner> -> paid:<kind>, under a reference that was rejected
+    book back     paid:<kind>          -> clearing:<partner> -> reserved:<component>, what was returned
     claim         paid:<kind>          -> claims                what was paid in vain
     withdraw      claims               -> paid:<kind>
     repay         claims               -> returned              to the treasury, which may appropriate it again
@@ -114,6 +115,14 @@ def settle(disbursement: Disbursement) -> Posting:
 
 def reject(disbursement: Disbursement) -> Posting:
     return _posting(disbursement, reserved(disbursement.component), clearing(_partner(disbursement)))
+
+
+def book_back(disbursement: Disbursement) -> tuple[Posting, Posting]:
+    """Return the postings of a payment that was returned: the way back by which it went."""
+    return (
+        _posting(disbursement, clearing(_partner(disbursement)), paid(disbursement.benefit)),
+        reject(disbursement),
+    )
 
 
 def claim(disbursement: Disbursement) -> Posting:

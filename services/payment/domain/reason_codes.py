@@ -1,4 +1,4 @@
-"""Reason codes of ISO 20022: what follows when a partner rejects with one of them.
+"""Reason codes of ISO 20022: what follows when a partner rejects, or returns a payment, with one of them.
 
 Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
 ..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. A rejection without a reason, or with one that the table does
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.payment.domain.disbursement import Disbursement, HoldReason, fail, freeze, hold, reject
+from services.payment.domain.disbursement import Disbursement, HoldReason, book_back, fail, freeze, hold, reject
+from services.payment.domain.entitlement import Annulment
 
 MAX_AUTOMATIC_ATTEMPTS = 5
 
@@ -84,7 +85,7 @@ REASON_CODES: dict[str, Verdict] = {
 
 
 def verdict_of(status: str, reason: str | None) -> Verdict:
-    """Return the verdict of a report; `status` is accepted, settled or rejected."""
+    """Return the verdict of a report; `status` is accepted, settled, rejected or returned."""
     if status == "settled":
         return _SETTLED
     if status == "accepted":
@@ -111,24 +112,31 @@ def after_rejection(disbursement: Disbursement, verdict: Verdict, retry_at: date
     return _follow(reject(disbursement), verdict, retry_at)
 
 
-def hold_again(disbursement: Disbursement, code: str | None, retry_at: datetime) -> Disbursement:
-    """Return a disbursement whose participant was unblocked as the rejection of its latest attempt left it.
+def after_return(
+    disbursement: Disbursement, verdict: Verdict, retry_at: datetime, annulled: Annulment | None
+) -> Disbursement:
+    """Return a paid disbursement after its money was returned: held or failed, as after a rejection."""
+    return _follow(book_back(disbursement, annulled), verdict, retry_at)
 
-    `code` is the reason of that rejection. Before the first attempt it is returned as it is: what else is in its way
-    is found when it is paid.
+
+def hold_again(disbursement: Disbursement, code: str | None, retry_at: datetime) -> Disbursement:
+    """Return a disbursement whose participant was unblocked as the failure of its latest attempt left it.
+
+    `code` is the reason of its rejection or return. Before the first attempt it is left as it is: what else is in its
+    way is found when it is paid.
     """
     if disbursement.frozen:
         return hold(disbursement, HoldReason.NEEDS_APPROVAL)
     return _follow(disbursement, verdict_of("rejected", code), retry_at) if disbursement.attempt else disbursement
 
 
-def _follow(rejected: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
-    if rejected.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
-        return freeze(rejected)
-    if verdict.action is ReportAction.FINAL and rejected.annulled is None and not rejected.past_cut_off:
-        return fail(rejected)
+def _follow(came_back: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:
+    if came_back.frozen or verdict.action is ReportAction.HOLD_FOR_OPERATOR:
+        return freeze(came_back)
+    if verdict.action is ReportAction.FINAL and came_back.annulled is None and not came_back.past_cut_off:
+        return fail(came_back)
     if verdict.action is not ReportAction.RETRY_LATER:
-        return hold(rejected, verdict.reason or HoldReason.PARTNER_REJECTED)
-    if rejected.attempt >= MAX_AUTOMATIC_ATTEMPTS:
-        return hold(rejected, HoldReason.PARTNER_REJECTED)
-    return hold(rejected, HoldReason.PARTNER_PAUSED, next_check_at=retry_at)
+        return hold(came_back, verdict.reason or HoldReason.PARTNER_REJECTED)
+    if came_back.attempt >= MAX_AUTOMATIC_ATTEMPTS:
+        return hold(came_back, HoldReason.PARTNER_REJECTED)
+    return hold(came_back, HoldReason.PARTNER_PAUSED, next_check_at=retry_at)

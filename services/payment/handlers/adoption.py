@@ -29,6 +29,7 @@ KEEPS_MONEY = {
     payment.DISBURSEMENT_ACCEPTED.name: True,
     payment.DISBURSEMENT_SETTLED.name: True,
     payment.DISBURSEMENT_REJECTED.name: False,
+    payment.DISBURSEMENT_RETURNED.name: False,
 }
 
 
@@ -82,7 +83,7 @@ def _events(tail: Tail) -> Iterator[tuple[OutboxEvent, Disbursement]]:
 async def _keep_money(tx: Transaction, events: Iterable[tuple[OutboxEvent, Disbursement]]) -> None:
     """Store the wave of each announced attempt, and keep its money there until its disbursement is read again.
 
-    A rejected attempt keeps none: its money may have been committed to another since.
+    An attempt that was rejected or returned keeps none: its money may have been committed to another since.
     """
     announced: dict[str, AnnouncedAttempt] = {}
     for event, data in events:

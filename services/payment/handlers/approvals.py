@@ -7,7 +7,7 @@ from asyncpg import Connection
 from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt, Contradiction
-from services.payment.domain.claim import Payment
+from services.payment.domain.claim import ClaimState, Payment
 from services.payment.domain.cures import Cure, reasons_cured_by
 from services.payment.domain.disbursement import Disbursement, HoldReason, State, confirm
 from services.payment.domain.eligibility import (
@@ -18,7 +18,7 @@ from services.payment.domain.eligibility import (
     required_approval,
 )
 from services.payment.domain.entitlement import Annulment
-from services.payment.payout.claims import claim_settled
+from services.payment.payout.claims import claim_double_payments, claim_settled
 from services.payment.payout.disbursements import save_confirmation
 from services.payment.payout.events import emit_state
 from services.payment.payout.funds import commit_confirmed
@@ -26,6 +26,7 @@ from services.payment.payout.ledger import post
 from services.payment.payout.plan import load_payee_accounts, next_reference, payee_key
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
+from services.payment.store.claims import load_claims
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.cut_offs import load_past_cut_off
 from services.payment.store.disbursements import load_disbursement, postpone_retries
@@ -119,6 +120,7 @@ async def _confirm(context: Context, tx: Transaction, operator: Operator, refere
     attempt, known = (await load_attempts_with_disbursements(tx.connection, [reference]))[reference]
     if known is None or known.state is not State.HELD or not known.frozen:
         raise Refused(f"{reference} is not an attempt of a frozen disbursement, and cannot be confirmed")
+    await _refuse_if_it_came_back(tx, attempt)
     await _refuse_unless_all_is_known(context, tx, known)
     contradictions = await load_contradictions(tx.connection, *known.key)
     what = f"{reference}: {known.amount} rupiah of {' '.join(known.key)} were paid by {attempt.partner}"
@@ -139,6 +141,15 @@ async def _confirm(context: Context, tx: Transaction, operator: Operator, refere
     await operator.record(tx.connection, "confirm", **content, first=first, overdrawn=overdrawn)
     short = f"; wave {known.wave} is overdrawn by {overdrawn} rupiah now" if overdrawn else ""
     return Outcome(changed=True, sentence=f"{what}: it is settled{short}")
+
+
+async def _refuse_if_it_came_back(tx: Transaction, attempt: Attempt) -> None:
+    """Raise Refused for a payment whose money was returned by its partner, or repaid to the treasury."""
+    if attempt.returned_at is not None:
+        raise Refused(f"{attempt.reference} was returned: its money came back")
+    for claim in await load_claims(tx.connection, [attempt.reference]):
+        if claim.state is ClaimState.REPAID:
+            raise Refused(f"{attempt.reference} was repaid by {claim.document}: its money came back")
 
 
 async def _refuse_unless_all_is_known(context: Context, tx: Transaction, known: Disbursement) -> None:
@@ -174,6 +185,7 @@ async def _post_confirmation(
     await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
     emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
     await claim_settled(tx, [Payment(paid, settled_at)], {})
+    await claim_double_payments(tx, [paid.key], {})
     return overdrawn
 
 

@@ -5,15 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.payment.context import Context
-from services.payment.domain.attempt import Attempt, Contradiction, Report, ReportCheck, classify_report
-from services.payment.domain.claim import Payment
+from services.payment.domain.attempt import (
+    Attempt,
+    Contradiction,
+    Report,
+    ReportCheck,
+    classify_report,
+    is_known,
+    record_report,
+)
+from services.payment.domain.claim import Claim, Payment
 from services.payment.domain.deferral_kinds import CATCHING_UP, REFERENCE
 from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
 from services.payment.domain.funds import Allotment, allotment_of
 from services.payment.domain.reason_codes import FINAL_REASONS, FORBIDS_RETRY
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
-from services.payment.payout.claims import claim_settled
-from services.payment.payout.contradictions import record_contradictions
+from services.payment.payout.claims import claim_double_payments, claim_settled
+from services.payment.payout.contradictions import freeze_returned, record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
 from services.payment.payout.erased_participants import erase_ended_attempts
 from services.payment.payout.events import emit_state
@@ -21,9 +29,10 @@ from services.payment.payout.funds import decommit_funds
 from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
 from services.payment.payout.pay import pay
-from services.payment.store.attempts import AttemptWithDisbursement, load_attempts_with_disbursements, save_rejections
+from services.payment.payout.returns import ReturnTerms, load_return_terms, withdraw_claims_on_returned
+from services.payment.store.attempts import AttemptWithDisbursement, load_attempts_with_disbursements, save_verdicts
 from services.payment.store.cut_offs import load_past_cut_off
-from services.payment.store.disbursements import EventNumbers
+from services.payment.store.disbursements import EventNumbers, annul_disbursements
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.topics import PARTNERS, disbursement_reports
@@ -31,26 +40,43 @@ from shared.errors import InvariantBroken
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
 
-MONEY_MAY_HAVE_MOVED = ("accepted", "settled")
+MONEY_MAY_HAVE_MOVED = ("accepted", "settled", "returned")
 PARTNER_OF_REPORTS = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
 class BatchChanges:
-    """Changes that the reports of one batch make. `known`: the disbursements they contradict, as loaded.
+    """Changes that the reports of one batch make.
 
-    `numbers`: the events of the disbursements' states, `rejections`: those of rejected attempts by reference.
+    `numbers`: the events of the disbursements' states, `failures`: those of rejected and returned attempts by
+    reference.
+
+    `known`: the disbursements they contradict, as loaded. `doubles`: claims on double payments that were returned.
     """
 
+    terms: ReturnTerms
     attempts: dict[str, Attempt] = field(default_factory=dict)
     changes: dict[DisbursementKey, Change] = field(default_factory=dict)
     outcomes: list[ReportOutcome] = field(default_factory=list)
     numbers: dict[DisbursementKey, EventNumbers] = field(default_factory=dict)
-    rejections: dict[str, int | None] = field(default_factory=dict)
+    failures: dict[str, int | None] = field(default_factory=dict)
     answers: list[tuple[str, str, float]] = field(default_factory=list)
     traces: dict[DisbursementKey, str | None] = field(default_factory=dict)
     known: dict[DisbursementKey, Disbursement] = field(default_factory=dict)
     contradictions: list[Contradiction] = field(default_factory=list)
+    doubles: list[Claim] = field(default_factory=list)
+
+    @property
+    def returned(self) -> list[Disbursement]:
+        """The disbursements whose money was returned, as they are left."""
+        left = [after for _, after in self.changes.values() if after.state not in PAID_OR_UNDER_WAY]
+        return [after for after in left if self.attempts[str(after.reference)].returned_at is not None]
+
+    @property
+    def doubted(self) -> set[DisbursementKey]:
+        """The disbursements that may have been paid twice: those contradicted now, or before they were settled."""
+        frozen_before = {key for key, (before, _) in self.changes.items() if before.frozen}
+        return frozen_before.union([c.disbursement_key for c in self.contradictions])
 
 
 async def process_reports(context: Context, tx: Transaction, messages: Sequence[Message[DisbursementReported]]) -> None:
@@ -61,7 +87,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     """
     known_attempts = await load_attempts_with_disbursements(tx.connection, {m.data.reference for m in messages})
     known_attempts |= await _past_cut_off(tx, [m.data for m in messages], known_attempts)
-    batch, unmatched = BatchChanges(), []
+    batch, unmatched = BatchChanges(await _load_terms(tx, messages, known_attempts)), []
     for message in messages:
         attempt, disbursement = known_attempts.get(message.data.reference, (None, None))
         if attempt is None:
@@ -89,6 +115,8 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     now = {key: after for key, (_, after) in batch.changes.items()}
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}
+    now |= {d.key: d for d in await freeze_returned(tx, [now[d.key] for d in batch.returned], batch.traces)}
+    await claim_double_payments(tx, batch.doubted, batch.traces)
     # A cure may have come while the attempt was at the partner.
     await pay(context, tx, [d for d in now.values() if d.state is State.HELD], batch.traces)
 
@@ -110,22 +138,41 @@ async def _past_cut_off(
     }
 
 
+async def _load_terms(
+    tx: Transaction,
+    messages: Sequence[Message[DisbursementReported]],
+    known: Mapping[str, AttemptWithDisbursement],
+) -> ReturnTerms:
+    """Load what the returns among these reports depend on besides."""
+    references = {m.data.reference for m in messages if m.data.status == "returned"} & known.keys()
+    paid = {reference: known[reference].disbursement for reference in references}
+    return await load_return_terms(tx, {reference: d for reference, d in paid.items() if d is not None})
+
+
 def _apply(
     context: Context, tx: Transaction, batch: BatchChanges, attempt: Attempt, loaded: Disbursement, report: Report
 ) -> None:
-    """Add the outcome of a report to those of its batch, and emit its events in the order of the reports."""
+    """Add the outcome of a report to those of its batch, and emit its events in the order of the reports.
+
+    What was paid twice and is returned once changes the attempt alone.
+    """
     batch.answers.append((attempt.partner, report.status, _seconds_to_answer(tx, attempt)))
+    if report.status == "returned" and attempt.rejected_at is not None and attempt.settled_at is None:
+        batch.attempts[attempt.reference] = record_report(attempt, report)
+        batch.doubles.append(batch.terms.claims[attempt.reference])
+        return
     before, known = batch.changes.get(loaded.key, (loaded, loaded))
     ask_at, retry_at = tx.now + context.answer_within, tx.now + context.retry_after
-    outcome = apply_report(attempt, known, report, ask_at=ask_at, retry_at=retry_at)
+    annulled = batch.terms.annulments.get(loaded.redeem_code)
+    outcome = apply_report(attempt, known, report, ask_at=ask_at, retry_at=retry_at, annulled=annulled)
     batch.attempts[attempt.reference] = outcome.attempt
     batch.changes[loaded.key] = (before, outcome.disbursement)
     batch.outcomes.append(outcome)
     for event in outcome.events:
-        number = emit_state(tx, event.disbursement, batch.traces, event.reason)
+        number = emit_state(tx, event.disbursement, batch.traces, event.reason, event.returned_at)
         batch.numbers[loaded.key] = EventNumbers(state=number)
-        if event.disbursement.state is State.REJECTED:
-            batch.rejections[attempt.reference] = number
+        if event.disbursement.state in (State.REJECTED, State.RETURNED):
+            batch.failures[attempt.reference] = number
 
 
 def _check_report(
@@ -137,7 +184,7 @@ def _check_report(
     report: Report,
 ) -> bool:
     """Return True for a new report; park one that does not fit its attempt, and note what it contradicts."""
-    match classify_report(attempt, report):
+    match classify_report(attempt, report, batch.terms.claims.get(attempt.reference)):
         case ReportCheck.NEW:
             return True
         case ReportCheck.AMOUNT_MISMATCH:
@@ -145,8 +192,7 @@ def _check_report(
             if report.status in MONEY_MAY_HAVE_MOVED or report.reason in FORBIDS_RETRY:
                 _add_contradiction(batch, message, disbursement, report)
         case ReportCheck.CONTRADICTS_FINAL:
-            again = report.status == "rejected" and attempt.rejected_at is not None
-            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/reason" if again else "/status")
+            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/reason" if is_known(attempt, report) else "/status")
             _add_contradiction(batch, message, disbursement, report)
         case ReportCheck.DUPLICATE:
             pass
@@ -184,14 +230,22 @@ async def _park_unmatched(tx: Transaction, unmatched: Sequence[Message[Disbursem
 
 
 async def _save(tx: Transaction, batch: BatchChanges) -> None:
+    if batch.doubles:
+        attempts = [batch.attempts[str(claim.disbursement.reference)] for claim in batch.doubles]
+        await save_verdicts(tx.connection, attempts, {})
+        await withdraw_claims_on_returned(tx, batch.doubles, [], batch.traces)
     if not batch.outcomes:
         return
     accepted = [c for c in batch.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
     await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted])
     if failed := [c for c in batch.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
-        rejected = [batch.attempts[str(after.reference)] for _, after in failed]
-        await save_rejections(tx.connection, rejected, batch.rejections)
+        attempts = [batch.attempts[str(after.reference)] for _, after in failed]
+        await save_verdicts(tx.connection, attempts, batch.failures)
         await save_changes(tx, failed, batch.numbers)
+    if returned := batch.returned:
+        await annul_disbursements(tx.connection, [d for d in returned if d.annulled is not None], tx.now)
+        claims = [batch.terms.claims[r] for d in returned if (r := str(d.reference)) in batch.terms.claims]
+        await withdraw_claims_on_returned(tx, claims, returned, batch.traces)
     decommitted: Counter[Allotment] = Counter()
     halts: defaultdict[str, set[str]] = defaultdict(set)
     for outcome in batch.outcomes:
@@ -203,15 +257,15 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
         await decommit_funds(tx, decommitted)
     await post(tx, [posting for outcome in batch.outcomes for posting in outcome.postings])
     for partner, reasons in sorted(halts.items()):
-        await halt_partner(tx, partner, f"rejected with {', '.join(sorted(reasons))}")
+        await halt_partner(tx, partner, f"rejected or returned with {', '.join(sorted(reasons))}")
 
 
 def _payments(batch: BatchChanges) -> list[Payment]:
-    """Return what the reports settled."""
+    """Return what the reports settled and none of them returned."""
     return [
         Payment(outcome.disbursement, outcome.attempt.settled_at)
         for outcome in batch.outcomes
-        if outcome.attempt.settled_at is not None
+        if outcome.attempt.settled_at is not None and batch.changes[outcome.disbursement.key][1].state is State.SETTLED
     ]
 
 

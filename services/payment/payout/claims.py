@@ -1,7 +1,7 @@
 """Claims: opened on what was paid in vain, withdrawn, repaid, and posted."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 
 from services.payment.domain import ledger
 from services.payment.domain.claim import (
@@ -10,17 +10,21 @@ from services.payment.domain.claim import (
     ClaimState,
     Payment,
     claim_on,
+    claim_on_double,
     is_paid_while_blocked,
     repay,
     replaces,
     withdraw,
 )
+from services.payment.domain.disbursement import DisbursementKey
 from services.payment.domain.entitlement import Payee
+from services.payment.domain.funds import amounts_by_allotment
 from services.payment.payout.announced_claims import forget_claims, load_announced_claims, remember_claims
 from services.payment.payout.events import Traces, emit_claim_opened, emit_claim_repaid, emit_claim_withdrawn
+from services.payment.payout.funds import commit_confirmed, decommit_funds
 from services.payment.payout.ledger import post
 from services.payment.store.blocks import load_blocks
-from services.payment.store.claims import close_claims, insert_claims, load_claims
+from services.payment.store.claims import close_claims, insert_claims, load_claims, load_double_payments
 from services.payment.store.enrollments import load_enrollments
 from shared.contracts.payment import ClaimOpened, ClaimRepaid, Disbursement
 from shared.messaging.outbox.page import OutboxEvent
@@ -28,6 +32,8 @@ from shared.messaging.transaction.transaction import Transaction
 
 UNBLOCKED = "unblocked"
 """The reason for which a claim for a block is withdrawn, unless another claim takes its place."""
+RETURNED = "returned"
+"""The reason for which a claim on a payment is withdrawn whose money came back to its partner."""
 
 
 async def claim_settled(tx: Transaction, payments: Sequence[Payment], traces: Traces) -> None:
@@ -81,11 +87,40 @@ async def claim_payments(tx: Transaction, payments: Sequence[Payment], traces: T
     await forget_claims(tx, [claim.id for claim in opened if claim.disbursement.reference in announced.opened])
 
 
+async def claim_double_payments(tx: Transaction, keys: Collection[DisbursementKey], traces: Traces) -> None:
+    """Open a claim on what was paid of these disbursements besides, by the reports of their partners.
+
+    The payment is posted with its claim, even if the wave has no money left, which is overdrawn then.
+    """
+    doubles = await load_double_payments(tx.connection, keys) if keys else []
+    if not doubles:
+        return
+    people = {double.payment.disbursement.participant_id for double in doubles}
+    enrollments, announced = await load_enrollments(tx.connection, people), await load_announced_claims(tx, people)
+    references = [str(double.payment.disbursement.reference) for double in doubles]
+    earlier = Counter(str(c.disbursement.reference) for c in await load_claims(tx.connection, references))
+    claims = [
+        announced.claim_on(double.payment)
+        or claim_on_double(double, enrollments[double.payment.disbursement.redeem_code], number=earlier[reference] + 1)
+        for double, reference in zip(doubles, references, strict=True)
+    ]
+    await _open(tx, claims, traces)
+    for claim in claims:
+        if claim.id in announced.documents:
+            await repay_claim(tx, claim, announced.documents[claim.id])
+    await forget_claims(tx, [claim.id for claim in claims if claim.disbursement.reference in announced.opened])
+
+
 async def _open(tx: Transaction, claims: Sequence[Claim], traces: Traces) -> None:
     if not claims:
         return
     carried_by = [emit_claim_opened(tx, claim, traces) for claim in claims]
     await insert_claims(tx.connection, claims, carried_by)
+    for claim in claims:
+        if claim.reason is ClaimReason.CONTRADICTED:
+            paid = claim.disbursement
+            allotted, _ = await commit_confirmed(tx, paid)
+            await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
     await post(tx, [ledger.claim(claim.disbursement) for claim in claims])
 
 
@@ -97,12 +132,16 @@ async def repay_claim(tx: Transaction, claim: Claim, document: str) -> None:
 
 
 async def withdraw_claims(tx: Transaction, claims: Sequence[Claim], reason: str, traces: Traces) -> None:
-    """Withdraw open claims; what was paid counts as paid again."""
+    """Withdraw open claims; what was paid counts as paid again. A double payment is booked back besides."""
     if not claims:
         return
     carried_by = [emit_claim_withdrawn(tx, claim, reason, traces) for claim in claims]
     await close_claims(tx.connection, [withdraw(claim) for claim in claims], carried_by, tx.now)
     await post(tx, [ledger.withdraw(claim.disbursement) for claim in claims])
+    doubles = [claim.disbursement for claim in claims if claim.reason is ClaimReason.CONTRADICTED]
+    await post(tx, [posting for double in doubles for posting in ledger.book_back(double)])
+    if doubles:
+        await decommit_funds(tx, amounts_by_allotment(doubles))
 
 
 async def adopt_claims(tx: Transaction, lane: int, events: Sequence[tuple[OutboxEvent, Disbursement]]) -> None:

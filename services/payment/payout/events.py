@@ -6,6 +6,7 @@ by estimate is 2.5 to 5 % of a journey's processor time.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -25,25 +26,34 @@ Traces = Mapping[DisbursementKey, str | None]
 CUT_OFF = "cut_off"
 """The reason for which a disbursement is forfeited."""
 
-EVENT_OF = {
+EVENT_OF: Mapping[State, EventType[Any]] = {
     State.DUE: payment.DISBURSEMENT_SCHEDULED,
     State.HELD: payment.DISBURSEMENT_HELD,
     State.INSTRUCTED: payment.DISBURSEMENT_INSTRUCTED,
     State.ACCEPTED: payment.DISBURSEMENT_ACCEPTED,
     State.SETTLED: payment.DISBURSEMENT_SETTLED,
     State.REJECTED: payment.DISBURSEMENT_REJECTED,
+    State.RETURNED: payment.DISBURSEMENT_RETURNED,
     State.FAILED: payment.DISBURSEMENT_FAILED,
     State.CANCELLED: payment.DISBURSEMENT_CANCELLED,
     State.FORFEITED: payment.DISBURSEMENT_FORFEITED,
 }
 
 
-def emit_state(tx: Transaction, disbursement: Disbursement, traces: Traces, reason: str | None = None) -> int | None:
+def emit_state(
+    tx: Transaction,
+    disbursement: Disbursement,
+    traces: Traces,
+    reason: str | None = None,
+    returned_at: datetime | None = None,
+) -> int | None:
     """Emit the event of a disbursement's state and return its number.
 
-    `reason`: the partner's own code, if it was rejected.
+    `reason`: the partner's own code, if it was rejected or its money returned, which `returned_at` tells.
     """
     data = _common_fields(disbursement, reason or disbursement.reason or _ended_for(disbursement))
+    if returned_at is not None:
+        data["returned_at"] = returned_at
     return _emit(tx, EVENT_OF[disbursement.state], disbursement, data, traces)
 
 

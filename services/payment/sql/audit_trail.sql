@@ -28,9 +28,9 @@ where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 -- name: load_attempt_views
 -- References are derived by the caller, since only they are indexed.
 select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
-    coalesce(d.accepted_at, a.accepted_at) as accepted_at, d.settled_at, a.rejected_at, a.reason,
-    coalesce(d.partner_reference, a.partner_reference) as partner_reference, a.carried_by, a.rejection_carried_by,
-    d.state, d.lane, d.changed_at
+    coalesce(d.accepted_at, a.accepted_at) as accepted_at, coalesce(d.settled_at, a.settled_at) as settled_at, a.rejected_at,
+    a.returned_at, a.reason, coalesce(d.partner_reference, a.partner_reference) as partner_reference,
+    a.carried_by, a.rejection_carried_by, a.return_carried_by, d.state, d.lane, d.changed_at
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
 where a.reference = any($1::text[]) order by a.number;
 
@@ -50,9 +50,9 @@ select erased_at from erasure where participant_id = $1;
 -- name: load_claim_views
 -- Of these trainings, or all: open ones first, and of these the one that is due first.
 select c.reference || '-' || c.number as claim, c.state::text, c.debtor::text,
-    case c.debtor when 'provider' then d.provider_id else c.participant_id end as debtor_id, c.redeem_code, c.benefit, d.wave, d.partner,
+    case c.debtor when 'provider' then d.provider_id else c.participant_id end as debtor_id, c.redeem_code, c.benefit, d.wave, a.partner,
     c.amount, c.reason::text, c.opened_at, c.due_at, c.document, c.closed_at, c.carried_by, c.closing_carried_by
-from money_claim c join disbursement d using (redeem_code, benefit)
+from money_claim c join attempt a using (reference) join disbursement d on (d.redeem_code, d.benefit) = (c.redeem_code, c.benefit)
 where $1::text[] is null or c.redeem_code = any($1)
 order by c.state, c.due_at, c.reference, c.number;
 

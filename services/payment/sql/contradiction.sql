@@ -7,6 +7,12 @@ select said.*, $11 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[],
 on conflict do nothing
 returning redeem_code, benefit;
 
+-- name: load_unresolved
+-- Which of these disbursements were contradicted, and no attempt after that was approved.
+select distinct c.redeem_code, c.benefit
+from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) join contradiction c using (redeem_code, benefit)
+where not exists (select from approval p where (p.redeem_code, p.benefit) = (c.redeem_code, c.benefit) and p.attempt > c.attempt);
+
 -- name: load_parked_reports
 -- Includes those parked before contradictions were rows. A replayed one is parked again if it is a contradiction.
 select p.sealed, k.secret from parked p left join personal_key k using (person)

@@ -3,7 +3,7 @@
 update disbursement d
 set state = new.state, reason = new.reason, attempt = new.attempt, reference = new.reference, partner = new.partner,
     tried_version = new.tried_version, frozen = new.frozen, ask_at = new.ask_at, retry_at = new.retry_at,
-    accepted_at = null, partner_reference = null, changed_at = $12::timestamptz,
+    accepted_at = null, settled_at = null, partner_reference = null, changed_at = $12::timestamptz,
     cancelled_at = case when new.state = 'cancelled' then $12::timestamptz end,
     state_carried_by = coalesce(new.carried_by, d.state_carried_by)
 from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::boolean[],

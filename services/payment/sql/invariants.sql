@@ -69,16 +69,21 @@ from attempt a left join enrollment e using (redeem_code)
 where a.redeem_code is not null and e.completion_noted_at is null;
 
 -- name: settled_twice
--- I2: at most one settled attempt for each disbursement, by the transfers.
-select a.redeem_code, a.benefit from transfer t join attempt a on a.reference = t.reference
-where t.debit in ('paid:fee', 'paid:incentive', 'paid:survey') and t.credit <> 'claims' group by a.redeem_code, a.benefit having count(*) > 1;
+-- I2: each disbursement is paid once at most, by the transfers, not counting what was returned, or is claimed as a double payment.
+select a.redeem_code, a.benefit
+from transfer t join attempt a using (reference)
+    left join money_claim c on c.reference = t.reference and c.reason = 'contradicted' and c.state <> 'withdrawn'
+where c.reference is null
+  and (t.debit ^@ 'paid:' and t.credit ^@ 'clearing:' or t.debit ^@ 'clearing:' and t.credit ^@ 'paid:')
+group by a.redeem_code, a.benefit having sum(case when t.debit ^@ 'paid:' then 1 else -1 end) > 1;
 
 -- name: reported_settled_twice
 -- I2, I10: at most one payment of each disbursement, by the reports of partners, parked ones included. A parked one counts no more once
--- two persons have approved another attempt, which says that it was not paid.
+-- two persons have approved another attempt, which says that it was not paid, nor once its money came back.
 with parked as (
-    select c.redeem_code, c.benefit, c.reference, c.partner from contradiction c
-    where c.status = 'settled'
+    select c.redeem_code, c.benefit, c.reference, c.partner from contradiction c join attempt a using (reference)
+    where c.status = 'settled' and (a.returned_at is null or c.partner <> a.partner)
+      and not exists (select from money_claim m where m.reference = c.reference and m.reason = 'contradicted' and m.state = 'repaid')
       and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt))
 select redeem_code, benefit, string_agg(reference || ' by ' || partner, ', ' order by reference, partner) as payments
 from (select redeem_code, benefit, reference, partner from parked
@@ -91,8 +96,8 @@ group by redeem_code, benefit having count(*) > 1;
 -- I10: no disbursement fails, is cancelled or forfeited, whose payment a partner reports, unless two persons have approved another
 -- attempt since: that says that it was not paid.
 select c.redeem_code, c.benefit, c.reference, d.state
-from contradiction c join disbursement d using (redeem_code, benefit)
-where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled'
+from contradiction c join disbursement d using (redeem_code, benefit) join attempt t on t.reference = c.reference
+where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled' and t.returned_at is null
   and not exists (select from approval a
                   where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt and a.second is not null);
 
@@ -101,7 +106,7 @@ where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled'
 select c.redeem_code, c.benefit, c.reference, c.status
 from contradiction c join disbursement d using (redeem_code, benefit)
 where d.state not in ('settled', 'failed', 'cancelled', 'forfeited') and not d.frozen
-  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt = c.attempt + 1);
+  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt);
 
 -- name: unfrozen_reviews
 -- I10: so is one that was rejected with a reason that a person must review.
@@ -136,10 +141,11 @@ select d.redeem_code, d.benefit, d.state
 from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
 where not case
     when d.attempt = 0 then d.state in ('held', 'cancelled', 'forfeited')
-    when c.reference is not null and d.state = 'settled'
+    when c.reference is not null and (d.state = 'settled' or a.returned_at is not null)
         then (a.redeem_code, a.benefit) = (d.redeem_code, d.benefit) and a.rejected_at is not null
+             and (a.returned_at is null) = (d.state = 'settled') and d.state in ('settled', 'held', 'failed', 'cancelled', 'forfeited')
     when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
-    when a.rejected_at is not null then d.state in ('held', 'failed', 'cancelled', 'forfeited')
+    when a.rejected_at is not null or a.returned_at is not null then d.state in ('held', 'failed', 'cancelled', 'forfeited')
     when d.settled_at is not null then d.state = 'settled'
     when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
@@ -152,11 +158,11 @@ join (select redeem_code, partner from disbursement where state in ('instructed'
 where d.state in ('instructed', 'accepted');
 
 -- name: attempts_without_verdict
--- I7: another attempt follows only a rejection, and no number is left out.
+-- I7: another attempt follows only a rejection or a return, and no number is left out.
 select d.redeem_code, d.benefit
 from disbursement d join attempt a on a.redeem_code = d.redeem_code and a.benefit = d.benefit
 group by d.redeem_code, d.benefit, d.attempt
-having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and a.number < d.attempt) > 0;
+having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and a.returned_at is null and a.number < d.attempt) > 0;
 
 -- name: balances
 -- I1, I8, I9: balances of the accounts of each wave and component, by the transfers.
@@ -166,7 +172,7 @@ from (select wave, component, debit as account, amount from transfer
 group by wave, component, account;
 
 -- name: balances_by_rows
--- I1, I8, I9: balances of the same accounts, by the other tables.
+-- I1, I8, I9: balances of the same accounts, by the other tables. A double payment is posted with its claim, and nowhere else.
 select wave, component::text, account, sum(amount)::bigint as balance
 from (
     select wave, component, 'treasury' as account, -amount as amount from appropriation
@@ -180,7 +186,7 @@ from (
     from money_claim c join disbursement d using (redeem_code, benefit)
     cross join lateral (values ('paid:' || split_part(c.benefit, '_', 1), -c.amount),
                                (case c.state when 'open' then 'claims' else 'returned' end, c.amount)) as side (account, amount)
-    where c.state <> 'withdrawn'
+    where c.state <> 'withdrawn' and (c.reason <> 'contradicted' or side.amount > 0)
 ) as rows
 group by wave, component, account;
 
@@ -199,12 +205,13 @@ where x.erased_at is not null
   and (d.state in ('held', 'instructed', 'accepted') and d.annulled is null or d.state = 'held' and not d.frozen);
 
 -- name: instructed_while_erased
--- I4: no instruction follows an erasure in the ledger of its lane, not counting what was instructed before a restore, or confirmed.
+-- I4: no instruction follows an erasure in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
 select a.reference
-from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number and t.debit ^@ 'clearing:'
+from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
     join attempt a on a.reference = t.reference and not a.adopted
     join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit) and d.participant_id = x.participant_id
-where not exists (select from confirmation c where c.reference = a.reference);
+where not exists (select from confirmation c where c.reference = a.reference)
+  and not exists (select from money_claim c where c.reference = a.reference and c.reason = 'contradicted');
 
 -- name: accounts_of_the_erased
 -- I14: no key and no account number of an erased participant is left, but with attempts at a partner.
@@ -227,13 +234,14 @@ where d.state = 'held'
   and (d.reason = 'participant_blocked') <> coalesce(b.blocked_at >= coalesce(b.unblocked_at, b.blocked_at), false);
 
 -- name: instructed_while_blocked
--- I4: no instruction follows a block in the ledger of its lane, not counting what was instructed before a restore, or confirmed.
+-- I4: no instruction follows a block in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
 select a.reference
-from block b join transfer t on t.lane = b.lane and t.number > b.ledger_number and t.debit ^@ 'clearing:'
+from block b join transfer t on t.lane = b.lane and t.number > b.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
     join attempt a on a.reference = t.reference and not a.adopted
     join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit) and d.participant_id = b.participant_id
 where b.blocked_at >= coalesce(b.unblocked_at, b.blocked_at)
-  and not exists (select from confirmation c where c.reference = a.reference);
+  and not exists (select from confirmation c where c.reference = a.reference)
+  and not exists (select from money_claim c where c.reference = a.reference and c.reason = 'contradicted');
 
 -- name: cash_without_claim
 -- I3: cash that was paid at or after a block is claimed back while the block lasts.
@@ -257,11 +265,22 @@ where d.state = 'settled' and (e.voided_at is not null or e.revoked_at is not nu
   and not exists (select from money_claim c where c.reference = d.reference and c.state <> 'withdrawn');
 
 -- name: claims_unlike_payments
--- I7: a claim is on what was paid under its reference.
+-- I7: a claim is on what was paid under its reference, or was paid besides; an open one on a payment that was not returned.
 select c.reference, c.number
-from money_claim c left join disbursement d on d.reference = c.reference and d.state = 'settled'
-where (d.redeem_code, d.benefit, d.participant_id, d.payee, d.amount)
-      is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount);
+from money_claim c left join attempt a on a.reference = c.reference
+    left join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit)
+where (d.redeem_code, d.benefit, d.participant_id, d.payee, a.amount)
+      is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount)
+   or case when c.reason <> 'contradicted' then c.state <> 'withdrawn' and (d.reference <> c.reference or d.state <> 'settled')
+           else c.state = 'open' and (d.reference = c.reference or d.state <> 'settled') end;
+
+-- name: double_payments_without_claim
+-- I3: what was paid besides, by the report of the partner that it was instructed to, is claimed back, or repaid.
+select d.redeem_code, d.benefit, c.reference
+from contradiction c join disbursement d using (redeem_code, benefit) join attempt a on (a.reference, a.partner, a.amount) = (c.reference, c.partner, c.amount)
+where d.state = 'settled' and c.status = 'settled' and c.reference <> d.reference and a.returned_at is null
+  and not exists (select from approval p where (p.redeem_code, p.benefit) = (c.redeem_code, c.benefit) and p.attempt > c.attempt)
+  and not exists (select from money_claim m where m.reference = c.reference and m.state <> 'withdrawn');
 
 -- name: held_past_cut_off
 -- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen, and that for a person to look at.
@@ -270,11 +289,12 @@ from cut_off c join disbursement d using (wave, lane)
 where c.cleared and d.state = 'held' and not (d.frozen and d.reason in ('needs_approval', 'participant_blocked'));
 
 -- name: instructed_past_cut_off
--- I4: no instruction follows a cut-off in the ledger of its lane, not counting what was instructed before a restore, or confirmed.
+-- I4: no instruction follows a cut-off in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
 select a.reference
-from cut_off c join transfer t on t.lane = c.lane and t.wave = c.wave and t.number > c.ledger_number and t.debit ^@ 'clearing:'
+from cut_off c join transfer t on t.lane = c.lane and t.wave = c.wave and t.number > c.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
     join attempt a on a.reference = t.reference and not a.adopted
-where not exists (select from confirmation o where o.reference = a.reference);
+where not exists (select from confirmation o where o.reference = a.reference)
+  and not exists (select from money_claim m where m.reference = a.reference and m.reason = 'contradicted');
 
 -- name: forfeited_early
 -- I3: nothing is forfeited before the cut-off of its wave, or in a wave that has none.
@@ -305,20 +325,24 @@ cross join lateral (select coalesce(sum(p.drawn), 0)::bigint as in_lanes
                     from purse p where p.wave = f.wave and p.component = f.component) as lanes
 cross join lateral (select coalesce(sum(a.amount), 0)::bigint as in_documents
                     from appropriation a where a.wave = f.wave and a.component = f.component) as documents
-cross join lateral (select coalesce(sum(d.amount), 0)::bigint as instructed
-                    from disbursement d
-                    where d.wave = f.wave and d.component = f.component
-                      and d.state in ('instructed', 'accepted', 'settled')) as disbursements
+cross join lateral (select coalesce(sum(amount), 0)::bigint as instructed
+                    from (select d.amount from disbursement d
+                          where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled')
+                          union all
+                          select c.amount from money_claim c join disbursement d using (redeem_code, benefit)
+                          where d.wave = f.wave and d.component = f.component and c.reason = 'contradicted' and c.state <> 'withdrawn') as paid) as disbursements
 where f.drawn <> in_lanes or f.appropriated <> in_documents or f.appropriated + f.overdrawn < f.returned + instructed;
 
 -- name: overdrawn_funds
--- I8: overdrawn by payments instructed before a restore, or confirmed. They are named until the fund has money.
+-- I8: overdrawn by payments instructed before a restore, confirmed, or paid twice. They are named until the fund has money.
 with told as (
     select d.wave, d.component, a.reference,
            sum(a.amount) over (partition by d.wave, d.component order by a.instructed_at desc, a.reference) - a.amount as younger
-    from attempt a join disbursement d on d.reference = a.reference
-    where d.state in ('instructed', 'accepted', 'settled')
-      and (a.adopted or exists (select from confirmation c where c.reference = a.reference)))
+    from attempt a join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit)
+        left join money_claim m on m.reference = a.reference and m.reason = 'contradicted' and m.state <> 'withdrawn'
+    where m.reference is not null
+       or d.reference = a.reference and d.state in ('instructed', 'accepted', 'settled')
+          and (a.adopted or exists (select from confirmation c where c.reference = a.reference)))
 select f.wave, f.component, f.overdrawn, coalesce(string_agg(t.reference, ', ' order by t.reference), 'of unknown references') as references
 from funds f left join told t on t.wave = f.wave and t.component = f.component and t.younger < f.overdrawn
 where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;

@@ -104,12 +104,16 @@ async def attach_adopted_attempts(connection: Connection, attempts: Sequence[Att
     await connection.execute(QUERIES["attach_adopted_attempts"], *attached)
 
 
-async def save_rejections(
+async def save_verdicts(
     connection: Connection, attempts: Sequence[Attempt], carried_by: Mapping[str, int | None]
 ) -> None:
-    """Save that partners rejected these attempts, and why; `carried_by`: the numbers of the events, by reference."""
-    rejected = columns(attempts, "reference", "accepted_at", "rejected_at", "reason", "partner_reference")
-    await connection.execute(QUERIES["save_rejections"], *rejected, [carried_by.get(a.reference) for a in attempts])
+    """Save that partners rejected these attempts or returned what they had paid, and why.
+
+    `carried_by`: the numbers of the events that announced it, by reference.
+    """
+    times = ("accepted_at", "settled_at", "rejected_at", "returned_at")
+    verdicts = columns(attempts, "reference", *times, "reason", "partner_reference")
+    await connection.execute(QUERIES["save_verdicts"], *verdicts, [carried_by.get(a.reference) for a in attempts])
 
 
 def _attempt(row: Record) -> Attempt:
@@ -126,8 +130,9 @@ def _attempt(row: Record) -> Attempt:
         benefit=row["attempt_benefit"],
         number=row["number"],
         accepted_at=(row["accepted_at"] if latest else None) or row["attempt_accepted_at"],
-        settled_at=row["settled_at"] if latest else None,
+        settled_at=(row["settled_at"] if latest else None) or row["attempt_settled_at"],
         rejected_at=row["rejected_at"],
+        returned_at=row["returned_at"],
         reason=row["attempt_reason"],
         account_version=row["account_version"],
         partner_reference=(row["partner_reference"] if latest else None) or row["attempt_partner_reference"],

@@ -1,6 +1,6 @@
 """Contradictions: reports against what was known of a reference."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from asyncpg import Connection, Record
@@ -24,6 +24,13 @@ async def insert_contradictions(
         *columns(contradictions, "report.partner_reference", "report.reported_at"),
         now,
     )
+    return {(row["redeem_code"], row["benefit"]) for row in rows}
+
+
+async def load_unresolved(connection: Connection, keys: Collection[DisbursementKey]) -> set[DisbursementKey]:
+    """Load those of these disbursements that were contradicted, and of which no attempt after that was approved."""
+    codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
+    rows = await connection.fetch(QUERIES["load_unresolved"], codes, benefits)
     return {(row["redeem_code"], row["benefit"]) for row in rows}
 
 

@@ -8,7 +8,7 @@ import pytest
 from services.payment.domain import report_outcome
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.reason_codes import Verdict, after_rejection
-from services.payment.handlers import approvals
+from services.payment.handlers import approvals, reports
 from services.payment.payout import pay, plan
 from services.payment.store import QUERIES
 from tests.faults.planted import review_scenarios
@@ -53,6 +53,24 @@ def it_accepts_one_approver_instead_of_two(product: pytest.MonkeyPatch) -> None:
     product.setattr(approvals, "require_second_person", alone)
 
 
+def it_claims_no_double_payment(product: pytest.MonkeyPatch) -> None:
+    """Park a report of a second payment, and leave it at that."""
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    product.setattr(reports, "claim_double_payments", nothing)
+
+
+def it_freezes_nothing_that_is_returned(product: pytest.MonkeyPatch) -> None:
+    """Hold a returned payment for its payee alone, though its partner had contradicted itself."""
+
+    async def nothing(*_: object) -> list[Disbursement]:
+        return []
+
+    product.setattr(reports, "freeze_returned", nothing)
+
+
 def it_retries_before_earlier_reports_are_read(product: pytest.MonkeyPatch) -> None:
     """Make another attempt as soon as an account is linked."""
     product.setattr(pay, "_awaits_reports", lambda *_: False)
@@ -89,6 +107,16 @@ BUGS = (
         it_retries_before_earlier_reports_are_read,
         review_scenarios.a_partner_pays_what_it_rejected_and_the_report_is_unread,
         "was paid more than once, by the reports of partners",
+    ),
+    Bug(
+        it_claims_no_double_payment,
+        review_scenarios.a_partner_pays_twice_and_takes_the_second_payment_back,
+        "as well, and not claimed back",
+    ),
+    Bug(
+        it_freezes_nothing_that_is_returned,
+        review_scenarios.a_partner_contradicts_itself_and_returns_the_payment,
+        "is not frozen, and",
     ),
     Bug(it_accepts_one_approver_instead_of_two, review_scenarios.one_person_approves, "one person released it alone"),
 )

@@ -46,6 +46,29 @@ async def an_account_changes_after_its_approval(harness: PlantedHarness) -> list
         return await payment.breaches()
 
 
+async def a_partner_pays_twice_and_takes_the_second_payment_back(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await _instruct_all(payment)
+        first = payment.instructions_for("incentive")[0].reference
+        await payment.report(first, "rejected", "AC04")
+        await payment.receive(linked(day=1, partner="dana"))
+        await payment.sweep("retry")
+        await payment.report(payment.instructions_for("incentive")[1].reference, "settled")
+        await payment.report(first, "settled")
+        await payment.report(first, "returned", "AC04")
+        return await payment.breaches()
+
+
+async def a_partner_contradicts_itself_and_returns_the_payment(harness: PlantedHarness) -> list[str]:
+    async with harness.payment() as payment:
+        await _instruct_all(payment)
+        reference = payment.instructions_for("incentive")[0].reference
+        await payment.report(reference, "settled")
+        await payment.report(reference, "rejected", "AC04")
+        await payment.report(reference, "returned", "AC04")
+        return await payment.breaches()
+
+
 async def one_person_approves(harness: PlantedHarness) -> list[str]:
     async with harness.payment() as payment:
         await _instruct_all(payment)

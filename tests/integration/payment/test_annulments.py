@@ -8,7 +8,6 @@ import pytest
 
 from tests.builders import Event, a_provider
 from tests.integration.payment.facts import (
-    CODE,
     COMPLETED_AT,
     FEE,
     INCENTIVE,
@@ -48,15 +47,6 @@ async def test_cancelled_disbursement_leaves_the_queue_for_money(harness: Paymen
     assert await harness.state("fee") == "held(no_funds)"
     await harness.receive(voided())
     assert await harness.state("fee") == "cancelled"
-
-
-@BOTH
-async def test_annulled_training_earns_nothing_more(harness: PaymentHarness, annul: Annul, reason: str) -> None:
-    await harness.prepare()
-    await harness.receive(linked(), confirmed(), annul())
-    await harness.receive(completed(), rated())
-    assert (harness.instructions, harness.announced) == ([], [])
-    assert reason in ("voided", "revoked")
 
 
 async def test_void_and_account_in_one_batch_pay_nothing(harness: PaymentHarness) -> None:
@@ -106,17 +96,6 @@ async def test_attempt_of_an_annulled_training_is_cancelled_when_rejected(
     assert len(instructed.instructions_for("incentive")) == 1
 
 
-@BOTH
-async def test_settled_payment_is_claimed_back(instructed: PaymentHarness, annul: Annul, reason: str) -> None:
-    for instruction in list(instructed.instructions):
-        await instructed.report(instruction.reference, "settled")
-    await instructed.receive(annul())
-    await instructed.receive(annul())
-    assert [data["reason"] for name, data in instructed.announced if name == "claim_opened"] == [reason] * 2
-    assert await instructed.state("fee") == "settled"
-    assert await instructed.balance("claims") == FEE + INCENTIVE
-
-
 @pytest.mark.parametrize("void_first", [True, False])
 @pytest.mark.parametrize("days", [None, 14])
 async def test_claim_is_the_same_whatever_is_read_first(
@@ -142,30 +121,6 @@ async def test_one_claim_is_opened_for_void_and_revocation_together(
     await instructed.report(instructed.instructions_for("fee")[0].reference, "settled")
     claims = [data["reason"] for name, data in instructed.announced if name == "claim_opened"]
     assert claims == ["revoked"]
-
-
-async def test_approval_of_a_frozen_annulled_disbursement_cancels_it(
-    instructed: PaymentHarness,
-) -> None:
-    await instructed.report(instructed.instructions_for("fee")[0].reference, "rejected", "FR01")
-    await instructed.receive(voided())
-    await instructed.sweep()
-    assert await instructed.state("fee") == "held(needs_approval)"
-    await instructed.approve(CODE, "fee")
-    await instructed.sweep()
-    assert await instructed.state("fee") == "cancelled"
-    assert len(instructed.instructions_for("fee")) == 1
-
-
-async def test_confirmed_payment_for_an_annulled_training_is_claimed_back(
-    instructed: PaymentHarness,
-) -> None:
-    reference = instructed.instructions_for("fee")[0].reference
-    await instructed.report(reference, "rejected", "FR01")
-    await instructed.receive(voided())
-    await instructed.confirm(reference)
-    assert instructed.event_names("fee")[-2:] == ["settled", "claim_opened"]
-    assert await instructed.balance("claims") == FEE
 
 
 @pytest.mark.parametrize(

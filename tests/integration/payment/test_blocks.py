@@ -114,16 +114,6 @@ async def test_account_linked_during_a_block_is_used_after_the_unblock(instructe
     assert [instruction.partner for instruction in instructed.instructions_for("incentive")] == ["gopay", "dana"]
 
 
-async def test_frozen_disbursement_is_frozen_again_after_the_unblock(instructed: PaymentHarness) -> None:
-    reference = instructed.instructions_for("fee")[0].reference
-    await instructed.report(reference, "rejected", "FR01")
-    await instructed.receive(blocked())
-    assert await instructed.state("fee") == HELD
-    await instructed.receive(unblocked())
-    await instructed.sweep()
-    assert await instructed.state("fee") == "held(needs_approval)"
-
-
 @pytest.mark.parametrize("rejected_first", [True, False])
 async def test_contradiction_during_a_block_freezes_below_it(instructed: PaymentHarness, rejected_first: bool) -> None:
     reference = instructed.instructions_for("incentive")[0].reference
@@ -199,14 +189,6 @@ async def test_void_cancels_what_a_block_holds(harness: PaymentHarness) -> None:
     await harness.receive(unblocked())
     assert await states(harness) == ["cancelled", "cancelled"]
     assert harness.instructions == []
-
-
-async def test_confirmed_cash_of_a_blocked_participant_is_claimed(instructed: PaymentHarness) -> None:
-    reference = instructed.instructions_for("incentive")[0].reference
-    await instructed.report(reference, "rejected", "FR01")
-    await instructed.receive(blocked())
-    await instructed.confirm(reference)
-    assert claims(instructed) == [("claim_opened", "1", "blocked")]
 
 
 async def test_database_refuses_a_withdrawn_claim_to_be_opened_again(instructed: PaymentHarness) -> None:

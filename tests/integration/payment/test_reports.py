@@ -8,7 +8,7 @@ import pytest
 from services.payment.handlers.halts import resume
 from services.payment.payout.status_checks import FIRST_CHECK_AFTER
 from tests.builders import LATER, a_provider
-from tests.integration.payment.facts import CODE, FEE, INCENTIVE, PARTICIPANT, linked, reported
+from tests.integration.payment.facts import CODE, INCENTIVE, PARTICIPANT, linked, reported
 from tests.integration.payment.harness import PaymentHarness
 
 STRANGE = "3Q2M9K4T1B8XW3ZA"
@@ -162,15 +162,6 @@ async def test_late_report_on_an_earlier_attempt_is_compared_with_that_attempt(i
     assert await instructed.state("incentive_1") == "settled"
     assert len(await instructed.breaches()) == 1
     await instructed.forget_contradictions()
-
-
-async def test_another_amount_is_parked_and_changes_nothing(instructed: PaymentHarness) -> None:
-    await instructed.report(instructed.instructions_for("fee")[0].reference, "settled", amount=FEE - 1)
-    assert (await instructed.parked(), await instructed.state("fee"), await instructed.halts()) == (
-        ["amount_mismatch"],
-        "instructed",
-        [],
-    )
 
 
 @pytest.mark.parametrize("reference", [STRANGE, NOWHERE])

@@ -148,13 +148,6 @@ async def test_report_of_another_amount_freezes_an_open_attempt_until_final(
     assert len(instructed.instructions_for("fee")) == 1
 
 
-async def test_another_amount_and_then_the_right_one_is_settled(instructed: PaymentHarness) -> None:
-    reference = instructed.instructions_for("fee")[0].reference
-    await instructed.report(reference, "settled", amount=FEE - 1)
-    await instructed.report(reference, "settled")
-    assert (await instructed.state("fee"), await frozen(instructed, "fee")) == ("settled", False)
-
-
 @pytest.mark.parametrize("reason", ["AB05", "AC04"])
 async def test_report_of_another_amount_freezes_a_held_disbursement(instructed: PaymentHarness, reason: str) -> None:
     reference = instructed.instructions_for("incentive")[0].reference
@@ -232,21 +225,6 @@ async def test_settled_report_on_an_earlier_attempt_prevents_a_third(instructed:
     assert await instructed.state("incentive_1") == "settled"
     told_of = next(data for word, data in reversed(instructed.announced) if word == "settled")
     assert (told_of["reference"], told_of["partner"], told_of["attempt"]) == (first, "gopay", 1)
-
-
-async def test_verify_names_a_disbursement_that_partners_report_paid_twice(instructed: PaymentHarness) -> None:
-    first = instructed.instructions_for("incentive")[0].reference
-    await instructed.report(first, "rejected", "AC04")
-    await instructed.receive(linked(day=1, partner="dana"))
-    await instructed.sweep("retry")
-    second = instructed.instructions_for("incentive")[1].reference
-    await instructed.report(second, "settled")
-    assert await instructed.breaches() == []
-    await instructed.report(first, "settled")
-    (breach,) = await instructed.breaches()
-    assert breach.startswith(f"{CODE} incentive_1 was paid more than once, by the reports of partners: ")
-    assert {first, second} <= set(breach.split())
-    await instructed.forget_contradictions()
 
 
 async def test_verify_names_a_failed_disbursement_that_is_reported_settled(instructed: PaymentHarness) -> None:

@@ -9,16 +9,17 @@ REFERENCE = "7Q2M9K4T1B8XW3ZA"
 UNDERSTOOD = ("", "")
 
 
-@pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
+@pytest.mark.parametrize("status", ["accepted", "settled", "rejected", "returned"])
 def test_reason_is_allowed_with_every_status(status: str) -> None:
     assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == UNDERSTOOD
 
 
-def test_only_a_rejection_must_have_a_reason() -> None:
+@pytest.mark.parametrize("status", ["rejected", "returned"])
+def test_only_a_rejection_or_return_must_have_a_reason(status: str) -> None:
     assert park_answer(a_report(REFERENCE, "settled", 600_000)) == UNDERSTOOD
-    assert park_answer(a_report(REFERENCE, "rejected", 600_000)) == ("invalid_field", "/reason")
+    assert park_answer(a_report(REFERENCE, status, 600_000)) == ("invalid_field", "/reason")
 
 
-@pytest.mark.parametrize("status", ["returned", "not_found", "SETTLED", ""])
+@pytest.mark.parametrize("status", ["not_found", "SETTLED", ""])
 def test_unknown_status_is_parked(status: str) -> None:
     assert park_answer(a_report(REFERENCE, status, 600_000, reason="AC04")) == ("invalid_field", "/status")

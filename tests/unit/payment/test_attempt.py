@@ -1,13 +1,19 @@
 """Attempts: reports compared with what is known."""
 
+from datetime import timedelta
+
 import pytest
 
-from services.payment.domain.attempt import Report, ReportCheck, classify_report, record_report
-from tests.unit.payment.values import NOW, an_attempt
+from services.payment.domain.attempt import Attempt, Report, ReportCheck, classify_report, record_report
+from services.payment.domain.claim import Claim, ClaimReason, ClaimState
+from services.payment.domain.disbursement import State
+from tests.unit.payment.values import NOW, a_disbursement, an_attempt
 
 
 def a_report(status: str, amount: int = 600_000) -> Report:
-    return Report("3ABCDEFGHJKMNPQR", status, amount, "AC04" if status == "rejected" else None, "P-1", NOW)
+    return Report(
+        "3ABCDEFGHJKMNPQR", status, amount, "AC04" if status in ("rejected", "returned") else None, "P-1", NOW
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,14 @@ def a_report(status: str, amount: int = 600_000) -> Report:
         ("rejected", "accepted", ReportCheck.DUPLICATE),
         ("rejected", "settled", ReportCheck.CONTRADICTS_FINAL),
         ("rejected", "rejected", ReportCheck.DUPLICATE),
+        (None, "returned", ReportCheck.NEW),
+        ("accepted", "returned", ReportCheck.NEW),
+        ("settled", "returned", ReportCheck.NEW),
+        ("rejected", "returned", ReportCheck.CONTRADICTS_FINAL),
+        ("returned", "accepted", ReportCheck.DUPLICATE),
+        ("returned", "settled", ReportCheck.DUPLICATE),
+        ("returned", "returned", ReportCheck.DUPLICATE),
+        ("returned", "rejected", ReportCheck.CONTRADICTS_FINAL),
     ],
 )
 def test_the_first_final_word_holds_for_ever(known: str | None, status: str, judgement: ReportCheck) -> None:
@@ -48,7 +62,51 @@ def test_repeated_rejection_contradicts_only_if_it_now_forbids_retry(reason: str
     assert classify_report(paid_after_all, a_report("rejected")._replace(reason=reason)) is ReportCheck.DUPLICATE
 
 
-@pytest.mark.parametrize("status", ["accepted", "settled", "rejected"])
+@pytest.mark.parametrize(
+    ("reason", "state", "judgement"),
+    [
+        (ClaimReason.VOIDED, ClaimState.OPEN, ReportCheck.NEW),
+        (ClaimReason.CONTRADICTED, ClaimState.OPEN, ReportCheck.NEW),
+        (ClaimReason.VOIDED, ClaimState.REPAID, ReportCheck.CONTRADICTS_FINAL),
+        (ClaimReason.CONTRADICTED, ClaimState.REPAID, ReportCheck.CONTRADICTS_FINAL),
+    ],
+)
+def test_only_what_is_not_repaid_can_be_returned(
+    reason: ClaimReason, state: ClaimState, judgement: ReportCheck
+) -> None:
+    status = "rejected" if reason is ClaimReason.CONTRADICTED else "settled"
+    attempt = record_report(an_attempt(), a_report(status))
+    claim = Claim(a_disbursement(state=State.SETTLED), 1, reason, NOW, NOW, state)
+    assert classify_report(attempt, a_report("returned"), claim) is judgement
+
+
+def test_return_of_what_was_rejected_contradicts_unless_it_is_double() -> None:
+    rejected = record_report(an_attempt(), a_report("rejected"))
+    for_void = Claim(a_disbursement(state=State.SETTLED), 1, ClaimReason.VOIDED, NOW, NOW)
+    assert classify_report(rejected, a_report("returned"), for_void) is ReportCheck.CONTRADICTS_FINAL
+    confirmed = rejected._replace(settled_at=NOW)
+    assert classify_report(confirmed, a_report("returned")) is ReportCheck.NEW
+
+
+@pytest.mark.parametrize(
+    ("reason", "judgement"), [("AC01", ReportCheck.DUPLICATE), ("FRAD", ReportCheck.CONTRADICTS_FINAL)]
+)
+def test_repeated_return_contradicts_only_if_it_now_forbids_retry(reason: str, judgement: ReportCheck) -> None:
+    returned = record_report(an_attempt(), a_report("returned"))
+    assert classify_report(returned, a_report("returned")._replace(reason=reason)) is judgement
+
+
+@pytest.mark.parametrize(("known", "reason"), [("settled", "AC04"), ("rejected", "AM05")])
+def test_return_keeps_what_was_reported_before(known: str, reason: str) -> None:
+    before = record_report(an_attempt(), a_report(known)._replace(reason="AM05"))
+    returned = record_report(before, a_report("returned")._replace(reported_at=NOW + timedelta(days=2)))
+    expected: Attempt = before._replace(
+        settled_at=before.settled_at or NOW + timedelta(days=2), returned_at=NOW + timedelta(days=2), reason=reason
+    )
+    assert returned == expected
+
+
+@pytest.mark.parametrize("status", ["accepted", "settled", "rejected", "returned"])
 def test_report_of_another_amount_is_a_mismatch(status: str) -> None:
     assert classify_report(an_attempt(), a_report(status, 599_999)) is ReportCheck.AMOUNT_MISMATCH
 

@@ -9,8 +9,10 @@ from services.payment.domain.claim import (
     Claim,
     ClaimReason,
     ClaimState,
+    DoublePayment,
     Payment,
     claim_on,
+    claim_on_double,
     repay,
     replaces,
     withdraw,
@@ -84,6 +86,14 @@ def test_claim_for_a_block_makes_room_for_one_that_an_unblock_would_leave() -> N
     assert not replaces(for_void, repay(for_block, "D-1"))
     assert not replaces(for_block, for_block)
     assert not replaces(for_void, for_void)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_double_payment_is_claimed_as_of_the_later_of_both(hours: int) -> None:
+    claim = claim_on_double(DoublePayment(PAID, NOW + timedelta(hours=hours)), an_enrollment(), number=2)
+    assert (claim.id, claim.reason) == ("3ABCDEFGHJKMNPQR-2", ClaimReason.CONTRADICTED)
+    assert claim.opened_at == NOW + timedelta(hours=max(hours, 0))
+    assert claim.due_at == claim.opened_at + timedelta(days=60)
 
 
 def blocked_at(hours: int) -> Block:

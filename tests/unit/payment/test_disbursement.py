@@ -17,6 +17,7 @@ from services.payment.domain.disbursement import (
     State,
     accept,
     annul,
+    book_back,
     cancel,
     confirm,
     fail,
@@ -39,6 +40,7 @@ STEPS: dict[State, Callable[[Disbursement], Disbursement]] = {
     State.ACCEPTED: lambda d: accept(d, NOW),
     State.SETTLED: lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni") if d.state is State.HELD else settle(d),
     State.REJECTED: reject,
+    State.RETURNED: lambda d: book_back(d, None),
     State.FAILED: fail,
     State.CANCELLED: lambda d: cancel(d._replace(annulled=Annulment.VOIDED)),
     State.FORFEITED: forfeit,
@@ -143,21 +145,29 @@ def test_attempt_past_its_cut_off_is_forfeited_whatever_it_is_rejected_for(code:
     assert forfeit(after_rejection(under_way, verdict_of("rejected", code), NOW)).state is State.FORFEITED
 
 
-def test_nothing_leaves_a_final_state() -> None:
-    assert not [(before, after) for before, after in TRANSITIONS if before in FINAL]
+def test_nothing_but_a_return_leaves_a_final_state() -> None:
+    assert [(before, after) for before, after in TRANSITIONS if before in FINAL] == [(State.SETTLED, State.RETURNED)]
 
 
 def test_every_state_can_be_reached_and_every_other_state_left() -> None:
     assert {after for _, after in TRANSITIONS} == set(State) - {State.DUE}
-    assert {before for before, _ in TRANSITIONS} == set(State) - FINAL
+    assert {before for before, _ in TRANSITIONS} == set(State) - FINAL | {State.SETTLED}
 
 
-def test_only_a_rejection_leads_from_a_partner_back_to_a_hold() -> None:
+def test_only_a_rejection_or_return_leads_from_a_partner_back_to_a_hold() -> None:
     assert {before for before, after in TRANSITIONS if after is State.HELD} == {
         State.DUE,
         State.HELD,
         State.REJECTED,
+        State.RETURNED,
     }
+
+
+def test_returned_payment_has_the_mark_that_came_first() -> None:
+    paid = a_disbursement(state=State.SETTLED, attempt=1)
+    assert book_back(paid, Annulment.REVOKED).annulled is Annulment.REVOKED
+    assert book_back(paid._replace(annulled=Annulment.VOIDED), Annulment.REVOKED).annulled is Annulment.VOIDED
+    assert book_back(paid, None).annulled is None
 
 
 def test_each_attempt_is_counted() -> None:
@@ -179,7 +189,7 @@ def test_the_database_knows_the_same_states_and_reasons() -> None:
         set(re.findall(r"'(\w+)'", re.findall(rf"create type {name} as enum \((.*?)\);", schema, re.S)[0]))
         for name in ("state", "hold_reason")
     )
-    assert states == {state.value for state in State} - {"due", "rejected"}
+    assert states == {state.value for state in State} - {"due", "rejected", "returned"}
     assert reasons == {reason.value for reason in HoldReason}
 
 

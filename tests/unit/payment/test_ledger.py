@@ -45,6 +45,10 @@ def test_rejected_money_is_back_where_it_was() -> None:
     assert balances(ledger.instruct(AT_GOPAY), ledger.reject(AT_GOPAY)) == {}
 
 
+def test_returned_payment_is_back_where_it_was() -> None:
+    assert balances(ledger.instruct(AT_GOPAY), ledger.settle(AT_GOPAY), *ledger.book_back(AT_GOPAY)) == {}
+
+
 def test_returned_allotment_cancels_its_posting() -> None:
     allotted, back = ledger.allot(3, "48", INCENTIVE, 5), ledger.return_to_fund(3, "48", INCENTIVE, 5)
     assert balances(allotted, back) == {}

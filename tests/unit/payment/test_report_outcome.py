@@ -6,7 +6,8 @@ import pytest
 
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Report
-from services.payment.domain.disbursement import HoldReason, IllegalTransition, State
+from services.payment.domain.disbursement import HoldReason, IllegalTransition, State, settle
+from services.payment.domain.entitlement import Annulment
 from services.payment.domain.report_outcome import ReportOutcome, StateEvent, apply_report
 from tests.unit.payment.values import NOW, a_disbursement, an_attempt
 
@@ -72,6 +73,40 @@ def test_final_rejection_tells_the_reason_of_the_partner_twice() -> None:
     assert outcome.disbursement.state is State.FAILED
     assert [event.reason for event in outcome.events] == ["MD07", "MD07"]
     assert outcome.decommitted == 600_000
+
+
+@pytest.mark.parametrize("settled_before", [True, False])
+def test_returned_report_books_the_payment_back_and_holds(settled_before: bool) -> None:
+    attempt = an_attempt(settled_at=NOW if settled_before else None)
+    paid = settle(AT_PARTNER)
+    report = Report("3ABCDEFGHJKMNPQR", "returned", 600_000, "AC04", None, RETRY_AT)
+    outcome = apply_report(attempt, paid if settled_before else AT_PARTNER, report, ask_at=ASK_AT, retry_at=RETRY_AT)
+    assert (outcome.disbursement.state, outcome.disbursement.reason) == (State.HELD, HoldReason.ACCOUNT_CLOSED)
+    first = () if settled_before else (ledger.settle(AT_PARTNER),)
+    assert outcome.postings == (*first, *ledger.book_back(paid))
+    assert [(event.disbursement.state, event.reason, event.returned_at) for event in outcome.events] == [
+        *([] if settled_before else [(State.SETTLED, None, None)]),
+        (State.RETURNED, "AC04", RETRY_AT),
+        (State.HELD, None, None),
+    ]
+    assert (outcome.decommitted, outcome.halt_reason) == (600_000, None)
+
+
+def test_return_for_an_annulled_training_is_held_whatever_its_reason() -> None:
+    report = Report("3ABCDEFGHJKMNPQR", "returned", 600_000, "MD07", None, NOW)
+    final = apply_report(an_attempt(), AT_PARTNER, report, ask_at=ASK_AT, retry_at=RETRY_AT).disbursement
+    assert final.state is State.FAILED
+    annulled = apply_report(
+        an_attempt(), AT_PARTNER, report, ask_at=ASK_AT, retry_at=RETRY_AT, annulled=Annulment.VOIDED
+    ).disbursement
+    assert (annulled.state, annulled.annulled) == (State.HELD, Annulment.VOIDED)
+
+
+def test_return_of_what_was_rejected_and_confirmed_stays_with_a_person() -> None:
+    report = Report("3ABCDEFGHJKMNPQR", "returned", 600_000, "AC04", None, NOW)
+    confirmed = an_attempt(rejected_at=NOW, reason="AM05", settled_at=NOW)
+    outcome = apply_report(confirmed, settle(AT_PARTNER), report, ask_at=ASK_AT, retry_at=RETRY_AT)
+    assert (outcome.disbursement.reason, outcome.disbursement.frozen) == (HoldReason.NEEDS_APPROVAL, True)
 
 
 def test_report_on_a_settled_disbursement_is_an_illegal_transition() -> None:
