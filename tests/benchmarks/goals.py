@@ -32,6 +32,15 @@ LATENCY = (
     Goal("ms at p99, 1,000 journeys/s", 100, lambda found: _p99(found, "1000"), at_most=True),
     Goal("ms at p99, idle", 30, lambda found: _p99(found, "idle"), at_most=True),
 )
+BLOCKS = (
+    Goal(
+        "ms at most from a block to an instruction",
+        1000,
+        lambda found: found["after_the_block"]["max_ms"],
+        at_most=True,
+    ),
+    Goal("ms at most from commit to append", 1000, lambda found: found["on_the_way"]["max_ms"], at_most=True),
+)
 GROWTH = (Goal("of the rate when empty, with much stored", 0.9, lambda found: found["share_of_the_rate_when_empty"]),)
 OVERHEAD = (
     Goal("% more processor time with sweeps and scrapes", 5, lambda found: found["more_cpu_percent"], at_most=True),

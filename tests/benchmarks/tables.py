@@ -80,6 +80,23 @@ def _latency(found: Result) -> Iterator[str]:
     )
 
 
+def _blocks(found: Result) -> Iterator[str]:
+    yield f"{_environment(found)} {found['seconds']} s at {found['offered']} journeys/s."
+    yield ""
+    names = {
+        "after_the_block": "from the block's commit to the last instruction to that participant",
+        "on_the_way": "from the commit of an instruction to its append",
+        "sent_to_commit": "from the sending of a block to its commit in payment",
+    }
+    rows = [(label, *map(_number, found[name].values())) for name, label in names.items()]
+    yield from _table(("ms", "p50", "p95", "p99", "longest"), rows)
+    yield ""
+    yield (
+        f"{found['blocks']} blocks, {found['instructions']:,} instructions, "
+        f"{found['left_after_a_block']} of them to participants whose block had been committed by then."
+    )
+
+
 def _growth(found: Result) -> Iterator[str]:
     yield f"{_environment(found)} Filled in {found['seconds_to_fill']:g} s."
     yield ""
@@ -133,6 +150,7 @@ TABLES: dict[str, Callable[[Result], Iterable[str]]] = {
     "journey": _journey,
     "journey-cpu": _cpu,
     "latency": _latency,
+    "blocks": _blocks,
     "growth": _growth,
     "growth-plans": _plans,
     "overhead": _overhead,

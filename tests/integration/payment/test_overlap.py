@@ -1,4 +1,7 @@
-"""Overlapping transactions of two sessions: none overtakes, spends money twice, or waits for another's allotment."""
+"""Overlapping transactions of two sessions: none overtakes, spends money twice, or waits for another's allotment.
+
+Nor is a participant instructed to be paid once a block is committed: both take the lock of the lane.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -14,7 +17,7 @@ from services.payment.payout import funds as payout_funds
 from shared.messaging.transaction import session
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.payment.facts import code_of, fee_due
+from tests.integration.payment.facts import blocked, code_of, completed, confirmed, fee_due, linked, rated
 from tests.integration.payment.harness import PaymentHarness, create_harness
 
 MILLION = 1_000_000
@@ -168,3 +171,23 @@ async def test_money_comes_in_the_order_in_which_funds_are_locked(two: Two) -> N
         await two.until_blocked(two.there)
         await two.here.connection.execute(lock, "training")
     await asyncio.wait_for(coming, DEADLINE)
+
+
+async def test_instruction_waits_for_a_block_of_its_lane_and_is_held(two: Two) -> None:
+    await two.here.receive(funds("48", "training"), confirmed())
+    async with two.paused(two.here.receive(blocked()), two.here, session, "flush"):
+        paying = asyncio.ensure_future(two.there.receive(completed()))
+        await two.until_blocked(two.there)
+    await asyncio.wait_for(paying, DEADLINE)
+    assert (await two.here.state("fee"), two.there.instructions) == ("held(participant_blocked)", [])
+
+
+async def test_block_waits_for_an_instruction_of_its_lane_and_is_the_last_word(two: Two) -> None:
+    await two.here.receive(funds("48", "training"), funds("48", "incentive"), linked(), confirmed())
+    async with two.paused(two.here.receive(completed()), two.here, session, "flush"):
+        block = asyncio.ensure_future(two.there.receive(blocked()))
+        await two.until_blocked(two.there)
+    await asyncio.wait_for(block, DEADLINE)
+    assert await two.here.state("fee") == "instructed"
+    await two.here.receive(rated())
+    assert await two.here.state("incentive_1") == "held(participant_blocked)"

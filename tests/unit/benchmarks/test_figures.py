@@ -7,7 +7,7 @@ import pytest
 from services.payment.store import QUERIES
 from tests.benchmarks.cpu_profile import shares
 from tests.benchmarks.goals import Goal, compare_with_goals
-from tests.benchmarks.latency import percentiles
+from tests.benchmarks.open_loop import percentiles
 from tests.benchmarks.plans import read_plans, sequential_reads
 
 LARGE = {"payment.transfer"}
