@@ -202,7 +202,7 @@ def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
             "attempt_returned",
             row["returned_at"],
             f"report.returned.{row['reason'] or 'without_reason'}",
-            row["return_carried_by"],
+            own_id(views.event_ids, PAYMENT_EVENTS, row["return_carried_by"]),
         ),
     )
     answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}

@@ -21,6 +21,7 @@ from tests.integration.payment.facts import (
     voided,
 )
 from tests.integration.payment.harness import Instruction, PaymentHarness
+from tests.integration.payment.test_cut_off import CUT_OFF, pass_cut_off
 
 # What becomes of fee and incentive. A frozen one at a partner has `!`; a claim stands behind its payment.
 RULE_BOOK = """
@@ -81,6 +82,21 @@ erase        | accepted   | settled   | settled                      | settled
 erase        | settled    |           | settled                      | settled
 erase        | settled    | returned  | cancelled                    | cancelled
 erase        | settled    | void      | settled, open(voided)        | settled, open(voided)
+cut-off      | due        |           | forfeited                    | forfeited
+cut-off      | held       |           | forfeited                    | forfeited
+cut-off      | held       | cured     | forfeited                    | forfeited
+cut-off      | frozen     |           | held(needs_approval)         | held(needs_approval)
+cut-off      | frozen     | approved  | forfeited                    | forfeited
+cut-off      | frozen     | confirmed | settled                      | settled
+cut-off      | instructed |           | instructed                   | instructed
+cut-off      | instructed | rejected  | forfeited                    | forfeited
+cut-off      | instructed | settled   | settled                      | settled
+cut-off      | instructed | returned  | forfeited                    | forfeited
+cut-off      | accepted   | rejected  | forfeited                    | forfeited
+cut-off      | accepted   | settled   | settled                      | settled
+cut-off      | settled    |           | settled                      | settled
+cut-off      | settled    | void      | settled, open(voided)        | settled, open(voided)
+cut-off      | settled    | returned  | forfeited                    | forfeited
 return       | held again |           | held(needs_approval)         | held(needs_approval)
 return       | instructed |           | held(account_closed)         | held(account_closed)
 return       | accepted   |           | held(account_closed)         | held(account_closed)
@@ -135,13 +151,13 @@ async def falls_due(harness: PaymentHarness) -> None:
 
 
 async def is_held(harness: PaymentHarness) -> None:
-    await harness.receive(confirmed(), completed(), rated())
+    await harness.receive(confirmed(cut_off_at=CUT_OFF), completed(), rated())
     assert [await harness.state(one) for one in BENEFITS] == ["held(no_provider_account)", "held(no_account)"]
 
 
 async def is_instructed(harness: PaymentHarness) -> None:
     await harness.prepare()
-    await harness.receive(*journey())
+    await harness.receive(*journey(cut_off_at=CUT_OFF))
 
 
 async def is_approved(harness: PaymentHarness) -> None:
@@ -175,6 +191,7 @@ CHANGES: dict[str, Step] = {
     "revoke": reads(revoked()),
     "block": reads(blocked(at=EARLY)),
     "erase": reads(erased()),
+    "cut-off": pass_cut_off,
     "late block": reads(blocked(at=LATER)),
     "return": reports("returned", "AC04"),
     "return half": reports("returned", "AC04", amount=300_000),
@@ -212,7 +229,7 @@ async def test_rule_book(
 ) -> None:
     step = CONTRADICTIONS[payment] if change == "contradict" else CHANGES[change]
     if payment == "due":
-        await harness.receive(confirmed())
+        await harness.receive(confirmed(cut_off_at=CUT_OFF))
         await step(harness)
     for before in STATES[payment]:
         await before(harness)
