@@ -93,13 +93,11 @@ from (select redeem_code, benefit, reference, partner from parked
 group by redeem_code, benefit having count(*) > 1;
 
 -- name: reported_settled_of_failed
--- I10: no disbursement fails, is cancelled or forfeited, whose payment a partner reports, unless two persons have approved another
--- attempt since: that says that it was not paid.
+-- I10: nothing fails, is cancelled or forfeited whose payment a partner reports, unless two persons approved another attempt since.
 select c.redeem_code, c.benefit, c.reference, d.state
 from contradiction c join disbursement d using (redeem_code, benefit) join attempt t on t.reference = c.reference
 where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled' and t.returned_at is null
-  and not exists (select from approval a
-                  where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt and a.second is not null);
+  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt and a.second <> '');
 
 -- name: unfrozen_contradictions
 -- I10: a contradicted disbursement is frozen, or final.
