@@ -50,7 +50,7 @@ def _described(view: EnrollmentView) -> dict[str, object]:
     described: dict[str, object] = {"redeem_code": enrollment.redeem_code, "state": enrollment.state.value}
     if enrollment.terms is None:
         return described
-    if enrollment.state is EnrollmentState.NOT_COMPLETED:
+    if enrollment.state is EnrollmentState.NOT_COMPLETED and view.row["void_caused_by"] is None:
         described["if_reopened"] = _reopening(view)
     return described | {
         "scheme": enrollment.terms.scheme,

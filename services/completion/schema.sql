@@ -40,7 +40,12 @@ CREATE INDEX enrollment_by_participant ON enrollment USING btree (participant_id
 CREATE TRIGGER enrollment_is_final AFTER UPDATE ON enrollment FOR EACH ROW WHEN (
         CASE old.state
             WHEN 'open'::enrollment_state THEN ((new.state = 'revoked'::enrollment_state) OR (new.reopened_at IS NOT NULL))
-            WHEN 'not_completed'::enrollment_state THEN ((new.state <> 'completed'::enrollment_state) OR (new.reopened_at IS NULL) OR (old.decided_at IS DISTINCT FROM new.decided_at))
+            WHEN 'not_completed'::enrollment_state THEN
+            CASE new.state
+                WHEN 'not_completed'::enrollment_state THEN ((old.void_caused_by IS NOT NULL) OR ((old.decided_at IS DISTINCT FROM new.decided_at) OR (old.carried_by IS DISTINCT FROM new.carried_by)) OR (new.reopened_at IS NOT NULL))
+                WHEN 'completed'::enrollment_state THEN ((old.void_caused_by IS NOT NULL) OR (new.reopened_at IS NULL) OR (old.decided_at IS DISTINCT FROM new.decided_at))
+                ELSE true
+            END
             WHEN 'completed'::enrollment_state THEN ((new.state <> 'revoked'::enrollment_state) OR ((((old.decided_at IS DISTINCT FROM new.decided_at) OR (old.completed_at IS DISTINCT FROM new.completed_at)) OR (old.digest IS DISTINCT FROM new.digest)) OR (old.reopened_at IS DISTINCT FROM new.reopened_at)))
             ELSE true
         END) EXECUTE FUNCTION keep_final();
@@ -51,7 +56,7 @@ graded, certificate, whole_span, evidence_days, complete_within_days, sessions_a
 comment on column enrollment.digest is 'SHA-256 of what completion_confirmed said, the digest left out.';
 comment on column enrollment.reopened_at is 'When two persons completed it by evidence that had come after it was rejected; decided_at is the rejection''s.';
 comment on column enrollment.caused_by is 'The number of the event on enrollment.events that confirmed or rejected it.';
-comment on column enrollment.void_caused_by is 'The number of the event on enrollment.events that voided it while it was open.';
+comment on column enrollment.void_caused_by is 'The number of the event on enrollment.events that voided it while it was open, or after its rejection.';
 comment on column enrollment.carried_by is 'The number of the event on completion.events that announced its outcome; of a reopened one the rejection''s.';
 comment on column enrollment.reopening_carried_by is 'The number of the event on completion.events that announced its completion after a rejection.';
 comment on column enrollment.revocation_carried_by is 'The number of the event on completion.events that announced that its completion was revoked.';

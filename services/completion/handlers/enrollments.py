@@ -48,16 +48,15 @@ async def record_enrollments(tx: Transaction, messages: Sequence[Message[Decided
 async def void_enrollments(tx: Transaction, messages: Sequence[Message[EnrollmentVoided]]) -> None:
     """Make voided enrollments final that are still open; others stay what they are.
 
+    One that was not completed in time can no longer be reopened.
     A void comes before its enrollment only where this service has forgotten that: it waits for it.
     """
     voids = {message.data.redeem_code: message for message in messages}
     known = await load_enrollments(tx.connection, voids)
     for code in voids.keys() - known.keys():
         tx.defer(voids[code], ENROLLMENT, code)
+    await note_void_causes(tx.connection, {code: sequence_in(voids[code].id) for code in known})
     open_ones = [one for one in known.values() if one.state is EnrollmentState.OPEN]
-    await note_void_causes(
-        tx.connection, {one.redeem_code: sequence_in(voids[one.redeem_code].id) for one in open_ones}
-    )
     await record_outcomes(tx, [EnrollmentOutcome(one, None, voids[one.redeem_code].trace) for one in open_ones])
 
 

@@ -6,7 +6,7 @@ from services.completion.domain.completion import Incomplete
 from services.completion.domain.enrollment import Enrollment, EnrollmentState
 from services.completion.domain.reopening import Reopening, decide_reopening
 from services.completion.handlers.outcome import confirmation_event, record_reopening
-from services.completion.store.enrollments import load_enrollments
+from services.completion.store.enrollments import is_voided, load_enrollments
 from services.completion.store.evidence import load_evidence, load_spares, replace_evidence
 from services.completion.store.revocations import load_revocations
 from shared.contracts.completion import CompletionConfirmed
@@ -37,6 +37,8 @@ async def _reopen(tx: Transaction, operator: Operator, code: str) -> Outcome:
     enrollment = (await load_enrollments(tx.connection, [code]))[code]
     if enrollment.state is not EnrollmentState.NOT_COMPLETED:
         raise Refused(f"{code} is {enrollment.state}; only what was not completed in time can be reopened")
+    if await is_voided(tx.connection, code):
+        raise Refused(f"{code} was voided; nothing is paid for it, and it cannot be reopened")
     if tx.catching_up(enrollment.lane):
         raise Refused(
             f"lane {enrollment.lane} is catching up after a restore: decide when `lanes` no longer shows that"

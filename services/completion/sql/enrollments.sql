@@ -23,9 +23,13 @@ from unnest($1::text[], $2::bigint[]) as n (redeem_code, carried_by)
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'completed' returning enrollment.redeem_code;
 
 -- name: note_void_causes
--- The events that void enrollments which are still open.
+-- The first events that void enrollments which are open, or were not completed in time.
 update enrollment set void_caused_by = n.caused_by from unnest($1::text[], $2::bigint[]) as n (redeem_code, caused_by)
-where enrollment.redeem_code = n.redeem_code and enrollment.state = 'open';
+where enrollment.redeem_code = n.redeem_code and enrollment.state in ('open', 'not_completed') and void_caused_by is null;
+
+-- name: is_voided
+-- Of one enrollment, also if it was voided after its rejection.
+select void_caused_by is not null from enrollment where redeem_code = $1;
 
 -- name: reopen_completions
 -- Completes enrollments that were not completed in time; those that are returned were.

@@ -22,8 +22,8 @@ where redeem_code = any(array(
     group by redeem_code, demands having count(*) >= demands));
 
 -- name: insert_spares
--- The same event again changes nothing, and so does a further one of a business key that has as many as are kept. The
--- caller has locked the lanes, so no other transaction adds to the keys.
+-- The same event again changes nothing, and so does a further one of a business key that has as many as are kept, not counting
+-- those that were revoked. The caller has locked the lanes, so no other transaction adds to the keys.
 insert into spare (redeem_code, kind, part, happened_at, seen_at, source, id)
 select redeem_code, kind, part, happened_at, seen_at, source, id
 from (select *, row_number() over (partition by redeem_code, kind, part order by place) as rank
@@ -34,7 +34,9 @@ from (select *, row_number() over (partition by redeem_code, kind, part order by
       where not exists (select from spare s where (s.redeem_code, s.kind, s.part, s.source, s.id)
           = (events.redeem_code, events.kind, events.part, events.source, events.id))) as further
 where rank + (select count(*) from spare s
-              where (s.redeem_code, s.kind, s.part) = (further.redeem_code, further.kind, further.part)) <= $8;
+              where (s.redeem_code, s.kind, s.part) = (further.redeem_code, further.kind, further.part)
+                  and not exists (select from revocation r where (r.redeem_code, r.on_attendance, r.source, r.id)
+                      = (s.redeem_code, s.kind = 'session_attended', s.source, s.id))) <= $8;
 
 -- name: demote_evidence
 -- Makes revoked evidence a spare. The database refuses it once the enrollment is decided.

@@ -97,8 +97,13 @@ async def reopen_completions(
 
 
 async def note_void_causes(connection: Connection, caused_by: Mapping[str, int]) -> None:
-    """Note the numbers of the events that void open enrollments, by redeem code."""
+    """Note the numbers of the events that void enrollments, by redeem code, unless they are completed."""
     await connection.execute(QUERIES["note_void_causes"], list(caused_by), list(caused_by.values()))
+
+
+async def is_voided(connection: Connection, redeem_code: str) -> bool:
+    """Return True if an enrollment that is not completed was voided."""
+    return bool(await connection.fetchval(QUERIES["is_voided"], redeem_code))
 
 
 async def revoke_completions(connection: Connection, carried_by: Mapping[str, int | None]) -> None:

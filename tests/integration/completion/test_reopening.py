@@ -246,3 +246,16 @@ async def test_retakes_of_after_the_rejection_complete_as_well(rejected: Complet
     await rejected.reopen()
     assert rejected.announced[-1][1]["evidence"][2]["id"] == retake.id
     assert await rejected.breaches() == []
+
+
+async def test_training_voided_after_its_rejection_is_not_reopened(rejected: CompletionHarness) -> None:
+    await rejected.receive(voided(), SECOND, WORK)
+    with pytest.raises(Refused, match=f"{CODE} was voided"):
+        await rejected.reopen()
+    assert (rejected.event_names(), await rejected.state()) == (["completion_rejected"], "not_completed")
+    assert "if_reopened" not in await trail(rejected)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await rejected.connection.execute(
+            "update enrollment set state = 'completed', reopened_at = now(), completed_at = now(), digest = 'x'"
+        )
+    assert await rejected.breaches() == []

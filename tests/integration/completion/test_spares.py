@@ -53,3 +53,15 @@ async def test_each_lawful_late_event_counts_in_a_reopened_training(harness: Com
     await harness.reopen()
     assert harness.announced[-1][1]["evidence"][0]["id"] == events[-1].id
     assert await harness.breaches() == []
+
+
+async def test_revoked_spares_take_no_place_of_further_ones(harness: CompletionHarness) -> None:
+    wrong = others_of_its_key(FIRST, SPARES_OF_A_KEY)
+    await harness.receive(confirmed(), *OTHERS)
+    harness.now += 60 * DAY
+    await harness.sweep()
+    await harness.receive(*wrong)
+    await harness.receive(*map(revoked, wrong))
+    await harness.receive(FIRST)
+    await harness.reopen()
+    assert harness.announced[-1][1]["evidence"][0]["id"] == FIRST.id
