@@ -58,7 +58,6 @@ REFUSED = [
     "UPDATE disbursement SET participant_id = '4810000000000017'",
     "DELETE FROM attempt",
     "UPDATE attempt SET partner = 'dana'",
-    "UPDATE attempt SET account = 'x'",
     "UPDATE attempt SET amount = 1",
     "DELETE FROM appropriation",
     "UPDATE provider SET account = 'x'",

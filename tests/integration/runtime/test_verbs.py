@@ -33,6 +33,7 @@ async def park(toy: Toy, offset: int = 0) -> int:
 async def emit(toy: Toy, lane: int, count: int) -> None:
     """Pages of one event each, all of them published."""
     topic = toy.league.totals
+    await toy.connection.execute("insert into era values ($1, $2, 1, 1, 0)", topic, lane)
     for number in range(1, count + 1):
         events = encode([OutboxEvent("toy.league.total_reached.v1", f"player-{number}", b"{}")])
         await toy.connection.execute(
@@ -207,7 +208,7 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     await emit(toy, 5, 3)
     await toy.connection.execute("insert into player values ('a', '7')")
     whole = await toy.run_verb("verify")
-    assert [line[:5] for line in whole.splitlines()] == [*(f"OK E{number}" for number in range(1, 9)), "OK T1"]
+    assert [line[:5] for line in whole.splitlines()] == [*(f"OK E{number}" for number in (*range(1, 8), 9, 8)), "OK T1"]
     await toy.connection.execute("delete from page where first_sequence = 2")
     await toy.connection.execute("insert into player values ('b', '13'), ('c', '13')")
     broken = (await toy.run_verb("verify", status=1)).splitlines()
@@ -216,7 +217,7 @@ async def test_verify_prints_a_line_for_each_invariant_and_names_each_breach(toy
     assert "BROKEN T1 nobody wears thirteen: player c wears 13" in broken
     assert "OK E2 nothing is published that the outbox does not hold" in broken
     results = json.loads(await toy.run_verb("verify", "--json", status=1))
-    assert [result["id"] for result in results] == [*(f"E{number}" for number in range(1, 9)), "T1"]
+    assert [result["id"] for result in results] == [*(f"E{number}" for number in (*range(1, 8), 9, 8)), "T1"]
     assert results[-1] == {
         "id": "T1",
         "sentence": "nobody wears thirteen",
