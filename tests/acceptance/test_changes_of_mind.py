@@ -122,6 +122,7 @@ def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Inst
     journey.admit()
     journey.buy("online", 1_500_000, 18, ("online",))
     _block(journey, "participant_blocked", "blocked_at", "2023-02-25T00:00:00Z")
+    _await(outsider, "enrollment", "participant_blocked", participant_id=journey.person)
     _complete_and_rate(journey)
     for benefit in ("fee", "incentive_1"):
         _await(outsider, "payment", "disbursement_held", redeem_code=journey.redeem_code, benefit=benefit)

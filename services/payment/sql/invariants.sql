@@ -378,7 +378,7 @@ from disbursement d where d.state in ('instructed', 'accepted') order by d.refer
 select a.reference
 from attempt a left join disbursement d using (redeem_code, benefit)
 where a.redeem_code is not null
-  and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state <> 'held'));
+  and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state not in ('held', 'cancelled', 'forfeited')));
 
 -- name: instructions_without_disbursement
 -- I10: instructed before a restore, and no event tells the fund; or all is read again, and no disbursement is paid by it.

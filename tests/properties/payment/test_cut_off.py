@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.payment.app import definition
@@ -40,6 +40,26 @@ FROZEN = "select coalesce(sum(amount), 0)::bigint from disbursement where state 
 UNDECIDED = "select count(*) from disbursement where state = 'held' and not frozen"
 
 
+@example(
+    # Rejected for its account after the cut-off, a right is forfeited with the partner of a newer account.
+    timeline=Timeline(
+        batches=[
+            [0, 1, 2, 3],
+            [4, 5, 6, 33],
+            [8, 9, 10, 11],
+            [21, 13, 14, 17],
+            [29, 23, 16, 35],
+            [20, 12, 30, 22],
+            [24, 25, 26, 36],
+            [7, 18, 31, 15],
+            [34, 27, 19, 28],
+            [32],
+        ],
+        answers=[*[(0, ("settled", None))] * 15, (1, ("rejected", "AC04"))],
+        decisions=[False],
+    ),
+    passes_before=0,
+)
 @given(timeline=timelines(events=len(EVENTS)), passes_before=st.integers(0, len(EVENTS)))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_paid_or_left_past_a_cut_off(
