@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSc
 from pydantic_core import core_schema
 
 MAX_RUPIAH = 10**12
+PARTICIPANT_ID = "[0-9]{16}"
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 _TIME_PATTERN = r"20\d\d-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
@@ -79,7 +80,7 @@ def _schema_of(read: Callable[[str], datetime]) -> Callable[[Any, Any], core_sch
 _TIME_IN_JSON = WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME_PATTERN}$"})
 Time = Annotated[datetime, GetPydanticSchema(_schema_of(datetime.fromisoformat)), _TIME_IN_JSON]
 SealedTime = Annotated[VerbatimTime, GetPydanticSchema(_schema_of(VerbatimTime.parse)), _TIME_IN_JSON]
-ParticipantId = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
+ParticipantId = Annotated[str, Field(pattern=f"^{PARTICIPANT_ID}$")]
 RedeemCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{12}$")]
 Reference = Annotated[str, Field(pattern=rf"^[{REFERENCE_ALPHABET}]{{16}}$")]
 Regency = Annotated[str, Field(pattern=r"^[0-9]{4}$")]

@@ -2,8 +2,10 @@
 
 import re
 
-_NAMED = re.compile(rb'"participant_id"\s*:\s*"([0-9]{16})"')
-_ID = re.compile(rb"[0-9]{16}")
+from shared.contracts.fields import PARTICIPANT_ID
+
+_ID = re.compile(PARTICIPANT_ID.encode())
+_NAMED = re.compile(rb'"participant_id"\s*:\s*"(%b)"' % _ID.pattern)
 
 
 def person_of(key: bytes | None, value: bytes | None) -> str | None:

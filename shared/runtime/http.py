@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
+from shared.contracts.fields import PARTICIPANT_ID
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
 from shared.runtime.definition import ServiceDefinition
@@ -29,7 +30,7 @@ METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 class ParticipantConvertor(StringConvertor):
     """A participant's number in a path: sixteen digits."""
 
-    regex = "[0-9]{16}"
+    regex = PARTICIPANT_ID
 
 
 register_url_convertor("participant", ParticipantConvertor())

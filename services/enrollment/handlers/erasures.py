@@ -11,6 +11,7 @@ from services.enrollment.handlers.adoption import forget_accounts_of
 from services.enrollment.store.admissions import load_admissions
 from services.enrollment.store.erasures import Erasure, erase_kept_accounts, insert_erasures, load_erased
 from shared.contracts import enrollment, upstream
+from shared.contracts.fields import PARTICIPANT_ID
 from shared.contracts.topics import lane_of
 from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
@@ -19,7 +20,6 @@ from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
-ID = re.compile(r"[0-9]{16}")
 CONSEQUENCES = (
     "for ever, which cannot be undone. Destroyed with it: {kept} in enrollment, the number of the linked account in "
     "payment, and in every service the key of what is parked. All that is unpaid with the participant's trainings is "
@@ -49,7 +49,7 @@ async def erase_participant(
     terms: TransactionTerms, participant_id: str, connection: Connection, operator: Operator
 ) -> Outcome:
     """Erase a participant as an operator; raise Refused for one who never applied."""
-    if not ID.fullmatch(participant_id):
+    if not re.fullmatch(PARTICIPANT_ID, participant_id):
         raise Refused(f"{participant_id} is no participant: an id has 16 digits")
     erase = partial(_erase_as, operator, participant_id)
     return await in_lane(connection, operator, terms, lane_of(participant_id), erase)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic_core import to_json
 
+from shared.contracts.fields import PARTICIPANT_ID
 from shared.runtime.command_context import CommandContext
 from shared.runtime.explanation import explanation_of, table_of
 from shared.runtime.verbs.options import Json
@@ -17,7 +18,7 @@ def add_explain_verb(verbs: typer.Typer, command: CommandContext) -> None:
     @verbs.command()
     def explain(participant: Participant, as_json: Json = False) -> None:
         """Explain each decision about a participant: when, by which rule, on which facts, carried by which event."""
-        if not re.fullmatch("[0-9]{16}", participant):
+        if not re.fullmatch(PARTICIPANT_ID, participant):
             command.output.fail("a participant is named by 16 digits")
         load = command.definition.explain
         decisions = command.run_in_session(lambda connection: load(connection, participant))
