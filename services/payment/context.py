@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from asyncpg import Record
-
 from services.payment.domain.reference import reference_of
 from services.payment.metrics import AnswerTimes
 from shared.contracts.blind_index import BlindIndex
@@ -49,7 +47,7 @@ class Context:
             attempt=attempt,
         )
 
-    def references_of(self, participant_id: str, disbursement: Record) -> list[str]:
-        """Return the references of all attempts of a disbursement that were made so far."""
-        key = (disbursement["lane"], participant_id, disbursement["redeem_code"], disbursement["benefit"])
-        return [self.attempt_reference(*key, number) for number in range(1, disbursement["attempt"] + 1)]
+    def references_of(self, lane: int, participant_id: str, redeem_code: str, benefit: str, attempts: int) -> list[str]:
+        """Return the references of the first `attempts` attempts of a disbursement."""
+        key = (lane, participant_id, redeem_code, benefit)
+        return [self.attempt_reference(*key, number) for number in range(1, attempts + 1)]

@@ -33,8 +33,7 @@ async def erase_account_numbers(context: Context, tx: Transaction, participant_i
     codes = await load_enrollments(tx.connection, participant_ids)
     over: list[str] = []
     for d in await load_attempted(tx.connection, codes):
-        key = (d.lane, d.participant_id, d.redeem_code, d.benefit)
-        made = [context.attempt_reference(*key, number) for number in range(1, d.attempt + 1)]
+        made = context.references_of(d.lane, d.participant_id, d.redeem_code, d.benefit, d.attempt)
         over += [reference for reference in made if d.state not in AT_THE_PARTNER or reference != d.reference]
     await erase_attempt_accounts(tx.connection, over)
 

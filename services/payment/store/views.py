@@ -1,6 +1,7 @@
 """Views for operators: rows as they are, without account numbers, and counts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from asyncpg import Connection, Record
@@ -12,7 +13,7 @@ from shared.messaging.eras import EventIds, load_event_ids
 
 EXPLAINED_TOPICS = (ENROLLMENT_EVENTS, COMPLETION_EVENTS, PAYMENT_EVENTS)
 
-ReferencesOf = Callable[[str, Record], list[str]]
+ReferencesOf = Callable[[int, str, str, str, int], list[str]]
 """Returns the references of all attempts of a participant's disbursement."""
 
 
@@ -46,7 +47,10 @@ async def view_participant(
     enrollments = await connection.fetch(QUERIES["load_enrollment_views"], participant_id)
     disbursements = await connection.fetch(QUERIES["load_disbursement_views"], participant_id)
     codes = [enrollment["redeem_code"] for enrollment in enrollments]
-    references = {(d["redeem_code"], d["benefit"]): references_of(participant_id, d) for d in disbursements}
+    references = {
+        (code, benefit): references_of(lane, participant_id, code, benefit, attempts)
+        for code, benefit, lane, attempts in map(itemgetter("redeem_code", "benefit", "lane", "attempt"), disbursements)
+    }
     every = [reference for of_one in references.values() for reference in of_one]
     return ParticipantViews(
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
