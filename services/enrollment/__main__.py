@@ -51,7 +51,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     @scheme_verbs.command("show")
     def show_verb(name: Name = None, as_json: Json = False) -> None:
         """Show what a scheme pays, to whom, when and on what evidence; as JSON, the values of its file."""
-        schemes = _load_schemes(output)
+        schemes = _load_schemes(command)
         shown = [one.latest for one in schemes.values()] if name is None else [_find(output, schemes, name)]
         if as_json:
             output.print(to_json(shown, indent=2).decode())
@@ -61,7 +61,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     @scheme_verbs.command("check")
     def check_verb(files: Files = None, as_json: Json = False) -> None:
         """Check scheme files; exit 1 with everything that is wrong, by file and key."""
-        rows = [_check(output, path) for path in files] if files else _check_all()
+        rows = [_check(command, path) for path in files] if files else _check_all(_schemes_folder(command))
         _show(output, CHECK_COLUMNS, rows, as_json=as_json)
         if any(problem for *_, problem in rows):
             raise typer.Exit(1)
@@ -69,18 +69,22 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     @scheme_verbs.command("diff")
     def diff_verb(old: NameOrFile, new: NameOrFile, as_json: Json = False) -> None:
         """Show what differs between two schemes or versions; exit 1 if anything does."""
-        schemes = _load_schemes(output)
+        schemes = _load_schemes(command)
         rows = [row for row in compare([_find(output, schemes, one) for one in (old, new)]) if row[1] != row[2]]
         _show(output, DIFF_COLUMNS, rows, as_json=as_json)
         if rows:
             raise typer.Exit(1)
 
 
-def _load_schemes(output: Output) -> Schemes:
+def _schemes_folder(command: CommandContext) -> Path:
+    return EnrollmentSettings.model_validate(command.settings()).schemes_folder
+
+
+def _load_schemes(command: CommandContext) -> Schemes:
     try:
-        return load_schemes()
+        return load_schemes(_schemes_folder(command))
     except InvalidFile as error:
-        output.fail(str(error))
+        command.output.fail(str(error))
 
 
 def _find(output: Output, schemes: Schemes, name: str) -> Scheme:
@@ -92,19 +96,19 @@ def _find(output: Output, schemes: Schemes, name: str) -> Scheme:
     return found or output.fail(f"no scheme is named {name}; there are {', '.join(schemes)}")
 
 
-def _check_all() -> list[CheckRow]:
+def _check_all(folder: Path) -> list[CheckRow]:
     """Check the files in use, each by itself and then together."""
-    rows = [_check_file(path, read_scheme) for path in scheme_files()]
+    rows = [_check_file(path, read_scheme) for path in scheme_files(folder)]
     if not any(problem for *_, problem in rows):
         try:
-            load_schemes()
+            load_schemes(folder)
         except InvalidFile as error:
             rows.append((None, None, None, str(error)))
     return rows
 
 
-def _check(output: Output, path: Path) -> CheckRow:
-    schemes = _load_schemes(output)
+def _check(command: CommandContext, path: Path) -> CheckRow:
+    schemes = _load_schemes(command)
     return _check_file(path, lambda file: read_candidate(file, schemes))
 
 

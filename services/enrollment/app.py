@@ -12,7 +12,7 @@ from services.enrollment.handlers.data_identity import pinned, rotating_keys
 from services.enrollment.handlers.resealing import reseal
 from services.enrollment.invariants import INVARIANTS
 from services.enrollment.ops import audit_trail, gauges
-from services.enrollment.schemes import load_schemes
+from services.enrollment.schemes import fingerprint_schemes, load_schemes
 from services.enrollment.settings import EnrollmentSettings
 from services.enrollment.store.accounts import has_sealed_accounts
 from services.enrollment.subscriptions import CAUSES, sources
@@ -40,7 +40,7 @@ def context_of(settings: EnrollmentSettings) -> Context:
         deferred_record_keys=deferred_record_keys,
         linked_account_keys=KeyRing.load(keys / "accounts.jwks.json"),
         index=BlindIndex.load(keys / "identity-index.key"),
-        schemes=load_schemes(),
+        schemes=load_schemes(settings.schemes_folder),
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
     )
 
@@ -60,7 +60,7 @@ def definition(settings: EnrollmentSettings) -> ServiceDefinition:
         gauges=gauges,
         invariants=INVARIANTS,
         causes=CAUSES,
-        pinned=pinned(context),
+        pinned=pinned(context, fingerprint_schemes(settings.schemes_folder)),
         rotating_keys=rotating_keys(context),
     )
 

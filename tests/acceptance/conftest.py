@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,16 +16,23 @@ from tests.infrastructure import QUICK_SWEEPS
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
+@contextmanager
+def an_installation(**settings: str) -> Iterator[Installation]:
+    """Start an installation with further settings; remove its files at the end."""
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
-    running = Installation(folder, settings=QUICK_SWEEPS, durable=False)
+    running = Installation(folder, settings={**QUICK_SWEEPS, **settings}, durable=False)
     running.set_clock(NOW)
     try:
         with running:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    with an_installation() as running:
+        yield running
 
 
 @pytest.fixture

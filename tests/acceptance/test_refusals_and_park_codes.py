@@ -1,20 +1,21 @@
-"""The rule book's ways to say no, each through Kafka: refusals of applications and purchases, and park codes.
+"""The rule book's ways to say no, each through Kafka: refusals of applications and purchases, and park codes."""
 
-Left out: `region_not_open`, since no scheme in force restricts the regions (tests/integration/enrollment has it).
-"""
-
+import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 
 import pytest
 
 from deploy.local.installation import Installation
-from tests.acceptance.conftest import NOW
+from services.enrollment.schemes import FOLDER
+from tests.acceptance.conftest import NOW, an_installation
 from tests.acceptance.outsider import Outsider
 from tests.acceptance.upstream import ATTENDANCE, PURCHASES, Upstream
 
 NUMBERS = count(601)
 OF_2020 = "semi-bansos-2020"
+OF_JAVA = "java-2023"
 BOUND = 5_000
 
 
@@ -22,6 +23,18 @@ def a_person() -> tuple[str, str]:
     """Return an id and a NIK that nobody else has."""
     number = next(NUMBERS)
     return f"4810000000000{number}", f"3273015505950{number}"
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Start an installation that has a scheme besides those in force, under which Java alone buys offline."""
+    folder = tmp_path_factory.mktemp("schemes")
+    shutil.copytree(FOLDER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    normal = (FOLDER / "normal-2023.toml").read_text("utf-8").replace('"normal-2023"', f'"{OF_JAVA}"')
+    of_java = normal.replace("[purchase]", '[purchase]\noffline_regions = ["31", "32", "33", "34", "35", "36"]')
+    (folder / f"{OF_JAVA}.toml").write_text(of_java, "utf-8")
+    with an_installation(ENROLLMENT_SCHEMES_FOLDER=str(folder)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -89,6 +102,16 @@ def test_purchases_against_a_rule_are_refused(upstream: Upstream) -> None:
     of_2020.admit(person, nik)
     of_2020.buy(person, "REFUSED00020", mode="offline")
     expected["REFUSED00020"] = "mode_not_allowed"
+    of_java = Upstream(upstream.outside, "64")
+    of_java.open_wave(scheme=OF_JAVA)
+    in_a_room = {"mode": "offline", "sessions": [{**A_LATER_SESSION[0], "mode": "offline"}]}
+    (of_bali, nik), (of_bandung, other_nik) = a_person(), a_person()
+    of_java.admit(of_bali, nik, regency="5171")
+    of_java.admit(of_bandung, other_nik)
+    of_java.buy(of_bali, "REFUSED00022", **in_a_room)
+    expected["REFUSED00022"] = "region_not_open"
+    of_java.buy(of_bandung, "NOTREFUSED01", **in_a_room)
+    of_java.await_decision("enrollment_confirmed", redeem_code="NOTREFUSED01")
     person, nik = a_person()
     upstream.admit(person, nik)
     blocked = {"reason": "ineligible", "blocked_at": "2023-02-22T00:00:00Z"}

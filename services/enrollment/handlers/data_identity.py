@@ -1,10 +1,11 @@
 """Identity of the stored data: the keys that must not change, and the key sets that may rotate."""
 
+from collections.abc import Mapping
+
 from asyncpg import Connection
 
 from services.enrollment.context import DEFERRED_SEALS, Context
 from services.enrollment.handlers.opened_seals import content_digest
-from services.enrollment.schemes import fingerprint_schemes
 from services.enrollment.store.data_identity import (
     is_sealed_under,
     load_identity_indexes,
@@ -18,7 +19,7 @@ from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use
 INDEX_KEY = "identity-index.key"
 
 
-def pinned(context: Context) -> tuple[PinnedValue, ...]:
+def pinned(context: Context, scheme_digests: Mapping[str, str]) -> tuple[PinnedValue, ...]:
     """Return what must not change: the key of the index of NIKs, with its proof from stored data, and the schemes.
 
     No NIK is stored in the clear; the key is checked by a stored digest, or by a NIK inside a sealed event. A version
@@ -36,7 +37,7 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 
     schemes = (
         PinnedValue(f"scheme.{name}", f"the scheme {name}", digest, _no_mismatch)
-        for name, digest in fingerprint_schemes().items()
+        for name, digest in scheme_digests.items()
     )
     return (PinnedValue("identity-index", INDEX_KEY, context.index.fingerprint, indexes), *schemes)
 

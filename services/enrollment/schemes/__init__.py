@@ -51,12 +51,12 @@ def read_candidate(path: Path, schemes: Schemes) -> Scheme:
     return candidate
 
 
-def fingerprint_schemes(folder: Path = FOLDER) -> dict[str, str]:
+def fingerprint_schemes(folder: Path) -> dict[str, str]:
     """Return the digest of each version's rules by its name; comments and the order of keys do not count."""
     return {read_scheme(path).name: fingerprint_rules(path) for path in scheme_files(folder)}
 
 
-def scheme_files(folder: Path = FOLDER) -> list[Path]:
+def scheme_files(folder: Path) -> list[Path]:
     """Return the files of all versions."""
     return [*sorted(folder.glob("*.toml")), *sorted((folder / SUPERSEDED).glob("*.toml"))]
 

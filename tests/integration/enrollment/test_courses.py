@@ -19,7 +19,8 @@ LESS = {"value": 1_400_000, "currency": "IDR"}
 @pytest.fixture
 async def strict(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EnrollmentHarness]:
     """Open the service under a scheme that requires approvals."""
-    monkeypatch.setattr("services.enrollment.app.load_schemes", lambda: {REQUIRED.scheme: SchemeVersions((REQUIRED,))})
+    schemes = {REQUIRED.scheme: SchemeVersions((REQUIRED,))}
+    monkeypatch.setattr("services.enrollment.app.load_schemes", lambda _: schemes)
     harness = await create_harness(database)
     yield harness
     await harness.connection.close()

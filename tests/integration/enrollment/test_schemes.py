@@ -34,7 +34,7 @@ WAVE = a_wave(wave="12", scheme=EARLIER.scheme)
 def use_version(monkeypatch: pytest.MonkeyPatch, version: Scheme) -> None:
     """Let services that are started from here on have one version more of the normal scheme."""
     schemes = {**SCHEMES, version.scheme: SchemeVersions((version, *SCHEMES[version.scheme].versions))}
-    monkeypatch.setattr(app, "load_schemes", lambda: schemes)
+    monkeypatch.setattr(app, "load_schemes", lambda _: schemes)
 
 
 def a_later_version(in_force_from: date) -> Scheme:

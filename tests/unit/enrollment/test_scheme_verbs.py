@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -15,11 +16,10 @@ from services.enrollment import app
 from services.enrollment.__main__ import add_verbs
 from services.enrollment.domain.benefits import FeePart, IncentiveRule, SurveyRule
 from services.enrollment.domain.scheme import AdmissionRule, CompletionPeriods, ModeRule, PurchaseRule, Scheme
-from services.enrollment.schemes import FOLDER, Schemes, load_schemes
+from services.enrollment.schemes import FOLDER, load_schemes
 from services.enrollment.schemes.description import compare, describe
 from services.enrollment.schemes.page import PAGE, latest_schemes, write_page
 from services.enrollment.settings import EnrollmentSettings
-from shared.errors import InvalidFile
 from shared.runtime.cli import command_line
 from tests.builders import keys_folder
 
@@ -98,11 +98,14 @@ def test_check_refuses_other_content_under_a_version_that_stands(run: Run, tmp_p
     assert f"version must be {NORMAL.version + 1}" in run("scheme", "check", wrong).stdout
 
 
-def test_schemes_that_do_not_fit_each_other_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> Schemes:
-        raise InvalidFile("normal-2023.toml: version must be above that of superseded/normal-2023.2.toml")
-
-    monkeypatch.setattr("services.enrollment.__main__.load_schemes", refuse)
+def test_schemes_that_do_not_fit_each_other_are_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(FOLDER / "superseded", tmp_path / "superseded")
+    candidate(tmp_path, "version", "1")
+    monkeypatch.setenv("ENROLLMENT_SCHEMES_FOLDER", str(tmp_path))
+    for other in (tmp_path / "superseded").glob("semi-*"):
+        other.unlink()
     checked = run("scheme", "check")
     assert checked.exit_code == 1
     assert "normal-2023.toml: version must be above" in checked.stdout
@@ -121,10 +124,20 @@ def test_diff_shows_what_differs_and_exits_1(run: Run, tmp_path: Path) -> None:
     assert (same.exit_code, same.stdout.strip()) == (0, "none")
 
 
+def test_verbs_read_the_folder_that_the_settings_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    candidate(tmp_path, "clawback_days", "61")
+    monkeypatch.setenv("ENROLLMENT_SCHEMES_FOLDER", str(tmp_path))
+    assert [one["clawback_days"] for one in json.loads(run("scheme", "show", "--json").stdout)] == [61]
+    (row,) = json.loads(run("scheme", "check", "--json").stdout)
+    assert (row["file"], row["problem"]) == ("normal-2023.toml", None)
+
+
 def test_invalid_scheme_file_stops_the_start_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     candidate(tmp_path, "training_balance", "1")
     monkeypatch.setenv("ENROLLMENT_KEYS_FOLDER", str(keys_folder()))
-    monkeypatch.setattr(app, "load_schemes", lambda: load_schemes(tmp_path))
+    monkeypatch.setenv("ENROLLMENT_SCHEMES_FOLDER", str(tmp_path))
     stopped = CliRunner().invoke(command_line(EnrollmentSettings, app.definition, add_verbs), ["run"])
     assert (stopped.exit_code, stopped.stdout) == (2, "")
     sentence = f"training_balance must be more than the cash of a normal scheme, which is {NORMAL.cash}"
