@@ -36,6 +36,8 @@ _TOKEN = re.compile(r"([\w-]++)\.\.([\w-]{16})\.([\w-]*+)\.([\w-]{21}[AQgw])", r
 _LAST_CHARACTERS = (string.ascii_letters + string.digits + "-_", "", "AQgw", "AEIMQUYcgkosw048")
 # As long as an IBAN at most. Wallets are numbered by phone, and a phone number is written with a plus (E.164).
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,34}|\+[A-Za-z0-9]{5,34}", re.ASCII)
+# A seal inside a JSON text, whatever the rest of that is.
+_SEAL_IN_JSON = re.compile(rb'"([\w-]{16,512}+)\.\.[\w-]{16}\.[\w-]*+\.[\w-]{22}"', re.ASCII)
 _FORBIDDEN = frozenset({"zip", "crit", "jku", "jwk", "x5u", "x5c"})
 _HEADERS_REMEMBERED = 64
 _PERSONAL = b"salur personal key"
@@ -196,6 +198,11 @@ def kid_of(token: str) -> str:
         return str(json.loads(_decode(token.partition(".")[0]))["kid"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+
+
+def holds_seal(value: bytes | None) -> bool:
+    """Return True if the value, a JSON text, has a sealed field."""
+    return value is not None and b".." in value and _SEAL_IN_JSON.search(value) is not None
 
 
 def compact(token: str) -> str:

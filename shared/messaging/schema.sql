@@ -234,14 +234,17 @@ create table waiting (
     due       timestamp with time zone,
     record    bytea                    not null,
     digest    bytea,
+    person    text,
     constraint waiting_pkey PRIMARY KEY (id)
 );
 CREATE INDEX waiting_by_due ON waiting USING btree (lane, kind, due) WHERE (due IS NOT NULL);
 CREATE INDEX waiting_in_order ON waiting USING btree (kind, key, lane, id);
+CREATE INDEX waiting_of_person ON waiting USING btree (person) WHERE (person IS NOT NULL);
 CREATE UNIQUE INDEX waiting_once ON waiting USING btree (kind, key, owner, digest);
 comment on table waiting is 'Records that refer to something not yet known, under the key they wait for. No due time: it waits for an internal event, or for its lane.';
 comment on column waiting.lane is 'Whose sweep takes it up; -1: of no lane, taken up with lane 0.';
 comment on column waiting.digest is 'Of type and value: identical records under a key have one place. Null: each keeps its own.';
+comment on column waiting.person is 'Whom the record is about, if it holds a seal or is replayed: an erasure ends it. Null: it holds nothing personal.';
 
 create table woken (
     turn bigint   not null generated always as identity,

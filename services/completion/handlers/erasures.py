@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from shared.contracts.enrollment import ParticipantErased
 from shared.messaging.message import Message
-from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction
 
 
 async def destroy_keys(tx: Transaction, messages: Sequence[Message[ParticipantErased]]) -> None:
     """Destroy the keys of erased participants for ever. Evidence holds nothing personal, so their trainings go on."""
-    await destroy_secrets(tx.connection, {message.data.participant_id for message in messages})
+    await tx.erase_personal({message.data.participant_id for message in messages})

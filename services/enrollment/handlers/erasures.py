@@ -17,21 +17,22 @@ from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
 from shared.messaging.engine.operator import Operator, Outcome
 from shared.messaging.message import Message, require_lane
-from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
 CONSEQUENCES = (
     "for ever, which cannot be undone. Destroyed with it: {kept} in enrollment, the number of the linked account in "
-    "payment, and in every service the key of what is parked. All that is unpaid with the participant's trainings is "
-    "cancelled, fees too, and nothing falls due again; what is at a partner goes on. Ledgers, the index of the NIK and "
-    "the participant's id stay; Kafka and the pages forget after their retention, backups when they are deleted"
+    "payment, and in every service the key of what is parked and the bytes of what is deferred. All that is unpaid "
+    "with the participant's trainings is cancelled, fees too, and nothing falls due again; what is at a partner goes "
+    "on. Ledgers, the index of the NIK and the participant's id stay; Kafka and the pages forget after their "
+    "retention, backups when they are deleted"
 )
 
 
 async def note_erasures(tx: Transaction, messages: Sequence[Message[upstream.ParticipantErased]]) -> None:
     """Erase participants, each once, and announce it. One without an application is deferred until that comes.
 
-    Of a refused person it is noted too: their account is kept for a later wave.
+    What is deferred of them ends at once all the same. Of a refused person it is noted too: their account is kept for a
+    later wave.
     """
     applied = await load_admissions(tx.connection, {message.data.participant_id for message in messages})
     first: dict[str, Message[upstream.ParticipantErased]] = {}
@@ -41,6 +42,7 @@ async def note_erasures(tx: Transaction, messages: Sequence[Message[upstream.Par
             first.setdefault(person, message)
         else:
             tx.defer(message, PARTICIPANT, person)
+    await tx.erase_personal({message.data.participant_id for message in messages} - first.keys())
     erasures = [Erasure(person, require_lane(m), m.data.erased_at) for person, m in first.items()]
     await _erase(tx, erasures, {person: m.trace for person, m in first.items()})
 
@@ -77,7 +79,7 @@ async def _erase(
         return people, 0
     await insert_erasures(tx.connection, new)
     kept = await erase_kept_accounts(tx.connection, people)
-    await destroy_secrets(tx.connection, people)
+    await tx.erase_personal(people)
     await forget_accounts_of(tx, people)
     return people, kept
 

@@ -29,7 +29,7 @@ async def mark_erased(tx: Transaction, participant_ids: Collection[str]) -> list
 async def erase_account_numbers(context: Context, tx: Transaction, participant_ids: Collection[str]) -> None:
     """Erase the account numbers and keys of erased participants, but numbers of attempts that are at a partner."""
     await erase_accounts(tx.connection, participant_ids)
-    await destroy_secrets(tx.connection, participant_ids)
+    await tx.erase_personal(participant_ids)
     codes = await load_enrollments(tx.connection, participant_ids)
     over: list[str] = []
     for d in await load_attempted(tx.connection, codes):

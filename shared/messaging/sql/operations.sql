@@ -74,7 +74,7 @@ from parked where id = $1;
 
 -- name: lock_open_parked
 -- Only what is still open, so that a second time finds nothing to do. Of who was erased the bytes kept here open no more.
-select p.id, p.reason, p.lane, p.topic, p.partition, p."offset", p.sha256, p.sealed, k.secret,
+select p.id, p.reason, p.lane, p.topic, p.partition, p."offset", p.sha256, p.sealed, p.person, k.secret,
        p.whole and (k.person is null or k.secret is not null) as whole
 from parked p left join personal_key k using (person)
 where p.id = any($1::bigint[]) and p.replayed_at is null and p.closed_at is null order by p.id for update of p;
@@ -86,10 +86,10 @@ where name in ('idle_in_transaction_session_timeout', 'transaction_timeout');
 
 -- name: insert_replayed
 -- Back through the intake, in order of arrival; the sweep of the lane takes it up as it does what was woken.
-insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, record)
-select coalesce(lane, -1), 'replay', '', number, topic, partition, "offset", $1, record
-from unnest($2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::bytea[])
-     with ordinality as n (lane, number, topic, partition, "offset", record, place)
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, person, record)
+select coalesce(lane, -1), 'replay', '', number, topic, partition, "offset", $1, nullif(person, ''), record
+from unnest($2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::text[], $8::bytea[])
+     with ordinality as n (lane, number, topic, partition, "offset", person, record, place)
 order by place;
 
 -- name: mark_replayed_lanes

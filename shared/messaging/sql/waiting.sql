@@ -20,11 +20,11 @@ cross join lateral (
 
 -- name: insert_deferred
 -- In order of arrival, which the ids keep. A record identical to a deferred one gets no row.
-insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record)
-select lane, kind, key, owner, topic, partition, "offset", since, due, digest, record
+insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, person, record)
+select lane, kind, key, owner, topic, partition, "offset", since, due, digest, person, record
 from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::timestamptz[],
-            $9::timestamptz[], $10::bytea[], $11::bytea[])
-     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record, place)
+            $9::timestamptz[], $10::bytea[], $11::text[], $12::bytea[])
+     with ordinality as n (lane, kind, key, owner, topic, partition, "offset", since, due, digest, person, record, place)
 order by place
 on conflict (kind, key, owner, digest) do nothing;
 
@@ -116,6 +116,13 @@ where exists (select from woken k where k.lane in (asked.lane, -1));
 -- name: delete_deferred
 -- Taken up. If fewer rows come back, another process was quicker, and this transaction rolls back.
 delete from waiting where id = any($1::bigint[]) returning id, lane, kind, key;
+
+-- name: take_deferred_of
+-- All that holds something personal of these people, whatever it was deferred for. A lane that is catching up after a restore
+-- decides again what it had decided, and may lack the cause still.
+delete from waiting w
+where person = any($1::text[]) and not exists (select from lane l where l.lane = w.lane and l.catching_up_since is not null)
+returning id, lane, kind, key, due, record;
 
 -- name: confirm_deferred
 -- No row once it is taken up.

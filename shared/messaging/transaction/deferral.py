@@ -4,16 +4,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from asyncpg import Connection, UniqueViolationError
 from asyncpg import Record as Row
 
+from shared.contracts.person import person_of
+from shared.contracts.seals import holds_seal
 from shared.contracts.topics import LANES
 from shared.messaging.message import Record, pack, unpack, without_ballast
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.position import PositionMoved
 from shared.messaging.transaction.lane import Lane
+from shared.messaging.transaction.personal_keys import load_erased
 from shared.postgres.chunks import chunks
 from shared.postgres.columns import columns
 
@@ -22,7 +27,10 @@ KEPT_APART = ("lane", "replay")
 NO_LANE = -1
 PORTION = 500
 TAKEN_BYTES = 4 << 20
-COPIED_COLUMNS = ("lane", "kind", "key", "owner", "topic", "partition", "offset", "since", "due", "digest", "record")
+COPIED_COLUMNS = (
+    *("lane", "kind", "key", "owner", "topic", "partition", "offset"),
+    *("since", "due", "digest", "person", "record"),
+)
 
 
 class QueueKey(NamedTuple):
@@ -60,6 +68,11 @@ class DeferredRecord:
     def bound_key(self) -> BoundKey:
         return BoundKey(self.kind, self.key, self.owner)
 
+    @property
+    def person(self) -> str | None:
+        """Whom the record is about, if it holds a seal; None if it holds nothing personal."""
+        return person_of(self.record.key, self.record.value) if holds_seal(self.record.value) else None
+
     def digest(self) -> bytes | None:
         """Return what identical records of one bound have in common; None for one that is kept in any case."""
         return None if self.kind in KEPT_APART else self.record.identity()
@@ -67,13 +80,14 @@ class DeferredRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRecord:
-    """A parked record, packed, that is handled once more; `number` is that of its row."""
+    """A parked record, packed, that is handled once more; `number` is that of its row, `person` whom it is about."""
 
     number: str
     lane: int | None
     topic: str
     partition: int
     offset: int
+    person: str | None
     packed: bytes
 
 
@@ -148,6 +162,34 @@ class Deferrals:
         rows = await self._connection.fetch(QUERIES["load_expired"], list(lanes), until, kinds, named, *limits)
         await self._delete([row["id"] for row in rows])
         return [unpack(row["record"]) for row in rows]
+
+    async def take_of(self, people: Collection[str]) -> list[DeferredRecord]:
+        """Delete and return, in their order, the records that hold something personal of these people.
+
+        Not in a lane that is catching up after a restore.
+        """
+        rows = await self._connection.fetch(QUERIES["take_deferred_of"], sorted(people))
+        self.count -= len(rows)
+        rows.sort(key=itemgetter("id"))
+        lanes = [None if row["lane"] == NO_LANE else row["lane"] for row in rows]
+        return [
+            DeferredRecord(unpack(row["record"]), row["kind"], row["key"], lane, row["due"])
+            for row, lane in zip(rows, lanes, strict=True)
+        ]
+
+    async def take_of_erased(self) -> list[DeferredRecord]:
+        """Take out and return those of this transaction's records of which `take_of` would have returned a row."""
+        people = [one.person or "" for one in self.records]
+        erased = await load_erased(self._connection, set(people) - {""}) if any(people) else set()
+        if not erased:
+            return []
+        catching_up = {number for number, lane in self._lanes.items() if lane.catching_up}
+        ended = [
+            person in erased and one.lane not in catching_up for one, person in zip(self.records, people, strict=True)
+        ]
+        taken = list(compress(self.records, ended))
+        self.records = [one for one, ends in zip(self.records, ended, strict=True) if not ends]
+        return taken
 
     async def _delete(self, ids: Sequence[int]) -> list[Row]:
         rows: list[Row] = await self._connection.fetch(QUERIES["delete_deferred"], ids)
@@ -272,12 +314,12 @@ def _deduplicate(deferred: Sequence[DeferredRecord]) -> list[tuple[DeferredRecor
 def _row(one: DeferredRecord, digest: bytes | None, now: datetime) -> tuple[Any, ...]:
     record, lane = one.record, NO_LANE if one.lane is None else one.lane
     place = (lane, one.kind, one.key, one.owner, record.topic, record.partition, record.offset)
-    return (*place, now, one.due, digest, pack(without_ballast(record)))
+    return (*place, now, one.due, digest, one.person, pack(without_ballast(record)))
 
 
 async def insert_replayed(connection: Connection, replayed: Sequence[ReplayedRecord], now: datetime) -> None:
     """Defer parked records until the sweeps of their lanes; they are handled in this order."""
-    values = columns(replayed, "lane", "number", "topic", "partition", "offset", "packed")
+    values = columns(replayed, "lane", "number", "topic", "partition", "offset", "person", "packed")
     await connection.execute(QUERIES["insert_replayed"], now, *values)
     await connection.execute(QUERIES["mark_replayed_lanes"], values[0])
 

@@ -163,7 +163,9 @@ async def requeue(
     ]
     found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
     replayed = [
-        ReplayedRecord(str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], record)
+        ReplayedRecord(
+            str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], row["person"], record
+        )
         for row, record in found
     ]
     await insert_replayed(connection, replayed, now)

@@ -22,6 +22,11 @@ async def load_secrets(connection: Connection, people: Collection[str]) -> Mappi
     return {row["person"]: row["secret"] for row in rows}
 
 
+async def load_erased(connection: Connection, people: Collection[str]) -> set[str]:
+    """Return those of these people whose secrets were destroyed."""
+    return {row["person"] for row in await connection.fetch(QUERIES["load_erased_people"], list(people))}
+
+
 async def destroy_secrets(connection: Connection, people: Collection[str]) -> None:
     """Destroy the secrets of these people for ever; nothing is sealed under a key of theirs any more."""
     await connection.execute(QUERIES["destroy_personal_secrets"], sorted(people))

@@ -20,10 +20,13 @@ from shared.messaging.queries import QUERIES
 from shared.messaging.transaction.deferral import Deferrals, DeferredRecord, ReleaseBudget
 from shared.messaging.transaction.lane import Lane
 from shared.messaging.transaction.parking import ParkedRecord
+from shared.messaging.transaction.personal_keys import destroy_secrets
 
 T = TypeVar("T")
 
 CLAIM_COLUMNS = ("kind", "key", "owner")
+# The detail of a record whose wait has ended because its person was erased.
+ERASED = "erased"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 NO_COUNTERS: Mapping[tuple[str, int], int] = MappingProxyType({})
 
@@ -149,6 +152,17 @@ class Transaction:
     def release(self, kind: str, key: str) -> None:
         """Release the messages deferred under the key: a portion in this transaction, the rest in sweeps."""
         self.deferrals.released[(kind, key)] = None
+
+    async def erase_personal(self, people: Collection[str]) -> None:
+        """Destroy the keys of these people for ever; what is deferred of them is parked, without its bytes."""
+        if not people:
+            return
+        await destroy_secrets(self.connection, people)
+        self.park_of_erased(await self.deferrals.take_of(people))
+
+    def park_of_erased(self, deferred: Iterable[DeferredRecord]) -> None:
+        """Park records that wait no longer, since their people were erased."""
+        self.parked.extend(ParkedRecord(one.record, ParkReason.WAIT_EXPIRED, ERASED, one.lane) for one in deferred)
 
     async def deferred_keys(self, kind: str, lanes: Sequence[int], among: Collection[str]) -> list[str]:
         """Return those of the keys under which messages are deferred in these lanes and not released yet."""

@@ -72,13 +72,17 @@ class EnrollmentHarness:
         decoded = [self.decoder.decode_deferred(record, self.now) for record in records]
         await self._run(EVERY_LANE, lambda tx: dispatch(tx, self.decoder, decoded), NEVER)
 
-    async def replay_parked(self) -> None:
-        """Replay all parked records as an operator, and process them as the engine does."""
+    async def requeue_parked(self) -> None:
+        """Replay all parked records as an operator; the engine would process them in its next sweep."""
         operator = Operator("an operator", "it is known now", self.now, chain_key("enrollment"))
         numbers = [row["id"] for row in await self.connection.fetch("select id from parked")]
         connection = self.session.connection
         async with connection.transaction():
             await operations.replay_parked(connection, operator, numbers, vault())
+
+    async def replay_parked(self) -> None:
+        """Replay all parked records as an operator, and process them as the engine does."""
+        await self.requeue_parked()
         rows = await self.connection.fetch("delete from waiting where kind = 'replay' returning record")
         await self.process_released(*(unpack(row["record"]) for row in rows))
 

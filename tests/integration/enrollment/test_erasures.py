@@ -46,6 +46,11 @@ async def erase(harness: EnrollmentHarness, person: str) -> Outcome:
         return await erase_participant(terms, person, connection, operator)
 
 
+async def personal_rows(harness: EnrollmentHarness) -> set[str]:
+    """Return the people of whom something personal is deferred."""
+    return {row["person"] for row in await harness.connection.fetch("select person from waiting where person <> ''")}
+
+
 async def kept(harness: EnrollmentHarness) -> int:
     return int(await harness.connection.fetchval("select count(*) from account where sealed <> ''"))
 
@@ -93,6 +98,61 @@ async def test_erasure_before_its_participant_is_deferred(harness: EnrollmentHar
     assert await harness.rows("erasure") == 0
     await harness.receive(an_admission(person))
     assert harness.event_names() == ["participant_admitted", "participant_erased"]
+
+
+async def test_what_waits_of_the_erased_is_parked_without_its_bytes(harness: EnrollmentHarness) -> None:
+    person, other, nik = a_participant_id(), a_participant_id(), a_nik()
+    await harness.receive(an_admission(person, nik=nik), an_account(person, nik=nik), an_admission(other))
+    assert await harness.rows("waiting where person is not null") == 3
+    await harness.receive(an_erasure(person, ERASED_AT))
+    assert await personal_rows(harness) == {other}
+    assert await harness.parked() == [("wait_expired", "erased")] * 2
+    rows = await harness.connection.fetch("select person, sealed from parked")
+    assert [tuple(row) for row in rows] == [(person, "")] * 2
+    await harness.receive(a_wave())
+    await harness.sweep()
+    assert [data["participant_id"] for data in harness.data_of("participant_admitted")] == [other]
+
+
+async def test_application_for_an_unopened_wave_ends_with_the_erasure(harness: EnrollmentHarness, person: str) -> None:
+    await harness.receive(an_admission(person, wave="50"))
+    assert (await erase(harness, person)).changed
+    await harness.receive(an_admission(person, wave="51"))
+    assert (await personal_rows(harness), await harness.parked()) == (set(), [("wait_expired", "erased")] * 2)
+    await harness.receive(a_wave("50"), an_admission(person, wave="50"))
+    assert harness.reasons() == ["nik_already_admitted"]
+
+
+@pytest.mark.parametrize("erasure_first", [False, True])
+async def test_erasure_and_what_would_wait_end_in_one_batch(harness: EnrollmentHarness, *, erasure_first: bool) -> None:
+    person = a_participant_id()
+    events = [an_admission(person), an_erasure(person, ERASED_AT)]
+    await harness.receive(*(reversed(events) if erasure_first else events))
+    assert (await personal_rows(harness), await harness.parked()) == (set(), [("wait_expired", "erased")])
+    assert await harness.breaches() == []
+
+
+async def test_what_is_replayed_of_the_erased_is_parked_again(harness: EnrollmentHarness, person: str) -> None:
+    await harness.receive(an_admission(person, wave="50"))
+    harness.now += WAIT_AT_MOST
+    await harness.sweep()
+    await harness.requeue_parked()
+    assert await personal_rows(harness) == {person}
+    await harness.receive(an_erasure(person, ERASED_AT))
+    assert (await personal_rows(harness), await harness.rows("parked where replayed_at is null")) == (set(), 1)
+
+
+async def test_application_waits_while_its_lane_catches_up(harness: EnrollmentHarness) -> None:
+    # After a restore the erased are known before their applications and waves are read again.
+    person = a_participant_id()
+    await harness.receive(a_wave(), admission := an_admission(person), an_erasure(person, ERASED_AT))
+    before = list(harness.announced)
+    await harness.reset()
+    await harness.adopt(*before)
+    await harness.connection.execute("update lane set catching_up_since = now()")
+    await harness.receive(admission, an_erasure(person, ERASED_AT), a_wave(), at_once=False)
+    await harness.sweep()
+    assert (harness.announced, await harness.parked(), await harness.rows("admission")) == ([], [], 1)
 
 
 async def test_erasure_of_nobody_expires(harness: EnrollmentHarness) -> None:

@@ -14,6 +14,7 @@ from shared.messaging.engine.operations import replay_parked
 from shared.messaging.engine.operator import Operator
 from shared.messaging.message import Record, pack, unpack
 from shared.messaging.transaction import parking
+from shared.messaging.transaction.deferral import Deferrals, ReleaseBudget
 from shared.messaging.transaction.parking import ParkedRecord
 from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.runtime.data_identity import seals_parked_records
@@ -93,6 +94,15 @@ async def test_what_opens_no_more_is_not_replayed(connection: Connection) -> Non
     assert "kept in part only, and no longer in Kafka: 1 (invalid_field)" in sentence
     with pytest.raises(Refused):
         await replay(connection, OLD)
+
+
+async def test_what_is_replayed_of_a_person_is_found_and_taken_out(connection: Connection) -> None:
+    await park(connection, about(PERSON, 1), about(OTHER, 2), about(NOBODY, 3))
+    await replay(connection, OLD)
+    deferrals = Deferrals(connection, LATER, {}, ReleaseBudget(0), count=3)
+    assert [unpack(pack(one.record)) for one in await deferrals.take_of({PERSON})] == [about(PERSON, 1)]
+    rows = await connection.fetch("select person from waiting order by id")
+    assert ([row["person"] for row in rows], deferrals.count) == ([OTHER, None], 2)
 
 
 async def test_record_of_a_person_is_replayed_whole(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from shared.contracts.blind_index import BlindIndex
 from shared.contracts.keys import read_key
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.sealed_fields import OpenedIdentity, ParticipantAccount
-from shared.contracts.seals import KeyRing, compact, expand, kid_of
+from shared.contracts.seals import KeyRing, compact, expand, holds_seal, kid_of
 from shared.contracts.secret import Secret
 from shared.errors import Refused
 from tests.builders import keys_folder, programme_keys
@@ -318,3 +318,18 @@ def test_seal_of_a_person_opens_under_key_and_secret_together_alone() -> None:
     for opener, one, with_secret in wrong:
         with pytest.raises(Parked):
             opener.open_bytes(one, secret=with_secret)
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        (b'{"identity":"%s"}', True),
+        (b'{"account":{"partner":"gopay","sealed":\t"%s"}}', True),
+        (b'{"reason":"see %s"}', False),
+        (b'{"reason":"and so on .. and on"}', False),
+        (None, False),
+    ],
+)
+def test_sealed_field_is_found_in_a_json_text(value: bytes | None, *, holds: bool) -> None:
+    token = KeyRing.load(keys_folder() / "programme.jwks.json").seal({"sub": "1"}).encode()
+    assert holds_seal(value and value.replace(b"%s", token)) is holds
