@@ -62,8 +62,6 @@ def _earliest_by_part(evidence: Iterable[Evidence]) -> dict[tuple[EvidenceKind, 
 
 def _select_earliest(facts: Sequence[Evidence], at_most: int) -> Sequence[Evidence]:
     """Return the earliest of the facts, in the order in which they stand."""
-    if len(facts) <= at_most:
-        return facts
     selected = set(sorted(facts, key=TIME_AND_PART)[:at_most])
     return [fact for fact in facts if fact in selected]
 

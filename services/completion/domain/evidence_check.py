@@ -9,6 +9,7 @@ from services.completion.domain.evidence import EvidenceKind, ReportedFact
 from services.completion.domain.evidence_kinds import KIND_RULES, WindowRule, is_demanded, part_of
 from services.completion.domain.rule import CompletionRule
 
+DECIDED = (EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED)
 NOTHING_COUNTS = (EnrollmentState.VOIDED, EnrollmentState.REVOKED)
 BEFORE_A_SESSION = AFTER_A_SESSION = timedelta(hours=1)
 
@@ -70,10 +71,6 @@ def evidence_part(enrollment: Enrollment, fact: ReportedFact) -> int | None:
 
 def is_in_time(enrollment: Enrollment, kind: EvidenceKind) -> bool:
     """Return False if the enrollment was decided before: such a fact is kept as a spare, and decides nothing."""
-    match enrollment.state:
-        case EnrollmentState.OPEN:
-            return True
-        case EnrollmentState.COMPLETED | EnrollmentState.NOT_COMPLETED:
-            return KIND_RULES[kind].counts_after_decision
-        case _:
-            return False
+    if enrollment.state in DECIDED:
+        return KIND_RULES[kind].counts_after_decision
+    return enrollment.state is EnrollmentState.OPEN

@@ -166,6 +166,11 @@ def test_retaken_tests_are_separate_facts_and_certificates_one() -> None:
     assert evidence_part(enrollment, certified()) == evidence_part(enrollment, certified(at=LAST_END)) == 0
 
 
+def test_part_of_a_retaken_test_is_its_time_in_whole_microseconds() -> None:
+    part = evidence_part(an_enrollment(), examined(at=LAST_END + MICROSECOND))
+    assert str(part) == "1677733200000001"
+
+
 def test_each_session_is_a_separate_fact() -> None:
     assert [evidence_part(an_enrollment(), attended(number)) for number in (1, 2)] == [1, 2]
 

@@ -48,10 +48,10 @@ def test_evidence_ends_that_came_by_the_revoked_event_alone() -> None:
 
 
 def test_first_accepted_spare_of_the_same_part_is_promoted() -> None:
-    spares = [again(SECOND), again(FIRST, 3), again(FIRST, 1), again(FIRST, 2)]
-    assert replace_revoked(COMPLETE, spares, {FIRST.origin}).promoted == [again(FIRST, 1)]
-    revoked = {FIRST.origin, again(FIRST, 1).origin}
-    assert replace_revoked(COMPLETE, spares, revoked) == ([FIRST], [again(FIRST, 2)])
+    last, second, first = (again(FIRST, number)._replace(id=id_) for number, id_ in ((3, "a"), (2, "b"), (1, "c")))
+    spares = [again(SECOND), last, first, second]
+    assert replace_revoked(COMPLETE, spares, {FIRST.origin}).promoted == [first]
+    assert replace_revoked(COMPLETE, spares, {FIRST.origin, first.origin}) == ([FIRST], [second])
 
 
 def test_what_was_announced_does_not_end() -> None:
