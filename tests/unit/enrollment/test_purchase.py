@@ -121,6 +121,11 @@ def test_next_purchase_is_confirmed_once_the_previous_training_is_done() -> None
     assert decide(NEXT, FIRST) == Confirmed()
 
 
+def test_training_is_done_from_the_moment_of_its_completion_and_rating_on() -> None:
+    bought = NEXT.purchased_at
+    assert decide(NEXT, replace(FIRST, ends_at=bought, completed_at=bought, rated_at=bought)) == Confirmed()
+
+
 @pytest.mark.parametrize("missing", ["completed_at", "rated_at"])
 def test_purchase_is_undecided_while_the_previous_may_still_be_done(missing: str) -> None:
     previous = replace(FIRST, **{missing: None})  # type: ignore[arg-type]
@@ -164,9 +169,16 @@ def test_all_confirmed_trainings_are_paid_from_one_balance() -> None:
 
 def test_late_arriving_training_must_end_before_the_next_purchase() -> None:
     later = replace(FIRST, purchased_at=NEXT.purchased_at, ends_at=NEXT.ends_at)
-    assert decide(PURCHASE, later) == Confirmed()
+    for ends_at in (PURCHASE.ends_at, later.purchased_at):
+        assert decide(replace(PURCHASE, ends_at=ends_at), later) == Confirmed()
     overlapping = replace(PURCHASE, ends_at=NEXT.purchased_at + DAY)
     assert decide(overlapping, later) == rejected("previous_not_completed")
+
+
+def test_training_bought_at_the_same_moment_comes_before() -> None:
+    bought = NEXT.purchased_at
+    other = replace(FIRST, purchased_at=bought, ends_at=bought, completed_at=bought, rated_at=None)
+    assert decide(NEXT, other) == undecided("previous_not_completed")
 
 
 def test_required_course_is_waited_for_an_optional_one_is_not() -> None:
@@ -195,10 +207,26 @@ def test_purchase_beyond_the_approval_is_rejected(scheme: Scheme, purchase: Purc
 def test_rules_of_the_scheme_and_the_balance_come_before_the_catalogue() -> None:
     assert decide(replace(PURCHASE, hours=14), scheme=REQUIRED) == rejected("hours_too_few")
     assert decide(replace(PURCHASE, price=3_500_001), course=COURSE) == rejected("balance_insufficient")
+    assert decide(replace(NEXT, price=2_000_001), FIRST, course=COURSE) == rejected("balance_insufficient")
 
 
 def test_purchase_bought_before_the_revocation_of_the_previous_stands() -> None:
     assert decide(NEXT, replace(FIRST, revoked_at=NEXT.purchased_at + timedelta(seconds=1))) == Confirmed()
+
+
+@pytest.mark.parametrize(
+    ("training", "by_then"),
+    [
+        (FIRST, True),
+        (replace(FIRST, completed_at=None), False),
+        (replace(FIRST, completed_at=NEXT.purchased_at), True),
+        (replace(FIRST, completed_at=NEXT.purchased_at + timedelta(seconds=1)), False),
+        (replace(FIRST, revoked_at=NEXT.purchased_at), False),
+        (replace(FIRST, revoked_at=NEXT.purchased_at + timedelta(seconds=1)), True),
+    ],
+)
+def test_training_is_completed_by_a_moment_unless_revoked_by_then(training: Training, by_then: bool) -> None:
+    assert training.completed_by(NEXT.purchased_at) == (training.completed_at if by_then else None)
 
 
 def test_training_voided_by_the_time_of_a_purchase_does_not_count_for_it() -> None:
@@ -213,9 +241,10 @@ def test_void_starts_the_deadline_again(before: list[Training], reason: str) -> 
     voided_at = NEXT.purchased_at + 20 * DAY
     voided = replace(FIRST, purchased_at=NEXT.purchased_at, price=1, voided_at=voided_at)
     last_day = voided_at + 15 * DAY
-    timely = replace(NEXT, purchased_at=last_day, ends_at=last_day + DAY)
-    late = replace(timely, purchased_at=last_day + DAY, ends_at=last_day + 2 * DAY)
-    assert decide(timely, *before, voided) == Confirmed()
+    at_once, timely, late = (
+        replace(NEXT, purchased_at=bought, ends_at=bought + DAY) for bought in (voided_at, last_day, last_day + DAY)
+    )
+    assert [decide(one, *before, voided) for one in (at_once, timely)] == [Confirmed()] * 2
     assert decide(late, *before, voided) == undecided(reason)
 
 

@@ -21,7 +21,7 @@ from services.enrollment.schemes import load_schemes
 from tests.builders import ADMITTED_AT
 
 NORMAL, EARLIER = (load_schemes()[name] for name in ("normal-2023", "semi-bansos-2020"))
-DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 PARTICIPANT = Participant("3273", ADMITTED_AT, 3_500_000)
 # Admitted at 10:00 on 21 February in Jakarta: the fifteenth day ends on 8 March, 17:00 UTC.
 FIRST_MIDNIGHT = datetime(2023, 3, 8, 17, tzinfo=UTC)
@@ -95,6 +95,18 @@ def test_void_after_a_forfeit_gives_back_a_price_with_its_own_deadline() -> None
     assert due(voided, participant=replace(known, forfeits=[*known.forfeits, last])) == []
 
 
+def test_what_a_later_void_gives_back_is_not_forfeited_before_it() -> None:
+    second = replace(TRAINING, price=1_000_000, purchased_at=COMPLETED_AT + DAY, completed_at=COMPLETED_AT + 3 * DAY)
+    passed = NEXT_MIDNIGHT + 3 * DAY
+    voided_at, later = passed + DAY - 7 * HOUR, passed + 30 * DAY - 7 * HOUR
+    trainings = [replace(second, voided_at=voided_at), replace(TRAINING, voided_at=later)]
+    assert due(*trainings) == [
+        Forfeit(passed, 1_000_000, NEXT),
+        Forfeit(voided_at + 15 * DAY + 7 * HOUR, 1_000_000, NEXT),
+        Forfeit(later + 15 * DAY + 7 * HOUR, 1_500_000, FIRST),
+    ]
+
+
 def test_forfeits_are_the_same_whenever_they_are_computed() -> None:
     voided = replace(TRAINING, voided_at=NEXT_MIDNIGHT + DAY)
     participant = replace(PARTICIPANT, cut_off_at=CUT_OFF)
@@ -134,6 +146,14 @@ def test_who_has_spent_everything_forfeits_nothing() -> None:
     participant = replace(PARTICIPANT, cut_off_at=CUT_OFF)
     assert due(whole, participant=participant) == []
     assert next_moment(participant, [whole], ADMITTED_AT, NORMAL) is None
+    forfeited = replace(participant, forfeits=[Forfeit(FIRST_MIDNIGHT, 3_500_000, FIRST)])
+    assert next_moment(forfeited, [], ADMITTED_AT, NORMAL) is None
+
+
+def test_the_last_rupiah_is_forfeited_too() -> None:
+    nearly_whole = replace(TRAINING, price=3_499_999)
+    assert next_moment(PARTICIPANT, [nearly_whole], FIRST_MIDNIGHT, NORMAL) == NEXT_MIDNIGHT
+    assert due(nearly_whole) == [Forfeit(NEXT_MIDNIGHT, 1, NEXT)]
 
 
 @pytest.mark.parametrize(

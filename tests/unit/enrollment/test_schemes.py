@@ -115,6 +115,17 @@ def test_invalid_file_is_refused_with_key_and_what_is_right(tmp_path: Path, old:
         read(tmp_path, changed(TEXT, old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("age_at_most = 64", "age_at_most = 18"),
+        ("version = 1", "version = 1\ncut_offs = [2023-02-17, 2023-02-18]"),
+    ],
+)
+def test_values_that_just_fit_each_other_are_accepted(tmp_path: Path, old: str, new: str) -> None:
+    assert read(tmp_path, changed(TEXT, old, new)).version == 1
+
+
 def test_fee_of_several_parts_is_refused(tmp_path: Path) -> None:
     parts = 'share = 70\nmilestone = "completed"\n\n[[fee]]\nshare = 30'
     with pytest.raises(InvalidFile, match="fee must be one part, since an enrollment promises one fee, and has 2"):
@@ -125,12 +136,12 @@ def test_offline_regions_without_trainings_in_a_room_are_refused(tmp_path: Path)
     text = changed(TEXT, "minimum_hours = 15", 'minimum_hours = 15\noffline_regions = ["32"]')
     assert read(tmp_path, text).purchase.offline_regions == ("32",)
     text = text.partition("[modes.offline]")[0]
-    with pytest.raises(InvalidFile, match=r"purchase.offline_regions must be left out"):
+    with pytest.raises(InvalidFile, match=r": purchase.offline_regions must be left out .* hybrid trainings$"):
         read(tmp_path, text)
 
 
 def test_scheme_without_modes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match="modes must have a table of at least one mode"):
+    with pytest.raises(InvalidFile, match=r": modes must have a table of at least one mode$"):
         read(tmp_path, TEXT.partition("[modes.online]")[0] + "[modes]")
 
 
