@@ -90,6 +90,11 @@ def verdict_of(status: str, reason: str | None) -> Verdict:
         return _SETTLED
     if status == "accepted":
         return _WAIT
+    return verdict_of_failure(reason)
+
+
+def verdict_of_failure(reason: str | None) -> Verdict:
+    """Return the verdict of a rejection or a return for this reason."""
     return REASON_CODES.get(reason or "", _EITHER)
 
 
@@ -127,7 +132,7 @@ def hold_again(disbursement: Disbursement, code: str | None, retry_at: datetime)
     """
     if disbursement.frozen:
         return hold(disbursement, HoldReason.NEEDS_APPROVAL)
-    return _follow(disbursement, verdict_of("rejected", code), retry_at) if disbursement.attempt else disbursement
+    return _follow(disbursement, verdict_of_failure(code), retry_at) if disbursement.attempt else disbursement
 
 
 def _follow(came_back: Disbursement, verdict: Verdict, retry_at: datetime) -> Disbursement:

@@ -18,7 +18,7 @@ def reference_of(
     The hash is over the disbursement and the number of the attempt.
     """
     text = f"{programme}|{participant_id}|{redeem_code}|{benefit}|{attempt}"
-    bits = int.from_bytes(hmac.digest(key, text.encode(), hashlib.sha256)[:10], "big") >> 5
+    bits = int.from_bytes(hmac.digest(key, text.encode(), hashlib.sha256)[:10]) >> 5
     return CROCKFORD[lane] + "".join([_DIGITS[bits >> shift & 0x7FFF] for shift in (60, 45, 30, 15, 0)])
 
 

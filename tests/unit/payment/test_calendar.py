@@ -31,9 +31,9 @@ def test_a_month_later_is_the_same_day_or_the_last_of_a_shorter_month(
 
 
 def test_the_day_is_that_of_jakarta() -> None:
-    """The last evening of January in UTC is the first of February there."""
-    evening = datetime(2023, 1, 31, 17, tzinfo=UTC)
-    assert months_later(evening, 1) == datetime(2023, 2, 28, 17, tzinfo=UTC)
-    assert months_later(evening - timedelta(microseconds=1), 1) == datetime(
-        2023, 2, 28, 16, 59, 59, 999_999, tzinfo=UTC
-    )
+    """The evening of 30 January in UTC is the last day of the month there, and February has no such day."""
+    evening = datetime(2023, 1, 30, 17, tzinfo=UTC)
+    assert months_later(evening, 1) == datetime(2023, 2, 27, 17, tzinfo=UTC)
+    last_moment = timedelta(days=1) - timedelta(microseconds=1)
+    assert months_later(evening + last_moment, 1) == datetime(2023, 2, 28, 16, 59, 59, 999_999, tzinfo=UTC)
+    assert months_later(evening + timedelta(days=1), 1) == datetime(2023, 2, 28, 17, tzinfo=UTC)

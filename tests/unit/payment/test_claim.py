@@ -57,9 +57,11 @@ def test_only_an_open_claim_is_repaid_or_withdrawn() -> None:
     repaid, withdrawn = repay(a_claim(), "D-1"), withdraw(a_claim())
     assert (repaid.state, repaid.document, withdrawn.state) == (ClaimState.REPAID, "D-1", ClaimState.WITHDRAWN)
     for closed in (repaid, withdrawn):
-        with pytest.raises(InvariantBroken):
+        with pytest.raises(
+            InvariantBroken, match=f"^3ABCDEFGHJKMNPQR-2: a claim that is {closed.state} cannot be repaid"
+        ):
             repay(closed, "D-2")
-        with pytest.raises(InvariantBroken):
+        with pytest.raises(InvariantBroken, match=f"a claim that is {closed.state} cannot be withdrawn"):
             withdraw(closed)
 
 

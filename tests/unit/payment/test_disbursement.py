@@ -78,6 +78,12 @@ def test_held_disbursement_settles_only_by_confirmation_and_only_if_frozen() -> 
     assert (paid.state, paid.reason, paid.reference, paid.partner) == (State.SETTLED, None, "0ABCDEFGHJKMNPQR", "bni")
 
 
+def test_hold_keeps_the_partner_unless_it_would_go_to_another() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.HALTED, partner="bni")
+    assert hold(held, HoldReason.NO_FUNDS).partner == "bni"
+    assert hold(held, HoldReason.HALTED, partner="bca").partner == "bca"
+
+
 @pytest.mark.parametrize("reason", sorted(HoldReason))
 def test_frozen_disbursement_stays_frozen_under_any_hold_reason(reason: HoldReason) -> None:
     frozen = freeze(a_disbursement(state=State.HELD, reason=reason, attempt=1))
@@ -168,6 +174,20 @@ def test_returned_payment_has_the_mark_that_came_first() -> None:
     assert book_back(paid, Annulment.REVOKED).annulled is Annulment.REVOKED
     assert book_back(paid._replace(annulled=Annulment.VOIDED), Annulment.REVOKED).annulled is Annulment.VOIDED
     assert book_back(paid, None).annulled is None
+    assert book_back(paid._replace(annulled=Annulment.ERASED), None).annulled is Annulment.ERASED
+
+
+def test_instructed_disbursement_has_its_attempt_and_no_hold() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.HALTED, partner="bni", next_check_at=NOW)
+    ask_at = NOW + timedelta(minutes=15)
+    assert instruct(held, "0ABCDEFGHJKMNPQR", "bca", 7, ask_at) == a_disbursement(
+        state=State.INSTRUCTED,
+        attempt=1,
+        reference="0ABCDEFGHJKMNPQR",
+        partner="bca",
+        tried_version=7,
+        next_check_at=ask_at,
+    )
 
 
 def test_each_attempt_is_counted() -> None:
@@ -222,14 +242,22 @@ def test_confirmed_disbursement_has_nothing_left_of_its_freeze() -> None:
 
 def test_ended_disbursements_are_checked_no_more() -> None:
     instructed = a_disbursement(state=State.INSTRUCTED, next_check_at=NOW)
-    assert reject(instructed).next_check_at is None
+    assert reject(instructed).next_check_at is settle(instructed).next_check_at is None
     held = a_disbursement(state=State.HELD, frozen=True, next_check_at=NOW, annulled=Annulment.VOIDED)
     assert cancel(held) == a_disbursement(state=State.CANCELLED, annulled=Annulment.VOIDED)
     assert cancel(held).frozen is False
     assert postpone_status_check(instructed, NOW + timedelta(hours=1)).ask_at == NOW + timedelta(hours=1)
 
 
-@pytest.mark.parametrize("step", [cancel, lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni")])
-def test_illegal_step_names_the_benefit(step: Callable[[Disbursement], Disbursement]) -> None:
-    with pytest.raises(IllegalTransition, match="PRAT0AB12CD3 incentive_1"):
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        (cancel, "it is not annulled"),
+        (settle, "it is held, and nobody has confirmed"),
+        (lambda d: confirm(d, "0ABCDEFGHJKMNPQR", "bni"), "only a frozen disbursement can be confirmed"),
+        (fail, "no transition leads from held to failed"),
+    ],
+)
+def test_illegal_step_names_the_benefit(step: Callable[[Disbursement], Disbursement], found: str) -> None:
+    with pytest.raises(IllegalTransition, match=f"^PRAT0AB12CD3 incentive_1: {found}"):
         step(a_disbursement(state=State.HELD))

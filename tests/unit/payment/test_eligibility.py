@@ -50,6 +50,13 @@ def test_only_an_account_newer_than_the_failed_one_is_a_cure() -> None:
     assert hold_reason(closed, PayeeAccount("gopay", "sealed", 6), OPEN) is None
 
 
+def test_rejection_without_a_known_reason_is_cured_by_account_or_approval() -> None:
+    rejected = a_disbursement(state=State.HELD, reason=HoldReason.PARTNER_REJECTED, tried_version=5, attempt=1)
+    assert hold_reason(rejected, GOOD, OPEN) is HoldReason.PARTNER_REJECTED
+    assert hold_reason(rejected, GOOD._replace(version=6), OPEN) is None
+    assert hold_reason(rejected, GOOD, OPEN, approved=True) is None
+
+
 @pytest.mark.parametrize(
     ("halts", "reason"),
     [({"all"}, HoldReason.HALTED), ({"gopay"}, HoldReason.HALTED), ({"bni"}, None)],
@@ -85,8 +92,13 @@ def test_paused_disbursement_is_free_when_its_time_has_come(wait: int, reason: H
     assert hold_reason(paused, GOOD, OPEN) is reason
 
 
+def test_only_a_pause_of_the_partner_is_waited_for() -> None:
+    queued = a_disbursement(state=State.HELD, reason=HoldReason.NO_FUNDS, next_check_at=NOW + timedelta(seconds=1))
+    assert hold_reason(queued, GOOD, OPEN) is None
+
+
 def test_account_that_may_have_been_tried_never_counts_as_newer() -> None:
     told, untold = an_attempt(account_version=4), an_attempt(instructed_at=datetime(1970, 1, 1, tzinfo=UTC))
     assert tried_account_version(told, Payee.PARTICIPANT, 9) == tried_account_version(told, Payee.PROVIDER, 9) == 4
     assert tried_account_version(untold, Payee.PROVIDER, 9) == 9
-    assert tried_account_version(untold, Payee.PARTICIPANT, 9) == 5 * 60 * 1_000_000
+    assert str(tried_account_version(untold, Payee.PARTICIPANT, 9)) == "300000000"  # Five minutes in microseconds.

@@ -40,6 +40,11 @@ def test_completion_earns_the_fee_and_a_rating_the_incentive() -> None:
     assert newly_earned(done, rate(done, NOW)) == [INCENTIVE]
 
 
+def test_completion_is_noted_besides_the_time_of_the_completion() -> None:
+    done = complete(an_enrollment(), NOW, noted_at=NOW + timedelta(days=1))
+    assert (done.completed_at, done.completion_noted_at) == (NOW, NOW + timedelta(days=1))
+
+
 def test_a_rating_before_completion_counts_once_completion_comes() -> None:
     early = rate(an_enrollment(), NOW)
     assert newly_earned(early, complete(early, NOW, noted_at=NOW)) == [FEE, INCENTIVE]
@@ -144,6 +149,11 @@ def test_each_benefit_had_once_is_counted_for_itself() -> None:
     at_once = Entitlement("incentive_2", 1, Payee.PARTICIPANT, COMPLETED, first_training_only=True)
     trainings = [a_training("A", 1, None, entitlements=(INCENTIVE, at_once)), a_training("B", 5, 5)]
     assert earned_once_per_participant(trainings, [], {}) == [(trainings[0], at_once), (trainings[1], INCENTIVE)]
+
+
+def test_benefits_earned_at_one_time_come_in_the_order_of_the_training() -> None:
+    training = answer_survey(a_training("A", 1, 1, entitlements=(SURVEY, INCENTIVE)), "survey_1", NOW)
+    assert earned_once_per_participant([training], [], {}) == [(training, SURVEY), (training, INCENTIVE)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from services.payment.domain.funds import (
     allocate_in_turn,
     allotment_of,
     fund_of,
+    oldest_first,
     queued,
 )
 from tests.unit.payment.values import NOW, a_disbursement
@@ -46,6 +47,7 @@ def test_sufficient_allotment_does_not_grow() -> None:
 def test_allotment_grows_by_a_block_or_by_more_if_needed() -> None:
     queues = {HERE: [aged_disbursement(1, 600)], THERE: [aged_disbursement(2, 2500, THERE)]}
     assert shared(queues, 5000).allotted == {HERE: 2000, THERE: 2500}
+    assert shared(queues, 5000, there=100).allotted == {HERE: 2000, THERE: 2400}
 
 
 def test_allotments_of_a_scarce_fund_keep_only_what_they_commit() -> None:
@@ -66,6 +68,11 @@ def test_oldest_of_all_lanes_is_paid_from_all_their_allotments() -> None:
 
 def test_none_overtakes_an_older_one_that_the_money_does_not_cover() -> None:
     assert ages(shared({HERE: [aged_disbursement(1, 600), aged_disbursement(2, 100)]}, 599)) == []
+
+
+def test_oldest_is_the_one_that_fell_due_first_whatever_its_code() -> None:
+    old, new = a_disbursement(redeem_code="PRATZ"), a_disbursement(due_at=NOW + timedelta(minutes=1))
+    assert oldest_first({HERE: [new], THERE: [old]}) == oldest_first({HERE: [old, new]}) == [old, new]
 
 
 def test_allotments_in_turn_receive_what_they_commit() -> None:
@@ -107,7 +114,7 @@ def test_disbursement_names_its_fund_and_its_place_in_the_queue() -> None:
 
 
 def test_rest_that_just_suffices_lets_allotments_grow() -> None:
-    paid = shared({HERE: [aged_disbursement(1, 500)]}, 500, block=500)
+    paid = shared({HERE: [aged_disbursement(1, 300)]}, 500, block=500)
     assert (ages(paid), dict(paid.allotted)) == ([1], {HERE: 500})
 
 

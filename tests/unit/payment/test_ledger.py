@@ -55,7 +55,9 @@ def test_returned_allotment_cancels_its_posting() -> None:
 
 
 def test_disbursement_without_partner_cannot_be_posted() -> None:
-    with pytest.raises(InvariantBroken):
+    with pytest.raises(
+        InvariantBroken, match=r"^PRAT0AB12CD3 incentive_1: it is posted, and no partner was instructed"
+    ):
         ledger.settle(a_disbursement())
 
 
@@ -114,6 +116,7 @@ def test_money_lasts_for_the_oldest_and_nobody_overtakes(money: int, lasts_for: 
 
 def test_posting_is_of_its_wave_component_and_ledger() -> None:
     assert ledger.appropriate("48", INCENTIVE, 5) == (-1, "48", INCENTIVE, "appropriation", "treasury", 5, None)
+    assert ledger.return_to_treasury("48", INCENTIVE, 5) == (-2, "48", INCENTIVE, "returned", "appropriation", 5, None)
     in_the_lane = {
         "reserved:incentive appropriation": ledger.allot(3, "48", INCENTIVE, 600_000),
         "appropriation reserved:incentive": ledger.return_to_fund(3, "48", INCENTIVE, 600_000),
