@@ -80,7 +80,7 @@ def promised_benefits(
             "participant",
             incentive.milestone,
             once=True,
-            months_after=(incentive.months_apart or 0) * (number - 1) or None,
+            months_after=incentive.months_apart * (number - 1) if incentive.months_apart and number > 1 else None,
         )
         for number in range(1, incentive.times + 1)
     ]
