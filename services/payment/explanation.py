@@ -19,7 +19,7 @@ async def explain(context: Context, connection: Connection, participant_id: str)
     """Return all decisions about a participant."""
     views = await view_participant(connection, participant_id, context.references_of)
     decisions = [_account(views, views.account)] if views.account else []
-    decisions += _blocks(views, views.block) if views.block else []
+    decisions += [_block(views, row) for row in views.blocks]
     decisions += _erasure(views.erasure) if views.erasure else []
     for enrollment in views.enrollments:
         decisions += _milestones(views, enrollment)
@@ -53,22 +53,13 @@ def _account(views: ParticipantViews, row: Record) -> Decision:
     )
 
 
-def _blocks(views: ParticipantViews, row: Record) -> list[Decision]:
-    """Return the latest block and the latest unblock; earlier ones are enrollment's to show."""
-    known = (
-        ("blocked", row["blocked_at"], row["block_caused_by"]),
-        ("unblocked", row["unblocked_at"], row["unblock_caused_by"]),
+def _block(views: ParticipantViews, row: Record) -> Decision:
+    return Decision(
+        at=row["at"],
+        decision="blocked" if row["blocked"] else "unblocked",
+        rule="block.latest",
+        caused_by=read_ids(views.event_ids, ENROLLMENT_EVENTS, row["caused_by"]),
     )
-    return [
-        Decision(
-            at=at,
-            decision=decision,
-            rule="block.latest",
-            caused_by=read_ids(views.event_ids, ENROLLMENT_EVENTS, number),
-        )
-        for decision, at, number in known
-        if at is not None
-    ]
 
 
 def _erasure(row: Record) -> list[Decision]:

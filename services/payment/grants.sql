@@ -1,9 +1,8 @@
 -- What payment may do in its own tables. The books only grow; no attempt and no disbursement ever goes, and of each only
 -- that changes which a partner's word or an operator's may change.
 
-grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold to :service;
+grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block to :service;
 grant select, insert, update (state, document, closed_at, closing_carried_by) on money_claim to :service;
-grant select, insert, update (blocked_at, unblocked_at, ledger_number, block_caused_by, unblock_caused_by) on block to :service;
 grant select, insert, update (erased_at) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,

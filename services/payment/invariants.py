@@ -217,7 +217,7 @@ INVARIANTS = (
     Invariant(
         "I7",
         "claims for blocks end with them",
-        _no_rows("claims_without_block", "claim {reference}-{number} is open, and its participant is not blocked"),
+        _no_rows("claims_without_block", "claim {reference}-{number} is open, and the block it is for has ended"),
     ),
     Invariant(
         "I3",

@@ -37,7 +37,7 @@ async def audit_trail(context: Context, connection: Connection, participant_id: 
         return None
     return {
         "account": _view(views.account) if views.account else None,
-        "block": _view(views.block) if views.block else None,
+        "blocks": [_view(row) for row in views.blocks],
         "erasure": _view(views.erasure) if views.erasure else None,
         "enrollments": [_training(enrollment, views) for enrollment in views.enrollments],
         "disbursements": [_disbursement(disbursement, views) for disbursement in views.disbursements],

@@ -100,19 +100,18 @@ comment on column attempt.returned_at is 'The money came back to the partner, in
 comment on column attempt.return_carried_by is 'The number of the event on payment.events that announced the return.';
 
 create table block (
-    participant_id    text                     not null,
-    lane              smallint                 not null,
-    blocked_at        timestamp with time zone,
-    unblocked_at      timestamp with time zone,
-    ledger_number     bigint                   not null,
-    block_caused_by   bigint,
-    unblock_caused_by bigint,
-    constraint block_pkey PRIMARY KEY (participant_id),
-    constraint blocked_or_unblocked CHECK (((blocked_at IS NOT NULL) OR (unblocked_at IS NOT NULL)))
+    participant_id text                     not null,
+    at             timestamp with time zone not null,
+    blocked        boolean                  not null,
+    lane           smallint                 not null,
+    ledger_number  bigint                   not null,
+    caused_by      bigint,
+    constraint block_pkey PRIMARY KEY (participant_id, at, blocked)
 );
-comment on table block is 'Participants who were ever blocked or unblocked: blocked while no unblock is later than the latest block.';
-comment on column block.ledger_number is 'The last row of the lane''s ledger when the participant was last found blocked: no instruction follows it.';
-comment on column block.block_caused_by is 'The number of the event on enrollment.events; so is unblock_caused_by.';
+CREATE TRIGGER blocks_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON block FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table block is 'A block of a participant or, where `blocked` is false, an unblock. The latest counts.';
+comment on column block.ledger_number is 'The last row of the lane''s ledger when it was read: no instruction follows the block until a later unblock is read.';
+comment on column block.caused_by is 'The number of the event on enrollment.events.';
 
 create table book (
     lane   smallint not null,

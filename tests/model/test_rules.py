@@ -55,4 +55,4 @@ def assert_balanced(world: World) -> None:
     for key in kept:
         standing, cash = payment.disbursements[key], payment.disbursements[key].payee is Payee.PARTICIPANT
         assert not payment.enrollments[standing.redeem_code].is_annulled
-        assert not (cash and payment.block.is_blocked)
+        assert not (cash and payment.is_blocked)

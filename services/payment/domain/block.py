@@ -1,28 +1,23 @@
-"""Blocks: a participant is paid nothing while no unblock is later than the latest block."""
+"""Blocks: a participant is paid nothing while the latest of all blocks and unblocks is a block."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 
 class Block(NamedTuple):
-    """Times of the latest block and the latest unblock of a participant; None: there was none."""
+    """A participant was blocked at a time, or (`blocked` False) unblocked."""
 
-    participant_id: str
-    lane: int
-    blocked_at: datetime | None = None
-    unblocked_at: datetime | None = None
-
-    @property
-    def is_blocked(self) -> bool:
-        """True if the block is the later one; at the same time the block counts."""
-        return self.blocked_at is not None and (self.unblocked_at is None or self.unblocked_at <= self.blocked_at)
+    at: datetime
+    blocked: bool
 
 
-def block(known: Block, at: datetime) -> Block:
-    """Return the participant blocked at a time; an earlier one changes nothing."""
-    return known if known.blocked_at is not None and at <= known.blocked_at else known._replace(blocked_at=at)
+def blocked_since(blocks: Iterable[Block]) -> datetime | None:
+    """Return the time of the first block after the latest unblock; None while the participant is not blocked.
 
-
-def unblock(known: Block, at: datetime) -> Block:
-    """Return the participant unblocked at a time; an earlier one changes nothing."""
-    return known if known.unblocked_at is not None and at <= known.unblocked_at else known._replace(unblocked_at=at)
+    Of a block and an unblock at the same time the block counts.
+    """
+    known = list(blocks)
+    unblocked_at = max((one.at for one in known if not one.blocked), default=None)
+    lasting = [one.at for one in known if one.blocked and (unblocked_at is None or one.at >= unblocked_at)]
+    return min(lasting, default=None)

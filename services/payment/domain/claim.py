@@ -1,10 +1,11 @@
 """Claims: money that was paid and is to come back, one open claim at most for each reference."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.payment.domain.block import Block
+from services.payment.domain.block import Block, blocked_since
 from services.payment.domain.disbursement import Disbursement
 from services.payment.domain.entitlement import Enrollment, Payee, annulment_of
 from shared.errors import InvariantBroken
@@ -43,10 +44,10 @@ class DoublePayment(NamedTuple):
     also_paid_at: datetime
 
 
-def is_paid_while_blocked(payment: Payment, block: Block) -> bool:
-    """Return True if cash was paid at or after the block of a participant who is blocked."""
-    cash = payment.disbursement.payee is Payee.PARTICIPANT
-    return cash and block.is_blocked and block.blocked_at is not None and payment.settled_at >= block.blocked_at
+def is_paid_while_blocked(payment: Payment, blocks: Iterable[Block]) -> bool:
+    """Return True if cash was paid to a participant who was blocked then, and has not been unblocked since."""
+    since = blocked_since(blocks)
+    return payment.disbursement.payee is Payee.PARTICIPANT and since is not None and payment.settled_at >= since
 
 
 class Claim(NamedTuple):
@@ -69,13 +70,13 @@ class Claim(NamedTuple):
         return self.disbursement.payee
 
 
-def claim_on(payment: Payment, enrollment: Enrollment, block: Block | None, *, number: int) -> Claim | None:
+def claim_on(payment: Payment, enrollment: Enrollment, blocks: Iterable[Block], *, number: int) -> Claim | None:
     """Return the claim on a payment; None if it was paid rightly.
 
-    Cash is claimed that was paid at or after a block. The claim is opened as of the later of the payment and of what
-    ended the right to it, whichever was read first.
+    Cash is claimed that was paid during a block that lasts. The claim is opened as of the later of the payment and of
+    what ended the right to it, whichever was read first.
     """
-    ground = _ground(payment, enrollment, block)
+    ground = _ground(payment, enrollment, blocks)
     return None if ground is None else _open(payment, enrollment, *ground, number=number)
 
 
@@ -91,6 +92,12 @@ def replaces(claim: Claim, known: Claim) -> bool:
         and known.reason is ClaimReason.BLOCKED
         and claim.reason is not ClaimReason.BLOCKED
     )
+
+
+def is_block_over(claim: Claim, blocks: Iterable[Block]) -> bool:
+    """Return True if a claim is for a block that an unblock has ended."""
+    since = blocked_since(blocks)
+    return claim.reason is ClaimReason.BLOCKED and (since is None or claim.opened_at < since)
 
 
 def repay(claim: Claim, document: str) -> Claim:
@@ -109,12 +116,10 @@ def _open(payment: Payment, enrollment: Enrollment, reason: ClaimReason, since: 
     return Claim(payment.disbursement, number, reason, opened_at, opened_at + timedelta(days=days))
 
 
-def _ground(payment: Payment, enrollment: Enrollment, block: Block | None) -> tuple[ClaimReason, datetime] | None:
+def _ground(payment: Payment, enrollment: Enrollment, blocks: Iterable[Block]) -> tuple[ClaimReason, datetime] | None:
     if annulment := annulment_of(enrollment):
         return ClaimReason(annulment[0].value), annulment[1]
-    if block is None or not is_paid_while_blocked(payment, block):
-        return None
-    return ClaimReason.BLOCKED, payment.settled_at
+    return (ClaimReason.BLOCKED, payment.settled_at) if is_paid_while_blocked(payment, blocks) else None
 
 
 def _close(claim: Claim, state: ClaimState) -> Claim:

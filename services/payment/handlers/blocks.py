@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from services.payment.context import Context
-from services.payment.domain.block import Block, block, unblock
+from services.payment.domain.block import Block, blocked_since
+from services.payment.domain.claim import is_block_over
 from services.payment.domain.disbursement import Disbursement, HoldReason
 from services.payment.domain.entitlement import Payee
 from services.payment.domain.reason_codes import hold_again
@@ -12,7 +13,7 @@ from services.payment.payout.disbursements import save_changes
 from services.payment.payout.events import Traces, emit_state
 from services.payment.payout.pay import pay
 from services.payment.store.attempts import load_attempts
-from services.payment.store.blocks import BlockCauses, load_blocks, load_held_of_trainings, save_blocks
+from services.payment.store.blocks import StoredBlock, insert_blocks, load_blocks, load_held_of_trainings
 from services.payment.store.claims import load_open_block_claims, load_payments
 from services.payment.store.disbursements import EventNumbers
 from services.payment.store.enrollments import load_enrollments
@@ -27,31 +28,29 @@ BlockMessage = Message[ParticipantBlocked] | Message[ParticipantUnblocked]
 async def apply_blocks(context: Context, tx: Transaction, messages: Sequence[BlockMessage]) -> None:
     """Hold all that is unpaid of blocked participants, and pay it on once they are unblocked.
 
-    Cash that was paid at or after a block is claimed back; an unblock withdraws these claims. What is at a partner goes
-    on.
+    Cash that was paid to a participant who has been blocked since before is claimed back; an unblock withdraws these
+    claims. What is at a partner goes on.
     """
-    before = await load_blocks(tx.connection, {m.data.participant_id for m in messages})
-    after = dict(before)
+    known = await load_blocks(tx.connection, {m.data.participant_id for m in messages})
+    new: list[StoredBlock] = []
     traces: dict[str, str | None] = {}
-    caused_by: dict[str, BlockCauses] = {}
     for message in messages:
-        person = message.data.participant_id
-        known = after.get(person) or Block(person, require_lane(message))
-        after[person] = _changed(known, message.data)
-        if after[person] != known:
-            caused_by[person] = _caused(caused_by.get(person, BlockCauses()), message)
-        traces.setdefault(person, message.trace)
-    changed = {person: known for person, known in after.items() if known != before.get(person)}
-    if not changed:
+        stored = _stored(message)
+        of_person = known.setdefault(stored.participant_id, [])
+        if stored.block not in of_person:
+            of_person.append(stored.block)
+            new.append(stored)
+            traces.setdefault(stored.participant_id, message.trace)
+    if not new:
         return
-    await save_blocks(tx.connection, list(changed.values()), caused_by)
-    held = await load_held_of_trainings(tx.connection, changed)
+    await insert_blocks(tx.connection, new)
+    blocked = {person for person in traces if blocked_since(known[person]) is not None}
+    held = await load_held_of_trainings(tx.connection, traces)
     causes = {d.key: traces[d.participant_id] for d in held}
-    freed = await _hold_again(tx, [d for d in held if not changed[d.participant_id].is_blocked], causes)
-    blocked = [d for d in held if changed[d.participant_id].is_blocked]
-    await pay(context, tx, [*blocked, *freed], causes)
-    await _claim(tx, {person for person, known in changed.items() if known.is_blocked}, traces)
-    await _withdraw(tx, {person for person, known in changed.items() if not known.is_blocked}, traces)
+    freed = await _hold_again(tx, [d for d in held if d.participant_id not in blocked], causes)
+    await pay(context, tx, [*(d for d in held if d.participant_id in blocked), *freed], causes)
+    await _claim(tx, blocked, traces)
+    await _withdraw(tx, known, traces)
 
 
 async def _hold_again(tx: Transaction, held: Sequence[Disbursement], causes: Traces) -> list[Disbursement]:
@@ -65,15 +64,16 @@ async def _hold_again(tx: Transaction, held: Sequence[Disbursement], causes: Tra
     return now
 
 
-async def _withdraw(tx: Transaction, unblocked: Collection[str], traces: Mapping[str, str | None]) -> None:
-    """Withdraw the claims that the blocks of these participants opened."""
-    claims = await load_open_block_claims(tx.connection, unblocked) if unblocked else []
+async def _withdraw(tx: Transaction, blocks: Mapping[str, Sequence[Block]], traces: Mapping[str, str | None]) -> None:
+    """Withdraw the claims on what was paid during blocks that an unblock has ended."""
+    open_claims = await load_open_block_claims(tx.connection, traces)
+    claims = [one for one in open_claims if is_block_over(one, blocks[one.disbursement.participant_id])]
     causes = {claim.disbursement.key: traces[claim.disbursement.participant_id] for claim in claims}
     await withdraw_claims(tx, claims, UNBLOCKED, causes)
 
 
 async def _claim(tx: Transaction, blocked: Collection[str], traces: Mapping[str, str | None]) -> None:
-    """Claim the cash that was paid to these participants at or after their blocks."""
+    """Claim the cash that was paid to these participants during their blocks."""
     if not blocked:
         return
     codes = await load_enrollments(tx.connection, blocked)
@@ -81,14 +81,8 @@ async def _claim(tx: Transaction, blocked: Collection[str], traces: Mapping[str,
     await claim_payments(tx, payments, {p.disbursement.key: traces[p.disbursement.participant_id] for p in payments})
 
 
-def _changed(known: Block, data: ParticipantBlocked | ParticipantUnblocked) -> Block:
+def _stored(message: BlockMessage) -> StoredBlock:
+    data, lane, caused_by = message.data, require_lane(message), sequence_in(message.id)
     if isinstance(data, ParticipantBlocked):
-        return block(known, data.blocked_at)
-    return unblock(known, data.unblocked_at)
-
-
-def _caused(known: BlockCauses, message: BlockMessage) -> BlockCauses:
-    number = sequence_in(message.id)
-    if isinstance(message.data, ParticipantBlocked):
-        return known._replace(block=number)
-    return known._replace(unblock=number)
+        return StoredBlock(data.participant_id, data.blocked_at, True, lane, caused_by)
+    return StoredBlock(data.participant_id, data.unblocked_at, False, lane, caused_by)

@@ -11,6 +11,7 @@ from services.payment.domain.claim import (
     Payment,
     claim_on,
     claim_on_double,
+    is_block_over,
     is_paid_while_blocked,
     repay,
     replaces,
@@ -46,7 +47,7 @@ async def claim_settled(tx: Transaction, payments: Sequence[Payment], traces: Tr
         for payment in payments
         if (d := payment.disbursement).annulled is not None
         or d.reference in announced.opened
-        or (d.participant_id in blocks and is_paid_while_blocked(payment, blocks[d.participant_id]))
+        or is_paid_while_blocked(payment, blocks.get(d.participant_id, ()))
     ]
     await claim_payments(tx, in_vain, traces)
 
@@ -68,8 +69,8 @@ async def claim_payments(tx: Transaction, payments: Sequence[Payment], traces: T
     opened, replaced = [], []
     for payment in payments:
         d, earlier = payment.disbursement, before[payment.disbursement.reference]
-        block = blocks.get(d.participant_id)
-        claim = claim_on(payment, enrollments[d.redeem_code], block, number=len(earlier) + 1)
+        of_person = blocks.get(d.participant_id, ())
+        claim = claim_on(payment, enrollments[d.redeem_code], of_person, number=len(earlier) + 1)
         claim = announced.claim_on(payment) or claim
         standing = [known for known in earlier if known.state is not ClaimState.WITHDRAWN]
         if claim is not None and all(replaces(claim, known) for known in standing):
@@ -79,10 +80,9 @@ async def claim_payments(tx: Transaction, payments: Sequence[Payment], traces: T
         await withdraw_claims(tx, [known], claim.reason, traces)
     await _open(tx, opened, traces)
     for claim in opened:
-        block = blocks.get(claim.disbursement.participant_id)
         if claim.id in announced.documents:
             await repay_claim(tx, claim, announced.documents[claim.id])
-        elif claim.reason is ClaimReason.BLOCKED and not (block and block.is_blocked):
+        elif is_block_over(claim, blocks.get(claim.disbursement.participant_id, ())):
             await withdraw_claims(tx, [claim], UNBLOCKED, traces)
     await forget_claims(tx, [claim.id for claim in opened if claim.disbursement.reference in announced.opened])
 

@@ -7,6 +7,7 @@ from asyncpg import Connection
 
 from services.payment.context import Context
 from services.payment.domain.attempt import Attempt
+from services.payment.domain.block import blocked_since
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, annul
 from services.payment.domain.eligibility import (
     PayeeAccount,
@@ -97,14 +98,14 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
             newest = accounts.get(payee_key(disbursement))
             plans.append(_repeat_adopted(disbursement, adopted[reference], newest.version if newest else 0))
         else:
-            account, block = accounts.get(payee_key(disbursement)), barred.blocks.get(disbursement.participant_id)
+            account, blocks = accounts.get(payee_key(disbursement)), barred.blocks.get(disbursement.participant_id, ())
             decision = _plan_fresh(
                 account,
                 disbursement,
                 conditions,
                 opened,
                 approved=disbursement.key in approved,
-                blocked=block is not None and block.is_blocked,
+                blocked=blocked_since(blocks) is not None,
                 past_cut_off=(disbursement.wave, disbursement.lane) in past_cut_off or disbursement.key in announced,
                 forfeited_before=disbursement.key in announced,
             )

@@ -39,9 +39,9 @@ where a.reference = any($1::text[]) order by a.number;
 select redeem_code, benefit, reference, partner, status, amount, nullif(reason, '') as reason, partner_reference, reported_at, noted_at
 from contradiction where redeem_code = any($1::text[]) order by noted_at, reference;
 
--- name: load_block_view
--- The participant is blocked unless the unblock is the later one.
-select blocked_at, unblocked_at, block_caused_by, unblock_caused_by from block where participant_id = $1;
+-- name: load_block_views
+-- All blocks and unblocks in order of time; of two at the same time the block counts, and is the later.
+select at, blocked, caused_by from block where participant_id = $1 order by at, blocked;
 
 -- name: load_erasure_view
 -- Of a participant who was erased.

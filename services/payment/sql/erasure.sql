@@ -10,9 +10,9 @@ returning participant_id;
 
 -- name: load_barred
 -- Of these participants those who were ever blocked or unblocked, and those who were erased.
-select participant_id, lane, blocked_at, unblocked_at, false as erased from block where participant_id = any($1::text[])
+select participant_id, at, blocked, false as erased from block where participant_id = any($1::text[])
 union all
-select participant_id, lane, null, null, true from erasure where participant_id = any($1::text[]);
+select participant_id, null, null, true from erasure where participant_id = any($1::text[]);
 
 -- name: erase_accounts
 -- What these participants linked: the row stays, without the number.

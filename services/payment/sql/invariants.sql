@@ -224,37 +224,6 @@ from erasure x join enrollment e using (participant_id) join disbursement d usin
 where x.erased_at is not null and d.payee = 'participant' and a.account <> ''
   and (a.reference <> d.reference or d.state not in ('instructed', 'accepted'));
 
--- name: holds_unlike_blocks
--- I4: what is held is held for the block exactly while its participant is blocked.
-select d.redeem_code, d.benefit, d.reason
-from disbursement d left join block b using (participant_id)
-where d.state = 'held'
-  and (d.reason = 'participant_blocked') <> coalesce(b.blocked_at >= coalesce(b.unblocked_at, b.blocked_at), false);
-
--- name: instructed_while_blocked
--- I4: no instruction follows a block in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
-select a.reference
-from block b join transfer t on t.lane = b.lane and t.number > b.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
-    join attempt a on a.reference = t.reference and not a.adopted
-    join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit) and d.participant_id = b.participant_id
-where b.blocked_at >= coalesce(b.unblocked_at, b.blocked_at)
-  and not exists (select from confirmation c where c.reference = a.reference)
-  and not exists (select from money_claim c where c.reference = a.reference and c.reason = 'contradicted');
-
--- name: cash_without_claim
--- I3: cash that was paid at or after a block is claimed back while the block lasts.
-select d.redeem_code, d.benefit, d.reference
-from disbursement d join block b using (participant_id)
-where d.state = 'settled' and d.payee = 'participant' and d.settled_at >= b.blocked_at
-  and b.blocked_at >= coalesce(b.unblocked_at, b.blocked_at)
-  and not exists (select from money_claim c where c.reference = d.reference and c.state <> 'withdrawn');
-
--- name: claims_without_block
--- I7: a claim for a block is open only while the participant is blocked.
-select c.reference, c.number
-from money_claim c left join block b using (participant_id)
-where c.state = 'open' and c.reason = 'blocked' and coalesce(b.unblocked_at > b.blocked_at, b.blocked_at is null);
-
 -- name: payments_without_claim
 -- I3: what was paid of an annulled training is claimed back, or repaid.
 select d.redeem_code, d.benefit, d.reference

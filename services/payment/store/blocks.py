@@ -1,6 +1,8 @@
-"""Blocks of participants, and what is held while they last."""
+"""Blocks and unblocks of participants, and what is held while a block lasts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from asyncpg import Connection
@@ -12,29 +14,32 @@ from services.payment.store.disbursements import disbursement_of
 from shared.postgres.columns import columns
 
 
-async def load_blocks(connection: Connection, participant_ids: Collection[str]) -> dict[str, Block]:
-    """Load the blocks of those of these participants who were ever blocked or unblocked."""
-    if not participant_ids:
-        return {}
-    rows = await connection.fetch(QUERIES["load_blocks"], list(participant_ids))
-    return {row["participant_id"]: Block(**row) for row in rows}
+class StoredBlock(NamedTuple):
+    """A block or unblock of one participant. `caused_by`: the number of the event that told it."""
+
+    participant_id: str
+    at: datetime
+    blocked: bool
+    lane: int
+    caused_by: int
+
+    @property
+    def block(self) -> Block:
+        return Block(self.at, self.blocked)
 
 
-class BlockCauses(NamedTuple):
-    """Numbers of the events that blocked and unblocked a participant; None: there was none just now."""
+async def load_blocks(connection: Connection, participant_ids: Collection[str]) -> dict[str, list[Block]]:
+    """Load all blocks and unblocks by participant; a participant who was never blocked is missing."""
+    found: defaultdict[str, list[Block]] = defaultdict(list)
+    if participant_ids:
+        for row in await connection.fetch(QUERIES["load_blocks"], list(participant_ids)):
+            found[row["participant_id"]].append(Block(row["at"], row["blocked"]))
+    return dict(found)
 
-    block: int | None = None
-    unblock: int | None = None
 
-
-async def save_blocks(connection: Connection, blocks: Sequence[Block], caused_by: Mapping[str, BlockCauses]) -> None:
-    """Save blocks and their causes by participant; none may be listed twice."""
-    causes = [caused_by.get(one.participant_id, BlockCauses()) for one in blocks]
-    await connection.execute(
-        QUERIES["save_blocks"],
-        *columns(blocks, "participant_id", "lane", "blocked_at", "unblocked_at"),
-        *columns(causes, "block", "unblock"),
-    )
+async def insert_blocks(connection: Connection, blocks: Sequence[StoredBlock]) -> None:
+    """Insert blocks and unblocks. None of them may be stored already."""
+    await connection.execute(QUERIES["insert_blocks"], *columns(blocks, *StoredBlock._fields))
 
 
 async def load_held_of_trainings(connection: Connection, participant_ids: Collection[str]) -> list[Disbursement]:

@@ -1,5 +1,6 @@
 """Participants who were erased, and the account numbers that go with them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ class Erasure:
 class Barred:
     """Participants who were ever blocked or unblocked, and those who were erased."""
 
-    blocks: Mapping[str, Block]
+    blocks: Mapping[str, Sequence[Block]]
     erased: Collection[str]
 
 
@@ -39,13 +40,11 @@ async def insert_erasures(connection: Connection, erasures: Collection[Erasure])
 async def load_barred(connection: Connection, participant_ids: Collection[str]) -> Barred:
     """Load what keeps these participants from being paid, in one query."""
     rows = await connection.fetch(QUERIES["load_barred"], list(participant_ids))
-    blocks = [
-        Block(row["participant_id"], row["lane"], row["blocked_at"], row["unblocked_at"])
-        for row in rows
-        if not row["erased"]
-    ]
-    erased = {row["participant_id"] for row in rows if row["erased"]}
-    return Barred({one.participant_id: one for one in blocks}, erased)
+    blocks: defaultdict[str, list[Block]] = defaultdict(list)
+    for row in rows:
+        if not row["erased"]:
+            blocks[row["participant_id"]].append(Block(row["at"], row["blocked"]))
+    return Barred(blocks, {row["participant_id"] for row in rows if row["erased"]})
 
 
 async def erase_accounts(connection: Connection, participant_ids: Collection[str]) -> None:

@@ -18,13 +18,13 @@ ReferencesOf = Callable[[int, str, str, str, int], list[str]]
 
 
 class ParticipantViews(NamedTuple):
-    """All rows of one participant; of a block the latest times, of an account the one that counts.
+    """All rows of one participant; of accounts the one that counts.
 
     `references` are those of each disbursement's attempts.
     """
 
     account: Record | None
-    block: Record | None
+    blocks: Sequence[Record]
     erasure: Record | None
     enrollments: Sequence[Record]
     survey_answers: Sequence[Record]
@@ -54,7 +54,7 @@ async def view_participant(
     every = [reference for of_one in references.values() for reference in of_one]
     return ParticipantViews(
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
-        block=await connection.fetchrow(QUERIES["load_block_view"], participant_id),
+        blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
         erasure=await connection.fetchrow(QUERIES["load_erasure_view"], participant_id),
         enrollments=enrollments,
         survey_answers=await connection.fetch(QUERIES["load_survey_answer_views"], codes),

@@ -1,6 +1,8 @@
 """Blocked participants: each state of a payment, whatever is read first."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import permutations
 
 import asyncpg
 import pytest
@@ -33,6 +35,12 @@ def claims(harness: PaymentHarness) -> list[tuple[str, str, str]]:
     """Return name, claim number and reason of each event about a claim."""
     told = [(name, data) for name, data in harness.announced if name.startswith("claim")]
     return [(name, str(data["claim"])[17:], data["reason"]) for name, data in told]
+
+
+async def _references(harness: PaymentHarness) -> dict[str, str]:
+    """Return the reference of each incentive by the code of its training."""
+    rows = await harness.connection.fetch("select redeem_code, reference from disbursement where payee = 'participant'")
+    return {row["redeem_code"]: row["reference"] for row in rows}
 
 
 async def states(harness: PaymentHarness) -> list[str]:
@@ -164,6 +172,32 @@ async def test_second_block_opens_a_second_claim(instructed: PaymentHarness) -> 
         ("claim_withdrawn", "1"),
         ("claim_opened", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "unblock", "claimed"),
+    [((-2, 2), None, True), ((-2, 2), 1, False), ((-2, 2), -1, False), ((-3, -1), -2, True), ((-2, 0), 0, True)],
+)
+async def test_cash_paid_during_a_block_is_claimed_whatever_is_read_first(
+    harness: PaymentHarness, blocks: Sequence[int], unblock: int | None, claimed: bool
+) -> None:
+    kinds = ["settled", *("block" for _ in blocks), *([] if unblock is None else ["unblock"])]
+    orders = list(permutations(range(len(kinds))))
+    people = {f"48100000000{number:05}": f"PRAT0000{number:04}" for number in range(len(orders))}
+    await harness.prepare()
+    await harness.receive(*map(linked, people))
+    for event in (confirmed, completed, rated):
+        await harness.receive(*(event(person, code) for person, code in people.items()))
+    minutes = [0, *blocks, *([] if unblock is None else [unblock])]
+    changes = {"block": blocked, "unblock": unblocked}
+    settled = await _references(harness)
+    for step in range(len(kinds)):
+        events = []
+        for order, (person, code) in zip(orders, people.items(), strict=True):
+            kind, at = kinds[order[step]], COMPLETED_AT + timedelta(minutes=minutes[order[step]])
+            events.append(harness.answer(settled[code], kind) if kind == "settled" else changes[kind](person, at=at))
+        await harness.receive(*events)
+    assert await harness.balance("claims") == (INCENTIVE * len(people) if claimed else 0)
 
 
 @pytest.mark.parametrize(("annul", "reason"), [(voided, "voided"), (revoked, "revoked")])

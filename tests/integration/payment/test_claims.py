@@ -107,7 +107,7 @@ async def test_claims_are_shown_open_ones_first_and_in_the_audit_trail(instructe
     ]
     trail = await instructed.definition.audit_trail(instructed.connection, PARTICIPANT)
     assert trail is not None
-    assert trail["block"] == {"blocked_at": write_time(VOIDED_AT), "unblocked_at": None}
+    assert trail["blocks"] == [{"at": write_time(VOIDED_AT), "blocked": True}]
     of_fee = next(d for d in trail["disbursements"] if d["benefit"] == "fee")  # type: ignore[attr-defined]
     assert [claim["claim"] for claim in of_fee["claims"]] == [fee]
 

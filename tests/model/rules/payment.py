@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.payment.domain import entitlement, ledger
-from services.payment.domain.block import Block, block, unblock
+from services.payment.domain.block import Block, blocked_since
 from services.payment.domain.claim import (
     Claim,
-    ClaimReason,
     ClaimState,
     Payment,
     claim_on,
+    is_block_over,
     is_paid_while_blocked,
     replaces,
     withdraw,
@@ -59,7 +59,7 @@ class PaymentModel:
     paid: dict[DisbursementKey, Payment] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
     dues: list[MonthlyDue] = field(default_factory=list)
-    block: Block = field(default_factory=lambda: Block(PERSON, 0))
+    blocks: list[Block] = field(default_factory=list)
     account: PayeeAccount | None = None
     waiting: list[Fact] = field(default_factory=list)
     books: Counter[str] = field(default_factory=Counter)
@@ -85,10 +85,8 @@ class PaymentModel:
                 if self.account is None or version > self.account.version:
                     self.account = PayeeAccount("gopay", "sealed", version)
                     self._pay(self._held())
-            case "block":
-                self._block(block(self.block, fact.at))
-            case "unblock":
-                self._block(unblock(self.block, fact.at))
+            case "block" | "unblock":
+                self._block(Block(fact.at, fact.kind == "block"))
 
     def _reach(self, facts: Sequence[Fact]) -> None:
         before = dict(self.enrollments)
@@ -130,7 +128,7 @@ class PaymentModel:
         account = PROVIDER_ACCOUNT if known.payee is Payee.PROVIDER else self.account
         if known.annulled is not None:
             return cancel(known if known.state is State.HELD else hold(known, HoldReason.NO_ACCOUNT))
-        if self.block.is_blocked:
+        if self.is_blocked:
             return hold(known, HoldReason.PARTICIPANT_BLOCKED)
         if account is None:
             return hold(known, missing_account_reason(known.payee))
@@ -169,19 +167,22 @@ class PaymentModel:
         lost = {one.benefit for one in enrollment.entitlements if one.first_training_only}
         self._fall_due(self._earned_once(lost))
 
-    def _block(self, changed: Block) -> None:
-        if changed == self.block:
+    @property
+    def is_blocked(self) -> bool:
+        return blocked_since(self.blocks) is not None
+
+    def _block(self, new: Block) -> None:
+        if new in self.blocks:
             return
-        self.block = changed
+        self.blocks.append(new)
         held = self._held()
-        if not changed.is_blocked:
+        if not self.is_blocked:
             held = [hold_again(d, None, NOW) if d.reason is HoldReason.PARTICIPANT_BLOCKED else d for d in held]
         self._pay(held)
-        if changed.is_blocked:
+        if self.is_blocked:
             self._claim([p for p in self.paid.values() if p.disbursement.payee is Payee.PARTICIPANT])
-            return
         for number, claim in enumerate(self.claims):
-            if claim.state is ClaimState.OPEN and claim.reason is ClaimReason.BLOCKED:
+            if claim.state is ClaimState.OPEN and is_block_over(claim, self.blocks):
                 self.claims[number] = withdraw(claim)
                 self._post(ledger.withdraw(claim.disbursement))
 
@@ -189,7 +190,7 @@ class PaymentModel:
         for payment in payments:
             d = payment.disbursement
             earlier = [one for one in self.claims if one.disbursement.reference == d.reference]
-            claim = claim_on(payment, self.enrollments[d.redeem_code], self.block, number=len(earlier) + 1)
+            claim = claim_on(payment, self.enrollments[d.redeem_code], self.blocks, number=len(earlier) + 1)
             standing = [one for one in earlier if one.state is not ClaimState.WITHDRAWN]
             if claim is None or not all(replaces(claim, one) for one in standing):
                 continue
@@ -206,7 +207,7 @@ class PaymentModel:
                 self.disbursements[key] = settled = settle(known)
                 self.paid[key] = payment = Payment(settled, NOW)
                 self._post(ledger.settle(known))
-                if settled.annulled is not None or is_paid_while_blocked(payment, self.block):
+                if settled.annulled is not None or is_paid_while_blocked(payment, self.blocks):
                     self._claim([payment])
 
     def sweep(self) -> None:

@@ -102,7 +102,7 @@ class World:
             completed,
             frozenset(code for code in completed if trainings[code].rated_at is not None),
             frozenset(earned),
-            {} if payment.block.is_blocked else payment.kept(),
+            {} if payment.is_blocked else payment.kept(),
         )
 
 

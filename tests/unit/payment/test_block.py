@@ -1,50 +1,34 @@
 """Blocks: the latest time counts, and on a tie the block."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
 
-from services.payment.domain.block import Block, block, unblock
+from services.payment.domain.block import Block, blocked_since
 from tests.unit.payment.values import NOW
-
-Change = Callable[[Block, datetime], Block]
-NOBODY = Block("4810000000000017", 3)
-
-
-def at(hours: int) -> datetime:
-    return NOW + timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(
-    ("blocks", "unblocks", "is_blocked"),
+    ("blocks", "unblocks", "since"),
     [
-        ((), (1,), False),
-        ((1,), (), True),
-        ((1,), (2,), False),
-        ((2,), (1,), True),
-        ((1,), (1,), True),
-        ((1, 3), (2,), True),
-        ((1, 2), (3,), False),
+        ((), (), None),
+        ((), (1,), None),
+        ((1,), (), 1),
+        ((1,), (2,), None),
+        ((2,), (1,), 2),
+        ((1,), (1,), 1),
+        ((1, 3), (2,), 3),
+        ((1, 2), (3,), None),
+        ((1, 4), (), 1),
+        ((1, 3, 4), (2,), 3),
+        ((1, 3, 4), (0, 3), 3),
     ],
 )
-def test_the_latest_time_counts_in_any_order(
-    blocks: tuple[int, ...], unblocks: tuple[int, ...], is_blocked: bool
+def test_block_lasts_from_the_first_after_the_latest_unblock(
+    blocks: tuple[int, ...], unblocks: tuple[int, ...], since: int | None
 ) -> None:
-    changes: list[tuple[Change, int]] = [
-        *((block, hours) for hours in blocks),
-        *((unblock, hours) for hours in unblocks),
-    ]
-    for order in permutations(changes):
-        known = NOBODY
-        for change, hours in order:
-            known = change(known, at(hours))
-        assert known.is_blocked is is_blocked
-
-
-@pytest.mark.parametrize("change", [block, unblock])
-def test_an_earlier_or_repeated_time_changes_nothing(change: Change) -> None:
-    known = change(NOBODY, at(1))
-    assert change(known, at(1)) is known
-    assert change(known, at(0)) is known
+    known = [Block(NOW + timedelta(hours=hours), True) for hours in blocks]
+    known += [Block(NOW + timedelta(hours=hours), False) for hours in unblocks]
+    expected = None if since is None else NOW + timedelta(hours=since)
+    assert {blocked_since(order) for order in permutations(known)} == {expected}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.payment.domain.block import Block, block, unblock
+from services.payment.domain.block import Block
 from services.payment.domain.claim import (
     Claim,
     ClaimReason,
@@ -13,6 +13,7 @@ from services.payment.domain.claim import (
     Payment,
     claim_on,
     claim_on_double,
+    is_block_over,
     repay,
     replaces,
     withdraw,
@@ -26,13 +27,13 @@ PAID = Payment(a_disbursement(state=State.SETTLED, attempt=1, reference="3ABCDEF
 
 
 def a_claim() -> Claim:
-    claim = claim_on(PAID, void(an_enrollment(), NOW), None, number=2)
+    claim = claim_on(PAID, void(an_enrollment(), NOW), (), number=2)
     assert claim is not None
     return claim
 
 
 def test_nothing_is_claimed_while_the_training_stands() -> None:
-    assert claim_on(PAID, an_enrollment(), None, number=1) is None
+    assert claim_on(PAID, an_enrollment(), (), number=1) is None
 
 
 def test_claim_names_payment_number_and_debtor() -> None:
@@ -41,14 +42,14 @@ def test_claim_names_payment_number_and_debtor() -> None:
 
 @pytest.mark.parametrize("hours", [-1, 0, 1])
 def test_claim_is_opened_as_of_the_later_of_payment_and_annulment(hours: int) -> None:
-    claim = claim_on(PAID, revoke(an_enrollment(), NOW + timedelta(hours=hours)), None, number=1)
+    claim = claim_on(PAID, revoke(an_enrollment(), NOW + timedelta(hours=hours)), (), number=1)
     assert claim is not None
     assert (claim.reason, claim.opened_at) == (ClaimReason.REVOKED, NOW + timedelta(hours=max(hours, 0)))
 
 
 @pytest.mark.parametrize(("days", "due"), [(None, 60), (0, 0), (30, 30)])
 def test_claim_is_due_after_the_days_of_its_enrollment(days: int | None, due: int) -> None:
-    claim = claim_on(PAID, void(an_enrollment(clawback_days=days), NOW), None, number=1)
+    claim = claim_on(PAID, void(an_enrollment(clawback_days=days), NOW), (), number=1)
     assert claim is not None
     assert claim.due_at == NOW + timedelta(days=due)
 
@@ -67,22 +68,22 @@ def test_only_an_open_claim_is_repaid_or_withdrawn() -> None:
 
 @pytest.mark.parametrize(("hours", "claimed"), [(-1, True), (0, True), (1, False)])
 def test_cash_is_claimed_that_was_paid_at_or_after_the_block(hours: int, claimed: bool) -> None:
-    claim = claim_on(PAID, an_enrollment(), blocked_at(hours), number=1)
+    claim = claim_on(PAID, an_enrollment(), [blocked_at(hours)], number=1)
     assert (claim is not None) is claimed
     assert claim is None or (claim.reason, claim.opened_at) == (ClaimReason.BLOCKED, NOW)
 
 
 def test_fee_is_not_claimed_for_a_block() -> None:
     fee = PAID._replace(disbursement=PAID.disbursement._replace(benefit="fee", payee=Payee.PROVIDER))
-    assert claim_on(fee, an_enrollment(), blocked_at(-1), number=1) is None
+    assert claim_on(fee, an_enrollment(), [blocked_at(-1)], number=1) is None
 
 
 def test_nothing_is_claimed_once_the_participant_is_unblocked() -> None:
-    assert claim_on(PAID, an_enrollment(), unblock(blocked_at(-1), NOW), number=1) is None
+    assert claim_on(PAID, an_enrollment(), [blocked_at(-1), unblocked_at(0)], number=1) is None
 
 
 def test_claim_for_a_block_makes_room_for_one_that_an_unblock_would_leave() -> None:
-    for_block, for_void = claim_on(PAID, an_enrollment(), blocked_at(-1), number=1), a_claim()
+    for_block, for_void = claim_on(PAID, an_enrollment(), [blocked_at(-1)], number=1), a_claim()
     assert for_block is not None
     assert replaces(for_void, for_block)
     assert not replaces(for_void, repay(for_block, "D-1"))
@@ -98,5 +99,26 @@ def test_double_payment_is_claimed_as_of_the_later_of_both(hours: int) -> None:
     assert claim.due_at == claim.opened_at + timedelta(days=60)
 
 
+def test_later_block_changes_nothing_about_what_was_paid_during_one() -> None:
+    claim = claim_on(PAID, an_enrollment(), [blocked_at(-1), blocked_at(1)], number=1)
+    assert claim == claim_on(PAID, an_enrollment(), [blocked_at(-1)], number=1)
+
+
+@pytest.mark.parametrize(
+    ("unblocked", "blocked", "over"),
+    [(0, (), True), (0, (0,), False), (0, (1,), True), (-1, (0,), False), (2, (1,), True)],
+)
+def test_claim_for_a_block_ends_with_an_unblock_alone(unblocked: int, blocked: tuple[int, ...], over: bool) -> None:
+    claim = claim_on(PAID, an_enrollment(), [blocked_at(-2)], number=1)
+    assert claim is not None
+    changes = [unblocked_at(unblocked), *map(blocked_at, blocked)]
+    assert is_block_over(claim, [blocked_at(-2), *changes]) is over
+    assert not is_block_over(a_claim(), changes)
+
+
 def blocked_at(hours: int) -> Block:
-    return block(Block("4810000000000017", 3), NOW + timedelta(hours=hours))
+    return Block(NOW + timedelta(hours=hours), True)
+
+
+def unblocked_at(hours: int) -> Block:
+    return Block(NOW + timedelta(hours=hours), False)
