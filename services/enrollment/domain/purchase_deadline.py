@@ -58,13 +58,12 @@ def next_moment(
 @lru_cache(maxsize=10_000)
 def _deadline(started_on: date, reason: ForfeitReason, versions: SchemeVersions) -> datetime | None:
     """Return the midnight from which a purchase is late under the version that is in force then, as for a purchase."""
-    first = versions.at(end_of_day(started_on - timedelta(days=1)))
     for version in reversed(versions.versions):
         days = _days(version.purchase, reason)
         if days is None:
             continue
         midnight = end_of_day(started_on + timedelta(days=days))
-        if version is not first:
+        if version is not versions.first:
             midnight = max(midnight, end_of_day(version.in_force_from - timedelta(days=1)))
         if versions.at(midnight) is version:
             return midnight

@@ -180,10 +180,15 @@ class SchemeVersions:
     def latest(self) -> Scheme:
         return self.versions[0]
 
+    @property
+    def first(self) -> Scheme:
+        """The first version, which is in force even before its first day."""
+        return self.versions[-1]
+
     def at(self, moment: datetime) -> Scheme:
         """Return the version in force at a moment: the highest whose first day has come, else the first version.
 
         It depends on when something happened, not on when it is decided.
         """
         day = jakarta_day(moment)
-        return next((version for version in self.versions if version.in_force_from <= day), self.versions[-1])
+        return next((version for version in self.versions if version.in_force_from <= day), self.first)

@@ -192,7 +192,7 @@ def test_the_digest_is_that_of_the_canonical_form() -> None:
 
 
 def test_a_rejected_enrollment_has_no_canonical_form() -> None:
-    with pytest.raises(InvariantBroken, match="rejected"):
+    with pytest.raises(InvariantBroken, match=f"^{CODE}: it was rejected and has no terms"):
         canonical_form(a_rejected_enrollment(), completion(NORMAL_OFFLINE, *TABLE["normal offline"][1]))
 
 

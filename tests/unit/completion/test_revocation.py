@@ -44,7 +44,7 @@ def test_evidence_ends_that_came_by_the_revoked_event_alone() -> None:
         Origin(True, "/attendance/venue", FIRST.id),
     ]
     assert replace_revoked(COMPLETE, [], others) == ([], [])
-    assert replace_revoked(COMPLETE, [], [*others, FIRST.origin]) == ([FIRST], [])
+    assert replace_revoked(COMPLETE, [], [*others, Origin(True, FIRST.source, FIRST.id)]) == ([FIRST], [])
 
 
 def test_first_accepted_spare_of_the_same_part_is_promoted() -> None:

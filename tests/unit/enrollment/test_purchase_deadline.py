@@ -205,6 +205,12 @@ def test_deadline_is_that_of_the_version_in_force_when_it_passes(
     assert first_deadline(ADMITTED_AT, versions_of(days, in_force_from)) == midnight
 
 
+def test_version_with_a_deadline_sets_it_after_one_without() -> None:
+    without = replace(NORMAL.latest, version=1, purchase=replace(NORMAL.latest.purchase, next_within_days=None))
+    later = replace(NORMAL.latest, version=2, in_force_from=date(2023, 3, 1))
+    assert next_deadline(COMPLETED_AT, SchemeVersions((later, without))) == NEXT_MIDNIGHT
+
+
 def test_before_its_first_day_a_schemes_first_version_sets_the_deadline() -> None:
     admitted_at = datetime(2023, 1, 1, tzinfo=UTC)
     assert first_deadline(admitted_at, NORMAL) == datetime(2023, 1, 16, 17, tzinfo=UTC)

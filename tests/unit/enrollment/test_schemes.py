@@ -59,6 +59,7 @@ def test_first_version_of_the_normal_scheme_pays_no_surveys() -> None:
     first = find_version(SCHEMES, "normal-2023.1")
     assert first is not None
     assert [one.benefit for one in first.benefits] == ["fee", "incentive_1"]
+    assert first.cash == 600_000
 
 
 @pytest.mark.parametrize(
