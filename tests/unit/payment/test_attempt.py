@@ -106,6 +106,11 @@ def test_return_keeps_what_was_reported_before(known: str, reason: str) -> None:
     assert returned == expected
 
 
+def test_attempt_is_only_adopted_while_its_training_is_not_known() -> None:
+    assert an_attempt(redeem_code=None, benefit=None, number=None).is_only_adopted
+    assert not an_attempt().is_only_adopted
+
+
 @pytest.mark.parametrize("status", ["accepted", "settled", "rejected", "returned"])
 def test_report_of_another_amount_is_a_mismatch(status: str) -> None:
     assert classify_report(an_attempt(), a_report(status, 599_999)) is ReportCheck.AMOUNT_MISMATCH

@@ -190,6 +190,13 @@ def test_instructed_disbursement_has_its_attempt_and_no_hold() -> None:
     )
 
 
+def test_partner_is_asked_about_what_it_has_and_what_is_held_is_retried() -> None:
+    at_a_partner = a_disbursement(state=State.INSTRUCTED, next_check_at=NOW)
+    held = a_disbursement(state=State.HELD, reason=HoldReason.PARTNER_PAUSED, next_check_at=NOW)
+    assert (at_a_partner.ask_at, at_a_partner.retry_at) == (NOW, None)
+    assert (held.ask_at, held.retry_at) == (None, NOW)
+
+
 def test_each_attempt_is_counted() -> None:
     first = instruct(a_disbursement(), "0ABCDEFGHJKMNPQR", "bni", 7, NOW)
     held = after_rejection(first, verdict_of("rejected", "AC04"), NOW)

@@ -16,6 +16,7 @@ from services.payment.domain.entitlement import (
     annulment_of,
     answer_survey,
     complete,
+    component_of,
     earned_once_per_participant,
     newly_earned,
     rate,
@@ -23,6 +24,7 @@ from services.payment.domain.entitlement import (
     revoke,
     void,
 )
+from shared.errors import InvariantBroken
 from tests.unit.payment.values import FEE, INCENTIVE, NOW, an_enrollment
 
 KEY = b"k" * 32
@@ -67,6 +69,17 @@ def test_survey_is_earned_once_it_is_answered_and_the_training_completed() -> No
     assert newly_earned(answered, done) == [FEE, SURVEY]
     assert reached_at(done, SURVEY) == NOW + timedelta(days=1)
     assert reached_at(complete(answered, NOW + timedelta(days=2), noted_at=NOW), SURVEY) == NOW + timedelta(days=2)
+
+
+def test_enrollment_promises_surveys_if_a_benefit_is_for_one() -> None:
+    assert an_enrollment(entitlements=(FEE, SURVEY)).promises_surveys
+    assert not an_enrollment(entitlements=(FEE, INCENTIVE)).promises_surveys
+
+
+def test_benefit_of_an_unknown_kind_needs_a_release() -> None:
+    known = "a benefit is one of fee, incentive, survey; schemes with another need a release"
+    with pytest.raises(InvariantBroken, match=f"^bonus_1: {known}$"):
+        component_of("bonus_1")
 
 
 def test_the_first_answer_to_a_survey_counts_and_earns_no_other() -> None:

@@ -109,8 +109,9 @@ def test_no_rupiah_is_made_or_lost_and_the_oldest_go_first(
 
 def test_disbursement_names_its_fund_and_its_place_in_the_queue() -> None:
     one = a_disbursement()
-    assert fund_of(one) == Fund("48", Component.INCENTIVE)
+    assert fund_of(one) == HERE.fund == Fund("48", Component.INCENTIVE)
     assert queued(one) == QueuedDisbursement(one.age, 3, 600_000)
+    assert queued(one).key == one.key
 
 
 def test_rest_that_just_suffices_lets_allotments_grow() -> None:
