@@ -1,12 +1,13 @@
 -- name: entitlements_without_disbursement
--- I3: a disbursement exists from the moment its benefit is earned. A benefit had once may have fallen due with another training, and
--- does so again if it was cancelled before any partner was instructed, unless its participant was erased.
+-- I3: a disbursement exists from the moment its benefit is earned. A benefit had once may have fallen due with another
+-- training, and does so again if it was cancelled before any partner was instructed, unless its participant was erased.
 with missing as (
     select e.participant_id, e.redeem_code, p ->> 'benefit' as benefit, (p ->> 'first_training_only')::boolean as once
     from enrollment e cross join lateral json_array_elements(e.benefits) as p
         left join survey_answer a on a.redeem_code = e.redeem_code and a.survey = p ->> 'milestone'
     where e.completed_at is not null and e.voided_at is null and e.revoked_at is null and p ->> 'months_after' is null
-      and case p ->> 'milestone' when 'completed' then true when 'rated' then e.rated_at is not null else a.survey is not null end
+      and case p ->> 'milestone' when 'completed' then true
+                                 when 'rated' then e.rated_at is not null else a.survey is not null end
       and not exists (select from disbursement d where d.redeem_code = e.redeem_code and d.benefit = p ->> 'benefit'))
 select participant_id, redeem_code, benefit from missing where not once
 union all
@@ -18,12 +19,14 @@ where once and not exists (
 group by participant_id, benefit;
 
 -- name: deferred_completions
--- I3: a completion whose enrollment does not come. Measured by the time of the latest event, whatever clock that came from.
+-- I3: a completion whose enrollment does not come. Measured by the time of the latest event, whatever clock that came
+-- from.
 select key from waiting
 where kind = 'enrollment' and since < (select max(said_at) from page) - $1::interval;
 
 -- name: monthly_incentives_lost
--- I3: of a series that stands, each incentive after the first is to come, or has fallen due with this training or another.
+-- I3: of a series that stands, each incentive after the first is to come, or has fallen due with this training or
+-- another.
 select d.participant_id, d.redeem_code, p ->> 'benefit' as benefit
 from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
 where d.benefit = 'incentive_1' and (d.attempt > 0 or d.cancelled_at is null) and p ->> 'months_after' is not null
@@ -52,14 +55,17 @@ where p.amount is null or p.amount <> d.amount or p.completed_at is null
    or (p.milestone not in ('completed', 'rated') and a.survey is null);
 
 -- name: monthly_incentives_early
--- I4: an incentive after the first falls due in its month, counted in Jakarta, and with the training that earned the first.
+-- I4: an incentive after the first falls due in its month, counted in Jakarta, and with the training that earned the
+-- first.
 with series as (
     select d.redeem_code, d.benefit, d.due_at, (p ->> 'months_after')::int as months,
-           case p ->> 'milestone' when 'rated' then greatest(e.completed_at, e.rated_at) else e.completed_at end as reached_at
+           case p ->> 'milestone' when 'rated' then greatest(e.completed_at, e.rated_at)
+                                  else e.completed_at end as reached_at
     from disbursement d join enrollment e using (redeem_code) cross join lateral json_array_elements(e.benefits) as p
     where d.payee = 'participant' and p ->> 'benefit' = d.benefit and p ->> 'months_after' is not null)
 select redeem_code, benefit from series s
-where due_at < (reached_at at time zone interval '7 hours' + make_interval(months => months)) at time zone interval '7 hours'
+where due_at < (reached_at at time zone interval '7 hours' + make_interval(months => months))
+               at time zone interval '7 hours'
    or not exists (select from disbursement f where f.redeem_code = s.redeem_code and f.benefit = 'incentive_1');
 
 -- name: paid_before_completion
@@ -69,7 +75,8 @@ from attempt a left join enrollment e using (redeem_code)
 where a.redeem_code is not null and e.completion_noted_at is null;
 
 -- name: settled_twice
--- I2: each disbursement is paid once at most, by the transfers, not counting what was returned, or is claimed as a double payment.
+-- I2: each disbursement is paid once at most, by the transfers, not counting what was returned, or is claimed as a
+-- double payment.
 select a.redeem_code, a.benefit
 from transfer t join attempt a using (reference)
     left join money_claim c on c.reference = t.reference and c.reason = 'contradicted' and c.state <> 'withdrawn'
@@ -77,58 +84,9 @@ where c.reference is null
   and (t.debit ^@ 'paid:' and t.credit ^@ 'clearing:' or t.debit ^@ 'clearing:' and t.credit ^@ 'paid:')
 group by a.redeem_code, a.benefit having sum(case when t.debit ^@ 'paid:' then 1 else -1 end) > 1;
 
--- name: reported_settled_twice
--- I2, I10: at most one payment of each disbursement, by the reports of partners, parked ones included. A parked one counts no more once
--- two persons have approved another attempt, which says that it was not paid, nor once its money came back.
-with parked as (
-    select c.redeem_code, c.benefit, c.reference, c.partner from contradiction c join attempt a using (reference)
-    where c.status = 'settled' and (a.returned_at is null or c.partner <> a.partner)
-      and not exists (select from money_claim m where m.reference = c.reference and m.reason = 'contradicted' and m.state = 'repaid')
-      and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt))
-select redeem_code, benefit, string_agg(reference || ' by ' || partner, ', ' order by reference, partner) as payments
-from (select redeem_code, benefit, reference, partner from parked
-      union
-      select redeem_code, benefit, d.reference, d.partner from disbursement d join parked using (redeem_code, benefit)
-      where d.state = 'settled') as said
-group by redeem_code, benefit having count(*) > 1;
-
--- name: reported_settled_of_failed
--- I10: nothing fails, is cancelled or forfeited whose payment a partner reports, unless two persons approved another attempt since.
-select c.redeem_code, c.benefit, c.reference, d.state
-from contradiction c join disbursement d using (redeem_code, benefit) join attempt t on t.reference = c.reference
-where d.state in ('failed', 'cancelled', 'forfeited') and c.status = 'settled' and t.returned_at is null
-  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt and a.second <> '');
-
--- name: unfrozen_contradictions
--- I10: a contradicted disbursement is frozen, or final.
-select c.redeem_code, c.benefit, c.reference, c.status
-from contradiction c join disbursement d using (redeem_code, benefit)
-where d.state not in ('settled', 'failed', 'cancelled', 'forfeited') and not d.frozen
-  and not exists (select from approval a where (a.redeem_code, a.benefit) = (c.redeem_code, c.benefit) and a.attempt > c.attempt);
-
--- name: unfrozen_reviews
--- I10: so is one that was rejected with a reason that a person must review.
-select d.redeem_code, d.benefit, a.reason from disbursement d join attempt a on a.reference = d.reference
-where d.reason is not null and a.reason = any($1::text[]) and not d.frozen;
-
--- name: unapproved_attempts
--- I10: after either, another attempt takes an approval; one that was instructed before a restore takes none.
-with doubt as (
-    select redeem_code, benefit, number as attempt from attempt where reason = any($1::text[])
-    union select redeem_code, benefit, attempt from contradiction)
-select distinct a.reference
-from doubt join attempt a using (redeem_code, benefit) join disbursement d using (redeem_code, benefit)
-where a.number > doubt.attempt and not a.adopted
-  and not exists (select from approval p
-                  where (p.redeem_code, p.benefit) = (a.redeem_code, a.benefit)
-                    and p.attempt > doubt.attempt and p.attempt <= a.number
-                    and (p.attempt < a.number
-                         or (p.amount, p.partner) = (a.amount, a.partner)
-                            and (a.number < d.attempt or p.account_version in (0, d.tried_version)))
-                    and (p.second is not null or p.account_version = 0));
-
 -- name: benefits_twice
--- I2: a participant has each benefit once, with whatever training, not counting one cancelled before any partner was instructed.
+-- I2: a participant has each benefit once, with whatever training, not counting one cancelled before any partner was
+-- instructed.
 select participant_id, benefit from disbursement
 where payee = 'participant' and (attempt > 0 or cancelled_at is null)
 group by participant_id, benefit having count(*) > 1;
@@ -136,14 +94,18 @@ group by participant_id, benefit having count(*) > 1;
 -- name: states_without_reason
 -- I7: the state of a disbursement follows from its latest attempt.
 select d.redeem_code, d.benefit, d.state
-from disbursement d left join attempt a on a.reference = d.reference left join confirmation c on c.reference = d.reference
+from disbursement d left join attempt a on a.reference = d.reference
+    left join confirmation c on c.reference = d.reference
 where not case
     when d.attempt = 0 then d.state in ('held', 'cancelled', 'forfeited')
     when c.reference is not null and (d.state = 'settled' or a.returned_at is not null)
         then (a.redeem_code, a.benefit) = (d.redeem_code, d.benefit) and a.rejected_at is not null
-             and (a.returned_at is null) = (d.state = 'settled') and d.state in ('settled', 'held', 'failed', 'cancelled', 'forfeited')
-    when a.reference is null or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
-    when a.rejected_at is not null or a.returned_at is not null then d.state in ('held', 'failed', 'cancelled', 'forfeited')
+             and (a.returned_at is null) = (d.state = 'settled')
+             and d.state in ('settled', 'held', 'failed', 'cancelled', 'forfeited')
+    when a.reference is null
+         or (a.redeem_code, a.benefit, a.number) is distinct from (d.redeem_code, d.benefit, d.attempt) then false
+    when a.rejected_at is not null or a.returned_at is not null
+        then d.state in ('held', 'failed', 'cancelled', 'forfeited')
     when d.settled_at is not null then d.state = 'settled'
     when d.accepted_at is not null then d.state = 'accepted'
     else d.state = 'instructed' end;
@@ -160,7 +122,8 @@ where d.state in ('instructed', 'accepted');
 select d.redeem_code, d.benefit
 from disbursement d join attempt a on a.redeem_code = d.redeem_code and a.benefit = d.benefit
 group by d.redeem_code, d.benefit, d.attempt
-having count(*) <> d.attempt or count(*) filter (where a.rejected_at is null and a.returned_at is null and a.number < d.attempt) > 0;
+having count(*) <> d.attempt
+    or count(*) filter (where a.rejected_at is null and a.returned_at is null and a.number < d.attempt) > 0;
 
 -- name: balances
 -- I1, I8, I9: balances of the accounts of each wave and component, by the transfers.
@@ -170,20 +133,24 @@ from (select wave, component, debit as account, amount from transfer
 group by wave, component, account;
 
 -- name: balances_by_rows
--- I1, I8, I9: balances of the same accounts, by the other tables. A double payment is posted with its claim, and nowhere else.
+-- I1, I8, I9: balances of the same accounts, by the other tables. A double payment is posted with its claim, and
+-- nowhere else.
 select wave, component::text, account, sum(amount)::bigint as balance
 from (
     select wave, component, 'treasury' as account, -amount as amount from appropriation
     union all select wave, component, 'appropriation', appropriated - returned - drawn from funds
     union all select wave, component, 'returned', returned from funds
     union all select wave, component, 'reserved:' || component, drawn - spent from purse
-    union all select wave, component, 'clearing:' || partner, amount from disbursement where state in ('instructed', 'accepted')
-    union all select wave, component, 'paid:' || split_part(benefit, '_', 1), amount from disbursement where state = 'settled'
+    union all
+    select wave, component, 'clearing:' || partner, amount from disbursement where state in ('instructed', 'accepted')
+    union all
+    select wave, component, 'paid:' || split_part(benefit, '_', 1), amount from disbursement where state = 'settled'
     union all
     select d.wave, d.component, side.account, side.amount
     from money_claim c join disbursement d using (redeem_code, benefit)
     cross join lateral (values ('paid:' || split_part(c.benefit, '_', 1), -c.amount),
-                               (case c.state when 'open' then 'claims' else 'returned' end, c.amount)) as side (account, amount)
+                               (case c.state when 'open' then 'claims' else 'returned' end, c.amount))
+        as side (account, amount)
     where c.state <> 'withdrawn' and (c.reason <> 'contradicted' or side.amount > 0)
 ) as rows
 group by wave, component, account;
@@ -203,11 +170,14 @@ where x.erased_at is not null
   and (d.state in ('held', 'instructed', 'accepted') and d.annulled is null or d.state = 'held' and not d.frozen);
 
 -- name: instructed_while_erased
--- I4: no instruction follows an erasure in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
+-- I4: no instruction follows an erasure in the ledger of its lane, not counting those of before a restore, the
+-- confirmed, and double payments.
 select a.reference
-from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
+from erasure x join transfer t on t.lane = x.lane and t.number > x.ledger_number
+                     and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
     join attempt a on a.reference = t.reference and not a.adopted
-    join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit) and d.participant_id = x.participant_id
+    join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit)
+                       and d.participant_id = x.participant_id
 where not exists (select from confirmation c where c.reference = a.reference)
   and not exists (select from money_claim c where c.reference = a.reference and c.reason = 'contradicted');
 
@@ -232,33 +202,40 @@ where d.state = 'settled' and (e.voided_at is not null or e.revoked_at is not nu
   and not exists (select from money_claim c where c.reference = d.reference and c.state <> 'withdrawn');
 
 -- name: claims_unlike_payments
--- I7: a claim is on what was paid under its reference, or was paid besides; an open one on a payment that was not returned.
+-- I7: a claim is on what was paid under its reference, or was paid besides; an open one on a payment that was not
+-- returned.
 select c.reference, c.number
 from money_claim c left join attempt a on a.reference = c.reference
     left join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit)
 where (d.redeem_code, d.benefit, d.participant_id, d.payee, a.amount)
       is distinct from (c.redeem_code, c.benefit, c.participant_id, c.debtor, c.amount)
-   or case when c.reason <> 'contradicted' then c.state <> 'withdrawn' and (d.reference <> c.reference or d.state <> 'settled')
+   or case when c.reason <> 'contradicted'
+               then c.state <> 'withdrawn' and (d.reference <> c.reference or d.state <> 'settled')
            else c.state = 'open' and (d.reference = c.reference or d.state <> 'settled') end;
 
 -- name: double_payments_without_claim
 -- I3: what was paid besides, by the report of the partner that it was instructed to, is claimed back, or repaid.
 select d.redeem_code, d.benefit, c.reference
-from contradiction c join disbursement d using (redeem_code, benefit) join attempt a on (a.reference, a.partner, a.amount) = (c.reference, c.partner, c.amount)
+from contradiction c join disbursement d using (redeem_code, benefit)
+    join attempt a on (a.reference, a.partner, a.amount) = (c.reference, c.partner, c.amount)
 where d.state = 'settled' and c.status = 'settled' and c.reference <> d.reference and a.returned_at is null
-  and not exists (select from approval p where (p.redeem_code, p.benefit) = (c.redeem_code, c.benefit) and p.attempt > c.attempt)
+  and not exists (select from approval p
+                  where (p.redeem_code, p.benefit) = (c.redeem_code, c.benefit) and p.attempt > c.attempt)
   and not exists (select from money_claim m where m.reference = c.reference and m.state <> 'withdrawn');
 
 -- name: held_past_cut_off
--- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen, and that for a person to look at.
+-- I7: past the cut-off of a wave nothing is held in a lane that is cleared but what is frozen, and that for a person to
+-- look at.
 select d.redeem_code, d.benefit, d.reason
 from cut_off c join disbursement d using (wave, lane)
 where c.cleared and d.state = 'held' and not (d.frozen and d.reason in ('needs_approval', 'participant_blocked'));
 
 -- name: instructed_past_cut_off
--- I4: no instruction follows a cut-off in the ledger of its lane, not counting those of before a restore, the confirmed, and double payments.
+-- I4: no instruction follows a cut-off in the ledger of its lane, not counting those of before a restore, the
+-- confirmed, and double payments.
 select a.reference
-from cut_off c join transfer t on t.lane = c.lane and t.wave = c.wave and t.number > c.ledger_number and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
+from cut_off c join transfer t on t.lane = c.lane and t.wave = c.wave and t.number > c.ledger_number
+                     and t.debit ^@ 'clearing:' and t.credit ^@ 'reserved:'
     join attempt a on a.reference = t.reference and not a.adopted
 where not exists (select from confirmation o where o.reference = a.reference)
   and not exists (select from money_claim m where m.reference = a.reference and m.reason = 'contradicted');
@@ -270,89 +247,10 @@ from disbursement d
 where d.state = 'forfeited'
   and not exists (select from cut_off c where c.wave = d.wave and c.lane = d.lane and c.cut_off_at <= d.changed_at);
 
--- name: unspent_past_cut_off
--- I8: past the cut-off of a wave no more money is left than is promised, or frozen, once nothing has moved for a while.
-select f.wave, f.component, f.appropriated - f.returned - f.drawn - f.promised + idle - frozen as unspent
-from funds f
-cross join lateral (select coalesce(sum(p.drawn - p.spent), 0)::bigint as idle
-                    from purse p where p.wave = f.wave and p.component = f.component) as allotments
-cross join lateral (select coalesce(sum(d.amount) filter (where d.state = 'held' and d.frozen), 0)::bigint as frozen,
-                           max(d.changed_at) filter (where d.state in ('forfeited', 'cancelled')) as ended_at
-                    from disbursement d where d.wave = f.wave and d.component = f.component) as disbursements
-cross join lateral (select max(t.at) as moved_at from transfer t where t.wave = f.wave and t.component = f.component) as ledgers
-where f.appropriated - f.returned - f.drawn - f.promised + idle > frozen
-  and (select bool_and(c.cleared) from cut_off c where c.wave = f.wave)
-  and greatest(ended_at, moved_at, (select max(c.passed_at) from cut_off c where c.wave = f.wave)) < (select max(said_at) from page) - $1::interval;
-
--- name: fund_differences
--- I8: a fund has allotted what its lanes were allotted, was appropriated what the documents say, and no more is instructed.
-select f.wave, f.component, f.drawn as allotted, in_lanes, f.appropriated, in_documents, instructed, f.overdrawn
-from funds f
-cross join lateral (select coalesce(sum(p.drawn), 0)::bigint as in_lanes
-                    from purse p where p.wave = f.wave and p.component = f.component) as lanes
-cross join lateral (select coalesce(sum(a.amount), 0)::bigint as in_documents
-                    from appropriation a where a.wave = f.wave and a.component = f.component) as documents
-cross join lateral (select coalesce(sum(amount), 0)::bigint as instructed
-                    from (select d.amount from disbursement d
-                          where d.wave = f.wave and d.component = f.component and d.state in ('instructed', 'accepted', 'settled')
-                          union all
-                          select c.amount from money_claim c join disbursement d using (redeem_code, benefit)
-                          where d.wave = f.wave and d.component = f.component and c.reason = 'contradicted' and c.state <> 'withdrawn') as paid) as disbursements
-where f.drawn <> in_lanes or f.appropriated <> in_documents or f.appropriated + f.overdrawn < f.returned + instructed;
-
--- name: overdrawn_funds
--- I8: overdrawn by payments instructed before a restore, confirmed, or paid twice. They are named until the fund has money.
-with told as (
-    select d.wave, d.component, a.reference,
-           sum(a.amount) over (partition by d.wave, d.component order by a.instructed_at desc, a.reference) - a.amount as younger
-    from attempt a join disbursement d on (d.redeem_code, d.benefit) = (a.redeem_code, a.benefit)
-        left join money_claim m on m.reference = a.reference and m.reason = 'contradicted' and m.state <> 'withdrawn'
-    where m.reference is not null
-       or d.reference = a.reference and d.state in ('instructed', 'accepted', 'settled')
-          and (a.adopted or exists (select from confirmation c where c.reference = a.reference)))
-select f.wave, f.component, f.overdrawn, coalesce(string_agg(t.reference, ', ' order by t.reference), 'of unknown references') as references
-from funds f left join told t on t.wave = f.wave and t.component = f.component and t.younger < f.overdrawn
-where f.overdrawn > 0 group by f.wave, f.component, f.overdrawn;
-
--- name: kept_money_differences
--- I8: a fund keeps the money that adopted attempts keep until their disbursements are read again, and has it.
-with kept as (
-    select wave, component, sum(amount) as amount, string_agg(reference, ', ' order by reference) as references
-    from attempt where adopted and keeps_money group by wave, component)
-select f.wave, f.component, f.promised, f.appropriated - f.returned - f.drawn as there, coalesce(k.references, 'no instruction') as references
-from funds f left join kept k using (wave, component)
-where f.promised <> coalesce(k.amount, 0) or f.promised > greatest(f.appropriated - f.returned - f.drawn, 0);
-
--- name: short_mark_differences
--- I8: a fund is marked short exactly while a disbursement waits for its money; unmarked, it would pay younger ones first.
-select coalesce(f.wave, q.wave) as wave, coalesce(f.component, q.component) as component, coalesce(q.waiting, 0) as waiting
-from (select wave, component, count(*) as waiting from disbursement where reason = 'no_funds' group by wave, component) as q
-full join (select wave, component from funds where short) as f using (wave, component)
-where f.wave is null or q.wave is null;
-
--- name: money_without_funds
--- I8: nothing is instructed of a wave that was appropriated nothing.
-select distinct d.wave, d.component
-from disbursement d
-where d.state in ('instructed', 'accepted', 'settled')
-  and not exists (select from funds f where f.wave = d.wave and f.component = d.component);
-
 -- name: open_legs
 -- I9: the legs of each clearing account.
 select d.wave, d.component, d.partner, d.reference, d.amount
 from disbursement d where d.state in ('instructed', 'accepted') order by d.reference;
-
--- name: instructions_unlike_ledger
--- I10: partners were instructed as the disbursements say.
-select a.reference
-from attempt a left join disbursement d using (redeem_code, benefit)
-where a.redeem_code is not null
-  and (d.redeem_code is null or d.amount <> a.amount or (d.reference = a.reference and d.partner <> a.partner and d.state not in ('held', 'cancelled', 'forfeited')));
-
--- name: instructions_without_disbursement
--- I10: instructed before a restore, and no event tells the fund; or all is read again, and no disbursement is paid by it.
-select a.reference from attempt a join lane l using (lane)
-where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
 
 -- name: ledgers_without_end
 -- I11: no transfer stands after the head of its ledger, and no ledger is without a head.

@@ -86,7 +86,7 @@ def checks(package: str) -> Iterator[tuple[str, str]]:
     """Return the statements that `verify` runs."""
     for file in files(package).joinpath("sql").iterdir():
         named = blocks(file.read_text("utf-8"), file.name)
-        yield from ((n, statement) for n, statement in named if file.name.startswith("invariant") or n in CHECKS)
+        yield from ((n, statement) for n, statement in named if file.name.endswith("invariants.sql") or n in CHECKS)
 
 
 def compared_whole(part: dict[str, Any], growing: set[str]) -> Iterator[bool]:
@@ -117,7 +117,7 @@ def indexes_of(part: dict[str, Any], table: str) -> Iterator[str]:
 def asked(package: str) -> Iterator[tuple[str, str]]:
     """Return the statements of the work, and those that answer an operator."""
     for file in files(package).joinpath("sql").iterdir():
-        if not file.name.startswith("invariant"):
+        if not file.name.endswith("invariants.sql"):
             named = blocks(file.read_text("utf-8"), file.name)
             yield from ((name, statement) for name, statement in named if not statement.startswith("lock "))
 
