@@ -1,9 +1,12 @@
 -- name: take_deadlines
--- Longest overdue first; a row with more codes than are asked for is split. The caller has locked the lanes.
+-- Longest overdue first of each lane; a row with more codes than are asked for is split. All deadlines fall at midnight,
+-- so no more rows of a lane are read than a portion needs. The caller has locked the lanes.
 with due as (
-    select at, redeem_codes, sum(cardinality(redeem_codes)) over (order by due_at, at) - cardinality(redeem_codes) as before
-    from (select ctid as at, due_at, redeem_codes from deadline
-          where lane = any($1::smallint[]) and due_at <= $2 order by due_at limit $3::int) as oldest),
+    select at, redeem_codes,
+           sum(cardinality(redeem_codes)) over (order by due_at, at) - cardinality(redeem_codes) as before
+    from unnest($1::smallint[]) as of (lane) cross join lateral (
+        select ctid as at, due_at, redeem_codes from deadline d
+        where d.lane = of.lane and due_at <= $2 order by due_at limit 50) as oldest),
 taken as (
     select at, redeem_codes[:room] as codes, redeem_codes[room + 1:] as rest
     from (select at, redeem_codes, ($3 - before)::int as room from due) as found where room > 0),
