@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.infrastructure import Database
@@ -22,6 +22,7 @@ from tests.integration.completion.harness import (
     rated,
     revoked,
 )
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.unit.completion.facts import DAY, LAST_END
 
 NEEDED = all_evidence()
@@ -34,9 +35,7 @@ NOT_NEEDED = [
     graded(provider_id="LP0002"),
     attended(2).but(source="/providers/lp0001"),
 ]
-REAL = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+REAL = settings(ON_POSTGRES, max_examples=60)
 
 
 @st.composite

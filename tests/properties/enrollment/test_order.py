@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.times import write_time
@@ -24,6 +24,7 @@ from tests.builders import (
 )
 from tests.infrastructure import Database
 from tests.integration.enrollment.harness import EnrollmentHarness, completed, create_harness, rated, revoked
+from tests.properties.on_postgres import ON_POSTGRES
 
 DAY = timedelta(days=1)
 PERSON, NIK = a_participant_id(), a_nik()
@@ -59,9 +60,7 @@ CHANGES_OF_MIND = [
     revoked(PERSON, REVOKED.data["redeem_code"], ADMITTED_AT + 9 * DAY),
     a_block(PERSON, ADMITTED_AT + 9 * DAY),
 ]
-REAL = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+REAL = settings(ON_POSTGRES, max_examples=60)
 
 
 def with_competitors_first(order: Sequence[Event]) -> list[Event]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import PostgresServer
 from tests.integration.payment.facts import code_of, fee_due
 from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.database_reset import reset_database
 
 LANES = (2, 5, 9)
@@ -119,7 +120,7 @@ def harness(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterat
 
 
 @given(timeline=st.lists(events, min_size=4, max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=40)
 def test_money_goes_by_age_over_all_lanes(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[Event]
 ) -> None:

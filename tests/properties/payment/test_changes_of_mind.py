@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.builders import Event, funds
 from tests.integration.payment.facts import (
@@ -18,6 +18,7 @@ from tests.integration.payment.facts import (
     voided,
 )
 from tests.integration.payment.harness import PaymentHarness
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.test_money import CODES, FACTS, PEOPLE, Timeline, play, timelines
 
 EARLY = COMPLETED_AT - timedelta(days=1)
@@ -37,7 +38,7 @@ EVENTS: Sequence[Event] = [*FACTS, *CHANGES]
 
 
 @given(timeline=timelines(events=len(EVENTS)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=25)
 def test_changes_of_mind_keep_every_invariant(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:
@@ -45,7 +46,7 @@ def test_changes_of_mind_keep_every_invariant(
 
 
 @given(timeline=timelines(events=len(EVENTS)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=25)
 def test_the_same_is_paid_in_the_end_whatever_was_read_first(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.payment.app import definition
@@ -13,6 +13,7 @@ from shared.messaging.transaction.decoder import Decoder
 from tests.builders import LATER, Event, funds
 from tests.integration.payment.facts import blocked, confirmed, unblocked, voided
 from tests.integration.payment.harness import PaymentHarness
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.database_reset import reset_database
 from tests.properties.payment.test_money import (
     CODES,
@@ -61,7 +62,7 @@ UNDECIDED = "select count(*) from disbursement where state = 'held' and not froz
     passes_before=0,
 )
 @given(timeline=timelines(events=len(EVENTS)), passes_before=st.integers(0, len(EVENTS)))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=15)
 def test_nothing_is_paid_or_left_past_a_cut_off(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline, passes_before: int
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import Event
@@ -21,6 +21,7 @@ from tests.integration.payment.facts import (
     rated,
 )
 from tests.integration.payment.harness import PaymentHarness
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.database_reset import reset_database
 
 PEOPLE = in_one_lane(2)
@@ -117,7 +118,7 @@ class IncentiveModel:
 
 
 @given(timeline=timelines(), accounts=st.sampled_from(["before", "after"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=60)
 def test_participant_has_each_benefit_once_with_the_first_training(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: list[list[TrainingEvent]], accounts: str
 ) -> None:

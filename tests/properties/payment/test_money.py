@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Refused
@@ -26,6 +26,7 @@ from tests.integration.payment.facts import (
     rated,
 )
 from tests.integration.payment.harness import PaymentHarness
+from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.database_reset import reset_database
 
 PEOPLE = [*in_one_lane(2), in_another_lane(in_one_lane(1)[0])]
@@ -84,7 +85,7 @@ def timelines(draw: st.DrawFn, events: int = len(FACTS)) -> Timeline:
 
 
 @given(timeline=timelines())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(ON_POSTGRES, max_examples=25)
 def test_any_order_and_repetition_keeps_every_invariant(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:
