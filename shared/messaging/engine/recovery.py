@@ -90,7 +90,7 @@ async def _insert(tx: Transaction, place: TopicPartition, pages: Sequence[Page],
 async def _missing(
     connection: Connection, place: TopicPartition, published: Sequence[PublishedRecord]
 ) -> list[PublishedRecord]:
-    """Return the records that are on no page, each once, in the order of their numbers."""
+    """Return the records that are on no page and never were, each once, in the order of their numbers."""
     if not published:
         return []
     numbers = [one.sequence for one in published]
@@ -99,7 +99,10 @@ async def _missing(
     )
     found: dict[tuple[int, int], PublishedRecord] = {}
     for one in published:
-        if not any(r["era"] == one.era and r["first_sequence"] <= one.sequence <= r["last_sequence"] for r in ranges):
+        if not any(
+            row["era"] in (None, one.era) and row["first_sequence"] <= one.sequence <= row["last_sequence"]
+            for row in ranges
+        ):
             found.setdefault((one.era, one.sequence), one)
     return [one for _, one in sorted(found.items())]
 

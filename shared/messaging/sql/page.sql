@@ -45,11 +45,14 @@ order by era, first_sequence limit $7;
 
 -- name: load_page_ranges
 -- The numbers that are on pages: other events in the topic were published before a restore. Our own pages follow one
--- another; an adopted one holds a single number.
+-- another; an adopted one holds a single number. Without an era: numbers of which retention has deleted the pages.
 select era, first_sequence, last_sequence from page
 where topic = $1 and lane = $2 and first_sequence <= $4 and last_sequence >= $3
   and first_sequence >= coalesce((select max(p.first_sequence) from page p
-                                  where p.topic = $1 and p.lane = $2 and p.first_sequence <= $3 and not p.adopted), 0);
+                                  where p.topic = $1 and p.lane = $2 and p.first_sequence <= $3 and not p.adopted), 0)
+union all
+select null, 1, least(next_sequence, (select min(first_sequence) from page p where p.topic = $1 and p.lane = $2)) - 1
+from sequence where topic = $1 and lane = $2;
 
 -- name: end_of_pages
 -- The last number of the latest era that is on a page; where retention has left none, that of the counter.
@@ -88,7 +91,13 @@ update publication set say_again_from = least(coalesce(say_again_from, $3), $3) 
 update publication set say_again_from = null where topic = $1 and lane = $2 and say_again_from = $3;
 
 -- name: delete_old_pages
--- Pages are kept for weeks, not for ever; an unpublished one never goes.
-delete from page where ctid in (
-    select p.ctid from page p join publication b using (topic, lane)
-    where p.said_at < $1 and p.last_sequence <= b.published and p.lane = any($2::smallint[]) limit 1000);
+-- Pages are kept for weeks, not for ever; an unpublished one never goes. Of each topic and lane the first ones go, some at a
+-- time, so that all numbers before one that is kept are known to have been on pages.
+delete from page where ctid = any(array(
+    select first.ctid
+    from publication b cross join lateral (
+        select ctid, bool_and(said_at < $1 and last_sequence <= b.published) over (order by first_sequence, era) as is_over
+        from (select ctid, first_sequence, last_sequence, era, said_at from page
+              where topic = b.topic and lane between b.lane and b.lane
+              order by topic, lane, first_sequence, era limit 10) as p) as first
+    where b.lane = any($2::smallint[]) and first.is_over));

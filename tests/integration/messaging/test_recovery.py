@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiokafka import ConsumerRecord
 from shared.contracts.topics import LANES, lane_of
 from shared.messaging.engine.engine import Engine
 from shared.messaging.engine.recovery import adopt_tails
+from shared.messaging.queries import QUERIES
 from shared.messaging.reading import topic_inspector
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
@@ -152,6 +154,44 @@ async def test_record_of_another_producer_in_our_topic_is_not_adopted(world: Toy
     async with holding_nothing(world) as engine:
         await adopt(engine)
     assert await adopted(world) == sorted(f"{player}-g1" for player in PLAYERS)
+
+
+async def test_events_whose_pages_retention_has_deleted_are_not_adopted(world: ToyWorld) -> None:
+    """A stranger's record among ours makes all behind it be examined once more, perhaps weeks later."""
+    league = world.league.service
+    async with world.running(league, look_every_seconds=3600.0):
+        await world.send(*map(a_player, PLAYERS))
+        await world.send(*(a_goal(player, f"{player}-g1") for player in PLAYERS))
+        await world.until_published(world.league.totals, LANES)
+        async with producer(world.bootstrap) as kafka:
+            for lane in range(LANES):
+                await kafka.send_and_wait(world.league.totals, b"{}", partition=lane)
+        await world.send(*(a_goal(player, f"{player}-{goal}") for goal in ("g2", "g3") for player in PLAYERS))
+        await world.until_published(world.league.totals, 4 * LANES)
+        await world.until_count(league, "publication where unseen_from is not null", LANES)
+        world.clock.pass_hours(43 * 24)
+        await world.until_count(league, "page", 0)
+    async with holding_nothing(world) as engine:
+        await adopt(engine)
+    assert await adopted(world) == []
+
+
+async def test_old_page_stays_as_long_as_an_earlier_one_of_its_lane(world: ToyWorld) -> None:
+    """So every number before the first page that is kept is known to have been on a page."""
+    league, totals, now = world.league.service, world.league.totals, world.clock.now()
+    async with holding_nothing(world) as engine:
+        await engine._membership._open_session()
+        for lane, ages in enumerate([(50, 50, 10, 50), (10, 50), (50,) * 15]):
+            for number, days in enumerate(ages, 1):
+                row = (totals, lane, number, now - timedelta(days=days))
+                await world.fetch(league, "insert into page values ($1, $2, 1, 1, $3, $3, $4, false, '')", *row)
+        await world.fetch(league, "update publication set published = 14")
+        for _ in range(3):
+            await world.fetch(league, QUERIES["delete_old_pages"], now - timedelta(days=42), list(range(LANES)))
+    left = await world.fetch(
+        league, "select lane, array_agg(first_sequence order by first_sequence) from page group by 1 order by 1"
+    )
+    assert [tuple(row) for row in left] == [(0, [3, 4]), (1, [1, 2]), (2, [15])]
 
 
 async def test_session_ends_when_its_database_is_restored_and_next_one_adopts(world: ToyWorld) -> None:
