@@ -1,10 +1,12 @@
 """The completion service on a real database, without Kafka: the harness runs the transactions as the engine does."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 from asyncpg import Connection
@@ -18,11 +20,13 @@ from shared.contracts import enrollment, upstream
 from shared.contracts.events import EventType
 from shared.contracts.fields import rupiah
 from shared.contracts.seals import KeyRing
-from shared.contracts.topics import TOPICS, TRAINING_ATTENDANCE, lane_of
+from shared.contracts.topics import LANES, TOPICS, TRAINING_ATTENDANCE, lane_of
 from shared.messaging.engine.operator import Operator
+from shared.messaging.engine.release_runner import ReleaseRunner
 from shared.messaging.message import Record
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.outbox.store import page_of
+from shared.messaging.transaction.batch import Batch, handle
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.dispatch import dispatch
 from shared.messaging.transaction.lane import insert_rows
@@ -212,6 +216,21 @@ class CompletionHarness:
 
         await self._run({lane_of(event.data["participant_id"]) for event in events}, body, self.now)
 
+    async def take_up(self) -> None:
+        """Handle one portion of the released records, as the engine does between two batches."""
+        plan: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: self.now))
+        membership: Any = SimpleNamespace(session=self.session)
+        assignment: Any = SimpleNamespace(positioned=True, lanes=range(LANES))
+        batches: Any = SimpleNamespace(run=self._run_batch)
+        runner = ReleaseRunner(plan, self.decoder, membership, assignment, batches, asyncio.Event())
+        await runner.run(until=0.0)
+
+    async def _run_batch(self, batch: Batch) -> None:
+        async def body(tx: Transaction) -> None:
+            await handle(tx, self.decoder, batch)
+
+        await self._run(batch.lanes(), body, self.now)
+
     async def sweep(self, read_through: datetime | None = None) -> int:
         """Run one portion of the service's timer; return how much was due."""
         done = 0
@@ -284,7 +303,7 @@ class CompletionHarness:
         self.now = SEEN
 
 
-async def create_harness(database: Database) -> CompletionHarness:
+async def create_harness(database: Database, *, batch_records: int = 3000) -> CompletionHarness:
     """Open a session in the service's schema."""
     writer, owner = await database.sessions("completion")
     await insert_rows(writer, DEFINITION.own_topics)
@@ -296,6 +315,6 @@ async def create_harness(database: Database) -> CompletionHarness:
         internal_topics=frozenset(topic.name for topic in TOPICS if topic.internal),
         wait_at_most=timedelta(hours=24),
         waiting_per_key=1000,
-        batch_records=3000,
+        batch_records=batch_records,
     )
     return CompletionHarness(owner, EngineSession(writer, terms, decoder, lambda: 1), decoder, terms)

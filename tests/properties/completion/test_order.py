@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.messaging.engine import release_runner
 from tests.infrastructure import Database
 from tests.integration.completion.harness import (
     CompletionHarness,
@@ -110,6 +111,14 @@ async def harness(database: Database) -> AsyncIterator[CompletionHarness]:
     await harness.connection.close()
 
 
+@pytest.fixture
+async def slow(database: Database) -> AsyncIterator[CompletionHarness]:
+    """Return a harness whose transactions take up two waiting records at most."""
+    slow = await create_harness(database, batch_records=2)
+    yield slow
+    await slow.connection.close()
+
+
 @REAL
 @given(case=shuffled_batches())
 async def test_any_order_and_repetition_give_the_same_result(
@@ -165,3 +174,40 @@ async def test_revocations_before_completion_act_the_same_in_any_order(
     left = {event.id for event in order} - ended
     met = all(any(event.id in left for event in of_key) for of_key in EVENTS[:3])
     assert harness.event_names() == ["completion_confirmed"] * met
+
+
+FALSE = NEEDED[0]
+ENDING = revoked(FALSE)
+
+
+@st.composite
+def ended_beforehand(draw: st.DrawFn) -> list[list[Sent]]:
+    """Draw batches of a revocation, the evidence that it revokes and all that is needed besides, and the enrollment.
+
+    Between them lies what is not needed. Only the first two have an order, and repeats come wherever they may.
+    """
+    first = draw(st.permutations([ENDING, *NOT_NEEDED]))
+    then = draw(st.permutations([*NEEDED, *draw(st.lists(st.sampled_from([ENDING, *NEEDED]), max_size=4))]))
+    order = [*first, *then]
+    order.insert(draw(st.integers(0, len(order))), confirmed())
+    return _batches(draw, order)
+
+
+@REAL
+@given(batches=ended_beforehand(), portion=st.integers(1, 4), taken_up=st.lists(st.integers(0, 2), min_size=5))
+async def test_revocation_that_waits_for_its_enrollment_is_not_overtaken(
+    slow: CompletionHarness, batches: list[list[Sent]], portion: int, taken_up: list[int]
+) -> None:
+    """Take up what waits a few records at a time, while newer ones of the same training are read."""
+    await slow.reset()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(release_runner, "PORTION_RECORDS", portion)
+        for batch, portions in zip(batches, taken_up, strict=False):
+            await slow.receive(*batch)
+            for _ in range(portions):
+                await slow.take_up()
+        for _ in range(len(NOT_NEEDED) + len(NEEDED)):
+            await slow.take_up()
+    assert "completion_confirmed" not in slow.event_names()
+    assert [await slow.rows(table) for table in ("waiting", "revocation")] == [0, 1]
+    assert (await slow.state(), await slow.breaches()) == ("open", [])
