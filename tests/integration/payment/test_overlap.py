@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.payment.handlers.halts import halt, resume
 from services.payment.payout import funds as payout_funds
 from shared.messaging.transaction import session
 from tests.builders import LATER, a_provider, funds
@@ -191,3 +192,14 @@ async def test_block_waits_for_an_instruction_of_its_lane_and_is_the_last_word(t
     assert await two.here.state("fee") == "instructed"
     await two.here.receive(rated())
     assert await two.here.state("incentive_1") == "held(participant_blocked)"
+
+
+async def test_next_sweep_pays_what_was_held_for_a_halt_ended_meanwhile(two: Two) -> None:
+    await two.here.receive(funds("48", "training"))
+    await two.there.operate(halt, "bni")
+    async with two.paused(two.due(two.here, 0, MILLION), two.here, session, "flush"):
+        await asyncio.wait_for(two.there.operate(resume, "bni"), DEADLINE)
+        await asyncio.wait_for(two.sweep(two.there), DEADLINE)
+    assert await two.here.state("fee", code_of(0)) == "held(halted)"
+    await two.sweep(two.here)
+    assert await two.paid() == [0]
