@@ -1,4 +1,7 @@
-"""Enrollment of one participant in memory: the real domain decides, and what comes before its cause waits."""
+"""Enrollment of one participant in memory: the real domain decides, and what comes before its cause waits.
+
+An account that is linked after an erasure was read is not announced.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +18,11 @@ from services.enrollment.domain.purchase import (
     Undecided,
     decide_purchase,
 )
-from services.enrollment.domain.scheme import Scheme
-from tests.model.rules.facts import Fact, Terms
+from services.enrollment.domain.purchase_deadline import forfeits_due
+from services.enrollment.domain.scheme import SchemeVersions
+from tests.model.rules.facts import NOW, Fact, Terms
 
-CAUSES_FIRST = ("wave", "approval", "admission", "account", "block", "unblock", "purchase", "void")
+CAUSES_FIRST = ("wave", "approval", "admission", "erasure", "account", "block", "unblock", "purchase", "void")
 MILESTONES = {"completed": "completed_at", "rated": "rated_at", "revoked": "revoked_at"}
 
 
@@ -26,7 +30,7 @@ MILESTONES = {"completed": "completed_at", "rated": "rated_at", "revoked": "revo
 class EnrollmentModel:
     """Decisions about the purchases of one participant. `announced` is the service's topic."""
 
-    scheme: Scheme
+    versions: SchemeVersions
     wave: Wave
     applicant: Applicant
     terms: Mapping[str, Terms]
@@ -42,6 +46,7 @@ class EnrollmentModel:
     waiting: list[Fact] = field(default_factory=list)
     announced: list[Fact] = field(default_factory=list)
     linked: Fact | None = None
+    is_erased: bool = False
 
     @property
     def has_applied(self) -> bool:
@@ -66,6 +71,8 @@ class EnrollmentModel:
                 self.approved[fact.code] = self.courses[fact.code]
             case "admission":
                 return self._admit()
+            case "erasure":
+                return self._erase(fact)
             case "account":
                 return self._link(fact)
             case "block" | "unblock":
@@ -80,16 +87,23 @@ class EnrollmentModel:
 
     def _admit(self) -> bool:
         if self.is_open and not self.has_applied:
-            decision = decide_admission(self.applicant, self.wave, self.scheme, nik_is_free=True, places=1)
+            decision = decide_admission(self.applicant, self.wave, self.versions.latest, nik_is_free=True, places=1)
             if isinstance(decision, Admitted):
                 regency, at = "3273", self.applicant.admitted_at
-                self.participant = Participant(regency, at, decision.balance)
+                self.participant = Participant(regency, at, decision.balance, cut_off_at=self.wave.cut_off_at)
             else:
                 self.refusal = decision.reason
         return self.is_open
 
+    def _erase(self, fact: Fact) -> bool:
+        if self.has_applied and not self.is_erased:
+            self.is_erased = True
+            self.announced.append(fact)
+        return self.has_applied
+
     def _link(self, fact: Fact) -> bool:
-        if self.participant is not None and (self.linked is None or fact.at > self.linked.at):
+        is_later = self.linked is None or fact.at > self.linked.at
+        if self.participant is not None and not self.is_erased and is_later:
             self.linked = fact
             self.announced.append(fact)
         return self.has_applied
@@ -148,7 +162,7 @@ class EnrollmentModel:
             return Rejected(PurchaseRejection.NOT_ADMITTED)
         trainings: Sequence[Training] = list(self.trainings.values())
         return decide_purchase(
-            terms.purchase, self.participant, trainings, self.approved.get(terms.course), self.scheme
+            terms.purchase, self.participant, trainings, self.approved.get(terms.course), self.versions.latest
         )
 
     def _confirm(self, code: str) -> None:
@@ -159,5 +173,8 @@ class EnrollmentModel:
             self._announce_void(self.voids[code])
 
     def sweep(self) -> None:
-        """Reject what is undecided and due: all that was sent before has been read."""
+        """Reject what is undecided and due, and forfeit what deadlines take: all that was sent before has been read."""
         self._decide(due=True)
+        if self.participant is not None:
+            due = forfeits_due(self.participant, list(self.trainings.values()), NOW, self.versions)
+            self.participant = replace(self.participant, forfeits=[*self.participant.forfeits, *due])

@@ -9,6 +9,7 @@ from services.payment.domain.entitlement import Entitlement
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 PERSON, PROVIDER, WAVE = "4810000000000017", "LP0001", "48"
+PROVIDER_ACCOUNT = "account of the provider"
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 """The time at which everything is read: long after it happened, so that no deadline acts before all is read."""
 
