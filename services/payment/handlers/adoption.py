@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.entitlement import Annulment, Component, component_of
 from services.payment.domain.funds import Fund
+from services.payment.payout.announced_cancellations import remember_cancellations
 from services.payment.payout.announced_forfeits import remember_forfeits
 from services.payment.payout.claims import adopt_claims
 from services.payment.payout.erased_participants import adopt_erasures
@@ -34,7 +35,7 @@ KEEPS_MONEY = {
 
 
 async def adopt(tx: Transaction, tail: Tail) -> None:
-    """Adopt what was announced: the same is instructed again, and nothing that was forfeited, or of the erased.
+    """Adopt what was announced: the same is instructed again, and nothing that was forfeited or cancelled.
 
     If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
     statement has been compared. `payment.events` tell which fund pays an instruction; until they do, nothing new is
@@ -44,6 +45,7 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
         events = list(_events(tail))
         await remember_grants(tx, tail.lane, events)
         await remember_forfeits(tx, tail.lane, events)
+        await remember_cancellations(tx, tail.lane, events)
         await _keep_money(tx, events)
         await adopt_claims(tx, tail.lane, events)
         await adopt_erasures(tx, tail.lane, (data.participant_id for event, data in events if _is_erased(event, data)))

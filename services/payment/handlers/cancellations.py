@@ -6,6 +6,7 @@ from services.payment.context import Context
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.disbursement import State, annul, fall_due
 from services.payment.domain.entitlement import Annulment, Enrollment, annulment_of, revoke, void
+from services.payment.payout.announced_cancellations import forget_cancellations, load_announced_cancellations
 from services.payment.payout.claims import claim_payments
 from services.payment.payout.grants import forget_annulled_grants, load_earned_once
 from services.payment.payout.pay import pay
@@ -52,6 +53,8 @@ async def annul_trainings(context: Context, tx: Transaction, messages: Sequence[
     await pay(context, tx, [d for d in unpaid if d.state is State.HELD], traces)
     payments = await load_payments(tx.connection, annulled)
     await claim_payments(tx, payments, {p.disbursement.key: causes[p.disbursement.redeem_code] for p in payments})
+    announced = await load_announced_cancellations(tx, {enrollment.participant_id for enrollment in annulled.values()})
+    await forget_cancellations(tx, [key for key in announced if key[0] in annulled])
     await _grant_again(context, tx, annulled, after, causes)
 
 

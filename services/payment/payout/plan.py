@@ -19,10 +19,12 @@ from services.payment.domain.eligibility import (
 )
 from services.payment.domain.entitlement import Annulment, Payee
 from services.payment.payout.account_seals import OpenedAccounts
+from services.payment.payout.announced_cancellations import forget_cancellations, load_announced_cancellations
 from services.payment.payout.announced_forfeits import forget_forfeits, load_announced_forfeits
 from services.payment.store.accounts import KeptAccount, load_accounts
 from services.payment.store.approvals import load_approvals, void_approvals
 from services.payment.store.attempts import load_attempts
+from services.payment.store.disbursements import annul_disbursements
 from services.payment.store.erasures import load_barred
 from services.payment.store.halts import load_halts_and_cut_offs
 from services.payment.store.providers import load_provider_accounts
@@ -90,10 +92,13 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     )
     conditions = PayoutConditions(tx.now, halts, context.approval_above)
     announced = await load_announced_forfeits(tx, participants)
+    cancelled = await load_announced_cancellations(tx, participants)
     approved = await _approved(tx, disbursements, accounts, conditions)
     plans = []
     for known, reference in zip(disbursements, references, strict=True):
         disbursement = annul(known, Annulment.ERASED) if known.participant_id in barred.erased else known
+        if known.key in cancelled:
+            disbursement = annul(disbursement, cancelled[known.key])
         if reference in adopted:
             newest = accounts.get(payee_key(disbursement))
             plans.append(_repeat_adopted(disbursement, adopted[reference], newest.version if newest else 0))
@@ -110,8 +115,17 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
                 forfeited_before=disbursement.key in announced,
             )
             plans.append(AttemptPlan(disbursement, reference, decision))
+    if cancelled:
+        await _mark_cancelled(tx, [p.disbursement for p in plans if p.disbursement.key in cancelled])
     await forget_forfeits(tx, announced & {p.disbursement.key for p in plans if isinstance(p.decision, Forfeit)})
     return plans
+
+
+async def _mark_cancelled(tx: Transaction, cancelled: Sequence[Disbursement]) -> None:
+    """Store the marks of what was cancelled before a restore; what has just fallen due is stored with its mark."""
+    held = [d for d in cancelled if d.state is State.HELD]
+    await annul_disbursements(tx.connection, held, tx.now)
+    await forget_cancellations(tx, [d.key for d in cancelled])
 
 
 async def _approved(

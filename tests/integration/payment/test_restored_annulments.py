@@ -107,3 +107,29 @@ async def test_instruction_of_before_a_restore_goes_on_to_a_blocked_participant(
         await after.report(instruction.reference, "settled")
     assert await after.balance("claims") == INCENTIVE
     assert await after.breaches() == []
+
+
+@pytest.mark.parametrize("was_held", [True, False])
+async def test_what_was_cancelled_is_not_paid_before_its_void_is_read_again(restored: Restored, was_held: bool) -> None:
+    """Not even if the restored copy has it held, and its cure is read first. It went to another training."""
+    person, lost = "4810000000000034", "PRAT000000AA"
+    before, after = restored.before, restored.after
+    await after.prepare()
+    for one in (before, after):
+        await one.receive(confirmed(person, lost), confirmed(person, OTHER))
+        if one is before or was_held:
+            await one.receive(completed(person, lost), rated(person, lost))
+    held = len(before.pages)
+    await before.receive(voided(person, lost))
+    await before.receive(completed(person, OTHER), rated(person, OTHER))
+    await before.receive(linked(person))
+    await after.adopt(before.pages[held:])
+    await after.receive(linked(person))
+    await after.receive(completed(person, lost), rated(person, lost))
+    assert await after.state("incentive_1", lost) == ("cancelled" if was_held else "")
+    await after.receive(voided(person, lost))
+    await after.receive(completed(person, OTHER), rated(person, OTHER))
+    instructed = [one.reference for one in before.instructions_for("incentive")]
+    assert [one.reference for one in after.instructions_for("incentive")] == instructed[-1:]
+    assert await after.connection.fetchval("select count(*) from remembered") == 0
+    assert await after.breaches() == []
