@@ -12,7 +12,10 @@ from deploy.demo.observer import EntitlementKey, Observed
 from deploy.simulation.outcome import ExpectedOutcome, ExpectedPayment, ExpectedTraining, expected_outcome
 from deploy.simulation.partner import Payment
 from deploy.simulation.people import TIMELINE_ENDS_AT, Person
+from shared.times import write_time
 
+Fund = tuple[str, str]
+"""(wave, component): what money is appropriated to."""
 MAY_WAIT = frozenset({"out_of_window"})
 # States that do not count as lost: paid, on its way to be paid, or not paid for a known reason.
 KNOWN = frozenset({"settled", "instructed", "accepted", "held", "rejected", "failed", "cancelled", "forfeited"})
@@ -60,7 +63,7 @@ def audit(
     """
     outcomes = [expected_outcome(person, at) for person in cohort]
     expected = _payments_of(outcomes)
-    settled = [payment for payment in paid if payment.reason is None]
+    settled = [payment for payment in paid if payment.is_received]
     wrongs = [
         *(deviation for outcome in outcomes for deviation in _deviations(outcome, seen)),
         *(f"{key}: no entitlement to this" for key in (seen.states.keys() | seen.claims) - expected.keys()),
@@ -90,12 +93,27 @@ def compare_ledgers(paid: Sequence[Payment], booked: Mapping[tuple[str, str], in
     """
     ledger: Counter[tuple[str, str]] = Counter()
     for payment in paid:
-        if payment.reason is None:
+        if payment.is_received:
             ledger[(payment.partner, payment.benefit)] += payment.amount
     return [
         f"{partner} paid {ledger[(partner, kind)]} rupiah as {kind}, the ledger has {booked.get((partner, kind), 0)}"
         for partner, kind in sorted(ledger.keys() | booked.keys())
         if ledger[(partner, kind)] != booked.get((partner, kind), 0)
+    ]
+
+
+def compare_returns(
+    appropriated: Mapping[Fund, int], kept: Mapping[Fund, int], returned: Mapping[Fund, int]
+) -> list[str]:
+    """Report each fund from which not all that was unspent has returned to the treasury.
+
+    `kept`: rupiah that were paid, or are held for a person to look. `returned`: those of the funds past their cut-off,
+    as Salur shows them.
+    """
+    return [
+        f"{component} of wave {wave}: {rupiah} rupiah returned to the treasury, must be {must}"
+        for (wave, component), rupiah in sorted(returned.items())
+        if rupiah != (must := appropriated[wave, component] - kept[wave, component])
     ]
 
 
@@ -118,6 +136,12 @@ def _deviations(outcome: ExpectedOutcome, seen: Observed) -> Iterable[str]:
         yield f"{who}: admitted is {bool(outcome.refused)}"
     if (person.participant_id in seen.blocked) != outcome.blocked:
         yield f"{who}: blocked is {not outcome.blocked}"
+    if (person.participant_id in seen.erased) != outcome.erased:
+        yield f"{who}: erased is {not outcome.erased}"
+    taken = {write_time(at): tuple(of) for at, of in seen.forfeits.get(person.participant_id, {}).items()}
+    must = {write_time(at): tuple(of) for at, of in outcome.forfeits.items()}
+    if taken != must:
+        yield f"{who}: of the balance {taken or 'nothing'} was forfeited, must be {must or 'nothing'}"
     for training in outcome.trainings:
         for deviation in (*_training_deviations(training, seen), *_payment_deviations(training, seen)):
             yield f"{training.redeem_code} ({person.persona}): {deviation}"
@@ -149,6 +173,8 @@ def _payment_deviations(training: ExpectedTraining, seen: Observed) -> Iterable[
             yield f"{benefit} is {state} {reason}, must be {must.state} {must.reason}"
         elif seen.amounts[key] != must.amount:
             yield f"{benefit} is of {seen.amounts[key]} rupiah, must be of {must.amount}"
+        if (key in seen.returned) != must.returned:
+            yield f"{benefit}: returned is {not must.returned}"
         claimed_for = claim.reason if (claim := seen.claims.get(key)) else ""
         if claimed_for != must.claimed_for:
             yield f"{benefit} is claimed for {claimed_for or 'nothing'}, must be for {must.claimed_for or 'nothing'}"

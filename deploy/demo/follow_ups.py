@@ -1,14 +1,24 @@
-"""Follow-ups: the further steps of people, each sent once all that the steps before lead to was observed."""
+"""Follow-ups: the further steps of people, each taken once all that the steps before lead to was observed."""
 
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from deploy.demo.audit import agrees
 from deploy.demo.observer import Observed
 from deploy.simulation.delivery import OutgoingRecord, repeat_and_shuffle
 from deploy.simulation.outcome import expected_outcome
-from deploy.simulation.people import Person
+from deploy.simulation.people import TIMELINE_ENDS_AT, Person
+from deploy.simulation.steps import Act, steps_by, steps_of
 from deploy.simulation.timeline import Sealer, further_steps
+
+
+class DueSteps(NamedTuple):
+    """Steps that are due: the records to send, and the people whose trainings operators reopen after that."""
+
+    records: list[OutgoingRecord]
+    to_reopen: list[Person]
 
 
 class FollowUps:
@@ -29,13 +39,16 @@ class FollowUps:
     def records_left(self) -> int:
         return sum(len(step) for steps in self._waiting.values() for step in steps)
 
-    def take_due(self, seen: Observed) -> list[OutgoingRecord]:
-        """Return the records of the steps that are due; they count as sent from now on."""
-        due: list[OutgoingRecord] = []
+    def take_due(self, seen: Observed, at: datetime = TIMELINE_ENDS_AT) -> DueSteps:
+        """Return the steps that are due at a time on the programme's clock; they count as taken from now on."""
+        due = DueSteps([], [])
         for person, steps in list(self._waiting.items()):
-            if not agrees(expected_outcome(person, steps=self._taken[person]), seen):
+            taken = self._taken[person]
+            if taken >= steps_by(person.persona, at) or not agrees(expected_outcome(person, at, taken), seen):
                 continue
-            due += steps.popleft()
+            due.records.extend(steps.popleft())
+            if Act.REOPEN in steps_of(person.persona)[taken]:
+                due.to_reopen.append(person)
             self._taken[person] += 1
             if not steps:
                 del self._waiting[person]

@@ -5,7 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -25,9 +26,20 @@ class ObservedClaim:
     repaid: bool = False
 
 
+class ObservedForfeit(NamedTuple):
+    """Forfeit of a balance: rupiah, and the reason."""
+
+    amount: int
+    reason: str
+
+
 @dataclass(slots=True)
 class Observed:
-    """State known from the events read so far, keyed by (redeem code, benefit) where it is about money."""
+    """State known from the events read so far, keyed by (redeem code, benefit) where it is about money.
+
+    `forfeits`: of balances, by participant and the moment from which it is gone. `held_before`: the reasons for which
+    payments were held until they were forfeited.
+    """
 
     admitted: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
@@ -36,6 +48,8 @@ class Observed:
     voided: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
     ever_blocked: set[str] = field(default_factory=set)
+    erased: set[str] = field(default_factory=set)
+    forfeits: dict[str, dict[datetime, ObservedForfeit]] = field(default_factory=dict)
     rated: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
@@ -45,7 +59,9 @@ class Observed:
     amounts: dict[EntitlementKey, int] = field(default_factory=dict)
     references: dict[str, EntitlementKey] = field(default_factory=dict)
     claims: dict[EntitlementKey, ObservedClaim] = field(default_factory=dict)
+    returned: set[EntitlementKey] = field(default_factory=set)
     held_for: Counter[str] = field(default_factory=Counter)
+    held_before: dict[EntitlementKey, str] = field(default_factory=dict)
     parked_at: dict[tuple[str, int, int], str] = field(default_factory=dict)
     event_count: int = 0
 
@@ -141,6 +157,12 @@ def _apply_enrollment_event(seen: Observed, name: str, data: Mapping[str, Any]) 
             seen.ever_blocked.add(data["participant_id"])
         case "participant_unblocked":
             seen.blocked.discard(data["participant_id"])
+        case "participant_erased":
+            seen.erased.add(data["participant_id"])
+        case "balance_forfeited":
+            forfeit = ObservedForfeit(data["amount"]["value"], data["reason"])
+            at = datetime.fromisoformat(data["forfeited_at"])
+            seen.forfeits.setdefault(data["participant_id"], {})[at] = forfeit
         case "enrollment_confirmed":
             seen.enrolled.add(data["redeem_code"])
         case "enrollment_rejected":
@@ -163,6 +185,10 @@ def _apply_claim_event(seen: Observed, name: str, data: Mapping[str, Any]) -> No
 
 def _apply_payment_event(seen: Observed, state: str, data: Mapping[str, Any]) -> None:
     key = (data["redeem_code"], data["benefit"])
+    if state == "forfeited" and seen.states.get(key) == "held":
+        seen.held_before[key] = seen.reasons[key]
+    if state == "returned":
+        seen.returned.add(key)
     seen.states[key] = state
     seen.amounts[key] = data["amount"]["value"]
     seen.reasons[key] = data["reason"] or ""

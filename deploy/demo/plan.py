@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
-from deploy.demo.audit import expected_entitlements
+from deploy.demo.audit import Fund, expected_entitlements
 from deploy.demo.follow_ups import FollowUps
+from deploy.demo.observer import Observed
 from deploy.simulation.delivery import OutgoingRecord, interleave, outgoing_record
 from deploy.simulation.hostile import hostile_records
 from deploy.simulation.outcome import expected_outcome
 from deploy.simulation.people import (
+    DEADLINES_PASSED_AT,
     LATE_PROVIDER,
     SEMI_BANSOS_WAVE,
     SMALL_WAVE,
@@ -42,11 +44,12 @@ SPARE_RUPIAH = 250_000_000
 ROGUE_PARTNER, UNKNOWN_REFERENCE = "dana", "0ZZZZZZZZZZZZZZZ"
 # Those whom only what others did before them keeps out.
 COME_LATER = frozenset({Persona.SAME_NIK, Persona.WAVE_FULL})
-# In the first leap what was not finished expires; after each of them a monthly incentive is due.
-LEAPS = tuple(datetime(2023, month, 10, 3, tzinfo=UTC) for month in (4, 5, 6))
+# In the first leap what was not finished expires, and balances are forfeited; after each of them a monthly incentive is
+# due. In the last one the year is over, and with it the cut-off of the waves of the normal scheme.
+LEAPS = (DEADLINES_PASSED_AT, datetime(2023, 5, 10, 3, tzinfo=UTC), datetime(2024, 1, 2, 3, tzinfo=UTC))
 
-Funds = dict[tuple[str, str], int]
-"""Rupiah by wave and component."""
+Funds = dict[Fund, int]
+"""Rupiah by fund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ class DemoPlan:
     rogue_report: OutgoingRecord
     appropriated: Funds
     parked: Counter[str]
+
+    def kept(self, seen: Observed) -> Funds:
+        """Return the rupiah of each fund that were paid, those claimed back included, or are held."""
+        wave_of = {training.redeem_code: person.wave for person in self.people for training in person.trainings}
+        kept = Counter[Fund]()
+        for key, state in seen.states.items():
+            if state in ("settled", "held"):
+                kept[wave_of[key[0]], component_of(key[1])] += seen.amounts[key]
+        return kept
 
 
 def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:
@@ -92,6 +104,12 @@ def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:
     return DemoPlan(everybody, first, later_records, follow_ups, rogue_report, funds, parked)
 
 
+def component_of(benefit: str) -> str:
+    """Return the part of its wave's money that a benefit is paid from."""
+    kind = benefit.partition("_")[0]
+    return "training" if kind == "fee" else kind
+
+
 def _waves(people: Sequence[Person]) -> list[SimulatedEvent]:
     last_places = sum(person.persona is Persona.LAST_PLACE for person in people)
     return [wave_opened(), wave_opened(wave=SEMI_BANSOS_WAVE), wave_opened(max(last_places, 1), SMALL_WAVE)]
@@ -102,8 +120,7 @@ def _funds(people: Sequence[Person]) -> Funds:
     funds = Counter[tuple[str, str]]()
     for person in people:
         for (_, benefit), payment in expected_entitlements([person], LEAPS[-1]).items():
-            kind = benefit.partition("_")[0]
-            funds[person.wave, "training" if kind == "fee" else kind] += payment.amount
+            funds[person.wave, component_of(benefit)] += payment.amount
     return {key: needed + SPARE_RUPIAH for key, needed in funds.items()}
 
 

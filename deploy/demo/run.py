@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from deploy.demo.audit import audit, compare_ledgers
-from deploy.demo.observer import TopicObserver
-from deploy.demo.plan import LEAPS, make_plan
+from deploy.demo.audit import Fund, audit, compare_ledgers, compare_returns
+from deploy.demo.observer import Observed, TopicObserver
+from deploy.demo.plan import LEAPS, DemoPlan, make_plan
 from deploy.demo.processes import in_thread
 from deploy.demo.scenario import DemoScenario
 from deploy.demo.summary import DemoResult, machine_summary, show_summary
@@ -32,6 +33,7 @@ from shared.contracts.topics import PARTNERS
 SETTINGS = in_every_service("SWEEP_EVERY_SECONDS", "1") | in_every_service("PAGE_RETENTION_DAYS", "365")
 # Seconds that the figures on /metrics may lag behind.
 METRICS_AGREE_WITHIN_SECONDS = 15.0
+RETURNED_WITHIN_SECONDS = 15.0
 SETTLED = re.compile(r"^salur_disbursements_rupiah\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -73,9 +75,12 @@ class Demo:
                 await scenario.run()
         paid = _paid(installation)
         audit_result = audit(plan.people, observer.seen, paid, plan.parked, LEAPS[-1])
-        breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, installation, paid)
+        url = installation.services["payment"].url
+        returned = await in_thread(_returned_rupiah, url, plan, observer.seen)
+        breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, url, paid)
+        breaches += compare_returns(plan.appropriated, plan.kept(observer.seen), returned)
         seconds = time.monotonic() - started
-        return DemoResult(plan, observer.seen, audit_result, breaches, scenario.faults, self.seed, seconds)
+        return DemoResult(plan, observer.seen, audit_result, returned, breaches, scenario.faults, self.seed, seconds)
 
     def _print_line(self, line: str) -> None:
         self.console.print(f"[dim]  {line}[/]", highlight=False, soft_wrap=True)
@@ -109,10 +114,27 @@ def _paid(installation: Installation) -> list[Payment]:
     return [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
 
 
-def _compare_with_ledgers(installation: Installation, paid: list[Payment]) -> list[str]:
+def _returned_rupiah(url: str, plan: DemoPlan, seen: Observed) -> dict[Fund, int]:
+    """Return what funds past their cut-off gave back to the treasury; allow them some seconds to give all of it."""
+    deadline = time.monotonic() + RETURNED_WITHIN_SECONDS
+    returned = _returned_by_now(url)
+    while compare_returns(plan.appropriated, plan.kept(seen), returned) and time.monotonic() < deadline:
+        time.sleep(0.5)
+        returned = _returned_by_now(url)
+    return returned
+
+
+def _returned_by_now(url: str) -> dict[Fund, int]:
+    with urllib.request.urlopen(f"{url}/funds", timeout=10) as answer:  # noqa: S310 - our own process
+        funds = json.load(answer)["funds"]
+    past = [fund for fund in funds if fund["cut_off_at"] and datetime.fromisoformat(fund["cut_off_at"]) <= LEAPS[-1]]
+    return {(fund["wave"], fund["component"]): fund["returned"] for fund in past}
+
+
+def _compare_with_ledgers(url: str, paid: list[Payment]) -> list[str]:
     """Compare the partners' ledgers with payment's metrics; allow the metrics some seconds to catch up."""
     deadline = time.monotonic() + METRICS_AGREE_WITHIN_SECONDS
-    while differences := compare_ledgers(paid, _settled_rupiah(installation.services["payment"].url)):
+    while differences := compare_ledgers(paid, _settled_rupiah(url)):
         if time.monotonic() > deadline:
             break
         time.sleep(0.5)

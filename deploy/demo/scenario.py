@@ -16,11 +16,12 @@ from deploy.demo.observer import TopicObserver
 from deploy.demo.plan import LEAPS, ROGUE_PARTNER, DemoPlan
 from deploy.demo.processes import in_thread
 from deploy.demo.progress import ProgressDisplay
+from deploy.demo.reopening import may_be_reopened, reopen
 from deploy.local.installation import Installation
 from deploy.simulation.delivery import send
 from deploy.simulation.outcome import expected_outcome
 from deploy.simulation.partner import PartnerBehaviour
-from deploy.simulation.people import LATE_PROVIDER
+from deploy.simulation.people import LATE_PROVIDER, TIMELINE_ENDS_AT, Person
 
 PORTIONS = 60
 LOOK_EVERY_SECONDS = 0.2
@@ -48,6 +49,7 @@ class DemoScenario:
     totals: dict[str, int] = field(init=False)
     faults: list[str] = field(default_factory=list)
     sent: int = 0
+    now: datetime = TIMELINE_ENDS_AT
 
     def __post_init__(self) -> None:
         self.totals = self._totals()
@@ -115,12 +117,22 @@ class DemoScenario:
             self.sent += len(part)
 
     async def _send_follow_ups(self) -> None:
-        """Send the further steps of people as the steps before are observed: voids, blocks, revocations and others."""
-        while self.plan.follow_ups.records_left:
-            records = self.plan.follow_ups.take_due(self.observer.seen)
-            await send(self.producer, records)
-            self.sent += len(records)
+        """Take the further steps of people as the steps before are observed: voids, blocks, revocations and others."""
+        completion, to_reopen = self.installation.services["completion"], set[Person]()
+        while self.plan.follow_ups.records_left or to_reopen:
+            due = self.plan.follow_ups.take_due(self.observer.seen, self.now)
+            await send(self.producer, due.records)
+            self.sent += len(due.records)
+            to_reopen.update(due.to_reopen)
+            ready = {person for person in to_reopen if await in_thread(may_be_reopened, completion, person)}
+            await asyncio.gather(*map(self._reopen, ready))
+            to_reopen -= ready
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _reopen(self, person: Person) -> None:
+        refusal = await in_thread(reopen, self.installation.services["completion"], person)
+        if refusal:
+            self.progress.print_line(f"[red]reopening failed:[/] {refusal}")
 
     async def _inject_faults(self) -> None:
         await self._fees_settled(ROGUE_AT)
@@ -181,6 +193,7 @@ class DemoScenario:
             await asyncio.sleep(self.behaviour.last_report_after_seconds)
             self.progress.print_line(f"it is {leap:%d %B %Y}: {'; '.join(self._what_is_due(leap))}")
             self.installation.set_clock(leap)
+            self.now = leap
             await self._until_quiet(partial(is_finished, people, seen, leap))
         await self._until_quiet(lambda: not not_parked(self.plan.parked, seen.parked))
 
@@ -192,7 +205,11 @@ class DemoScenario:
             for benefit in ("incentive_2", "incentive_3", "incentive_4")
             if due[benefit] and not self.observer.seen.count(benefit, "settled")
         ]
-        return ["trainings that were not finished expire", *lines] if leap == LEAPS[0] else lines
+        if leap == LEAPS[0]:
+            lines += ["trainings that were not finished expire", "who has not bought in time loses the balance"]
+        if leap == LEAPS[-1]:
+            lines += ["the year is over, and what is neither paid nor under way returns to the treasury"]
+        return lines
 
     async def _fees_settled(self, share: float) -> None:
         wanted = int(self.totals["fees settled"] * share)

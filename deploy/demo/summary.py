@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo.audit import AuditResult
+from deploy.demo.audit import AuditResult, Fund
 from deploy.demo.observer import Observed
 from deploy.demo.plan import DemoPlan
 from deploy.simulation.people import Persona
@@ -21,18 +21,21 @@ COLUMNS = {
 }
 BENEFITS = ("fee", *INCENTIVES, *SURVEYS)
 MOST_WRONGS_SHOWN = 20
+HEARD_AFTER_FORFEIT = frozenset({Persona.HEARD_TOO_LATE, Persona.NEXT_HEARD_TOO_LATE})
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
     """Everything known at the end of a run.
 
-    `breaches`: findings of `verify` and of the comparison with the partners' ledgers.
+    `returned`: rupiah that funds past their cut-off gave back to the treasury. `breaches`: findings of `verify` and of
+    the comparisons with the partners' ledgers and with the funds.
     """
 
     plan: DemoPlan
     seen: Observed
     audit: AuditResult
+    returned: Mapping[Fund, int]
     breaches: Sequence[str]
     faults: Sequence[str]
     seed: int
@@ -55,6 +58,11 @@ def machine_summary(result: DemoResult) -> dict[str, object]:
         "voided": len(seen.voided),
         "revoked": len(seen.revoked),
         "blocked": len(seen.ever_blocked),
+        "erased": len(seen.erased),
+        "reopened": len(_reopened(seen)),
+        "returned": len(seen.returned),
+        "balances_forfeited": dict(sorted(_balances_forfeited(seen).items())),
+        "returned_to_treasury": sum(result.returned.values()),
         "refused": dict(sorted(_refusals(seen).items())),
         "parked": dict(sorted(seen.parked.items())),
         "doubles": audit.doubles,
@@ -88,6 +96,19 @@ def _of_claims(seen: Observed) -> dict[str, int]:
     }
 
 
+def _balances_forfeited(seen: Observed) -> dict[str, dict[str, int]]:
+    """Return by reason how many balances were forfeited, and how many rupiah."""
+    taken: dict[str, list[int]] = {}
+    for forfeits in seen.forfeits.values():
+        for forfeit in forfeits.values():
+            taken.setdefault(forfeit.reason, []).append(forfeit.amount)
+    return {reason: {"count": len(amounts), "amount": sum(amounts)} for reason, amounts in taken.items()}
+
+
+def _reopened(seen: Observed) -> set[str]:
+    return seen.completed & seen.expired.keys()
+
+
 def _refusals(seen: Observed) -> Counter[str]:
     return Counter([*seen.refused.values(), *seen.rejected.values()])
 
@@ -101,7 +122,9 @@ def show_summary(console: Console, result: DemoResult) -> None:
         console.print(f"  {line}", highlight=False, soft_wrap=True)
     held = Counter(seen.reasons[key] for key, state in seen.states.items() if state == "held")
     _reasons(console, "Held until a person acts", held)
-    _reasons(console, "Held for a while, then released", Counter(seen.held_for) - held)
+    forfeited = Counter(seen.held_before.values())
+    _reasons(console, "Held until the cut-off, then forfeited", forfeited)
+    _reasons(console, "Held for a while, then released", Counter(seen.held_for) - held - forfeited)
     _reasons(console, "Refused", _refusals(seen))
     _reasons(console, "Expired", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
@@ -138,12 +161,46 @@ def what_happened(result: DemoResult) -> list[str]:
             f"{len(seen.revoked)} afterwards, claimed back {_claimed(seen, 'revoked')}"
         ),
         f"approved courses: {approved} bought, {too_dear} refused as dearer than approved",
+        _forfeited(result),
+        _returned_to_treasury(result),
+        f"reopened by two operators, since their proof came late: {len(_reopened(seen))} trainings, then paid",
+        f"returned by a partner: {_paid_again(seen)}",
+        _erased(seen),
     ]
+
+
+def _forfeited(result: DemoResult) -> str:
+    """Describe what was taken of balances, and the purchases of before that were heard of too late."""
+    taken = _balances_forfeited(result.seen)
+    parts = [f"{of['count']:,} for {reason}, {_money_text(of['amount'])}" for reason, of in sorted(taken.items())]
+    too_late = sum(person.persona in HEARD_AFTER_FORFEIT for person in result.plan.people)
+    return f"balances forfeited: {'; '.join(parts)}; {too_late} timely purchases were heard of after that, and refused"
+
+
+def _returned_to_treasury(result: DemoResult) -> str:
+    seen = result.seen
+    amount = sum(seen.amounts[key] for key in seen.held_before)
+    waves = " and ".join(sorted({wave for wave, _ in result.returned}))
+    return (
+        f"at the cut-off of wave {waves}: {len(seen.held_before):,} payments forfeited, {_money_text(amount)}; "
+        f"returned to the treasury {_money_text(sum(result.returned.values()))}"
+    )
+
+
+def _paid_again(seen: Observed) -> str:
+    again = [key for key in seen.returned if seen.states[key] == "settled"]
+    return f"{len(seen.returned)} payments, {len(again)} of them paid again into another account"
+
+
+def _erased(seen: Observed) -> str:
+    cancelled = [key for key, state in seen.states.items() if (state, seen.reasons[key]) == ("cancelled", "erased")]
+    amount = _money_text(sum(seen.amounts[key] for key in cancelled))
+    return f"erased: {len(seen.erased)} people; not paid any more {amount}, what was paid stays in the ledger"
 
 
 def _voided(seen: Observed) -> str:
     completed = len(seen.voided & seen.completed)
-    cancelled = [key for key, state in seen.states.items() if state == "cancelled"]
+    cancelled = [key for key, state in seen.states.items() if (state, seen.reasons[key]) == ("cancelled", "voided")]
     return (
         f"voided: {len(seen.voided) - completed} trainings before completion, whose prices bought others; "
         f"{completed} afterwards, claimed back {_claimed(seen, 'voided')}, "
@@ -152,11 +209,12 @@ def _voided(seen: Observed) -> str:
 
 
 def _blocked(seen: Observed) -> str:
-    held = [key for key, state in seen.states.items() if (state, seen.reasons[key]) == ("held", "participant_blocked")]
+    held = [key for key, reason in (seen.reasons | seen.held_before).items() if reason == "participant_blocked"]
     unblocked = seen.ever_blocked - seen.blocked
+    amount = _money_text(sum(seen.amounts[key] for key in held))
     return (
         f"blocked: {len(seen.ever_blocked)} people, {len(unblocked)} of them unblocked and paid; "
-        f"held {_money_text(sum(seen.amounts[key] for key in held))}, claimed back {_claimed(seen, 'blocked')}"
+        f"held until the cut-off {amount}, claimed back {_claimed(seen, 'blocked')}"
     )
 
 
@@ -175,12 +233,14 @@ def _money(result: DemoResult) -> Table:
     paid = [_rupiah(seen, benefits, "settled") for benefits in columns]
     held = [_rupiah(seen, benefits, "held") for benefits in columns]
     claimed = [sum(one.amount for key, one in seen.claims.items() if key[1] in benefits) for benefits in columns]
-    left = [a - b - c for a, b, c in zip(given, paid, held, strict=True)]
+    back = [sum(rupiah for (_, of), rupiah in result.returned.items() if of == part) for part in COLUMNS]
+    left = [a - b - c for a, b, c in zip(given, paid, back, strict=True)]
     payments = [sum(seen.count(benefit, "settled") for benefit in benefits) for benefits in columns]
     table.add_row("from the treasury", *map(_money_text, given), end_section=True)
     table.add_row("paid and settled", *map(_money_text, paid))
-    table.add_row("held", *map(_money_text, held))
+    table.add_row("returned to the treasury", *map(_money_text, back))
     table.add_row("not spent", *map(_money_text, left), end_section=True)
+    table.add_row("held for a person to look", *map(_money_text, held))
     table.add_row("payments", *(f"{count:,}" for count in payments))
     table.add_row("claimed back", *map(_money_text, claimed))
     return table

@@ -115,9 +115,8 @@ class PartnerSimulator:
         known = partner.ledger.get(data["reference"])
         if known is None:
             return []
-        return [
-            ScheduledReport(0, known.reference, "rejected" if known.reason else "settled", known.amount, known.reason)
-        ]
+        status = "rejected" if known.reason else "returned" if known.returned_for else "settled"
+        return [ScheduledReport(0, known.reference, status, known.amount, known.reason or known.returned_for)]
 
     def _report_record(self, where: PartnerLane, report: ScheduledReport) -> OutgoingRecord:
         name, partition = where

@@ -3,7 +3,7 @@
     0401  rejected, AC01: no such account            0404  rejected, AC04: account closed
     0000  never answered                             0777  a wrong amount is reported first, then the right one
     0778  settled, and later rejected all the same   0779  rejected for now (AB05), and later settled all the same
-    else  accepted, then settled
+    0780  settled, and later returned, AC04          else  accepted, then settled
 
 It pays a reference once, however often it is instructed, and its first final status stays.
 """
@@ -21,14 +21,18 @@ from deploy.simulation.seals import Seals
 from shared.errors import SalurError
 
 REJECTIONS = {"0401": "AC01", "0404": "AC04", "0779": "AB05"}
+RETURNS = {"0780": "AC04"}
 SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS, SETTLED_AFTERWARDS = "0000", "0777", "0778", "0779"
-CONTRADICTION_DELAY_SECONDS = 2.0
-"""Seconds after which a partner that contradicts itself does so."""
+AFTERTHOUGHT_SECONDS = 2.0
+"""Seconds after which a partner that contradicts itself does so, and money is returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A partner's decision on a reference: `amount` in rupiah, `reason` of a rejection or None if it was paid."""
+    """A partner's decision on a reference: `amount` in rupiah, `reason` of a rejection or None if it was paid.
+
+    `returned_for`: the reason for which what was paid came back later, or None.
+    """
 
     partner: str
     reference: str
@@ -36,6 +40,12 @@ class Payment:
     account: str
     benefit: str
     reason: str | None
+    returned_for: str | None = None
+
+    @property
+    def is_received(self) -> bool:
+        """Tell whether the payee has the money in the end."""
+        return self.reason is None and self.returned_for is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class PartnerBehaviour:
     def last_report_after_seconds(self) -> float:
         """Upper bound of the seconds between an instruction and its last report."""
         return 2 * self.late_at_most_seconds + max(
-            self.late_at_most_seconds * self.repeats_at_most, CONTRADICTION_DELAY_SECONDS
+            self.late_at_most_seconds * self.repeats_at_most, AFTERTHOUGHT_SECONDS
         )
 
 
@@ -126,6 +136,7 @@ class SimulatedPartner:
             account=number,
             benefit=str(instruction["benefit"]),
             reason=REJECTIONS.get(number[-4:]),
+            returned_for=RETURNS.get(number[-4:]),
         )
         self.ledger[reference] = payment
         self._file.write(to_json(payment) + b"\n")
@@ -143,14 +154,16 @@ class SimulatedPartner:
         if self._behaviour.accepts:
             yield from self._repeat(payment, delay, "accepted", None)
         yield from self._repeat(payment, delay * 2, final, payment.reason)
+        if payment.returned_for:
+            yield ScheduledReport(
+                delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "returned", payment.amount, payment.returned_for
+            )
         if ending == REJECTED_AFTERWARDS and first_time:
             yield ScheduledReport(
-                delay * 2 + CONTRADICTION_DELAY_SECONDS, payment.reference, "rejected", payment.amount, "MS03"
+                delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "rejected", payment.amount, "MS03"
             )
         if ending == SETTLED_AFTERWARDS and first_time:
-            yield ScheduledReport(
-                delay * 2 + CONTRADICTION_DELAY_SECONDS, payment.reference, "settled", payment.amount, None
-            )
+            yield ScheduledReport(delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "settled", payment.amount, None)
 
     def _repeat(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[ScheduledReport]:
         most = self._behaviour.repeats_at_most

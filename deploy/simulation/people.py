@@ -16,6 +16,8 @@ CLOSES_AT = datetime(2023, 2, 20, 12, tzinfo=UTC)
 # The end of the 30th day after that, in Jakarta.
 LAST_ADMISSION_BEFORE = datetime(2023, 3, 22, 17, tzinfo=UTC)
 TIMELINE_ENDS_AT = datetime(2023, 3, 25, 3, tzinfo=UTC)
+DEADLINES_PASSED_AT = datetime(2023, 4, 10, 3, tzinfo=UTC)
+"""By then the time to buy is over, and that to complete; what a late step brings is not heard of before."""
 MODES = ("online", "self_paced", "offline", "hybrid")
 PLATFORMS = ("pintar", "karier", "siapkerja")
 PROVIDERS = tuple(f"LP{number:04d}" for number in range(1, 25))
@@ -67,6 +69,14 @@ class Persona(StrEnum):
     FRAUD_FOUND_FIRST = "attendance found false before completion"
     FRAUD_FOUND_AFTERWARDS = "attendance found false after payment"
     TEST_REVOKED = "one of two tests revoked after payment"
+    NEVER_BUYS = "never buys"
+    HEARD_TOO_LATE = "buys in time, as is heard after the balance is forfeited"
+    NEXT_HEARD_TOO_LATE = "buys again in time, as is heard after the rest is forfeited"
+    REOPENED = "test reported after the training has expired, and reopened"
+    RETURNED = "account closed after payment, links another"
+    ERASED_FIRST = "erased before buying"
+    ERASED_WHILE_HELD = "erased while the incentive is held"
+    ERASED_AFTERWARDS = "erased after payment"
     SEMI_BANSOS = "has the scheme of the pandemic"
     SEMI_BANSOS_VOIDED = "has the scheme of the pandemic, class cancelled after the first incentive"
     SEMI_BANSOS_OFFLINE = "buys offline under the scheme of the pandemic"
@@ -113,6 +123,14 @@ WEIGHTS = {
     Persona.FRAUD_FOUND_FIRST: 5,
     Persona.FRAUD_FOUND_AFTERWARDS: 5,
     Persona.TEST_REVOKED: 3,
+    Persona.NEVER_BUYS: 3,
+    Persona.HEARD_TOO_LATE: 3,
+    Persona.NEXT_HEARD_TOO_LATE: 3,
+    Persona.REOPENED: 2,
+    Persona.RETURNED: 4,
+    Persona.ERASED_FIRST: 3,
+    Persona.ERASED_WHILE_HELD: 3,
+    Persona.ERASED_AFTERWARDS: 3,
     Persona.SEMI_BANSOS: 12,
     Persona.SEMI_BANSOS_VOIDED: 4,
     Persona.SEMI_BANSOS_OFFLINE: 2,
@@ -130,6 +148,8 @@ APPROVED_PRICE = 2_000_000
 """Highest price of the approved courses, one of each provider."""
 PRICES = {
     Persona.TOO_DEAR: 4_000_000,
+    # Nothing is left to forfeit, whenever its completion is heard of.
+    Persona.REOPENED: BALANCE,
     Persona.COURSE_APPROVED: APPROVED_PRICE,
     Persona.ABOVE_APPROVED: APPROVED_PRICE + 1,
     Persona.NOT_APPROVED: APPROVED_PRICE,
@@ -137,6 +157,7 @@ PRICES = {
 BUYS_ANOTHER = {
     # Late enough for a first training of three sessions to be completed and rated, early enough to buy another.
     Persona.SECOND_TRAINING: timedelta(days=10),
+    Persona.NEXT_HEARD_TOO_LATE: timedelta(days=10),
     Persona.VOIDED_FIRST: timedelta(days=10),
     Persona.BUYS_TOO_SOON: timedelta(hours=1),
     Persona.BUYS_NEXT_LATE: timedelta(days=24),
@@ -287,6 +308,7 @@ def _account(number: int, persona: Persona) -> str:
         Persona.WRONG_AMOUNT_FIRST: "0777",
         Persona.REJECTED_AFTERWARDS: "0778",
         Persona.CONTRADICTED: "0779",
+        Persona.RETURNED: "0780",
     }.get(persona, "1000")
     return f"08{number:08d}{ending}"
 

@@ -1,9 +1,11 @@
-"""Amounts of the simulated schemes, read from the files of their versions."""
+"""Amounts and deadlines of the simulated schemes, read from the files of their versions."""
 
 import tomllib
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from deploy.simulation.calendar import end_of_day, jakarta_day
 from deploy.simulation.people import OPENS_AT, SEMI_BANSOS_WAVE, SMALL_WAVE, WAVE
 
 NORMAL, SEMI_BANSOS = "normal-2023", "semi-bansos-2020"
@@ -36,3 +38,19 @@ def survey_amount(wave: str) -> int:
 
 def survey_times(wave: str) -> int:
     return int(RULES[SCHEME_OF[wave]]["survey"]["times"])
+
+
+def training_balance(wave: str) -> int:
+    return int(RULES[SCHEME_OF[wave]]["training_balance"])
+
+
+def days_to_buy(wave: str) -> tuple[int, int | None]:
+    """Return the days in which the first training must be bought, and the next one; None: there is no deadline."""
+    rule = RULES[SCHEME_OF[wave]]["purchase"]
+    return int(rule["first_within_days"]), rule.get("next_within_days")
+
+
+def cut_off_at(wave: str) -> datetime | None:
+    """Return when the unspent money of a wave returns to the treasury; None: never."""
+    days = RULES[SCHEME_OF[wave]]["cut_offs"]
+    return next((end_of_day(day) for day in days if day >= jakarta_day(OPENS_AT)), None)

@@ -1,9 +1,10 @@
 """Steps of people: what a step holds is sent once all that the steps before it lead to is known."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
-from deploy.simulation.people import Persona
+from deploy.simulation.people import DEADLINES_PASSED_AT, Persona
 
 
 class Act(StrEnum):
@@ -13,12 +14,17 @@ class Act(StrEnum):
     BUY = "buy the first training"
     RATE = "rate the first training before proving it"
     PROVE = "prove the first training"
+    PROVE_IN_PART = "prove the first training but for its test"
+    PROVE_REST = "prove the first training by its test"
+    REOPEN = "have two operators reopen the first training"
     BUY_NEXT = "buy the second training"
     PROVE_NEXT = "prove the second training"
     BLOCK = "block"
     UNBLOCK = "unblock"
     VOID = "void the first training"
     REVOKE = "revoke evidence of the first training"
+    LINK_ANOTHER = "link another account"
+    ERASE = "erase"
 
 
 Steps = Sequence[Sequence[Act]]
@@ -57,11 +63,27 @@ STEPS: Mapping[Persona, Steps] = {
     Persona.FRAUD_FOUND_FIRST: ((Act.APPLY, Act.BUY, Act.RATE), (Act.REVOKE,), (Act.PROVE,)),
     Persona.FRAUD_FOUND_AFTERWARDS: (TRAIN, (Act.REVOKE,)),
     Persona.TEST_REVOKED: (TRAIN, (Act.REVOKE,)),
+    Persona.NEVER_BUYS: ((Act.APPLY,),),
+    Persona.HEARD_TOO_LATE: ((Act.APPLY,), (Act.BUY,)),
+    Persona.NEXT_HEARD_TOO_LATE: (TRAIN, (Act.BUY_NEXT,)),
+    Persona.REOPENED: ((Act.APPLY, Act.BUY, Act.PROVE_IN_PART), (Act.PROVE_REST, Act.REOPEN)),
+    Persona.RETURNED: (TRAIN, (Act.LINK_ANOTHER,)),
+    Persona.ERASED_FIRST: ((Act.APPLY, Act.ERASE), (Act.BUY, Act.PROVE)),
+    Persona.ERASED_WHILE_HELD: (TRAIN, (Act.ERASE,)),
+    Persona.ERASED_AFTERWARDS: (TRAIN, (Act.ERASE,)),
 }
+TAKE_LATE_STEPS = frozenset({Persona.HEARD_TOO_LATE, Persona.NEXT_HEARD_TOO_LATE, Persona.REOPENED})
+"""Personas whose further steps follow once all deadlines have passed, but for the cut-off."""
 
 
 def steps_of(persona: Persona) -> Steps:
     return STEPS.get(persona, ORDINARY)
+
+
+def steps_by(persona: Persona, at: datetime) -> int:
+    """Return the number of steps that may have been taken by a time on the programme's clock."""
+    waits = persona in TAKE_LATE_STEPS and at < DEADLINES_PASSED_AT
+    return 1 if waits else len(steps_of(persona))
 
 
 def acts_until(persona: Persona, steps: int | None = None) -> frozenset[Act]:

@@ -24,11 +24,14 @@ from shared.times import write_time
 
 NAMESPACE = uuid.UUID("6f1f4c1e-48aa-4c43-9a3c-0f2f8a1f48aa")
 SESSION = timedelta(hours=3)
-LACKS_ACCOUNT = frozenset({Persona.NO_ACCOUNT, Persona.VOIDED_WHILE_HELD})
+LACKS_ACCOUNT = frozenset(
+    {Persona.NO_ACCOUNT, Persona.VOIDED_WHILE_HELD, Persona.ERASED_WHILE_HELD, Persona.ERASED_FIRST}
+)
 ANSWER_SURVEYS = frozenset({Persona.ANSWERS_SURVEYS, Persona.SEMI_BANSOS})
 BUYS_AFTER = {Persona.BUYS_LATE: timedelta(days=17)}
 BLOCKED_AFTER = {Persona.BUYS_WHILE_BLOCKED: timedelta(days=1), Persona.BLOCKED_AFTERWARDS: timedelta(days=25)}
 VOIDED_AFTER = {Persona.VOIDED_FIRST: timedelta(days=4)}
+ERASED_AFTER = {Persona.ERASED_FIRST: timedelta(days=1)}
 """Times from admission, by persona; of all others see the functions below."""
 
 
@@ -146,26 +149,49 @@ def _events_of(act: Act, person: Person, keys: Sealer) -> Iterator[SimulatedEven
                 yield _first_account(person, keys)
         case Act.BUY | Act.BUY_NEXT:
             yield _purchase(person.trainings[act is Act.BUY_NEXT])
-        case Act.RATE:
-            yield next(fact for fact in _evidence(person) if fact.type.endswith("training_rated.v1"))
-        case Act.PROVE | Act.PROVE_NEXT:
-            yield from _evidence(person.trainings[act is Act.PROVE_NEXT])
-        case Act.BLOCK:
-            at = person.admitted_at + BLOCKED_AFTER.get(person.persona, timedelta(days=3))
-            yield _request(person, "participant_blocked", {"reason": "ineligible", "blocked_at": write_time(at)}, at)
-        case Act.UNBLOCK:
-            at = person.admitted_at + timedelta(days=20)
-            yield _request(person, "participant_unblocked", {"reason": "eligible", "unblocked_at": write_time(at)}, at)
+        case Act.RATE | Act.PROVE | Act.PROVE_NEXT | Act.PROVE_IN_PART | Act.PROVE_REST:
+            yield from _proof(act, person)
+        case Act.LINK_ANOTHER:
+            yield _account(person, keys, person.second_account, person.nik, "verified", _corrected_at(person))
+        case Act.ERASE:
+            at = person.admitted_at + ERASED_AFTER.get(person.persona, timedelta(days=27))
+            yield _request(person, "participant_erased", {"erased_at": write_time(at)}, at)
+        case Act.BLOCK | Act.UNBLOCK:
+            yield _block(act, person)
         case Act.VOID:
             yield _void(person)
         case Act.REVOKE:
             yield _revocation(person)
 
 
+def _proof(act: Act, person: Person) -> Iterator[SimulatedEvent]:
+    """Yield the evidence of an act."""
+    for fact in _evidence(person.trainings[act is Act.PROVE_NEXT]):
+        kind = fact.type.split(".")[2]
+        match act:
+            case Act.RATE:
+                belongs = kind == "training_rated"
+            case Act.PROVE_IN_PART | Act.PROVE_REST:
+                belongs = (kind == "post_test_taken") is (act is Act.PROVE_REST)
+            case _:
+                belongs = True
+        if belongs:
+            yield fact
+
+
 def _request(person: Person, name: str, data: Mapping[str, object], at: datetime) -> SimulatedEvent:
     body = {"participant_id": person.participant_id, **data}
     kind = f"salur.registration.{name}.v1"
     return SimulatedEvent("enrollment.requests", "/registration", kind, person.participant_id, body, at)
+
+
+def _block(act: Act, person: Person) -> SimulatedEvent:
+    """Return a block, or the end of one."""
+    if act is Act.BLOCK:
+        at = person.admitted_at + BLOCKED_AFTER.get(person.persona, timedelta(days=3))
+        return _request(person, "participant_blocked", {"reason": "ineligible", "blocked_at": write_time(at)}, at)
+    at = person.admitted_at + timedelta(days=20)
+    return _request(person, "participant_unblocked", {"reason": "eligible", "unblocked_at": write_time(at)}, at)
 
 
 def _admission(person: Person, keys: Sealer) -> SimulatedEvent:
@@ -189,12 +215,16 @@ def _first_account(person: Person, keys: Sealer) -> SimulatedEvent:
 
 def cures(person: Person, keys: Sealer) -> Iterator[SimulatedEvent]:
     """Yield the later events that correct or replace an account, some weeks after admission."""
-    at = person.admitted_at + timedelta(days=25)
+    at = _corrected_at(person)
     match person.persona:
         case Persona.VERIFIED_LATE:
             yield _account(person, keys, person.account, person.nik, "verified", at)
         case Persona.CLOSED_THEN_ANOTHER | Persona.SECOND_ACCOUNT:
             yield _account(person, keys, person.second_account, person.nik, "verified", at)
+
+
+def _corrected_at(person: Person) -> datetime:
+    return person.admitted_at + timedelta(days=25)
 
 
 def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: datetime) -> SimulatedEvent:
@@ -206,7 +236,7 @@ def _account(person: Person, keys: Sealer, number: str, nik: str, kyc: str, at: 
 
 
 def _purchase(person: Person) -> SimulatedEvent:
-    at = _bought_at(person)
+    at = bought_at(person)
     data = {
         "participant_id": person.participant_id,
         "redeem_code": person.redeem_code,
@@ -234,12 +264,12 @@ def _purchase(person: Person) -> SimulatedEvent:
     return SimulatedEvent("training.purchases", source, kind, person.participant_id, data, at)
 
 
-def _bought_at(person: Person) -> datetime:
+def bought_at(person: Person) -> datetime:
     return person.admitted_at + BUYS_AFTER.get(person.persona, timedelta(days=2))
 
 
 def _session_starts(person: Person) -> list[datetime]:
-    first = _bought_at(person).replace(hour=2, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    first = bought_at(person).replace(hour=2, minute=0, second=0, microsecond=0) + timedelta(days=3)
     return [first + timedelta(days=number) for number in range(1, person.sessions + 1)]
 
 
@@ -262,8 +292,12 @@ def _course_code(person: Person) -> str:
             return f"C-{person.number % 500:04d}"
 
 
+def voided_at(person: Person) -> datetime:
+    return person.admitted_at + VOIDED_AFTER.get(person.persona, timedelta(days=27))
+
+
 def _void(person: Person) -> SimulatedEvent:
-    at = person.admitted_at + VOIDED_AFTER.get(person.persona, timedelta(days=27))
+    at = voided_at(person)
     data = {
         "participant_id": person.participant_id,
         "redeem_code": person.redeem_code,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -19,6 +20,7 @@ from deploy.demo.audit import AuditResult, audit, is_finished, not_parked
 from deploy.demo.follow_ups import FollowUps
 from deploy.demo.observer import TopicObserver
 from deploy.demo.plan import COME_LATER, reports_parked
+from deploy.demo.reopening import may_be_reopened, reopen
 from deploy.local.installation import Installation
 from deploy.local.services import in_every_service
 from deploy.simulation.delivery import OutgoingRecord, outgoing_record, repeat_and_shuffle, send
@@ -57,10 +59,15 @@ INVARIANTS = {"enrollment": ENROLLMENT, "completion": COMPLETION, "payment": PAY
 # Who keeps a shared NIK or gets the last place depends on the order among people, which faults change.
 LEFT_OUT = COME_LATER | {Persona.LAST_PLACE}
 
-QUICK = QUICK_SWEEPS | in_every_service("LOOK_EVERY_SECONDS", "0.5")
+# Kafka's topics do not age when the programme's clock leaps; what is kept beside them must not either.
+KEPT = in_every_service("PAGE_RETENTION_DAYS", "365")
+QUICK = QUICK_SWEEPS | KEPT | in_every_service("LOOK_EVERY_SECONDS", "0.5")
 PARTNERS_TROUBLE = {"SALUR_PARTNERS_REPEATS": "3", "SALUR_PARTNERS_LATE_SECONDS": "0.5"}
 # Milliseconds that an upstream producer retries for: a fault delays its records, but loses none.
 PATIENCE_MS = 120_000
+# After a restart of the broker the partners report on every instruction again.
+PARTNERS_QUIET_SECONDS = 10.0
+CLOCK_SEEN_SECONDS = 2.0
 # More than the 32 MiB that a record batch may decompress to.
 BOMB_BYTES = 40 << 20
 
@@ -120,6 +127,8 @@ class FaultWorld(FaultInjector):
     people: list[Person] = field(default_factory=list)
     follow_ups: FollowUps = field(default_factory=FollowUps)
     expected_parked: Counter[str] = field(default_factory=Counter)
+    now: datetime = TIMELINE_ENDS_AT
+    _to_reopen: list[Person] = field(default_factory=list)
     _seed: int = 0
     _people_made: int = 0
 
@@ -142,6 +151,11 @@ class FaultWorld(FaultInjector):
         """Add people and return their records, each one to three times, shuffled."""
         people = [person for person in self._new_people(count) if person.persona not in LEFT_OUT]
         return self._records_of(people)
+
+    def one_of_each_records(self) -> list[OutgoingRecord]:
+        """Add a person of each persona and return their records."""
+        personas = [persona for persona in Persona if persona not in LEFT_OUT]
+        return self._records_of([self._new_people(1, {persona: OUT_OF})[0] for persona in personas])
 
     def new_people_records_in_lanes(self, lanes: Collection[int]) -> list[OutgoingRecord]:
         """Add as many ordinary people as it takes to reach each of these lanes, and return their records."""
@@ -188,13 +202,30 @@ class FaultWorld(FaultInjector):
         await send(self.producer, records)
 
     async def send_follow_ups(self) -> None:
-        """Send the further steps of people, as far as what the steps before lead to was observed."""
-        await self.send(self.follow_ups.take_due(self.observer.seen))
+        """Take the further steps of people, as far as what the steps before lead to was observed.
+
+        What operators do is tried again until it is seen: a restore may undo half of it.
+        """
+        due = self.follow_ups.take_due(self.observer.seen, self.now)
+        await self.send(due.records)
+        waiting = (*self._to_reopen, *due.to_reopen)
+        self._to_reopen = [person for person in waiting if person.redeem_code not in self.observer.seen.completed]
+        completion = self.installation.services["completion"]
+        for person in self._to_reopen:
+            if await asyncio.to_thread(may_be_reopened, completion, person):
+                await asyncio.to_thread(reopen, completion, person)
+
+    async def leap(self, now: datetime) -> None:
+        """Move the programme's clock, once no partner has a report left that it would date ahead of the services."""
+        await asyncio.sleep(PARTNERS_QUIET_SECONDS)
+        self.installation.set_clock(now)
+        self.now = now
+        await asyncio.sleep(CLOCK_SEEN_SECONDS)
 
     async def until_all_settled(self) -> None:
         async def all_there() -> bool:
             await self.send_follow_ups()
-            return is_finished(self.people, self.observer.seen) and not not_parked(
+            return is_finished(self.people, self.observer.seen, self.now) and not not_parked(
                 self.expected_parked, self.observer.seen.parked
             )
 
@@ -241,7 +272,7 @@ class FaultWorld(FaultInjector):
         return True
 
     def _audit(self) -> AuditResult:
-        return audit(self.people, self.observer.seen, self.payments(), self.expected_parked)
+        return audit(self.people, self.observer.seen, self.payments(), self.expected_parked, self.now)
 
     def payments(self) -> list[Payment]:
         """Return the payments in the partners' own ledgers."""
@@ -254,7 +285,7 @@ class FaultWorld(FaultInjector):
 
         async def all_there() -> bool:
             await self.send_follow_ups()
-            return is_finished(people, self.observer.seen)
+            return is_finished(people, self.observer.seen, self.now)
 
         await self.until(all_there, f"lanes {sorted(lanes)} are paid")
 

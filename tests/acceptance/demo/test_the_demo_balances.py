@@ -18,6 +18,7 @@ from deploy.local.instance_lock import hold_lock
 from deploy.local.paths import ROOT
 from deploy.simulation.scheme import INCENTIVE
 from services.enrollment.domain.admission import AdmissionRefusal
+from services.enrollment.domain.forfeit import ForfeitReason
 from services.enrollment.domain.purchase import PurchaseRejection
 
 RUN = """\
@@ -94,15 +95,20 @@ def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
     summary: dict[str, Any] = summaries[0]
     assert summary["participants"] == 600
     assert (summary["doubles"], summary["losses"], summary["balanced"], summary["wrongs"]) == (0, 0, True, [])
-    assert summary["fee"]["settled"] + summary["fee"]["held"] == summary["completed"]
+    states = ("settled", "held", "cancelled", "forfeited")
+    assert sum(summary["fee"][state] for state in states) == summary["completed"]
     assert summary["incentive_1"]["amount_settled"] == summary["incentive_1"]["settled"] * INCENTIVE
     assert summary["incentive_1"]["held"] > 0
     assert summary["incentive_1"]["cancelled"] > 0
+    assert summary["incentive_1"]["forfeited"] > 0
     # The series of the scheme of the pandemic runs to its end, or has ended with a voided training.
     assert 0 < summary["incentive_2"]["settled"] == summary["incentive_4"]["settled"]
     assert summary["survey_1"]["settled"] > summary["survey_3"]["settled"] > 0
     assert min(summary["voided"], summary["revoked"], summary["blocked"], summary["claims"]["open"]) > 0
     assert summary["claims"]["repaid"] == 1
+    assert min(summary["erased"], summary["reopened"], summary["returned"], summary["returned_to_treasury"]) > 0
+    assert set(summary["balances_forfeited"]) == {str(reason) for reason in ForfeitReason}
+    assert all(0 < forfeited["count"] < forfeited["amount"] for forfeited in summary["balances_forfeited"].values())
     assert set(summary["refused"]) == REFUSED
     assert set(summary["parked"]) == PARKED
     for one in summaries:

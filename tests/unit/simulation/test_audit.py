@@ -10,10 +10,11 @@ from deploy.demo.audit import (
     AuditResult,
     audit,
     compare_ledgers,
+    compare_returns,
     expected_entitlements,
     is_finished,
 )
-from deploy.demo.observer import EntitlementKey, Observed, ObservedClaim
+from deploy.demo.observer import EntitlementKey, Observed, ObservedClaim, ObservedForfeit
 from deploy.demo.plan import LEAPS
 from deploy.simulation.outcome import ExpectedTraining, expected_outcome
 from deploy.simulation.partner import Payment
@@ -66,6 +67,11 @@ class AuditCase:
         for benefit, must in training.payments.items():
             key = (code, benefit)
             seen.states[key], seen.reasons[key], seen.amounts[key] = must.state, must.reason, must.amount
+            if must.returned:
+                seen.returned.add(key)
+                self.paid.append(
+                    Payment("bni", f"{len(self.paid):016d}", must.amount, "0780", "incentive", None, "AC04")
+                )
             if must.state == "settled":
                 self.pay(key, f"{len(self.paid):016d}")
             if must.claimed_for:
@@ -84,6 +90,10 @@ def case() -> AuditCase:
             seen.admitted.add(person.participant_id)
         if outcome.blocked:
             seen.blocked.add(person.participant_id)
+        if outcome.erased:
+            seen.erased.add(person.participant_id)
+        if outcome.forfeits:
+            seen.forfeits[person.participant_id] = {at: ObservedForfeit(*of) for at, of in outcome.forfeits.items()}
         for training in outcome.trainings:
             case.expect(training)
     return case
@@ -175,7 +185,7 @@ def _hold_what_is_due(seen: Observed) -> None:
 
 
 def _hold_for_another_reason(seen: Observed) -> None:
-    seen.reasons[(a_person(Persona.NO_ACCOUNT).redeem_code, "incentive_1")] = "no_funds"
+    seen.reasons[(a_person(Persona.CONTRADICTED).redeem_code, "incentive_1")] = "no_funds"
 
 
 def _report_another_amount(seen: Observed) -> None:
@@ -236,6 +246,38 @@ def _forget_a_month(seen: Observed) -> None:
     del seen.states[a_person(Persona.SEMI_BANSOS).redeem_code, "incentive_3"]
 
 
+def _forget_a_forfeit(seen: Observed) -> None:
+    del seen.forfeits[a_person(Persona.NEVER_BUYS).participant_id]
+
+
+def _forfeit_a_rupiah_more(seen: Observed) -> None:
+    forfeits = seen.forfeits[a_person().participant_id]
+    at, forfeit = forfeits.popitem()
+    forfeits[at] = forfeit._replace(amount=forfeit.amount + 1)
+
+
+def _forfeit_what_is_spent(seen: Observed) -> None:
+    person = a_person(Persona.SECOND_TRAINING)
+    seen.forfeits[person.participant_id] = {END: ObservedForfeit(1, "cut_off")}
+
+
+def _leave_an_erasure_out(seen: Observed) -> None:
+    seen.erased.discard(a_person(Persona.ERASED_AFTERWARDS).participant_id)
+
+
+def _leave_a_return_out(seen: Observed) -> None:
+    seen.returned.discard((a_person(Persona.RETURNED).redeem_code, "incentive_1"))
+
+
+def _return_what_was_received(seen: Observed) -> None:
+    seen.returned.add((a_person().redeem_code, "fee"))
+
+
+def _hold_past_the_cut_off(seen: Observed) -> None:
+    key = (a_person(Persona.NO_ACCOUNT).redeem_code, "incentive_1")
+    seen.states[key], seen.reasons[key] = "held", "no_account"
+
+
 def _park_too_much(seen: Observed) -> None:
     seen.parked_at[("", 0, -1)] = "conflict"
 
@@ -267,6 +309,13 @@ def _park_too_little(seen: Observed) -> None:
         _claim_what_nobody_paid,
         _pay_a_series_that_ended,
         _forget_a_month,
+        _forget_a_forfeit,
+        _forfeit_a_rupiah_more,
+        _forfeit_what_is_spent,
+        _leave_an_erasure_out,
+        _leave_a_return_out,
+        _return_what_was_received,
+        _hold_past_the_cut_off,
         _park_too_much,
         _park_too_little,
     ],
@@ -283,6 +332,15 @@ def test_payment_of_wrong_amount_or_to_wrong_account_is_reported(case: AuditCase
     assert len(case.audit().wrongs) == 1
     case.paid[incentive] = replace(paid, account="0000")
     assert len(case.audit().wrongs) == 1
+
+
+def test_money_that_was_returned_is_no_payment(case: AuditCase) -> None:
+    key = (a_person(Persona.RETURNED).redeem_code, "incentive_1")
+    case.pay(key, "ZZZZZZZZZZZZZZZZ")
+    assert case.audit().doubles == 1
+    case.paid[-1] = replace(case.paid[-1], returned_for="AC04")
+    assert case.audit() == AuditResult(0, 0, [])
+    assert compare_ledgers(case.paid[-1:], {}) == []
 
 
 def test_settlement_that_no_partner_paid_is_reported(case: AuditCase) -> None:
@@ -302,3 +360,9 @@ def test_ledgers_are_compared_by_partner_and_kind_to_the_rupiah() -> None:
     assert len(compare_ledgers(paid, booked | {("ovo", "incentive"): 599_999})) == 1
     assert len(compare_ledgers(paid, booked | {("dana", "fee"): 1})) == 1
     assert len(compare_ledgers(paid, {("bni", "fee"): 1_500_000})) == 1
+
+
+def test_what_returns_to_the_treasury_is_all_that_was_not_paid() -> None:
+    given, kept = {("48", "training"): 5_000_000, ("47", "training"): 1}, Counter({("48", "training"): 1_500_000})
+    assert compare_returns(given, kept, {("48", "training"): 3_500_000}) == []
+    assert len(compare_returns(given, kept, {("48", "training"): 3_499_999})) == 1

@@ -2,7 +2,7 @@
 
 from deploy.demo.follow_ups import FollowUps
 from deploy.demo.observer import Observed
-from deploy.simulation.people import Person, Persona, cohort
+from deploy.simulation.people import DEADLINES_PASSED_AT, Person, Persona, cohort
 from deploy.simulation.seals import Seals
 
 KEYS = Seals({kid: bytes(32) for kid in ("registration", "registry")})
@@ -21,7 +21,7 @@ def follow_ups_of(*people: Person) -> FollowUps:
 
 def kinds_due(follow_ups: FollowUps, seen: Observed) -> set[str]:
     """Take what is due, and return the kinds of its records."""
-    return {dict(record.headers)["ce_type"].decode().split(".")[2] for record in follow_ups.take_due(seen)}
+    return {dict(record.headers)["ce_type"].decode().split(".")[2] for record in follow_ups.take_due(seen).records}
 
 
 def test_step_waits_until_the_step_before_is_observed() -> None:
@@ -40,6 +40,18 @@ def test_step_waits_until_the_step_before_is_observed() -> None:
         seen.states[key], seen.reasons[key], seen.amounts[key] = "held", "participant_blocked", amount
     assert kinds_due(follow_ups, seen) == {"participant_unblocked"}
     assert follow_ups.records_left == 0
+
+
+def test_late_step_waits_for_the_clock_too() -> None:
+    person = one_with(Persona.REOPENED)
+    follow_ups, seen = follow_ups_of(person), Observed()
+    seen.admitted.add(person.participant_id)
+    seen.enrolled.add(person.redeem_code)
+    assert follow_ups.take_due(seen) == ([], [])
+    assert follow_ups.take_due(seen, DEADLINES_PASSED_AT) == ([], [])
+    seen.expired[person.redeem_code] = "not_completed_in_time"
+    due = follow_ups.take_due(seen, DEADLINES_PASSED_AT)
+    assert (len(due.records) > 0, due.to_reopen) == (True, [person])
 
 
 def test_people_with_one_step_have_no_follow_up() -> None:

@@ -1,5 +1,6 @@
 """Observer of the topics: the state that it draws from events about changes of mind."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from deploy.demo.observer import Observed, ObservedClaim, apply_event
@@ -42,6 +43,30 @@ def test_void_and_revocation_are_seen_beside_the_completion() -> None:
         ("completion.completion_revoked", about),
     )
     assert (seen.completed, seen.voided, seen.revoked) == ({CODE}, {CODE}, {CODE})
+
+
+def test_forfeits_are_kept_by_person_and_moment() -> None:
+    forfeited = {"participant_id": PERSON, "amount": {"value": 500_000, "currency": "IDR"}, "reason": "cut_off"}
+    seen = observed(
+        ("enrollment.participant_erased", {"participant_id": PERSON}),
+        ("enrollment.balance_forfeited", forfeited | {"forfeited_at": "2023-12-31T17:00:00Z"}),
+    )
+    assert (seen.erased, seen.forfeits) == (
+        {PERSON},
+        {PERSON: {datetime(2023, 12, 31, 17, tzinfo=UTC): (500_000, "cut_off")}},
+    )
+
+
+def test_why_forfeited_money_was_held_is_kept() -> None:
+    held, forfeited = CLAIMED | {"reason": "no_account"}, CLAIMED | {"reason": "cut_off"}
+    seen = observed(("payment.disbursement_held", held), ("payment.disbursement_forfeited", forfeited))
+    assert (seen.states, seen.reasons, seen.held_before) == ({KEY: "forfeited"}, {KEY: "cut_off"}, {KEY: "no_account"})
+
+
+def test_returned_payment_is_remembered_when_it_is_paid_again() -> None:
+    returned, settled = CLAIMED | {"reason": "AC04"}, CLAIMED | {"reason": None}
+    seen = observed(("payment.disbursement_returned", returned), ("payment.disbursement_settled", settled))
+    assert (seen.states, seen.returned) == ({KEY: "settled"}, {KEY})
 
 
 def test_claim_leaves_the_state_of_its_payment() -> None:

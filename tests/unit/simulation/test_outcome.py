@@ -8,7 +8,7 @@ import pytest
 from deploy.demo.plan import LEAPS
 from deploy.simulation.outcome import NEXT_REJECTED_FOR, REFUSED_FOR, REJECTED_FOR, ExpectedPayment, expected_outcome
 from deploy.simulation.people import BUYS_ANOTHER, TIMELINE_ENDS_AT, Person, Persona, cohort
-from deploy.simulation.steps import REFUSED, STEPS, Act, acts_until, steps_of
+from deploy.simulation.steps import REFUSED, STEPS, TAKE_LATE_STEPS, Act, acts_until, steps_of
 
 COHORT = cohort(7, 500)
 
@@ -27,7 +27,7 @@ def payments(persona: Persona, at: datetime = TIMELINE_ENDS_AT, steps: int | Non
 PAID = ("settled", "", "")
 VOIDED, REVOKED, CLAIMED_BLOCKED = (("settled", "", reason) for reason in ("voided", "revoked", "blocked"))
 NO_ACCOUNT, BLOCKED = (("held", reason, "") for reason in ("no_account", "participant_blocked"))
-CANCELLED = ("cancelled", "voided", "")
+CANCELLED, ERASED = (("cancelled", reason, "") for reason in ("voided", "erased"))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,13 @@ CANCELLED = ("cancelled", "voided", "")
         (Persona.TEST_REVOKED, 2, PAID, PAID),
         (Persona.BUYS_TOO_SOON, 2, PAID, PAID),
         (Persona.BUYS_NEXT_LATE, 2, PAID, PAID),
+        (Persona.ERASED_FIRST, 2, ERASED, ERASED),
+        (Persona.ERASED_WHILE_HELD, 1, PAID, NO_ACCOUNT),
+        (Persona.ERASED_WHILE_HELD, 2, PAID, ERASED),
+        (Persona.ERASED_AFTERWARDS, 2, PAID, PAID),
+        (Persona.RETURNED, 1, PAID, ("held", "account_closed", "")),
+        (Persona.RETURNED, 2, PAID, PAID),
+        (Persona.REOPENED, 2, PAID, PAID),
     ],
 )
 def test_change_of_mind_decides_what_is_paid_held_and_claimed(
@@ -90,10 +97,69 @@ def test_survey_is_paid_as_often_as_the_scheme_says() -> None:
 
 def test_steps_and_outcomes_agree_on_who_is_refused_and_buys_twice() -> None:
     refused = {persona for persona, steps in STEPS.items() if steps is REFUSED}
-    assert refused | {Persona.BUYS_WHILE_BLOCKED} == {*REFUSED_FOR, *REJECTED_FOR}
+    assert refused | {Persona.BUYS_WHILE_BLOCKED, Persona.HEARD_TOO_LATE} == {*REFUSED_FOR, *REJECTED_FOR}
     assert {persona for persona in Persona if Act.BUY_NEXT in acts_until(persona)} == {*BUYS_ANOTHER}
     assert NEXT_REJECTED_FOR.keys() <= BUYS_ANOTHER.keys()
 
 
 def test_every_first_step_begins_with_the_application() -> None:
     assert all(steps_of(persona)[0][0] is Act.APPLY for persona in Persona)
+
+
+def forfeits(persona: Persona, at: datetime) -> list[tuple[int, str]]:
+    """Return rupiah and reasons of what is forfeited by a time of the balance of such a person, the first first."""
+    taken = sorted(expected_outcome(one_with(persona), at).forfeits.items())
+    return [(forfeit.amount, forfeit.reason) for _, forfeit in taken]
+
+
+def test_balance_is_forfeited_whole_and_the_rest_after_a_training() -> None:
+    price = one_with(Persona.ORDINARY).price
+    for leap in LEAPS:
+        assert forfeits(Persona.NEVER_BUYS, leap) == [(3_500_000, "first_purchase_late")]
+        assert forfeits(Persona.ORDINARY, leap) == [(3_500_000 - price, "next_purchase_late")]
+    assert forfeits(Persona.NEVER_BUYS, TIMELINE_ENDS_AT) == []
+
+
+def test_void_gives_back_what_another_deadline_takes() -> None:
+    price = one_with(Persona.VOIDED_AFTERWARDS).price
+    rest = (3_500_000 - price, "next_purchase_late")
+    assert forfeits(Persona.VOIDED_AFTERWARDS, LEAPS[0]) == [rest, (price, "first_purchase_late")]
+    second = expected_outcome(one_with(Persona.VOIDED_FIRST), LEAPS[0]).trainings[1]
+    left = 3_500_000 - second.payments["fee"].amount
+    assert forfeits(Persona.VOIDED_FIRST, LEAPS[0]) == [(left, "next_purchase_late")]
+
+
+def test_rest_of_who_never_finished_is_forfeited_at_the_cut_off() -> None:
+    left = 3_500_000 - one_with(Persona.NEVER_FINISHES).price
+    assert [forfeits(Persona.NEVER_FINISHES, leap) for leap in LEAPS] == [[], [], [(left, "cut_off")]]
+
+
+def test_scheme_of_the_pandemic_forfeits_after_a_month_and_has_no_cut_off() -> None:
+    voided = [forfeits(Persona.SEMI_BANSOS_VOIDED, leap) for leap in LEAPS]
+    assert voided == [[], *[[(1_000_000, "first_purchase_late")]] * 2]
+    assert forfeits(Persona.SEMI_BANSOS, LEAPS[-1]) == []
+
+
+def test_what_is_held_is_forfeited_at_the_cut_off_unless_frozen() -> None:
+    before, after = (
+        {persona: payments(persona, at)["incentive_1"] for persona in (Persona.NO_ACCOUNT, Persona.CONTRADICTED)}
+        for at in LEAPS[1:]
+    )
+    assert {payment.state for payment in before.values()} == {"held"}
+    assert (after[Persona.NO_ACCOUNT].state, after[Persona.NO_ACCOUNT].reason) == ("forfeited", "cut_off")
+    assert after[Persona.CONTRADICTED] == before[Persona.CONTRADICTED]
+
+
+def test_late_steps_change_nothing_before_every_deadline_has_passed() -> None:
+    for persona in TAKE_LATE_STEPS:
+        person = one_with(persona)
+        assert expected_outcome(person) == expected_outcome(person, steps=1)
+        assert expected_outcome(person, LEAPS[0]) != expected_outcome(person, LEAPS[0], steps=1)
+
+
+def test_reopened_training_has_expired_and_is_completed() -> None:
+    (expired,), (reopened,) = (
+        expected_outcome(one_with(Persona.REOPENED), LEAPS[0], steps).trainings for steps in (1, 2)
+    )
+    assert (expired.completed, expired.expired) == (False, "not_completed_in_time")
+    assert (reopened.completed, reopened.expired) == (True, "not_completed_in_time")

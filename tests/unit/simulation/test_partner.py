@@ -95,6 +95,16 @@ def test_wrong_amount_and_contradiction_follow_the_account_number(tmp_path: Path
     assert statuses(back)[-2:] == [("settled", 600_000, None), ("rejected", 600_000, "MS03")]
 
 
+def test_account_closed_after_payment_returns_it(tmp_path: Path) -> None:
+    one = partner(tmp_path)
+    first = one.receive(instruction(number="081234560780"))
+    assert statuses(first)[-2:] == [("settled", 600_000, None), ("returned", 600_000, "AC04")]
+    assert one.receive(instruction(number="081234560780")) == first
+    one.flush()
+    (payment,) = read_ledger(tmp_path / "gopay.jsonl")
+    assert (payment.reason, payment.returned_for, payment.is_received) == (None, "AC04", False)
+
+
 def test_repeated_instruction_gets_no_second_contradiction(tmp_path: Path) -> None:
     for ending in ("0777", "0778"):
         one = partner(tmp_path / ending)
@@ -124,7 +134,7 @@ def test_behaviour_survives_the_environment() -> None:
 
 
 def test_report_fits_the_contract(tmp_path: Path) -> None:
-    for number in (ORDINARY, "081234560404"):
+    for number in (ORDINARY, "081234560404", "081234560780"):
         for report in partner(tmp_path / number).receive(instruction(number=number)):
             DISBURSEMENT_REPORTED.parse(report_data(report, "gopay", "2023-03-25T03:00:00Z"))
 
