@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -75,9 +75,20 @@ class Storm:
         # One fault per target at a time: the next waits until the target is repaired.
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def run(self, faults: list[PlannedFault], seconds: float) -> None:
-        """Run the schedule to its end and repair every target; repair also after an interruption."""
-        loading = asyncio.create_task(self._load(seconds))
+    async def run(self, faults: Sequence[PlannedFault], seconds: float) -> None:
+        """Run the schedule to its end, with new people all the time, and repair every target."""
+        await self.world.send(self.world.one_of_each_records())
+        await self._weather(faults, self._load(seconds))
+
+    async def leap(self, now: datetime, faults: Sequence[PlannedFault], seconds: float) -> None:
+        """Move the programme's clock, and run a schedule while deadlines pass and people take their late steps."""
+        self._note(f"it is {now:%d %B %Y}")
+        await self.world.leap(now)
+        await self._weather([fault for fault in faults if fault.target != "upstream"], self._follow_up(seconds))
+
+    async def _weather(self, faults: Sequence[PlannedFault], load: Coroutine[None, None, None]) -> None:
+        """Inject faults while the load lasts, and repair every target, also after an interruption."""
+        loading = asyncio.create_task(load)
         started, injections = time.monotonic(), list[asyncio.Task[None]]()
         try:
             for fault in faults:
@@ -90,6 +101,13 @@ class Storm:
             await asyncio.gather(*(asyncio.to_thread(one.stop) for one in self._extra.values()))
         for one in self.world.installation.services.values():
             await asyncio.to_thread(one.wait_ready)
+
+    async def _follow_up(self, seconds: float) -> None:
+        started = time.monotonic()
+        while (passed := time.monotonic() - started) < seconds:
+            await self.world.send_follow_ups()
+            self.show_status(f"{passed:5.0f} s  {self.world.now:%d %B %Y}  {self.faults.total()} faults")
+            await asyncio.sleep(1.0)
 
     async def _load(self, seconds: float) -> None:
         started = time.monotonic()
