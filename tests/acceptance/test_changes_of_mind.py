@@ -10,9 +10,9 @@ from typing import Any
 from urllib.request import urlopen
 
 from deploy.local.installation import Installation
-from tests.acceptance.journey import Journey, open_wave, register_provider
+from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import Outsider
-from tests.acceptance.upstream import ATTENDANCE, EVIDENCE, Upstream
+from tests.acceptance.upstream import ATTENDANCE, EVIDENCE, FEE, Upstream
 
 PERSON, CODE = "4810000000000033", "PRAT0AB12CD4"
 BUYERS = {f"481000000000005{number}": f"327301550595005{number}" for number in range(4)}
@@ -20,41 +20,31 @@ BUYERS = {f"481000000000005{number}": f"327301550595005{number}" for number in r
 
 
 def test_block_void_claim_and_return_reach_the_money(installation: Installation, outsider: Outsider) -> None:
-    register_provider(outsider)
-    open_wave(outsider, "48", "normal-2023")
-    journey = Journey(outsider, "4810000000000041", "3273015505950003", "48", "PRATCHANGED1")
-    journey.admit()
-    journey.buy("online", 1_500_000, 18, ("online",))
-    _block(journey, "participant_blocked", "blocked_at", "2023-02-25T00:00:00Z")
-    _await(outsider, "enrollment", "participant_blocked", participant_id=journey.person)
-    _complete_and_rate(journey)
-    for benefit in ("fee", "incentive_1"):
-        held = _await(outsider, "payment", "disbursement_held", redeem_code=journey.redeem_code, benefit=benefit)
-        assert held["reason"] == "participant_blocked"
-    _block(journey, "participant_unblocked", "unblocked_at", "2023-02-26T00:00:00Z")
-    journey.pay_fee(1_500_000)
+    upstream = Upstream(outsider, "48")
+    upstream.open_programme()
+    journey = Journey(upstream, "4810000000000041", "3273015505950003", "PRATCHANGED1")
+    _buy_complete_and_be_held(journey)
+    upstream.unblock(journey.person, "2023-02-27T00:00:00Z")
+    journey.pay_fee(FEE)
     journey.pay_cash("incentive_1", 600_000)
-    _void(journey)
+    upstream.void(journey.person, journey.redeem_code, "2023-03-19T00:00:00Z")
     owed = {"fee": "provider", "incentive_1": "participant"}
-    claims = {
-        benefit: _await(outsider, "payment", "claim_opened", redeem_code=journey.redeem_code, benefit=benefit)
-        for benefit in owed
-    }
+    claims = {benefit: journey.await_event("payment", "claim_opened", benefit=benefit) for benefit in owed}
     for benefit, claim in claims.items():
         assert claim["claim"].startswith(claim["reference"])
         opened = (claim["debtor"], claim["reason"], claim["opened_at"], claim["due_at"])
         assert opened == (owed[benefit], "voided", "2023-03-20T00:00:00Z", "2023-05-19T00:00:00Z")
     shown = _shown(installation, "claims")
     assert {(claim["debtor"], claim["state"], claim["amount"]) for claim in shown} == {
-        ("provider", "open", 1_500_000),
+        ("provider", "open", FEE),
         ("participant", "open", 600_000),
     }
     paid_in_vain = claims["incentive_1"]
     _return(outsider, paid_in_vain)
-    returned = _await(outsider, "payment", "disbursement_returned", reference=paid_in_vain["reference"])
+    returned = upstream.await_event("payment", "disbursement_returned", reference=paid_in_vain["reference"])
     assert (returned["reason"], returned["returned_at"]) == ("AC04", "2023-03-20T00:00:00Z")
-    withdrawn = _await(outsider, "payment", "claim_withdrawn", claim=paid_in_vain["claim"])
-    cancelled = _await(outsider, "payment", "disbursement_cancelled", reference=paid_in_vain["reference"])
+    withdrawn = upstream.await_event("payment", "claim_withdrawn", claim=paid_in_vain["claim"])
+    cancelled = upstream.await_event("payment", "disbursement_cancelled", reference=paid_in_vain["reference"])
     assert (withdrawn["reason"], cancelled["reason"]) == ("returned", "voided")
     assert installation.verify() == []
 
@@ -72,18 +62,18 @@ def test_revoked_evidence_completes_nothing_and_ends_a_completion(
     upstream.attend(PERSON, CODE, sequence=2, attended_at="2023-03-02T01:05:00Z")
     honest = upstream.attend(PERSON, CODE, attended_at="2023-03-01T01:06:00Z")
     upstream.learn(PERSON, CODE)
-    completed = _await(outsider, "completion", "completion_confirmed", redeem_code=CODE)
+    completed = upstream.await_event("completion", "completion_confirmed", redeem_code=CODE)
     assert [one["id"] for one in completed["evidence"] if one["happened_at"] == "2023-03-01T01:06:00Z"] == [honest]
 
     _revoke(upstream, EVIDENCE, "/platforms/pintar", honest)
     by_a_provider = _revoke(upstream, ATTENDANCE, "/providers/lp0001", honest)
     assert upstream.await_parked("completion", by_a_provider) == ("not_yours", "ce_source")
     upstream.prove(PERSON, CODE, "survey_answered", survey=1, answered_at="2023-03-05T00:00:00Z")
-    answered = _await(outsider, "completion", "survey_answered", redeem_code=CODE)
+    answered = upstream.await_event("completion", "survey_answered", redeem_code=CODE)
     assert (answered["survey"], answered["answered_at"]) == (1, "2023-03-05T00:00:00Z")
 
     _revoke(upstream, ATTENDANCE, "/attendance/audit", honest)
-    assert _await(outsider, "completion", "completion_revoked", redeem_code=CODE) == {
+    assert upstream.await_event("completion", "completion_revoked", redeem_code=CODE) == {
         "participant_id": PERSON,
         "redeem_code": CODE,
         "reason": "face_fraud",
@@ -108,9 +98,9 @@ def test_void_and_unblock_let_a_participant_buy_again(installation: Installation
     assert (voided["wave"], voided["reason"], voided["voided_at"]) == ("64", "class_cancelled", "2023-02-25T00:00:00Z")
     upstream.buy(person, "BOUGHTAFTER1")
     upstream.await_decision("enrollment_confirmed", redeem_code="BOUGHTAFTER1")
-    upstream.request("participant_blocked", blocked, reason="ineligible", blocked_at="2023-02-22T00:00:00Z")
+    upstream.block(blocked)
     upstream.await_decision("participant_blocked", participant_id=blocked)
-    upstream.request("participant_unblocked", blocked, reason="eligible", unblocked_at="2023-02-23T00:00:00Z")
+    upstream.unblock(blocked)
     upstream.await_decision("participant_unblocked", participant_id=blocked)
     upstream.buy(blocked, "AFTERUNBLOCK")
     upstream.await_decision("enrollment_confirmed", redeem_code="AFTERUNBLOCK")
@@ -118,14 +108,8 @@ def test_void_and_unblock_let_a_participant_buy_again(installation: Installation
 
 
 def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Installation, outsider: Outsider) -> None:
-    journey = Journey(outsider, "4810000000000058", "3273015505950004", "48", "PRATCUTOFF01")
-    journey.admit()
-    journey.buy("online", 1_500_000, 18, ("online",))
-    _block(journey, "participant_blocked", "blocked_at", "2023-02-25T00:00:00Z")
-    _await(outsider, "enrollment", "participant_blocked", participant_id=journey.person)
-    _complete_and_rate(journey)
-    for benefit in ("fee", "incentive_1"):
-        _await(outsider, "payment", "disbursement_held", redeem_code=journey.redeem_code, benefit=benefit)
+    journey = Journey(Upstream(outsider, "48"), "4810000000000058", "3273015505950004", "PRATCUTOFF01")
+    _buy_complete_and_be_held(journey)
     upstream = Upstream(outsider, "65")
     upstream.open_wave()
     *_, person, buyer = BUYERS
@@ -150,11 +134,23 @@ def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Inst
     refused = upstream.await_decision("enrollment_rejected", redeem_code="TIMELYUNREAD")
     assert refused["reason"] == "first_purchase_late"
     for benefit in ("fee", "incentive_1"):
-        event = _await(outsider, "payment", "disbursement_forfeited", redeem_code=journey.redeem_code, benefit=benefit)
+        event = journey.await_event("payment", "disbursement_forfeited", benefit=benefit)
         assert (event["reason"], event["attempt"]) == ("cut_off", 0)
     for fund in _funds_once_returned(installation, "48"):
         assert fund["returned"] == fund["appropriated"] - fund["spent"] > 0
     assert installation.verify() == []
+
+
+def _buy_complete_and_be_held(journey: Journey) -> None:
+    """Block a participant after the purchase, so that both payments for the completed training are held."""
+    journey.admit()
+    journey.buy()
+    journey.upstream.block(journey.person, "2023-02-26T00:00:00Z")
+    journey.upstream.await_decision("participant_blocked", participant_id=journey.person)
+    journey.complete()
+    for benefit in ("fee", "incentive_1"):
+        held = journey.await_event("payment", "disbursement_held", benefit=benefit)
+        assert held["reason"] == "participant_blocked"
 
 
 def _funds_once_returned(installation: Installation, wave: str) -> list[dict[str, Any]]:
@@ -183,27 +179,6 @@ def _revoke(upstream: Upstream, topic: str, by: str, record_id: str) -> str:
     return upstream.outside.send(topic, by, "salur.training.evidence_revoked.v1", PERSON, data)
 
 
-def _complete_and_rate(journey: Journey) -> None:
-    face = {"proof": "face", "attended_at": "2023-03-01T01:10:00Z"}
-    journey.prove("/attendance/face", "session_attended", sequence=1, **face)
-    journey.prove("/platforms/pintar", "post_test_taken", score=80, passed=True, taken_at="2023-03-02T02:00:00Z")
-    graded = {"provider_id": "LP0001", "graded_at": "2023-03-02T03:00:00Z"}
-    journey.prove("/providers/LP0001", "work_graded", score=75, passed=True, **graded)
-    journey.prove("/platforms/pintar", "training_rated", stars=5, rated_at="2023-03-04T02:00:00Z")
-
-
-def _block(journey: Journey, name: str, time: str, at: str) -> None:
-    data = {"participant_id": journey.person, "reason": "a review", time: at}
-    journey.outside.send("enrollment.requests", "/registration", f"salur.registration.{name}.v1", journey.person, data)
-
-
-def _void(journey: Journey) -> None:
-    about = {"participant_id": journey.person, "redeem_code": journey.redeem_code}
-    data = {**about, "reason": "class_cancelled", "voided_at": "2023-03-19T00:00:00Z"}
-    kind = "salur.platform.training_voided.v1"
-    journey.outside.send("training.purchases", "/platforms/pintar", kind, journey.person, data)
-
-
 def _return(outside: Outsider, claim: dict[str, Any]) -> None:
     """Report as its partner that the money of a claimed payment came back."""
     report = {
@@ -216,11 +191,3 @@ def _return(outside: Outsider, claim: dict[str, Any]) -> None:
     }
     topic, source = f"disbursement-reports.{claim['partner']}", f"/partners/{claim['partner']}"
     outside.send(topic, source, "salur.partner.disbursement_reported.v1", claim["reference"], report)
-
-
-def _await(outside: Outsider, service: str, name: str, **wanted: str) -> dict[str, Any]:
-    return outside.await_event(
-        f"{service}.events",
-        lambda kind, data: kind == f"salur.{service}.{name}.v1" and wanted.items() <= data.items(),
-        name,
-    )[1]

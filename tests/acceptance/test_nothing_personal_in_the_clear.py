@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import asyncpg
 import httpx
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from deploy.local.installation import Installation
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import KeyRing, expand
-from tests.acceptance.journey import Journey, open_wave, register_provider
+from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import Outsider
+from tests.acceptance.upstream import Upstream
 from tests.timeouts import DEADLINE_SECONDS
 
 PERSON, CODE = "4810000000000025", "PRATPRIVATE1"
@@ -61,15 +62,10 @@ def test_planted_secrets_are_nowhere_in_the_clear(installation: Installation, ou
 def test_after_an_erasure_no_key_opens_anything(installation: Installation, outsider: Outsider) -> None:
     before = asyncio.run(_opened(installation))
     assert {"payment.account", "payment.attempt", "enrollment.parked", "completion.parked"} <= before
-    data = {"participant_id": PERSON, "erased_at": "2023-03-19T00:00:00Z"}
-    kind = "salur.registration.participant_erased.v1"
-    outsider.send("enrollment.requests", "/registration", kind, PERSON, data)
+    upstream = Upstream(outsider, "48")
+    upstream.erase(PERSON)
     outsider.send("training.evidence", "/platforms/pintar", "salur.training.post_test_taken.v1", PERSON, _faulty(2))
-    outsider.await_event(
-        "enrollment.events",
-        lambda type_, event: type_ == "salur.enrollment.participant_erased.v1" and event["participant_id"] == PERSON,
-        "the participant is erased",
-    )
+    upstream.await_decision("participant_erased", participant_id=PERSON)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while (left := asyncio.run(_opened(installation))) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -79,16 +75,12 @@ def test_after_an_erasure_no_key_opens_anything(installation: Installation, outs
 
 def _plant(outside: Outsider) -> None:
     """Pay a participant, and send records that show the same secrets and are parked."""
-    register_provider(outside)
-    open_wave(outside, "48", "normal-2023")
-    journey = Journey(outside, PERSON, NIK, "48", CODE, NUMBER)
+    upstream = Upstream(outside, "48")
+    upstream.open_programme()
+    journey = Journey(upstream, PERSON, NIK, CODE, NUMBER)
     journey.admit()
-    journey.buy("online", 1_500_000, 18, ("online",))
-    journey.prove("/attendance/face", "session_attended", sequence=1, proof="face", attended_at="2023-03-01T01:10:00Z")
-    journey.prove("/platforms/pintar", "post_test_taken", score=80, passed=True, taken_at="2023-03-02T02:00:00Z")
-    graded = {"provider_id": "LP0001", "graded_at": "2023-03-02T03:00:00Z"}
-    journey.prove("/providers/LP0001", "work_graded", score=75, passed=True, **graded)
-    journey.prove("/platforms/pintar", "training_rated", stars=5, rated_at="2023-03-04T02:00:00Z")
+    journey.buy()
+    journey.complete()
     journey.pay_cash("incentive_1", 600_000)
     # Faulty producers show secrets in a field and as the name of one: the records are parked, sealed.
     wrong = {"participant_id": PERSON, "number": NUMBER, "name": NAME, "birth_date": BIRTH_DATE, NIK: "x"}
@@ -141,22 +133,29 @@ def _plaintexts(rings: list[KeyRing], token: str, secrets: list[bytes | None]) -
 
 def _topics(installation: Installation) -> dict[str, bytes]:
     """Read every record but those of the topics on which upstream itself sent secrets in the clear."""
-    consumer = Consumer({"bootstrap.servers": installation.kafka.bootstrap, "group.id": "privacy"})
-    written: dict[str, bytes] = {}
-    for topic, metadata in consumer.list_topics(timeout=10).topics.items():
-        if topic.startswith("__") or topic in FAULTY:
-            continue
-        places = [TopicPartition(topic, partition, 0) for partition in metadata.partitions]
-        ends = {place.partition: consumer.get_watermark_offsets(place, timeout=10)[1] for place in places}
-        consumer.assign([place for place in places if ends[place.partition]])
-        wanted, content = sum(ends.values()), b""
-        while wanted > 0:
-            records = [record for record in consumer.consume(min(wanted, 500), 1.0) if record.error() is None]
-            wanted -= len(records)
-            content += b"".join((r.value() or b"") + (r.key() or b"") + repr(r.headers()).encode() for r in records)
-        written[f"topic {topic}"] = content
+    settings = {"bootstrap.servers": installation.kafka.bootstrap, "group.id": "privacy", "enable.partition.eof": True}
+    consumer = Consumer(settings)
+    partitions = {
+        name: topic.partitions
+        for name, topic in consumer.list_topics(timeout=10).topics.items()
+        if not name.startswith("__") and name not in FAULTY
+    }
+    # All at once, since each assignment costs a second.
+    places = [TopicPartition(name, number, 0) for name, numbers in partitions.items() for number in numbers]
+    consumer.assign(places)
+    written, ended = {f"topic {name}": bytearray() for name in partitions}, 0
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while ended < len(places):
+        assert time.monotonic() < deadline, f"{len(places) - ended} partitions have no end"
+        for record in consumer.consume(1000, 0.5):
+            if (error := record.error()) is None:
+                parts = (record.value() or b"", record.key() or b"", repr(record.headers()).encode())
+                written[f"topic {record.topic()}"] += b"".join(parts)
+            else:
+                assert error.code() == KafkaError._PARTITION_EOF, error
+                ended += 1
     consumer.close()
-    return written
+    return {place: bytes(content) for place, content in written.items()}
 
 
 async def _tables(installation: Installation) -> dict[str, bytes]:
@@ -177,8 +176,9 @@ def _logs(installation: Installation) -> dict[str, bytes]:
 
 
 def _http_responses(installation: Installation) -> dict[str, bytes]:
-    responses = {}
-    for name, service in installation.services.items():
-        for path in PAGES:
-            responses[f"page {name}{path}"] = httpx.get(service.url + path).content
-    return responses
+    with httpx.Client() as client:
+        return {
+            f"page {name}{path}": client.get(service.url + path).content
+            for name, service in installation.services.items()
+            for path in PAGES
+        }

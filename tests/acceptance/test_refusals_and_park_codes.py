@@ -11,7 +11,7 @@ from deploy.local.installation import Installation
 from services.enrollment.schemes import FOLDER
 from tests.acceptance.conftest import NOW, an_installation
 from tests.acceptance.outsider import Outsider
-from tests.acceptance.upstream import ATTENDANCE, PURCHASES, Upstream
+from tests.acceptance.upstream import ATTENDANCE, PURCHASES, Upstream, rupiah
 
 NUMBERS = count(601)
 OF_2020 = "semi-bansos-2020"
@@ -80,8 +80,8 @@ A_LATER_SESSION = [
 ]
 PURCHASES_REFUSED: dict[str, dict[str, object]] = {
     "not_admitted": {"purchased_at": "2023-02-20T16:59:59Z"},
-    "balance_insufficient": {"price": {"value": 3_500_001, "currency": "IDR"}},
-    "price_above_approved": {"course_code": "C-0815", "price": {"value": 1_000_001, "currency": "IDR"}},
+    "balance_insufficient": {"price": rupiah(3_500_001)},
+    "price_above_approved": {"course_code": "C-0815", "price": rupiah(1_000_001)},
     "course_not_approved": {"course_code": "C-0815", "mode": "self_paced"},
     "hours_too_few": {"hours": 14},
     "class_too_large": {"class_size": 151},
@@ -114,8 +114,7 @@ def test_purchases_against_a_rule_are_refused(upstream: Upstream) -> None:
     of_java.await_decision("enrollment_confirmed", redeem_code="NOTREFUSED01")
     person, nik = a_person()
     upstream.admit(person, nik)
-    blocked = {"reason": "ineligible", "blocked_at": "2023-02-22T00:00:00Z"}
-    upstream.request("participant_blocked", person, **blocked)
+    upstream.block(person)
     upstream.await_decision("participant_blocked", participant_id=person)
     upstream.buy(person, "REFUSED00021")
     expected["REFUSED00021"] = "participant_blocked"
@@ -180,11 +179,7 @@ def test_contradictions_are_parked_and_their_neighbours_unharmed(
     assert _park_codes(upstream, "enrollment", of_enrollment) == list(of_enrollment)
     assert _park_codes(upstream, "completion", of_completion) == list(of_completion)
     upstream.complete(*about)
-    upstream.outside.await_event(
-        "completion.events",
-        lambda kind, data: kind.endswith("completion_confirmed.v1") and data["redeem_code"] == "MYTRAINING01",
-        "the training is completed",
-    )
+    upstream.await_event("completion", "completion_confirmed", redeem_code="MYTRAINING01")
     assert installation.verify() == []
 
 
