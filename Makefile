@@ -3,6 +3,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+# The tests start hundreds of processes; each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The lowest of these versions at hand is taken. The system's interpreter comes before another of its version: distributions
 # build theirs with a profile, and the services cost a seventh less on it than on one that was built without.

@@ -38,6 +38,7 @@ class FaultInjector:
     """Injector of faults; each context manager repairs its fault at the end."""
 
     installation: Installation
+    pages: httpx.AsyncClient
     patience_seconds: float = field(default=90.0, kw_only=True)
 
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -185,8 +186,7 @@ class FaultInjector:
 
     async def stopped(self, service: str) -> dict[str, str]:
         """Return the stopped lanes and partitions as operators see them, by name, with their reasons."""
-        async with httpx.AsyncClient(timeout=10) as client:
-            shown = (await client.get(f"{self.installation.services[service].url}/lanes")).json()
+        shown = (await self.pages.get(f"{self.installation.services[service].url}/lanes")).json()
         lanes = {f"lane {lane['lane']}": str(lane["reason"]) for lane in shown["lanes"] if lane["reason"]}
         return lanes | {f"{p['topic']}/{p['partition']}": p["stopped_reason"] for p in shown["stopped_partitions"]}
 

@@ -70,20 +70,18 @@ async def test_assignment_waiting_for_its_positions_skips_nothing(world: FaultWo
     await asyncio.to_thread(one.kill)
     assert postgres.process is not None
     postgres.process.freeze()
-    client = httpx.AsyncClient(timeout=10)
     try:
         await asyncio.to_thread(one.launch)
         await world.send(records)
 
         async def up_and_not_ready() -> bool:
             with suppress(httpx.TransportError):
-                live = await client.get(f"{one.url}/health/live")
+                live = await world.pages.get(f"{one.url}/health/live")
                 return live.status_code == httpx.codes.OK and not await asyncio.to_thread(one.ready)
             return False
 
         await world.until(up_and_not_ready, "the service is live, but waits for its database")
     finally:
-        await client.aclose()
         postgres.process.thaw()
     await asyncio.to_thread(one.wait_ready)
     await world.assert_consistent()

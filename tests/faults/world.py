@@ -93,10 +93,12 @@ async def running_world(folder: Path, *, quota: int = 100_000, training: int = 1
             request_timeout_ms=PATIENCE_MS,
         )
         await producer.start()
-        world = FaultWorld(installation, observer, producer)
         try:
-            await world.open_programme(quota, training)
-            yield world
+            # Services are killed and started again between two requests.
+            async with httpx.AsyncClient(timeout=10, limits=httpx.Limits(max_keepalive_connections=0)) as pages:
+                world = FaultWorld(installation, pages, observer, producer)
+                await world.open_programme(quota, training)
+                yield world
         finally:
             await producer.stop()
             observing.cancel()
@@ -293,12 +295,11 @@ class FaultWorld(FaultInjector):
         """Wait until no service lags behind, by its own metrics."""
 
         async def no_lag() -> bool:
-            async with httpx.AsyncClient(timeout=10) as client:
-                for service in self.installation.services.values():
-                    text = (await client.get(f"{service.url}/metrics")).text
-                    families = {family.name: family for family in text_string_to_metric_families(text)}
-                    if any(sample.value for sample in families["kafka_consumergroup_group_lag"].samples):
-                        return False
+            for service in self.installation.services.values():
+                text = (await self.pages.get(f"{service.url}/metrics")).text
+                families = {family.name: family for family in text_string_to_metric_families(text)}
+                if any(sample.value for sample in families["kafka_consumergroup_group_lag"].samples):
+                    return False
             return True
 
         await self.until(no_lag, "every topic is read to its end")

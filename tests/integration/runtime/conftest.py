@@ -32,16 +32,19 @@ from tests.integration.messaging.toy import TABLES, TOY_TABLES, League
 from tests.timeouts import until
 
 MODULE = "tests.integration.runtime.toy"
+# The process is killed and started again between two requests.
+NO_LINK_KEPT = httpx.Limits(max_keepalive_connections=0)
 
 
 @dataclass
 class Toy:
-    """The toy with its `environment`; `connection` is the test's own session in its schema."""
+    """The toy with its `environment`; `connection` is the test's own session in its schema, `pages` asks over HTTP."""
 
     league: League
     environment: dict[str, str]
     connection: asyncpg.Connection
     folder: Path
+    pages: httpx.AsyncClient
 
     @property
     def url(self) -> str:
@@ -94,8 +97,7 @@ class Toy:
         return False
 
     async def get(self, page: str) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-            return await client.get(self.url + page)
+        return await self.pages.get(self.url + page)
 
 
 @pytest.fixture
@@ -125,7 +127,9 @@ async def toy(kafka: KafkaServer, database: Database, tmp_path: Path) -> AsyncIt
         "TOY_HTTP_PORT": str(free_port()),
         "TOY_SWEEP_EVERY_SECONDS": "0.2",
     }
-    yield Toy(league, environment, connection, tmp_path)
+    # To make a client costs more than to ask; what asks until it is up makes none each time.
+    async with httpx.AsyncClient(timeout=30, trust_env=False, limits=NO_LINK_KEPT) as pages:
+        yield Toy(league, environment, connection, tmp_path, pages)
     await connection.close()
 
 
