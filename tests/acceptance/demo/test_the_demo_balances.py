@@ -83,16 +83,16 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert left_running(tmp_path) == []
 
 
-@pytest.mark.timeout(500)
-def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
-    summaries = []
-    for _ in range(2):
-        demo = start(folder, people=600, seed=11)
-        output, _ = demo.communicate(timeout=230)
-        assert demo.returncode == 0, output
-        assert "doubles 0, losses 0, balanced" in output
-        summaries.append(json.loads((folder / "demo" / "summary.json").read_text()))
-    summary: dict[str, Any] = summaries[0]
+@pytest.mark.timeout(300)
+def test_demo_balances(folder: Path) -> None:
+    left_of_an_earlier_run = folder / "demo" / "ledgers" / "bni.jsonl"
+    left_of_an_earlier_run.parent.mkdir(parents=True)
+    left_of_an_earlier_run.write_text("{}\n")
+    demo = start(folder, people=600, seed=11)
+    output, _ = demo.communicate(timeout=230)
+    assert demo.returncode == 0, output
+    assert "doubles 0, losses 0, balanced" in output
+    summary: dict[str, Any] = json.loads((folder / "demo" / "summary.json").read_text())
     assert summary["participants"] == 600
     assert (summary["doubles"], summary["losses"], summary["balanced"], summary["wrongs"]) == (0, 0, True, [])
     states = ("settled", "held", "cancelled", "forfeited")
@@ -111,14 +111,8 @@ def test_demo_balances_and_repeats_with_the_same_seed(folder: Path) -> None:
     assert all(0 < forfeited["count"] < forfeited["amount"] for forfeited in summary["balances_forfeited"].values())
     assert set(summary["refused"]) == REFUSED
     assert set(summary["parked"]) == PARKED
-    for one in summaries:
-        # Identical deferred records are parked once, and how many are deferred depends on the timing.
-        one["parked"].pop("out_of_window")
     assert any("SIGKILL" in fault for fault in summary["faults"])
     assert any("broker" in fault for fault in summary["faults"])
-    # The same seed gives the same result; only the durations may differ.
-    same = [{name: value for name, value in one.items() if name != "seconds"} for one in summaries]
-    assert same[0] == same[1]
 
 
 def test_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
@@ -131,7 +125,7 @@ def test_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("moment", ["Kafka on port", "partner simulator", "events sent"])
+@pytest.mark.parametrize("moment", ["Kafka on port", "events sent"])
 def test_interrupted_demo_leaves_no_process_running(folder: Path, moment: str) -> None:
     demo = start(folder, people=300, seed=12)
     assert demo.stdout is not None

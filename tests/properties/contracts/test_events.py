@@ -54,7 +54,7 @@ def _texts(node: Schema) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event.name}-{event.topic}")
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.data())
 def test_what_is_written_is_read_again(event: EventType[Any], data: st.DataObject) -> None:
     described = schema(event)

@@ -38,7 +38,7 @@ EVENTS: Sequence[Event] = [*FACTS, *CHANGES]
 
 
 @given(timeline=timelines(events=len(EVENTS)))
-@settings(ON_POSTGRES, max_examples=25)
+@settings(ON_POSTGRES, max_examples=15)
 def test_changes_of_mind_keep_every_invariant(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:
@@ -46,7 +46,7 @@ def test_changes_of_mind_keep_every_invariant(
 
 
 @given(timeline=timelines(events=len(EVENTS)))
-@settings(ON_POSTGRES, max_examples=25)
+@settings(ON_POSTGRES, max_examples=15)
 def test_the_same_is_paid_in_the_end_whatever_was_read_first(
     harness: PaymentHarness, loop: asyncio.AbstractEventLoop, timeline: Timeline
 ) -> None:
