@@ -18,13 +18,14 @@ NOW = datetime(2023, 3, 20, tzinfo=UTC)
 
 @contextmanager
 def an_installation(**settings: str) -> Iterator[Installation]:
-    """Start an installation with further settings; remove its files at the end."""
+    """Start an installation with further settings; at the end `verify` must pass, and its files are removed."""
     folder = Path(tempfile.mkdtemp(prefix="salur-acceptance-"))
     running = Installation(folder, settings={**QUICK_SWEEPS, **settings}, durable=False)
     running.set_clock(NOW)
     try:
         with running:
             yield running
+            assert running.verify() == []
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

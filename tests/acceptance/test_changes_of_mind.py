@@ -46,12 +46,9 @@ def test_block_void_claim_and_return_reach_the_money(installation: Installation,
     withdrawn = upstream.await_event("payment", "claim_withdrawn", claim=paid_in_vain["claim"])
     cancelled = upstream.await_event("payment", "disbursement_cancelled", reference=paid_in_vain["reference"])
     assert (withdrawn["reason"], cancelled["reason"]) == ("returned", "voided")
-    assert installation.verify() == []
 
 
-def test_revoked_evidence_completes_nothing_and_ends_a_completion(
-    installation: Installation, outsider: Outsider
-) -> None:
+def test_revoked_evidence_completes_nothing_and_ends_a_completion(outsider: Outsider) -> None:
     upstream = Upstream(outsider, "49")
     upstream.open_wave()
     upstream.admit(PERSON, "3273015505950002")
@@ -81,10 +78,9 @@ def test_revoked_evidence_completes_nothing_and_ends_a_completion(
         "digest": completed["digest"],
         "revoked_at": "2023-03-06T00:00:00Z",
     }
-    assert installation.verify() == []
 
 
-def test_void_and_unblock_let_a_participant_buy_again(installation: Installation, outsider: Outsider) -> None:
+def test_void_and_unblock_let_a_participant_buy_again(outsider: Outsider) -> None:
     upstream = Upstream(outsider, "64")
     upstream.open_wave()
     person, blocked, *_ = BUYERS
@@ -104,7 +100,6 @@ def test_void_and_unblock_let_a_participant_buy_again(installation: Installation
     upstream.await_decision("participant_unblocked", participant_id=blocked)
     upstream.buy(blocked, "AFTERUNBLOCK")
     upstream.await_decision("enrollment_confirmed", redeem_code="AFTERUNBLOCK")
-    assert installation.verify() == []
 
 
 def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Installation, outsider: Outsider) -> None:
@@ -138,7 +133,6 @@ def test_balances_and_held_money_are_forfeited_at_the_cut_off(installation: Inst
         assert (event["reason"], event["attempt"]) == ("cut_off", 0)
     for fund in _funds_once_returned(installation, "48"):
         assert fund["returned"] == fund["appropriated"] - fund["spent"] > 0
-    assert installation.verify() == []
 
 
 def _buy_complete_and_be_held(journey: Journey) -> None:
