@@ -12,7 +12,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.payment.domain.claim import Payment, is_paid_while_blocked
+from services.payment.domain.claim import ClaimReason, ClaimState, Payment, is_paid_while_blocked
 from services.payment.domain.entitlement import Component, Payee, component_of
 from services.payment.domain.ledger import APPROPRIATION
 from tests.model.rules.facts import NOW
@@ -75,5 +75,11 @@ def assert_balanced(world: World) -> None:
         standing, cash = payouts.disbursements[key], payouts.disbursements[key].payee is Payee.PARTICIPANT
         assert not payouts.enrollments[standing.redeem_code].is_annulled
         assert not (cash and is_paid_while_blocked(Payment(standing, payouts.settled_at[key]), payouts.blocks))
-    if payouts.is_cut_off or payouts.is_erased:
-        assert not payouts.held
+    for claim in payouts.claims:
+        annulled = payouts.enrollments[claim.disbursement.redeem_code].is_annulled
+        if claim.state is ClaimState.OPEN and claim.reason is not ClaimReason.CONTRADICTED:
+            assert payouts.is_blocked if claim.reason is ClaimReason.BLOCKED else annulled
+    for held in payouts.held:
+        assert not payouts.enrollments[held.redeem_code].is_annulled
+        assert not payouts.is_cut_off
+        assert not payouts.is_erased
