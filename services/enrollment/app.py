@@ -62,6 +62,8 @@ def definition(settings: EnrollmentSettings) -> ServiceDefinition:
         causes=CAUSES,
         pinned=pinned(context, fingerprint_schemes(settings.schemes_folder)),
         rotating_keys=rotating_keys(context),
+        key_rings=context.key_rings,
+        reseal=partial(reseal, context),
     )
 
 

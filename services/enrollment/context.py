@@ -30,3 +30,15 @@ class Context:
     index: BlindIndex
     schemes: Mapping[str, SchemeVersions]
     wait_at_most: timedelta
+
+    @property
+    def key_rings(self) -> tuple[KeyRing, ...]:
+        """All rings, in one order."""
+        return (
+            self.identity_keys,
+            self.account_keys,
+            self.upstream_keys,
+            self.own_keys,
+            self.deferred_record_keys,
+            self.linked_account_keys,
+        )

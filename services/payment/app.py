@@ -73,6 +73,8 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         collectors=(context.answers,),
         pinned=pinned(context),
         rotating_keys=rotating_keys(context),
+        key_rings=context.key_rings,
+        reseal=partial(reseal, context),
         chains=(LEDGER_CHAINS,),
         views={"/halts": halts, "/funds": funds, "/claims": claims},
         degraded=degraded,

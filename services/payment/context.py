@@ -35,6 +35,12 @@ class Context:
     allotment_block: int
     answers: AnswerTimes
 
+    @property
+    def key_rings(self) -> tuple[KeyRing, ...]:
+        """All rings, in one order."""
+        partners = (self.partner_keys[partner] for partner in sorted(self.partner_keys))
+        return (self.provider_keys, self.linked_account_keys, self.own_keys, self.upstream_keys, *partners)
+
     def attempt_reference(self, lane: int, participant_id: str, redeem_code: str, benefit: str, attempt: int) -> str:
         """Return the reference of an attempt, which is the same whenever and wherever it is derived."""
         return reference_of(

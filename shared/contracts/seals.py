@@ -49,12 +49,16 @@ class KeyRing:
     """The keys of a JWK set, by kid; the first seals."""
 
     def __init__(self, keys: Mapping[str, OctKey]) -> None:
+        self.take_over(keys)
+
+    def take_over(self, keys: Mapping[str, OctKey]) -> None:
+        """Replace the keys by these, for everybody who has this ring."""
         self.keys = keys
         self._ciphers = {kid: AESGCM(key.raw_value) for kid, key in keys.items()}
         self._headers = {kid: _header(kid) for kid in keys}
         self.fingerprints = {kid: fingerprint(key.raw_value) for kid, key in keys.items()}
         self._kid_by_header: dict[str, str] = {}
-        self.current = next(iter(self._ciphers))
+        self.current = next(iter(keys))
 
     @classmethod
     def load(cls, path: Path, *, may_seal: str | None = None) -> "KeyRing":
@@ -190,6 +194,12 @@ def _texts(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise TypeError("not a list of texts")
     return value
+
+
+def kids_in(value: bytes | None) -> list[str]:
+    """Return the kid of each sealed field of a JSON text, however its producer wrote the header; empty if malformed."""
+    kids = [kid_of(header.decode()) for header in _SEAL_IN_JSON.findall(value or b"")]
+    return [kid if _KID.fullmatch(kid) else "" for kid in kids]
 
 
 def kid_of(token: str) -> str:

@@ -7,6 +7,13 @@ T = TypeVar("T")
 
 STATEMENT_BYTES = 4 << 20
 
+OnPortion = Callable[[int], None]
+"""Called after each portion of long work with the number of rows that it has changed."""
+
+
+def ignore_portion(_: int) -> None:
+    """Report no progress."""
+
 
 def chunks(rows: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]]:
     """Yield the rows in order, in portions of at most STATEMENT_BYTES; a larger row is a portion of its own."""

@@ -23,6 +23,7 @@ from shared.runtime.data_identity import IdentityMismatch
 from shared.runtime.database import DataRequirements, open_session, unavailable_reason
 from shared.runtime.definition import ServiceDefinition
 from shared.runtime.kafka_probe import is_kafka_error
+from shared.runtime.key_watch import KeyWatch
 from shared.runtime.keys import Keys
 from shared.runtime.output import Output
 from shared.runtime.settings import ServiceSettings, setting_errors
@@ -71,6 +72,14 @@ class CommandContext:
     def keys(self) -> Keys:
         """All keys of the service; a session opened with them is refused by data made with others."""
         return self._with_keys(lambda: Keys.load(self.definition))
+
+    def key_watch(self) -> KeyWatch:
+        """Return what takes over key sets that change while the service runs."""
+        settings = self.settings()
+        url = settings.postgres_url.get_secret_value()
+        return KeyWatch(
+            self.keys, lambda: Keys.load(self._load_definition()), settings.keys_folder, url, self.migrations
+        )
 
     def transaction_terms(self) -> TransactionTerms:
         """Return the terms of a transaction that emits events in a lane."""

@@ -8,16 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from shared.contracts.keys import refuse_duplicate_keys
-from shared.contracts.seals import KeyRing, token_prefix
+from shared.contracts.seals import KeyRing
 from shared.contracts.topics import LANES
 from shared.errors import SalurError
+from shared.messaging.transaction.seal_counts import count_parked
 from shared.postgres.queries import Queries
 
 QUERIES = Queries.load("shared.runtime")
 LOG = structlog.get_logger()
+PARKED, DEFERRED, REPLAYABLE = "parked records", "deferred records", "records to replay"
+"""Places where something rests sealed, in every service; "records to replay" are parked ones, by the seals in them."""
 NUMBER_OF_LANES = f"the number of lanes, {LANES},"
 
 MismatchCheck = Callable[[Connection], Awaitable[str | None]]
@@ -42,15 +45,33 @@ class PinnedValue:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedPlace:
+    """One place where something rests sealed, such as "deferred records", and how much lies there under each kid."""
+
+    name: str
+    by_kid: Mapping[str, int]
+
+
+CountSealed = Callable[[Connection], Awaitable[Sequence[SealedPlace]]]
+
+
+@dataclass(frozen=True, slots=True)
 class RotatingKeys:
     """A key set that rotates: keys may be added, and one may go only when nothing is sealed under it any more.
 
-    `is_in_use` tells whether stored data are sealed under a kid.
+    `count_sealed` counts what rests in the data under each of its keys, but for the pages of `page_topic`, which are
+    kept for a restore alone. With `seals` this service seals with the first.
     """
 
     name: str
     keys: KeyRing
-    is_in_use: Callable[[Connection, str], Awaitable[bool]]
+    count_sealed: CountSealed
+    seals: bool = True
+    page_topic: str = ""
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.jwks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +129,23 @@ def data_identity_of(
     """
     lanes = PinnedValue("lanes", NUMBER_OF_LANES, str(LANES), _find_lane_count_mismatch)
     own_ring = (
-        ()
-        if any(ring.name == service for ring in rotating_keys)
-        else (RotatingKeys(service, own, seals_parked_records),)
+        () if any(ring.name == service for ring in rotating_keys) else (RotatingKeys(service, own, count_parked_alone),)
     )
     used = {one.label: one.value for one in pinned}
     for ring in (*own_ring, *rotating_keys):
-        used |= {f"{kid} of {ring.name}.jwks.json": value for kid, value in ring.keys.fingerprints.items()}
+        used |= {f"{kid} of {ring.file}": value for kid, value in ring.keys.fingerprints.items()}
     refuse_duplicate_keys(used)
     return DataIdentity((lanes, *pinned), (*own_ring, *rotating_keys))
 
 
 async def load_fingerprints(connection: Connection) -> dict[str, str]:
     """Return the fingerprints in the data, by name."""
-    return {row["name"]: row["value"] for row in await connection.fetch(QUERIES["load_fingerprints"])}
+    return {name: row["value"] for name, row in (await load_known_keys(connection)).items()}
+
+
+async def load_known_keys(connection: Connection) -> dict[str, Record]:
+    """Return the fingerprints in the data, by name, each with the time since when it is known."""
+    return {row["name"]: row for row in await connection.fetch(QUERIES["load_fingerprints"])}
 
 
 async def _confirm_rotating_keys(connection: Connection, ring: RotatingKeys, known: Mapping[str, str]) -> None:
@@ -131,25 +155,23 @@ async def _confirm_rotating_keys(connection: Connection, ring: RotatingKeys, kno
         if kid == name or now.get(kid) == value:
             continue
         if kid in now:
-            raise IdentityMismatch(_mismatch_message(f"the key {kid} of {ring.name}.jwks.json"))
-        if await ring.is_in_use(connection, kid):
+            raise IdentityMismatch(_mismatch_message(f"the key {kid} of {ring.file}"))
+        places = [place for place in await ring.count_sealed(connection) if place.by_kid.get(kid)]
+        if places:
+            resting = ", ".join(f"{place.by_kid[kid]:,} {place.name}" for place in places)
             raise IdentityMismatch(
-                f"{ring.name}.jwks.json lacks the key {kid}, which still seals stored data; put it back into the set"
+                f"{ring.file} lacks the key {kid}, which still seals stored data; put it back into the set. "
+                f"It seals {resting}; `keys list` shows when nothing is left"
             )
 
 
-async def seals_parked_records(connection: Connection, kid: str) -> bool:
-    """Return True if a parked record is sealed under this key."""
-    return bool(await connection.fetchval(QUERIES["parked_under"], token_prefix(kid)))
+async def count_parked_alone(connection: Connection) -> Sequence[SealedPlace]:
+    """Count what a service seals that keeps nothing else under its own keys."""
+    return (SealedPlace(PARKED, await count_parked(connection)),)
 
 
 async def _find_lane_count_mismatch(connection: Connection) -> str | None:
     return NUMBER_OF_LANES if await connection.fetchval(QUERIES["count_lanes"]) not in (0, LANES) else None
-
-
-async def never_in_use(_: Connection, __: str) -> bool:
-    """Return False, for keys under which this service stores nothing."""
-    return False
 
 
 def _mismatch_message(label: str) -> str:

@@ -14,6 +14,7 @@ from shared.messaging.chain import ChainKey, Chains
 from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.transaction.subscription import Adopt, Source, Timer
 from shared.messaging.transaction.transaction import TransactionTerms
+from shared.postgres.chunks import OnPortion
 from shared.runtime.data_identity import PinnedValue, RotatingKeys
 from shared.runtime.explanation import Explain
 from shared.runtime.settings import ServiceSettings
@@ -50,6 +51,8 @@ class BatchCollector(Protocol):
 AuditTrail = Callable[[Connection, str], Awaitable[dict[str, object] | None]]
 View = Callable[[Connection], Awaitable[object]]
 DegradedReasons = Callable[[Connection], Awaitable[list[str]]]
+Reseal = Callable[[Connection, OnPortion], Awaitable[Sequence[str]]]
+"""Seals again what is kept under another key, and returns sentences about it."""
 LoadGauges = Callable[[Connection], Awaitable[Sequence[Gauge]]]
 
 
@@ -66,7 +69,9 @@ class ServiceDefinition:
     scrape, at most every 5 s; `collectors` those it counts in the process. `views` are its own HTTP pages: path ->
     content. `degraded` returns a sentence for each thing that stands still for a reason of the service's own. `causes`
     are the topics that can resolve a deferred record, by its kind. `pinned` and `rotating_keys` must be as they were
-    when the data were made. `chains` are its hash chains, besides the log of operations.
+    when the data were made. `key_rings` are all rings that it uses, in one order, so that a process can take over keys
+    that were read later; `reseal` seals what it keeps again under the first key of its own. `chains` are its hash
+    chains, besides the log of operations.
     """
 
     name: str
@@ -82,6 +87,8 @@ class ServiceDefinition:
     collectors: tuple[BatchCollector, ...] = ()
     pinned: tuple[PinnedValue, ...] = ()
     rotating_keys: tuple[RotatingKeys, ...] = ()
+    key_rings: tuple[KeyRing, ...] = ()
+    reseal: Reseal | None = None
     chains: tuple[Chains, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     degraded: DegradedReasons = _nothing

@@ -1,5 +1,6 @@
 """The operators' HTTP API: health, metrics, lanes, parked records, and what is known and decided of a participant."""
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -59,12 +60,14 @@ class HttpApi:
         gauges: GaugeCollector,
         kafka: KafkaProbe,
         engine: EngineStatusSource,
+        notices: Callable[[], list[str]] = list,
     ) -> None:
         self._definition = definition
         self._database = database
         self._gauges = gauges
         self._kafka = kafka
         self._engine = engine
+        self._notices = notices
         self._pages = {
             "/health/live": self._live,
             "/health/ready": self._ready,
@@ -130,7 +133,7 @@ class HttpApi:
             "replica": self._definition.settings.replica,
             "ready": not reasons,
             "reasons": reasons,
-            "degraded": degraded + stalled_deadlines(state),
+            "degraded": degraded + stalled_deadlines(state) + self._notices(),
             "partitions": len(state.assigned),
             "outage": state.outage,
             "last_batch_at": state.last_batch_at,

@@ -10,11 +10,15 @@ from shared.runtime.definition import ServiceDefinition
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`own` seals parked records, `chain_seals` the ends of chains; `identity` compares all keys with the data."""
+    """`own` seals parked records, `chain_seals` the ends of chains; `identity` compares all keys with the data.
+
+    `rings` are all rings of the service.
+    """
 
     own: KeyRing
     chain_seals: ChainSeals
     identity: DataIdentity
+    rings: tuple[KeyRing, ...]
 
     @classmethod
     def load(cls, definition: ServiceDefinition) -> "Keys":
@@ -28,7 +32,13 @@ class Keys:
             data_identity_of(
                 definition.name, own, (*chain_seals.pinned(), *definition.pinned), definition.rotating_keys
             ),
+            (own, *definition.key_rings),
         )
+
+    def take_over(self, read: "Keys") -> None:
+        """Give each ring the keys of its counterpart, for everybody who has it."""
+        for ring, other in zip(self.rings, read.rings, strict=True):
+            ring.take_over(other.keys)
 
     def with_another_chain_key(self) -> "Keys":
         """Return the keys for data whose chain key is lost: all but that one are compared."""

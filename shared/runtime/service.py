@@ -21,6 +21,7 @@ from shared.runtime.gauge_collector import GaugeCollector
 from shared.runtime.http import HttpApi
 from shared.runtime.invariant_monitor import InvariantMonitor
 from shared.runtime.kafka_probe import KafkaProbe
+from shared.runtime.key_watch import KeyWatch
 from shared.runtime.keys import Keys
 from shared.runtime.metrics import Metrics
 
@@ -66,7 +67,11 @@ class ServiceLifecycle(AsgiFastStream):
 
 
 def build_app(
-    definition: ServiceDefinition, keys: Keys, invariant_monitor: InvariantMonitor, migrations: Sequence[Migration]
+    definition: ServiceDefinition,
+    keys: Keys,
+    invariant_monitor: InvariantMonitor,
+    key_watch: KeyWatch,
+    migrations: Sequence[Migration],
 ) -> Starlette:
     """Return the application that uvicorn runs; it connects to nothing before it starts."""
     settings, clock = definition.settings, Clock.from_environment()
@@ -79,10 +84,10 @@ def build_app(
     kafka = KafkaProbe(definition)
     lifecycle = ServiceLifecycle(
         engine,
-        startup=(engine.start, invariant_monitor.start),
-        shutdown=(invariant_monitor.stop, gauges.close, kafka.close, database.close),
+        startup=(engine.start, invariant_monitor.start, key_watch.start),
+        shutdown=(key_watch.stop, invariant_monitor.stop, gauges.close, kafka.close, database.close),
     )
-    api = HttpApi(definition, database, gauges, kafka, engine.status)
+    api = HttpApi(definition, database, gauges, kafka, engine.status, key_watch.notices)
     return api.application(lambda _: lifecycle.start_lifespan_context())
 
 

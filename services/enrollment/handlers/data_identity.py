@@ -1,22 +1,36 @@
 """Identity of the stored data: the keys that must not change, and the key sets that may rotate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from asyncpg import Connection
 
 from services.enrollment.context import DEFERRED_SEALS, Context
 from services.enrollment.handlers.opened_seals import content_digest
 from services.enrollment.store.data_identity import (
-    is_sealed_under,
+    count_sealed_accounts,
     load_identity_indexes,
     load_purchase_digest,
     load_recent_events,
 )
 from shared.contracts.enrollment import ACCOUNT_LINKED
 from shared.contracts.park_reasons import Parked
-from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use, seals_parked_records
+from shared.contracts.seals import KeyRing
+from shared.contracts.topics import ENROLLMENT_EVENTS, ENROLLMENT_REQUESTS
+from shared.messaging.transaction.seal_counts import count_deferred, count_parked, count_replayable
+from shared.runtime.data_identity import (
+    DEFERRED,
+    PARKED,
+    REPLAYABLE,
+    PinnedValue,
+    RotatingKeys,
+    SealedPlace,
+)
 
 INDEX_KEY = "identity-index.key"
+KEPT_ACCOUNTS = "kept accounts"
+SEALED_TOPICS = (ENROLLMENT_REQUESTS,)
+"""Topics with sealed fields that upstream writes and enrollment reads."""
 
 
 def pinned(context: Context, scheme_digests: Mapping[str, str]) -> tuple[PinnedValue, ...]:
@@ -45,9 +59,9 @@ def pinned(context: Context, scheme_digests: Mapping[str, str]) -> tuple[PinnedV
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
     """Return the key sets: its own and upstream's, which may seal kept accounts, and the one shared with payment."""
     return (
-        RotatingKeys("enrollment", context.own_keys, _rests_under),
-        RotatingKeys("programme", context.upstream_keys, is_sealed_under),
-        RotatingKeys("accounts", context.linked_account_keys, never_in_use),
+        RotatingKeys("enrollment", context.own_keys, _count_own),
+        RotatingKeys("programme", context.upstream_keys, partial(_count_upstream, context.own_keys), seals=False),
+        RotatingKeys("accounts", context.linked_account_keys, _count_nothing, page_topic=ENROLLMENT_EVENTS),
     )
 
 
@@ -75,7 +89,25 @@ async def _no_mismatch(_: Connection) -> None:
     """Accept rules that no earlier start has left a fingerprint of."""
 
 
-async def _rests_under(connection: Connection, kid: str) -> bool:
-    if await seals_parked_records(connection, kid) or await is_sealed_under(connection, kid):
-        return True
-    return await is_sealed_under(connection, f"{kid}/{DEFERRED_SEALS}")
+async def _count_own(connection: Connection) -> Sequence[SealedPlace]:
+    derived = f"/{DEFERRED_SEALS}"
+    deferred = await count_deferred(connection, SEALED_TOPICS)
+    legacy = {kid.removesuffix(derived): number for kid, number in deferred.items() if kid.endswith(derived)}
+    return (
+        SealedPlace(KEPT_ACCOUNTS, await count_sealed_accounts(connection)),
+        SealedPlace(PARKED, await count_parked(connection)),
+        SealedPlace(DEFERRED, legacy),
+    )
+
+
+async def _count_upstream(vault: KeyRing, connection: Connection) -> Sequence[SealedPlace]:
+    return (
+        SealedPlace(DEFERRED, await count_deferred(connection, SEALED_TOPICS)),
+        SealedPlace(REPLAYABLE, await count_replayable(connection, SEALED_TOPICS, vault)),
+        SealedPlace(KEPT_ACCOUNTS, await count_sealed_accounts(connection)),
+    )
+
+
+async def _count_nothing(_: Connection) -> Sequence[SealedPlace]:
+    """Return nothing: what is sealed for payment rests in pages alone."""
+    return ()

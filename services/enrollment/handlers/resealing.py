@@ -23,19 +23,20 @@ from shared.contracts.strict_json import parse_json
 from shared.contracts.topics import ENROLLMENT_REQUESTS
 from shared.messaging.message import Record
 from shared.messaging.transaction.deferral import rewrite_deferred
+from shared.postgres.chunks import OnPortion, ignore_portion
 from shared.times import write_time
 
 PORTION = 2000
 SEALED_TYPES = (upstream.PARTICIPANT_ADMITTED.name, upstream.ACCOUNT_LINKED.name)
 
 
-async def reseal(context: Context, connection: Connection) -> list[str]:
+async def reseal(context: Context, connection: Connection, on_portion: OnPortion = ignore_portion) -> list[str]:
     """Reseal kept accounts, and records deferred before the migration `own_seals`; return sentences with their numbers.
 
     Each portion is a transaction of its own, so a run that was interrupted is continued by the next one. An account
     that does not open stays as it is, and is counted.
     """
-    accounts, closed = await _reseal_accounts(context, connection)
+    accounts, closed = await _reseal_accounts(context, connection, on_portion)
     since = await load_own_seals_since(connection)
 
     def rewrite(record: Record) -> Record | None:
@@ -51,7 +52,7 @@ async def reseal(context: Context, connection: Connection) -> list[str]:
     return [sentence for sentence, number in found.items() if number]
 
 
-async def _reseal_accounts(context: Context, connection: Connection) -> tuple[int, int]:
+async def _reseal_accounts(context: Context, connection: Connection, on_portion: OnPortion) -> tuple[int, int]:
     """Reseal kept accounts; return how many were resealed, and how many do not open."""
     sealed, closed, after = 0, 0, ""
     while kept := await load_kept_accounts(connection, context.own_keys.current_prefix, after, PORTION):
@@ -60,6 +61,7 @@ async def _reseal_accounts(context: Context, connection: Connection) -> tuple[in
             a._replace(sealed=seal_kept_account(context.own_keys, a, n)) for a in kept if (n := _number(context, a))
         ]
         await replace_accounts(connection, kept, again)
+        on_portion(len(again))
         sealed, closed = sealed + len(again), closed + len(kept) - len(again)
     return sealed, closed
 

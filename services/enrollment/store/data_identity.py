@@ -5,8 +5,8 @@ from collections.abc import Collection
 from asyncpg import Connection
 
 from services.enrollment.store import QUERIES
-from shared.contracts.seals import token_prefix
 from shared.messaging.outbox.page import OutboxEvent, decode
+from shared.messaging.transaction.seal_counts import KidCounts, count_seals
 
 
 async def load_purchase_digest(connection: Connection) -> tuple[bytes, bytes] | None:
@@ -27,6 +27,6 @@ async def load_identity_indexes(connection: Connection, people: Collection[str])
     return {row["participant_id"]: row["identity_index"].hex() for row in rows}
 
 
-async def is_sealed_under(connection: Connection, kid: str) -> bool:
-    """Return True if a kept account or a deferred record is sealed under this key. Reads both tables whole."""
-    return bool(await connection.fetchval(QUERIES["is_sealed_under"], token_prefix(kid)))
+async def count_sealed_accounts(connection: Connection) -> KidCounts:
+    """Count the accounts that are kept of refused people, by the key that seals them."""
+    return await count_seals(connection, QUERIES["count_sealed_accounts"])

@@ -1,15 +1,34 @@
 """Data identity: settings and keys that decide references are fixed for the life of the data."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 
 from asyncpg import Connection
 
 from services.payment.context import Context
-from services.payment.store.data_identity import is_sealed_under, load_any_reference, load_provider_seals
+from services.payment.store.data_identity import (
+    count_sealed_accounts,
+    count_sealed_instructions,
+    count_sealed_providers,
+    load_any_reference,
+    load_provider_seals,
+)
 from shared.contracts.keys import fingerprint
 from shared.contracts.park_reasons import Parked
-from shared.runtime.data_identity import PinnedValue, RotatingKeys, never_in_use, seals_parked_records
+from shared.contracts.seals import KeyRing
+from shared.contracts.topics import ENROLLMENT_EVENTS, PROGRAMME_REGISTRY, disbursements
+from shared.messaging.transaction.seal_counts import count_deferred, count_parked, count_replayable
+from shared.runtime.data_identity import (
+    DEFERRED,
+    PARKED,
+    REPLAYABLE,
+    PinnedValue,
+    RotatingKeys,
+    SealedPlace,
+)
 
+PARTICIPANTS, PROVIDERS = "accounts of participants", "accounts of providers"
 REFERENCE_KEY, INDEX_KEY = "reference.key", "account-index.key"
 
 
@@ -51,14 +70,46 @@ def pinned(context: Context) -> tuple[PinnedValue, ...]:
 
 
 def rotating_keys(context: Context) -> tuple[RotatingKeys, ...]:
-    """Return the key sets with the check for data that a key still seals; nothing is kept under those of others."""
-    others = {"accounts": context.linked_account_keys, **context.partner_keys}
+    """Return the key sets: its own, upstream's, the one shared with enrollment, and those of the partners."""
+    vault = context.own_keys
     return (
-        RotatingKeys("payment", context.own_keys, _rests_under),
-        RotatingKeys("programme", context.upstream_keys, is_sealed_under),
-        *(RotatingKeys(name, keys, never_in_use) for name, keys in others.items()),
+        RotatingKeys("payment", vault, _count_own),
+        RotatingKeys("programme", context.upstream_keys, partial(_count_upstream, vault), seals=False),
+        RotatingKeys("accounts", context.linked_account_keys, partial(_count_linked, vault), seals=False),
+        *(
+            RotatingKeys(partner, keys, partial(_count_instructed, partner), page_topic=disbursements(partner))
+            for partner, keys in context.partner_keys.items()
+        ),
     )
 
 
-async def _rests_under(connection: Connection, kid: str) -> bool:
-    return await seals_parked_records(connection, kid) or await is_sealed_under(connection, kid)
+async def _count_own(connection: Connection) -> Sequence[SealedPlace]:
+    return (
+        SealedPlace(PARTICIPANTS, await count_sealed_accounts(connection)),
+        SealedPlace(PROVIDERS, await count_sealed_providers(connection)),
+        SealedPlace(PARKED, await count_parked(connection)),
+    )
+
+
+async def _count_upstream(vault: KeyRing, connection: Connection) -> Sequence[SealedPlace]:
+    return (
+        SealedPlace(PARTICIPANTS, await count_sealed_accounts(connection)),
+        SealedPlace(PROVIDERS, await count_sealed_providers(connection)),
+        *await _count_unread(PROGRAMME_REGISTRY, vault, connection),
+    )
+
+
+async def _count_linked(vault: KeyRing, connection: Connection) -> Sequence[SealedPlace]:
+    return await _count_unread(ENROLLMENT_EVENTS, vault, connection)
+
+
+async def _count_unread(topic: str, vault: KeyRing, connection: Connection) -> Sequence[SealedPlace]:
+    """Count what payment has read from a topic and not opened for good."""
+    return (
+        SealedPlace(DEFERRED, await count_deferred(connection, [topic])),
+        SealedPlace(REPLAYABLE, await count_replayable(connection, [topic], vault)),
+    )
+
+
+async def _count_instructed(partner: str, connection: Connection) -> Sequence[SealedPlace]:
+    return (SealedPlace("instructions at the partner", await count_sealed_instructions(connection, partner)),)

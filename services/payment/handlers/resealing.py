@@ -13,6 +13,7 @@ from services.payment.store.providers import load_providers_sealed_otherwise, re
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import kid_of
 from shared.contracts.secret import Secret
+from shared.postgres.chunks import OnPortion, ignore_portion
 
 PORTION = 2000
 
@@ -26,31 +27,36 @@ class SealGroup:
     kid: str
 
 
-async def reseal(context: Context, connection: Connection) -> list[str]:
+async def reseal(context: Context, connection: Connection, on_portion: OnPortion = ignore_portion) -> list[str]:
     """Seal kept accounts again under the current key, and return a sentence for each key they were sealed under.
 
     Each portion is a transaction of its own, so that an interrupted run can be continued. An account that does not open
     stays as it is, and is counted.
     """
-    found = await _seal_accounts(context, connection) + await _seal_provider_accounts(context, connection)
+    found = await _seal_accounts(context, connection, on_portion)
+    found += await _seal_provider_accounts(context, connection, on_portion)
     return [_sentence(context, one, number) for one, number in sorted(found.items(), key=_sealed_first)]
 
 
-async def _seal_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
+async def _seal_accounts(context: Context, connection: Connection, on_portion: OnPortion) -> Counter[SealGroup]:
     found, prefix, after = Counter[SealGroup](), context.own_keys.current_prefix, ""
     while (portion := await load_account_portion(connection, after, prefix, PORTION)).last:
         after = portion.last
         sealed = [(a.subject, a.token, again) for a in portion.outdated if (again := _seal(context, a, found))]
         await replace_accounts(connection, sealed)
+        on_portion(len(sealed))
     return found
 
 
-async def _seal_provider_accounts(context: Context, connection: Connection) -> Counter[SealGroup]:
+async def _seal_provider_accounts(
+    context: Context, connection: Connection, on_portion: OnPortion
+) -> Counter[SealGroup]:
     found, prefix, after = Counter[SealGroup](), context.own_keys.current_prefix, ("", 0)
     while kept := await load_providers_sealed_otherwise(connection, prefix, after, PORTION):
         after = (kept[-1][0].subject, kept[-1][1])
         sealed = [(a.subject, version, again) for a, version in kept if (again := _seal(context, a, found))]
         await replace_provider_accounts(connection, sealed)
+        on_portion(len(sealed))
     return found
 
 

@@ -9,9 +9,17 @@ join disbursement d using (redeem_code, benefit);
 -- Some accounts of record, with the keyed hashes of their content.
 select provider_id, partner, account, content from provider limit 100;
 
--- name: is_sealed_under
--- Accounts kept under this key, or deferred records that upstream sealed with it. Asked only after a key was taken out of its
--- set, since it reads whole tables.
-select exists (select from account where starts_with(account, $2)) or exists (select from provider where starts_with(account, $1))
-    or exists (select from waiting
-               where position(convert_to($1, 'UTF8') in decode(convert_from(record, 'UTF8')::json ->> 'value', 'base64')) > 0);
+-- name: count_sealed_accounts
+-- Accounts of participants, by the beginning of the token. Reads the whole table.
+select split_part(account, '..', 1) as header, count(*)::bigint as number from account where account <> '' group by 1;
+
+-- name: count_sealed_providers
+-- Accounts of record, each version, by the beginning of the token.
+select split_part(account, '..', 1) as header, count(*)::bigint as number from provider group by 1;
+
+-- name: count_sealed_instructions
+-- Accounts in instructions that this partner may still be asked about, or is told again, by the beginning of the token.
+select split_part(a.account, '..', 1) as header, count(*)::bigint as number
+from attempt a left join disbursement d on d.reference = a.reference
+where a.partner = $1 and a.account <> '' and (a.redeem_code is null or d.state in ('instructed', 'accepted'))
+group by 1;

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from asyncpg import Connection
 
 from services.payment.store import QUERIES
-from shared.contracts.seals import token_prefix
+from shared.messaging.transaction.seal_counts import KidCounts, count_seals
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ async def load_provider_seals(connection: Connection) -> list[ProviderSeal]:
     return [ProviderSeal(*row) for row in await connection.fetch(QUERIES["load_provider_seals"])]
 
 
-async def is_sealed_under(connection: Connection, kid: str) -> bool:
-    """Return True if an account, or a deferred record, is sealed under this key."""
-    return bool(await connection.fetchval(QUERIES["is_sealed_under"], token_prefix(kid), f".{kid}.."))
+async def count_sealed_accounts(connection: Connection) -> KidCounts:
+    """Count the accounts of participants by the key that seals them."""
+    return await count_seals(connection, QUERIES["count_sealed_accounts"])
+
+
+async def count_sealed_providers(connection: Connection) -> KidCounts:
+    """Count the accounts of record by the key that seals them."""
+    return await count_seals(connection, QUERIES["count_sealed_providers"])
+
+
+async def count_sealed_instructions(connection: Connection, partner: str) -> KidCounts:
+    """Count the instructions without a final report by the partner's key that seals them."""
+    return await count_seals(connection, QUERIES["count_sealed_instructions"], partner)

@@ -22,7 +22,7 @@ from shared.messaging.queries import QUERIES
 from shared.messaging.reading.topic_inspector import TopicInspector
 from shared.messaging.transaction.deferral import ReplayedRecord, insert_replayed
 from shared.messaging.transaction.personal_keys import load_secrets
-from shared.postgres.chunks import chunks
+from shared.postgres.chunks import OnPortion, chunks, ignore_portion
 from shared.postgres.columns import columns
 
 # Of a parked record no more is kept; its size and digest are those of the whole.
@@ -95,7 +95,7 @@ async def keeps_bytes(connection: Connection) -> bool:
     return bool(await connection.fetchval(QUERIES["keeps_parked_bytes"]))
 
 
-async def reseal(connection: Connection, vault: KeyRing) -> int:
+async def reseal(connection: Connection, vault: KeyRing, on_portion: OnPortion = ignore_portion) -> int:
     """Reseal what is parked under an older key, or was parked before people had keys of their own; return how many.
 
     Each portion is a transaction of its own: an interrupted run is continued by the next.
@@ -111,6 +111,7 @@ async def reseal(connection: Connection, vault: KeyRing) -> int:
             numbers = [row["id"] for row in rows]
             await connection.execute(QUERIES["replace_parked_seals"], numbers, seals, people)
         resealed += len(rows)
+        on_portion(len(rows))
     return resealed
 
 

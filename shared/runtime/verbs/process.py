@@ -36,7 +36,7 @@ def add_process_verbs(
         command.confirm()
         try:
             monitor = InvariantMonitor(_own_command("verify", "--gently", "--json"))
-            app = build_app(definition, command.keys, monitor, command.migrations)
+            app = build_app(definition, command.keys, monitor, command.key_watch(), command.migrations)
         except (OSError, Refused) as error:
             command.output.fail(f"cannot start: {error}")
         logs.configure(definition.name, settings.replica)

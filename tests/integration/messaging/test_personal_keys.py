@@ -17,7 +17,7 @@ from shared.messaging.transaction import parking
 from shared.messaging.transaction.deferral import Deferrals, ReleaseBudget
 from shared.messaging.transaction.parking import ParkedRecord
 from shared.messaging.transaction.personal_keys import destroy_secrets
-from shared.runtime.data_identity import seals_parked_records
+from shared.messaging.transaction.seal_counts import count_parked
 from tests.builders import LATER, chain_key
 from tests.infrastructure import Database, PostgresServer
 
@@ -115,10 +115,10 @@ async def test_records_parked_before_are_resealed_and_the_old_key_may_go(connect
     await park(connection, about(PERSON, 1), about(NOBODY, 2), about(OTHER, 3))
     plain = OLD.seal_bytes(pack(about(OTHER, 3)))
     await connection.execute('update parked set sealed = $1, person = null where "offset" = 3', plain)
-    assert await seals_parked_records(connection, "old")
+    assert await count_parked(connection) == {"old": 3}
     assert await parking.reseal(connection, BOTH) == 3
     assert await parking.reseal(connection, BOTH) == 0
-    assert not await seals_parked_records(connection, "old")
+    assert await count_parked(connection) == {"new": 3}
     assert await opened(connection, KeyRing({"new": BOTH.keys["new"]})) == [PERSON, NOBODY, OTHER]
     await destroy_secrets(connection, {OTHER})
     assert await opened(connection, BOTH) == [PERSON, NOBODY]
@@ -127,7 +127,7 @@ async def test_records_parked_before_are_resealed_and_the_old_key_may_go(connect
 async def test_what_opens_no_more_keeps_no_key_in_its_set(connection: Connection) -> None:
     await park(connection, about(PERSON))
     await destroy_secrets(connection, {PERSON})
-    assert (await parking.reseal(connection, BOTH), await seals_parked_records(connection, "old")) == (0, False)
+    assert (await parking.reseal(connection, BOTH), await count_parked(connection)) == (0, {})
 
 
 async def test_destroyed_key_never_comes_back(connection: Connection) -> None:

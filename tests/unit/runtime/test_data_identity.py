@@ -7,7 +7,7 @@ from joserfc.jwk import OctKey
 from shared.contracts.keys import fingerprint
 from shared.contracts.seals import KeyRing
 from shared.errors import Refused
-from shared.runtime.data_identity import PinnedValue, RotatingKeys, data_identity_of, never_in_use
+from shared.runtime.data_identity import PinnedValue, RotatingKeys, count_parked_alone, data_identity_of
 
 ONE, OTHER = (OctKey.generate_key(256) for _ in range(2))
 
@@ -22,8 +22,8 @@ def a_ring(kid: str, key: OctKey) -> KeyRing:
 
 def test_one_key_in_two_sets_is_refused_by_both_names() -> None:
     rings = (
-        RotatingKeys("programme", a_ring("registry", OTHER), never_in_use),
-        RotatingKeys("bni", a_ring("b", ONE), never_in_use),
+        RotatingKeys("programme", a_ring("registry", OTHER), count_parked_alone),
+        RotatingKeys("bni", a_ring("b", ONE), count_parked_alone),
     )
     with pytest.raises(Refused, match=r"p of payment\.jwks\.json and b of bni\.jwks\.json are one key under two names"):
         data_identity_of("payment", a_ring("p", ONE), (), rings)
