@@ -46,7 +46,7 @@ class Observed:
     enrolled: set[str] = field(default_factory=set)
     rejected: dict[str, str] = field(default_factory=dict)
     voided: set[str] = field(default_factory=set)
-    blocked: set[str] = field(default_factory=set)
+    latest_blocks: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     ever_blocked: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
     forfeits: dict[str, dict[datetime, ObservedForfeit]] = field(default_factory=dict)
@@ -64,6 +64,11 @@ class Observed:
     held_before: dict[EntitlementKey, str] = field(default_factory=dict)
     parked_at: dict[tuple[str, int, int], str] = field(default_factory=dict)
     event_count: int = 0
+
+    @property
+    def blocked(self) -> set[str]:
+        """Participants of whose blocks and unblocks the latest is a block."""
+        return {person for person, (_, blocked) in self.latest_blocks.items() if blocked}
 
     @property
     def parked(self) -> Counter[str]:
@@ -146,6 +151,11 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
             _apply_payment_event(seen, name.removeprefix("disbursement_"), data)
 
 
+def _apply_block(seen: Observed, person: str, at: str, *, blocked: bool) -> None:
+    change = datetime.fromisoformat(at), blocked
+    seen.latest_blocks[person] = max(change, seen.latest_blocks.get(person, change))
+
+
 def _apply_enrollment_event(seen: Observed, name: str, data: Mapping[str, Any]) -> None:
     match name:
         case "participant_admitted":
@@ -153,10 +163,10 @@ def _apply_enrollment_event(seen: Observed, name: str, data: Mapping[str, Any]) 
         case "participant_refused":
             seen.refused[data["participant_id"]] = data["reason"]
         case "participant_blocked":
-            seen.blocked.add(data["participant_id"])
             seen.ever_blocked.add(data["participant_id"])
+            _apply_block(seen, data["participant_id"], data["blocked_at"], blocked=True)
         case "participant_unblocked":
-            seen.blocked.discard(data["participant_id"])
+            _apply_block(seen, data["participant_id"], data["unblocked_at"], blocked=False)
         case "participant_erased":
             seen.erased.add(data["participant_id"])
         case "balance_forfeited":

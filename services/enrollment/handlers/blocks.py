@@ -1,4 +1,4 @@
-"""Blocks and unblocks of participants: the latest counts. What was confirmed before one was read stands."""
+"""Blocks and unblocks of participants. What was confirmed before one was read stands."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,10 @@ BlockMessage = Message[upstream.ParticipantBlocked] | Message[upstream.Participa
 
 
 async def note_blocks(context: Context, tx: Transaction, messages: Sequence[BlockMessage]) -> None:
-    """Store blocks and unblocks, emit each that is the latest so far, and decide the purchases that it concerns.
+    """Store blocks and unblocks, emit each of them once, and decide the purchases that it concerns.
 
-    Those of a refused person are noted too: a later wave may admit them.
+    Also one that is not the latest counts for what was paid meanwhile. Those of a refused person are noted too: a later
+    wave may admit them.
     """
     people = {message.data.participant_id for message in messages}
     applied = await load_admissions(tx.connection, people)
@@ -31,8 +32,7 @@ async def note_blocks(context: Context, tx: Transaction, messages: Sequence[Bloc
             continue
         stored, before = _stored(message), known.setdefault(person, [])
         if all(stored.block != other.block for other in before):
-            if all(stored.block > other.block for other in before):
-                stored = stored._replace(carried_by=_emit(tx, stored, message.trace))
+            stored = stored._replace(carried_by=_emit(tx, stored, message.trace))
             before.append(stored)
             noted.append(stored)
     if noted:

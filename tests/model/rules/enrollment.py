@@ -113,8 +113,7 @@ class EnrollmentModel:
             block, known = Block(fact.at, fact.kind == "block"), self.participant.blocks
             if block not in known:
                 self.participant = replace(self.participant, blocks=(*known, block))
-                if all(block > other for other in known):
-                    self.announced.append(fact)
+                self.announced.append(fact)
         return self.has_applied
 
     def _buy(self, fact: Fact) -> bool:

@@ -137,7 +137,12 @@ async def test_any_order_of_voids_blocks_and_revocations_gives_the_same_result(
     }
     assert len(harness.data_of("enrollment_confirmed")) == 3
     assert [data["redeem_code"] for data in harness.data_of("enrollment_voided")] == [VOIDED.data["redeem_code"]]
-    assert harness.data_of("participant_blocked")[-1]["blocked_at"] == CHANGES_OF_MIND[-1].data["blocked_at"]
+    blocks = [event for event in CHANGES_OF_MIND if event.type.name.endswith("_blocked.v1")]
+    assert {data["blocked_at"] for data in harness.data_of("participant_blocked")} == {
+        event.data["blocked_at"] for event in blocks
+    }
+    assert len(harness.data_of("participant_blocked")) == len(blocks)
+    assert len(harness.data_of("participant_unblocked")) == 1
     assert await harness.rows("block") == 3
     assert (await harness.parked(), await harness.rows("waiting")) == ([], 0)
     assert await harness.breaches() == []
