@@ -130,10 +130,13 @@ def decide_purchase(
     trainings: Iterable[Training],
     course: Course | None,
     scheme: Scheme,
+    *,
+    queued: bool = False,
 ) -> PurchaseOutcome:
     """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
 
-    Its place among the trainings follows from the times of purchase, not from the order of arrival. A training that was
+    Its place among the trainings follows from the times of purchase, not from the order of arrival. `queued`: an
+    earlier purchase of the participant is undecided, and may come to be the previous training. A training that was
     voided by then does not count. Blocks, voids, forfeits and other purchases count as far as they are known: they
     compete.
     """
@@ -145,6 +148,7 @@ def decide_purchase(
         or _decide_by_scheme(purchase, participant, scheme)
         or _decide_by_balance(purchase, participant, standing)
         or _decide_by_catalogue(purchase, course, scheme)
+        or (Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED) if queued else None)
         or _decide_by_turn(purchase, participant, standing, voids, scheme)
     )
 

@@ -123,7 +123,7 @@ def _decide_for_participant(
     admission, announced = circumstances.admission, circumstances.announced
     trainings = [one.training for one in of_participant if one.confirmed or one.voided] + announced.trainings()
     undecided = [one for one in of_participant if one.undecided]
-    changed = []
+    changed, ahead = [], None
     for stored in sorted(undecided, key=lambda one: (one.purchased_at, one.redeem_code)):
         before = announced.with_void(stored)
         data = circumstances.received.get(before.redeem_code) or _stored_purchase(before)
@@ -133,8 +133,11 @@ def _decide_for_participant(
             _release(tx, before.redeem_code)
             continue
         course = circumstances.courses.get(before.course_code)
-        outcome = _decide_outcome(before, data, circumstances.participant, trainings, course, scheme)
-        after = _apply_outcome(context, tx, before, outcome, scheme)
+        queued = ahead is not None
+        outcome = _decide_outcome(before, data, circumstances.participant, trainings, course, scheme, queued=queued)
+        after = _apply_outcome(context, tx, before, outcome, scheme, ahead)
+        if (after or before).undecided:
+            ahead = max(filter(None, [ahead, (after or before).due_at]), default=None)
         if after is None:
             continue
         after = after._replace(course_version=course.version if course else None)
@@ -160,6 +163,8 @@ def _decide_outcome(
     trainings: Sequence[Training],
     course: Course | None,
     scheme: Scheme | None,
+    *,
+    queued: bool,
 ) -> PurchaseOutcome:
     if participant is None or scheme is None:
         return Rejected(PurchaseRejection.NOT_ADMITTED)
@@ -172,13 +177,21 @@ def _decide_outcome(
         before.purchased_at,
         before.ends_at,
     )
-    return decide_purchase(purchase, participant, trainings, course, scheme)
+    return decide_purchase(purchase, participant, trainings, course, scheme, queued=queued)
 
 
 def _apply_outcome(
-    context: Context, tx: Transaction, before: Enrollment, outcome: PurchaseOutcome, scheme: Scheme | None
+    context: Context,
+    tx: Transaction,
+    before: Enrollment,
+    outcome: PurchaseOutcome,
+    scheme: Scheme | None,
+    ahead: datetime | None,
 ) -> Enrollment | None:
-    """Return the enrollment as decided or left undecided with a new reason; None if it stays as it is."""
+    """Return the enrollment as decided or left undecided with a new reason; None if it stays as it is.
+
+    `ahead`: when all earlier purchases of the participant that are undecided are due.
+    """
     match outcome:
         case Confirmed():
             return _decided(before, EnrollmentState.CONFIRMED, None, scheme)
@@ -186,9 +199,11 @@ def _apply_outcome(
             return _decided(before, EnrollmentState.REJECTED, reason, scheme)
         case Undecided(reason):
             due_at = _due_at(context, tx, before, reason)
+            if ahead is not None and reason is PurchaseRejection.PREVIOUS_NOT_COMPLETED:
+                due_at = max(due_at, ahead)
             if due_at == before.due_at and due_at <= tx.watermark:
                 return _decided(before, EnrollmentState.REJECTED, reason, scheme)
-            if reason is before.reason:
+            if (reason, due_at) == (before.reason, before.due_at):
                 return None
             name, version = _scheme_of(before, scheme)
             return before._replace(reason=reason, due_at=due_at, scheme=name, scheme_version=version)

@@ -62,6 +62,41 @@ async def test_purchase_of_a_course_never_approved_is_rejected_when_due(strict: 
     assert strict.reasons() == ["course_not_approved", "first_purchase_late"]
 
 
+async def test_purchase_waits_behind_an_earlier_one_that_awaits_its_approval(strict: EnrollmentHarness) -> None:
+    first = a_purchase(await admit(strict), price={"value": 3_000_000, "currency": "IDR"})
+    person = first.data["participant_id"]
+    later = a_purchase(person, purchased_at=ADMITTED_AT + timedelta(days=9), course_code="C-0816")
+    await strict.receive(a_course("C-0816"), first)
+    strict.now += timedelta(hours=1)
+    await strict.receive(later)
+    await strict.sweep()
+    assert strict.event_names() == []
+    await strict.receive(a_course(price_at_most={"value": 3_000_000, "currency": "IDR"}))
+    await strict.sweep()
+    assert [data["redeem_code"] for data in strict.data_of("enrollment_confirmed")] == [first.data["redeem_code"]]
+    assert strict.reasons() == ["balance_insufficient"]
+
+
+@pytest.mark.parametrize("earlier_first", [True, False])
+async def test_purchase_is_free_once_the_earlier_one_is_not_approved(
+    strict: EnrollmentHarness, earlier_first: bool
+) -> None:
+    first = a_purchase(await admit(strict))
+    later = a_purchase(first.data["participant_id"], purchased_at=ADMITTED_AT + timedelta(days=9), course_code="C-0816")
+    purchases = [first, later] if earlier_first else [later, first]
+    for purchase in purchases:
+        await strict.receive(purchase)
+        strict.now += timedelta(hours=1)
+    await strict.receive(a_course("C-0816"))
+    await strict.sweep()
+    assert strict.event_names() == []
+    strict.now += WAIT_AT_MOST
+    await strict.sweep()
+    assert strict.event_names() == ["enrollment_rejected", "enrollment_confirmed"]
+    assert strict.data_of("enrollment_confirmed")[0]["redeem_code"] == later.data["redeem_code"]
+    assert strict.reasons() == ["course_not_approved"]
+
+
 async def test_approval_read_by_the_end_of_the_wait_counts(strict: EnrollmentHarness) -> None:
     await strict.receive(a_purchase(await admit(strict)))
     await strict.receive(a_course())

@@ -145,9 +145,11 @@ class EnrollmentModel:
 
     def _decide(self, *, due: bool = False) -> None:
         """Decide in the order of purchase; what is `due` and still undecided is rejected."""
+        queued = False
         for code in sorted(self.undecided, key=lambda code: self.terms[code].purchase.purchased_at):
-            outcome = self._outcome(code)
+            outcome = self._outcome(code, queued=queued)
             if isinstance(outcome, Undecided) and not due:
+                queued = True
                 continue
             self.undecided.remove(code)
             if isinstance(outcome, Confirmed):
@@ -155,13 +157,18 @@ class EnrollmentModel:
             else:
                 self.rejected[code] = outcome.reason
 
-    def _outcome(self, code: str) -> Confirmed | Rejected | Undecided:
+    def _outcome(self, code: str, *, queued: bool) -> Confirmed | Rejected | Undecided:
         terms = self.terms[code]
         if self.participant is None:
             return Rejected(PurchaseRejection.NOT_ADMITTED)
         trainings: Sequence[Training] = list(self.trainings.values())
         return decide_purchase(
-            terms.purchase, self.participant, trainings, self.approved.get(terms.course), self.versions.latest
+            terms.purchase,
+            self.participant,
+            trainings,
+            self.approved.get(terms.course),
+            self.versions.latest,
+            queued=queued,
         )
 
     def _confirm(self, code: str) -> None:

@@ -266,14 +266,13 @@ def _revocation(plot: Plot, fact: Fact) -> str:
 
 
 def _order_what_competes(plot: Plot) -> None:
-    """Purchases compete with all that was earlier: other purchases and what those wait for, voids, blocks.
+    """Purchases compete with all that was earlier: other purchases, voids, blocks.
 
     An approval is waited for only where the scheme requires it; else it counts as far as it is known.
     """
     required = plot.scheme.purchase.catalogue == "required"
     for fact in [one for one in plot.facts if one.kind == "purchase"]:
         for one in plot.facts:
-            own_approval = one.kind == "approval" and one.code == COURSES[fact.code]
             competes = one.kind in ("purchase", "void", "block", "unblock", "approval") and one is not fact
-            if competes and one.at <= fact.at and not (own_approval and required):
+            if competes and one.at <= fact.at and not (one.kind == "approval" and required):
                 plot.behind.add((one.id, fact.id))

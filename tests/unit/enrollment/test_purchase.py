@@ -181,6 +181,19 @@ def test_training_bought_at_the_same_moment_comes_before() -> None:
     assert decide(NEXT, other) == undecided("previous_not_completed")
 
 
+@pytest.mark.parametrize(
+    ("purchase", "reason"),
+    [(NEXT, "previous_not_completed"), (replace(NEXT, purchased_at=ADMITTED_AT + 40 * DAY), "previous_not_completed")],
+)
+def test_purchase_is_undecided_behind_an_earlier_one_that_is(purchase: Purchase, reason: str) -> None:
+    assert decide_purchase(purchase, PARTICIPANT, [], None, NORMAL, queued=True) == undecided(reason)
+
+
+def test_what_no_earlier_purchase_can_mend_is_rejected_before_that_is_decided() -> None:
+    dear = replace(NEXT, price=3_500_001)
+    assert decide_purchase(dear, PARTICIPANT, [], None, NORMAL, queued=True) == rejected("balance_insufficient")
+
+
 def test_required_course_is_waited_for_an_optional_one_is_not() -> None:
     assert decide(PURCHASE, scheme=REQUIRED) == undecided("course_not_approved")
     assert decide(PURCHASE, scheme=NORMAL) == Confirmed()
