@@ -195,9 +195,14 @@ def _turn(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: R
         first_within = scheme.purchase.first_within_days
         return {"buy_by": _last_day([admission["admitted_at"], *voids], first_within, cut_off_at)}
     previous = earlier[-1]
-    done = [previous["completed_at"]] if previous["completed_at"] else []
+    done = [previous[column] for column in ("completed_at", "reopened_at") if previous[column]]
     buy_by = _last_day([*done, *voids], scheme.purchase.next_within_days, cut_off_at) if done else None
-    return {"previous": previous["redeem_code"], "previous_completed_at": previous["completed_at"], "buy_by": buy_by}
+    return {
+        "previous": previous["redeem_code"],
+        "previous_completed_at": previous["completed_at"],
+        "previous_reopened_at": previous["reopened_at"],
+        "buy_by": buy_by,
+    }
 
 
 def _last_day(starts: Sequence[datetime], days: int | None, cut_off_at: datetime | None) -> date | None:

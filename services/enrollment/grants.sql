@@ -12,7 +12,7 @@ grant select, insert,
               carried_by)
     on account to :service;
 grant select, insert,
-      update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, rated_at, revoked_at, voided_at, void_reason,
+      update (state, reason, scheme, scheme_version, course_version, decided_at, completed_at, reopened_at, rated_at, revoked_at, voided_at, void_reason,
               due_at, purchase, trace, carried_by, void_carried_by)
     on enrollment to :service;
 grant select, insert, update (enrollments) on tally to :service;

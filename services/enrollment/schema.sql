@@ -104,6 +104,7 @@ create table enrollment (
     void_reason     text,
     carried_by      bigint,
     void_carried_by bigint,
+    reopened_at     timestamp with time zone,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_scheme_unless_nobody_was_admitted CHECK (((scheme IS NULL) = (scheme_version IS NULL))),
     constraint a_voided_one_says_when_and_why CHECK ((((state <> 'voided'::text) OR (voided_at IS NOT NULL)) AND ((voided_at IS NULL) = (void_reason IS NULL)))),
@@ -129,6 +130,7 @@ comment on column enrollment.voided_at is 'When the platform took the purchase b
 comment on column enrollment.void_reason is 'As the platform gave it.';
 comment on column enrollment.carried_by is 'The number of the event on enrollment.events that announced that it was confirmed or rejected.';
 comment on column enrollment.void_carried_by is 'The number of the event on enrollment.events that announced its void.';
+comment on column enrollment.reopened_at is 'When two persons let it be completed after it had been rejected: the deadline for the next purchase runs from then.';
 
 create table erasure (
     participant_id text                     not null,

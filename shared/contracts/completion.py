@@ -22,11 +22,15 @@ class EvidenceNamed(Internal):
 
 
 class TrainingCompleted(Internal):
-    """The fields of `completion_confirmed` on which the other services act."""
+    """The fields of `completion_confirmed` on which the other services act.
+
+    `reopened_at`: when two persons completed it, long after it was rejected; None: it was completed in time.
+    """
 
     participant_id: ParticipantId
     redeem_code: RedeemCode
     completed_at: Time
+    reopened_at: Time | None = None
 
 
 class CompletionConfirmed(TrainingCompleted):

@@ -89,11 +89,13 @@ async def complete_rejected(
 ) -> None:
     """Complete, as the events say, those of their enrollments that were not completed in time.
 
-    `carried_by`: the number of the event if there is one, and it was emitted here.
+    An event of before `reopened_at` was told counts as of now. `carried_by`: the number of the event if there is one,
+    and it was emitted here.
     """
     if events:
         outcomes = [_stored_outcome(event.redeem_code, event, carried_by) for event in events]
-        completed = await reopen_completions(tx.connection, outcomes, tx.now)
+        reopened_at = [event.reopened_at or tx.now for event in events]
+        completed = await reopen_completions(tx.connection, outcomes, reopened_at)
         await count_reopened(tx.connection, [lane] * len(completed))
 
 

@@ -67,4 +67,4 @@ async def _load_reopening(connection: Connection, enrollment: Enrollment) -> Reo
 async def _complete(tx: Transaction, enrollment: Enrollment, reopening: Reopening, event: CompletionConfirmed) -> None:
     # While it is not completed: the evidence of a completion stays as it is.
     await replace_evidence(tx.connection, [(enrollment.redeem_code, reopening.replacement)])
-    await record_reopening(tx, enrollment, event)
+    await record_reopening(tx, enrollment, event.model_copy(update={"reopened_at": tx.now}))

@@ -33,9 +33,10 @@ select void_caused_by is not null from enrollment where redeem_code = $1;
 
 -- name: reopen_completions
 -- Completes enrollments that were not completed in time; those that are returned were.
-update enrollment set state = 'completed', reopened_at = $1, completed_at = n.completed_at, digest = n.digest,
+update enrollment set state = 'completed', reopened_at = n.reopened_at, completed_at = n.completed_at, digest = n.digest,
     reopening_carried_by = n.carried_by
-from unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bigint[]) as n (redeem_code, completed_at, digest, carried_by)
+from unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::bigint[], $5::timestamptz[])
+    as n (redeem_code, completed_at, digest, carried_by, reopened_at)
 where enrollment.redeem_code = n.redeem_code and enrollment.state = 'not_completed'
 returning enrollment.redeem_code;
 

@@ -89,11 +89,11 @@ async def save_outcomes(connection: Connection, outcomes: Sequence[StoredOutcome
 
 
 async def reopen_completions(
-    connection: Connection, outcomes: Sequence[StoredOutcome], reopened_at: datetime
+    connection: Connection, outcomes: Sequence[StoredOutcome], reopened_at: Sequence[datetime]
 ) -> set[str]:
     """Complete those of the enrollments that were not completed in time; return their redeem codes."""
     values = columns(outcomes, "redeem_code", "completed_at", "digest", "carried_by")
-    return {row["redeem_code"] for row in await connection.fetch(QUERIES["reopen_completions"], reopened_at, *values)}
+    return {row["redeem_code"] for row in await connection.fetch(QUERIES["reopen_completions"], *values, reopened_at)}
 
 
 async def note_void_causes(connection: Connection, caused_by: Mapping[str, int]) -> None:

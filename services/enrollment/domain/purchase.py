@@ -72,7 +72,10 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A confirmed purchase, how far the training has come, and when it was revoked or voided."""
+    """A confirmed purchase, how far the training has come, and when it was revoked or voided.
+
+    `reopened_at`: when two persons let a training be completed after its rejection.
+    """
 
     price: int
     purchased_at: datetime
@@ -81,6 +84,12 @@ class Training:
     rated_at: datetime | None
     revoked_at: datetime | None = None
     voided_at: datetime | None = None
+    reopened_at: datetime | None = None
+
+    @property
+    def deadline_start(self) -> datetime | None:
+        """The time from which the next purchase is due: of the completion, or of the reopening that allowed it."""
+        return max(filter(None, [self.completed_at, self.reopened_at]), default=None)
 
     def stands_at(self, moment: datetime) -> bool:
         """Return True unless it was voided by then."""
@@ -204,11 +213,11 @@ def _decide_by_turn(
     if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
         return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
     if earlier:
-        done, completed_at = earlier[-1].done_by(at), earlier[-1].completed_at
-        if not done or completed_at is None:
+        done, start = earlier[-1].done_by(at), earlier[-1].deadline_start
+        if not done or start is None:
             reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
             return Undecided(reason) if done is None else Rejected(reason)
-        late, days, start = PurchaseRejection.NEXT_PURCHASE_LATE, rule.next_within_days, completed_at
+        late, days = PurchaseRejection.NEXT_PURCHASE_LATE, rule.next_within_days
     else:
         late, days, start = PurchaseRejection.FIRST_PURCHASE_LATE, rule.first_within_days, participant.admitted_at
     in_time = days is None or is_within_days(at, days, after=max([start, *voids]))

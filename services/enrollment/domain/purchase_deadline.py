@@ -16,7 +16,10 @@ def first_deadline(start: datetime, versions: SchemeVersions) -> datetime | None
 
 
 def next_deadline(start: datetime, versions: SchemeVersions) -> datetime | None:
-    """Return the midnight from which the next purchase is late, after a completion or a void; None: there is none."""
+    """Return the midnight from which the next purchase is late, after a completion, its reopening or a void.
+
+    None: there is none.
+    """
     return _deadline(jakarta_day(start), ForfeitReason.NEXT_PURCHASE_LATE, versions)
 
 
@@ -76,7 +79,7 @@ def _days(rule: PurchaseRule, reason: ForfeitReason) -> int | None:
 
 def _moments(participant: Participant, trainings: Iterable[Training], versions: SchemeVersions) -> set[datetime]:
     """Return all moments at which anything may be forfeited; most of them pass without it."""
-    changes = [at for training in trainings for at in (training.completed_at, training.voided_at) if at is not None]
+    changes = [at for training in trainings for at in (training.deadline_start, training.voided_at) if at is not None]
     starts = {participant.admitted_at, *changes}
     return {moment for start in starts for moment in moments_after(start, participant.cut_off_at, versions)}
 
@@ -92,8 +95,9 @@ def _reason_at(
     if not standing:
         passes = first_deadline(max([participant.admitted_at, *voids]), versions) == moment
         return ForfeitReason.FIRST_PURCHASE_LATE if passes else None
-    completed_at = max(standing, key=lambda training: training.purchased_at).completed_by(moment)
-    passes = completed_at is not None and next_deadline(max([completed_at, *voids]), versions) == moment
+    last = max(standing, key=lambda training: training.purchased_at)
+    start = last.deadline_start if last.completed_by(moment) else None
+    passes = start is not None and next_deadline(max([start, *voids]), versions) == moment
     return ForfeitReason.NEXT_PURCHASE_LATE if passes else None
 
 

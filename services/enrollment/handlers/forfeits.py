@@ -49,11 +49,14 @@ async def schedule_after_voids(
 async def schedule_after_completions(
     context: Context, tx: Transaction, completed: Iterable[tuple[str, int, str, datetime]]
 ) -> None:
-    """Schedule the deadlines for the next purchase. `completed`: (participant, lane, scheme, completed at)."""
+    """Schedule the deadlines for the next purchase.
+
+    `completed`: (participant, lane, scheme, time of the completion or of its reopening).
+    """
     deadlines = [
         PurchaseDeadline(max(midnight, tx.now + context.wait_at_most), lane, person)
-        for person, lane, scheme, completed_at in completed
-        if (midnight := next_deadline(completed_at, context.schemes[scheme])) is not None
+        for person, lane, scheme, start in completed
+        if (midnight := next_deadline(start, context.schemes[scheme])) is not None
     ]
     await insert_purchase_deadlines(tx.connection, deadlines)
 

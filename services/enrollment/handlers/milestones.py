@@ -7,7 +7,7 @@ from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import ENROLLMENT
 from services.enrollment.handlers.forfeits import schedule_after_completions
 from services.enrollment.handlers.purchase_decisions import redecide
-from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones
+from services.enrollment.store.enrollments import load_undecided_participants, mark_milestones, mark_reopened
 from shared.contracts.completion import CompletionRevoked, TrainingCompleted, TrainingRated
 from shared.messaging.message import Message, require_lane
 from shared.messaging.transaction.transaction import Transaction
@@ -23,12 +23,15 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
     completed: dict[tuple[str, str], datetime] = {}
     rated: dict[tuple[str, str], datetime] = {}
     revoked: dict[tuple[str, str], datetime] = {}
+    reopened: dict[tuple[str, str], datetime] = {}
     for message in messages:
         data = message.data
         key = data.redeem_code, data.participant_id
         match data:
             case TrainingCompleted():
                 completed.setdefault(key, data.completed_at)
+                if data.reopened_at is not None:
+                    reopened.setdefault(key, data.reopened_at)
             case TrainingRated():
                 rated.setdefault(key, data.rated_at)
             case CompletionRevoked():
@@ -39,10 +42,12 @@ async def record_milestones(context: Context, tx: Transaction, messages: Sequenc
             tx.defer(message, ENROLLMENT, message.data.redeem_code)
     known = [message for message in messages if message.data.redeem_code in schemes]
     starts = [
-        (data.participant_id, require_lane(message), schemes[data.redeem_code], data.completed_at)
+        (data.participant_id, require_lane(message), schemes[data.redeem_code], data.reopened_at or data.completed_at)
         for message in known
         if isinstance(data := message.data, TrainingCompleted)
     ]
+    if reopened:
+        await mark_reopened(tx.connection, reopened)
     await schedule_after_completions(context, tx, starts)
     done = {message.data.participant_id for message in known}
     if undecided := await load_undecided_participants(tx.connection, done):

@@ -19,7 +19,7 @@ select erased_at, carried_by from erasure where participant_id = $1;
 -- name: load_enrollment_views
 -- All purchases in the order in which they were bought.
 select redeem_code, state, reason, scheme, scheme_version, provider_id, course_code, course_version, price, purchased_at, ends_at,
-       decided_at, due_at, completed_at, rated_at, revoked_at, voided_at, void_reason, carried_by, void_carried_by
+       decided_at, due_at, completed_at, reopened_at, rated_at, revoked_at, voided_at, void_reason, carried_by, void_carried_by
 from enrollment where participant_id = $1 order by purchased_at, redeem_code;
 
 -- name: load_forfeit_views

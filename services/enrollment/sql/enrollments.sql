@@ -2,14 +2,14 @@
 -- All enrollments of these participants: the balance and the previous training follow from them.
 select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
        ends_at, content_digest, due_at, purchase, trace, course_version, completed_at, rated_at,
-       revoked_at, voided_at, void_reason
+       revoked_at, voided_at, void_reason, reopened_at
 from enrollment where participant_id = any($1::text[]);
 
 -- name: load_enrollments_by_code
 -- The known ones of these redeem codes, whoever bought them.
 select redeem_code, participant_id, lane, state, reason, scheme, scheme_version, provider_id, course_code, price, purchased_at,
        ends_at, content_digest, due_at, purchase, trace, course_version, completed_at, rated_at,
-       revoked_at, voided_at, void_reason
+       revoked_at, voided_at, void_reason, reopened_at
 from enrollment where redeem_code = any($1::text[]);
 
 -- name: load_known_enrollments
@@ -35,6 +35,12 @@ from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::ti
      as n (redeem_code, participant_id, completed_at, rated_at, revoked_at)
 where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.state in ('confirmed', 'voided')
 returning e.redeem_code, e.scheme;
+
+-- name: mark_reopened
+-- Of completed trainings, the first time stays: the deadline for the next purchase runs from then.
+update enrollment e set reopened_at = n.reopened_at
+from unnest($1::text[], $2::text[], $3::timestamptz[]) as n (redeem_code, participant_id, reopened_at)
+where e.redeem_code = n.redeem_code and e.participant_id = n.participant_id and e.completed_at is not null and e.reopened_at is null;
 
 -- name: load_undecided_participants
 -- The ones of these participants with an undecided purchase.

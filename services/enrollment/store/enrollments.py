@@ -41,6 +41,7 @@ class Enrollment(NamedTuple):
     revoked_at: datetime | None = None
     voided_at: datetime | None = None
     void_reason: str | None = None
+    reopened_at: datetime | None = None
 
     @property
     def undecided(self) -> bool:
@@ -57,7 +58,7 @@ class Enrollment(NamedTuple):
     @property
     def training(self) -> Training:
         milestones = self.completed_at, self.rated_at, self.revoked_at
-        return Training(self.price, self.purchased_at, self.ends_at, *milestones, self.voided_at)
+        return Training(self.price, self.purchased_at, self.ends_at, *milestones, self.voided_at, self.reopened_at)
 
 
 # A new row has these fields; the milestones come later.
@@ -133,6 +134,13 @@ async def mark_milestones(
         [revoked.get(key) for key in keys],
     )
     return {row["redeem_code"]: row["scheme"] for row in rows}
+
+
+async def mark_reopened(connection: Connection, reopened: MilestoneTimes) -> None:
+    """Save when completed trainings had been reopened."""
+    codes = [code for code, _ in reopened]
+    people = [participant for _, participant in reopened]
+    await connection.execute(QUERIES["mark_reopened"], codes, people, list(reopened.values()))
 
 
 async def load_undecided_participants(connection: Connection, people: Collection[str]) -> set[str]:

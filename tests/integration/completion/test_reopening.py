@@ -10,6 +10,7 @@ from services.completion.explanation import explain
 from services.completion.ops import audit_trail, gauges
 from shared.contracts.completion import COMPLETION_CONFIRMED, COMPLETION_REJECTED, COMPLETION_REVOKED
 from shared.errors import Refused
+from shared.times import write_time
 from tests.integration.completion.harness import (
     CompletionHarness,
     Sent,
@@ -54,6 +55,7 @@ async def test_late_evidence_changes_nothing_until_two_persons_reopen(rejected: 
     assert told == f"{COMPLETED}: it is completed now"
     name, data = rejected.announced[-1]
     assert (name, data["completed_at"]) == ("completion_confirmed", "2023-03-02T06:00:00Z")
+    assert data["reopened_at"] == write_time(rejected.now)
     assert [fact["id"] for fact in data["evidence"]] == [FIRST.id, SECOND.id, TEST.id, WORK.id]
     assert (await rejected.state(), await rejected.rows("spare"), await rejected.breaches()) == ("completed", 0, [])
 

@@ -154,8 +154,11 @@ class EnrollmentHarness:
         self.now = LATER
 
 
-def completed(participant_id: str, redeem_code: str, completed_at: datetime) -> Event:
-    data = {
+def completed(
+    participant_id: str, redeem_code: str, completed_at: datetime, reopened_at: datetime | None = None
+) -> Event:
+    data: dict[str, object] = {
+        "reopened_at": reopened_at and write_time(reopened_at),
         "completed_at": write_time(completed_at),
         "evidence": [],
         "digest": "00",

@@ -70,6 +70,21 @@ async def trail(harness: EnrollmentHarness, person: str) -> dict[str, Any]:
     return found
 
 
+async def test_reopened_training_leaves_time_to_buy_the_next_one(harness: EnrollmentHarness, person: str) -> None:
+    first = a_purchase(person)
+    code, reopened_at = first.data["redeem_code"], COMPLETED_AT + 70 * DAY
+    harness.now = COMPLETED_AT
+    await harness.receive(first)
+    harness.now = reopened_at
+    await harness.receive(completed(person, code, COMPLETED_AT, reopened_at), rated(person, code, COMPLETED_AT))
+    await sweep_at(harness, NEXT_MIDNIGHT + 70 * DAY - SECOND)
+    assert forfeits(harness) == []
+    await sweep_at(harness, NEXT_MIDNIGHT + 70 * DAY)
+    expected = [announced(2_000_000, "next_purchase_late", NEXT_MIDNIGHT + 70 * DAY)]
+    assert forfeits(harness) == expected
+    assert await harness.breaches() == []
+
+
 async def test_balance_is_forfeited_once_at_the_midnight_of_the_deadline(
     harness: EnrollmentHarness, person: str
 ) -> None:

@@ -156,6 +156,14 @@ def test_next_purchase_has_fifteen_days_from_completion_not_from_rating() -> Non
     assert decide(late, FIRST) == undecided("next_purchase_late")
 
 
+@pytest.mark.parametrize(("days", "outcome"), [(15, Confirmed()), (16, undecided("next_purchase_late"))])
+def test_deadline_after_a_reopened_training_runs_from_the_reopening(days: int, outcome: object) -> None:
+    reopened_at = ADMITTED_AT + 70 * DAY
+    bought = reopened_at + days * DAY
+    late = replace(NEXT, purchased_at=bought, ends_at=bought + DAY)
+    assert decide(late, replace(FIRST, reopened_at=reopened_at)) == outcome
+
+
 def test_the_earlier_scheme_sets_no_deadline_for_the_next_purchase() -> None:
     bought = ADMITTED_AT + 300 * DAY
     online = replace(NEXT, mode="online", purchased_at=bought, ends_at=bought + DAY)
