@@ -37,12 +37,22 @@ async def explain(connection: Connection, participant_id: str) -> list[Decision]
 
 
 def missing_evidence(view: EnrollmentView) -> list[str]:
-    """Return the requirements that no evidence meets; of a revoked completion those that none meets any more."""
+    """Return the requirements that no evidence meets; of a revoked completion those that none met at that moment."""
     enrollment, facts = view.enrollment, list(view.evidence)
-    if enrollment.state is EnrollmentState.REVOKED:
-        facts = select_standing([*facts, *view.spares], {one.revocation.origin for one in view.revocations})
+    if ending := _ending(view):
+        seen = [fact for fact in [*facts, *view.spares] if fact.seen_at <= ending.seen_at]
+        facts = select_standing(
+            seen, {one.revocation.origin for one in view.revocations if one.seen_at <= ending.seen_at}
+        )
     outcome = decide_completion(enrollment.rule, facts)
     return list(outcome.missing) if isinstance(outcome, Incomplete) else []
+
+
+def _ending(view: EnrollmentView) -> StoredRevocation | None:
+    """Return the revocation that ended the completion, if one did."""
+    if view.enrollment.state is not EnrollmentState.REVOKED:
+        return None
+    return next((one for one in view.revocations if one.ends_completion), None)
 
 
 def decisive_evidence(view: EnrollmentView) -> list[Evidence]:
@@ -87,10 +97,12 @@ def _accepted(ids: EventIds, view: EnrollmentView, fact: Evidence) -> Decision:
 
 
 def _spare(view: EnrollmentView, fact: Evidence) -> Decision:
-    """Return a fact that was accepted and does not count: revoked, after the decision, or a repeat."""
-    decided_at = view.row["decided_at"]
+    """Return a fact that was accepted and does not count: revoked, after a decision, or a repeat."""
+    decided_at, ending = view.row["decided_at"], _ending(view)
     if fact.origin in {one.revocation.origin for one in view.revocations}:
         rule = "evidence.revoked"
+    elif ending is not None and fact.seen_at > ending.seen_at:
+        rule = "evidence.after_revocation"
     elif decided_at is not None and fact.seen_at > decided_at:
         rule = "evidence.after_decision"
     else:
@@ -128,7 +140,7 @@ def _outcome(ids: EventIds, view: EnrollmentView) -> list[Decision]:
         case EnrollmentState.COMPLETED:
             return _completion(ids, view)
         case EnrollmentState.REVOKED:
-            ending = next((one for one in view.revocations if one.ends_completion), None)
+            ending = _ending(view)
             return [*_completion(ids, view), *([_revoked(ids, view, ending)] if ending else [])]
         case EnrollmentState.NOT_COMPLETED:
             return [_rejection(ids, view, missing_evidence(view))]

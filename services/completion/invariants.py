@@ -1,6 +1,7 @@
 """Invariants of completion, computed again from its rows."""
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from asyncpg import Connection
@@ -104,13 +105,17 @@ INVARIANTS = (
 
 
 class Records(NamedTuple):
-    """All that is stored about one enrollment; `adopted`: its outcome was announced before a restore."""
+    """All that is stored about one enrollment; `adopted`: its outcome was announced before a restore.
+
+    `ended_at`: when the revocation was read that ended its completion; what came later decided nothing.
+    """
 
     enrollment: Enrollment
     evidence: list[Evidence]
     spares: list[Evidence]
     revoked: frozenset[Origin]
     adopted: bool
+    ended_at: datetime | None
 
     @property
     def outcome(self) -> Completion | None:
@@ -120,7 +125,9 @@ class Records(NamedTuple):
     @property
     def outcome_left(self) -> Completion | None:
         """The completion that is made by what was not revoked."""
-        return _completion(self.enrollment, select_standing([*self.evidence, *self.spares], self.revoked))
+        facts = [*self.evidence, *self.spares]
+        in_time = [fact for fact in facts if self.ended_at is None or fact.seen_at < self.ended_at]
+        return _completion(self.enrollment, select_standing(in_time, self.revoked))
 
 
 async def _each_enrollment(connection: Connection, *states: EnrollmentState) -> AsyncIterator[Records]:
@@ -136,7 +143,8 @@ async def _each_enrollment(connection: Connection, *states: EnrollmentState) -> 
         for enrollment in enrollments:
             code = enrollment.redeem_code
             origins = frozenset(one.revocation.origin for one in revoked[code])
-            yield Records(enrollment, evidence[code], spares[code], origins, code in announced)
+            ended_at = next((one.seen_at for one in revoked[code] if one.ends_completion), None)
+            yield Records(enrollment, evidence[code], spares[code], origins, code in announced, ended_at)
 
 
 def _completion(enrollment: Enrollment, evidence: Iterable[Evidence]) -> Completion | None:

@@ -74,7 +74,8 @@ def digest_of(enrollment: Enrollment, completion: Completion) -> bytes:
 def canonical_form(enrollment: Enrollment, completion: Completion) -> str:
     """Return the JSON that the digest covers: keys sorted, no spaces, times in UTC.
 
-    It has the members of `completion_confirmed` but `digest` and `evidence_count`, and all evidence, however much.
+    It has the members of `completion_confirmed` but `digest`, `evidence_count` and `reopened_at`, and all evidence,
+    however much.
     """
     terms = enrollment.confirmed_terms
     document = {

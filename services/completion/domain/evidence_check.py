@@ -10,7 +10,6 @@ from services.completion.domain.evidence_kinds import KIND_RULES, WindowRule, is
 from services.completion.domain.rule import CompletionRule
 
 DECIDED = (EnrollmentState.COMPLETED, EnrollmentState.NOT_COMPLETED)
-NOTHING_COUNTS = (EnrollmentState.VOIDED, EnrollmentState.REVOKED)
 BEFORE_A_SESSION = AFTER_A_SESSION = timedelta(hours=1)
 
 
@@ -61,7 +60,7 @@ def _field_out_of_window(rule: CompletionRule, fact: ReportedFact) -> str | None
 def evidence_part(enrollment: Enrollment, fact: ReportedFact) -> int | None:
     """Return the part of an accepted fact that is as the rule demands it, None if it can never count."""
     terms, kind_rule = enrollment.terms, KIND_RULES[fact.kind]
-    if terms is None or enrollment.state in NOTHING_COUNTS:
+    if terms is None or enrollment.state is EnrollmentState.VOIDED:
         return None
     if kind_rule.demanded_by is None:
         return part_of(fact)

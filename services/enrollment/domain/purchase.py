@@ -144,10 +144,8 @@ def decide_purchase(
 ) -> PurchaseOutcome:
     """Decide a purchase, given the participant's confirmed trainings and the approval of its course, if there is one.
 
-    Its place among the trainings follows from the times of purchase, not from the order of arrival. `queued`: an
-    earlier purchase of the participant is undecided, and may come to be the previous training. A training that was
-    voided by then does not count. Blocks, voids, forfeits and other purchases count as far as they are known: they
-    compete.
+    Its place among the trainings follows from the times of purchase. `queued`: an earlier purchase is undecided, and
+    may come to be the previous training. Blocks, voids, forfeits and other purchases count as far as they are known.
     """
     known = sorted(trainings, key=lambda training: training.purchased_at)
     standing = [training for training in known if training.stands_at(purchase.purchased_at)]

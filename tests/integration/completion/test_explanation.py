@@ -1,5 +1,7 @@
 """Explanation of a participant: each decision of completion with what it rests on, from stored rows."""
 
+import pytest
+
 from services.completion.explanation import explain
 from shared.contracts.topics import lane_of
 from shared.messaging.eras import Era, insert_eras
@@ -108,6 +110,28 @@ async def test_revoked_completion_names_the_revocation_and_what_is_missing(harne
     assert (ended.rule, ended.facts["missing"]) == ("revocation.too_little_left", ["session_attended/1"])
     assert ended.caused_by == (f"{first.source} {first.id}",)
     assert one(found, "evidence_revoked").facts["reason"] == "face_fraud"
+
+
+@pytest.mark.parametrize("replaced_first", [True, False])
+async def test_order_of_revocation_and_replacement_is_on_record(
+    harness: CompletionHarness, replaced_first: bool
+) -> None:
+    first, *others = all_evidence()
+    replacement = first.but(id=f"{first.id}-again")
+    await harness.receive(confirmed(), first, *others)
+    for event in (replacement, revoked(first)) if replaced_first else (revoked(first), replacement):
+        harness.now += DAY
+        await harness.receive(event)
+    found = await explained(harness)
+    seen = {
+        decision.rule: decision.decided_at or SEEN for decision in found if decision.rule.startswith(("evid", "revo"))
+    }
+    assert ("completion_revoked" in {decision.decision for decision in found}) is not replaced_first
+    if replaced_first:
+        assert seen["evidence.after_decision"] == seen["revocation.noted"] - DAY
+    else:
+        assert one(found, "completion_revoked").facts["missing"] == ["session_attended/1"]
+        assert seen["evidence.after_revocation"] == seen["revocation.too_little_left"] + DAY
 
 
 async def test_void_and_rejected_enrollment_are_explained(harness: CompletionHarness) -> None:

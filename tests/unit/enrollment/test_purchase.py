@@ -197,7 +197,7 @@ def test_purchase_is_undecided_behind_an_earlier_one_that_is(purchase: Purchase,
     assert decide_purchase(purchase, PARTICIPANT, [], None, NORMAL, queued=True) == undecided(reason)
 
 
-def test_what_no_earlier_purchase_can_mend_is_rejected_before_that_is_decided() -> None:
+def test_what_no_earlier_purchase_can_mend_is_rejected_at_once() -> None:
     dear = replace(NEXT, price=3_500_001)
     assert decide_purchase(dear, PARTICIPANT, [], None, NORMAL, queued=True) == rejected("balance_insufficient")
 
