@@ -115,6 +115,7 @@ def _balances(rows: Iterable[Record]) -> dict[LedgerAccount, int]:
 
 
 _KEY = "{redeem_code} {benefit}"
+_RESTORED = "approvals of before a restore are forgotten: docs/runbooks/restore.md"
 INVARIANTS = (
     Invariant("I1", "the ledgers equal the other tables", _money_is_conserved),
     Invariant("I2", "no entitlement is paid twice", _no_rows("settled_twice", f"{_KEY} was settled more than once")),
@@ -311,7 +312,8 @@ INVARIANTS = (
         "I10",
         "no disbursement fails or is cancelled that a partner paid",
         _no_rows(
-            "reported_settled_of_failed", f"{_KEY} is {{state}}, and its partner reports {{reference}} as settled"
+            "reported_settled_of_failed",
+            f"{_KEY} is {{state}}, and its partner reports {{reference}} as settled; {_RESTORED}",
         ),
     ),
     Invariant(
@@ -330,7 +332,8 @@ INVARIANTS = (
         "I10",
         "another attempt after a contradiction or review has an approval",
         _no_rows_for_review_reasons(
-            "unapproved_attempts", "{reference} was instructed after a contradiction or review, without an approval"
+            "unapproved_attempts",
+            f"{{reference}} was instructed after a contradiction or review, without an approval; {_RESTORED}",
         ),
     ),
     Invariant("I11", "the transfers of each ledger are a hash chain", _transfers_are_a_chain),
