@@ -1,7 +1,7 @@
-"""Follow-ups: the further steps of people, each taken once all that the steps before lead to was observed."""
+"""Follow-ups: the further steps of people, each taken once the step before is sent and all it leads to was observed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -39,10 +39,18 @@ class FollowUps:
     def records_left(self) -> int:
         return sum(len(step) for steps in self._waiting.values() for step in steps)
 
-    def take_due(self, seen: Observed, at: datetime = TIMELINE_ENDS_AT) -> DueSteps:
-        """Return the steps that are due at a time on the programme's clock; they count as taken from now on."""
+    def take_due(
+        self, seen: Observed, at: datetime = TIMELINE_ENDS_AT, unsent: Collection[bytes | None] = ()
+    ) -> DueSteps:
+        """Return the steps that are due at a time on the programme's clock; they count as taken from now on.
+
+        `unsent`: the keys of people whose first step is still being sent. What is left of it may lead to nothing that
+        could be observed, as a revocation before its evidence, and still has to come before the next step.
+        """
         due = DueSteps([], [])
         for person, steps in list(self._waiting.items()):
+            if person.participant_id.encode() in unsent:
+                continue
             taken = self._taken[person]
             if taken >= steps_by(person.persona, at) or not agrees(expected_outcome(person, at, taken), seen):
                 continue

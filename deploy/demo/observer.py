@@ -50,7 +50,6 @@ class Observed:
     ever_blocked: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
     forfeits: dict[str, dict[datetime, ObservedForfeit]] = field(default_factory=dict)
-    rated: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
     expired: dict[str, str] = field(default_factory=dict)
@@ -137,8 +136,6 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
             seen.parked_at[(data["topic"], data["partition"], data["offset"])] = data["reason"]
         case "enrollment", _:
             _apply_enrollment_event(seen, name, data)
-        case "completion", "training_rated":
-            seen.rated.add(data["redeem_code"])
         case "completion", "completion_confirmed":
             seen.completed.add(data["redeem_code"])
         case "completion", "completion_revoked":

@@ -37,7 +37,10 @@ STANDING_FAULTS = (
 
 @dataclass(slots=True)
 class DemoScenario:
-    """A scenario played on an installation; `faults` lists the injected faults for the summary."""
+    """A scenario played on an installation.
+
+    `faults` lists the injected faults for the summary. `unsent` holds the keys of the first records not yet sent.
+    """
 
     plan: DemoPlan
     installation: Installation
@@ -47,12 +50,14 @@ class DemoScenario:
     behaviour: PartnerBehaviour
     progress: ProgressDisplay = field(init=False)
     totals: dict[str, int] = field(init=False)
+    unsent: frozenset[bytes | None] = field(init=False)
     faults: list[str] = field(default_factory=list)
     sent: int = 0
     now: datetime = TIMELINE_ENDS_AT
 
     def __post_init__(self) -> None:
         self.totals = self._totals()
+        self.unsent = frozenset(one.key for one in self.plan.first)
         self.progress = ProgressDisplay(self.console, self.totals)
 
     async def run(self) -> None:
@@ -115,12 +120,13 @@ class DemoScenario:
             part = records[start : start + size]
             await send(self.producer, part)
             self.sent += len(part)
+            self.unsent = frozenset(one.key for one in records[start + size :])
 
     async def _send_follow_ups(self) -> None:
-        """Take the further steps of people as the steps before are observed: voids, blocks, revocations and others."""
+        """Take the further steps of people as the steps before are sent and observed: voids, blocks and others."""
         completion, to_reopen = self.installation.services["completion"], set[Person]()
         while self.plan.follow_ups.records_left or to_reopen:
-            due = self.plan.follow_ups.take_due(self.observer.seen, self.now)
+            due = self.plan.follow_ups.take_due(self.observer.seen, self.now, self.unsent)
             await send(self.producer, due.records)
             self.sent += len(due.records)
             to_reopen.update(due.to_reopen)

@@ -63,11 +63,10 @@ class ExpectedPayment:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedTraining:
-    """End of one purchase; `rejected` and `expired` are reasons, or empty. `rated`: it was rated before its proof."""
+    """End of one purchase; `rejected` and `expired` are reasons, or empty."""
 
     redeem_code: str
     rejected: str = ""
-    rated: bool = False
     completed: bool = False
     voided: bool = False
     revoked: bool = False
@@ -129,7 +128,6 @@ def _expected_training(
     return ExpectedTraining(
         training.redeem_code,
         rejected,
-        rated=Act.RATE in acts,
         completed=completed,
         voided=voided,
         revoked=revoked,

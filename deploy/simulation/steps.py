@@ -1,4 +1,4 @@
-"""Steps of people: what a step holds is sent once all that the steps before it lead to is known."""
+"""Steps of people: what a step holds is sent once the steps before it are, and all that they lead to is known."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,6 @@ class Act(StrEnum):
 
     APPLY = "apply, and link an account"
     BUY = "buy the first training"
-    RATE = "rate the first training before proving it"
     PROVE = "prove the first training"
     PROVE_IN_PART = "prove the first training but for its test"
     PROVE_REST = "prove the first training by its test"
@@ -59,8 +58,7 @@ STEPS: Mapping[Persona, Steps] = {
     Persona.VOIDED_WHILE_HELD: (TRAIN, (Act.VOID,)),
     Persona.VOIDED_AFTERWARDS: (TRAIN, (Act.VOID,)),
     Persona.SEMI_BANSOS_VOIDED: (TRAIN, (Act.VOID,)),
-    # The rating shows that completion knows the training: the revocation does not wait there, and nothing overtakes it.
-    Persona.FRAUD_FOUND_FIRST: ((Act.APPLY, Act.BUY, Act.RATE), (Act.REVOKE,), (Act.PROVE,)),
+    Persona.FRAUD_FOUND_FIRST: ((Act.APPLY, Act.BUY, Act.REVOKE), (Act.PROVE,)),
     Persona.FRAUD_FOUND_AFTERWARDS: (TRAIN, (Act.REVOKE,)),
     Persona.TEST_REVOKED: (TRAIN, (Act.REVOKE,)),
     Persona.NEVER_BUYS: ((Act.APPLY,),),

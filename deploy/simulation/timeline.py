@@ -149,7 +149,7 @@ def _events_of(act: Act, person: Person, keys: Sealer) -> Iterator[SimulatedEven
                 yield _first_account(person, keys)
         case Act.BUY | Act.BUY_NEXT:
             yield _purchase(person.trainings[act is Act.BUY_NEXT])
-        case Act.RATE | Act.PROVE | Act.PROVE_NEXT | Act.PROVE_IN_PART | Act.PROVE_REST:
+        case Act.PROVE | Act.PROVE_NEXT | Act.PROVE_IN_PART | Act.PROVE_REST:
             yield from _proof(act, person)
         case Act.LINK_ANOTHER:
             yield _account(person, keys, person.second_account, person.nik, "verified", _corrected_at(person))
@@ -169,8 +169,6 @@ def _proof(act: Act, person: Person) -> Iterator[SimulatedEvent]:
     for fact in _evidence(person.trainings[act is Act.PROVE_NEXT]):
         kind = fact.type.split(".")[2]
         match act:
-            case Act.RATE:
-                belongs = kind == "training_rated"
             case Act.PROVE_IN_PART | Act.PROVE_REST:
                 belongs = (kind == "post_test_taken") is (act is Act.PROVE_REST)
             case _:

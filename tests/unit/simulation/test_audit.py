@@ -59,7 +59,6 @@ class AuditCase:
         for codes, is_in in (
             (seen.enrolled, not training.rejected),
             (seen.voided, training.voided),
-            (seen.rated, training.rated),
             (seen.completed, training.completed),
             (seen.revoked, training.revoked),
         ):
@@ -228,10 +227,6 @@ def _claim_what_is_right(seen: Observed) -> None:
     )
 
 
-def _leave_a_rating_out(seen: Observed) -> None:
-    seen.rated.discard(a_person(Persona.FRAUD_FOUND_FIRST).redeem_code)
-
-
 def _claim_what_nobody_paid(seen: Observed) -> None:
     key = (a_person(Persona.TOO_DEAR).redeem_code, "fee")
     seen.claims[key] = ObservedClaim("1-1", "provider", "voided", 1)
@@ -305,7 +300,6 @@ def _park_too_little(seen: Observed) -> None:
         _lose_a_claim,
         _claim_for_another_reason,
         _claim_what_is_right,
-        _leave_a_rating_out,
         _claim_what_nobody_paid,
         _pay_a_series_that_ended,
         _forget_a_month,

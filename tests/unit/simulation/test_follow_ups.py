@@ -1,4 +1,4 @@
-"""Follow-ups: a further step is sent once, and not before all that the steps before lead to was observed."""
+"""Follow-ups: a further step is sent once, after the step before, and after all that this leads to was observed."""
 
 from deploy.demo.follow_ups import FollowUps
 from deploy.demo.observer import Observed
@@ -52,6 +52,16 @@ def test_late_step_waits_for_the_clock_too() -> None:
     seen.expired[person.redeem_code] = "not_completed_in_time"
     due = follow_ups.take_due(seen, DEADLINES_PASSED_AT)
     assert (len(due.records) > 0, due.to_reopen) == (True, [person])
+
+
+def test_step_waits_until_the_step_before_is_sent_whole() -> None:
+    """A revocation before its evidence leads to nothing that could be observed."""
+    person = one_with(Persona.FRAUD_FOUND_FIRST)
+    follow_ups, seen = follow_ups_of(person), Observed()
+    seen.admitted.add(person.participant_id)
+    seen.enrolled.add(person.redeem_code)
+    assert follow_ups.take_due(seen, unsent={person.participant_id.encode()}) == ([], [])
+    assert "session_attended" in kinds_due(follow_ups, seen)
 
 
 def test_people_with_one_step_have_no_follow_up() -> None:
