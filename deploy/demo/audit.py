@@ -102,18 +102,12 @@ def compare_ledgers(paid: Sequence[Payment], booked: Mapping[tuple[str, str], in
     ]
 
 
-def compare_returns(
-    appropriated: Mapping[Fund, int], kept: Mapping[Fund, int], returned: Mapping[Fund, int]
-) -> list[str]:
-    """Report each fund from which not all that was unspent has returned to the treasury.
-
-    `kept`: rupiah that were paid, or are held for a person to look. `returned`: those of the funds past their cut-off,
-    as Salur shows them.
-    """
+def compare_returns(unspent: Mapping[Fund, int], returned: Mapping[Fund, int]) -> list[str]:
+    """Report each fund past its cut-off from which not all that was unspent has returned to the treasury, in rupiah."""
     return [
         f"{component} of wave {wave}: {rupiah} rupiah returned to the treasury, must be {must}"
-        for (wave, component), rupiah in sorted(returned.items())
-        if rupiah != (must := appropriated[wave, component] - kept[wave, component])
+        for wave, component in sorted(unspent.keys() | returned.keys())
+        if (rupiah := returned.get((wave, component), 0)) != (must := unspent.get((wave, component), 0))
     ]
 
 

@@ -23,7 +23,7 @@ from deploy.simulation.people import (
     Persona,
     cohort,
 )
-from deploy.simulation.scheme import INCENTIVE
+from deploy.simulation.scheme import INCENTIVE, cut_off_at
 from deploy.simulation.timeline import (
     Sealer,
     SimulatedEvent,
@@ -68,14 +68,15 @@ class DemoPlan:
     appropriated: Funds
     parked: Counter[str]
 
-    def kept(self, seen: Observed) -> Funds:
-        """Return the rupiah of each fund that were paid, those claimed back included, or are held."""
+    def unspent(self, seen: Observed) -> Funds:
+        """Return the rupiah of each fund past its cut-off that were not paid, and are not held."""
         wave_of = {training.redeem_code: person.wave for person in self.people for training in person.trainings}
         kept = Counter[Fund]()
         for key, state in seen.states.items():
             if state in ("settled", "held"):
                 kept[wave_of[key[0]], component_of(key[1])] += seen.amounts[key]
-        return kept
+        passed = {wave for wave, _ in self.appropriated if (at := cut_off_at(wave)) is not None and at <= LEAPS[-1]}
+        return {fund: given - kept[fund] for fund, given in self.appropriated.items() if fund[0] in passed}
 
 
 def make_plan(seed: int, people: int, keys: Sealer) -> DemoPlan:

@@ -78,7 +78,7 @@ class Demo:
         url = installation.services["payment"].url
         returned = await in_thread(_returned_rupiah, url, plan, observer.seen)
         breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, url, paid)
-        breaches += compare_returns(plan.appropriated, plan.kept(observer.seen), returned)
+        breaches += compare_returns(plan.unspent(observer.seen), returned)
         seconds = time.monotonic() - started
         return DemoResult(plan, observer.seen, audit_result, returned, breaches, scenario.faults, self.seed, seconds)
 
@@ -118,7 +118,7 @@ def _returned_rupiah(url: str, plan: DemoPlan, seen: Observed) -> dict[Fund, int
     """Return what funds past their cut-off gave back to the treasury; allow them some seconds to give all of it."""
     deadline = time.monotonic() + RETURNED_WITHIN_SECONDS
     returned = _returned_by_now(url)
-    while compare_returns(plan.appropriated, plan.kept(seen), returned) and time.monotonic() < deadline:
+    while compare_returns(plan.unspent(seen), returned) and time.monotonic() < deadline:
         time.sleep(0.5)
         returned = _returned_by_now(url)
     return returned
