@@ -70,15 +70,20 @@ class Journey:
         """Pay the participant; return the time at which it was instructed."""
         return self._pay("gopay", benefit, amount, "participant", self.number)
 
-    def _pay(self, partner: str, benefit: str, amount: int, payee: str, number: str) -> str:
-        """Receive the instruction as the partner, open the account, report it settled twice, await the settlement."""
-        outside = self.upstream.outside
+    def await_instruction(self, partner: str, benefit: str) -> tuple[Any, dict[str, Any]]:
+        """Return the record and the data of the instruction that the partner is given."""
         reference = self.await_event("payment", "disbursement_instructed", benefit=benefit)["reference"]
-        record, instruction = outside.await_event(
+        return self.upstream.outside.await_event(
             f"disbursements.{partner}",
             lambda kind, data: kind == "salur.payment.disbursement_instructed.v1" and data["reference"] == reference,
             f"{partner} is told to pay {benefit}",
         )
+
+    def _pay(self, partner: str, benefit: str, amount: int, payee: str, number: str) -> str:
+        """Receive the instruction as the partner, open the account, report it settled twice, await the settlement."""
+        outside = self.upstream.outside
+        record, instruction = self.await_instruction(partner, benefit)
+        reference = instruction["reference"]
         assert instruction["benefit"] == benefit.split("_")[0]
         assert instruction["amount"] == rupiah(amount)
         assert instruction["payee"]["kind"] == payee

@@ -15,10 +15,11 @@ PROVIDER, PROVIDER_ACCOUNT = "LP0001", "0123456789"
 
 @dataclass(frozen=True)
 class Upstream:
-    """Registry, treasury, registration, platforms and learning systems of one wave."""
+    """Registry, treasury, registration, platforms and learning systems of one wave; registration seals under `kid`."""
 
     outside: Outsider
     wave: str
+    kid: str = "registration"
 
     def open_wave(self, **changes: object) -> str:
         """Open the wave; return the id of the record, as all that follow do."""
@@ -55,7 +56,7 @@ class Upstream:
         stated = {"wave": self.wave, "regency": "3273", "admitted_at": "2023-02-21T03:00:00Z"}
         stated |= {name: str(changes.pop(name)) for name in stated.keys() & changes.keys()}
         claims = {"sub": str(changes.pop("sub", person)), "nik": nik, "birth_date": birth_date, **stated}
-        identity = self.outside.seal("programme", str(changes.pop("kid", "registration")), claims)
+        identity = self.outside.seal("programme", str(changes.pop("kid", self.kid)), claims)
         others = {"gender": "female", "dwelling": "village", "disability": False}
         data = {"participant_id": person, **stated, "identity": identity, **others, **changes}
         kind = "salur.registration.participant_admitted.v1"
@@ -65,7 +66,7 @@ class Upstream:
         """Link an account at GoPay, in structured mode."""
         stated = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z"}
         claims = {"sub": person, "nik": nik, "number": number, "partner": "gopay", **stated}
-        account = {"partner": "gopay", "sealed": self.outside.seal("programme", "registration", claims)}
+        account = {"partner": "gopay", "sealed": self.outside.seal("programme", self.kid, claims)}
         return self._request("account_linked", person, structured=True, account=account, **stated)
 
     def block(self, person: str, at: str = "2023-02-22T00:00:00Z") -> str:
