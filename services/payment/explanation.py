@@ -4,15 +4,16 @@ Scheme and version are those of the enrollment, which enrollment explains.
 """
 
 import json
+from datetime import datetime
 
 from asyncpg import Connection, Record
 
 from services.payment.context import Context
 from services.payment.domain.entitlement import COMPLETED, RATED
 from services.payment.store.views import ParticipantViews, view_participant
-from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS
-from shared.runtime.explanation import NOT_RECORDED, Decision, own_id, read_ids
-from shared.times import write_time
+from shared.contracts.partner import DISBURSEMENT_REPORTED
+from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS, disbursement_reports
+from shared.runtime.explanation import Decision, keyed_id, own_id, read_ids
 
 
 async def explain(context: Context, connection: Connection, participant_id: str) -> list[Decision]:
@@ -20,7 +21,7 @@ async def explain(context: Context, connection: Connection, participant_id: str)
     views = await view_participant(connection, participant_id, context.references_of)
     decisions = [_account(views, views.account)] if views.account else []
     decisions += [_block(views, row) for row in views.blocks]
-    decisions += _erasure(views.erasure) if views.erasure else []
+    decisions += _erasure(views, views.erasure) if views.erasure else []
     for enrollment in views.enrollments:
         decisions += _milestones(views, enrollment)
     decisions += [_survey(views, row) for row in views.survey_answers]
@@ -62,11 +63,12 @@ def _block(views: ParticipantViews, row: Record) -> Decision:
     )
 
 
-def _erasure(row: Record) -> list[Decision]:
+def _erasure(views: ParticipantViews, row: Record) -> list[Decision]:
     """Return the erasure; nothing while only our own events tell it, which have no time of it."""
     if row["erased_at"] is None:
         return []
-    return [Decision(at=row["erased_at"], decision="participant_erased", rule="erasure.for_ever")]
+    caused_by = read_ids(views.event_ids, ENROLLMENT_EVENTS, row["caused_by"])
+    return [Decision(at=row["erased_at"], decision="participant_erased", rule="erasure.for_ever", caused_by=caused_by)]
 
 
 def _milestones(views: ParticipantViews, row: Record) -> list[Decision]:
@@ -111,14 +113,14 @@ def _due(views: ParticipantViews, row: Record) -> Decision:
         rule=f"due.{'monthly' if 'months_after' in promised else promised.get('milestone', 'not_promised')}",
         amounts={"amount": row["amount"]},
         facts={"wave": row["wave"], "payee": row["payee"], "provider_id": row["provider_id"]},
-        caused_by=_causes_of_right(views, row, str(promised.get("milestone"))),
+        caused_by=_causes_of_right(views, row),
         carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
     )
 
 
-def _causes_of_right(views: ParticipantViews, row: Record, milestone: str) -> tuple[str, ...]:
+def _causes_of_right(views: ParticipantViews, row: Record) -> tuple[str, ...]:
     """Return the confirmation that promised a right, and the events by which its milestone was reached."""
-    ids, code = views.event_ids, row["redeem_code"]
+    ids, code, milestone = views.event_ids, row["redeem_code"], str(_promise(views, row).get("milestone"))
     training = next(one for one in views.enrollments if one["redeem_code"] == code)
     answers = {one["survey"]: one["caused_by"] for one in views.survey_answers if one["redeem_code"] == code}
     reached = {COMPLETED: [], RATED: [training["rating_caused_by"]]}.get(milestone, [answers.get(milestone)])
@@ -145,9 +147,25 @@ def _hold(views: ParticipantViews, row: Record) -> Decision:
         decision="right_held",
         about=_right(row),
         rule=f"hold.{row['reason']}",
-        facts={"partner": row["partner"]},
+        facts={"partner": row["partner"], **_end_of_hold(views, row)},
+        caused_by=_causes_of_right(views, row),
         carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
     )
+
+
+def _end_of_hold(views: ParticipantViews, row: Record) -> dict[str, object]:
+    """Return when a hold ended and the event that said so: the next one about the right, by the numbers of all."""
+    attempts = [one for one in views.attempts if _right(one) == _right(row)]
+    references = {one["reference"] for one in attempts}
+    later = [(one["carried_by"], one["instructed_at"]) for one in attempts]
+    later += [(one["carried_by"], one["held_at"]) for one in views.holds if _right(one) == _right(row)]
+    later += [(one["number"], one["at"]) for one in views.answers if one["reference"] in references]
+    later += [(one["state_carried_by"], one["changed_at"]) for one in views.disbursements if _right(one) == _right(row)]
+    follows = [(number, at) for number, at in later if number and row["carried_by"] and number > row["carried_by"]]
+    if not follows:
+        return {}
+    number, ended_at = min(follows)
+    return {"ended_at": ended_at, "ended_by": own_id(views.event_ids, PAYMENT_EVENTS, number)}
 
 
 def _state(views: ParticipantViews, row: Record) -> list[Decision]:
@@ -155,13 +173,17 @@ def _state(views: ParticipantViews, row: Record) -> list[Decision]:
     key = (row["redeem_code"], row["benefit"], row["reason"])
     match row["state"]:
         case "held" if key not in {(one["redeem_code"], one["benefit"], one["reason"]) for one in views.holds}:
-            at, rule = row["changed_at"], f"hold.{row['reason']}"
+            at, rule, causes = row["changed_at"], f"hold.{row['reason']}", _causes_of_right(views, row)
         case "failed":
-            at, rule = row["changed_at"], "report.final"
+            at, rule, causes = row["changed_at"], "report.final", (_final_report(views, row),)
         case "cancelled":
-            at, rule = row["cancelled_at"], f"cancel.{row['annulled']}"
+            at, rule, causes = (
+                row["cancelled_at"],
+                f"cancel.{row['annulled']}",
+                _causes_of_end(views, row, row["annulled"]),
+            )
         case "forfeited":
-            at, rule = row["changed_at"], "forfeit.cut_off"
+            at, rule, causes = row["changed_at"], "forfeit.cut_off", _causes_of_right(views, row)[:1]
         case _:
             return []
     return [
@@ -173,30 +195,41 @@ def _state(views: ParticipantViews, row: Record) -> list[Decision]:
             rule=rule,
             amounts={"amount": row["amount"]},
             facts={"partner": row["partner"], "cut_off_at": row["cut_off_at"]},
+            caused_by=causes,
             carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["state_carried_by"]),
         )
     ]
 
 
+def _causes_of_end(views: ParticipantViews, row: Record, reason: str) -> tuple[str, ...]:
+    """Return the event for which nothing more is paid: a void, a revocation, a block, or an erasure."""
+    training = next(one for one in views.enrollments if one["redeem_code"] == row["redeem_code"])
+    match reason:
+        case "voided":
+            return read_ids(views.event_ids, ENROLLMENT_EVENTS, training["void_caused_by"])
+        case "revoked":
+            return read_ids(views.event_ids, COMPLETION_EVENTS, training["revocation_caused_by"])
+        case "blocked":
+            block = _latest_block(views, row["opened_at"])
+            return read_ids(views.event_ids, ENROLLMENT_EVENTS, block["caused_by"] if block else None)
+        case _:
+            return read_ids(views.event_ids, ENROLLMENT_EVENTS, views.erasure["caused_by"] if views.erasure else None)
+
+
+def _latest_block(views: ParticipantViews, moment: datetime) -> Record | None:
+    """Return the latest block up to a moment."""
+    return next((one for one in reversed(views.blocks) if one["blocked"] and one["at"] <= moment), None)
+
+
+def _final_report(views: ParticipantViews, row: Record) -> str:
+    """Return the name of the report by which a right can never be paid."""
+    attempt = next(one for one in views.attempts if one["reference"] == row["reference"])
+    return _report(attempt, "returned" if attempt["returned_at"] else "rejected")
+
+
 def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
     """Return an instruction and its partner's answers."""
-    reports = (
-        ("attempt_accepted", row["accepted_at"], "report.accepted", NOT_RECORDED),
-        ("attempt_settled", row["settled_at"], "report.settled", _settlement(row)),
-        (
-            "attempt_rejected",
-            row["rejected_at"],
-            f"report.rejected.{row['reason'] or 'without_reason'}",
-            own_id(views.event_ids, PAYMENT_EVENTS, row["rejection_carried_by"]),
-        ),
-        (
-            "attempt_returned",
-            row["returned_at"],
-            f"report.returned.{row['reason'] or 'without_reason'}",
-            own_id(views.event_ids, PAYMENT_EVENTS, row["return_carried_by"]),
-        ),
-    )
-    answer = {name: row[name] for name in ("reference", "partner", "partner_reference")}
+    known = ("accepted", "settled", "rejected", "returned")
     return [
         Decision(
             at=row["instructed_at"],
@@ -206,29 +239,54 @@ def _attempt(views: ParticipantViews, row: Record) -> list[Decision]:
             rule="pay.nothing_in_the_way",
             amounts={"amount": row["amount"]},
             facts={name: row[name] for name in ("reference", "number", "partner", "answer_by")},
+            caused_by=_causes_of_right(views, row),
             carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
         ),
-        *(
-            Decision(
-                at=at,
-                decision=decision,
-                about=_right(row),
-                rule=rule,
-                amounts={"amount": row["amount"]},
-                facts=answer,
-                carried_by=event,
-            )
-            for decision, at, rule, event in reports
-            if at is not None
-        ),
+        *(_answer(views, row, status) for status in known if row[f"{status}_at"] is not None),
     ]
 
 
-def _settlement(row: Record) -> str:
-    """Return topic, lane and time of the event that announced a settlement: its number is not kept."""
-    if row["state"] != "settled":
-        return NOT_RECORDED
-    return f"{PAYMENT_EVENTS}/{row['lane']} at {write_time(row['changed_at'], 'microseconds')}"
+def _answer(views: ParticipantViews, row: Record, status: str) -> Decision:
+    """Return what a partner answered. What it had rejected, and two persons confirmed, was settled by their word."""
+    confirmed = status == "settled" and _is_confirmed(views, row)
+    reason = f".{row['reason'] or 'without_reason'}" if status in ("rejected", "returned") else ""
+    # A return settles besides what was not reported as settled before.
+    told = "returned" if status == "settled" and row["settled_at"] == row["returned_at"] else status
+    return Decision(
+        at=row[f"{status}_at"],
+        decision=f"attempt_{status}",
+        about=_right(row),
+        rule="confirmation.by_two" if confirmed else f"report.{status}{reason}",
+        amounts={"amount": row["amount"]},
+        facts={name: row[name] for name in ("reference", "partner", "partner_reference")},
+        caused_by=() if confirmed else (_report(row, told),),
+        carried_by=own_id(views.event_ids, PAYMENT_EVENTS, _number_of_answer(views, row, status)),
+    )
+
+
+def _number_of_answer(views: ParticipantViews, row: Record, status: str) -> int | None:
+    """Return the number of the event that announced an answer.
+
+    Of a reference one event said at most that it was accepted, and then one that it was settled.
+    """
+    if status in ("rejected", "returned"):
+        failure: int | None = row["rejection_carried_by" if status == "rejected" else "return_carried_by"]
+        return failure
+    numbers: list[int] = [one["number"] for one in views.answers if one["reference"] == row["reference"]]
+    settled = row["settled_at"] is not None and (row["rejected_at"] is None or _is_confirmed(views, row))
+    if status == "settled":
+        return numbers[-1] if settled and numbers else None
+    return numbers[0] if len(numbers) > settled else None
+
+
+def _is_confirmed(views: ParticipantViews, row: Record) -> bool:
+    return row["reference"] in [one["reference"] for one in views.confirmations]
+
+
+def _report(row: Record, status: str) -> str:
+    """Return the name of a partner's report: there is one of each status of a reference."""
+    topic = disbursement_reports(row["partner"])
+    return keyed_id(DISBURSEMENT_REPORTED, row["reference"], status, topic=topic)
 
 
 def _contradiction(row: Record) -> Decision:
@@ -240,6 +298,7 @@ def _contradiction(row: Record) -> Decision:
         rule="report.contradicts",
         amounts={"amount": row["amount"]},
         facts={name: row[name] for name in ("reference", "partner", "status", "reason", "partner_reference")},
+        caused_by=(_report(row, row["status"]),),
     )
 
 
@@ -276,6 +335,7 @@ def _claim(views: ParticipantViews, row: Record) -> list[Decision]:
         rule=f"claim.{row['reason']}",
         amounts=amounts,
         facts=facts,
+        caused_by=_causes_of_claim(views, row),
         carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
     )
     if row["closed_at"] is None:
@@ -291,3 +351,11 @@ def _claim(views: ParticipantViews, row: Record) -> list[Decision]:
         carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["closing_carried_by"]),
     )
     return [opened, closed]
+
+
+def _causes_of_claim(views: ParticipantViews, row: Record) -> tuple[str, ...]:
+    """Return the event for which a payment was in vain, and the report of that payment."""
+    reference = row["claim"].partition("-")[0]
+    paid = next(one for one in views.attempts if one["reference"] == reference)
+    ended = () if row["reason"] == "contradicted" else _causes_of_end(views, row, row["reason"])
+    return (*ended, _report(paid, "settled"))

@@ -1,9 +1,10 @@
 -- What payment may do in its own tables. The books only grow; no attempt and no disbursement ever goes, and of each only
 -- that changes which a partner's word or an operator's may change.
 
-grant select, insert on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block to :service;
+grant select, insert
+    on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block, announced_answer to :service;
 grant select, insert, update (state, document, closed_at, closing_carried_by) on money_claim to :service;
-grant select, insert, update (erased_at) on erasure to :service;
+grant select, insert, update (erased_at, caused_by) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
 grant select, insert,
       update (tried_version, retry_at, changed_at, ask_at, accepted_at, settled_at, state, partner_reference, reason,

@@ -23,6 +23,18 @@ comment on table account is 'The account a participant linked last, by the time 
 comment on column account.account is 'Empty once the participant was erased.';
 comment on column account.caused_by is 'The number of the event on enrollment.events.';
 
+create table announced_answer (
+    at           timestamp with time zone not null,
+    first_number bigint                   not null,
+    lane         smallint                 not null,
+    answered     text[]                   not null
+);
+CREATE INDEX announced_answer_by_time ON announced_answer USING brin (at);
+CREATE TRIGGER announced_answers_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON announced_answer FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table announced_answer is 'Events on payment.events that announced what partners accepted or settled: a row per run of numbers in one transaction.';
+comment on column announced_answer.first_number is 'The number of the first event; the others follow it without a gap.';
+comment on column announced_answer.answered is 'The references that the events are about, in the order of their numbers.';
+
 create table appropriation (
     document        text                     not null,
     component       component                not null,
@@ -273,6 +285,7 @@ create table erasure (
     lane           smallint                 not null,
     erased_at      timestamp with time zone,
     ledger_number  bigint                   not null,
+    caused_by      bigint,
     constraint erasure_pkey PRIMARY KEY (participant_id)
 );
 CREATE TRIGGER an_erasure_never_changes AFTER UPDATE ON erasure FOR EACH ROW WHEN ((old.erased_at IS NOT NULL)) EXECUTE FUNCTION refuse_change_of_final();
@@ -280,6 +293,7 @@ CREATE TRIGGER erasures_stand BEFORE DELETE OR TRUNCATE ON erasure FOR EACH STAT
 comment on table erasure is 'Participants who were erased, for ever: nothing is paid for their trainings any more.';
 comment on column erasure.erased_at is 'Null while only our own topic says so (after a restore), and the event is still to be read again.';
 comment on column erasure.ledger_number is 'The last row of the lane''s ledger when the participant was found erased: no instruction follows it.';
+comment on column erasure.caused_by is 'The number of the event on enrollment.events; null: known from our own topic alone, or of before this.';
 
 create table funds (
     wave         text      not null,

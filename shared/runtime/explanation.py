@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Connection
 from rich.table import Table
 
+from shared.contracts.events import EventType
 from shared.messaging.eras import EventIds
 from shared.times import write_time
 
@@ -55,6 +57,11 @@ def read_ids(ids: EventIds, topic: str, sequence: int | None) -> tuple[str, ...]
 def outside_id(source: str, event_id: str) -> str:
     """Return the name of an event from outside, whose id is unique at its source."""
     return f"{source} {event_id}"
+
+
+def keyed_id(event: EventType[Any], *key: str, topic: str = "") -> str:
+    """Return the name of an event whose id is not kept: its topic, its name, and the business key that it has once."""
+    return f"{topic or event.topic} {event.name.split('.')[2]} {'/'.join(key)}"
 
 
 def in_order(decisions: Sequence[Decision]) -> list[Decision]:

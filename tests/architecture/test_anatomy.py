@@ -69,7 +69,7 @@ OWN_MODULES = {
             "opened_seals",
             "purchase_decisions",
             "purchases",
-            "voiding",
+            "voided_enrollments",
             "voids",
             "waves",
         },

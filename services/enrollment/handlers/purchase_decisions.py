@@ -27,7 +27,7 @@ from services.enrollment.handlers.adoption import (
     load_announced_purchases,
 )
 from services.enrollment.handlers.confirmation import confirmed_event
-from services.enrollment.handlers.voiding import void_confirmed
+from services.enrollment.handlers.voided_enrollments import void_confirmed
 from services.enrollment.store.admissions import Admission, load_admissions
 from services.enrollment.store.blocks import load_blocks
 from services.enrollment.store.courses import latest_versions, load_courses

@@ -6,7 +6,7 @@ from services.enrollment.context import Context
 from services.enrollment.domain.deferral_kinds import PARTICIPANT, VOID
 from services.enrollment.handlers.forfeits import schedule_after_voids
 from services.enrollment.handlers.purchase_decisions import redecide
-from services.enrollment.handlers.voiding import void_confirmed
+from services.enrollment.handlers.voided_enrollments import void_confirmed
 from services.enrollment.store.admissions import load_admissions
 from services.enrollment.store.enrollments import Enrollment, load_enrollments_by_code, load_undecided_participants
 from services.enrollment.store.voids import note_voids

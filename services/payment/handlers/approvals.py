@@ -29,7 +29,7 @@ from services.payment.store.attempts import load_attempts, load_attempts_with_di
 from services.payment.store.claims import load_claims
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.cut_offs import load_past_cut_off
-from services.payment.store.disbursements import load_disbursement, postpone_retries
+from services.payment.store.disbursements import AnnouncedAnswer, load_disbursement, postpone_retries
 from shared.errors import Refused
 from shared.messaging.engine.operations import in_lane
 from shared.messaging.engine.operator import Operator, Outcome, require_second_person
@@ -178,12 +178,12 @@ async def _post_confirmation(
     ]
     confirmation = next((report for report in confirmations if report.amount == known.amount), None)
     settled_at = confirmation.reported_at if confirmation else tx.now
-    await save_confirmation(
-        tx, (known, paid), settled_at, confirmation.partner_reference if confirmation else attempt.partner_reference
-    )
+    number = emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
+    announced = [] if number is None else [AnnouncedAnswer(known.lane, number, attempt.reference)]
+    partner_reference = confirmation.partner_reference if confirmation else attempt.partner_reference
+    await save_confirmation(tx, (known, paid), announced, settled_at, partner_reference)
     await void_approvals(tx.connection, [known])
     await post(tx, [*allotted, ledger.instruct(paid), ledger.settle(paid)])
-    emit_state(tx, paid._replace(attempt=attempt.number or known.attempt), {})
     await claim_settled(tx, [Payment(paid, settled_at)], {})
     await claim_double_payments(tx, [paid.key], {})
     return overdrawn

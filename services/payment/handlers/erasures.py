@@ -9,6 +9,7 @@ from services.payment.payout.pay import pay
 from services.payment.store.erasures import Erasure, insert_erasures
 from shared.contracts.enrollment import ParticipantErased
 from shared.messaging.message import Message, require_lane
+from shared.messaging.sequence_number import sequence_in
 from shared.messaging.transaction.transaction import Transaction
 
 
@@ -20,7 +21,7 @@ async def erase_participants(context: Context, tx: Transaction, messages: Sequen
     first: dict[str, Message[ParticipantErased]] = {}
     for message in messages:
         first.setdefault(message.data.participant_id, message)
-    erasures = [Erasure(person, require_lane(m), m.data.erased_at) for person, m in first.items()]
+    erasures = [Erasure(person, require_lane(m), m.data.erased_at, sequence_in(m.id)) for person, m in first.items()]
     new = await insert_erasures(tx.connection, erasures)
     if not new:
         return

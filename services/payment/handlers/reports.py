@@ -32,7 +32,7 @@ from services.payment.payout.pay import pay
 from services.payment.payout.returns import ReturnTerms, load_return_terms, withdraw_claims_on_returned
 from services.payment.store.attempts import AttemptWithDisbursement, load_attempts_with_disbursements, save_verdicts
 from services.payment.store.cut_offs import load_past_cut_off
-from services.payment.store.disbursements import EventNumbers, annul_disbursements
+from services.payment.store.disbursements import AnnouncedAnswer, EventNumbers, annul_disbursements
 from shared.contracts.park_reasons import ParkReason
 from shared.contracts.partner import DisbursementReported
 from shared.contracts.topics import PARTNERS, disbursement_reports
@@ -49,7 +49,7 @@ class BatchChanges:
     """Changes that the reports of one batch make.
 
     `numbers`: the events of the disbursements' states, `failures`: those of rejected and returned attempts by
-    reference.
+    reference, `announced`: those of accepted and settled ones.
 
     `known`: the disbursements they contradict, as loaded. `doubles`: claims on double payments that were returned.
     """
@@ -60,6 +60,7 @@ class BatchChanges:
     outcomes: list[ReportOutcome] = field(default_factory=list)
     numbers: dict[DisbursementKey, EventNumbers] = field(default_factory=dict)
     failures: dict[str, int | None] = field(default_factory=dict)
+    announced: list[AnnouncedAnswer] = field(default_factory=list)
     answers: list[tuple[str, str, float]] = field(default_factory=list)
     traces: dict[DisbursementKey, str | None] = field(default_factory=dict)
     known: dict[DisbursementKey, Disbursement] = field(default_factory=dict)
@@ -173,6 +174,8 @@ def _apply(
         batch.numbers[loaded.key] = EventNumbers(state=number)
         if event.disbursement.state in (State.REJECTED, State.RETURNED):
             batch.failures[attempt.reference] = number
+        elif event.disbursement.state in PAID_OR_UNDER_WAY and number is not None:
+            batch.announced.append(AnnouncedAnswer(attempt.lane, number, attempt.reference))
 
 
 def _check_report(
@@ -237,7 +240,8 @@ async def _save(tx: Transaction, batch: BatchChanges) -> None:
     if not batch.outcomes:
         return
     accepted = [c for c in batch.changes.values() if c[1].state in PAID_OR_UNDER_WAY]
-    await save_answered(tx, [(change, batch.attempts[str(change[1].reference)]) for change in accepted])
+    answered = [(change, batch.attempts[str(change[1].reference)]) for change in accepted]
+    await save_answered(tx, answered, batch.announced)
     if failed := [c for c in batch.changes.values() if c[1].state not in PAID_OR_UNDER_WAY]:
         attempts = [batch.attempts[str(after.reference)] for _, after in failed]
         await save_verdicts(tx.connection, attempts, batch.failures)

@@ -8,6 +8,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, HoldReason, State
 from services.payment.domain.funds import fund_of
 from services.payment.store.disbursements import (
+    AnnouncedAnswer,
     NumbersByKey,
     StateCountKey,
     freeze_disbursements,
@@ -36,10 +37,15 @@ async def save_changes(tx: Transaction, changes: Sequence[Change], numbers: Numb
     await _update_counts(tx, changes)
 
 
-async def save_answered(tx: Transaction, answered: Sequence[tuple[Change, Attempt]]) -> None:
-    """Store disbursements that partners accepted or settled, each with the attempt that was reported on."""
-    if answered:
-        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], tx.now)
+async def save_answered(
+    tx: Transaction, answered: Sequence[tuple[Change, Attempt]], announced: Sequence[AnnouncedAnswer]
+) -> None:
+    """Store disbursements that partners accepted or settled, each with the attempt that was reported on.
+
+    `announced`: the events that say so, also of what was rejected or returned in the same batch.
+    """
+    if answered or announced:
+        await save_answers(tx.connection, [(after, attempt) for (_, after), attempt in answered], announced, tx.now)
         await _update_counts(tx, [change for change, _ in answered])
 
 
@@ -52,10 +58,15 @@ async def save_frozen(tx: Transaction, changes: Sequence[Change], numbers: Numbe
 
 
 async def save_confirmation(
-    tx: Transaction, change: Change, settled_at: datetime, partner_reference: str | None
+    tx: Transaction,
+    change: Change,
+    announced: Sequence[AnnouncedAnswer],
+    settled_at: datetime,
+    partner_reference: str | None,
 ) -> None:
-    """Store that a held disbursement was paid after all."""
+    """Store that a held disbursement was paid after all, as `announced`."""
     await save_confirmed(tx.connection, change[1], settled_at, partner_reference, tx.now)
+    await save_answers(tx.connection, [], announced, tx.now)
     await _update_counts(tx, [change])
 
 

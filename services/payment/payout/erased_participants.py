@@ -14,7 +14,6 @@ from services.payment.store.erasures import (
     insert_erasures,
     load_attempted,
 )
-from shared.messaging.transaction.personal_keys import destroy_secrets
 from shared.messaging.transaction.transaction import Transaction
 
 
@@ -28,14 +27,19 @@ async def mark_erased(tx: Transaction, participant_ids: Collection[str]) -> list
 
 async def erase_account_numbers(context: Context, tx: Transaction, participant_ids: Collection[str]) -> None:
     """Erase the account numbers and keys of erased participants, but numbers of attempts that are at a partner."""
-    await erase_accounts(tx.connection, participant_ids)
-    await tx.erase_personal(participant_ids)
+    await _erase_what_is_kept(tx, participant_ids)
     codes = await load_enrollments(tx.connection, participant_ids)
     over: list[str] = []
     for d in await load_attempted(tx.connection, codes):
         made = context.references_of(d.lane, d.participant_id, d.redeem_code, d.benefit, d.attempt)
         over += [reference for reference in made if d.state not in AT_THE_PARTNER or reference != d.reference]
     await erase_attempt_accounts(tx.connection, over)
+
+
+async def _erase_what_is_kept(tx: Transaction, participant_ids: Collection[str]) -> None:
+    """Erase the numbers of the accounts that erased participants linked, and what is kept of their records."""
+    await erase_accounts(tx.connection, participant_ids)
+    await tx.erase_personal(participant_ids)
 
 
 async def erase_ended_attempts(tx: Transaction, reported: Iterable[Disbursement]) -> None:
@@ -53,8 +57,7 @@ async def adopt_erasures(tx: Transaction, lane: int, cancelled: Iterable[str]) -
 
     So nothing is paid to them before the event that erased them is read again; then the rest follows.
     """
-    erasures = [Erasure(person, lane, None) for person in set(cancelled)]
+    erasures = [Erasure(person, lane) for person in set(cancelled)]
     if erasures and (new := await insert_erasures(tx.connection, erasures)):
         await mark_erased(tx, new)
-        await erase_accounts(tx.connection, new)
-        await destroy_secrets(tx.connection, new)
+        await _erase_what_is_kept(tx, new)

@@ -30,9 +30,17 @@ where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
     coalesce(d.accepted_at, a.accepted_at) as accepted_at, coalesce(d.settled_at, a.settled_at) as settled_at, a.rejected_at,
     a.returned_at, a.reason, coalesce(d.partner_reference, a.partner_reference) as partner_reference,
-    a.carried_by, a.rejection_carried_by, a.return_carried_by, d.state, d.lane, d.changed_at
+    a.carried_by, a.rejection_carried_by, a.return_carried_by
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
 where a.reference = any($1::text[]) order by a.number;
+
+-- name: load_answer_views
+-- The events that announced that these references were accepted or settled, in order. The times narrow the search to a few blocks.
+select asked.reference, a.at, a.first_number + event.place - 1 as number
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as asked (reference, since, until)
+join announced_answer a on a.lane = $4 and a.at between asked.since and asked.until and asked.reference = any(a.answered)
+cross join lateral unnest(a.answered) with ordinality as event (reference, place)
+where event.reference = asked.reference order by number;
 
 -- name: load_contradiction_views
 -- Of all these trainings.
@@ -45,7 +53,7 @@ select at, blocked, caused_by from block where participant_id = $1 order by at, 
 
 -- name: load_erasure_view
 -- Of a participant who was erased.
-select erased_at from erasure where participant_id = $1;
+select erased_at, caused_by from erasure where participant_id = $1;
 
 -- name: load_claim_views
 -- Of these trainings, or all: open ones first, and of these the one that is due first.

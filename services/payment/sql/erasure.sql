@@ -1,10 +1,10 @@
 -- name: insert_erasures
 -- New ones, and those that were known only from our own topic; an erasure that was read stays as it is.
-insert into erasure (participant_id, lane, erased_at, ledger_number)
-select new.participant_id, new.lane, new.erased_at, coalesce(k.number, 0)
-from unnest($1::text[], $2::smallint[], $3::timestamptz[]) as new (participant_id, lane, erased_at)
+insert into erasure (participant_id, lane, erased_at, ledger_number, caused_by)
+select new.participant_id, new.lane, new.erased_at, coalesce(k.number, 0), new.caused_by
+from unnest($1::text[], $2::smallint[], $3::timestamptz[], $4::bigint[]) as new (participant_id, lane, erased_at, caused_by)
 left join book k on k.lane = new.lane
-on conflict (participant_id) do update set erased_at = excluded.erased_at
+on conflict (participant_id) do update set erased_at = excluded.erased_at, caused_by = excluded.caused_by
     where erasure.erased_at is null and excluded.erased_at is not null
 returning participant_id;
 

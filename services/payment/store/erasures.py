@@ -16,11 +16,15 @@ from shared.postgres.columns import columns
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Erasure of a participant. `erased_at` None: known from our own events alone, after a restore."""
+    """Erasure of a participant. `erased_at` None: known from our own events alone, after a restore.
+
+    `caused_by`: the number of the event on enrollment.events.
+    """
 
     participant_id: str
     lane: int
-    erased_at: datetime | None
+    erased_at: datetime | None = None
+    caused_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,9 @@ class Barred:
 
 async def insert_erasures(connection: Connection, erasures: Collection[Erasure]) -> set[str]:
     """Insert erasures; return the participants of whom no event had said so. None may be listed twice."""
-    rows = await connection.fetch(QUERIES["insert_erasures"], *columns(erasures, "participant_id", "lane", "erased_at"))
+    rows = await connection.fetch(
+        QUERIES["insert_erasures"], *columns(erasures, "participant_id", "lane", "erased_at", "caused_by")
+    )
     return {row["participant_id"] for row in rows}
 
 

@@ -33,6 +33,7 @@ class ParticipantViews(NamedTuple):
     references: Mapping[DisbursementKey, list[str]]
     holds: Sequence[Record]
     attempts: Sequence[Record]
+    answers: Sequence[Record]
     transfers: Sequence[Record]
     contradictions: Sequence[Record]
     approvals: Sequence[Record]
@@ -52,6 +53,7 @@ async def view_participant(
         for code, benefit, lane, attempts in map(itemgetter("redeem_code", "benefit", "lane", "attempt"), disbursements)
     }
     every = [reference for of_one in references.values() for reference in of_one]
+    attempts = await connection.fetch(QUERIES["load_attempt_views"], every)
     return ParticipantViews(
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
         blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),
@@ -62,13 +64,27 @@ async def view_participant(
         disbursements=disbursements,
         references=references,
         holds=await connection.fetch(QUERIES["load_hold_views"], codes),
-        attempts=await connection.fetch(QUERIES["load_attempt_views"], every),
+        attempts=attempts,
+        answers=await _view_answers(connection, lane_of(participant_id), attempts, disbursements),
         transfers=await _view_transfers(connection, every, disbursements),
         contradictions=await connection.fetch(QUERIES["load_contradiction_views"], codes),
         approvals=await connection.fetch(QUERIES["load_approval_views"], codes),
         confirmations=await connection.fetch(QUERIES["load_confirmation_views"], codes),
         claims=await view_claims(connection, codes),
         event_ids=await load_event_ids(connection, lane_of(participant_id), EXPLAINED_TOPICS),
+    )
+
+
+async def _view_answers(
+    connection: Connection, lane: int, attempts: Sequence[Record], disbursements: Sequence[Record]
+) -> Sequence[Record]:
+    """Return the events of a lane that announced answers to these attempts, until their disbursements changed last."""
+    changed_at = {(d["redeem_code"], d["benefit"]): d["changed_at"] for d in disbursements}
+    asked = [(a["reference"], a["instructed_at"], changed_at[a["redeem_code"], a["benefit"]]) for a in attempts]
+    return (
+        await connection.fetch(QUERIES["load_answer_views"], *map(list, zip(*asked, strict=True)), lane)
+        if asked
+        else []
     )
 
 

@@ -8,7 +8,6 @@ import pytest
 from shared.contracts.topics import lane_of
 from shared.messaging.eras import Era, insert_eras
 from shared.runtime.explanation import Decision, in_order, members_of
-from shared.times import write_time
 from tests.builders import LATER
 from tests.integration.payment.facts import (
     CODE,
@@ -22,6 +21,7 @@ from tests.integration.payment.facts import (
     completed,
     confirmed,
     erased,
+    in_one_lane,
     journey,
     linked,
     unblocked,
@@ -37,8 +37,8 @@ async def instructed(harness: PaymentHarness) -> PaymentHarness:
     return harness
 
 
-async def explained(harness: PaymentHarness) -> list[Decision]:
-    return in_order(await harness.definition.explain(harness.connection, PARTICIPANT))
+async def explained(harness: PaymentHarness, participant: str = PARTICIPANT) -> list[Decision]:
+    return in_order(await harness.definition.explain(harness.connection, participant))
 
 
 def of(decisions: list[Decision], benefit: str) -> list[tuple[str, str]]:
@@ -75,8 +75,11 @@ async def test_rights_name_the_events_that_caused_and_carried_them(harness: Paym
     due = of_fee["right_due"]
     assert due.caused_by == (f"enrollment.events/{lane}/1/1", f"completion.events/{lane}/1/1")
     named = [(name, data["benefit"]) for name, data in harness.announced]
-    assert of_fee["attempt_settled"].carried_by == f"payment.events/{lane} at {write_time(LATER, 'microseconds')}"
-    events = {"right_due": "scheduled", "attempt_instructed": "instructed"}
+    reference = harness.instructions_for("fee")[0].reference
+    assert of_fee["attempt_settled"].caused_by == (
+        f"disbursement-reports.bni disbursement_reported {reference}/settled",
+    )
+    events = {"right_due": "scheduled", "attempt_instructed": "instructed", "attempt_settled": "settled"}
     for decision, name in events.items():
         assert of_fee[decision].carried_by == f"payment.events/{lane}/1/{named.index((name, 'fee')) + 1}", decision
     incentive = next(one for one in found if one.about == f"{CODE}/incentive_1")
@@ -101,7 +104,42 @@ async def test_holds_that_ended_and_rejections_name_their_events(harness: Paymen
     assert shown["right_held", "hold.no_account"] == ids[1]
     assert shown["attempt_rejected", "report.rejected.AC04"] == ids[3]
     assert shown["right_held", "hold.account_closed"] == ids[4]
+    ended = next(one for one in found if one.rule == "hold.no_account").facts
+    assert (ended["ended_at"], ended["ended_by"]) == (harness.now, ids[2])
+    assert "ended_by" not in next(one for one in found if one.rule == "hold.account_closed").facts
     assert await harness.breaches() == []
+
+
+async def test_answers_name_their_events_whatever_the_batch_brings_besides(harness: PaymentHarness) -> None:
+    people = in_one_lane(4)
+    await harness.prepare()
+    for number, person in enumerate(people):
+        await harness.receive(*journey(person, f"PRAT0AB12CD{number}"))
+    first, second, third, fourth = [one.reference for one in harness.instructions_for("incentive")]
+    before = len(harness.announced)
+    answers = [(first, "accepted"), (second, "settled"), (third, "rejected"), (first, "settled"), (fourth, "accepted")]
+    reasons = {"rejected": "AC04"}
+    await harness.receive(*(harness.answer(one, status, reasons.get(status)) for one, status in answers))
+    await harness.report(fourth, "settled")
+    numbers = {(name, data["reference"]): n for n, (name, data) in enumerate(harness.announced, 1) if n > before}
+    for person in people:
+        for one in await explained(harness, person):
+            if one.decision in ("attempt_accepted", "attempt_settled"):
+                event = (one.decision.removeprefix("attempt_"), one.facts["reference"])
+                assert one.carried_by == f"payment.events/{lane_of(person)}/1/{numbers.pop(event)}"
+    assert {name for name, _ in numbers} == {"rejected", "held"}
+    assert await harness.connection.fetchval("select count(*) from announced_answer") == 3
+
+
+async def test_return_tells_of_the_settlement_before_it(instructed: PaymentHarness) -> None:
+    reference = instructed.instructions_for("incentive")[0].reference
+    await instructed.report(reference, "returned", "AC04")
+    found = {one.decision: one for one in await explained(instructed) if one.about == f"{CODE}/incentive_1"}
+    named = [(name, data["reference"]) for name, data in instructed.announced]
+    for decision in ("settled", "returned"):
+        event = f"payment.events/{lane_of(PARTICIPANT)}/1/{named.index((decision, reference)) + 1}"
+        assert found[f"attempt_{decision}"].carried_by == event
+        assert found[f"attempt_{decision}"].caused_by[0].endswith(f"{reference}/returned")
 
 
 async def test_hold_names_its_reason_and_rejection_its_code(instructed: PaymentHarness) -> None:
@@ -154,5 +192,10 @@ async def test_approval_and_confirmation_name_both_persons(instructed: PaymentHa
     reference = instructed.instructions_for("incentive")[0].reference
     await instructed.report(reference, "rejected", "AM05")
     await instructed.confirm(reference, "Ani", "Budi")
-    (confirmation,) = [one for one in await explained(instructed) if one.decision == "payment_confirmed"]
+    found = await explained(instructed)
+    (confirmation,) = [one for one in found if one.decision == "payment_confirmed"]
     assert confirmation.facts == {"reference": reference, "who": "Ani", "second": "Budi"}
+    (settled,) = [one for one in found if one.decision == "attempt_settled"]
+    named = [(name, data["reference"]) for name, data in instructed.announced]
+    assert (settled.rule, settled.caused_by) == ("confirmation.by_two", ())
+    assert str(settled.carried_by).endswith(f"/{named.index(('settled', reference)) + 1}")
