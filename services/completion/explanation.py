@@ -13,9 +13,10 @@ from services.completion.domain.revocation import select_standing
 from services.completion.domain.survey import SurveyAnswer
 from services.completion.store.revocations import StoredRevocation
 from services.completion.store.views import EnrollmentView, view_participant
+from shared.contracts import upstream
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS
 from shared.messaging.eras import EventIds
-from shared.runtime.explanation import Decision, outside_id, own_id, read_ids
+from shared.runtime.explanation import Decision, keyed_id, outside_id, own_id, read_ids
 
 COMPLETED = (EnrollmentState.COMPLETED, EnrollmentState.REVOKED)
 
@@ -132,7 +133,15 @@ def _revocation(view: EnrollmentView, one: StoredRevocation) -> Decision:
         about=view.enrollment.redeem_code,
         rule="revocation.too_little_left" if one.ends_completion else "revocation.noted",
         facts={"evidence": outside_id(source, event_id), "reason": one.revocation.reason},
+        caused_by=(_revoking(one),),
     )
+
+
+def _revoking(one: StoredRevocation) -> str:
+    """Return the name of the event that revoked evidence: its topic, and the evidence, which is its business key."""
+    on_attendance, source, event_id = one.revocation.origin
+    event = upstream.ATTENDANCE_REVOKED if on_attendance else upstream.EVIDENCE_REVOKED
+    return keyed_id(event, outside_id(source, event_id))
 
 
 def _outcome(ids: EventIds, view: EnrollmentView) -> list[Decision]:
@@ -163,7 +172,11 @@ def _completion(ids: EventIds, view: EnrollmentView) -> list[Decision]:
         rule="completion.reopened" if enrollment.reopened_at else "completion.all_demanded",
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
-        facts={"evidence_count": len(decisive), "digest": enrollment.digest and enrollment.digest.hex()},
+        facts={
+            "evidence_count": len(decisive),
+            "digest": enrollment.digest and enrollment.digest.hex(),
+            **{name: view.row[f"reopened_by_{name}"] for name in ("first", "second")},
+        },
         caused_by=(
             *read_ids(ids, ENROLLMENT_EVENTS, view.row["caused_by"]),
             *(outside_id(fact.source, fact.id) for fact in decisive),
@@ -187,7 +200,7 @@ def _revoked(ids: EventIds, view: EnrollmentView, ending: StoredRevocation) -> D
         scheme=terms.scheme,
         scheme_version=terms.scheme_version,
         facts={"reason": ending.revocation.reason, "missing": missing_evidence(view)},
-        caused_by=(outside_id(*ending.revocation.origin[1:]),),
+        caused_by=(_revoking(ending), outside_id(*ending.revocation.origin[1:])),
         carried_by=own_id(ids, COMPLETION_EVENTS, view.row["revocation_carried_by"]),
     )
 

@@ -1,15 +1,16 @@
 """Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
 
 from asyncpg import Connection, Record
 
-from services.enrollment.domain.calendar import jakarta_day
+from services.enrollment.domain.purchase import Participant, Training, standing_at, turn_at
 from services.enrollment.domain.scheme import Scheme, SchemeVersions
 from services.enrollment.store.views import ParticipantViews, view_participant
+from shared.contracts import completion, upstream
 from shared.contracts.topics import ENROLLMENT_EVENTS
-from shared.runtime.explanation import Decision, own_id
+from shared.runtime.explanation import Decision, keyed_id, own_id
+from shared.times import write_time
 
 
 async def explain(schemes: Mapping[str, SchemeVersions], connection: Connection, participant_id: str) -> list[Decision]:
@@ -43,6 +44,7 @@ def _admission(views: ParticipantViews, row: Record) -> Decision:
             "quota": row["quota"],
             **{f"wave_{name}": row[name] for name in ("opens_at", "closes_at", "cut_off_at")},
         },
+        caused_by=(keyed_id(upstream.PARTICIPANT_ADMITTED, views.participant_id, row["wave"]),),
         carried_by=_event(views, row["carried_by"]),
     )
 
@@ -54,35 +56,45 @@ def _account(views: ParticipantViews, row: Record) -> Decision:
         decision="account_kept" if row["same_identity"] is None else "account_linked",
         rule="account.latest_linked",
         facts={name: row[name] for name in ("partner", "verified", "same_identity")},
+        caused_by=(keyed_id(upstream.ACCOUNT_LINKED, views.participant_id, write_time(row["linked_at"])),),
         carried_by=None if row["same_identity"] is None else _event(views, row["carried_by"]),
     )
 
 
 def _block(views: ParticipantViews, row: Record) -> Decision:
+    cause = upstream.PARTICIPANT_BLOCKED if row["blocked"] else upstream.PARTICIPANT_UNBLOCKED
     return Decision(
         at=row["at"],
         decision="blocked" if row["blocked"] else "unblocked",
         rule="block.latest",
         facts={"reason": row["reason"]},
+        caused_by=(keyed_id(cause, views.participant_id, write_time(row["at"])),),
         carried_by=_event(views, row["carried_by"]),
     )
 
 
 def _erasure(views: ParticipantViews, row: Record) -> Decision:
+    """Return the erasure; one that an operator made was caused by no event."""
+    asked = () if row["who"] else (keyed_id(upstream.PARTICIPANT_ERASED, views.participant_id),)
     return Decision(
         at=row["erased_at"],
         decision="participant_erased",
         rule="erasure.for_ever",
+        facts={"who": row["who"]},
+        caused_by=asked,
         carried_by=_event(views, row["carried_by"]),
     )
 
 
 def _purchase(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> Decision:
     state = "confirmed" if row["state"] == "voided" else row["state"]
-    before = _balance_before(views, row)
-    amounts = {"price": row["price"]} | ({} if before is None else {"balance_before": before})
-    if state == "confirmed" and before is not None:
-        amounts["balance_after"] = before - row["price"]
+    amounts, turn = {"price": row["price"]}, dict[str, object]()
+    if participant := _participant(views):
+        before = _balance_before(views, participant, row)
+        amounts["balance_before"] = before
+        if state == "confirmed":
+            amounts["balance_after"] = before - row["price"]
+        turn = _turn(_version(schemes, row), views, participant, row)
     return Decision(
         at=row["purchased_at"],
         # A void leaves its own time in the row.
@@ -95,18 +107,29 @@ def _purchase(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, ro
         amounts=amounts,
         facts={
             **{name: row[name] for name in ("provider_id", "course_code", "course_version", "ends_at", "due_at")},
-            **_turn(schemes, views, row),
+            **turn,
         },
+        caused_by=(keyed_id(upstream.TRAINING_PURCHASED, row["redeem_code"]),),
         carried_by=None if state == "undecided" else _event(views, row["carried_by"]),
     )
 
 
 def _milestones(row: Record) -> list[Decision]:
     """Return what completion announced of a training, as far as the next purchase depends on it."""
-    known = (("completed", "completed_at"), ("rated", "rated_at"), ("completion_revoked", "revoked_at"))
+    known = (
+        ("completed", "completed_at", completion.COMPLETION_CONFIRMED),
+        ("rated", "rated_at", completion.TRAINING_RATED),
+        ("completion_revoked", "revoked_at", completion.COMPLETION_REVOKED),
+    )
     return [
-        Decision(at=row[column], decision=decision, about=row["redeem_code"], rule="milestone.first")
-        for decision, column in known
+        Decision(
+            at=row[column],
+            decision=decision,
+            about=row["redeem_code"],
+            rule="milestone.first",
+            caused_by=(keyed_id(cause, row["redeem_code"]),),
+        )
+        for decision, column, cause in known
         if row[column] is not None
     ]
 
@@ -124,6 +147,7 @@ def _void(views: ParticipantViews, row: Record) -> list[Decision]:
             rule="void.price_back" if acts else "void.noted",
             amounts={"balance_back": row["price"]} if acts else {},
             facts={"reason": row["void_reason"]},
+            caused_by=(keyed_id(upstream.TRAINING_VOIDED, row["redeem_code"]),),
             carried_by=_event(views, row["void_carried_by"]) if acts else None,
         )
     ]
@@ -145,24 +169,21 @@ def _event(views: ParticipantViews, number: int | None) -> str:
     return own_id(views.event_ids, ENROLLMENT_EVENTS, number)
 
 
-def _balance_before(views: ParticipantViews, row: Record) -> int | None:
+def _balance_before(views: ParticipantViews, participant: Participant, row: Record) -> int:
     """Return what a purchase had to be paid from: the grant less what stood or was gone then, if decided before."""
-    granted = sum(admission["balance"] or 0 for admission in views.admissions)
-    spent = sum(one["price"] for one in _standing(views, row) if _precedes(one, row))
-    forfeited = sum(one["amount"] for one in views.forfeits if _was_gone(one, row))
-    return granted - spent - forfeited if granted else None
+    before = [_training(one) for one in _others(views, row) if _precedes(one, row)]
+    forfeited: int = sum(one["amount"] for one in views.forfeits if _was_gone(one, row))
+    return standing_at(row["purchased_at"], participant, before).left - forfeited
 
 
-def _standing(views: ParticipantViews, row: Record) -> list[Record]:
-    """Return the other trainings that stood when this one was bought."""
-    bought_at = row["purchased_at"]
-    return [
-        one
-        for one in views.enrollments
-        if one["redeem_code"] != row["redeem_code"]
-        and one["state"] in ("confirmed", "voided")
-        and (one["voided_at"] is None or bought_at < one["voided_at"])
-    ]
+def _others(views: ParticipantViews, row: Record) -> list[Record]:
+    """Return the other purchases that were confirmed."""
+    confirmed = [one for one in views.enrollments if one["state"] in ("confirmed", "voided")]
+    return [one for one in confirmed if one["redeem_code"] != row["redeem_code"]]
+
+
+def _training(row: Record) -> Training:
+    return Training(*(row[name] for name in Training.__slots__))
 
 
 def _precedes(one: Record, row: Record) -> bool:
@@ -182,33 +203,31 @@ def _was_gone(forfeit: Record, row: Record) -> bool:
     return bool(forfeit["falls_at"] <= row["purchased_at"])
 
 
-def _turn(schemes: Mapping[str, SchemeVersions], views: ParticipantViews, row: Record) -> dict[str, object]:
+def _turn(scheme: Scheme | None, views: ParticipantViews, participant: Participant, row: Record) -> dict[str, object]:
     """Return the training that was bought before this one, and the last day for buying it."""
-    scheme = _version(schemes, row)
-    admission = next((one for one in views.admissions if one["balance"] is not None), None)
-    if scheme is None or admission is None:
+    if scheme is None:
         return {}
-    cut_off_at, bought_at = admission["cut_off_at"], row["purchased_at"]
-    earlier = [one for one in _standing(views, row) if one["purchased_at"] <= bought_at]
-    voids = [one["voided_at"] for one in views.enrollments if one["voided_at"] and one["voided_at"] <= bought_at]
-    if not earlier:
-        first_within = scheme.purchase.first_within_days
-        return {"buy_by": _last_day([admission["admitted_at"], *voids], first_within, cut_off_at)}
-    previous = earlier[-1]
-    done = [previous[column] for column in ("completed_at", "reopened_at") if previous[column]]
-    buy_by = _last_day([*done, *voids], scheme.purchase.next_within_days, cut_off_at) if done else None
+    others = {one["redeem_code"]: _training(one) for one in _others(views, row)}
+    standing = standing_at(row["purchased_at"], participant, others.values())
+    turn = turn_at(row["purchased_at"], participant, standing, scheme.purchase)
+    last_days = [day for day in (turn.buy_by, participant.last_day) if day is not None]
+    if turn.previous is None:
+        return {"buy_by": min(last_days, default=None)}
     return {
-        "previous": previous["redeem_code"],
-        "previous_completed_at": previous["completed_at"],
-        "previous_reopened_at": previous["reopened_at"],
-        "buy_by": buy_by,
+        "previous": next(code for code, training in others.items() if training is turn.previous),
+        "previous_completed_at": turn.previous.completed_at,
+        "previous_reopened_at": turn.previous.reopened_at,
+        "buy_by": min(last_days, default=None) if turn.previous.completed_at else None,
     }
 
 
-def _last_day(starts: Sequence[datetime], days: int | None, cut_off_at: datetime | None) -> date | None:
-    last_days = [] if days is None else [jakarta_day(max(starts)) + timedelta(days=days)]
-    last_days += [] if cut_off_at is None else [jakarta_day(cut_off_at) - timedelta(days=1)]
-    return min(last_days, default=None)
+def _participant(views: ParticipantViews) -> Participant | None:
+    admitted = next((one for one in views.admissions if one["balance"] is not None), None)
+    if admitted is None:
+        return None
+    return Participant(
+        admitted["regency"], admitted["admitted_at"], admitted["balance"], cut_off_at=admitted["cut_off_at"]
+    )
 
 
 def _version(schemes: Mapping[str, SchemeVersions], row: Record) -> Scheme | None:

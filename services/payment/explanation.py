@@ -25,11 +25,12 @@ async def explain(context: Context, connection: Connection, participant_id: str)
     for enrollment in views.enrollments:
         decisions += _milestones(views, enrollment)
     decisions += [_survey(views, row) for row in views.survey_answers]
+    decisions += [_due(views, row) for row in views.disbursements]
     decisions += [_hold(views, row) for row in views.holds]
-    for disbursement in views.disbursements:
-        decisions += [_due(views, disbursement), *_state(views, disbursement)]
     for attempt in views.attempts:
         decisions += _attempt(views, attempt)
+    for disbursement in views.disbursements:
+        decisions += _state(views, disbursement)
     decisions += [_contradiction(row) for row in views.contradictions]
     decisions += [_approval(row) for row in views.approvals]
     decisions += [_confirmation(row) for row in views.confirmations]
@@ -148,9 +149,21 @@ def _hold(views: ParticipantViews, row: Record) -> Decision:
         about=_right(row),
         rule=f"hold.{row['reason']}",
         facts={"partner": row["partner"], **_end_of_hold(views, row)},
-        caused_by=_causes_of_right(views, row),
+        caused_by=_causes_of_hold(views, row),
         carried_by=own_id(views.event_ids, PAYMENT_EVENTS, row["carried_by"]),
     )
+
+
+def _causes_of_hold(views: ParticipantViews, row: Record) -> tuple[str, ...]:
+    """Return the block that covers a right, or the report whose event is the one before; else why it fell due."""
+    if row["reason"] == "participant_blocked":
+        block = _latest_block(views, row["held_at"])
+        return read_ids(views.event_ids, ENROLLMENT_EVENTS, block["caused_by"] if block else None)
+    for one in views.attempts if row["carried_by"] else ():
+        for status, number in (("rejected", one["rejection_carried_by"]), ("returned", one["return_carried_by"])):
+            if number == row["carried_by"] - 1:
+                return (_report(one, status),)
+    return _causes_of_right(views, row)
 
 
 def _end_of_hold(views: ParticipantViews, row: Record) -> dict[str, object]:

@@ -19,6 +19,7 @@ from shared.contracts.fields import PARTICIPANT_ID
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.explained_participant import explain_participant
 from shared.runtime.explanation import explanation_of
 from shared.runtime.gauge_collector import GaugeCollector
 from shared.runtime.kafka_probe import KafkaProbe
@@ -178,7 +179,7 @@ class HttpApi:
     async def _explain(self, request: Request) -> ApiResponse:
         participant_id = request.path_params["participant_id"]
         async with self._database.session() as connection:
-            decisions = await self._definition.explain(connection, participant_id)
+            decisions = await explain_participant(self._definition, connection, participant_id)
         if not decisions:
             return self._unknown_participant()
         return ApiResponse(explanation_of(self._definition.name, participant_id, decisions))

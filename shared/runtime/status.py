@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Connection
 
@@ -114,7 +115,7 @@ async def parked(connection: Connection) -> dict[str, object]:
     }
 
 
-async def deferred_records_of(connection: Connection, participant_id: str) -> list[dict[str, object]]:
+async def deferred_records_of(connection: Connection, participant_id: str) -> list[dict[str, Any]]:
     """Return the first hundred deferred records about a participant.
 
     `waits_for` and `key` name the cause, `since` is the time of deferring. A record still waiting at
@@ -127,6 +128,8 @@ async def deferred_records_of(connection: Connection, participant_id: str) -> li
     return [
         {
             "type": record.header("ce_type"),
+            "source": record.header("ce_source"),
+            "id": record.header("ce_id"),
             "waits_for": row["kind"],
             "key": row["key"],
             "since": row["since"],

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from services.enrollment.domain.block import Block, is_blocked_at
-from services.enrollment.domain.calendar import is_within_days, jakarta_day
+from services.enrollment.domain.calendar import jakarta_day
 from services.enrollment.domain.course import Course
 from services.enrollment.domain.forfeit import Forfeit
-from services.enrollment.domain.scheme import Mode, Scheme
+from services.enrollment.domain.scheme import Mode, PurchaseRule, Scheme
 
 
 class PurchaseRejection(StrEnum):
@@ -65,6 +65,11 @@ class Participant:
     blocks: Sequence[Block] = ()
     cut_off_at: datetime | None = None
     forfeits: Sequence[Forfeit] = ()
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day before the cut-off; None: there is none."""
+        return None if self.cut_off_at is None else jakarta_day(self.cut_off_at) - timedelta(days=1)
 
     def is_cut_off_at(self, moment: datetime) -> bool:
         return self.cut_off_at is not None and moment >= self.cut_off_at
@@ -133,6 +138,48 @@ class Undecided:
 PurchaseOutcome = Confirmed | Rejected | Undecided
 
 
+@dataclass(frozen=True, slots=True)
+class StandingTrainings:
+    """Trainings of a participant that stand at a moment, by the time at which they were bought.
+
+    `voids`: the times of voids by then. `left`: rupiah of the balance that the trainings leave, forfeits aside.
+    """
+
+    trainings: Sequence[Training]
+    voids: Sequence[datetime]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Place of a purchase among the trainings: the one bought before it, None for the first.
+
+    `buy_by`: the last day for buying, the cut-off aside. None: there is none, or the previous one is not completed.
+    """
+
+    previous: Training | None
+    buy_by: date | None
+
+
+def standing_at(moment: datetime, participant: Participant, trainings: Iterable[Training]) -> StandingTrainings:
+    """Return the trainings that stand at a moment, given the participant's confirmed ones, voided ones too."""
+    known = sorted(trainings, key=lambda training: training.purchased_at)
+    standing = [training for training in known if training.stands_at(moment)]
+    voids = [at for training in known if (at := training.voided_at) is not None and at <= moment]
+    return StandingTrainings(standing, voids, participant.balance - sum(training.price for training in standing))
+
+
+def turn_at(moment: datetime, participant: Participant, standing: StandingTrainings, rule: PurchaseRule) -> Turn:
+    """Return the turn of a purchase at a moment. A void starts its deadline again."""
+    earlier = [training for training in standing.trainings if training.purchased_at <= moment]
+    previous = earlier[-1] if earlier else None
+    days = rule.next_within_days if previous else rule.first_within_days
+    start = previous.deadline_start if previous else participant.admitted_at
+    if days is None or start is None:
+        return Turn(previous, None)
+    return Turn(previous, jakarta_day(max([start, *standing.voids])) + timedelta(days=days))
+
+
 def decide_purchase(
     purchase: Purchase,
     participant: Participant,
@@ -147,16 +194,14 @@ def decide_purchase(
     Its place among the trainings follows from the times of purchase. `queued`: an earlier purchase is undecided, and
     may come to be the previous training. Blocks, voids, forfeits and other purchases count as far as they are known.
     """
-    known = sorted(trainings, key=lambda training: training.purchased_at)
-    standing = [training for training in known if training.stands_at(purchase.purchased_at)]
-    voids = [at for training in known if (at := training.voided_at) is not None and at <= purchase.purchased_at]
+    standing = standing_at(purchase.purchased_at, participant, trainings)
     return (
         _decide_by_person(purchase, participant)
         or _decide_by_scheme(purchase, participant, scheme)
-        or _decide_by_balance(purchase, participant, standing)
+        or _decide_by_balance(purchase, standing)
         or _decide_by_catalogue(purchase, course, scheme)
         or (Undecided(PurchaseRejection.PREVIOUS_NOT_COMPLETED) if queued else None)
-        or _decide_by_turn(purchase, participant, standing, voids, scheme)
+        or _decide_by_turn(purchase, participant, standing, scheme)
     )
 
 
@@ -183,9 +228,8 @@ def _decide_by_scheme(purchase: Purchase, participant: Participant, scheme: Sche
     return None
 
 
-def _decide_by_balance(purchase: Purchase, participant: Participant, standing: Sequence[Training]) -> Rejected | None:
-    left = participant.balance - sum(training.price for training in standing)
-    return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT) if purchase.price > left else None
+def _decide_by_balance(purchase: Purchase, standing: StandingTrainings) -> Rejected | None:
+    return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT) if purchase.price > standing.left else None
 
 
 def _decide_by_catalogue(purchase: Purchase, course: Course | None, scheme: Scheme) -> Rejected | Undecided | None:
@@ -199,41 +243,32 @@ def _decide_by_catalogue(purchase: Purchase, course: Course | None, scheme: Sche
 
 
 def _decide_by_turn(
-    purchase: Purchase,
-    participant: Participant,
-    standing: Sequence[Training],
-    voids: Sequence[datetime],
-    scheme: Scheme,
+    purchase: Purchase, participant: Participant, standing: StandingTrainings, scheme: Scheme
 ) -> PurchaseOutcome:
-    """Decide by the trainings before and after it, and by the deadline, which a void starts again, or the cut-off."""
-    rule, at = scheme.purchase, purchase.purchased_at
-    earlier = [training for training in standing if training.purchased_at <= at]
-    if any(purchase.ends_at > later.purchased_at for later in standing[len(earlier) :]):
+    """Decide by the trainings before and after it, by the deadline or the cut-off, and by what was forfeited."""
+    at, turn = purchase.purchased_at, turn_at(purchase.purchased_at, participant, standing, scheme.purchase)
+    later = [training for training in standing.trainings if training.purchased_at > at]
+    if any(purchase.ends_at > training.purchased_at for training in later):
         return Rejected(PurchaseRejection.PREVIOUS_NOT_COMPLETED)
-    if earlier:
-        done, start = earlier[-1].done_by(at), earlier[-1].deadline_start
-        if not done or start is None:
-            reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
-            return Undecided(reason) if done is None else Rejected(reason)
-        late, days = PurchaseRejection.NEXT_PURCHASE_LATE, rule.next_within_days
-    else:
-        late, days, start = PurchaseRejection.FIRST_PURCHASE_LATE, rule.first_within_days, participant.admitted_at
-    in_time = days is None or is_within_days(at, days, after=max([start, *voids]))
-    if participant.is_cut_off_at(at) or not in_time:
+    done = turn.previous is None or turn.previous.done_by(at)
+    if not done:
+        reason = PurchaseRejection.PREVIOUS_NOT_COMPLETED
+        return Undecided(reason) if done is None else Rejected(reason)
+    late = PurchaseRejection.NEXT_PURCHASE_LATE if turn.previous else PurchaseRejection.FIRST_PURCHASE_LATE
+    if participant.is_cut_off_at(at) or (turn.buy_by is not None and jakarta_day(at) > turn.buy_by):
         return Undecided(late)  # It may follow one that has not arrived.
-    return _unless_forfeited(late, purchase, participant, standing)
+    return _unless_forfeited(late, purchase, participant.forfeits, standing.left)
 
 
 def _unless_forfeited(
-    late: PurchaseRejection, purchase: Purchase, participant: Participant, standing: Sequence[Training]
+    late: PurchaseRejection, purchase: Purchase, forfeits: Sequence[Forfeit], left: int
 ) -> Confirmed | Rejected:
     """Confirm a timely purchase for which enough is left of what was not forfeited.
 
     What was forfeited after it was bought is gone all the same: it is refused as if it were late.
     """
-    left = participant.balance - sum(training.price for training in standing)
-    left -= sum(one.amount for one in participant.forfeits if one.falls_at <= purchase.purchased_at)
-    if purchase.price > left:
+    then = left - sum(one.amount for one in forfeits if one.falls_at <= purchase.purchased_at)
+    if purchase.price > then:
         return Rejected(PurchaseRejection.BALANCE_INSUFFICIENT)
-    later = sum(one.amount for one in participant.forfeits if one.falls_at > purchase.purchased_at)
-    return Rejected(late) if purchase.price > left - later else Confirmed()
+    now = left - sum(one.amount for one in forfeits)
+    return Rejected(late) if purchase.price > now else Confirmed()

@@ -1,6 +1,6 @@
 -- name: load_admission_views
 -- All decisions about a participant, in any wave, with what the wave allowed.
-select a.wave, a.state, a.reason, a.scheme, a.scheme_version, a.balance, a.admitted_at, a.decided_at, a.carried_by,
+select a.wave, a.regency, a.state, a.reason, a.scheme, a.scheme_version, a.balance, a.admitted_at, a.decided_at, a.carried_by,
        w.quota, w.opens_at, w.closes_at, w.cut_off_at
 from admission a left join wave w using (wave) where a.participant_id = $1;
 
@@ -13,8 +13,10 @@ select partner, verified, same_identity, linked_at, carried_by from account wher
 select at, blocked, reason, carried_by from block where participant_id = $1;
 
 -- name: load_erasure_view
--- Of a participant who was erased.
-select erased_at, carried_by from erasure where participant_id = $1;
+-- Of a participant who was erased; `who`: the operator, if no event asked for it.
+select e.erased_at, e.carried_by,
+       (select o.who from operation o where o.verb = 'erase' and o.detail ->> 'participant' = e.participant_id limit 1) as who
+from erasure e where e.participant_id = $1;
 
 -- name: load_enrollment_views
 -- All purchases in the order in which they were bought.

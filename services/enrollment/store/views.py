@@ -13,6 +13,7 @@ from shared.messaging.eras import EventIds, load_event_ids
 class ParticipantViews(NamedTuple):
     """All rows of one participant, and the ids of events. `enrollments` are in the order in which they were bought."""
 
+    participant_id: str
     admissions: Sequence[Record]
     account: Record | None
     blocks: Sequence[Record]
@@ -24,6 +25,7 @@ class ParticipantViews(NamedTuple):
 
 async def view_participant(connection: Connection, participant_id: str) -> ParticipantViews:
     return ParticipantViews(
+        participant_id=participant_id,
         admissions=await connection.fetch(QUERIES["load_admission_views"], participant_id),
         account=await connection.fetchrow(QUERIES["load_account_view"], participant_id),
         blocks=await connection.fetch(QUERIES["load_block_views"], participant_id),

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from shared.contracts.fields import PARTICIPANT_ID
 from shared.runtime.command_context import CommandContext
+from shared.runtime.explained_participant import explain_participant
 from shared.runtime.explanation import explanation_of, table_of
 from shared.runtime.verbs.options import Json
 
@@ -20,8 +21,9 @@ def add_explain_verb(verbs: typer.Typer, command: CommandContext) -> None:
         """Explain each decision about a participant: when, by which rule, on which facts, carried by which event."""
         if not re.fullmatch(PARTICIPANT_ID, participant):
             command.output.fail("a participant is named by 16 digits")
-        load = command.definition.explain
-        decisions = command.run_in_session(lambda connection: load(connection, participant))
+        decisions = command.run_in_session(
+            lambda connection: explain_participant(command.definition, connection, participant)
+        )
         if not decisions:
             command.output.fail(f"{command.service} knows nothing of this participant")
         if as_json:

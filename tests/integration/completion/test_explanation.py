@@ -108,8 +108,10 @@ async def test_revoked_completion_names_the_revocation_and_what_is_missing(harne
     assert one(found, "completion_confirmed").rule == "completion.all_demanded"
     ended = one(found, "completion_revoked")
     assert (ended.rule, ended.facts["missing"]) == ("revocation.too_little_left", ["session_attended/1"])
-    assert ended.caused_by == (f"{first.source} {first.id}",)
-    assert one(found, "evidence_revoked").facts["reason"] == "face_fraud"
+    event = f"training.attendance evidence_revoked {first.source} {first.id}"
+    assert ended.caused_by == (event, f"{first.source} {first.id}")
+    noted = one(found, "evidence_revoked")
+    assert (noted.facts["reason"], noted.caused_by) == ("face_fraud", (event,))
 
 
 @pytest.mark.parametrize("replaced_first", [True, False])

@@ -66,6 +66,10 @@ async def _nothing(*_: object) -> None:
     return None
 
 
+async def _no_decisions(*_: object) -> list[Decision]:
+    return []
+
+
 async def _not_degraded(_: object) -> list[str]:
     return []
 
@@ -82,7 +86,7 @@ def definition() -> SimpleNamespace:
         settings=SimpleNamespace(replica="toy-1"),
         views={"/table": _view},
         audit_trail=_nothing,
-        explain=_nothing,
+        explain=_no_decisions,
         degraded=_not_degraded,
     )
 
