@@ -1,19 +1,17 @@
 """Events that were announced before a restore, as the handlers recall them before they decide."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from shared.contracts import completion
 from shared.contracts.completion import CompletionConfirmed, CompletionRejected, CompletionRevoked, TrainingRated
 from shared.contracts.events import EventType
-from shared.messaging.transaction.remembered_events import recall
+from shared.messaging.transaction.remembered_events import recall, recall_parsed
 from shared.messaging.transaction.transaction import Transaction
 
 OutcomeEvent = CompletionConfirmed | CompletionRejected
 
-OUTCOMES: dict[str, EventType[CompletionConfirmed] | EventType[CompletionRejected]] = {
-    completion.COMPLETION_CONFIRMED.name: completion.COMPLETION_CONFIRMED,
-    completion.COMPLETION_REJECTED.name: completion.COMPLETION_REJECTED,
-}
+OUTCOMES: Sequence[EventType[Any]] = (completion.COMPLETION_CONFIRMED, completion.COMPLETION_REJECTED)
 
 
 def survey_key(participant_id: str, survey: int) -> str:
@@ -25,15 +23,14 @@ async def load_announced_outcomes(tx: Transaction, participant_ids: Collection[s
 
     Of two, the confirmation was the last: a rejected training may be reopened, a completed one is never rejected.
     """
-    remembered = await recall(tx, participant_ids, *OUTCOMES)
-    remembered.sort(key=lambda one: one.type == completion.COMPLETION_CONFIRMED.name)
-    return {one.key: OUTCOMES[one.type].parse(one.data) for one in remembered}
+    remembered = await recall_parsed(tx, participant_ids, *OUTCOMES)
+    remembered.sort(key=lambda one: isinstance(one.data, CompletionConfirmed))
+    return {one.key: one.data for one in remembered}
 
 
 async def load_announced_ratings(tx: Transaction, participant_ids: Collection[str]) -> dict[str, TrainingRated]:
     """Return the ratings that were announced before a restore, by redeem code."""
-    remembered = await recall(tx, participant_ids, completion.TRAINING_RATED.name)
-    return {one.key: completion.TRAINING_RATED.parse(one.data) for one in remembered}
+    return {one.key: one.data for one in await recall_parsed(tx, participant_ids, completion.TRAINING_RATED)}
 
 
 async def load_announced_surveys(tx: Transaction, participant_ids: Collection[str]) -> set[str]:
@@ -43,5 +40,4 @@ async def load_announced_surveys(tx: Transaction, participant_ids: Collection[st
 
 async def load_announced_revocations(tx: Transaction, participant_ids: Collection[str]) -> dict[str, CompletionRevoked]:
     """Return the revocations of completions that were announced before a restore, by redeem code."""
-    remembered = await recall(tx, participant_ids, completion.COMPLETION_REVOKED.name)
-    return {one.key: completion.COMPLETION_REVOKED.parse(one.data) for one in remembered}
+    return {one.key: one.data for one in await recall_parsed(tx, participant_ids, completion.COMPLETION_REVOKED)}

@@ -38,7 +38,13 @@ from shared.contracts.events import EventType
 from shared.contracts.park_reasons import Parked
 from shared.messaging.outbox.page import OutboxEvent
 from shared.messaging.transaction.personal_keys import destroy_secrets
-from shared.messaging.transaction.remembered_events import RememberedEvent, forget, forget_about, recall, remember
+from shared.messaging.transaction.remembered_events import (
+    RememberedEvent,
+    forget,
+    forget_about,
+    recall_parsed,
+    remember,
+)
 from shared.messaging.transaction.subscription import Tail
 from shared.messaging.transaction.transaction import Transaction
 from shared.times import write_time
@@ -148,8 +154,8 @@ async def load_announced_admissions(
     tx: Transaction, people: Collection[str]
 ) -> dict[tuple[str, str], AnnouncedAdmission]:
     """Return announced decisions whose application was not read again yet, by (participant, wave)."""
-    remembered = [ADMISSIONS[one.type].parse(one.data) for one in await recall(tx, people, *ADMISSIONS)]
-    return {(event.participant_id, event.wave): event for event in remembered}
+    remembered = await recall_parsed(tx, people, *ADMISSIONS.values())
+    return {(one.owner, one.data.wave): one.data for one in remembered}
 
 
 async def forget_admissions(tx: Transaction, events: Collection[AnnouncedAdmission]) -> None:
@@ -162,11 +168,11 @@ async def forget_admissions(tx: Transaction, events: Collection[AnnouncedAdmissi
 async def load_announced_purchases(tx: Transaction, people: Collection[str]) -> dict[str, AnnouncedPurchases]:
     """Return announced decisions and voids whose purchase was not read again yet, by participant."""
     found: defaultdict[str, AnnouncedPurchases] = defaultdict(AnnouncedPurchases)
-    for one in await recall(tx, people, *PURCHASES, ENROLLMENT_VOIDED.name):
-        if one.type == ENROLLMENT_VOIDED.name:
-            found[one.owner].voids[one.key] = ENROLLMENT_VOIDED.parse(one.data)
+    for one in await recall_parsed(tx, people, *PURCHASES.values(), ENROLLMENT_VOIDED):
+        if isinstance(one.data, EnrollmentVoided):
+            found[one.owner].voids[one.key] = one.data
         else:
-            found[one.owner].decisions[one.key] = PURCHASES[one.type].parse(one.data)
+            found[one.owner].decisions[one.key] = one.data
     return dict(found)
 
 
@@ -177,8 +183,7 @@ async def forget_purchases(tx: Transaction, redeem_codes: Iterable[str]) -> None
 
 async def load_announced_accounts(tx: Transaction, people: Collection[str]) -> dict[LinkKey, AccountLinked]:
     """Return announced accounts that were not read again yet, by (participant, linked at)."""
-    remembered = [ACCOUNT_LINKED.parse(one.data) for one in await recall(tx, people, ACCOUNT_LINKED.name)]
-    return {_link_of(event): event for event in remembered}
+    return {_link_of(one.data): one.data for one in await recall_parsed(tx, people, ACCOUNT_LINKED)}
 
 
 async def forget_accounts(tx: Transaction, links: Iterable[LinkKey], standing: Mapping[str, StoredAccount]) -> None:

@@ -1,9 +1,11 @@
 """Announced claims and repayments, remembered after a restore: they stay binding."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.payment.domain.claim import Claim, ClaimReason, Payment
+from shared.contracts.events import EventType
 from shared.contracts.payment import (
     CLAIM_OPENED,
     CLAIM_REPAID,
@@ -13,10 +15,10 @@ from shared.contracts.payment import (
     Disbursement,
 )
 from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall, remember
+from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall_parsed, remember
 from shared.messaging.transaction.transaction import Transaction
 
-TYPES = (CLAIM_OPENED.name, CLAIM_REPAID.name)
+EVENTS: Sequence[EventType[Any]] = (CLAIM_OPENED, CLAIM_REPAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,16 @@ class AnnouncedClaims:
 
 async def load_announced_claims(tx: Transaction, participant_ids: Collection[str]) -> AnnouncedClaims:
     """Load the claims of these participants that were announced. Without a restore no query is made."""
-    events = await recall(tx, participant_ids, *TYPES)
-    opened = [CLAIM_OPENED.parse(event.data) for event in events if event.type == CLAIM_OPENED.name]
-    repaid = [CLAIM_REPAID.parse(event.data) for event in events if event.type == CLAIM_REPAID.name]
-    return AnnouncedClaims({one.reference: one for one in opened}, {one.claim: one.document for one in repaid})
+    known = [one.data for one in await recall_parsed(tx, participant_ids, *EVENTS)]
+    return AnnouncedClaims(
+        {one.reference: one for one in known if isinstance(one, ClaimOpened)},
+        {one.claim: one.document for one in known if isinstance(one, ClaimRepaid)},
+    )
 
 
 async def forget_claims(tx: Transaction, claims: Collection[str]) -> None:
     """Forget the announcements of claims that are rows again."""
-    await forget(tx, claims, *TYPES)
+    await forget(tx, claims, *(event.name for event in EVENTS))
 
 
 async def remember_claims(

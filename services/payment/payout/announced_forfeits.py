@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from services.payment.domain.disbursement import DisbursementKey
 from shared.contracts.payment import DISBURSEMENT_FORFEITED, Disbursement
 from shared.messaging.outbox.page import OutboxEvent
-from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall, remember
+from shared.messaging.transaction.remembered_events import RememberedEvent, forget, recall_parsed, remember
 from shared.messaging.transaction.transaction import Transaction
 
 TYPE = DISBURSEMENT_FORFEITED.name
@@ -13,8 +13,8 @@ TYPE = DISBURSEMENT_FORFEITED.name
 
 async def load_announced_forfeits(tx: Transaction, participant_ids: Collection[str]) -> set[DisbursementKey]:
     """Load the announced forfeits of the trainings of these participants. Without a restore no query is made."""
-    events = [DISBURSEMENT_FORFEITED.parse(event.data) for event in await recall(tx, participant_ids, TYPE)]
-    return {(one.redeem_code, one.benefit) for one in events}
+    events = await recall_parsed(tx, participant_ids, DISBURSEMENT_FORFEITED)
+    return {(one.data.redeem_code, one.data.benefit) for one in events}
 
 
 async def forget_forfeits(tx: Transaction, keys: Collection[DisbursementKey]) -> None:

@@ -5,10 +5,22 @@ They stay binding: a handler recalls them before it decides, and emits none a se
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
+from shared.contracts.events import EventType
 from shared.messaging.queries import QUERIES
 from shared.messaging.transaction.transaction import Transaction
 from shared.postgres.columns import columns
+
+T = TypeVar("T")
+
+
+class RecalledEvent(NamedTuple, Generic[T]):
+    """A remembered event with its data parsed."""
+
+    key: str
+    owner: str
+    data: T
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,13 @@ async def recall(tx: Transaction, owners: Collection[str], *types: str) -> list[
         return []
     rows = await tx.connection.fetch(QUERIES["recall"], list(owners), list(types))
     return [RememberedEvent(row["type"], row["key"], row["owner"], row["data"].encode()) for row in rows]
+
+
+async def recall_parsed(tx: Transaction, owners: Collection[str], *events: EventType[T]) -> list[RecalledEvent[T]]:
+    """Return the events of these types about these people, parsed. Without a restore no query is made."""
+    by_name = {event.name: event for event in events}
+    remembered = await recall(tx, owners, *by_name)
+    return [RecalledEvent(one.key, one.owner, by_name[one.type].parse(one.data)) for one in remembered]
 
 
 async def forget(tx: Transaction, keys: Collection[str], *types: str) -> None:
