@@ -88,7 +88,7 @@ def case() -> AuditCase:
         else:
             seen.admitted.add(person.participant_id)
         if outcome.blocked:
-            seen.blocked.add(person.participant_id)
+            seen.latest_blocks[person.participant_id] = (END, True)
         if outcome.erased:
             seen.erased.add(person.participant_id)
         if outcome.forfeits:
@@ -197,7 +197,7 @@ def _invent_an_entitlement(seen: Observed) -> None:
 
 
 def _leave_a_block_out(seen: Observed) -> None:
-    seen.blocked.discard(a_person(Persona.BLOCKED).participant_id)
+    del seen.latest_blocks[a_person(Persona.BLOCKED).participant_id]
 
 
 def _leave_an_admission_out(seen: Observed) -> None:

@@ -29,7 +29,7 @@ def test_step_waits_until_the_step_before_is_observed() -> None:
     follow_ups, seen = follow_ups_of(person), Observed()
     seen.admitted.add(person.participant_id)
     assert kinds_due(follow_ups, seen) == set()
-    seen.blocked.add(person.participant_id)
+    seen.latest_blocks[person.participant_id] = (DEADLINES_PASSED_AT, True)
     assert {"training_purchased", "training_rated"} <= kinds_due(follow_ups, seen)
     assert kinds_due(follow_ups, seen) == set()
     seen.enrolled.add(person.redeem_code)

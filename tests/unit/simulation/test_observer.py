@@ -28,11 +28,12 @@ def observed(*events: tuple[str, dict[str, Any]]) -> Observed:
 
 
 def test_unblocked_participant_is_blocked_no_more() -> None:
-    block = ("enrollment.participant_blocked", {"participant_id": PERSON})
-    unblock = ("enrollment.participant_unblocked", {"participant_id": PERSON})
+    block = ("enrollment.participant_blocked", {"participant_id": PERSON, "blocked_at": "2023-03-01T00:00:00Z"})
+    unblock = ("enrollment.participant_unblocked", {"participant_id": PERSON, "unblocked_at": "2023-03-02T00:00:00Z"})
     assert observed(block).blocked == {PERSON}
     seen = observed(block, unblock)
     assert (seen.blocked, seen.ever_blocked) == (set(), {PERSON})
+    assert observed(unblock, block).blocked == set()
 
 
 def test_void_and_revocation_are_seen_beside_the_completion() -> None:
