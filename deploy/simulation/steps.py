@@ -66,7 +66,7 @@ STEPS: Mapping[Persona, Steps] = {
     Persona.NEXT_HEARD_TOO_LATE: (TRAIN, (Act.BUY_NEXT,)),
     Persona.REOPENED: ((Act.APPLY, Act.BUY, Act.PROVE_IN_PART), (Act.PROVE_REST, Act.REOPEN)),
     Persona.RETURNED: (TRAIN, (Act.LINK_ANOTHER,)),
-    Persona.ERASED_FIRST: ((Act.APPLY, Act.ERASE), (Act.BUY, Act.PROVE)),
+    Persona.ERASED_FIRST: ((Act.APPLY,), (Act.ERASE,), (Act.BUY, Act.PROVE)),
     Persona.ERASED_WHILE_HELD: (TRAIN, (Act.ERASE,)),
     Persona.ERASED_AFTERWARDS: (TRAIN, (Act.ERASE,)),
 }

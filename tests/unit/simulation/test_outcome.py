@@ -48,7 +48,7 @@ CANCELLED, ERASED = (("cancelled", reason, "") for reason in ("voided", "erased"
         (Persona.TEST_REVOKED, 2, PAID, PAID),
         (Persona.BUYS_TOO_SOON, 2, PAID, PAID),
         (Persona.BUYS_NEXT_LATE, 2, PAID, PAID),
-        (Persona.ERASED_FIRST, 2, ERASED, ERASED),
+        (Persona.ERASED_FIRST, 3, ERASED, ERASED),
         (Persona.ERASED_WHILE_HELD, 1, PAID, NO_ACCOUNT),
         (Persona.ERASED_WHILE_HELD, 2, PAID, ERASED),
         (Persona.ERASED_AFTERWARDS, 2, PAID, PAID),
