@@ -117,6 +117,10 @@ class Outsider:
             read.extend(record for record in consumer.consume(500, 0.2) if record.error() is None)
         raise AssertionError(f"not emitted on {topic} within {DEADLINE_SECONDS} s: {what}")
 
+    def read_on(self, topic: str) -> list[Any]:
+        """Return the records of a topic that were not read before; the first call begins at its start."""
+        return [record for record in self._consumer(topic).consume(500, 0.2) if record.error() is None]
+
     def _consumer(self, topic: str) -> Consumer:
         if topic not in self._consumers:
             consumer = Consumer(
