@@ -8,31 +8,29 @@ from shared.messaging.operation_log import CHAIN
 from tests.builders import LATER
 from tests.integration.payment.harness import PaymentHarness
 
-TABLES = (
-    "provider account enrollment disbursement attempt reminder tally appropriation funds purse book transfer halt "
-    "parked waiting woken page operation consent contradiction approval confirmation survey_answer monthly_due "
-    "money_claim block remembered cut_off"
-)
+KEPT = ("era", "fingerprint", "lane", "migration", "operation_head", "position", "publication", "replica", "sequence")
+"""Tables of the installation itself, not of what it has read."""
+EMPTY_ALL_OTHERS = """
+do $$
+declare
+    emptied regclass[];
+    guarded regclass[];
+    one regclass;
+begin
+    select array_agg(oid::regclass) into emptied from pg_class
+    where relkind = 'r' and relnamespace = current_schema()::regnamespace and not relname = any('{%s}');
+    select array_agg(distinct tgrelid::regclass) into guarded from pg_trigger
+    where tgrelid = any(emptied) and not tgisinternal;
+    foreach one in array guarded loop execute format('alter table %%s disable trigger user', one); end loop;
+    execute 'truncate ' || array_to_string(emptied, ', ');
+    foreach one in array guarded loop execute format('alter table %%s enable trigger user', one); end loop;
+end $$
+"""
 
 
 async def reset_database(harness: PaymentHarness) -> None:
     """Reset database and harness for the next example."""
-    guarded = (
-        "disbursement",
-        "attempt",
-        "transfer",
-        "operation",
-        "contradiction",
-        "confirmation",
-        "survey_answer",
-        "money_claim",
-        "cut_off",
-    )
-    for table in guarded:
-        await harness.connection.execute(f"alter table {table} disable trigger user")
-    await harness.connection.execute(f"truncate {', '.join(TABLES.split())}")
-    for table in guarded:
-        await harness.connection.execute(f"alter table {table} enable trigger user")
+    await harness.connection.execute(EMPTY_ALL_OTHERS % ",".join(KEPT))
     heads = [harness.terms.chain.seal(name, 0, GENESIS) for name in LEDGER_CHAINS.names]
     await LEDGER_CHAINS.save(harness.connection, heads)
     sealed = harness.terms.chain.seal(CHAIN, 0, GENESIS)
