@@ -56,9 +56,13 @@ async def remember_claims(
 ) -> None:
     """Remember claims that were announced and not withdrawn, and their repayments, but for those that are known."""
     kept: dict[tuple[str, str], RememberedEvent] = {}
+    withdrawn: list[str] = []
     for event, data in events:
         if isinstance(data, ClaimOpened | ClaimRepaid) and data.claim not in known:
             kept[event.type, data.claim] = RememberedEvent(event.type, data.claim, data.participant_id, event.data)
         elif isinstance(data, ClaimWithdrawn):
             kept.pop((CLAIM_OPENED.name, data.claim), None)
+            withdrawn.append(data.claim)
+    # It may have been opened in an earlier portion.
+    await forget(tx, withdrawn, CLAIM_OPENED.name)
     await remember(tx, lane, list(kept.values()))

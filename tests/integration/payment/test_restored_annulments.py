@@ -133,3 +133,21 @@ async def test_what_was_cancelled_is_not_paid_before_its_void_is_read_again(rest
     assert [one.reference for one in after.instructions_for("incentive")] == instructed[-1:]
     assert await after.connection.fetchval("select count(*) from remembered") == 0
     assert await after.breaches() == []
+
+
+async def test_claim_that_was_withdrawn_is_not_remembered(restored: Restored) -> None:
+    """Its end stands in a later portion, and paid and returned at once there is nothing to claim any more."""
+    before = restored.before
+    fee = before.instructions_for("fee")[0].reference
+    await before.report(fee, "settled")
+    await before.receive(voided())
+    await before.report(fee, "returned", "AC04")
+    assert [name for name, _ in before.announced if name.startswith("claim")] == ["claim_opened", "claim_withdrawn"]
+    after = await prepare(restored)
+    await after.receive(linked(), confirmed())
+    await after.receive(completed(), rated())
+    await after.receive(after.answer(fee, "settled"), after.answer(fee, "returned", "AC04"))
+    await after.receive(voided())
+    assert await after.state("fee") == "cancelled"
+    assert await after.connection.fetchval("select count(*) from remembered") == 0
+    assert await after.breaches() == []
