@@ -20,6 +20,7 @@ from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement
 from services.payment.domain.funds import Allotment, allotment_of
 from services.payment.domain.reason_codes import FINAL_REASONS, FORBIDS_RETRY
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
+from services.payment.payout.announced_forfeits import load_announced_forfeits
 from services.payment.payout.claims import claim_double_payments, claim_settled
 from services.payment.payout.contradictions import freeze_returned, record_contradictions
 from services.payment.payout.disbursements import Change, save_answered, save_changes
@@ -125,13 +126,16 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
 async def _past_cut_off(
     tx: Transaction, reports: Sequence[DisbursementReported], known: Mapping[str, AttemptWithDisbursement]
 ) -> dict[str, AttemptWithDisbursement]:
-    """Return those of these attempts whose final rejection comes past the cut-off, marked so.
+    """Return those of these attempts whose final rejection comes past the cut-off, or came so before a restore, marked.
 
     Other rejections end there without a mark, so the ordinary batch makes no query.
     """
     references = {report.reference for report in reports if report.reason in FINAL_REASONS}
     final = [d for reference, (_, d) in known.items() if d is not None and reference in references]
-    past = {d.key for d in await load_past_cut_off(tx.connection, final)} if final else set()
+    if not final:
+        return {}
+    announced = await load_announced_forfeits(tx, {d.participant_id for d in final}) & {d.key for d in final}
+    past = announced | {d.key for d in await load_past_cut_off(tx.connection, final)}
     return {
         reference: found._replace(disbursement=found.disbursement._replace(past_cut_off=True))
         for reference, found in known.items()

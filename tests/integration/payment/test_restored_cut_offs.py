@@ -63,3 +63,27 @@ async def test_what_was_not_announced_is_paid_while_the_cut_off_is_open(forfeite
     await after.prepare()
     await after.receive(linked(), confirmed(cut_off_at=CUT_OFF), completed(), rated())
     assert await after.state("incentive_1") == "instructed"
+
+
+async def test_final_rejection_forfeits_again_before_the_cut_off_passes(
+    harness: PaymentHarness, postgres: PostgresServer
+) -> None:
+    empty = await postgres.lend("payment")
+    await harness.prepare()
+    await harness.receive(confirmed(cut_off_at=CUT_OFF), completed())
+    harness.now = CUT_OFF + timedelta(days=1)
+    await harness.sweep("cut_off")
+    fee = harness.instructions_for("fee")[0].reference
+    await harness.report(fee, "rejected", "LEGL")
+    assert await harness.state("fee") == "forfeited"
+    after = await create_harness(empty)
+    after.now = harness.now
+    await after.adopt(harness.pages)
+    await after.prepare()
+    await after.receive(confirmed(cut_off_at=CUT_OFF), completed())
+    await after.report(fee, "rejected", "LEGL")
+    assert await after.state("fee") == "forfeited"
+    assert await after.connection.fetchval("select count(*) from remembered") == 0
+    assert await after.breaches() == []
+    await after.connection.close()
+    await postgres.take_back(empty)
