@@ -35,7 +35,8 @@ class KeyWatch:
         self._folder = folder
         self._url = url
         self._migrations = migrations
-        self._seen = self._stamps()
+        # Nothing: a file may have changed between the reading of the keys and now.
+        self._seen: Stamps = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
