@@ -133,6 +133,7 @@ create table parked (
     person      text,
     constraint parked_pkey PRIMARY KEY (id)
 );
+CREATE INDEX parked_of_person ON parked USING btree (person) WHERE (person <> ''::text);
 CREATE UNIQUE INDEX parked_once ON parked USING btree (topic, partition, "offset") WHERE (replayed_at IS NULL);
 CREATE INDEX parked_open ON parked USING btree (reason) WHERE ((replayed_at IS NULL) AND (closed_at IS NULL));
 comment on table parked is 'Records that broke a rule, with their bytes sealed.';

@@ -29,9 +29,9 @@ select reason, count(*)::int as records, min(parked_at) as oldest from parked
 where replayed_at is null and closed_at is null group by reason order by reason;
 
 -- name: parked_of_person
--- All that was parked and is known to be about a person, without its sealed bytes. Asked seldom, of a table that stays small.
+-- All that was parked and is known to be about a person, without its sealed bytes.
 select reason, detail, topic, partition, "offset", ce_id, ce_source, ce_type, parked_at, replayed_at, closed_at from parked
-where person = $1 order by id;
+where person = $1 and person <> '' order by id;
 
 -- name: waiting_of_lane
 -- Deferred records of a lane, or of none, that hold one of three forms of a text; asked seldom, by a person, so it may read a whole lane.
