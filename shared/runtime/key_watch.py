@@ -1,6 +1,7 @@
 """Key sets of a running process: read again when a file has changed, so that keys rotate without a restart."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from shared.runtime.keys import Keys
 
 LOG = structlog.get_logger()
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 60.0
 KEY_SETS = "*.jwks.json"
 
 Stamps = Mapping[str, tuple[int, int, int]]
@@ -22,8 +24,9 @@ Stamps = Mapping[str, tuple[int, int, int]]
 class KeyWatch:
     """Takes over key sets that have changed, if a start with them would be accepted.
 
-    Otherwise the process goes on with the keys it has, and `refusal` says why until a file changes again. `read` reads
-    all keys of the service and raises Refused if they are malformed.
+    Otherwise the process goes on with the keys it has, and `refusal` says why. It tries again when a file changes, and
+    every AGAIN_SECONDS: the reason may lie in the data, or in another file that is read with the keys. `read` reads all
+    keys of the service and raises Refused if they are malformed.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class KeyWatch:
         self._migrations = migrations
         # Nothing: a file may have changed between the reading of the keys and now.
         self._seen: Stamps = {}
+        self._again_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -54,15 +58,16 @@ class KeyWatch:
         return [] if self.refusal is None else [f"changed key sets are not used: {self.refusal}"]
 
     async def look(self) -> None:
-        """Take over the key sets if a file has changed since they were read last."""
+        """Take over the key sets if a file has changed since they were read last, or they were refused a while ago."""
         stamps = self._stamps()
-        if stamps == self._seen:
+        if stamps == self._seen and (self.refusal is None or time.monotonic() < self._again_at):
             return
         try:
             read = self._read_changed()
             await self._take_over(read)
         except (Refused, IdentityMismatch) as refusal:
             self.refusal = str(refusal)
+            self._again_at = time.monotonic() + AGAIN_SECONDS
             LOG.warning("keys_refused", reason=self.refusal)
         self._seen = stamps
 
