@@ -1,9 +1,7 @@
-"""Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here.
-
-Scheme and version are those of the enrollment, which enrollment explains.
-"""
+"""Explanation of a participant: what this service decided, from its own rows. Other decisions become functions here."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 from asyncpg import Connection, Record
@@ -36,7 +34,14 @@ async def explain(context: Context, connection: Connection, participant_id: str)
     decisions += [_confirmation(row) for row in views.confirmations]
     for claim in views.claims:
         decisions += _claim(views, claim)
-    return decisions
+    return [_under_scheme(views, decision) for decision in decisions]
+
+
+def _under_scheme(views: ParticipantViews, decision: Decision) -> Decision:
+    """Return a decision about a training, or a right to money for it, with the scheme of the training."""
+    code = (decision.about or "").partition("/")[0]
+    row = next((one for one in views.enrollments if one["redeem_code"] == code), None)
+    return replace(decision, scheme=row["scheme"], scheme_version=row["scheme_version"]) if row else decision
 
 
 def _right(row: Record) -> str:

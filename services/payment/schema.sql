@@ -268,6 +268,8 @@ create table enrollment (
     rating_caused_by     bigint,
     void_caused_by       bigint,
     revocation_caused_by bigint,
+    scheme               text,
+    scheme_version       integer,
     constraint enrollment_pkey PRIMARY KEY (redeem_code),
     constraint a_completion_is_noted CHECK (((completed_at IS NULL) = (completion_noted_at IS NULL))),
     constraint enrollment_clawback_days_check CHECK ((clawback_days >= 0))
@@ -279,6 +281,7 @@ comment on column enrollment.voided_at is 'Of the first void that was read; so i
 comment on column enrollment.clawback_days is 'Days after which a claim is due; null in enrollments of before claims.';
 comment on column enrollment.caused_by is 'The number of the event on enrollment.events that confirmed it; so is void_caused_by of the void.';
 comment on column enrollment.completion_caused_by is 'The number of the event on completion.events; so are rating_caused_by and revocation_caused_by.';
+comment on column enrollment.scheme is 'Under which it was confirmed, as is scheme_version; null in enrollments of before.';
 
 create table erasure (
     participant_id text                     not null,

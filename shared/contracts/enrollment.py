@@ -87,7 +87,7 @@ class EnrollmentEvidence(Internal):
 
 
 class EnrollmentBenefits(Internal):
-    """The fields of `enrollment_confirmed` on which payment acts: the benefits and their amounts.
+    """The fields of `enrollment_confirmed` that payment needs: the benefits and their amounts, and their scheme.
 
     `clawback_days`: days after which a claim on what was paid in vain is due; null in events of before claims.
     `cut_off_at`: when money of the wave that is not under way returns to the treasury; null: never.
@@ -100,6 +100,8 @@ class EnrollmentBenefits(Internal):
     benefits: Annotated[tuple[Benefit, ...], Field(strict=False)]
     clawback_days: int | None = None
     cut_off_at: Time | None = None
+    scheme: Code
+    scheme_version: int
 
 
 class EnrollmentConfirmed(EnrollmentEvidence, EnrollmentBenefits):

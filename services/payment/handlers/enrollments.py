@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.payment.domain.deferral_kinds import ENROLLMENT
 from services.payment.domain.entitlement import Enrollment, Entitlement, Payee
 from services.payment.payout.cut_offs import CutOffRecorder
-from services.payment.store.enrollments import insert_enrollments, load_known_enrollments
+from services.payment.store.enrollments import Origin, insert_enrollments, load_known_enrollments
 from shared.contracts.enrollment import EnrollmentBenefits
 from shared.contracts.park_reasons import ParkReason
 from shared.messaging.message import Message, require_lane
@@ -22,16 +22,17 @@ async def record_enrollments(
     """
     known = await load_known_enrollments(tx.connection, {message.data.redeem_code for message in messages})
     new: dict[str, Enrollment] = {}
-    caused_by: list[int] = []
+    origins: list[Origin] = []
     for message in messages:
         enrollment = _enrollment(message)
         earlier = known.setdefault(enrollment.redeem_code, enrollment)
         if earlier is enrollment:
             new[enrollment.redeem_code] = enrollment
-            caused_by.append(sequence_in(message.id))
+            data = message.data
+            origins.append(Origin(data.scheme, data.scheme_version, sequence_in(message.id)))
         elif earlier != enrollment:
             tx.park(message, ParkReason.CONFLICT)
-    await insert_enrollments(tx.connection, list(new.values()), caused_by)
+    await insert_enrollments(tx.connection, list(new.values()), origins)
     await cut_offs.record(tx, (message.data for message in messages))
     for redeem_code in new:
         tx.release(ENROLLMENT, redeem_code)

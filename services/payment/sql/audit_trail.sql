@@ -6,7 +6,7 @@ select partner, verified, same_identity, linked_at, caused_by from account where
 -- Trainings of a participant, with their milestones, what they promise, and the cut-off of their wave.
 select e.redeem_code, e.wave, e.provider_id, e.completed_at, e.completion_noted_at, e.rated_at, e.voided_at, e.revoked_at, e.benefits,
     c.cut_off_at, c.passed_at as cut_off_passed_at, e.caused_by, e.completion_caused_by, e.rating_caused_by, e.void_caused_by,
-    e.revocation_caused_by
+    e.revocation_caused_by, e.scheme, e.scheme_version
 from enrollment e left join cut_off c using (wave, lane) where e.participant_id = $1 order by e.redeem_code;
 
 -- name: load_survey_answer_views

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
+from typing import NamedTuple
 
 from asyncpg import Connection, Record
 from pydantic_core import to_json
@@ -18,6 +19,14 @@ from shared.postgres.columns import columns
 COLUMNS = ("redeem_code", "participant_id", "lane", "wave", "provider_id", "clawback_days")
 
 
+class Origin(NamedTuple):
+    """Scheme and version under which an enrollment was confirmed, and the number of the event that said so."""
+
+    scheme: str
+    scheme_version: int
+    caused_by: int
+
+
 async def load_known_enrollments(connection: Connection, redeem_codes: Collection[str]) -> dict[str, Enrollment]:
     """Load those of these enrollments that are known, as they were confirmed: without their milestones."""
     rows = await connection.fetch(QUERIES["load_known_enrollments"], list(redeem_codes))
@@ -28,15 +37,16 @@ async def load_known_enrollments(connection: Connection, redeem_codes: Collectio
 
 
 async def insert_enrollments(
-    connection: Connection, enrollments: Sequence[Enrollment], caused_by: Sequence[int]
+    connection: Connection, enrollments: Sequence[Enrollment], origins: Sequence[Origin]
 ) -> None:
-    """Insert enrollments, each with the number of its event; none may be known, or listed twice."""
+    """Insert enrollments, each with its origin; none may be known, or listed twice."""
     row = attrgetter(*COLUMNS)
     records = [
-        (*row(e), _benefits_text(tuple(e.entitlements)), number)
-        for e, number in zip(enrollments, caused_by, strict=True)
+        (*row(e), _benefits_text(tuple(e.entitlements)), *origin)
+        for e, origin in zip(enrollments, origins, strict=True)
     ]
-    await connection.copy_records_to_table("enrollment", columns=(*COLUMNS, "benefits", "caused_by"), records=records)
+    names = (*COLUMNS, "benefits", *Origin._fields)
+    await connection.copy_records_to_table("enrollment", columns=names, records=records)
 
 
 async def load_enrollments(connection: Connection, participant_ids: Collection[str]) -> dict[str, Enrollment]:

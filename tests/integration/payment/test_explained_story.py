@@ -96,6 +96,8 @@ async def test_story_is_told_whole(harness: PaymentHarness) -> None:
             "cancel.voided",
         ],
     }
+    schemes = {(one.scheme, one.scheme_version) for one in found if one.about is not None}
+    assert schemes == {("normal-2023", 1)}
     of_person = [(one.decision, one.rule) for one in found if one.about in (None, CODE)]
     assert of_person == [
         ("account_linked", "account.latest_linked"),
