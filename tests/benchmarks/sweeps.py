@@ -26,7 +26,7 @@ from deploy.local.postgres import Postgres
 from shared.contracts.topics import lane_of
 from shared.messaging.engine.plan import Retention
 from shared.messaging.engine.sweep import sweep
-from shared.messaging.engine.timers import engine_timers
+from shared.messaging.engine.timers import END_CATCHING_UP, engine_timers
 from shared.messaging.transaction.session import EngineSession
 from shared.messaging.transaction.subscription import Timer
 from shared.messaging.transaction.transaction import Transaction
@@ -93,6 +93,7 @@ async def _round(swept: SweptService, harness: Any) -> None:
     retention = Retention(timedelta(days=42), timedelta(days=365))
     timers: Sequence[Timer] = (
         *engine_timers(harness.decoder, retention, swept.definition.causes),
+        END_CATCHING_UP,
         *swept.definition.timers,
     )
     for timer in timers:

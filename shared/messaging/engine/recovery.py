@@ -84,7 +84,8 @@ async def _insert(tx: Transaction, place: TopicPartition, pages: Sequence[Page],
     await insert_pages(tx.connection, pages)
     mark = (last.record.offset, last.record.header("ce_id"))
     await tx.connection.execute(QUERIES["move_mark"], place.topic, place.partition, *mark)
-    await tx.connection.execute(QUERIES["raise_era_to"], place.partition, max(page.era for page in pages), tx.now)
+    await tx.connection.execute(QUERIES["raise_era_to"], place.partition, max(page.era for page in pages))
+    await tx.connection.execute(QUERIES["begin_catching_up"], tx.now)
 
 
 async def _missing(

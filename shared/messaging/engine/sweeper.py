@@ -14,7 +14,7 @@ from shared.messaging.engine.progress import ReadingProgress
 from shared.messaging.engine.release_runner import ReleaseRunner
 from shared.messaging.engine.seeker import Seeker
 from shared.messaging.engine.sweep import sweep
-from shared.messaging.engine.timers import engine_timers, require_read
+from shared.messaging.engine.timers import END_CATCHING_UP, engine_timers, require_read
 from shared.messaging.outbox.publisher import Publisher
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading.watermark import HeldUp
@@ -51,7 +51,7 @@ class Sweeper:
         self._release_runner = release_runner
         self._publisher = publisher
         self._count_again_at = float("-inf")
-        self._timers = (*engine_timers(decoder, plan.retention, plan.causes), *plan.timers)
+        self._timers = (*engine_timers(decoder, plan.retention, plan.causes), *plan.timers, END_CATCHING_UP)
         require_read(self._timers, plan)
 
     async def run(self) -> None:

@@ -15,7 +15,7 @@ from shared.messaging.transaction.transaction import Transaction
 
 
 def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, tuple[str, ...]]) -> tuple[Timer, ...]:
-    """Return the engine's own timers.
+    """Return the engine's own timers, but for `END_CATCHING_UP`.
 
     `causes`: by kind of a deferred record, the topics that can bring what it was deferred for. A kind that is not named
     there expires once all topics have been read.
@@ -23,11 +23,6 @@ def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, t
 
     async def end_queues(tx: Transaction, lanes: Sequence[int]) -> int:
         await deferral.end_queues(tx.connection, lanes)
-        return 0
-
-    async def end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
-        await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.watermark)
-        await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
         return 0
 
     async def forget_old(tx: Transaction, lanes: Sequence[int]) -> int:
@@ -43,9 +38,18 @@ def engine_timers(decoder: Decoder, retention: Retention, causes: Mapping[str, t
         *expiries,
         Timer("expire", partial(_expire, decoder, list(causes), named=False)),
         Timer("end_queues", end_queues, prevented_by=()),
-        Timer("end_catching_up", end_catching_up),
         Timer("forget_old", forget_old, prevented_by=()),
     )
+
+
+async def _end_catching_up(tx: Transaction, lanes: Sequence[int]) -> int:
+    await tx.connection.execute(QUERIES["end_catching_up"], list(lanes), tx.watermark)
+    await tx.connection.execute(QUERIES["end_remembering"], list(lanes))
+    return 0
+
+
+END_CATCHING_UP = Timer("end_catching_up", _end_catching_up)
+"""Timer that is swept after all others: what waited for it is done in the next round, before any deadline acts."""
 
 
 def require_read(timers: Iterable[Timer], plan: Plan) -> None:

@@ -17,7 +17,11 @@ update sequence set era_first = next_sequence where lane = any($1::smallint[]);
 
 -- name: raise_era_to
 -- Adoption: no later era may be smaller than one found in our own topic.
-update lane set era = greatest(era, $2), catching_up_since = $3 where lane = $1;
+update lane set era = greatest(era, $2) where lane = $1;
+
+-- name: begin_catching_up
+-- Adoption in any lane: the database is an older copy, and no lane knows all that it had read.
+update lane set catching_up_since = $1;
 
 -- name: stop_lane
 -- The first reason stands until the lane is resumed.

@@ -19,7 +19,7 @@ from shared.contracts.topics import TOPICS, lane_of
 from shared.messaging.engine import operations
 from shared.messaging.engine.operator import Operator
 from shared.messaging.engine.plan import Retention
-from shared.messaging.engine.timers import engine_timers
+from shared.messaging.engine.timers import END_CATCHING_UP, engine_timers
 from shared.messaging.message import Record, unpack
 from shared.messaging.outbox.page import OutboxEvent, Page
 from shared.messaging.reading.watermark import NEVER
@@ -89,7 +89,11 @@ class EnrollmentHarness:
     async def sweep(self, read_through: datetime | None = None) -> None:
         """Run all timers, the engine's included, until nothing is due."""
         retention = Retention(timedelta(days=42), timedelta(days=365))
-        timers = (*self.definition.timers, *engine_timers(self.decoder, retention, self.definition.causes))
+        timers = (
+            *self.definition.timers,
+            *engine_timers(self.decoder, retention, self.definition.causes),
+            END_CATCHING_UP,
+        )
         for timer in timers:
             while await self._sweep(timer, read_through or self.now):
                 pass

@@ -15,7 +15,7 @@ from shared.messaging.engine.engine import Engine
 from shared.messaging.engine.recovery import adopt_tails
 from shared.messaging.queries import QUERIES
 from shared.messaging.reading import topic_inspector
-from shared.messaging.transaction.subscription import Tail
+from shared.messaging.transaction.subscription import Tail, Timer
 from shared.messaging.transaction.transaction import Transaction
 from tests.integration.messaging.toy import adopt_totals
 from tests.integration.messaging.toy_world import ToyWorld, a_goal, a_player, producer
@@ -63,6 +63,37 @@ async def test_tails_of_lanes_held_by_no_process_are_adopted(world: ToyWorld) ->
     assert await adopted(world) == sorted(f"{player}-g1" for player in PLAYERS)
     lanes = await world.fetch(world.league.service, "select lane from lane where catching_up_since is not null")
     assert len(lanes) == LANES
+
+
+async def test_tail_of_one_lane_makes_all_lanes_catch_up(world: ToyWorld) -> None:
+    (record, *_) = await forgotten(world, "g1")
+    assert await _rewritten(world, [record]) == {record.partition: True}
+    lanes = await world.fetch(world.league.service, "select lane from lane where catching_up_since is not null")
+    assert len(lanes) == LANES
+
+
+async def test_lane_has_caught_up_only_when_all_timers_of_the_round_have_run(world: ToyWorld) -> None:
+    """So what waited for it is done in the next round, before any deadline acts."""
+    tried, acted_untried = set[int](), list[int]()
+
+    async def cure(tx: Transaction, lanes: Sequence[int]) -> int:
+        tried.update(lane for lane in lanes if not tx.catching_up(lane))
+        return 0
+
+    async def act(tx: Transaction, lanes: Sequence[int]) -> int:
+        acted_untried.extend(lane for lane in lanes if not tx.catching_up(lane) and lane not in tried)
+        return 0
+
+    await forgotten(world, "g1")
+    timers = (Timer("cure", cure, prevented_by=()), Timer("act", act))
+    async with world.running(world.league.service, timers=timers):
+        await world.until_count(world.league.service, "adopted", len(PLAYERS))
+
+        async def caught_up() -> bool:
+            return len(tried) == LANES
+
+        await until(caught_up, "all lanes have caught up")
+    assert acted_untried == []
 
 
 async def test_processes_starting_together_adopt_each_event_once(world: ToyWorld) -> None:
