@@ -59,10 +59,11 @@ def timers(context: Context) -> tuple[Timer, ...]:
 async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Pay held disbursements whose cure has come, and those for which there is money, the oldest first.
 
-    One that a partner was instructed to pay before is queued for `retry`, as of now.
+    One that a partner was instructed to pay before is queued for `retry`, as of now. A lane that is catching up after
+    a restore only repeats what was instructed: what waits for money keeps its place.
     """
     cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION)]
-    covered, beyond = await load_in_turn(tx.connection, lanes, PORTION)
+    covered, beyond = await load_in_turn(tx.connection, caught_up(tx, lanes), PORTION)
     done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
     retries = [d for d in covered if d.attempt > 0]
     return done + (await postpone_retries(tx.connection, retries, tx.now) if retries else 0)
@@ -103,7 +104,11 @@ async def pay_monthly(context: Context, tx: Transaction, lanes: Sequence[int]) -
 
 
 async def forfeit_past_cut_off(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Pass cut-offs that have come, and forfeit what is held past them; return how many were held."""
+    """Pass cut-offs that have come, and forfeit what is held past them; return how many were held.
+
+    Lanes that are catching up after a restore are left out: nothing has been tried there that was cured in time.
+    """
+    lanes = caught_up(tx, lanes)
     await pass_cut_offs(tx.connection, lanes, tx.watermark, tx.now)
     held = await load_held_past_cut_off(tx.connection, lanes, PORTION)
     await pay(context, tx, held, traces={})
@@ -133,8 +138,12 @@ async def recheck_unmatched(tx: Transaction, lanes: Sequence[int]) -> int:
 
     A reference that is still unknown was never sent, and its partner is halted.
     """
-    caught_up = [str(lane) for lane in lanes if not tx.catching_up(lane)]
-    keys = await tx.deferred_keys(CATCHING_UP, lanes, caught_up)
+    keys = await tx.deferred_keys(CATCHING_UP, lanes, [str(lane) for lane in caught_up(tx, lanes)])
     for lane in keys:
         tx.release(CATCHING_UP, lane)
     return len(keys)
+
+
+def caught_up(tx: Transaction, lanes: Sequence[int]) -> list[int]:
+    """Return those of the lanes that are not catching up after a restore."""
+    return [lane for lane in lanes if not tx.catching_up(lane)]

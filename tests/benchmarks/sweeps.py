@@ -93,8 +93,8 @@ async def _round(swept: SweptService, harness: Any) -> None:
     retention = Retention(timedelta(days=42), timedelta(days=365))
     timers: Sequence[Timer] = (
         *engine_timers(harness.decoder, retention, swept.definition.causes),
-        END_CATCHING_UP,
         *swept.definition.timers,
+        END_CATCHING_UP,
     )
     for timer in timers:
         await sweep(harness.session, timer, sorted(EVERY_LANE), harness.now, harness.now, lambda _: None)

@@ -46,11 +46,13 @@ class PayoutConditions:
     """Conditions that are the same for all disbursements of a batch. `approval_above` in rupiah, None: no limit.
 
     `halts`: halted partners, `all`, and components with an adopted instruction whose fund is not known yet.
+    `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
     """
 
     now: datetime
     halts: Collection[str]
     approval_above: int | None
+    catching_up: Collection[int] = ()
 
 
 def missing_account_reason(payee: Payee) -> HoldReason:
@@ -117,4 +119,7 @@ def _halt_or_pause_reason(
     paused_until = disbursement.next_check_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > conditions.now:
         return HoldReason.PARTNER_PAUSED
+    if disbursement.lane in conditions.catching_up:
+        # What waits for money keeps its place in the queue.
+        return HoldReason.NO_FUNDS if disbursement.reason is HoldReason.NO_FUNDS else HoldReason.HALTED
     return None

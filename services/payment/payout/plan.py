@@ -87,10 +87,9 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     participants = {d.participant_id for d in disbursements}
     barred = await load_barred(tx.connection, participants)
     opened = OpenedAccounts(context.own_keys)
-    halts, past_cut_off = await load_halts_and_cut_offs(
-        tx.connection, {d.wave for d in disbursements}, {d.lane for d in disbursements}
-    )
-    conditions = PayoutConditions(tx.now, halts, context.approval_above)
+    lanes = {d.lane for d in disbursements}
+    halts, past_cut_off = await load_halts_and_cut_offs(tx.connection, {d.wave for d in disbursements}, lanes)
+    conditions = PayoutConditions(tx.now, halts, context.approval_above, set(filter(tx.catching_up, lanes)))
     announced = await load_announced_forfeits(tx, participants)
     cancelled = await load_announced_cancellations(tx, participants)
     approved = await _approved(tx, disbursements, accounts, conditions)

@@ -14,9 +14,11 @@ where a.adopted and a.keeps_money and h.lane = any($1::smallint[]) and h.reason 
 order by h.due_at, h.redeem_code, h.benefit limit $2;
 
 -- name: load_cured_by_resume
--- No halt is left that holds it, and every instruction given before a restore is known to pay something else.
+-- No halt is left that holds it, its lane has caught up, and every instruction given before a restore is known to pay
+-- something else.
 select h.* from disbursement h
 where h.lane = any($1::smallint[]) and h.reason = any($3::hold_reason[]) and h.retry_at is null
+  and h.lane not in (select lane from lane where catching_up_since is not null)
   and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
   and not exists (select from attempt a
                   where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))

@@ -65,6 +65,15 @@ def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | N
     assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, halts, None)) is reason
 
 
+def test_lane_that_catches_up_pays_nothing_and_keeps_its_queue() -> None:
+    due = a_disbursement()
+    catching_up = PayoutConditions(NOW, (), None, {due.lane})
+    assert hold_reason(due, GOOD, catching_up) is HoldReason.HALTED
+    waiting = due._replace(state=State.HELD, reason=HoldReason.NO_FUNDS)
+    assert hold_reason(waiting, GOOD, catching_up) is HoldReason.NO_FUNDS
+    assert hold_reason(due, GOOD, PayoutConditions(NOW, (), None, {due.lane + 1})) is None
+
+
 @pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
 def test_only_an_amount_above_the_limit_needs_approval(limit: int, reason: HoldReason | None) -> None:
     assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, frozenset(), limit)) is reason
