@@ -15,7 +15,7 @@ LINE_LENGTH = 120
 TEST_NAME_LENGTH = 70
 # A sentence that begins with one of these has to be read to its end before it says what it is about.
 QUESTION_WORDS = frozenset(
-    ("What", "Whatever", "Whether", "Who", "Whoever", "Whose", "Those", "How", "Which", "Where", "When")
+    ("What", "Whatever", "Whether", "Who", "Whoever", "Whom", "Whose", "Those", "How", "Which", "Where", "When")
 )
 # Words that the glossary has replaced; a verb or a table may still have one, the sentences around it may not.
 OLD_WORDS = re.compile(

@@ -70,7 +70,7 @@ class DeferredRecord:
 
     @property
     def person(self) -> str | None:
-        """Whom the record is about, if it holds a seal; None if it holds nothing personal."""
+        """Return the participant that the record is about, if it holds a seal; None if it holds nothing personal."""
         return person_of(self.record.key, self.record.value) if holds_seal(self.record.value) else None
 
     def digest(self) -> bytes | None:

@@ -17,9 +17,8 @@ async def flush(tx: Transaction, terms: TransactionTerms, eras: dict[int, int], 
     """Insert deferred and parked records and pages; return the pages.
 
     The order matters: a deferred record without room, or of an erased person, is parked, and a parked one emits a dead
-    letter. `eras` are those
-    that this Postgres session has begun; a lane whose row has another begins a new one. The caller takes over the new
-    eras from the pages once the commit is acknowledged.
+    letter. `eras` are those that this Postgres session has begun; a lane whose row has another begins a new one. The
+    caller takes over the new eras from the pages once the commit is acknowledged.
     """
     tx.park_of_erased(await tx.deferrals.take_of_erased())
     refused = await tx.deferrals.flush(terms.waiting_per_key, terms.waiting_in_all)
