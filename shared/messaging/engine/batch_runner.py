@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from shared.contracts.park_reasons import Parked, ParkReason
 from shared.messaging.engine.assignment import PartitionAssignment
@@ -20,10 +19,10 @@ from shared.messaging.engine.membership import Membership
 from shared.messaging.engine.plan import CommittedBatch, Plan
 from shared.messaging.engine.status import OutageMonitor
 from shared.messaging.failpoint import hit
+from shared.messaging.message import Record
 from shared.messaging.outbox.publisher import Publisher
 from shared.messaging.reading import position as positions_of
 from shared.messaging.reading.position import PositionMoved
-from shared.messaging.reading.topic_inspector import record_of
 from shared.messaging.transaction.batch import Batch, BatchPlan, handle
 from shared.messaging.transaction.decoder import DecodedRecord, Decoder
 from shared.messaging.transaction.deferral import is_deferred
@@ -61,7 +60,7 @@ class BatchRunner:
         self._failures = 0
         self._portion_limit = plan.batch_records
 
-    async def receive(self, raws: "Sequence[ConsumerRecord[bytes, bytes]]") -> None:
+    async def receive(self, records: Sequence[Record]) -> None:
         """Run a batch as the consumer fetched it: grouped by partition, in order inside each.
 
         Never raises: FastStream would swallow the error and hand out the records behind.
@@ -71,7 +70,7 @@ class BatchRunner:
             return
         began = consumer.began
         now = self._plan.clock.now()
-        items = [self._decoder.decode(record_of(raw), now) for raw in raws]
+        items = [self._decoder.decode(record, now) for record in records]
         items.sort(key=lambda item: self._decoder.order[item.record.topic])
         try:
             await self.run(Batch(items, began))

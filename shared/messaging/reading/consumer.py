@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CorruptRecordException,
@@ -20,7 +20,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.message import RawBatch
+from shared.messaging.message import RawBatch, Record
 from shared.messaging.reading.record_batches import FETCH_SETTINGS
 from shared.messaging.reading.topic_ids import IdentifyingConsumer
 
@@ -84,7 +84,7 @@ class ContiguousConsumer(IdentifyingConsumer):
         self._reached[TopicPartition(*partition)] = offset
         super().seek(partition, offset)
 
-    async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[ConsumerRecord[Any, Any]]]":
+    async def getmany(self, *partitions: Any, **options: Any) -> "dict[Any, list[Record]]":
         """Return the records that have come, as soon as there are some: FastStream sleeps after an empty answer."""
         fetched: dict[Any, list[Any]] = {}
         try:
@@ -209,7 +209,7 @@ def subscribe(
     replica: str,
     batch_records: int,
     listener: PausingRebalanceListener,
-    receive: "Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]",
+    receive: Callable[[Sequence[Record]], Awaitable[None]],
 ) -> None:
     """Register one batch subscriber for all topics of a service."""
     subscriber = broker.subscriber(

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
@@ -18,7 +18,7 @@ from aiokafka.record.util import decode_varint
 
 from shared.contracts.envelope import MAX_HEADERS
 from shared.contracts.park_reasons import ParkReason
-from shared.messaging.message import RawBatch
+from shared.messaging.message import RawBatch, Record
 from shared.messaging.reading.decompression import HEADER_BYTES, TooLarge, unpack
 
 # So many bytes of records are handed out at once, and at most one record more.
@@ -159,7 +159,9 @@ class FetchedBatch:
         try:
             for record in DefaultRecordBatch(data):
                 offset = record.offset
-                _take(record, share)
+                ALLOWANCE.left -= share
+                if len(record.headers) > _FEW_HEADERS:
+                    _cut_headers(record)
                 yield record
         except Exception:  # noqa: BLE001 - as above
             for record in self._records_after(offset, data):
@@ -193,9 +195,14 @@ class FetchedBatch:
 def _take(record: DefaultRecord, size: int) -> None:
     """Subtract a record of this size from the allowance; cut too many headers to one more than is allowed."""
     ALLOWANCE.left -= size
-    if (headers := len(record.headers)) > _FEW_HEADERS:
-        ALLOWANCE.left -= headers * _HEADER_BYTES
-        del record.headers[MAX_HEADERS + 1 :]
+    if len(record.headers) > _FEW_HEADERS:
+        _cut_headers(record)
+
+
+def _cut_headers(record: DefaultRecord) -> None:
+    """Subtract many headers from the allowance, and cut them to one more than is allowed."""
+    ALLOWANCE.left -= len(record.headers) * _HEADER_BYTES
+    del record.headers[MAX_HEADERS + 1 :]
 
 
 def _size_of(record: DefaultRecord) -> int:
@@ -245,8 +252,8 @@ class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
     def __init__(self, tp: Any, **options: Any) -> None:
         super().__init__(tp, **{**options, "backoff": _UNTIL_HANDED_OUT})
 
-    def getall(self, max_records: int | None = None) -> "list[ConsumerRecord[Any, Any]]":
-        taken: list[ConsumerRecord[Any, Any]] = []
+    def getall(self, max_records: int | None = None) -> list[Record]:
+        taken: list[Record] = []
         if ALLOWANCE.left <= 0 or not self.check_assignment(self._topic_partition) or not self.has_more():
             return taken
         for record in self._partition_records:  # type: ignore[has-type]
@@ -275,6 +282,15 @@ def _let_go(records: Any) -> None:
         records._records_iterator.close()  # noqa: SLF001
 
 
+def _handed_out(_: fetcher.PartitionRecords, place: TopicPartition, record: DefaultRecord) -> Record:
+    """Return a record as the engine reads it, without the client's own form in between.
+
+    Header values stay bytes: they may be null or not UTF-8.
+    """
+    headers = tuple(record.headers)
+    return Record(place.topic, place.partition, record.offset, record.timestamp, record.key, record.value, headers)
+
+
 _fetched_records = fetcher.Fetcher.fetched_records
 
 
@@ -286,4 +302,5 @@ async def _bounded_records(asked: Any, *arguments: Any, **options: Any) -> Any:
 
 fetcher.MemoryRecords = FetchedBatches
 fetcher.FetchResult = BoundedResult
+fetcher.PartitionRecords._consumer_record = _handed_out  # noqa: SLF001
 fetcher.Fetcher.fetched_records = _bounded_records

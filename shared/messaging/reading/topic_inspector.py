@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.messaging.message import Record
 from shared.messaging.reading.record_batches import FETCH_SETTINGS
@@ -19,11 +19,6 @@ PORTION_BYTES = 4 << 20
 PORTION_RECORDS = 100
 # The size of a record in memory besides its value.
 RECORD_BYTES = 1000
-
-
-def record_of(raw: "ConsumerRecord[bytes, bytes]") -> Record:
-    """Return a fetched record. Header values stay bytes: they may be null or not UTF-8."""
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
 
 class TopicInspector:
@@ -117,7 +112,7 @@ class TopicInspector:
         async with asyncio.timeout(DEADLINE_SECONDS):
             while missing:
                 came = await consumer.getmany(*missing, timeout_ms=100, max_records=1)
-                found |= {TopicPartition(*place): record_of(records[0]) for place, records in came.items()}
+                found |= {TopicPartition(*place): records[0] for place, records in came.items()}
                 done = set(came) or {place for place in missing if await consumer.position(place) >= spans[place][1]}
                 for place in done:
                     # Records kept of this partition would delay fetches of the others.
@@ -136,7 +131,7 @@ class TopicInspector:
             while (reached := await consumer.position(place)) < end and size < PORTION_BYTES:
                 async with asyncio.timeout(DEADLINE_SECONDS):
                     came = await consumer.getmany(timeout_ms=100, max_records=PORTION_RECORDS)
-                records += [record_of(raw) for raws in came.values() for raw in raws if raw.offset < end]
+                records += [record for of_one in came.values() for record in of_one if record.offset < end]
                 size = sum(len(record.value or b"") + RECORD_BYTES for record in records)
             consumer.pause(*consumer.assignment())
         return records, reached

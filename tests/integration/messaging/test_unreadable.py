@@ -109,7 +109,7 @@ async def test_mangled_record_is_cured_by_republishing_its_page(world: ToyWorld)
 
 
 def mangled(record: "ConsumerRecord[bytes, bytes]") -> "ConsumerRecord[bytes, bytes]":
-    return replace(record, value=b"\x00" + (record.value or b""))
+    return record._replace(value=b"\x00" + (record.value or b""))
 
 
 async def test_record_of_a_newer_type_is_read_again_when_its_lane_is_resumed(world: ToyWorld) -> None:

@@ -214,7 +214,7 @@ def a_result(data: bytes) -> BoundedResult:
 def portions(result: BoundedResult, at_most: int = 3000) -> Iterator[list[bytes]]:
     while result.has_more():
         ALLOWANCE.refill()
-        yield [record.value for record in result.getall(at_most)]
+        yield [record.value or b"" for record in result.getall(at_most)]
 
 
 def test_large_records_are_handed_out_a_few_at_once() -> None:
