@@ -184,9 +184,8 @@ def _text(name: str, value: bytes | None) -> str:
 def _optional_headers(headers: Mapping[str, bytes | None]) -> dict[str, str]:
     """Return the optional headers: every `ce_` header must be a text; of the rest only a valid trace is kept."""
     others = {}
-    for name, value in headers.items():
-        if name in _REQUIRED_HEADERS:
-            continue
+    for name in [name for name in headers if name not in _REQUIRED_HEADERS]:
+        value = headers[name]
         if name == "traceparent":
             if _TRACE.fullmatch(value or b""):
                 others[name] = (value or b"").decode()

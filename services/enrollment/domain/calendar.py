@@ -3,11 +3,14 @@
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 
-JAKARTA = timezone(timedelta(hours=7), "WIB")  # No daylight saving since 1964.
+AHEAD_OF_UTC = timedelta(hours=7)  # No daylight saving since 1964.
+JAKARTA = timezone(AHEAD_OF_UTC, "WIB")
 
 
 def jakarta_day(moment: datetime) -> date:
-    """Return the calendar day in Jakarta of an aware moment."""
+    """Return the calendar day in Jakarta of an aware moment; in UTC, as times are here, it costs a quarter."""
+    if moment.tzinfo is UTC:
+        return (moment + AHEAD_OF_UTC).date()
     return moment.astimezone(JAKARTA).date()
 
 

@@ -130,11 +130,13 @@ def record_report(attempt: Attempt, report: Report) -> Attempt:
     at = report.reported_at
     if report.status == "returned" and attempt.rejected_at is not None:
         return attempt._replace(settled_at=attempt.settled_at or at, returned_at=at)
-    known = attempt._replace(partner_reference=report.partner_reference or attempt.partner_reference)
+    theirs = report.partner_reference or attempt.partner_reference
     if report.status == "accepted":
-        return known._replace(accepted_at=at)
+        return attempt._replace(partner_reference=theirs, accepted_at=at)
     if report.status == "settled":
-        return known._replace(settled_at=at)
+        return attempt._replace(partner_reference=theirs, settled_at=at)
     if report.status == "rejected":
-        return known._replace(rejected_at=at, reason=report.reason)
-    return known._replace(settled_at=attempt.settled_at or at, returned_at=at, reason=report.reason)
+        return attempt._replace(partner_reference=theirs, rejected_at=at, reason=report.reason)
+    return attempt._replace(
+        partner_reference=theirs, settled_at=attempt.settled_at or at, returned_at=at, reason=report.reason
+    )
