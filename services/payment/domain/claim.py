@@ -1,6 +1,6 @@
 """Claims: money that was paid and is to come back, one open claim at most for each reference."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class DoublePayment(NamedTuple):
     also_paid_at: datetime
 
 
-def is_paid_while_blocked(payment: Payment, blocks: Iterable[Block]) -> bool:
+def is_paid_while_blocked(payment: Payment, blocks: Collection[Block]) -> bool:
     """Return True if cash was paid to a participant who was blocked then, and has not been unblocked since."""
     since = blocked_since(blocks)
     return payment.disbursement.payee is Payee.PARTICIPANT and since is not None and payment.settled_at >= since
@@ -70,7 +70,7 @@ class Claim(NamedTuple):
         return self.disbursement.payee
 
 
-def claim_on(payment: Payment, enrollment: Enrollment, blocks: Iterable[Block], *, number: int) -> Claim | None:
+def claim_on(payment: Payment, enrollment: Enrollment, blocks: Collection[Block], *, number: int) -> Claim | None:
     """Return the claim on a payment; None if it was paid rightly.
 
     Cash is claimed that was paid during a block that lasts. The claim is opened as of the later of the payment and of
@@ -94,7 +94,7 @@ def replaces(claim: Claim, known: Claim) -> bool:
     )
 
 
-def is_block_over(claim: Claim, blocks: Iterable[Block]) -> bool:
+def is_block_over(claim: Claim, blocks: Collection[Block]) -> bool:
     """Return True if a claim is for a block that an unblock has ended."""
     since = blocked_since(blocks)
     return claim.reason is ClaimReason.BLOCKED and (since is None or claim.opened_at < since)
@@ -116,7 +116,7 @@ def _open(payment: Payment, enrollment: Enrollment, reason: ClaimReason, since: 
     return Claim(payment.disbursement, number, reason, opened_at, opened_at + timedelta(days=days))
 
 
-def _ground(payment: Payment, enrollment: Enrollment, blocks: Iterable[Block]) -> tuple[ClaimReason, datetime] | None:
+def _ground(payment: Payment, enrollment: Enrollment, blocks: Collection[Block]) -> tuple[ClaimReason, datetime] | None:
     if annulment := annulment_of(enrollment):
         return ClaimReason(annulment[0].value), annulment[1]
     return (ClaimReason.BLOCKED, payment.settled_at) if is_paid_while_blocked(payment, blocks) else None

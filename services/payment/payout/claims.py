@@ -47,7 +47,7 @@ async def claim_settled(tx: Transaction, payments: Sequence[Payment], traces: Tr
         for payment in payments
         if (d := payment.disbursement).annulled is not None
         or d.reference in announced.opened
-        or is_paid_while_blocked(payment, blocks.get(d.participant_id, ()))
+        or (d.participant_id in blocks and is_paid_while_blocked(payment, blocks[d.participant_id]))
     ]
     await claim_payments(tx, in_vain, traces)
 

@@ -1,6 +1,6 @@
 """Payment of disbursements, or their hold under a named reason; nothing else instructs a partner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.payment.context import Context
@@ -9,7 +9,7 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, cancel, forfeit, hold
 from services.payment.domain.funds import fund_of
 from services.payment.payout.attempts import commit_adopted_attempts, make_attempt, save_attempts
-from services.payment.payout.disbursements import save_changes
+from services.payment.payout.disbursements import Change, save_changes
 from services.payment.payout.events import Traces, emit_instruction, emit_state
 from services.payment.payout.funds import commit_funds
 from services.payment.payout.ledger import post
@@ -43,36 +43,34 @@ async def pay(
     ]
     funded, allotted = await commit_funds(tx, payable, context.allotment_block, leaving)
     funded |= {d.key for d in adopted}
-    before = {p.disbursement.key: p.disbursement for p in plans}
-    instructed = [make_attempt(context, tx, p) for p in plans if p.disbursement.key in funded]
-    stay = [_hold_or_end(p, tx.now, reports_watermark) for p in plans if p.disbursement.key not in funded]
-    held = [d for d in stay if d != before[d.key]]
-    after = [*held, *(disbursement for disbursement, _ in instructed)]
-    numbers = _emit_changes(tx, before, after, traces)
+    going = [p for p in plans if p.disbursement.key in funded]
+    instructed = [make_attempt(context, tx, p) for p in going]
+    staying = [p for p in plans if p.disbursement.key not in funded] if len(going) < len(plans) else []
+    ended = [(p.disbursement, _hold_or_end(p, tx.now, reports_watermark)) for p in staying]
+    changes = [change for change in ended if change[0] != change[1]]
+    changes += [(p.disbursement, disbursement) for p, (disbursement, _) in zip(going, instructed, strict=True)]
+    numbers = _emit_changes(tx, [p.disbursement for p in plans], changes, traces)
     for disbursement, attempt in instructed:
         emit_instruction(tx, disbursement, attempt, traces)
-    await save_changes(tx, [(before[d.key], d) for d in after], numbers)
+    await save_changes(tx, changes, numbers)
     await save_attempts(tx, plans, [attempt for _, attempt in instructed], numbers)
     await schedule_status_checks(tx, (disbursement for disbursement, _ in instructed), by=tx.now + FIRST_CHECK_AFTER)
     await post(
         tx, [*allotted_for_adopted, *allotted, *(ledger.instruct(disbursement) for disbursement, _ in instructed)]
     )
-    return len(after)
+    return len(changes)
 
 
 def _emit_changes(
-    tx: Transaction,
-    before: Mapping[DisbursementKey, Disbursement],
-    after: Sequence[Disbursement],
-    traces: Traces,
+    tx: Transaction, planned: Iterable[Disbursement], changes: Iterable[Change], traces: Traces
 ) -> dict[DisbursementKey, EventNumbers]:
     """Emit what has fallen due and the changes that are announced; return the numbers of the events."""
-    now = {d.key: d for d in after if _is_public_change(before[d.key], d)}
+    now = {before.key: after for before, after in changes if _is_public_change(before, after)}
     numbers = {}
-    for key, disbursement in before.items():
+    for disbursement in planned:
         due = emit_state(tx, disbursement, traces) if disbursement.state is State.DUE else None
-        if key in now:
-            numbers[key] = EventNumbers(due, emit_state(tx, now[key], traces))
+        if (after := now.get(disbursement.key)) is not None:
+            numbers[after.key] = EventNumbers(due, emit_state(tx, after, traces))
     return numbers
 
 

@@ -12,16 +12,10 @@ from unnest($1::text[], $2::text[], $3::state[], $4::hold_reason[], $5::smallint
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
 -- name: save_answers
--- The partner has accepted the attempt, or settled it. The events that announced it are kept in runs of their numbers.
-with announced as (
-    insert into announced_answer (at, first_number, lane, answered)
-    select $8::timestamptz, min(number), lane, array_agg(reference order by number)
-    from (select lane, number, reference, number - row_number() over (partition by lane order by number) as run
-          from unnest($9::smallint[], $10::bigint[], $11::text[]) as event (lane, number, reference)) as numbered
-    group by lane, run)
+-- The partner has accepted the attempt, or settled it.
 update disbursement d
 set state = new.state, ask_at = new.ask_at, accepted_at = new.accepted_at, settled_at = new.settled_at,
-    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8
+    partner_reference = new.partner_reference, frozen = d.frozen and new.state <> 'settled', changed_at = $8::timestamptz
 from unnest($1::text[], $2::text[], $3::state[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[])
     as new (redeem_code, benefit, state, ask_at, accepted_at, settled_at, partner_reference)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
