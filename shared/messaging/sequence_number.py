@@ -46,7 +46,7 @@ def sequence_number_of(record: Record, source: bytes, newest_era: int) -> Sequen
     era, first = found
     if named.get("ce_source") != source:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_source")
-    if named.get("ce_id") != _identities(record.topic, record.partition, era) + sequence:
+    if named.get("ce_id") != identity_prefix(record.topic, record.partition, era) + sequence:
         raise Parked(ParkReason.BAD_ENVELOPE, "ce_id")
     number = int(sequence)
     if era > newest_era or not 1 <= first <= number:
@@ -65,8 +65,8 @@ def sequence_in(event_id: str) -> int:
 
 
 @lru_cache(1024)
-def _identities(topic: str, lane: int, era: int) -> bytes:
-    """Return the common beginning of an era's ids."""
+def identity_prefix(topic: str, lane: int, era: int) -> bytes:
+    """Return the beginning that the ids of an era have in common; the sequence follows it."""
     return identity_of(topic, lane, era, 0).encode()[:-1]
 
 

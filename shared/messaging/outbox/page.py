@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cramjam
 
 from shared.messaging.eras import Era
-from shared.messaging.sequence_number import identity_of
+from shared.messaging.sequence_number import identity_of, identity_prefix
 from shared.times import write_time
 
 Headers = list[tuple[str, bytes]]
@@ -69,17 +69,21 @@ class Page:
             ("content-type", b"application/json"),
             ("ce_era", f"{self.era}.{self.era_first}".encode()),
         ]
+        prefix = identity_prefix(self.topic, self.lane, self.era)
         for sequence, event in enumerate(self.events, self.first_sequence):
             if sequence < from_sequence:
                 continue
-            own: Headers = [
-                ("ce_id", self.identity(sequence).encode()),
+            key, number = event.key.encode(), b"%d" % sequence
+            headers = [
+                *shared,
+                ("ce_id", prefix + number),
                 ("ce_type", event.type.encode()),
-                ("ce_subject", event.key.encode()),
-                ("ce_sequence", b"%d" % sequence),
+                ("ce_subject", key),
+                ("ce_sequence", number),
             ]
-            extra = [(name, value.encode()) for name, value in event.headers.items()]
-            yield sequence, event.key.encode(), event.data, shared + own + extra
+            if event.headers:
+                headers += [(name, value.encode()) for name, value in event.headers.items()]
+            yield sequence, key, event.data, headers
 
 
 def encode(events: Sequence[OutboxEvent]) -> bytes:
