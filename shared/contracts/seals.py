@@ -21,6 +21,7 @@ from pydantic_core import from_json, to_json
 
 from shared.contracts.keys import KEY_BYTES, fingerprint, refuse_duplicate_keys
 from shared.contracts.park_reasons import Parked, ParkReason
+from shared.contracts.plain_text import plain_text
 from shared.contracts.secret import Secret
 from shared.contracts.strict_json import check_json
 from shared.errors import Refused
@@ -198,7 +199,7 @@ def _texts(value: object) -> list[str]:
 
 def kids_in(value: bytes | None) -> list[str]:
     """Return the kid of each sealed field of a JSON text, however its producer wrote the header; empty if malformed."""
-    kids = [kid_of(header.decode()) for header in _SEAL_IN_JSON.findall(value or b"")]
+    kids = [kid_of(header.decode()) for header in _SEAL_IN_JSON.findall(plain_text(value))]
     return [kid if _KID.fullmatch(kid) else "" for kid in kids]
 
 
@@ -212,7 +213,8 @@ def kid_of(token: str) -> str:
 
 def holds_seal(value: bytes | None) -> bool:
     """Return True if the value, a JSON text, has a sealed field."""
-    return value is not None and b".." in value and _SEAL_IN_JSON.search(value) is not None
+    text = plain_text(value)
+    return b".." in text and _SEAL_IN_JSON.search(text) is not None
 
 
 def compact(token: str) -> str:
