@@ -1,8 +1,8 @@
 """Records taken out of fetched record batches, no more at once than memory has room for.
 
 Ten kilobytes on the wire may unpack to gigabytes. The client would unpack them whole, and hand out as many records as
-were asked for, however large. It has no hook for either, so parts of it are replaced, for every consumer of this
-process.
+were asked for, however large. It has no hook for either, nor for the form of a record, so parts of it are replaced, for
+every consumer of this process.
 """
 
 import struct
