@@ -7,6 +7,7 @@ import pytest
 from services.enrollment.handlers import accounts, admissions
 from services.payment.handlers import adoption
 from shared.messaging.engine import recovery
+from shared.messaging.transaction.transaction import Transaction
 from shared.runtime.data_identity import DataIdentity
 from tests.faults.planted import restore_scenarios
 from tests.faults.planted.bugs import Bug
@@ -37,6 +38,10 @@ def it_announces_accounts_again(product: pytest.MonkeyPatch) -> None:
     product.setattr(accounts, "load_announced_accounts", nothing)
 
 
+def it_pays_anew_before_all_is_read_again(product: pytest.MonkeyPatch) -> None:
+    product.setattr(Transaction, "catching_up", lambda *_: False)
+
+
 BUGS = (
     Bug(
         it_adopts_the_tails_of_its_own_lanes_alone,
@@ -59,4 +64,9 @@ BUGS = (
         "participant_refused is published again",
     ),
     Bug(it_announces_accounts_again, restore_scenarios.an_account_was_linked, "account_linked is published again"),
+    Bug(
+        it_pays_anew_before_all_is_read_again,
+        restore_scenarios.a_block_was_read_before,
+        "the incentive is instructed in spite of the block",
+    ),
 )

@@ -12,11 +12,31 @@ from shared.messaging.engine.engine import Engine
 from shared.messaging.engine.recovery import adopt_tails
 from shared.runtime.data_identity import DataIdentity, IdentityMismatch, data_identity_of
 from shared.times import write_time
-from tests.builders import ADMITTED_AT, Event, a_nik, a_participant_id, a_wave, an_account, an_admission, keys_folder
+from tests.builders import (
+    ADMITTED_AT,
+    LATER,
+    Event,
+    a_nik,
+    a_participant_id,
+    a_wave,
+    an_account,
+    an_admission,
+    keys_folder,
+)
 from tests.faults.planted.planted_harness import PlantedHarness
 from tests.integration.messaging.toy_world import a_goal, a_player
-from tests.integration.payment.facts import INCENTIVE, PARTICIPANT, in_another_lane, journey
-from tests.integration.payment.harness import create_harness
+from tests.integration.payment.facts import (
+    INCENTIVE,
+    PARTICIPANT,
+    blocked,
+    completed,
+    confirmed,
+    in_another_lane,
+    journey,
+    linked,
+    rated,
+)
+from tests.integration.payment.harness import Restored, create_harness
 
 OTHER_PROGRAMME = "kartu"
 
@@ -80,6 +100,22 @@ async def the_last_place_was_given_before(harness: PlantedHarness) -> list[str]:
     """Read the person who came too late first."""
     wave, first, late = a_wave(quota=1), an_admission(), an_admission()
     return await _again(harness, [wave, first, late], [wave, late, first])
+
+
+async def a_block_was_read_before(harness: PlantedHarness) -> list[str]:
+    """Read what makes the incentive due again, and not yet the block behind it."""
+    async with harness.payment() as before, harness.payment() as after:
+        await before.prepare()
+        await before.receive(linked(), confirmed(), blocked())
+        await before.receive(completed(), rated())
+        await after.prepare()
+        again = Restored(before, after)
+        await again.adopt()
+        await again.catching_up(LATER)
+        await after.receive(linked(), confirmed(), completed(), rated())
+        await after.sweep()
+        paid = after.instructions_for("incentive")
+        return ["the incentive is instructed in spite of the block" for _ in paid] + await after.breaches()
 
 
 async def an_account_was_linked(harness: PlantedHarness) -> list[str]:
