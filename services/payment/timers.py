@@ -1,11 +1,14 @@
 """Timers of payment, for the lanes that this process holds."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 from services.payment.context import Context
+from services.payment.domain.attempt import status_interval
 from services.payment.domain.deferral_kinds import CATCHING_UP
-from services.payment.domain.disbursement import fall_due, postpone_status_check
+from services.payment.domain.disbursement import Disbursement, fall_due, postpone_status_check
 from services.payment.payout.events import request_status
 from services.payment.payout.funds import empty_allotments, return_to_treasury
 from services.payment.payout.ledger import post
@@ -77,20 +80,23 @@ async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
 
 
 async def request_overdue_statuses(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Ask a partner for the status of overdue attempts, once per interval; no instruction is sent again.
+    """Ask a partner for the status of overdue attempts, at growing intervals; no instruction is sent again.
 
     Only this partner's reports must have been read; those of another delay nothing.
     """
     codes = await take_status_checks(tx.connection, lanes, partner, tx.watermark, STATUS_CHECKS_AT_ONCE)
     under_way = [d for d in await load_under_way(tx.connection, codes) if d.partner == partner] if codes else []
-    late = [d for d in under_way if d.next_check_at is not None and d.next_check_at <= tx.watermark]
-    next_time = tx.now + context.answer_within
-    if late:
-        await postpone_status_checks(tx.connection, late, next_time, tx.now)
-        for attempt in (await load_attempts(tx.connection, [str(d.reference) for d in late])).values():
-            request_status(tx, attempt)
-    postponed = {d.key: postpone_status_check(d, next_time) for d in late}
-    await schedule_status_checks(tx, (postponed.get(d.key, d) for d in under_way), by=next_time)
+    late = {str(d.reference): d for d in under_way if d.next_check_at is not None and d.next_check_at <= tx.watermark}
+    waiting = [d for d in under_way if str(d.reference) not in late]
+    await schedule_status_checks(tx, waiting, by=tx.now + context.answer_within)
+    asked: defaultdict[timedelta, list[Disbursement]] = defaultdict(list)
+    for reference, attempt in (await load_attempts(tx.connection, late) if late else {}).items():
+        request_status(tx, attempt)
+        interval = status_interval(attempt, tx.now, context.answer_within)
+        asked[interval].append(postpone_status_check(late[reference], tx.now + interval))
+    for interval, together in asked.items():
+        await postpone_status_checks(tx.connection, together, tx.now + interval, tx.now)
+        await schedule_status_checks(tx, together, by=tx.now + interval)
     return len(codes)
 
 

@@ -1,13 +1,16 @@
 """Attempts: one try to pay under one reference, and the check of a partner's report on it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from services.payment.domain.claim import Claim, ClaimReason, ClaimState
 from services.payment.domain.disbursement import DisbursementKey
 from services.payment.domain.reason_codes import FORBIDS_RETRY
+
+# A partner that is silent for long is asked once a day.
+LONGEST_INTERVAL = timedelta(days=1)
 
 
 class Attempt(NamedTuple):
@@ -140,3 +143,16 @@ def record_report(attempt: Attempt, report: Report) -> Attempt:
     return attempt._replace(
         partner_reference=theirs, settled_at=attempt.settled_at or at, returned_at=at, reason=report.reason
     )
+
+
+def status_interval(attempt: Attempt, now: datetime, answer_within: timedelta) -> timedelta:
+    """Return how long after a request for an attempt's status its partner is asked again.
+
+    The interval is `answer_within` at first, and doubles as often as the time since the instruction does, up to
+    LONGEST_INTERVAL.
+    """
+    waited = now - attempt.instructed_at
+    interval = answer_within
+    while 2 * interval <= min(waited, LONGEST_INTERVAL):
+        interval *= 2
+    return interval

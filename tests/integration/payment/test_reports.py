@@ -178,20 +178,20 @@ async def test_reference_sent_to_another_partner_is_unknown(instructed: PaymentH
     assert await instructed.state("incentive_1") == "instructed"
 
 
-async def test_silent_partner_is_asked_once_per_interval_and_never_reinstructed(
+async def test_silent_partner_is_asked_at_growing_intervals_and_never_reinstructed(
     instructed: PaymentHarness,
 ) -> None:
     assert await instructed.sweep("ask") == 0
-    for interval in range(1, 4):
-        instructed.now = LATER + interval * ANSWER_WITHIN
+    for intervals, requests in ((1, 2), (2, 4), (3, 4), (4, 6), (7, 6), (8, 8)):
+        instructed.now = LATER + intervals * ANSWER_WITHIN
         await instructed.sweep("ask")
-        assert len(instructed.status_requests) == 2 * interval
         await instructed.sweep("ask")
+        assert len(instructed.status_requests) == requests
     assert len(instructed.instructions) == 2
     await instructed.report(instructed.instructions_for("fee")[0].reference, "settled")
-    instructed.now += ANSWER_WITHIN
+    instructed.now = LATER + 16 * ANSWER_WITHIN
     await instructed.sweep("ask")
-    assert instructed.status_requests[-1] == instructed.instructions_for("incentive")[0].reference
+    assert instructed.status_requests[8:] == [instructed.instructions_for("incentive")[0].reference]
 
 
 async def test_retry_waits_until_the_reports_of_all_partners_have_been_read(instructed: PaymentHarness) -> None:

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from services.payment.domain.attempt import Attempt, Report, ReportCheck, classify_report, record_report
+from services.payment.domain.attempt import (
+    LONGEST_INTERVAL,
+    Attempt,
+    Report,
+    ReportCheck,
+    classify_report,
+    record_report,
+    status_interval,
+)
 from services.payment.domain.claim import Claim, ClaimReason, ClaimState
 from services.payment.domain.disbursement import State
 from tests.unit.payment.values import NOW, a_disbursement, an_attempt
@@ -121,3 +129,18 @@ def test_report_leaves_the_reference_of_the_partner(status: str) -> None:
     known = record_report(an_attempt(), a_report(status))
     assert known.partner_reference == "P-1"
     assert record_report(known, a_report(status)._replace(partner_reference=None)).partner_reference == "P-1"
+
+
+@pytest.mark.parametrize(
+    ("waited", "interval"), [(0, 1), (1, 1), (1.99, 1), (2, 2), (3.99, 2), (4, 4), (95, 64), (10_000, 64)]
+)
+def test_silent_partner_is_asked_again_after_intervals_that_double_up_to_a_day(waited: float, interval: int) -> None:
+    within = timedelta(minutes=20)
+    attempt = an_attempt()._replace(instructed_at=NOW - waited * within)
+    assert status_interval(attempt, NOW, within) == interval * within <= LONGEST_INTERVAL
+
+
+def test_partner_with_more_time_to_answer_than_the_longest_interval_is_asked_at_that_time() -> None:
+    within = 2 * LONGEST_INTERVAL
+    attempt = an_attempt()._replace(instructed_at=NOW - 9 * within)
+    assert status_interval(attempt, NOW, within) == within
