@@ -13,6 +13,7 @@ from shared.runtime.verbs.chains import chain_verbs
 from shared.runtime.verbs.explain import add_explain_verb
 from shared.runtime.verbs.keys import key_verbs
 from shared.runtime.verbs.lanes import lane_verbs
+from shared.runtime.verbs.operations import add_operations_verb
 from shared.runtime.verbs.pages import page_verbs
 from shared.runtime.verbs.parked import parked_verbs
 from shared.runtime.verbs.positions import position_verbs
@@ -46,6 +47,7 @@ def command_line(
     add_process_verbs(verbs, command, post_migration)
     add_verify_verb(verbs, command)
     add_explain_verb(verbs, command)
+    add_operations_verb(verbs, command)
     verbs.add_typer(chain_verbs(command), name="chains")
     verbs.add_typer(key_verbs(command), name="keys")
     verbs.add_typer(lane_verbs(command), name="lanes")

@@ -7,6 +7,12 @@ select number, hash, seal from operation_head for update;
 with moved as (update operation_head set number = $1, hash = $8, seal = $9)
 insert into operation (number, at, verb, who, why, detail, previous_hash, hash) values ($1, $2, $3, $4, $5, $6, $7, $8);
 
+-- name: load_operations
+-- The latest first; null: whoever did it, by whatever verb.
+select number, at, verb, who, why, detail from operation
+where ($1::text is null or verb = $1) and ($2::text is null or who = $2) and ($3::bigint is null or number < $3)
+order by number desc limit $4;
+
 -- name: load_operation_head
 -- Where the log ends, for whoever verifies it.
 select number, hash, seal from operation_head;

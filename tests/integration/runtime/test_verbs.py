@@ -110,6 +110,27 @@ async def test_replay_of_a_parked_record_is_previewed_and_refused_twice(toy: Toy
     assert await toy.operations() == [("parked replay", "an operator")]
 
 
+async def test_operations_shows_who_did_what_and_why_the_latest_first(toy: Toy) -> None:
+    assert "none" in await toy.run_verb("operations")
+    numbers = [await park(toy, offset) for offset in range(3)]
+    for number, who in zip(numbers, ("ani", "budi", "ani"), strict=True):
+        await toy.run_verb("parked", "close", str(number), "--who", who, "--why", f"letter {number}", "--yes")
+    rows = json.loads(await toy.run_verb("operations", "--json"))
+    assert [(row["number"], row["verb"], row["who"]) for row in rows] == [
+        (3, "parked close", "ani"),
+        (2, "parked close", "budi"),
+        (1, "parked close", "ani"),
+    ]
+    assert rows[0]["why"] == f"letter {numbers[2]}"
+    assert rows[0]["detail"]["numbers"] == [numbers[2]]
+    shown = await toy.run_verb("operations", "--who", "ani", "--limit", "1")
+    assert f"letter {numbers[2]}" in shown
+    assert "more was done before; --before 3 shows it" in shown
+    of_ani = json.loads(await toy.run_verb("operations", "--who", "ani", "--before", "3", "--json"))
+    assert [row["number"] for row in of_ani] == [1]
+    assert "none" in await toy.run_verb("operations", "--verb", "halt")
+
+
 async def test_explain_shows_a_table_or_json_and_refuses_a_stranger(toy: Toy) -> None:
     player = "4810000000000017"
     await toy.connection.execute("insert into player values ($1, '7')", player)
