@@ -178,7 +178,7 @@ async def test_reference_sent_to_another_partner_is_unknown(instructed: PaymentH
     assert await instructed.state("incentive_1") == "instructed"
 
 
-async def test_silent_partner_is_asked_at_growing_intervals_and_never_reinstructed(
+async def test_silent_partner_is_asked_ever_less_often_and_never_reinstructed(
     instructed: PaymentHarness,
 ) -> None:
     assert await instructed.sweep("ask") == 0

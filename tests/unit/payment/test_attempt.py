@@ -134,13 +134,13 @@ def test_report_leaves_the_reference_of_the_partner(status: str) -> None:
 @pytest.mark.parametrize(
     ("waited", "interval"), [(0, 1), (1, 1), (1.99, 1), (2, 2), (3.99, 2), (4, 4), (95, 64), (10_000, 64)]
 )
-def test_silent_partner_is_asked_again_after_intervals_that_double_up_to_a_day(waited: float, interval: int) -> None:
+def test_intervals_of_status_requests_double_up_to_a_day(waited: float, interval: int) -> None:
     within = timedelta(minutes=20)
     attempt = an_attempt()._replace(instructed_at=NOW - waited * within)
     assert status_interval(attempt, NOW, within) == interval * within <= LONGEST_INTERVAL
 
 
-def test_partner_with_more_time_to_answer_than_the_longest_interval_is_asked_at_that_time() -> None:
+def test_partner_with_more_time_to_answer_is_asked_no_earlier() -> None:
     within = 2 * LONGEST_INTERVAL
     attempt = an_attempt()._replace(instructed_at=NOW - 9 * within)
     assert status_interval(attempt, NOW, within) == within
