@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from services.payment.app import POST_MIGRATION, context_of, definition
+from services.payment.domain.disbursement import HoldReason
 from services.payment.handlers.approvals import approve, confirm_payment
 from services.payment.handlers.claims import record_repayment
 from services.payment.handlers.halts import halt, resume
-from services.payment.ops import claims, funds, halts
+from services.payment.ops import HELD_SHOWN, claims, funds, halts, held
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
@@ -17,6 +18,9 @@ from shared.runtime.verbs.options import Json, Who, Why, Yes
 
 Partner = Annotated[str | None, typer.Option(help="Only this partner; all partners if left out.", metavar="NAME")]
 
+Reason = Annotated[HoldReason | None, typer.Option(help="Only what is held for this reason.")]
+Wave = Annotated[str | None, typer.Option(help="Only what this wave pays.", metavar="NAME")]
+Limit = Annotated[int, typer.Option(help="Show at most this many.", min=1, max=100_000)]
 Document = Annotated[str, typer.Option(help="The treasury's document that shows it.", metavar="TEXT")]
 
 CLAIMS_COLUMNS = (
@@ -31,6 +35,7 @@ CLAIMS_COLUMNS = (
     "due_at",
     "document",
 )
+HELD_COLUMNS = ("due_at", "participant_id", "redeem_code", "benefit", "wave", "partner", "amount", "reason", "cures")
 FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "returned", "free", "overdrawn", "waiting", "cut_off_at")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
 
@@ -53,6 +58,21 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         """Show the halts: by whom, why, since when, and how much each holds."""
         command.output.show(command.run_in_session(halts), HALTS_COLUMNS, as_json=as_json)
 
+    @verbs.command("held")
+    def held_verb(
+        reason: Reason = None,
+        wave: Wave = None,
+        partner: Partner = None,
+        limit: Limit = HELD_SHOWN,
+        as_json: Json = False,
+    ) -> None:
+        """Show what is held, the oldest first: for which reason, and what would cure it."""
+        rows = command.run_in_session(lambda connection: held(connection, reason, wave, partner, limit + 1))
+        shown = rows[:limit] if as_json else [row | {"cures": _joined(row["cures"])} for row in rows[:limit]]
+        command.output.show(shown, HELD_COLUMNS, as_json=as_json)
+        if len(rows) > limit:
+            command.output.warn(f"more is held; --limit {10 * limit} shows more")
+
     @verbs.command("funds")
     def funds_verb(as_json: Json = False) -> None:
         """Show the money of each wave: appropriated, spent, free, overdrawn, and what waits for it, in rupiah."""
@@ -74,6 +94,10 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         terms = command.transaction_terms()
         context = context_of(PaymentSettings.model_validate(command.settings()))
         command.execute_and_report(partial(confirm_payment, context, terms, reference), who, why, commit=yes)
+
+
+def _joined(cures: object) -> str:
+    return " or ".join(cures) if isinstance(cures, list) else ""
 
 
 def _claim_verbs(command: CommandContext) -> typer.Typer:

@@ -14,7 +14,7 @@ from services.payment.handlers.reports import process_reports
 from services.payment.handlers.resealing import reseal
 from services.payment.invariants import INVARIANTS
 from services.payment.metrics import AnswerTimes
-from services.payment.ops import audit_trail, claims, degraded, funds, gauges, halts
+from services.payment.ops import audit_trail, claims, degraded, funds, gauges, halts, held
 from services.payment.settings import PaymentSettings
 from services.payment.store.accounts import has_sealed_accounts
 from services.payment.store.ledger import LEDGER_CHAINS
@@ -76,7 +76,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         key_rings=context.key_rings,
         reseal=partial(reseal, context),
         chains=(LEDGER_CHAINS,),
-        views={"/halts": halts, "/funds": funds, "/claims": claims},
+        views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims},
         degraded=degraded,
     )
 

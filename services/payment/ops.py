@@ -6,6 +6,8 @@ from datetime import datetime
 from asyncpg import Connection, Record
 
 from services.payment.context import Context
+from services.payment.domain.cures import CURES
+from services.payment.domain.disbursement import HoldReason
 from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.payout.halts import PAYMENT_ITSELF
 from services.payment.store.halts import view_halts
@@ -13,6 +15,7 @@ from services.payment.store.views import (
     ParticipantViews,
     view_claims,
     view_funds,
+    view_held,
     view_oldest,
     view_participant,
     view_state_counts,
@@ -23,6 +26,7 @@ from shared.runtime.definition import Gauge
 from shared.times import write_time
 
 View = dict[str, object]
+HELD_SHOWN = 1000
 NUMBERS_OF_EVENTS = ("caused_by", "carried_by")
 """Ends of the names of columns that hold them."""
 
@@ -52,6 +56,18 @@ async def halts(connection: Connection) -> list[View]:
 async def funds(connection: Connection) -> list[View]:
     """Return the money of each wave and component in rupiah: appropriated, spent, free, overdrawn, and waited for."""
     return [_view(row) for row in await view_funds(connection)]
+
+
+async def held(
+    connection: Connection,
+    reason: HoldReason | None = None,
+    wave: str | None = None,
+    partner: str | None = None,
+    at_most: int = HELD_SHOWN,
+) -> list[View]:
+    """Return held disbursements, the oldest first, with what is known to cure each: any one of its `cures`."""
+    rows = await view_held(connection, reason, wave, partner, at_most)
+    return [_view(row) | {"cures": sorted(CURES[HoldReason(row["reason"])])} for row in rows]
 
 
 async def claims(connection: Connection) -> list[View]:

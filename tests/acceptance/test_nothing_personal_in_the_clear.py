@@ -33,6 +33,7 @@ PAGES = (
     "/health/live",
     "/health/ready",
     "/halts",
+    "/held",
     "/funds",
     "/claims",
     f"/participants/{PERSON}",

@@ -36,6 +36,14 @@ update disbursement d set annulled = new.annulled, changed_at = $4
 from unnest($1::text[], $2::text[], $3::annulment[]) as new (redeem_code, benefit, annulled)
 where d.redeem_code = new.redeem_code and d.benefit = new.benefit;
 
+-- name: load_held_views
+-- The oldest first; null: for whatever reason, of whatever wave, and to whatever partner they would go.
+select due_at, participant_id, redeem_code, benefit, wave, partner, amount, reason::text, frozen, retry_at
+from disbursement
+where reason is not null and ($1::text is null or reason = $1::hold_reason) and ($2::text is null or wave = $2)
+  and ($3::text is null or partner = $3)
+order by due_at, redeem_code, benefit limit $4;
+
 -- name: load_grants
 -- Grants with these trainings; one that was cancelled before any partner was instructed no longer stands.
 select participant_id, redeem_code, benefit, attempt > 0 or cancelled_at is null as stands

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from asyncpg import Connection, Record
 
-from services.payment.domain.disbursement import DisbursementKey
+from services.payment.domain.disbursement import DisbursementKey, HoldReason
 from services.payment.store import QUERIES
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PAYMENT_EVENTS, lane_of
 from shared.messaging.eras import EventIds, load_event_ids
@@ -102,6 +102,13 @@ async def view_claims(connection: Connection, redeem_codes: Collection[str] | No
     """Return the claims on payments of these trainings, or all, with debtor, reason, times and state."""
     codes = None if redeem_codes is None else list(redeem_codes)
     return await connection.fetch(QUERIES["load_claim_views"], codes)
+
+
+async def view_held(
+    connection: Connection, reason: HoldReason | None, wave: str | None, partner: str | None, at_most: int
+) -> Sequence[Record]:
+    """Return the held disbursements, the oldest first, each with the reason that is shown."""
+    return await connection.fetch(QUERIES["load_held_views"], reason, wave, partner, at_most)
 
 
 async def view_funds(connection: Connection) -> Sequence[Record]:

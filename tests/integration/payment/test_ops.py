@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 from deploy.local.paths import ROOT
-from services.payment.ops import degraded, halts
+from services.payment.domain.disbursement import HoldReason
+from services.payment.ops import degraded, halts, held
 from shared.runtime.invariants import ENGINE_INVARIANTS
 from tests.builders import LATER, keys_folder
 from tests.infrastructure import Database, sealing_of
@@ -20,6 +22,7 @@ from tests.integration.payment.facts import (
     PARTICIPANT,
     RATED_AT,
     a_number,
+    in_one_lane,
     journey,
     linked,
     reported,
@@ -200,12 +203,31 @@ VERBS = [
 ]
 
 
+async def test_held_shows_what_waits_for_what_cure_the_oldest_first(instructed: PaymentHarness) -> None:
+    assert await held(instructed.connection) == []
+    await instructed.report(instructed.instructions_for("incentive")[0].reference, "rejected", "AC04")
+    instructed.now += timedelta(seconds=-1)
+    await instructed.receive(*journey(in_one_lane(2)[1], "PRAT000000ZZ")[1:])
+    rows = await held(instructed.connection)
+    assert [(row["redeem_code"], row["reason"], row["cures"]) for row in rows] == [
+        ("PRAT000000ZZ", "no_account", ["newer_account"]),
+        (CODE, "account_closed", ["newer_account"]),
+    ]
+    assert [row["amount"] for row in await held(instructed.connection, reason=HoldReason.NO_ACCOUNT)] == [INCENTIVE]
+    assert len(await held(instructed.connection, partner="gopay", at_most=1)) == 1
+    assert await held(instructed.connection, wave="49") == []
+
+
 async def test_operators_throw_the_switch_from_the_command_line(database: Database) -> None:
     harness = await create_harness(database)
     ways = {"PAYMENT_POSTGRES_URL": database.url_of("payment"), "PAYMENT_KEYS_FOLDER": str(keys_folder())}
     environment = {**os.environ, **ways, "NO_COLOR": "1"}
     by = ("--who", "night shift", "--why", "a call")
-    shown = [(["halts"], 0, "operator  night shift"), (["halts", "--json"], 0, '"who": "night shift"')]
+    shown = [
+        (["held", "--reason", "no_account"], 0, "none"),
+        (["halts"], 0, "operator  night shift"),
+        (["halts", "--json"], 0, '"who": "night shift"'),
+    ]
     for verb, status, said in [*VERBS, *shown, (["halt", "--why", "a call", "--who", "Payment"], 2, "names a person")]:
         command = [sys.executable, "-m", "services.payment", *verb, *(by if (verb, status, said) in VERBS else ())]
         done = await asyncio.to_thread(

@@ -25,7 +25,7 @@ VERBS = {
 }  # fmt: skip
 
 
-OF_PAYMENT = {"funds", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid"}
+OF_PAYMENT = {"funds", "held", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid"}
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
