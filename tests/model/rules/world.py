@@ -90,7 +90,8 @@ class World:
     def end(self) -> None:
         """Read everything, and let all deadlines act that have waited for that; then comes the cut-off."""
         self.drain()
-        for service in (self.completion, self.enrollment, self.payment):
+        # Twice: a training decided at its deadline may be completed by what waited for it, which starts another one.
+        for service in (self.completion, self.enrollment, self.payment) * 2:
             service.sweep()
             self.drain()
         self.settle()
