@@ -71,7 +71,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         shown = rows[:limit] if as_json else [row | {"cures": _joined(row["cures"])} for row in rows[:limit]]
         command.output.show(shown, HELD_COLUMNS, as_json=as_json)
         if len(rows) > limit:
-            command.output.warn(f"more is held; --limit {10 * limit} shows more")
+            command.output.warn("more is held: take a higher --limit, or --reason, --wave or --partner")
 
     @verbs.command("funds")
     def funds_verb(as_json: Json = False) -> None:

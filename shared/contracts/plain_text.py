@@ -24,9 +24,9 @@ def _without_escapes(text: bytes) -> bytes:
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:
-    if escape.group() == rb"\/":
-        return b"/"
-    character = bytes.fromhex(escape[1].decode()) if escape[1] else b"\\"
+    if escape[1] is None:
+        return b"/" if escape.group() == rb"\/" else escape.group()
+    character = bytes.fromhex(escape[1].decode())
     return escape.group() if character in b'"\\\x7f' else character
 
 

@@ -8,14 +8,13 @@ from asyncpg import Record
 
 from shared.messaging.queries import QUERIES
 from shared.runtime.command_context import CommandContext
-from shared.runtime.verbs.options import Json
+from shared.runtime.verbs.options import Json, Limit
 
 COLUMNS = ("number", "at", "verb", "who", "why", "detail")
 
 Verb = Annotated[str | None, typer.Option(help="Only what was done by this verb, as `halt`.", metavar="TEXT")]
 By = Annotated[str | None, typer.Option("--who", help="Only what this person did.", metavar="NAME")]
 Before = Annotated[int | None, typer.Option(help="Show those before this number.", min=1)]
-Limit = Annotated[int, typer.Option(help="Show at most this many.", min=1, max=10_000)]
 
 
 def add_operations_verb(verbs: typer.Typer, command: CommandContext) -> None:

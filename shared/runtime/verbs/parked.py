@@ -19,7 +19,7 @@ from shared.messaging.transaction.session import EngineSession
 from shared.runtime import parked
 from shared.runtime.command_context import CommandContext
 from shared.runtime.parked import Selection
-from shared.runtime.verbs.options import Json, Who, Why, Yes
+from shared.runtime.verbs.options import Json, Limit, Who, Why, Yes
 from shared.runtime.verbs.resolution import GROUP_COLUMNS, Resolution
 
 Numbers = Annotated[list[int] | None, typer.Argument(help="Their numbers, as `parked list` shows them.")]
@@ -28,7 +28,6 @@ Source = Annotated[str | None, typer.Option(help="Only those of this ce_source."
 Type = Annotated[str | None, typer.Option("--type", help="Only those of this ce_type.", metavar="TEXT")]
 All = Annotated[bool, typer.Option("--all", help="Include those replayed or closed.")]
 After = Annotated[int, typer.Option(help="Show those after this number.", min=0)]
-Limit = Annotated[int, typer.Option(help="Show at most this many.", min=1, max=10_000)]
 
 REPLAY = """Handle parked records again, as if they had just been read. Only open ones are replayed.
 
