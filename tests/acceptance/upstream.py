@@ -62,11 +62,11 @@ class Upstream:
         kind = "salur.registration.participant_admitted.v1"
         return self.outside.send(REQUESTS, "/registration", kind, person, data)
 
-    def link_account(self, person: str, nik: str, number: str) -> str:
-        """Link an account at GoPay, in structured mode."""
-        stated = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z"}
-        claims = {"sub": person, "nik": nik, "number": number, "partner": "gopay", **stated}
-        account = {"partner": "gopay", "sealed": self.outside.seal("programme", self.kid, claims)}
+    def link_account(self, person: str, nik: str, number: str, partner: str = "gopay", **changes: str) -> str:
+        """Link an account, in structured mode."""
+        stated = {"kyc": "verified", "linked_at": "2023-02-22T03:00:00Z", **changes}
+        claims = {"sub": person, "nik": nik, "number": number, "partner": partner, **stated}
+        account = {"partner": partner, "sealed": self.outside.seal("programme", self.kid, claims)}
         return self._request("account_linked", person, structured=True, account=account, **stated)
 
     def block(self, person: str, at: str = "2023-02-22T00:00:00Z") -> str:
@@ -119,16 +119,16 @@ class Upstream:
         body = {"participant_id": person, "redeem_code": code, **data}
         return self.outside.send(EVIDENCE, source, f"salur.training.{name}.v1", person, body)
 
-    def complete(self, person: str, code: str) -> None:
+    def complete(self, person: str, code: str, provider: str = PROVIDER) -> None:
         """Attend, and send all else that completes the training on 1 March, and its rating."""
         self.attend(person, code)
-        self.learn(person, code)
+        self.learn(person, code, provider)
 
-    def learn(self, person: str, code: str) -> None:
+    def learn(self, person: str, code: str, provider: str = PROVIDER) -> None:
         """Send the evidence besides attendance, and the rating."""
         self.prove(person, code, "post_test_taken", score=80, passed=True, taken_at="2023-03-01T02:00:00Z")
-        graded = {"provider_id": PROVIDER, "graded_at": "2023-03-01T03:00:00Z"}
-        self.prove(person, code, "work_graded", source="/providers/LP0001", score=75, passed=True, **graded)
+        graded = {"provider_id": provider, "graded_at": "2023-03-01T03:00:00Z"}
+        self.prove(person, code, "work_graded", source=f"/providers/{provider}", score=75, passed=True, **graded)
         self.prove(person, code, "training_rated", stars=5, rated_at="2023-03-01T04:00:00Z")
 
     def await_decision(self, name: str, **wanted: str) -> dict[str, Any]:

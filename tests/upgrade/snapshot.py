@@ -1,4 +1,4 @@
-"""Layout of the kept installation in a folder, as the version that made it left it behind."""
+"""Layout of a kept installation in a folder, as the version that made it left it behind."""
 
 from __future__ import annotations
 
@@ -20,37 +20,39 @@ from deploy.local.kafka import Kafka
 from deploy.local.keys import password
 from deploy.local.postgres import SUPERUSER, Postgres, binaries
 
-SNAPSHOT = Path(__file__).parent / "kept"
+KEPT = Path(__file__).parent / "kept"
 SECONDS = 30
-# Settings of that version's topics, but with endless retention, since the records are old whenever the test runs.
+# Settings of the first version's topics, but with endless retention, since the records are old whenever the test runs.
 TOPIC = {"message.timestamp.type": "CreateTime", "retention.ms": "-1", "max.message.bytes": "2097152"}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Notes on the kept installation: people by their state, settings, and the programme's time at the end."""
+    """A kept installation: its folder, people by their state, settings, and the programme's time at the end."""
 
+    folder: Path
     people: Mapping[str, Mapping[str, str]]
     settings: Mapping[str, str]
     taken_at: datetime
 
 
-def load_index() -> Snapshot:
-    """Return the notes on the kept installation."""
-    index = json.loads((SNAPSHOT / "index.json").read_text())
-    return Snapshot(index["people"], index["settings"], datetime.fromisoformat(index["taken_at"]))
+def load_snapshot(commit: str) -> Snapshot:
+    """Return the installation that this commit left behind."""
+    folder = KEPT / commit
+    index = json.loads((folder / "index.json").read_text())
+    return Snapshot(folder, index["people"], index["settings"], datetime.fromisoformat(index["taken_at"]))
 
 
-def lay_out(folder: Path) -> Snapshot:
-    """Fill `folder` with keys, Kafka, PostgreSQL and clock of the kept installation; leave nothing running."""
-    kept = load_index()
+def lay_out(kept: Snapshot, folder: Path) -> None:
+    """Fill `folder` with keys, Kafka, PostgreSQL and clock of a kept installation; leave nothing running."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(SNAPSHOT / "keys", folder / "keys", copy_function=_copy_secret)
+    shutil.copytree(kept.folder / "keys", folder / "keys", copy_function=_copy_secret)
     offset = int((kept.taken_at - datetime.now(UTC)).total_seconds())
     (folder / "clock-offset").write_text(f"{offset}\n")
-    _fill_postgres(Postgres(folder / "postgres", password=password(folder / "keys", SUPERUSER)))
-    _fill_kafka(Kafka(folder / "kafka"))
-    return kept
+    dump = _unpack(kept.folder / "postgres.sql.gz")
+    _fill_postgres(Postgres(folder / "postgres", password=password(folder / "keys", SUPERUSER)), dump)
+    partitions = [json.loads(line) for line in _unpack(kept.folder / "kafka.jsonl.gz").splitlines()]
+    _fill_kafka(Kafka(folder / "kafka"), partitions)
 
 
 def _copy_secret(source: str, target: str) -> str:
@@ -59,18 +61,17 @@ def _copy_secret(source: str, target: str) -> str:
     return target
 
 
-def _fill_postgres(server: Postgres) -> None:
+def _fill_postgres(server: Postgres, dump: bytes) -> None:
     server.start()
     try:
         command = [str(binaries() / "psql"), f"--dbname={server.url()}", "--quiet", "--set=ON_ERROR_STOP=1"]
-        subprocess.run(command, input=_unpack("postgres.sql.gz"), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, input=dump, check=True, stdout=subprocess.DEVNULL)
     finally:
         server.stop()
 
 
-def _fill_kafka(broker: Kafka) -> None:
+def _fill_kafka(broker: Kafka, partitions: list[dict[str, Any]]) -> None:
     """Write every record at its former offset and with its former timestamp."""
-    partitions = [json.loads(line) for line in _unpack("kafka.jsonl.gz").splitlines()]
     names = sorted({partition["topic"] for partition in partitions})
     counts = {name: sum(partition["topic"] == name for partition in partitions) for name in names}
     broker.start()
@@ -111,5 +112,5 @@ def _bytes(text: str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text)
 
 
-def _unpack(name: str) -> bytes:
-    return gzip.decompress((SNAPSHOT / name).read_bytes())
+def _unpack(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes())

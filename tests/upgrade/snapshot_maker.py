@@ -1,4 +1,4 @@
-"""Make `kept/`: an installation of commit 89301be with people in every state, which every later version must upgrade.
+"""Make `kept/89301be`: an installation of that commit with people in every state, which later versions must upgrade.
 
 Run it with the code and the contract of that commit: copy this folder into a checkout of it, then
 
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,18 +32,27 @@ SETTINGS = {f"{service}_SWEEP_EVERY_SECONDS": "0.5" for service in ("ENROLLMENT"
 }
 
 
-def write(population: Population, folder: Path) -> None:
+def write(
+    installation: Installation,
+    people: Mapping[str, Mapping[str, str]],
+    settings: Mapping[str, str],
+    folder: Path,
+) -> None:
     """Write keys, topics, database and the index of people."""
-    installation = population.installation
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(installation.keys, folder / "keys", dirs_exist_ok=True)
+    shutil.copytree(installation.keys, folder / "keys", ignore=_folders, dirs_exist_ok=True)
     records = _records(installation.kafka.bootstrap)
     _write(folder / "kafka.jsonl.gz", "".join(json.dumps(record) + "\n" for record in records))
     _write(folder / "postgres.sql.gz", _dump(installation))
     offset = int(installation.clock_file.read_text())
     taken_at = datetime.now(UTC) + timedelta(seconds=offset)
-    index = {"taken_at": taken_at.isoformat(), "people": population.index, "settings": SETTINGS}
+    index = {"taken_at": taken_at.isoformat(), "people": people, "settings": settings}
     (folder / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+def _folders(folder: str, names: list[str]) -> list[str]:
+    """Return the names of folders: each process has one with links to its keys, which are made again."""
+    return [name for name in names if (Path(folder) / name).is_dir()]
 
 
 def _write(path: Path, text: str) -> None:
@@ -115,7 +125,7 @@ def main(folder: Path) -> None:
         for service in installation.services.values():
             service.kill()
         population.leave_records_unread()
-        write(population, folder)
+        write(installation, population.index, SETTINGS, folder)
         population.outside.close()
     finally:
         installation.stop()

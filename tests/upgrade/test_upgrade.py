@@ -12,7 +12,6 @@ from shared.contracts.topics import SERVICES, TOPICS
 from shared.runtime.chain_seals import ChainSeals
 from tests.faults.topic_audit import breaches_of_topics
 from tests.upgrade.outside_world import UNOPENED_WAVE
-from tests.upgrade.snapshot import SNAPSHOT
 from tests.upgrade.upgraded_installation import UpgradedInstallation
 
 OPERATOR = ("--who", "ani", "--why", "known by now")
@@ -58,7 +57,7 @@ async def test_stored_accounts_are_sealed_under_each_services_own_key(upgraded: 
 def test_producers_keep_their_keys_with_permissions_to_seal(upgraded: UpgradedInstallation) -> None:
     before, now = (
         {key["kid"]: key for key in json.loads((keys / "programme.jwks.json").read_text())["keys"]}
-        for keys in (SNAPSHOT / "keys", upgraded.installation.keys)
+        for keys in (upgraded.snapshot.folder / "keys", upgraded.installation.keys)
     )
     assert {kid: key["k"] for kid, key in before.items()} == {kid: key["k"] for kid, key in now.items()}
     assert {kid for kid, key in now.items() if key.get("salur_may_seal")} == {"registration", "registry"}

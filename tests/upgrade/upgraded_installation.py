@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 
 from deploy.local.installation import Installation
@@ -15,6 +16,7 @@ from tests.acceptance.outsider import Outsider
 from tests.upgrade.snapshot import Snapshot
 
 PATIENCE_SECONDS = 60.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class UpgradedInstallation:
                 found: dict[str, Any] = one
                 return found
         return {}
+
+    async def in_session(self, service: str, query: Callable[[Any], Awaitable[T]]) -> T:
+        """Return the result of a query under the role of a service."""
+        connection = await asyncpg.connect(self.installation.role_postgres_url(service))
+        try:
+            return await query(connection)
+        finally:
+            await connection.close()
 
     def parked(self, service: str, reason: str, kind: str) -> None:
         """Wait until a record of this type is parked for this reason."""
