@@ -1,6 +1,6 @@
 """Processor time of a journey against an earlier revision: `python -m tests.benchmarks.pairs REVISION`.
 
-The journey benchmark runs with this code and with a checkout of the revision, in pairs whose order alternates: the speed
+The journey benchmark runs with this code and with a checkout of the revision, in pairs of alternating order: the speed
 of a shared machine drifts. Each pair has a seed of its own; both of a pair have the same journeys.
 
 The environment may set PAIRS, JOURNEYS (a run) and SEED.
