@@ -84,13 +84,13 @@ class PartnerSimulator:
                 await asyncio.to_thread(ready.touch)
             while not stopped.is_set():
                 fetched = await consumer.getmany(timeout_ms=50)
-                await send(producer, self._receive(record for records in fetched.values() for record in records))
+                await send(producer, self.take(record for records in fetched.values() for record in records))
         finally:
             await consumer.stop()
             await producer.stop()
 
-    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
-        """Return the reports that are due now, on these records and on earlier ones."""
+    def take(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
+        """Take records in; return the reports that are due now, on these and on earlier ones."""
         business_time = self._clock.now()
         self._now = write_time(business_time)
         now = time.monotonic()

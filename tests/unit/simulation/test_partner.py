@@ -37,7 +37,7 @@ def partner(folder: Path, **behaviour: object) -> SimulatedPartner:
     return SimulatedPartner("gopay", KEYS, folder / "gopay.jsonl", PartnerBehaviour(**behaviour))  # type: ignore[arg-type]
 
 
-def statuses(reports: list[ScheduledReport]) -> list[tuple[str, int, str | None]]:
+def statuses(reports: list[ScheduledReport]) -> list[tuple[str, int | None, str | None]]:
     return [(report.status, report.amount, report.reason) for report in reports]
 
 
