@@ -13,6 +13,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import uvloop
@@ -41,6 +42,7 @@ class PartnerSimulator:
         self._partners = partners
         self._clock = clock
         self._scheduled: list[tuple[float, int, PartnerLane, ScheduledReport]] = []
+        self._of_business_time: list[tuple[datetime, int, PartnerLane, ScheduledReport]] = []
         self._order = itertools.count()
         self._process, self._sent = uuid.uuid4().hex, itertools.count(1)
         self._now = ""
@@ -82,41 +84,36 @@ class PartnerSimulator:
                 await asyncio.to_thread(ready.touch)
             while not stopped.is_set():
                 fetched = await consumer.getmany(timeout_ms=50)
-                await send(producer, self._receive(record for records in fetched.values() for record in records))
+                await send(producer, self.take(record for records in fetched.values() for record in records))
         finally:
             await consumer.stop()
             await producer.stop()
 
-    def _receive(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
-        """Return the reports that are due now, on these records and on earlier ones."""
-        self._now = write_time(self._clock.now())
+    def take(self, records: "Iterable[ConsumerRecord[bytes, bytes]]") -> list[OutgoingRecord]:
+        """Take records in; return the reports that are due now, on these and on earlier ones."""
+        business_time = self._clock.now()
+        self._now = write_time(business_time)
         now = time.monotonic()
         due: list[OutgoingRecord] = []
         for record in records:
             name = record.topic.partition(".")[2]
-            for report in self._reports_for(self._partners[name], record):
+            for report in _reports_for(self._partners[name], record, business_time):
                 where = (name, record.partition)
-                if report.after_seconds > 0:
+                if report.not_before is not None:
+                    heapq.heappush(self._of_business_time, (report.not_before, next(self._order), where, report))
+                elif report.after_seconds > 0:
                     heapq.heappush(self._scheduled, (now + report.after_seconds, next(self._order), where, report))
                 else:
                     due.append(self._report_record(where, report))
         while self._scheduled and self._scheduled[0][0] <= now:
             _, _, where, report = heapq.heappop(self._scheduled)
             due.append(self._report_record(where, report))
+        while self._of_business_time and self._of_business_time[0][0] <= business_time:
+            _, _, where, report = heapq.heappop(self._of_business_time)
+            due.append(self._report_record(where, report))
         for partner in self._partners.values():
             partner.flush()
         return due
-
-    def _reports_for(self, partner: SimulatedPartner, record: "ConsumerRecord[bytes, bytes]") -> list[ScheduledReport]:
-        """Return the reports on an instruction, or on a status request about a known reference."""
-        data = from_json(record.value or b"{}")
-        if ("ce_type", INSTRUCTED) in record.headers:
-            return partner.receive(data)
-        known = partner.ledger.get(data["reference"])
-        if known is None:
-            return []
-        status = "rejected" if known.reason else "returned" if known.returned_for else "settled"
-        return [ScheduledReport(0, known.reference, status, known.amount, known.reason or known.returned_for)]
 
     def _report_record(self, where: PartnerLane, report: ScheduledReport) -> OutgoingRecord:
         name, partition = where
@@ -130,6 +127,16 @@ class PartnerSimulator:
         )
         value = report_data(report, name, self._now)
         return OutgoingRecord(disbursement_reports(name), report.reference.encode(), value, headers, partition)
+
+
+def _reports_for(
+    partner: SimulatedPartner, record: "ConsumerRecord[bytes, bytes]", now: datetime
+) -> list[ScheduledReport]:
+    """Return the reports on an instruction, or the answer to a request for the status."""
+    data = from_json(record.value or b"{}")
+    if ("ce_type", INSTRUCTED) in record.headers:
+        return partner.receive(data, now)
+    return partner.report_status(data["reference"], now)
 
 
 async def main(environment: Mapping[str, str]) -> None:

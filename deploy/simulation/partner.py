@@ -1,37 +1,30 @@
-"""A simulated payment partner, whose behaviour depends on the last four digits of the account number.
+"""A simulated payment partner, whose behaviour depends on the account number (`magic_numbers.py`).
 
-    0401  rejected, AC01: no such account            0404  rejected, AC04: account closed
-    0000  never answered                             0777  a wrong amount is reported first, then the right one
-    0778  settled, and later rejected all the same   0779  rejected for now (AB05), and later settled all the same
-    0780  settled, and later returned, AC04          else  accepted, then settled
-
-It pays a reference once, however often it is instructed, and its first final status stays.
+It pays a reference once, however often it is instructed, unless the number asks for more. Its first final status stays.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import to_json
 
+from deploy.simulation.magic_numbers import AFTERTHOUGHT, LATE_BY, Answers, MagicNumber, magic_number_of
 from deploy.simulation.seals import Seals
 from shared.errors import SalurError
-
-REJECTIONS = {"0401": "AC01", "0404": "AC04", "0779": "AB05"}
-RETURNS = {"0780": "AC04"}
-SILENT, WRONG_AMOUNT_FIRST, REJECTED_AFTERWARDS, SETTLED_AFTERWARDS = "0000", "0777", "0778", "0779"
-AFTERTHOUGHT_SECONDS = 2.0
-"""Seconds after which a partner that contradicts itself does so, and money is returned."""
+from shared.times import write_time
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
     """A partner's decision on a reference: `amount` in rupiah, `reason` of a rejection or None if it was paid.
 
-    `returned_for`: the reason for which what was paid came back later, or None.
+    `returned_for`: the reason for which what was paid came back later, at `returned_at`, or None. `number` counts the
+    payments of one reference. Times are None in ledgers that are older than these fields.
     """
 
     partner: str
@@ -41,6 +34,21 @@ class Payment:
     benefit: str
     reason: str | None
     returned_for: str | None = None
+    booked_at: str | None = None
+    returned_at: str | None = None
+    number: int = 1
+
+    @property
+    def partner_reference(self) -> str:
+        return partner_reference(self.partner, self.reference, self.number)
+
+    def status(self, now: datetime) -> tuple[str, str | None]:
+        """Return the status at a time, and its reason."""
+        if self.reason:
+            return "rejected", self.reason
+        if self.returned_for and (self.returned_at is None or datetime.fromisoformat(self.returned_at) <= now):
+            return "returned", self.returned_for
+        return "settled", None
 
     @property
     def is_received(self) -> bool:
@@ -79,19 +87,23 @@ class PartnerBehaviour:
     def last_report_after_seconds(self) -> float:
         """Upper bound of the seconds between an instruction and its last report."""
         return 2 * self.late_at_most_seconds + max(
-            self.late_at_most_seconds * self.repeats_at_most, AFTERTHOUGHT_SECONDS
+            self.late_at_most_seconds * self.repeats_at_most, AFTERTHOUGHT.total_seconds()
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledReport:
-    """A report to send after a delay in seconds."""
+class ScheduledReport(NamedTuple):
+    """Report to send after a delay in seconds, and not before a time of the business clock.
+
+    `amount` in rupiah, None with `not_found`. `payment`: the number of the payment, as in the partner's reference.
+    """
 
     after_seconds: float
     reference: str
     status: str
-    amount: int
-    reason: str | None
+    amount: int | None
+    reason: str | None = None
+    not_before: datetime | None = None
+    payment: int = 1
 
 
 class MovedSeal(SalurError):
@@ -107,68 +119,127 @@ class SimulatedPartner:
         self._keys = keys
         self._behaviour = behaviour
         self._file = _open_ledger(ledger, self.ledger)
+        self._forgotten: set[str] = set()
+        self._silent_until: dict[str, datetime] = {}
+        self._down_until: datetime | None = None
 
-    def receive(self, instruction: Mapping[str, object]) -> list[ScheduledReport]:
+    def receive(self, instruction: Mapping[str, Any], now: datetime) -> list[ScheduledReport]:
         """Pay unless the reference is known, and return the reports on it; contradict itself at most once.
 
-        Raise MovedSeal if the account was sealed for another reference.
+        `now` by the business clock. Raise MovedSeal if the account was sealed for another reference.
         """
         reference = str(instruction["reference"])
+        answer_by = datetime.fromisoformat(instruction["answer_by"])
         known = self.ledger.get(reference)
-        return list(self._reports_of(known or self._pay(reference, instruction), first_time=known is None))
+        account = known.account if known else self._open(reference, instruction)
+        number = magic_number_of(account)
+        if number.forgets and known is None and reference not in self._forgotten:
+            self._forgotten.add(reference)
+            return []
+        payment = known or self._pay(reference, instruction, account, now)
+        if number.answers is Answers.WHEN_UP_AGAIN:
+            self._down_until = answer_by + LATE_BY
+        elif number.answers is Answers.LATE:
+            self._silent_until[reference] = answer_by + LATE_BY
+        if number.answers in (Answers.NEVER, Answers.WHEN_ASKED):
+            return []
+        reports = list(self._reports_of(payment, number))
+        if known is None:
+            reports = [*self._false_reports(payment, number), *reports, *self._afterthoughts(payment, number)]
+        return [self._delayed(report, now) for report in reports]
+
+    def report_status(self, reference: str, now: datetime) -> list[ScheduledReport]:
+        """Return the answer to a request for the status: `not_found` of what was never paid or rejected here."""
+        payment = self.ledger.get(reference)
+        if payment is None:
+            return [self._delayed(ScheduledReport(0, reference, "not_found", None), now)]
+        if magic_number_of(payment.account).answers is Answers.NEVER:
+            return []
+        status, reason = payment.status(now)
+        return [self._delayed(ScheduledReport(0, reference, status, payment.amount, reason), now)]
 
     def flush(self) -> None:
         """Write payments to the ledger file; must precede sending the reports on them."""
         self._file.flush()
 
-    def _pay(self, reference: str, instruction: Mapping[str, object]) -> Payment:
-        payee, amount = instruction["payee"], instruction["amount"]
-        assert isinstance(payee, dict)
-        assert isinstance(amount, dict)
-        account = self._keys.open(payee["account"])
+    def _open(self, reference: str, instruction: Mapping[str, Any]) -> str:
+        account = self._keys.open(instruction["payee"]["account"])
         if account["sub"] != reference:
             raise MovedSeal(f"the account of {reference} is sealed for {account['sub']}; instruct it with its own seal")
-        number = str(account["number"])
+        return str(account["number"])
+
+    def _pay(self, reference: str, instruction: Mapping[str, Any], account: str, now: datetime) -> Payment:
+        number = magic_number_of(account)
         payment = Payment(
             partner=self.name,
             reference=reference,
-            amount=int(amount["value"]),
-            account=number,
+            amount=int(instruction["amount"]["value"]),
+            account=account,
             benefit=str(instruction["benefit"]),
-            reason=REJECTIONS.get(number[-4:]),
-            returned_for=RETURNS.get(number[-4:]),
+            reason=number.reason,
+            returned_for=number.returned_for,
+            booked_at=write_time(now),
+            returned_at=write_time(now + number.returned_after) if number.returned_for else None,
         )
-        self.ledger[reference] = payment
-        self._file.write(to_json(payment) + b"\n")
+        for time in range(1, number.payments + 1):
+            self._book(replace(payment, number=time))
+        if number.pays_another:
+            self._book(replace(payment, reference=_another(reference)))
         return payment
 
-    def _reports_of(self, payment: Payment, *, first_time: bool) -> Iterator[ScheduledReport]:
-        ending = payment.account[-4:]
-        if ending == SILENT:
-            return
-        final = "rejected" if payment.reason else "settled"
-        late = self._behaviour.late_at_most_seconds
-        delay = self._random_fraction(payment, "late") * late if late else 0.0
-        if ending == WRONG_AMOUNT_FIRST and first_time:
-            yield ScheduledReport(delay, payment.reference, "settled", payment.amount + 1, None)
-        if self._behaviour.accepts:
-            yield from self._repeat(payment, delay, "accepted", None)
-        yield from self._repeat(payment, delay * 2, final, payment.reason)
-        if payment.returned_for:
-            yield ScheduledReport(
-                delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "returned", payment.amount, payment.returned_for
-            )
-        if ending == REJECTED_AFTERWARDS and first_time:
-            yield ScheduledReport(
-                delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "rejected", payment.amount, "MS03"
-            )
-        if ending == SETTLED_AFTERWARDS and first_time:
-            yield ScheduledReport(delay * 2 + AFTERTHOUGHT_SECONDS, payment.reference, "settled", payment.amount, None)
+    def _book(self, payment: Payment) -> None:
+        self.ledger.setdefault(payment.reference, payment)
+        self._file.write(to_json(payment) + b"\n")
 
-    def _repeat(self, payment: Payment, after: float, status: str, reason: str | None) -> Iterator[ScheduledReport]:
+    def _false_reports(self, payment: Payment, number: MagicNumber) -> Iterator[ScheduledReport]:
+        """Yield what is reported before the truth, when the payment is made."""
+        late = self._delay_of(payment)
+        if number.excess:
+            yield ScheduledReport(late, payment.reference, "settled", payment.amount + number.excess)
+        if number.pays_another:
+            yield ScheduledReport(late, _another(payment.reference), "settled", payment.amount)
+
+    def _afterthoughts(self, payment: Payment, number: MagicNumber) -> Iterator[ScheduledReport]:
+        """Yield what is reported once after the final status."""
+        late = self._delay_of(payment)
+        for time in range(2, number.payments + 1):
+            yield ScheduledReport(late * 2, payment.reference, "settled", payment.amount, payment=time)
+        if after := number.afterthought:
+            delay = late * 2 + AFTERTHOUGHT.total_seconds()
+            yield ScheduledReport(delay, payment.reference, after.status, payment.amount, after.reason)
+
+    def _reports_of(self, payment: Payment, number: MagicNumber) -> Iterator[ScheduledReport]:
+        """Yield what is reported whenever the instruction comes."""
+        late = self._delay_of(payment)
+        if self._behaviour.accepts:
+            yield from self._repeat(payment, number, late, "accepted", None)
+        final = "rejected" if payment.reason else "settled"
+        yield from self._repeat(payment, number, late * 2, final, payment.reason)
+        if payment.returned_for:
+            is_next_day = number.returned_after > AFTERTHOUGHT
+            delay = 0.0 if is_next_day else late * 2 + AFTERTHOUGHT.total_seconds()
+            due = datetime.fromisoformat(payment.returned_at) if is_next_day and payment.returned_at else None
+            yield ScheduledReport(delay, payment.reference, "returned", payment.amount, payment.returned_for, due)
+
+    def _repeat(
+        self, payment: Payment, number: MagicNumber, after: float, status: str, reason: str | None
+    ) -> Iterator[ScheduledReport]:
         most = self._behaviour.repeats_at_most
-        for time in range(1 + int(self._random_fraction(payment, status) * most) if most > 1 else 1):
+        drawn = 1 + int(self._random_fraction(payment, status) * most) if most > 1 else 1
+        for time in range(max(drawn, number.repeats)):
             yield ScheduledReport(after * (1 + time / 2), payment.reference, status, payment.amount, reason)
+
+    def _delayed(self, report: ScheduledReport, now: datetime) -> ScheduledReport:
+        """Return a report that is not sent while the partner is down, or silent about this reference."""
+        if report.not_before is None and self._down_until is None and not self._silent_until:
+            return report
+        waits = (report.not_before, self._down_until, self._silent_until.get(report.reference))
+        latest = max((time for time in waits if time is not None), default=now)
+        return report._replace(not_before=latest if latest > now else None)
+
+    def _delay_of(self, payment: Payment) -> float:
+        late = self._behaviour.late_at_most_seconds
+        return self._random_fraction(payment, "late") * late if late else 0.0
 
     def _random_fraction(self, payment: Payment, about: str) -> float:
         """Return a number between 0 and 1, always the same for the same payment and purpose."""
@@ -182,12 +253,24 @@ def report_data(report: ScheduledReport, partner: str, reported_at: str) -> byte
         {
             "reference": report.reference,
             "status": report.status,
-            "amount": {"value": report.amount, "currency": "IDR"},
+            "amount": None if report.amount is None else {"value": report.amount, "currency": "IDR"},
             "reason": report.reason,
-            "partner_reference": f"{partner}-{report.reference}",
+            "partner_reference": None
+            if report.amount is None
+            else partner_reference(partner, report.reference, report.payment),
             "reported_at": reported_at,
         }
     )
+
+
+def partner_reference(partner: str, reference: str, payment: int) -> str:
+    """Return the partner's own reference of a payment, which it makes once at most unless it errs."""
+    return f"{partner}-{reference}" if payment == 1 else f"{partner}-{reference}-{payment}"
+
+
+def _another(reference: str) -> str:
+    """Return a reference of the same lane that nobody ever sent."""
+    return reference[0] + reference[:0:-1]
 
 
 def read_ledger(path: Path) -> list[Payment]:

@@ -48,6 +48,7 @@ def context_of(settings: PaymentSettings) -> Context:
         index=BlindIndex.load(keys / "account-index.key"),
         answer_within=timedelta(seconds=settings.answer_within_seconds),
         retry_after=timedelta(seconds=settings.retry_after_seconds),
+        partner_memory=timedelta(days=settings.partner_memory_days),
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
         approval_above=settings.approval_above_rupiah,
         allotment_block=settings.draw_rupiah,

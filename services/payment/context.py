@@ -18,6 +18,7 @@ class Context:
     for payment; `own_keys` seals the accounts that are kept, `partner_keys` those in instructions. `upstream_keys` has
     every key that a producer ever had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a
     lane is allotted at once while there is plenty. `wait_at_most`: the longest that an event may be on its way.
+    `partner_memory`: how long partners know for certain what they paid under a reference.
     """
 
     programme: str
@@ -30,6 +31,7 @@ class Context:
     index: BlindIndex
     answer_within: timedelta
     retry_after: timedelta
+    partner_memory: timedelta
     wait_at_most: timedelta
     approval_above: int | None
     allotment_block: int

@@ -270,6 +270,8 @@ def _answer(views: ParticipantViews, row: Record, status: str) -> Decision:
     reason = f".{row['reason'] or 'without_reason'}" if status in ("rejected", "returned") else ""
     # A return settles besides what was not reported as settled before.
     told = "returned" if status == "settled" and row["settled_at"] == row["returned_at"] else status
+    if status == "rejected" and row["rejected_at"] == row["not_found_at"]:
+        told = "not_found"
     return Decision(
         at=row[f"{status}_at"],
         decision=f"attempt_{status}",
@@ -302,7 +304,7 @@ def _is_confirmed(views: ParticipantViews, row: Record) -> bool:
 
 
 def _report(row: Record, status: str) -> str:
-    """Return the name of a partner's report: there is one of each status of a reference."""
+    """Return the name of a partner's report: one of each status of a reference, `not_found` one of each time."""
     topic = disbursement_reports(row["partner"])
     return keyed_id(DISBURSEMENT_REPORTED, row["reference"], status, topic=topic)
 

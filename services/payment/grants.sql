@@ -13,7 +13,7 @@ grant select, insert,
 grant select, insert,
       update (instructed_at, answer_by, accepted_at, settled_at, rejected_at, returned_at, number, redeem_code, benefit,
               reason, partner_reference, wave, component, account, account_version, keeps_money, rejection_carried_by,
-              return_carried_by)
+              return_carried_by, asked_at, not_found_at)
     on attempt to :service;
 grant select, insert, update (partner, account, verified, same_identity, linked_at, caused_by) on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at, completion_caused_by,

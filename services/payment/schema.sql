@@ -88,6 +88,8 @@ create table attempt (
     settled_at           timestamp with time zone,
     returned_at          timestamp with time zone,
     return_carried_by    bigint,
+    asked_at             timestamp with time zone,
+    not_found_at         timestamp with time zone,
     constraint attempt_pkey PRIMARY KEY (reference),
     constraint adopted_or_ours CHECK ((((redeem_code IS NULL) = (benefit IS NULL)) AND ((benefit IS NULL) = (number IS NULL)))),
     constraint attempt_amount_check CHECK ((amount > 0)),
@@ -110,6 +112,8 @@ comment on column attempt.rejection_carried_by is 'The number of the event on pa
 comment on column attempt.settled_at is 'Of one that was returned; while it is paid, its disbursement says so.';
 comment on column attempt.returned_at is 'The money came back to the partner, in full.';
 comment on column attempt.return_carried_by is 'The number of the event on payment.events that announced the return.';
+comment on column attempt.asked_at is 'The latest request for its status; null: none, or the instruction was repeated since.';
+comment on column attempt.not_found_at is 'The partner''s time of its latest report, which counted, that it knows no such reference.';
 
 create table block (
     participant_id text                     not null,

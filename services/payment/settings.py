@@ -15,7 +15,7 @@ Programme = Annotated[str, TextFormat("1 to 64 small letters, digits or hyphens"
 class PaymentSettings(ServiceSettings):
     """Settings of payment. `programme` is part of every reference and must never change.
 
-    `draw_rupiah`: the rupiah that a lane is allotted at once.
+    `draw_rupiah`: the rupiah that a lane is allotted at once. `partner_memory_days`: how long partners keep references.
     """
 
     model_config = SettingsConfigDict(env_prefix="PAYMENT_")
@@ -24,5 +24,6 @@ class PaymentSettings(ServiceSettings):
     programme: Programme = "prakerja"
     answer_within_seconds: int = Field(default=900, ge=1, le=LONGEST_SECONDS)
     retry_after_seconds: int = Field(default=3600, ge=1, le=LONGEST_SECONDS)
+    partner_memory_days: int = Field(default=60, ge=1, le=3650)
     approval_above_rupiah: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
     draw_rupiah: int = Field(default=100_000_000, ge=1, le=MAX_RUPIAH)

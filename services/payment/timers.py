@@ -16,7 +16,7 @@ from services.payment.payout.pay import pay
 from services.payment.payout.queue import load_in_turn
 from services.payment.payout.series import load_earned_by_month
 from services.payment.payout.status_checks import schedule_status_checks
-from services.payment.store.attempts import load_attempts
+from services.payment.store.attempts import load_attempts, save_asked
 from services.payment.store.cures import QUERY_OF, load_cured
 from services.payment.store.cut_offs import clear_cut_offs, load_held_past_cut_off, pass_cut_offs
 from services.payment.store.disbursements import (
@@ -90,10 +90,13 @@ async def request_overdue_statuses(context: Context, partner: str, tx: Transacti
     waiting = [d for d in under_way if str(d.reference) not in late]
     await schedule_status_checks(tx, waiting, by=tx.now + context.answer_within)
     asked: defaultdict[timedelta, list[Disbursement]] = defaultdict(list)
-    for reference, attempt in (await load_attempts(tx.connection, late) if late else {}).items():
+    attempts = await load_attempts(tx.connection, late) if late else {}
+    for reference, attempt in attempts.items():
         request_status(tx, attempt)
         interval = status_interval(attempt, tx.now, context.answer_within)
         asked[interval].append(postpone_status_check(late[reference], tx.now + interval))
+    if attempts:
+        await save_asked(tx.connection, attempts, tx.now)
     for interval, together in asked.items():
         await postpone_status_checks(tx.connection, together, tx.now + interval, tx.now)
         await schedule_status_checks(tx, together, by=tx.now + interval)

@@ -77,13 +77,16 @@ def count_model_members(model: BaseModel) -> int:
     count = len(model.model_fields_set)
     for name in _fields_with_models(type(model)):
         inner = getattr(model, name)
-        count += sum(map(count_model_members, inner)) if isinstance(inner, tuple) else count_model_members(inner)
+        if isinstance(inner, tuple):
+            count += sum(map(count_model_members, inner))
+        elif inner is not None:
+            count += count_model_members(inner)
     return count
 
 
 @cache
 def _fields_with_models(model: type[BaseModel]) -> tuple[str, ...]:
-    """Return the fields that hold a model or a tuple of models."""
+    """Return the fields that hold a model, a tuple of models, or a model or null, in this order."""
     held = {name: get_args(field.annotation) or (field.annotation,) for name, field in model.model_fields.items()}
     return tuple(name for name, (kind, *_) in held.items() if isinstance(kind, type) and issubclass(kind, BaseModel))
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.payment.domain.claim import Claim, ClaimReason, ClaimState
-from services.payment.domain.disbursement import DisbursementKey
-from services.payment.domain.reason_codes import FORBIDS_RETRY
+from services.payment.domain.disbursement import Disbursement, DisbursementKey
+from services.payment.domain.reason_codes import FORBIDS_RETRY, NEVER_RECEIVED
 
 # A partner that is silent for long is asked once a day.
 LONGEST_INTERVAL = timedelta(days=1)
@@ -19,7 +19,8 @@ class Attempt(NamedTuple):
     `account` is the payee's account, sealed for the partner. `redeem_code`, `benefit` and `number` are None while the
     attempt is only adopted: its instruction was found in our own topic after a restore, and the disbursement it pays
     has not been read again. `account_version` is that of the account it went to, if an event told it. `reason` is the
-    partner's own, of its rejection or return.
+    partner's own, of its rejection or return. `asked_at`: the latest request for its status, None once the instruction
+    was repeated since. `not_found_at`: the partner's time of the latest `not_found` that counted.
     """
 
     reference: str
@@ -39,6 +40,8 @@ class Attempt(NamedTuple):
     reason: str | None = None
     partner_reference: str | None = None
     account_version: int | None = None
+    asked_at: datetime | None = None
+    not_found_at: datetime | None = None
 
     @property
     def is_only_adopted(self) -> bool:
@@ -46,7 +49,7 @@ class Attempt(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Report of a partner on a reference. `amount` in rupiah; `status` is accepted, settled, rejected or returned."""
+    """Report of a partner on a reference. `amount` in rupiah, 0 with `not_found`, which names none."""
 
     reference: str
     status: str
@@ -90,6 +93,8 @@ def classify_report(attempt: Attempt, report: Report, claim: Claim | None = None
     attempt. Only what was paid can be returned, and not if it was repaid. `claim`: the one on this reference that was
     not withdrawn.
     """
+    if report.status == "not_found":
+        return _classify_not_found(attempt, report)
     if report.amount != attempt.amount:
         return ReportCheck.AMOUNT_MISMATCH
     if is_known(attempt, report):
@@ -104,9 +109,33 @@ def classify_report(attempt: Attempt, report: Report, claim: Claim | None = None
     return ReportCheck.CONTRADICTS_FINAL if contradicts else ReportCheck.NEW
 
 
+def _classify_not_found(attempt: Attempt, report: Report) -> ReportCheck:
+    """Return how `not_found` relates to an attempt. It counts once for each status request, and each only once."""
+    if attempt.settled_at is not None:
+        return ReportCheck.CONTRADICTS_FINAL
+    newer = attempt.not_found_at is None or report.reported_at > attempt.not_found_at
+    counts = attempt.rejected_at is None and attempt.asked_at is not None and newer
+    return ReportCheck.NEW if counts else ReportCheck.DUPLICATE
+
+
+def may_be_repeated(attempt: Attempt, disbursement: Disbursement, now: datetime, partner_memory: timedelta) -> bool:
+    """Return True if an instruction that its partner does not know may be sent again under the same reference.
+
+    The partner must still remember what it paid under a reference so old, and must not have contradicted itself.
+    """
+    return now - attempt.instructed_at < partner_memory and not disbursement.frozen
+
+
+def record_repeat(attempt: Attempt, report: Report) -> Attempt:
+    """Return the attempt with its instruction repeated for this `not_found`."""
+    return attempt._replace(asked_at=None, not_found_at=report.reported_at)
+
+
 def is_known(attempt: Attempt, report: Report) -> bool:
     """Return True if the partner has reported this status of the attempt before; `accepted` also after a final one."""
     match report.status:
+        case "not_found":
+            return False
         case "accepted":
             known = attempt.accepted_at or attempt.settled_at or attempt.rejected_at
         case "settled":
@@ -128,7 +157,8 @@ def _now_forbids_retry(attempt: Attempt, report: Report) -> bool:
 def record_report(attempt: Attempt, report: Report) -> Attempt:
     """Return the attempt with a new report recorded. What is returned was settled by then.
 
-    Of one that was rejected, and paid all the same, nothing but the return is recorded.
+    Of one that was rejected, and paid all the same, nothing but the return is recorded. One that was not found, and may
+    not be repeated, is rejected as never received.
     """
     at = report.reported_at
     if report.status == "returned" and attempt.rejected_at is not None:
@@ -138,6 +168,8 @@ def record_report(attempt: Attempt, report: Report) -> Attempt:
         return attempt._replace(partner_reference=theirs, accepted_at=at)
     if report.status == "settled":
         return attempt._replace(partner_reference=theirs, settled_at=at)
+    if report.status == "not_found":
+        return attempt._replace(rejected_at=at, not_found_at=at, reason=NEVER_RECEIVED)
     if report.status == "rejected":
         return attempt._replace(partner_reference=theirs, rejected_at=at, reason=report.reason)
     return attempt._replace(

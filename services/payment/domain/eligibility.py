@@ -110,11 +110,15 @@ def tried_account_version(attempt: Attempt, payee: Payee, newest: int) -> int:
     return (attempt.instructed_at + MAX_CLOCK_SKEW - EPOCH) // timedelta(microseconds=1)
 
 
+def is_halted(disbursement: Disbursement, partner: str, halts: Collection[str]) -> bool:
+    """Return True if this partner may be instructed nothing for the disbursement."""
+    return ALL_PARTNERS in halts or partner in halts or disbursement.component in halts
+
+
 def _halt_or_pause_reason(
     disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions
 ) -> HoldReason | None:
-    halts = conditions.halts
-    if ALL_PARTNERS in halts or account.partner in halts or disbursement.component in halts:
+    if is_halted(disbursement, account.partner, conditions.halts):
         return HoldReason.HALTED
     paused_until = disbursement.next_check_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > conditions.now:

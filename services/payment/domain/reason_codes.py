@@ -13,6 +13,8 @@ from services.payment.domain.disbursement import Disbursement, HoldReason, book_
 from services.payment.domain.entitlement import Annulment
 
 MAX_AUTOMATIC_ATTEMPTS = 5
+NEVER_RECEIVED = "NOOR"
+"""The reason that is recorded for `not_found` when the instruction may not be repeated."""
 
 
 class ReportAction(StrEnum):
@@ -78,6 +80,7 @@ REASON_CODES: dict[str, Verdict] = {
     "FRAD": _OPERATOR,  # fraudulent origin
     "MS02": _EITHER,  # refused by the customer, no reason given
     "MS03": _EITHER,  # refused by the bank, no reason given
+    NEVER_RECEIVED: _OPERATOR,  # no original transaction received: it may have been paid and forgotten
     "RR04": _OPERATOR,  # regulatory reason
     "LEGL": _FINAL,  # a court or the law forbids it
     "MD07": _FINAL,  # the creditor has died
@@ -85,12 +88,12 @@ REASON_CODES: dict[str, Verdict] = {
 
 
 def verdict_of(status: str, reason: str | None) -> Verdict:
-    """Return the verdict of a report; `status` is accepted, settled, rejected or returned."""
+    """Return the verdict of a report; `not_found`: of what may not be instructed again."""
     if status == "settled":
         return _SETTLED
     if status == "accepted":
         return _WAIT
-    return verdict_of_failure(reason)
+    return verdict_of_failure(NEVER_RECEIVED if status == "not_found" else reason)
 
 
 def verdict_of_failure(reason: str | None) -> Verdict:

@@ -10,15 +10,15 @@ from services.payment.domain.attempt import (
     Contradiction,
     Report,
     ReportCheck,
-    classify_report,
-    is_known,
+    may_be_repeated,
+    record_repeat,
     record_report,
 )
 from services.payment.domain.claim import Claim, Payment
-from services.payment.domain.deferral_kinds import CATCHING_UP, REFERENCE
-from services.payment.domain.disbursement import PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
+from services.payment.domain.deferral_kinds import REFERENCE
+from services.payment.domain.disbursement import AT_THE_PARTNER, PAID_OR_UNDER_WAY, Disbursement, DisbursementKey, State
 from services.payment.domain.funds import Allotment, allotment_of
-from services.payment.domain.reason_codes import FINAL_REASONS, FORBIDS_RETRY
+from services.payment.domain.reason_codes import FINAL_REASONS
 from services.payment.domain.report_outcome import ReportOutcome, apply_report
 from services.payment.payout.announced_forfeits import load_announced_forfeits
 from services.payment.payout.claims import claim_double_payments, claim_settled
@@ -29,20 +29,23 @@ from services.payment.payout.events import emit_state
 from services.payment.payout.funds import decommit_funds
 from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
-from services.payment.payout.pay import pay
+from services.payment.payout.pay import pay, repeat_instructions
+from services.payment.payout.report_checks import (
+    MONEY_MAY_HAVE_MOVED,
+    check_report,
+    contradicts,
+    park_unmatched,
+    partner_of,
+    report_of,
+)
 from services.payment.payout.returns import ReturnTerms, load_return_terms, withdraw_claims_on_returned
 from services.payment.store.attempts import AttemptWithDisbursement, load_attempts_with_disbursements, save_verdicts
 from services.payment.store.cut_offs import load_past_cut_off
 from services.payment.store.disbursements import AnnouncedAnswer, EventNumbers, annul_disbursements
-from shared.contracts.park_reasons import ParkReason
-from shared.contracts.partner import DisbursementReported
-from shared.contracts.topics import PARTNERS, disbursement_reports
+from shared.contracts.partner import NOT_FOUND, DisbursementReported
 from shared.errors import InvariantBroken
 from shared.messaging.message import Message
 from shared.messaging.transaction.transaction import Transaction
-
-MONEY_MAY_HAVE_MOVED = ("accepted", "settled", "returned")
-PARTNER_OF_REPORTS = {disbursement_reports(partner): partner for partner in PARTNERS}
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class BatchChanges:
     reference, `announced`: those of accepted and settled ones.
 
     `known`: the disbursements they contradict, as loaded. `doubles`: claims on double payments that were returned.
+    `unknown`: the disbursements, as loaded, whose references their partners do not know and may be sent again.
     """
 
     terms: ReturnTerms
@@ -67,6 +71,17 @@ class BatchChanges:
     known: dict[DisbursementKey, Disbursement] = field(default_factory=dict)
     contradictions: list[Contradiction] = field(default_factory=list)
     doubles: list[Claim] = field(default_factory=list)
+    unknown: dict[str, Disbursement] = field(default_factory=dict)
+
+    @property
+    def not_found(self) -> list[tuple[Disbursement, Attempt]]:
+        """The attempts to instruct again: still at their partner, which has not contradicted itself in this batch."""
+        standing = {reference: self.changes.get(d.key, (d, d))[1] for reference, d in self.unknown.items()}
+        return [
+            (d, self.attempts[reference])
+            for reference, d in standing.items()
+            if d.state in AT_THE_PARTNER and d.key not in self.doubted
+        ]
 
     @property
     def returned(self) -> list[Disbursement]:
@@ -101,16 +116,20 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
             continue
         if disbursement is None:
             raise InvariantBroken(attempt.reference, "this attempt has no disbursement; look for it with `verify`")
-        report = _report(message.data)
-        if attempt.partner != _partner(message):
+        report = report_of(message.data)
+        if attempt.partner != partner_of(message):
             unmatched.append(message)
             if report.status in MONEY_MAY_HAVE_MOVED:
                 _add_contradiction(batch, message, disbursement, report)
-        elif _check_report(tx, batch, message, attempt, disbursement, report):
+            continue
+        check = check_report(tx, message, attempt, report, batch.terms.claims.get(attempt.reference))
+        if check is ReportCheck.NEW:
             batch.traces[disbursement.key] = message.trace
             _apply(context, tx, batch, attempt, disbursement, report)
+        elif contradicts(check, report):
+            _add_contradiction(batch, message, disbursement, report)
     context.answers.record(tx, batch.answers)
-    await _park_unmatched(tx, unmatched)
+    await park_unmatched(tx, unmatched)
     await _save(tx, batch)
     await claim_settled(tx, _payments(batch), batch.traces)
     await erase_ended_attempts(tx, (after for _, after in batch.changes.values()))
@@ -118,6 +137,7 @@ async def process_reports(context: Context, tx: Transaction, messages: Sequence[
     frozen = await record_contradictions(tx, batch.contradictions, {**batch.known, **now}, batch.traces)
     now |= {d.key: d for d in frozen if d.key in now}
     now |= {d.key: d for d in await freeze_returned(tx, [now[d.key] for d in batch.returned], batch.traces)}
+    await repeat_instructions(tx, batch.not_found, batch.traces)
     await claim_double_payments(tx, batch.doubted, batch.traces)
     # A cure may have come while the attempt was at the partner.
     await pay(context, tx, [d for d in now.values() if d.state is State.HELD], batch.traces)
@@ -167,6 +187,10 @@ def _apply(
         batch.doubles.append(batch.terms.claims[attempt.reference])
         return
     before, known = batch.changes.get(loaded.key, (loaded, loaded))
+    if report.status == NOT_FOUND and may_be_repeated(attempt, known, tx.now, context.partner_memory):
+        batch.attempts[attempt.reference] = record_repeat(attempt, report)
+        batch.unknown[attempt.reference] = loaded
+        return
     ask_at, retry_at = tx.now + context.answer_within, tx.now + context.retry_after
     annulled = batch.terms.annulments.get(loaded.redeem_code)
     outcome = apply_report(attempt, known, report, ask_at=ask_at, retry_at=retry_at, annulled=annulled)
@@ -182,58 +206,18 @@ def _apply(
             batch.announced.append(AnnouncedAnswer(attempt.lane, number, attempt.reference))
 
 
-def _check_report(
-    tx: Transaction,
-    batch: BatchChanges,
-    message: Message[DisbursementReported],
-    attempt: Attempt,
-    disbursement: Disbursement,
-    report: Report,
-) -> bool:
-    """Return True for a new report; park one that does not fit its attempt, and note what it contradicts."""
-    match classify_report(attempt, report, batch.terms.claims.get(attempt.reference)):
-        case ReportCheck.NEW:
-            return True
-        case ReportCheck.AMOUNT_MISMATCH:
-            tx.park(message, ParkReason.AMOUNT_MISMATCH, "/amount")
-            if report.status in MONEY_MAY_HAVE_MOVED or report.reason in FORBIDS_RETRY:
-                _add_contradiction(batch, message, disbursement, report)
-        case ReportCheck.CONTRADICTS_FINAL:
-            tx.park(message, ParkReason.CONTRADICTS_FINAL, "/reason" if is_known(attempt, report) else "/status")
-            _add_contradiction(batch, message, disbursement, report)
-        case ReportCheck.DUPLICATE:
-            pass
-    return False
-
-
 def _add_contradiction(
     batch: BatchChanges, message: Message[DisbursementReported], disbursement: Disbursement, report: Report
 ) -> None:
     key = disbursement.key
     batch.known[key] = disbursement
     batch.traces.setdefault(key, message.trace)
-    batch.contradictions.append(Contradiction(report, _partner(message), *key, disbursement.attempt))
+    batch.contradictions.append(Contradiction(report, partner_of(message), *key, disbursement.attempt))
 
 
 def _seconds_to_answer(tx: Transaction, attempt: Attempt) -> float:
     """Return the time from instruction to report by our own clock, 0 if that was set back since."""
     return max(0.0, (tx.now - attempt.instructed_at).total_seconds())
-
-
-async def _park_unmatched(tx: Transaction, unmatched: Sequence[Message[DisbursementReported]]) -> None:
-    """Park reports whose reference was never sent to that partner, and halt the partner.
-
-    While the lane is catching up after a restore they are deferred instead: the reference may still turn up.
-    """
-    unmatched_partners = set()
-    for message in unmatched:
-        if message.lane is not None and tx.catching_up(message.lane):
-            tx.defer(message, CATCHING_UP, str(message.lane), owner=message.data.reference)
-        else:
-            unmatched_partners.add(_partner(message))
-            tx.park(message, ParkReason.UNKNOWN_REFERENCE, "/reference")
-    for partner in sorted(unmatched_partners):
-        await halt_partner(tx, partner, "reported a reference that was never sent to it")
 
 
 async def _save(tx: Transaction, batch: BatchChanges) -> None:
@@ -275,18 +259,3 @@ def _payments(batch: BatchChanges) -> list[Payment]:
         for outcome in batch.outcomes
         if outcome.attempt.settled_at is not None and batch.changes[outcome.disbursement.key][1].state is State.SETTLED
     ]
-
-
-def _partner(message: Message[DisbursementReported]) -> str:
-    return PARTNER_OF_REPORTS[message.record.topic]
-
-
-def _report(data: DisbursementReported) -> Report:
-    return Report(
-        reference=data.reference,
-        status=data.status,
-        amount=data.amount.value,
-        reason=data.reason,
-        partner_reference=data.partner_reference,
-        reported_at=data.reported_at,
-    )

@@ -7,6 +7,7 @@ from services.payment.context import Context
 from services.payment.domain import ledger
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, cancel, forfeit, hold
+from services.payment.domain.eligibility import is_halted
 from services.payment.domain.funds import fund_of
 from services.payment.payout.attempts import commit_adopted_attempts, make_attempt, save_attempts
 from services.payment.payout.disbursements import Change, save_changes
@@ -15,7 +16,9 @@ from services.payment.payout.funds import commit_funds
 from services.payment.payout.ledger import post
 from services.payment.payout.plan import AttemptPlan, Cancel, Forfeit, Hold, Route, plan_attempts
 from services.payment.payout.status_checks import FIRST_CHECK_AFTER, schedule_status_checks
+from services.payment.store.attempts import save_repeated
 from services.payment.store.disbursements import EventNumbers
+from services.payment.store.halts import load_halts_and_cut_offs
 from shared.messaging.reading.watermark import NEVER
 from shared.messaging.transaction.transaction import Transaction
 
@@ -59,6 +62,25 @@ async def pay(
         tx, [*allotted_for_adopted, *allotted, *(ledger.instruct(disbursement) for disbursement, _ in instructed)]
     )
     return len(changes)
+
+
+async def repeat_instructions(
+    tx: Transaction, not_found: Sequence[tuple[Disbursement, Attempt]], traces: Traces
+) -> None:
+    """Instruct partners again under references that they do not know: the same data, byte for byte, under a new id.
+
+    While a halt lasts, or the lane catches up after a restore, the report changes nothing; the next request for the
+    status brings another.
+    """
+    if not not_found:
+        return
+    halts, _ = await load_halts_and_cut_offs(tx.connection, (), ())
+    repeated = []
+    for disbursement, attempt in not_found:
+        if not is_halted(disbursement, attempt.partner, halts) and not tx.catching_up(attempt.lane):
+            emit_instruction(tx, disbursement, attempt, traces)
+            repeated.append(attempt)
+    await save_repeated(tx.connection, repeated)
 
 
 def _emit_changes(

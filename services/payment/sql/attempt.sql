@@ -3,7 +3,7 @@
 select a.reference as attempt_reference, a.lane as attempt_lane, a.partner as attempt_partner, a.amount as attempt_amount,
     a.account, a.instructed_at, a.answer_by, a.redeem_code as attempt_redeem_code, a.benefit as attempt_benefit, a.number,
     a.accepted_at as attempt_accepted_at, a.settled_at as attempt_settled_at, a.rejected_at, a.returned_at, a.reason as attempt_reason,
-    a.partner_reference as attempt_partner_reference, a.account_version, d.*
+    a.partner_reference as attempt_partner_reference, a.account_version, a.asked_at, a.not_found_at, d.*
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit
 where a.reference = any($1::text[]);
 
@@ -36,9 +36,21 @@ where a.reference = new.reference and a.redeem_code is null;
 -- Rejected or returned for ever; the reason, and the reports before it, are kept with the attempt, those of a rejection for ever too.
 update attempt a
 set accepted_at = coalesce(a.accepted_at, new.accepted_at), settled_at = new.settled_at, rejected_at = new.rejected_at,
-    returned_at = new.returned_at, reason = new.reason, partner_reference = coalesce(a.partner_reference, new.partner_reference),
+    returned_at = new.returned_at, reason = new.reason, not_found_at = new.not_found_at,
+    partner_reference = coalesce(a.partner_reference, new.partner_reference),
     rejection_carried_by = case when new.returned_at is null then new.carried_by else a.rejection_carried_by end,
     return_carried_by = case when new.returned_at is not null then new.carried_by end
-from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[])
-    as new (reference, accepted_at, settled_at, rejected_at, returned_at, reason, partner_reference, carried_by)
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+    $7::text[], $8::text[], $9::bigint[])
+    as new (reference, accepted_at, settled_at, rejected_at, returned_at, not_found_at, reason, partner_reference, carried_by)
+where a.reference = new.reference;
+
+-- name: save_asked
+-- Their partners were asked for their status just now.
+update attempt set asked_at = $2 where reference = any($1::text[]);
+
+-- name: save_repeated
+-- The instruction was sent again, since its partner does not know it: the next `not_found` counts after another request.
+update attempt a set asked_at = null, not_found_at = new.not_found_at
+from unnest($1::text[], $2::timestamptz[]) as new (reference, not_found_at)
 where a.reference = new.reference;

@@ -29,7 +29,7 @@ where e.participant_id = $1 order by d.due_at, d.redeem_code, d.benefit;
 -- References are derived by the caller, since only they are indexed.
 select a.reference, a.redeem_code, a.benefit, a.number, a.partner, a.amount, a.instructed_at, a.answer_by,
     coalesce(d.accepted_at, a.accepted_at) as accepted_at, coalesce(d.settled_at, a.settled_at) as settled_at, a.rejected_at,
-    a.returned_at, a.reason, coalesce(d.partner_reference, a.partner_reference) as partner_reference,
+    a.returned_at, a.not_found_at, a.reason, coalesce(d.partner_reference, a.partner_reference) as partner_reference,
     a.carried_by, a.rejection_carried_by, a.return_carried_by
 from attempt a left join disbursement d on d.redeem_code = a.redeem_code and d.benefit = a.benefit and d.reference = a.reference
 where a.reference = any($1::text[]) order by a.number;

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -111,9 +112,19 @@ async def save_verdicts(
 
     `carried_by`: the numbers of the events that announced it, by reference.
     """
-    times = ("accepted_at", "settled_at", "rejected_at", "returned_at")
+    times = ("accepted_at", "settled_at", "rejected_at", "returned_at", "not_found_at")
     verdicts = columns(attempts, "reference", *times, "reason", "partner_reference")
     await connection.execute(QUERIES["save_verdicts"], *verdicts, [carried_by.get(a.reference) for a in attempts])
+
+
+async def save_asked(connection: Connection, references: Collection[str], now: datetime) -> None:
+    """Save that partners were asked for the status of these attempts."""
+    await connection.execute(QUERIES["save_asked"], list(references), now)
+
+
+async def save_repeated(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Save that these attempts were instructed again, and for which `not_found`."""
+    await connection.execute(QUERIES["save_repeated"], *columns(attempts, "reference", "not_found_at"))
 
 
 def _attempt(row: Record) -> Attempt:
@@ -135,5 +146,7 @@ def _attempt(row: Record) -> Attempt:
         returned_at=row["returned_at"],
         reason=row["attempt_reason"],
         account_version=row["account_version"],
+        asked_at=row["asked_at"],
+        not_found_at=row["not_found_at"],
         partner_reference=(row["partner_reference"] if latest else None) or row["attempt_partner_reference"],
     )

@@ -189,7 +189,7 @@ async def take_report(data: partner.DisbursementReported, _: Headers) -> None:
     async with service.transaction() as connection:
         known = await connection.fetchrow(DISBURSEMENT, data.reference)
         stale = known["state"] in (data.status, "settled")
-        if stale or known["amount"] != data.amount.value or data.status == "rejected":
+        if stale or data.amount is None or known["amount"] != data.amount.value or data.status == "rejected":
             return
         now, right = datetime.now(UTC), (known["redeem_code"], known["benefit"])
         await connection.execute(REPORTED[data.status], data.reference, now, data.partner_reference)

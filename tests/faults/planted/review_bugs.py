@@ -76,6 +76,11 @@ def it_retries_before_earlier_reports_are_read(product: pytest.MonkeyPatch) -> N
     product.setattr(pay, "_awaits_reports", lambda *_: False)
 
 
+def it_repeats_what_a_partner_may_have_forgotten(product: pytest.MonkeyPatch) -> None:
+    """Instruct again under a reference so old that its partner may have paid it and forgotten it."""
+    product.setattr(reports, "may_be_repeated", lambda *_: True)
+
+
 def _without(trigger: str) -> Callable[[Database], Awaitable[of_payment.PaymentHarness]]:
     prepare = of_payment.create_harness
 
@@ -117,6 +122,11 @@ BUGS = (
         it_freezes_nothing_that_is_returned,
         review_scenarios.a_partner_contradicts_itself_and_returns_the_payment,
         "is not frozen, and",
+    ),
+    Bug(
+        it_repeats_what_a_partner_may_have_forgotten,
+        review_scenarios.a_partner_forgets_what_it_has_paid,
+        "was instructed again, and its partner has forgotten it",
     ),
     Bug(it_accepts_one_approver_instead_of_two, review_scenarios.one_person_approves, "one person released it alone"),
 )

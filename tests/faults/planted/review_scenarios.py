@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from tests.builders import a_provider, funds
 from tests.faults.planted.planted_harness import PlantedHarness
-from tests.integration.payment.facts import CODE, FEE, in_one_lane, journey, linked
+from tests.integration.payment.facts import CODE, FEE, in_one_lane, journey, linked, not_found
 from tests.integration.payment.harness import PaymentHarness
 
 
@@ -92,6 +92,19 @@ async def a_partner_pays_what_it_rejected_and_the_report_is_unread(harness: Plan
         for instruction in reversed(payment.instructions_for("incentive")):
             await payment.report(instruction.reference, "settled")
         return await payment.breaches()
+
+
+async def a_partner_forgets_what_it_has_paid(harness: PlantedHarness) -> list[str]:
+    """Ask it after sixty days."""
+    async with harness.payment() as payment:
+        await _instruct_all(payment)
+        reference = payment.instructions_for("incentive")[0].reference
+        payment.now += timedelta(days=60)
+        await payment.sweep("ask")
+        await payment.receive(not_found("gopay", reference))
+        again = len(payment.instructions_for("incentive")) > 1
+        breach = [f"{reference} was instructed again, and its partner has forgotten it"] if again else []
+        return [*breach, *await payment.breaches()]
 
 
 async def _instruct_all(payment: PaymentHarness) -> None:

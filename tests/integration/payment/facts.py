@@ -193,6 +193,13 @@ def reported(
     return Reported(made.type, made.data, f"/partners/{partner}", made.key, made.id, made.time)
 
 
+def not_found(partner: str, reference: str, at: datetime = COMPLETED_AT) -> Event:
+    """Return the answer of a partner that does not know a reference."""
+    made = reported(partner, reference, "not_found", 1, at=at)
+    data = {**made.data, "amount": None, "partner_reference": None}
+    return Reported(made.type, data, made.source, made.key, made.id, made.time)
+
+
 def journey(participant: str = PARTICIPANT, code: str = CODE, **terms: Any) -> list[Event]:
     """Return all events that make the fee and the incentive of one training fall due."""
     return [

@@ -25,6 +25,7 @@ class Answer(NamedTuple):
 
 ACCEPTED, SETTLED, MISSTATED = Answer("accepted"), Answer("settled"), Answer("settled", excess=1)
 CLOSED, FRAUD, OFFLINE, FORBIDDEN = (Answer("rejected", reason) for reason in ("AC04", "FR01", "AB08", "LEGL"))
+NOT_FOUND = Answer("not_found")
 Ways = Mapping[str, Sequence[Sequence[Answer]]]
 
 PAYING: Ways = {
@@ -34,6 +35,8 @@ PAYING: Ways = {
     "rejects, but pays": [[CLOSED, SETTLED]],
     "pays, but denies it": [[SETTLED, CLOSED]],
     "misstates the amount": [[MISSTATED, SETTLED]],
+    "forgets the instruction": [[ACCEPTED, NOT_FOUND, SETTLED]],
+    "misstates, and forgets": [[MISSTATED, NOT_FOUND], [SETTLED]],
     "returns the first payment": [[SETTLED, Answer("returned", "AB08")], [SETTLED]],
 }
 REFUSING: Ways = {

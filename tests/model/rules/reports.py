@@ -1,6 +1,17 @@
 """Reports of partners on attempts, and what two persons decide about payments that are frozen."""
 
-from services.payment.domain.attempt import Attempt, Contradiction, Report, ReportCheck, classify_report, record_report
+from datetime import timedelta
+
+from services.payment.domain.attempt import (
+    Attempt,
+    Contradiction,
+    Report,
+    ReportCheck,
+    classify_report,
+    may_be_repeated,
+    record_repeat,
+    record_report,
+)
 from services.payment.domain.claim import ClaimReason, ClaimState
 from services.payment.domain.disbursement import Disbursement, HoldReason, State
 from services.payment.domain.reason_codes import FORBIDS_RETRY
@@ -8,10 +19,14 @@ from services.payment.domain.report_outcome import apply_report
 from tests.model.rules.facts import NOW
 from tests.model.rules.payouts import Payouts
 
+PARTNER_MEMORY = timedelta(days=60)
+
 
 def receive(payouts: Payouts, report: Report) -> None:
     """Apply a report that is new; note what one contradicts that does not fit its attempt."""
     attempt = payouts.attempts[report.reference]
+    if report.status == "not_found":
+        attempt = attempt._replace(asked_at=NOW)
     key = (str(attempt.redeem_code), str(attempt.benefit))
     match classify_report(attempt, report, payouts.standing_claim(report.reference)):
         case ReportCheck.NEW:
@@ -32,6 +47,9 @@ def _apply(payouts: Payouts, attempt: Attempt, known: Disbursement, report: Repo
     if report.status == "returned" and attempt.rejected_at is not None and attempt.settled_at is None:
         payouts.attempts[attempt.reference] = record_report(attempt, report)
         payouts.withdraw([claim] if (claim := payouts.standing_claim(attempt.reference)) else [])
+        return
+    if report.status == "not_found" and may_be_repeated(attempt, known, NOW, PARTNER_MEMORY):
+        payouts.attempts[attempt.reference] = record_repeat(attempt, report)
         return
     annulled = payouts.annulment(known.redeem_code)
     marked = known._replace(past_cut_off=payouts.is_cut_off)

@@ -1,6 +1,6 @@
 """Attempts: reports compared with what is known."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,8 @@ from services.payment.domain.attempt import (
     Report,
     ReportCheck,
     classify_report,
+    may_be_repeated,
+    record_repeat,
     record_report,
     status_interval,
 )
@@ -144,3 +146,57 @@ def test_partner_with_more_time_to_answer_is_asked_no_earlier() -> None:
     within = 2 * LONGEST_INTERVAL
     attempt = an_attempt()._replace(instructed_at=NOW - 9 * within)
     assert status_interval(attempt, NOW, within) == within
+
+
+LATER, MEMORY = NOW + timedelta(hours=1), timedelta(days=60)
+
+
+@pytest.mark.parametrize(
+    ("changes", "judgement"),
+    [
+        ({}, ReportCheck.DUPLICATE),
+        ({"asked_at": NOW}, ReportCheck.NEW),
+        ({"asked_at": NOW, "accepted_at": NOW}, ReportCheck.NEW),
+        ({"asked_at": NOW, "not_found_at": NOW - timedelta(seconds=1)}, ReportCheck.NEW),
+        ({"asked_at": NOW, "not_found_at": NOW}, ReportCheck.DUPLICATE),
+        ({"asked_at": NOW, "not_found_at": LATER}, ReportCheck.DUPLICATE),
+        ({"not_found_at": NOW - timedelta(seconds=1)}, ReportCheck.DUPLICATE),
+        ({"asked_at": NOW, "rejected_at": NOW}, ReportCheck.DUPLICATE),
+        ({"settled_at": NOW}, ReportCheck.CONTRADICTS_FINAL),
+        ({"asked_at": NOW, "settled_at": NOW}, ReportCheck.CONTRADICTS_FINAL),
+        ({"settled_at": NOW, "returned_at": NOW}, ReportCheck.CONTRADICTS_FINAL),
+        ({"rejected_at": NOW, "settled_at": NOW}, ReportCheck.CONTRADICTS_FINAL),
+    ],
+)
+def test_not_found_counts_once_after_each_request(changes: dict[str, datetime], judgement: ReportCheck) -> None:
+    assert classify_report(an_attempt(**changes), a_report("not_found", 0)) is judgement
+
+
+def test_repeated_instruction_must_be_asked_for_again() -> None:
+    report = a_report("not_found", 0)
+    repeated = record_repeat(an_attempt(asked_at=NOW), report)
+    assert classify_report(repeated, report._replace(reported_at=LATER)) is ReportCheck.DUPLICATE
+    assert classify_report(repeated._replace(asked_at=LATER), report) is ReportCheck.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("age", "frozen", "may"),
+    [
+        (timedelta(0), False, True),
+        (MEMORY - timedelta(microseconds=1), False, True),
+        (MEMORY, False, False),
+        (timedelta(0), True, False),
+        # Our own clock was set back.
+        (-timedelta(days=1), False, True),
+    ],
+)
+def test_instruction_is_repeated_within_the_memory_of_its_partner(age: timedelta, frozen: bool, may: bool) -> None:
+    disbursement = a_disbursement(state=State.INSTRUCTED, frozen=frozen)
+    assert may_be_repeated(an_attempt(), disbursement, NOW + age, MEMORY) is may
+
+
+def test_what_is_not_found_for_ever_is_rejected_as_never_received() -> None:
+    rejected = record_report(an_attempt(asked_at=NOW), a_report("not_found", 0))
+    assert (rejected.rejected_at, rejected.not_found_at, rejected.reason) == (NOW, NOW, "NOOR")
+    assert classify_report(rejected, a_report("settled")) is ReportCheck.CONTRADICTS_FINAL
+    assert classify_report(rejected, a_report("rejected")) is ReportCheck.DUPLICATE
