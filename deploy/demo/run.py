@@ -30,7 +30,11 @@ from deploy.simulation.seals import Seals
 from shared.contracts.topics import PARTNERS
 
 # Kafka's topics do not age when the programme's clock leaps; what is kept beside them must not either.
-SETTINGS = in_every_service("SWEEP_EVERY_SECONDS", "1") | in_every_service("PAGE_RETENTION_DAYS", "365")
+SETTINGS = (
+    in_every_service("SWEEP_EVERY_SECONDS", "1")
+    | in_every_service("PAGE_RETENTION_DAYS", "365")
+    | {"PAYMENT_ANSWER_WITHIN_SECONDS": "10"}
+)
 # Seconds that the figures on /metrics may lag behind.
 METRICS_AGREE_WITHIN_SECONDS = 15.0
 RETURNED_WITHIN_SECONDS = 15.0

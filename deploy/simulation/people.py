@@ -80,6 +80,9 @@ class Persona(StrEnum):
     SEMI_BANSOS = "has the scheme of the pandemic"
     SEMI_BANSOS_VOIDED = "has the scheme of the pandemic, class cancelled after the first incentive"
     SEMI_BANSOS_OFFLINE = "buys offline under the scheme of the pandemic"
+    ANSWERED_WHEN_ASKED = "partner pays and is silent until it is asked"
+    INSTRUCTION_LOST = "partner loses the instruction"
+    PAID_TWICE = "partner pays twice"
 
 
 WEIGHTS = {
@@ -134,6 +137,9 @@ WEIGHTS = {
     Persona.SEMI_BANSOS: 12,
     Persona.SEMI_BANSOS_VOIDED: 4,
     Persona.SEMI_BANSOS_OFFLINE: 2,
+    Persona.ANSWERED_WHEN_ASKED: 4,
+    Persona.INSTRUCTION_LOST: 4,
+    Persona.PAID_TWICE: 2,
 }
 OUT_OF = 1000
 FIRST_ORDINARY = 20
@@ -301,7 +307,7 @@ def _nik(district: str, born: date, gender: str, number: int) -> str:
 
 
 def _account(number: int, persona: Persona) -> str:
-    """Return an account number whose last four digits decide the partner's behaviour (deploy/simulation/partner.py)."""
+    """Return an account number whose last four digits decide the partner's behaviour (magic_numbers.py)."""
     ending = {
         Persona.CLOSED: "0404",
         Persona.CLOSED_THEN_ANOTHER: "0404",
@@ -309,6 +315,9 @@ def _account(number: int, persona: Persona) -> str:
         Persona.REJECTED_AFTERWARDS: "0778",
         Persona.CONTRADICTED: "0779",
         Persona.RETURNED: "0780",
+        Persona.ANSWERED_WHEN_ASKED: "0010",
+        Persona.INSTRUCTION_LOST: "0013",
+        Persona.PAID_TWICE: "0014",
     }.get(persona, "1000")
     return f"08{number:08d}{ending}"
 
