@@ -121,7 +121,7 @@ async def test_f27_partner_is_paid_through_once_whatever_it_reports(partner: Scr
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_f4_payment_killed_at_a_silent_partner_asks_before_all_else_and_pays_once(
+async def test_f4_payment_killed_at_a_silent_partner_asks_first_and_pays_once(
     partner: ScriptedPartner, faults: FaultInjector, point: str
 ) -> None:
     """Kill it while it instructs, while it asks for the status, and when it has read the report on that."""
