@@ -15,6 +15,7 @@ INVARIANTS = {"completion": OF_COMPLETION, "enrollment": OF_ENROLLMENT, "payment
 README = (ROOT / "README.md").read_text()
 ROW = re.compile(r"^\| (?P<part>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(test_\w+)`")
+CASES = ("F4", "F27", "A41", "A42", "A43", "A44", "A46", "A49", "A50", "A51", "A52")
 SAMPLES = (
     "salur.training.certificate_issued.v1.json",
     "salur.payment.disbursement_instructed.v1-disbursements.json",
@@ -25,10 +26,14 @@ PROMISE = re.compile(r"^\| (?P<id>I\d+) \| [^|]+ \| (?P<checked_by>[^|]+) \|$", 
 
 def test_each_part_of_the_promise_names_tests_that_exist() -> None:
     rows = ROW.findall(README)
-    there = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert len(rows) >= 10
-    missing = [name for _, tests in rows for name in NAME.findall(tests) if f"def {name}(" not in there]
-    assert missing == []
+    assert _missing_tests(rows) == []
+
+
+def test_each_case_of_payment_names_tests_that_exist() -> None:
+    rows = ROW.findall((ROOT / "tests/README.md").read_text().split("## Payment's cases")[1])
+    assert [case.split()[0] for case, _ in rows] == list(CASES)
+    assert _missing_tests(rows) == []
 
 
 @pytest.mark.parametrize(("place", "sample"), list(enumerate(SAMPLES)))
@@ -50,6 +55,12 @@ def test_table_of_invariants_names_who_checks_each(service: str, invariants: tup
     promises = PROMISE.findall((ROOT / "services/README.md").read_text())
     assert [number for number, _ in promises] == [f"I{number}" for number in range(1, 15)]
     assert {number for number, checked_by in promises if service in checked_by} == {one.id for one in invariants}
+
+
+def _missing_tests(rows: list[tuple[str, str]]) -> list[str]:
+    """Return the tests that these rows of a table name and that do not exist."""
+    there = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    return [name for _, tests in rows for name in NAME.findall(tests) if f"def {name}(" not in there]
 
 
 def _shortened_alike(shown: object, whole: object) -> object:

@@ -143,8 +143,8 @@ async def replay_parked(
 
     Raise Refused when none can be replayed.
     """
-    replayed, lost = await requeue_parked(connection, operator.now, numbers, vault, inspector)
-    kept = f"; kept in part only, and no longer in Kafka: {_listed(lost)}" if lost else ""
+    replayed, left = await requeue_parked(connection, operator.now, numbers, vault, inspector)
+    kept = "".join(f"; {why}: {_listed(rows)}" for why, rows in left.items())
     if not replayed:
         raise Refused(f"none is replayed{kept}. `positions set` reads a partition again from an offset on")
     resolved = [row["id"] for row in replayed]
@@ -155,11 +155,11 @@ async def replay_parked(
 
 async def requeue_parked(
     connection: Connection, now: datetime, numbers: Sequence[int], vault: KeyRing, inspector: TopicInspector | None
-) -> tuple[list[Record], list[Record]]:
-    """Defer open parked records until the sweeps of their lanes; return those deferred, and those that cannot be.
+) -> tuple[list[Record], dict[str, list[Record]]]:
+    """Defer open parked records until the sweeps of their lanes; return those deferred, and by reason those that stay.
 
-    A record of which only the first bytes were kept is read from Kafka again by `inspector`. Where it is gone, or was a
-    record batch that cannot be unpacked, it stays open. Raise Refused when none is open.
+    A record of which only the first bytes were kept is read from Kafka again by `inspector`. Raise Refused when none is
+    open.
     """
     rows = await parking.lock_open(connection, numbers)
     if not rows:

@@ -34,9 +34,9 @@ class ReplayPreview:
 
         The connection of `session` is inside a transaction that the caller rolls back.
         """
-        rows, lost = await requeue_parked(session.connection, now, numbers, vault, inspector)
-        if lost:
-            self.records["cannot be replayed: they are kept in part only, and no longer in Kafka"] += len(lost)
+        rows, left = await requeue_parked(session.connection, now, numbers, vault, inspector)
+        for why, unable in left.items():
+            self.records[f"cannot be replayed: {why}"] += len(unable)
         keys = [str(row["id"]) for row in rows]
         deferred = await load_replayed(session.connection, keys)
         items = [session.decoder.decode_deferred(record, now, deferred_id) for deferred_id, record in deferred]

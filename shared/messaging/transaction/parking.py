@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from asyncpg import Connection
 from asyncpg import Record as Row
 
-from shared.contracts.park_reasons import ParkReason
+from shared.contracts.park_reasons import Parked, ParkReason
 from shared.contracts.parking import RecordParked
 from shared.contracts.person import person_of
 from shared.contracts.seals import KeyRing
@@ -30,6 +30,9 @@ KEPT_BYTES = 64 << 10
 # In place of the bytes of a record about somebody who was erased.
 NOT_KEPT = ""
 PORTION = 100
+# Why a record cannot be replayed.
+GONE = "kept in part only, and no longer in Kafka"
+STRANGE = "its bytes were altered, are another record's, or lie under a key that is gone"
 IN_HEADERS = ("reason", "detail", "topic", "partition", "offset", "parked_at")
 
 
@@ -152,25 +155,44 @@ async def lock_open(connection: Connection, numbers: Sequence[int]) -> list[Row]
 
 async def requeue(
     connection: Connection, rows: Sequence[Row], vault: KeyRing, inspector: TopicInspector | None, now: datetime
-) -> tuple[list[Row], list[Row]]:
-    """Defer open parked records until their lane's sweep; return those that are deferred and those that cannot be.
+) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Defer open parked records until their lane's sweep; return them, and by reason those that stay open.
 
     A record of which only the first bytes are kept is read from Kafka again, if there is an inspector. One that is gone
-    there, or was a record batch that cannot be taken apart, stays open.
+    there, or was a record batch that cannot be taken apart, stays open; so does one whose kept bytes are not its own.
     """
-    read = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
-    packed = [
-        vault.open_bytes(row["sealed"], secret=row["secret"]) if row["whole"] else read.get(row["id"]) for row in rows
-    ]
-    found = [(row, record) for row, record in zip(rows, packed, strict=True) if record is not None]
+    packed = await _read_again(connection, [row for row in rows if not row["whole"]], inspector)
+    packed |= {row["id"]: own for row in rows if row["whole"] and (own := _open_own(row, vault)) is not None}
+    deferred, left = list[Row](), defaultdict[str, list[Row]](list)
+    for row in rows:
+        if row["id"] in packed:
+            deferred.append(row)
+        else:
+            left[STRANGE if row["whole"] else GONE].append(row)
     replayed = [
         ReplayedRecord(
-            str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], row["person"], record
+            *(str(row["id"]), row["lane"], row["topic"], row["partition"], row["offset"], row["person"]),
+            packed[row["id"]],
         )
-        for row, record in found
+        for row in deferred
     ]
     await insert_replayed(connection, replayed, now)
-    return [row for row, _ in found], [row for row, record in zip(rows, packed, strict=True) if record is None]
+    return deferred, left
+
+
+def _open_own(row: Row, vault: KeyRing) -> bytes | None:
+    """Return the packed record of a row; None if its bytes do not open, or are those of another record.
+
+    The place stands inside the seal, and so does the value that the row has the digest of: whoever moves bytes to
+    another row cannot alter what they say there.
+    """
+    try:
+        packed = vault.open_bytes(row["sealed"], secret=row["secret"])
+        record = unpack(packed)
+    except (Parked, ValueError, KeyError, TypeError):
+        return None
+    same_place = (*record.place, record.offset) == (row["topic"], row["partition"], row["offset"])
+    return packed if same_place and hashlib.sha256(record.value or b"").digest() == row["sha256"] else None
 
 
 async def _read_again(

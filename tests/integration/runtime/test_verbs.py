@@ -24,8 +24,8 @@ async def park(toy: Toy, offset: int = 0) -> int:
     record = Record(toy.league.requests, 0, offset, 0, b"k", b'{"nik":"' + NIK + b'"}', ())
     number = await toy.connection.fetchval(
         "insert into parked (reason, detail, topic, partition, \"offset\", size, sha256, sealed, parked_at)"
-        " values ('conflict', '/shirt', $1, 0, $2, 10, '', $3, $4) returning id",
-        record.topic, offset, vault.seal_bytes(pack(record)), NOW,
+        " values ('conflict', '/shirt', $1, 0, $2, 10, sha256($5), $3, $4) returning id",
+        record.topic, offset, vault.seal_bytes(pack(record)), NOW, record.value,
     )  # fmt: skip
     return int(number)
 

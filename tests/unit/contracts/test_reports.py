@@ -66,3 +66,17 @@ def test_key_twice_is_parked_in_what_has_no_amount() -> None:
     report = replace(report, data={**report.data, **NOTHING})
     twice = report.value.replace(b"{", b'{"reason":null,', 1)
     assert park_answer(report, twice) == ("duplicate_key", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        pytest.param({"amount": {"value": 600_000, "currency": "USD"}}, "/amount/currency", id="A41 another currency"),
+        pytest.param({"amount": {"value": 600_000}}, "/amount/currency", id="A41 no currency"),
+        pytest.param({"amount": {"value": 6e5 + 0.5, "currency": "IDR"}}, "/amount/value", id="A41 part of a rupiah"),
+        pytest.param({"account": "0123456789"}, "/", id="A41 an account"),
+    ],
+)
+def test_report_in_another_currency_or_on_an_account_is_parked(changes: dict[str, object], where: str) -> None:
+    report = a_report(REFERENCE, "settled", 600_000).with_data(**changes)
+    assert park_answer(report) == ("invalid_field", where)
