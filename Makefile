@@ -109,9 +109,10 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix $(wildcard $(CODE))
 
 .PHONY: schemas
-schemas: $(STAMP) ## Write the JSON Schemas of events, the dumps of database schemas and the page of schemes again
+schemas: $(STAMP) ## Write the JSON Schemas of events, the dumps of database schemas, the pages of schemes and reasons
 	$(BIN)/python -m shared.contracts.published_files
 	$(BIN)/python -m services.enrollment.schemes.page
+	$(BIN)/python -m services.payment.reason_page
 	$(BIN)/python -m deploy.local.schema_dumps
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -7,6 +7,7 @@ from asyncpg import Connection
 
 from services.payment.context import Context
 from services.payment.explanation import explain
+from services.payment.handlers.account_indices import index_accounts
 from services.payment.handlers.adoption import adopt
 from services.payment.handlers.contradiction_backfill import freeze_contradicted, is_contradiction_parked
 from services.payment.handlers.data_identity import pinned, rotating_keys
@@ -51,6 +52,7 @@ def context_of(settings: PaymentSettings) -> Context:
         partner_memory=timedelta(days=settings.partner_memory_days),
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
         approval_above=settings.approval_above_rupiah,
+        people_per_account=settings.people_per_account,
         allotment_block=settings.draw_rupiah,
         answers=AnswerTimes(),
     )
@@ -88,9 +90,9 @@ async def needs_post_migration(connection: Connection) -> bool:
 
 
 async def post_migration(service: ServiceDefinition, terms: TransactionTerms, connection: Connection) -> list[str]:
-    """Reseal accounts under the current key, and freeze disbursements whose contradictions were only parked."""
+    """Reseal and index accounts, and freeze disbursements whose contradictions were only parked."""
     context = context_of(PaymentSettings.model_validate(service.settings))
-    sealed = await reseal(context, connection)
+    sealed = [*await reseal(context, connection), *await index_accounts(context, connection)]
     now = Clock.from_environment().now()
     process = partial(process_reports, context)
     return [*sealed, *await freeze_contradicted(process, terms, Decoder(service.sources), now, connection)]

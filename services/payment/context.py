@@ -16,8 +16,9 @@ class Context:
 
     `provider_keys` opens the accounts that the registry may seal, `linked_account_keys` those that enrollment sealed
     for payment; `own_keys` seals the accounts that are kept, `partner_keys` those in instructions. `upstream_keys` has
-    every key that a producer ever had. `approval_above` in rupiah, None: no limit. `allotment_block`: the rupiah that a
-    lane is allotted at once while there is plenty. `wait_at_most`: the longest that an event may be on its way.
+    every key that a producer ever had. `approval_above` in rupiah, None: no limit.
+    `people_per_account`: the most participants who may link one account. `allotment_block`: the rupiah that a lane is
+    allotted at once while there is plenty. `wait_at_most`: the longest that an event may be on its way.
     `partner_memory`: how long partners know for certain what they paid under a reference.
     """
 
@@ -34,6 +35,7 @@ class Context:
     partner_memory: timedelta
     wait_at_most: timedelta
     approval_above: int | None
+    people_per_account: int
     allotment_block: int
     answers: AnswerTimes
 

@@ -15,13 +15,14 @@ grant select, insert,
               reason, partner_reference, wave, component, account, account_version, keeps_money, rejection_carried_by,
               return_carried_by, asked_at, not_found_at)
     on attempt to :service;
-grant select, insert, update (partner, account, verified, same_identity, linked_at, caused_by) on account to :service;
+grant select, insert, update (partner, account, verified, same_identity, linked_at, caused_by, account_index, sharer)
+    on account to :service;
 grant select, insert, update (completed_at, completion_noted_at, rated_at, voided_at, revoked_at, completion_caused_by,
                               rating_caused_by, void_caused_by, revocation_caused_by)
     on enrollment to :service;
 grant select, insert, update (appropriated, returned, drawn, overdrawn, promised, short) on funds to :service;
 grant select, insert, update (passed_at, ledger_number, cleared) on cut_off to :service;
 grant select, insert, update (drawn, spent) on purse to :service;
-grant select, insert, update (amount, partner, account_version, who, second, at), delete on approval to :service;
+grant select, insert, update (amount, partner, account_version, account_index, who, second, at), delete on approval to :service;
 grant select, insert, delete on halt, reminder, monthly_due to :service;
 grant select, insert, update (disbursements, rupiah) on tally to :service;

@@ -336,6 +336,16 @@ INVARIANTS = (
             f"{{reference}} was instructed after a contradiction or review, without an approval; {_RESTORED}",
         ),
     ),
+    Invariant(
+        "I10",
+        "each approval is in the log of operations",
+        _no_rows("approvals_without_operation", f"{_KEY}: the approval of attempt {{attempt}} is not in the log"),
+    ),
+    Invariant(
+        "I10",
+        "each confirmation is in the log of operations",
+        _no_rows("confirmations_without_operation", "{reference}: its confirmation is not in the log"),
+    ),
     Invariant("I11", "the transfers of each ledger are a hash chain", _transfers_are_a_chain),
     Invariant(
         "I11",

@@ -4,7 +4,7 @@ create type annulment as enum ('voided', 'revoked', 'erased');
 create type claim_reason as enum ('voided', 'revoked', 'blocked', 'contradicted');
 create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
-create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked');
+create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked', 'shared_account');
 create type payee as enum ('provider', 'participant');
 create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled', 'forfeited');
 
@@ -17,11 +17,17 @@ create table account (
     same_identity  boolean                  not null,
     linked_at      timestamp with time zone not null,
     caused_by      bigint,
-    constraint account_pkey PRIMARY KEY (participant_id)
+    account_index  bytea,
+    sharer         integer,
+    constraint account_pkey PRIMARY KEY (participant_id),
+    constraint numbered_among_sharers CHECK (((account_index IS NULL) = (sharer IS NULL)))
 );
+CREATE UNIQUE INDEX account_by_index ON account USING btree (account_index, sharer);
 comment on table account is 'The account a participant linked last, by the time of linking. Sealed under payment''s own key, for this participant at this partner, the header shortened.';
 comment on column account.account is 'Empty once the participant was erased.';
 comment on column account.caused_by is 'The number of the event on enrollment.events.';
+comment on column account.account_index is 'Keyed hash of partner and number: equal for the same account. It stays when the number goes, so that nobody leaves those who share it by an erasure.';
+comment on column account.sharer is 'A number among those who linked the same account, without which two who link it at once would not see each other.';
 
 create table announced_answer (
     at           timestamp with time zone not null,
@@ -56,12 +62,14 @@ create table approval (
     who             text                     not null,
     second          text,
     at              timestamp with time zone not null,
+    account_index   text,
     constraint approval_pkey PRIMARY KEY (redeem_code, benefit, attempt),
     constraint approval_attempt_check CHECK ((attempt > 0)),
     constraint approval_check CHECK ((lower(TRIM(BOTH FROM second)) <> lower(TRIM(BOTH FROM who))))
 );
 comment on table approval is 'What operators let go: this attempt, with exactly this content. Void, and gone, when the content changes before the attempt is made.';
 comment on column approval.second is 'The second person, where it took two.';
+comment on column approval.account_index is 'Keyed hash of the account, in hex; null in approvals of before it.';
 
 create table attempt (
     amount               bigint                   not null,
@@ -99,6 +107,7 @@ CREATE INDEX attempt_adopted ON attempt USING btree (wave, component) WHERE adop
 CREATE INDEX attempt_only_adopted ON attempt USING btree (lane) WHERE (redeem_code IS NULL);
 CREATE TRIGGER a_final_word_never_changes AFTER UPDATE ON attempt FOR EACH ROW WHEN ((((((old.reference IS DISTINCT FROM new.reference) OR (old.lane IS DISTINCT FROM new.lane)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.amount IS DISTINCT FROM new.amount)) OR (((old.rejected_at IS NOT NULL) OR (old.returned_at IS NOT NULL)) AND ((((((((((((((old.instructed_at IS DISTINCT FROM new.instructed_at) OR (old.answer_by IS DISTINCT FROM new.answer_by)) OR (old.accepted_at IS DISTINCT FROM new.accepted_at)) OR (old.rejected_at IS DISTINCT FROM new.rejected_at)) OR (old.number IS DISTINCT FROM new.number)) OR (old.redeem_code IS DISTINCT FROM new.redeem_code)) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.reason IS DISTINCT FROM new.reason)) OR (old.partner_reference IS DISTINCT FROM new.partner_reference)) OR (old.adopted IS DISTINCT FROM new.adopted)) OR (old.wave IS DISTINCT FROM new.wave)) OR (old.component IS DISTINCT FROM new.component)) OR (old.account_version IS DISTINCT FROM new.account_version)) OR (old.keeps_money IS DISTINCT FROM new.keeps_money))) OR ((old.returned_at IS NOT NULL) AND ((old.settled_at IS DISTINCT FROM new.settled_at) OR (old.returned_at IS DISTINCT FROM new.returned_at))) OR ((new.returned_at IS NULL) AND (old.settled_at IS DISTINCT FROM new.settled_at)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER an_account_goes_only_with_its_holder AFTER UPDATE ON attempt FOR EACH ROW WHEN ((old.account IS DISTINCT FROM new.account)) EXECUTE FUNCTION refuse_unless_erased();
+CREATE TRIGGER an_attempt_stays_with_its_right AFTER UPDATE ON attempt FOR EACH ROW WHEN (((old.redeem_code IS NOT NULL) AND (((old.redeem_code IS DISTINCT FROM new.redeem_code) OR (old.benefit IS DISTINCT FROM new.benefit)) OR (old.number IS DISTINCT FROM new.number)))) EXECUTE FUNCTION refuse_change_of_final();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table attempt is 'What a partner was told under a reference, unique for ever, and why it was rejected. How the latest stands, its disbursement says.';
 comment on column attempt.redeem_code is 'Null while only our own topic says that the attempt was made (after a restore).';
@@ -242,6 +251,15 @@ CREATE TRIGGER a_final_disbursement_never_changes AFTER UPDATE ON disbursement F
 CREATE TRIGGER a_frozen_right_goes_only_approved AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.frozen AND (new.state <> 'settled'::state) AND ((NOT new.frozen) OR (new.attempt <> old.attempt)))) EXECUTE FUNCTION refuse_unless_approved();
 CREATE TRIGGER a_held_right_is_settled_only_confirmed AFTER UPDATE ON disbursement FOR EACH ROW WHEN (((old.state = 'held'::state) AND (new.state = 'settled'::state))) EXECUTE FUNCTION refuse_unless_confirmed();
 CREATE TRIGGER a_paid_right_goes_back_only_returned AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((old.state = 'settled'::state)) EXECUTE FUNCTION refuse_unless_returned();
+CREATE TRIGGER a_right_begins_unpaid AFTER INSERT ON disbursement FOR EACH ROW WHEN ((NOT (((new.attempt = 0) AND (new.state = ANY (ARRAY['held'::state, 'cancelled'::state, 'forfeited'::state]))) OR ((new.attempt = 1) AND (new.state = 'instructed'::state))))) EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER a_step_is_in_the_table AFTER UPDATE ON disbursement FOR EACH ROW WHEN ((NOT
+        CASE old.state
+            WHEN 'instructed'::state THEN ((new.state = ANY (ARRAY['instructed'::state, 'accepted'::state, 'settled'::state])) AND (new.attempt = old.attempt) AND (new.reference = old.reference) AND (new.partner = old.partner))
+            WHEN 'accepted'::state THEN ((new.state = ANY (ARRAY['accepted'::state, 'settled'::state])) AND (new.attempt = old.attempt) AND (new.reference = old.reference) AND (new.partner = old.partner))
+            WHEN 'held'::state THEN (((new.state = 'settled'::state) AND (new.attempt = old.attempt)) OR ((new.state = ANY (ARRAY['held'::state, 'cancelled'::state, 'forfeited'::state])) AND (new.attempt = old.attempt) AND (NOT (new.reference IS DISTINCT FROM old.reference))) OR ((new.state = 'instructed'::state) AND (old.attempt = 0) AND (new.attempt = 1)))
+            WHEN 'settled'::state THEN (new.state = ANY (ARRAY['held'::state, 'failed'::state]))
+            ELSE false
+        END)) EXECUTE FUNCTION refuse_step();
 CREATE TRIGGER disbursements_stay BEFORE DELETE OR TRUNCATE ON disbursement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 comment on table disbursement is 'One payment of one benefit. Each right to money exists once, by these keys.';
 comment on column disbursement.tried_version is 'Version of the account that the latest attempt went to; 0: none.';
@@ -466,6 +484,25 @@ CREATE OR REPLACE FUNCTION refuse_change_of_final()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ begin raise exception '% is final', tg_table_name using errcode = 'restrict_violation'; end $function$;
+
+CREATE OR REPLACE FUNCTION refuse_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'UPDATE' and exists (
+        select from attempt a
+        where a.reference = old.reference and (a.rejected_at is not null or a.returned_at is not null)
+          and case when new.state in ('held', 'failed')
+                       then old.state in ('instructed', 'accepted')
+                            and (new.attempt, new.reference, new.partner) = (old.attempt, old.reference, old.partner)
+                   else (old.state, new.state) = ('held', 'instructed')
+                        and new.attempt = old.attempt + 1 and new.reference <> old.reference end) then
+        return null;
+    end if;
+    raise exception '% % cannot be %: no step leads there', new.redeem_code, new.benefit, new.state
+        using errcode = 'restrict_violation';
+end $function$;
 
 CREATE OR REPLACE FUNCTION refuse_unless_approved()
  RETURNS trigger

@@ -16,6 +16,7 @@ class PaymentSettings(ServiceSettings):
     """Settings of payment. `programme` is part of every reference and must never change.
 
     `draw_rupiah`: the rupiah that a lane is allotted at once. `partner_memory_days`: how long partners keep references.
+    `people_per_account`: the most participants who may link one account before nothing more is paid into it.
     """
 
     model_config = SettingsConfigDict(env_prefix="PAYMENT_")
@@ -26,4 +27,5 @@ class PaymentSettings(ServiceSettings):
     retry_after_seconds: int = Field(default=3600, ge=1, le=LONGEST_SECONDS)
     partner_memory_days: int = Field(default=60, ge=1, le=3650)
     approval_above_rupiah: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
+    people_per_account: int = Field(default=3, ge=1, le=1_000_000)
     draw_rupiah: int = Field(default=100_000_000, ge=1, le=MAX_RUPIAH)

@@ -65,7 +65,8 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
     One that a partner was instructed to pay before is queued for `retry`, as of now. A lane that is catching up after
     a restore only repeats what was instructed: what waits for money keeps its place.
     """
-    cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION)]
+    people = context.people_per_account
+    cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION, people)]
     covered, beyond = await load_in_turn(tx.connection, caught_up(tx, lanes), PORTION)
     done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
     retries = [d for d in covered if d.attempt > 0]

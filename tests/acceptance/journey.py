@@ -9,18 +9,23 @@ from tests.acceptance.upstream import PROVIDER_ACCOUNT, Upstream, rupiah
 
 @dataclass(frozen=True)
 class Journey:
-    """A participant of a wave with one training, and an account at GoPay."""
+    """A participant of a wave with one training, and an account at GoPay: `number`, else one of its own."""
 
     upstream: Upstream
     person: str
     nik: str
     redeem_code: str
-    number: str = "081234567890"
+    number: str = ""
+
+    @property
+    def account(self) -> str:
+        """The number of the account; without `number`, one that no other participant has."""
+        return self.number or f"08{self.person[-6:]}7890"
 
     def admit(self) -> None:
         """Send the application and the account."""
         self.upstream.admit(self.person, self.nik)
-        self.upstream.link_account(self.person, self.nik, self.number)
+        self.upstream.link_account(self.person, self.nik, self.account)
 
     def buy(self, sessions: Sequence[str] = ("online",), **changes: object) -> dict[str, Any]:
         """Buy a training with a session of each of these modes, a day each; return its `enrollment_confirmed`."""
@@ -68,7 +73,7 @@ class Journey:
 
     def pay_cash(self, benefit: str, amount: int) -> str:
         """Pay the participant; return the time at which it was instructed."""
-        return self._pay("gopay", benefit, amount, "participant", self.number)
+        return self._pay("gopay", benefit, amount, "participant", self.account)
 
     def await_instruction(self, partner: str, benefit: str) -> tuple[Any, dict[str, Any]]:
         """Return the record and the data of the instruction that the partner is given."""

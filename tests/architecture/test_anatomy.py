@@ -25,7 +25,7 @@ FILES = {
 }
 FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
-OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout"}}
+OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout", "reason_page.py"}}
 
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {
@@ -110,11 +110,13 @@ OWN_MODULES = {
             "funds",
             "ledger",
             "reason_codes",
+            "reason_table",
             "reference",
             "report_outcome",
             "series",
         },
         "handlers": {
+            "account_indices",
             "appropriations",
             "approvals",
             "cancellations",

@@ -22,6 +22,7 @@ class Cure(StrEnum):
     KEPT_MONEY = "kept_money"
     TIME = "time"
     UNBLOCK = "unblock"
+    FEWER_PEOPLE = "fewer_people"
 
 
 CURES: Mapping[HoldReason, frozenset[Cure]] = {
@@ -31,6 +32,7 @@ CURES: Mapping[HoldReason, frozenset[Cure]] = {
     HoldReason.ACCOUNT_FULL: frozenset({Cure.NEWER_ACCOUNT}),
     HoldReason.ACCOUNT_CLOSED: frozenset({Cure.NEWER_ACCOUNT}),
     HoldReason.ACCOUNT_INVALID: frozenset({Cure.NEWER_ACCOUNT}),
+    HoldReason.SHARED_ACCOUNT: frozenset({Cure.NEWER_ACCOUNT, Cure.FEWER_PEOPLE, Cure.APPROVAL}),
     HoldReason.NO_PROVIDER_ACCOUNT: frozenset({Cure.NEWER_ACCOUNT}),
     HoldReason.NO_FUNDS: frozenset({Cure.MONEY, Cure.KEPT_MONEY}),
     HoldReason.NEEDS_APPROVAL: frozenset({Cure.APPROVAL}),

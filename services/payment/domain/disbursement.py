@@ -40,6 +40,7 @@ class HoldReason(StrEnum):
     ACCOUNT_FULL = "account_full"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_INVALID = "account_invalid"
+    SHARED_ACCOUNT = "shared_account"
     NO_PROVIDER_ACCOUNT = "no_provider_account"
     NO_FUNDS = "no_funds"
     NEEDS_APPROVAL = "needs_approval"

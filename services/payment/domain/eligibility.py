@@ -14,6 +14,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """Most by which the time of linking may be ahead of our clock."""
 CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
+APPROVED_WITH_ACCOUNT = CURED_BY_ACCOUNT & reasons_cured_by(Cure.APPROVAL)
+"""Reasons of the account that an approval ends as well."""
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
@@ -22,6 +24,7 @@ class PayeeAccount(NamedTuple):
     """Account of a payee at a partner. `sealed` is its number, sealed under payment's own key.
 
     A higher `version` is newer: the provider's version, or the time in microseconds at which a participant linked it.
+    `account_index`: its keyed hash, in hex. `people`: how many participants have linked it.
     """
 
     partner: str
@@ -29,6 +32,8 @@ class PayeeAccount(NamedTuple):
     version: int
     verified: bool = True
     same_identity: bool = True
+    account_index: str = ""
+    people: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Approval:
     amount: int
     partner: str
     account_version: int
+    account_index: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,14 @@ class PayoutConditions:
 
     `halts`: halted partners, `all`, and components with an adopted instruction whose fund is not known yet.
     `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
+    `people_per_account`: the most participants who may link one account; None: no limit.
     """
 
     now: datetime
     halts: Collection[str]
     approval_above: int | None
     catching_up: Collection[int] = ()
+    people_per_account: int | None = None
 
 
 def missing_account_reason(payee: Payee) -> HoldReason:
@@ -62,12 +70,19 @@ def missing_account_reason(payee: Payee) -> HoldReason:
 
 def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Approval:
     """Return the approval that the next attempt to this account would need."""
-    return Approval(disbursement.attempt + 1, disbursement.amount, account.partner, account.version)
+    return Approval(
+        disbursement.attempt + 1, disbursement.amount, account.partner, account.version, account.account_index
+    )
 
 
 def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:
     """Return True if the next attempt takes an approval by two persons: above the limit, or frozen."""
     return disbursement.frozen or (limit is not None and disbursement.amount > limit)
+
+
+def is_shared(account: PayeeAccount, people_per_account: int | None) -> bool:
+    """Return True if more participants have linked the account than may."""
+    return people_per_account is not None and account.people > people_per_account
 
 
 def hold_reason(
@@ -77,20 +92,28 @@ def hold_reason(
 
     `approved`: exactly this attempt is. Reasons of the account come first, since only the payee can remove them.
     """
-    if account_reason := account_hold_reason(disbursement, account, approved=approved):
+    if account_reason := account_hold_reason(disbursement, account, conditions.people_per_account, approved=approved):
         return account_reason
     if needs_approval(disbursement, conditions.approval_above) and not approved:
         return HoldReason.NEEDS_APPROVAL
     return _halt_or_pause_reason(disbursement, account, conditions)
 
 
-def account_hold_reason(disbursement: Disbursement, account: PayeeAccount, *, approved: bool) -> HoldReason | None:
-    """Return the reason why this account cannot be paid into, or not again; None if it can."""
+def account_hold_reason(
+    disbursement: Disbursement, account: PayeeAccount, people_per_account: int | None = None, *, approved: bool
+) -> HoldReason | None:
+    """Return the reason why this account cannot be paid into, or not again; None if it can.
+
+    One that too many share is paid into only if that is approved. What was tried there before, and then held since it
+    was shared, is not cured by their number alone: why the attempt failed is not known any more.
+    """
     if not account.same_identity:
         return HoldReason.ACCOUNT_OTHER_NIK
     if not account.verified:
         return HoldReason.ACCOUNT_UNVERIFIED
-    if disbursement.reason is HoldReason.PARTNER_REJECTED and approved:
+    if is_shared(account, people_per_account) and not approved:
+        return HoldReason.SHARED_ACCOUNT
+    if disbursement.reason in APPROVED_WITH_ACCOUNT and approved:
         return None
     if disbursement.reason in CURED_BY_ACCOUNT and account.version <= disbursement.tried_version:
         return disbursement.reason

@@ -1,90 +1,20 @@
-"""Reason codes of ISO 20022: what follows when a partner rejects, or returns a payment, with one of them.
+"""Reason codes: what follows when a partner rejects, or returns a payment, with one of them.
 
-Partners that speak SNAP translate at their end: 403..09, ..18 and 404..11 arrive as AC06, AC04 and AC01, 403..02 and
-..23 as AM02 and AM14, 403..14 as AM04, 403..06 as TM01. A rejection without a reason, or with one that the table does
-not know, is cured by another account or by an operator.
+A rejection whose reason says that the outcome is not known is a rejection that contradicts itself: a person decides.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from services.payment.domain.disbursement import Disbursement, HoldReason, book_back, fail, freeze, hold, reject
 from services.payment.domain.entitlement import Annulment
+from services.payment.domain.reason_table import EITHER, REASONS, ReportAction, Verdict
 
 MAX_AUTOMATIC_ATTEMPTS = 5
 NEVER_RECEIVED = "NOOR"
-"""The reason that is recorded for `not_found` when the instruction may not be repeated."""
-
-
-class ReportAction(StrEnum):
-    """Action that follows from a report."""
-
-    SETTLED = "settled"
-    WAIT = "wait"
-    RETRY_LATER = "retry_later"
-    HOLD_FOR_PAYEE = "hold_for_payee"
-    HOLD_FOR_PAYEE_OR_OPERATOR = "hold_for_payee_or_operator"
-    HOLD_FOR_OPERATOR = "hold_for_operator"
-    HALT_PARTNER = "halt_partner"
-    FINAL = "final"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Action after a report, and the hold reason if it leads to a hold."""
-
-    action: ReportAction
-    reason: HoldReason | None = None
-
-
-_INVALID = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_INVALID)
-_CLOSED = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_CLOSED)
-_FULL = Verdict(ReportAction.HOLD_FOR_PAYEE, HoldReason.ACCOUNT_FULL)
-_LATER = Verdict(ReportAction.RETRY_LATER, HoldReason.PARTNER_PAUSED)
-_EITHER = Verdict(ReportAction.HOLD_FOR_PAYEE_OR_OPERATOR, HoldReason.PARTNER_REJECTED)
-_OPERATOR = Verdict(ReportAction.HOLD_FOR_OPERATOR, HoldReason.NEEDS_APPROVAL)
-_HALT_PARTNER = Verdict(ReportAction.HALT_PARTNER, HoldReason.HALTED)
-_FINAL = Verdict(ReportAction.FINAL)
+"""Reason that is recorded for `not_found` when the instruction may not be repeated."""
 _SETTLED = Verdict(ReportAction.SETTLED)
 _WAIT = Verdict(ReportAction.WAIT)
-
-REASON_CODES: dict[str, Verdict] = {
-    "AC01": _INVALID,  # incorrect account number
-    "AC02": _HALT_PARTNER,  # our own account at the partner is invalid
-    "AC03": _INVALID,  # invalid creditor account number
-    "AC04": _CLOSED,  # closed account number
-    "AC05": _HALT_PARTNER,  # our own account at the partner is closed
-    "AC06": _INVALID,  # blocked or dormant account
-    "AC07": _CLOSED,  # closed creditor account number
-    "AC14": _INVALID,  # invalid creditor account type
-    "BE01": _INVALID,  # the account belongs to another name
-    "BE06": _INVALID,  # the partner does not know the customer
-    "AM02": _FULL,  # more than this account may receive at once
-    "AM14": _FULL,  # more than was agreed with the customer
-    "AM21": _FULL,  # the account's limit is exceeded
-    "AB03": _LATER,  # settlement timed out and was aborted
-    "AB05": _LATER,  # the creditor's bank timed out
-    "AB06": _LATER,  # an instructed bank timed out
-    "AB08": _LATER,  # the creditor's bank is offline
-    "AG11": _LATER,  # the creditor's bank is suspended
-    "AM23": _LATER,  # the settlement limit is exceeded
-    "ED05": _LATER,  # settlement failed
-    "ED06": _LATER,  # the settlement system is not available
-    "TM01": _LATER,  # after the cut-off time
-    "AG01": _HALT_PARTNER,  # we may not do this kind of transaction
-    "AG10": _HALT_PARTNER,  # our own bank is suspended
-    "AM04": _HALT_PARTNER,  # our own account is short
-    "AM05": _OPERATOR,  # a duplicate, says the partner: a person must compare before it is instructed again
-    "FR01": _OPERATOR,  # suspected fraud
-    "FRAD": _OPERATOR,  # fraudulent origin
-    "MS02": _EITHER,  # refused by the customer, no reason given
-    "MS03": _EITHER,  # refused by the bank, no reason given
-    NEVER_RECEIVED: _OPERATOR,  # no original transaction received: it may have been paid and forgotten
-    "RR04": _OPERATOR,  # regulatory reason
-    "LEGL": _FINAL,  # a court or the law forbids it
-    "MD07": _FINAL,  # the creditor has died
-}
+REASON_CODES = {reason.code: reason.verdict for reason in REASONS}
 
 
 def verdict_of(status: str, reason: str | None) -> Verdict:
@@ -98,7 +28,7 @@ def verdict_of(status: str, reason: str | None) -> Verdict:
 
 def verdict_of_failure(reason: str | None) -> Verdict:
     """Return the verdict of a rejection or a return for this reason."""
-    return REASON_CODES.get(reason or "", _EITHER)
+    return REASON_CODES.get(reason or "", EITHER)
 
 
 NEEDS_REVIEW = frozenset(

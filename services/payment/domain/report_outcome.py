@@ -8,7 +8,8 @@ from services.payment.domain.attempt import Attempt, Report, record_report
 from services.payment.domain.disbursement import Disbursement, State, accept, book_back, reject, settle
 from services.payment.domain.entitlement import Annulment
 from services.payment.domain.ledger import Posting
-from services.payment.domain.reason_codes import ReportAction, Verdict, after_rejection, after_return, verdict_of
+from services.payment.domain.reason_codes import after_rejection, after_return, verdict_of
+from services.payment.domain.reason_table import ReportAction, Verdict
 
 
 class StateEvent(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.payment.context import Context
 from services.payment.domain.entitlement import Payee
-from services.payment.payout.account_seals import open_legacy, seal_own
+from services.payment.payout.account_seals import index_of, open_legacy, seal_own
 from services.payment.payout.pay import pay
 from services.payment.store.accounts import LinkedAccount, load_own_seals_since, save_accounts
 from services.payment.store.disbursements import load_held_of_participants
@@ -81,4 +81,5 @@ def _account(context: Context, message: Message[AccountLinked], number: Secret) 
         same_identity=data.same_identity,
         linked_at=data.linked_at,
         caused_by=sequence_in(message.id),
+        account_index=index_of(context.index, data.partner, number),
     )

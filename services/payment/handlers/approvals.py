@@ -37,6 +37,7 @@ from shared.messaging.transaction.lane import lock
 from shared.messaging.transaction.transaction import Transaction, TransactionTerms
 
 APPROVABLE = reasons_cured_by(Cure.APPROVAL)
+TAKES_TWO = (HoldReason.NEEDS_APPROVAL, HoldReason.SHARED_ACCOUNT)
 
 
 async def approve(
@@ -44,8 +45,8 @@ async def approve(
 ) -> Outcome:
     """Approve the next attempt exactly as it would be made now; the next sweep of its lane makes it.
 
-    An amount above the limit (in rupiah, None: no limit), or a frozen disbursement, needs two persons. Raise
-    Refused when it waits for no operator, or has no account.
+    An amount above the limit (in rupiah, None: no limit), a frozen disbursement, or an account that too many share
+    needs two persons. Raise Refused when it waits for no operator, or has no account.
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
@@ -57,7 +58,7 @@ async def approve(
         raise Refused(f"{subject} does not wait for an approval")
     approval = required_approval(known, await _load_account(connection, known, ends=ends))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
-    by_two = known.reason is HoldReason.NEEDS_APPROVAL or needs_approval(known, limit)
+    by_two = known.reason in TAKES_TWO or needs_approval(known, limit)
     before = (await load_approvals(connection, [known])).get(known.key)
     if before and before.approval == approval and (before.by_two or not by_two):
         return Outcome(changed=False, sentence=f"{what}: approved already")

@@ -3,10 +3,12 @@
 An account is opened only to be sealed for the partner that pays into it.
 """
 
+import json
 from collections.abc import Mapping
 
 from services.payment.domain.entitlement import Payee
 from services.payment.store.accounts import KeptAccount
+from shared.contracts.blind_index import BlindIndex
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import KeyRing, number_of, open_claims, open_number, seal_number
 from shared.contracts.secret import Secret
@@ -40,6 +42,11 @@ def seal_own(own: KeyRing, payee: Payee, subject: str, partner: str, number: Sec
 def open_own(own: KeyRing, kept: KeptAccount) -> Secret:
     """Open an account; raise Parked(bad_seal) when it was sealed for another payee or partner."""
     return open_number(own, kept.token, _bound_to(kept.payee, kept.subject, kept.partner))
+
+
+def index_of(index: BlindIndex, partner: str, number: Secret) -> bytes:
+    """Return the keyed hash of an account: equal for the same number at the same partner, whoever has it."""
+    return index.digest(json.dumps([partner, number.reveal()]))
 
 
 def open_legacy(upstream: KeyRing, token: str, payee: Payee, subject: str) -> Secret:

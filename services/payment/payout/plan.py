@@ -1,6 +1,6 @@
 """Plans: the account that each disbursement would be paid into, or the reason to hold it, funds excluded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from asyncpg import Connection
@@ -10,9 +10,11 @@ from services.payment.domain.attempt import Attempt
 from services.payment.domain.block import blocked_since
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State, annul
 from services.payment.domain.eligibility import (
+    APPROVED_WITH_ACCOUNT,
     PayeeAccount,
     PayoutConditions,
     hold_reason,
+    is_shared,
     missing_account_reason,
     needs_approval,
     required_approval,
@@ -89,7 +91,8 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     opened = OpenedAccounts(context.own_keys)
     lanes = {d.lane for d in disbursements}
     halts, past_cut_off = await load_halts_and_cut_offs(tx.connection, {d.wave for d in disbursements}, lanes)
-    conditions = PayoutConditions(tx.now, halts, context.approval_above, set(filter(tx.catching_up, lanes)))
+    catching_up = set(filter(tx.catching_up, lanes))
+    conditions = PayoutConditions(tx.now, halts, context.approval_above, catching_up, context.people_per_account)
     announced = await load_announced_forfeits(tx, participants)
     cancelled = await load_announced_cancellations(tx, participants)
     approved = await _approved(tx, disbursements, accounts, conditions)
@@ -134,8 +137,8 @@ async def _approved(
     conditions: PayoutConditions,
 ) -> set[DisbursementKey]:
     """Return the disbursements whose next attempt is approved as it would be made now; void other approvals."""
-    limit = conditions.approval_above
-    waiting = {d.key: d for d in disbursements if d.state is State.HELD and _awaits_operator(d, limit)}
+    by_two = {d.key for d in disbursements if _takes_two(d, accounts.get(payee_key(d)), conditions)}
+    waiting = {d.key: d for d in disbursements if d.state is State.HELD and _awaits_operator(d, by_two)}
     if not waiting:
         return set()
     approved = await load_approvals(tx.connection, waiting.values())
@@ -146,12 +149,18 @@ async def _approved(
     }
     void = {key for key, known in approved.items() if wanted.get(key) != known.approval}
     await void_approvals(tx.connection, [waiting[key] for key in void])
-    by_too_few = {r for r, known in approved.items() if needs_approval(waiting[r], limit) and not known.by_two}
+    by_too_few = {key for key, known in approved.items() if key in by_two and not known.by_two}
     return approved.keys() - void - by_too_few
 
 
-def _awaits_operator(disbursement: Disbursement, limit: int | None) -> bool:
-    return disbursement.reason is HoldReason.PARTNER_REJECTED or needs_approval(disbursement, limit)
+def _awaits_operator(disbursement: Disbursement, by_two: Collection[DisbursementKey]) -> bool:
+    return disbursement.reason in APPROVED_WITH_ACCOUNT or disbursement.key in by_two
+
+
+def _takes_two(disbursement: Disbursement, account: PayeeAccount | None, conditions: PayoutConditions) -> bool:
+    """Return True if the next attempt takes an approval by two persons."""
+    shared = account is not None and is_shared(account, conditions.people_per_account)
+    return shared or needs_approval(disbursement, conditions.approval_above)
 
 
 def next_reference(context: Context, d: Disbursement) -> str:

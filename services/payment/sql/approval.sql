@@ -1,15 +1,17 @@
 -- name: load_approvals
 -- Approvals of attempts that are still to be made.
-select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version, a.second is not null as by_two
+select a.redeem_code, a.benefit, a.attempt, a.amount, a.partner, a.account_version, a.account_index,
+    a.second is not null as by_two
 from approval a join unnest($1::text[], $2::text[], $3::smallint[]) as asked (redeem_code, benefit, attempt)
     using (redeem_code, benefit, attempt);
 
 -- name: save_approval
 -- The lane is locked, so no batch plans this attempt meanwhile.
-insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, who, second, at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into approval (redeem_code, benefit, attempt, amount, partner, account_version, account_index, who, second, at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (redeem_code, benefit, attempt) do update
 set amount = excluded.amount, partner = excluded.partner, account_version = excluded.account_version,
+    account_index = excluded.account_index,
     who = excluded.who, second = excluded.second, at = excluded.at;
 
 -- name: void_approvals

@@ -5,6 +5,14 @@ where h.lane = any($1::smallint[]) and h.payee = 'provider' and h.reason = any($
   and exists (select from provider p where p.provider_id = h.provider_id and p.version > h.tried_version)
 order by h.due_at, h.redeem_code, h.benefit limit $2;
 
+-- name: load_cured_by_fewer_people
+-- Others have linked other accounts by now, and this one was not tried before.
+select h.* from disbursement h join account a using (participant_id)
+where h.lane = any($1::smallint[]) and h.payee = 'participant' and h.reason = any($3::hold_reason[]) and h.retry_at is null
+  and h.tried_version < (extract(epoch from a.linked_at) * 1000000)::bigint
+  and (select count(*) from account o where o.account_index = a.account_index) <= $4
+order by h.due_at, h.redeem_code, h.benefit limit $2;
+
 -- name: load_cured_by_kept_money
 -- Instructed before a restore, as far as a row can tell, so its money is kept. The constant makes it use the index of the queue.
 select distinct on (h.due_at, h.redeem_code, h.benefit) h.*

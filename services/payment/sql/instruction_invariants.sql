@@ -68,3 +68,24 @@ where a.redeem_code is not null
 -- it.
 select a.reference from attempt a join lane l using (lane)
 where a.redeem_code is null and (a.wave is null or l.catching_up_since is null);
+
+-- name: approvals_without_operation
+-- I10: who approved stands in the sealed log as well. Those that a migration noted have no account version and no
+-- second person; the log is older than they are.
+select a.redeem_code, a.benefit, a.attempt
+from approval a
+where (a.account_version <> 0 or a.second is not null)
+  and not exists (select from operation o
+                  where o.verb = 'approve' and o.who = coalesce(a.second, a.who) and o.detail ->> 'first' = a.who
+                    and o.detail @> jsonb_build_object(
+                        'redeem_code', a.redeem_code, 'benefit', a.benefit, 'attempt', a.attempt, 'amount', a.amount,
+                        'partner', a.partner, 'account_version', a.account_version));
+
+-- name: confirmations_without_operation
+-- I10: so does who confirmed.
+select c.reference
+from confirmation c
+where not exists (select from operation o
+                  where o.verb = 'confirm' and o.who = c.second and o.detail ->> 'first' = c.who
+                    and o.detail @> jsonb_build_object(
+                        'redeem_code', c.redeem_code, 'benefit', c.benefit, 'reference', c.reference));

@@ -11,7 +11,7 @@ from provider p join unnest($1::text[], $2::integer[]) as asked (provider_id, ve
 
 -- name: load_provider_accounts
 -- The account of record is that of the highest version.
-select distinct on (provider_id) provider_id, version, partner, account
+select distinct on (provider_id) provider_id, version, partner, account, content
 from provider where provider_id = any($1::text[])
 order by provider_id, version desc;
 

@@ -1,17 +1,21 @@
 """Accounts that participants linked."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from asyncpg import Connection, Record
+from asyncpg import Connection, Record, SerializationError, UniqueViolationError
 
 from services.payment.domain.eligibility import EPOCH, PayeeAccount
 from services.payment.domain.entitlement import Payee
 from services.payment.store import QUERIES
 from shared.contracts.seals import compact, expand
 from shared.postgres.columns import columns
+
+# The unique index of the numbers among those who share an account.
+ONE_OF_EACH_NUMBER = "account_by_index"
 
 
 class LinkedAccount(NamedTuple):
@@ -25,6 +29,7 @@ class LinkedAccount(NamedTuple):
     same_identity: bool
     linked_at: datetime
     caused_by: int
+    account_index: bytes
 
 
 class KeptAccount(NamedTuple):
@@ -47,20 +52,46 @@ class Portion:
 async def save_accounts(connection: Connection, accounts: Sequence[LinkedAccount]) -> None:
     """Save the latest account of each participant, whenever it arrives, but none of those who were erased.
 
-    No participant may be listed twice.
+    No participant may be listed twice. Each is numbered among those who linked the same account. Raise
+    SerializationError, after which the batch is tried again, when one was linked meanwhile that is among these.
     """
     rows = await connection.fetch(QUERIES["load_known_accounts"], [a.participant_id for a in accounts])
     known = {row["participant_id"] for row in rows}
     erased = {row["participant_id"] for row in rows if row["erased"]}
-    new = [a._replace(account=compact(a.account)) for a in accounts if a.participant_id not in known]
-    await connection.copy_records_to_table("account", columns=LinkedAccount._fields, records=new)
-    if again := [a for a in accounts if a.participant_id in known - erased]:
-        await connection.execute(
-            QUERIES["update_accounts"],
-            *columns(again, "participant_id", "partner"),
-            [compact(a.account) for a in again],
-            *columns(again, "verified", "same_identity", "linked_at", "caused_by"),
-        )
+    # In one order, so that no two transactions wait for each other.
+    kept = sorted((a for a in accounts if a.participant_id not in erased), key=lambda a: a.account_index)
+    sharers = await _number_sharers(connection, kept)
+    new = [
+        (*a._replace(account=compact(a.account)), sharer)
+        for a, sharer in zip(kept, sharers, strict=True)
+        if a.participant_id not in known
+    ]
+    try:
+        await connection.copy_records_to_table("account", columns=(*LinkedAccount._fields, "sharer"), records=new)
+        if again := [(a, sharer) for a, sharer in zip(kept, sharers, strict=True) if a.participant_id in known]:
+            linked = [a for a, _ in again]
+            await connection.execute(
+                QUERIES["update_accounts"],
+                *columns(linked, "participant_id", "partner"),
+                [compact(a.account) for a in linked],
+                *columns(linked, "verified", "same_identity", "linked_at", "caused_by", "account_index"),
+                [sharer for _, sharer in again],
+            )
+    except UniqueViolationError as error:
+        if error.constraint_name != ONE_OF_EACH_NUMBER:
+            raise
+        raise SerializationError("an account was linked by another participant meanwhile") from error
+
+
+async def _number_sharers(connection: Connection, accounts: Sequence[LinkedAccount]) -> list[int]:
+    """Return the next number of each among those who linked the same account."""
+    rows = await connection.fetch(QUERIES["load_last_sharers"], list({a.account_index for a in accounts}))
+    last = Counter({bytes(row["account_index"]): row["sharer"] for row in rows})
+    numbers = []
+    for account in accounts:
+        last[account.account_index] += 1
+        numbers.append(last[account.account_index])
+    return numbers
 
 
 async def load_own_seals_since(connection: Connection) -> datetime:
@@ -78,6 +109,24 @@ async def load_account_portion(connection: Connection, after: str, prefix: str, 
     (row,) = await connection.fetch(QUERIES["load_account_portion"], after, compact(prefix), size)
     otherwise = zip(row["participant_ids"], row["partners"], map(expand, row["accounts"]), strict=True)
     return Portion(row["last"], [KeptAccount(Payee.PARTICIPANT, *one) for one in otherwise])
+
+
+async def load_unindexed_accounts(connection: Connection, after: str, size: int) -> list[KeptAccount]:
+    """Load the next accounts in the order of participants that have no index yet."""
+    rows = await connection.fetch(QUERIES["load_unindexed_accounts"], after, size)
+    return [
+        KeptAccount(Payee.PARTICIPANT, row["participant_id"], row["partner"], expand(row["account"])) for row in rows
+    ]
+
+
+async def index_accounts(connection: Connection, indices: Sequence[tuple[KeptAccount, bytes]]) -> None:
+    """Save the indices of accounts; one that was linked meanwhile stays."""
+    await connection.execute(
+        QUERIES["index_accounts"],
+        [account.subject for account, _ in indices],
+        [compact(account.token) for account, _ in indices],
+        [index for _, index in indices],
+    )
 
 
 async def replace_accounts(connection: Connection, sealed: Sequence[tuple[str, str, str]]) -> None:
@@ -105,4 +154,6 @@ def _account(row: Record) -> PayeeAccount:
         version=(row["linked_at"] - EPOCH) // timedelta(microseconds=1),
         verified=row["verified"],
         same_identity=row["same_identity"],
+        account_index=(row["account_index"] or b"").hex(),
+        people=row["people"],
     )

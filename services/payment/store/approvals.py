@@ -51,7 +51,9 @@ async def insert_confirmation(connection: Connection, attempt: Attempt, who: str
 
 
 def _approved(row: Record) -> StoredApproval:
-    approval = Approval(row["attempt"], row["amount"], row["partner"], row["account_version"])
+    approval = Approval(
+        row["attempt"], row["amount"], row["partner"], row["account_version"], row["account_index"] or ""
+    )
     return StoredApproval(approval, row["by_two"])
 
 

@@ -69,4 +69,7 @@ async def load_provider_accounts(connection: Connection, provider_ids: Collectio
     if not provider_ids:
         return {}
     rows = await connection.fetch(QUERIES["load_provider_accounts"], list(provider_ids))
-    return {row["provider_id"]: PayeeAccount(row["partner"], row["account"], row["version"]) for row in rows}
+    return {
+        row["provider_id"]: PayeeAccount(row["partner"], row["account"], row["version"], account_index=row["content"])
+        for row in rows
+    }

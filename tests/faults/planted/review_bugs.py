@@ -7,7 +7,8 @@ import pytest
 
 from services.payment.domain import report_outcome
 from services.payment.domain.disbursement import Disbursement
-from services.payment.domain.reason_codes import Verdict, after_rejection
+from services.payment.domain.reason_codes import after_rejection
+from services.payment.domain.reason_table import Verdict
 from services.payment.handlers import approvals, reports
 from services.payment.payout import pay, plan
 from services.payment.store import QUERIES

@@ -9,10 +9,13 @@ from tests.builders import LATER, Event, a_provider
 from tests.integration.payment.facts import (
     CODE,
     COMPLETED_AT,
+    PARTICIPANT,
+    a_number,
     blocked,
     completed,
     confirmed,
     erased,
+    in_one_lane,
     journey,
     linked,
     rated,
@@ -119,6 +122,25 @@ contradict   | accepted   |           | accepted!                    | accepted!
 contradict   | accepted   | rejected  | held(needs_approval)         | held(needs_approval)
 contradict   | settled    |           | settled                      | settled
 contradict   | settled    | returned  | held(needs_approval)         | held(needs_approval)
+void         | shared     |           | cancelled                    | cancelled
+revoke       | shared     |           | cancelled                    | cancelled
+block        | shared     |           | held(participant_blocked)    | held(participant_blocked)
+block        | shared     | unblocked | held(no_provider_account)    | held(shared_account)
+erase        | shared     |           | cancelled                    | cancelled
+cut-off      | shared     |           | forfeited                    | forfeited
+share        | due        |           | held(no_provider_account)    | held(no_account)
+share        | held       |           | held(no_provider_account)    | held(no_account)
+share        | held       | cured     | held(no_funds)               | held(no_funds)
+share        | frozen     |           | held(needs_approval)         | held(needs_approval)
+share        | frozen     | approved  | instructed                   | instructed
+share        | frozen     | confirmed | settled                      | settled
+share        | instructed |           | instructed                   | instructed
+share        | instructed | rejected  | held(account_closed)         | held(shared_account)
+share        | instructed | settled   | settled                      | settled
+share        | accepted   |           | accepted                     | accepted
+share        | accepted   | rejected  | held(account_closed)         | held(shared_account)
+share        | settled    |           | settled                      | settled
+share        | settled    | returned  | held(account_closed)         | held(shared_account)
 """
 ROWS = [[cell.strip() for cell in row.split("|")] for row in RULE_BOOK.strip().splitlines()[2:]]
 EARLY = COMPLETED_AT - timedelta(hours=1)
@@ -155,6 +177,17 @@ async def is_held(harness: PaymentHarness) -> None:
     assert [await harness.state(one) for one in BENEFITS] == ["held(no_provider_account)", "held(no_account)"]
 
 
+async def is_linked_by_others(harness: PaymentHarness) -> None:
+    """Let three others link the account of the participant."""
+    await harness.receive(*(linked(person, number=a_number(PARTICIPANT)) for person in in_one_lane(4)[1:]))
+
+
+async def is_shared(harness: PaymentHarness) -> None:
+    await is_linked_by_others(harness)
+    await harness.receive(*journey(cut_off_at=CUT_OFF))
+    assert [await harness.state(one) for one in BENEFITS] == ["held(no_provider_account)", "held(shared_account)"]
+
+
 async def is_instructed(harness: PaymentHarness) -> None:
     await harness.prepare()
     await harness.receive(*journey(cut_off_at=CUT_OFF))
@@ -180,6 +213,7 @@ BENEFITS = ("fee", "incentive_1")
 STATES: dict[str, tuple[Step, ...]] = {
     "due": (falls_due,),
     "held": (is_held,),
+    "shared": (is_shared,),
     "frozen": (is_instructed, reports("rejected", "FR01")),
     "held again": (is_instructed, reports("rejected", "AC04")),
     "instructed": (is_instructed,),
@@ -192,6 +226,7 @@ CHANGES: dict[str, Step] = {
     "block": reads(blocked(at=EARLY)),
     "erase": reads(erased()),
     "cut-off": pass_cut_off,
+    "share": is_linked_by_others,
     "late block": reads(blocked(at=LATER)),
     "return": reports("returned", "AC04"),
     "return half": reports("returned", "AC04", amount=300_000),

@@ -18,7 +18,17 @@ from services.payment.payout import funds as payout_funds
 from shared.messaging.transaction import session
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
-from tests.integration.payment.facts import blocked, code_of, completed, confirmed, fee_due, linked, rated
+from tests.integration.payment.facts import (
+    blocked,
+    code_of,
+    completed,
+    confirmed,
+    fee_due,
+    journey,
+    linked,
+    of_lane,
+    rated,
+)
 from tests.integration.payment.harness import PaymentHarness, create_harness
 
 MILLION = 1_000_000
@@ -192,6 +202,24 @@ async def test_block_waits_for_an_instruction_of_its_lane_and_is_the_last_word(t
     assert await two.here.state("fee") == "instructed"
     await two.here.receive(rated())
     assert await two.here.state("incentive_1") == "held(participant_blocked)"
+
+
+async def test_second_of_two_lanes_that_link_an_account_at_once_sees_the_first(two: Two) -> None:
+    await two.here.receive(funds("48", "incentive"))
+    for number in (1, 2):
+        await two.here.receive(linked(of_lane(HERE, number), number="081299999999"))
+    ours, theirs = of_lane(HERE, 3), of_lane(THERE, 4)
+    for person, number in ((ours, 3), (theirs, 4)):
+        await two.here.receive(*journey(person, code_of(number))[1:])
+    link = [linked(person, number="081299999999") for person in (ours, theirs)]
+    async with two.paused(two.here.receive(link[0]), two.here, session, "flush"):
+        overtaken = asyncio.ensure_future(two.there.receive(link[1]))
+        await two.until_blocked(two.there)
+    with pytest.raises(asyncpg.SerializationError, match="meanwhile"):
+        await asyncio.wait_for(overtaken, DEADLINE)
+    await two.there.receive(link[1])
+    held = [await two.here.state("incentive_1", code_of(number)) for number in (3, 4)]
+    assert held == ["instructed", "held(shared_account)"]
 
 
 async def test_next_sweep_pays_what_was_held_for_a_halt_ended_meanwhile(two: Two) -> None:

@@ -23,7 +23,11 @@ def test_reasons_that_a_cure_ends_are_those_of_the_table() -> None:
     assert {cure: reasons_cured_by(cure) for cure in Cure} == {
         cure: {reason for reason, cures in CURES.items() if cure in cures} for cure in Cure
     }
-    assert reasons_cured_by(Cure.APPROVAL) == {HoldReason.NEEDS_APPROVAL, HoldReason.PARTNER_REJECTED}
+    assert reasons_cured_by(Cure.APPROVAL) == {
+        HoldReason.NEEDS_APPROVAL,
+        HoldReason.PARTNER_REJECTED,
+        HoldReason.SHARED_ACCOUNT,
+    }
 
 
 def test_every_cure_is_swept_for_or_has_a_queue_a_timer_or_a_handler() -> None:

@@ -1,6 +1,7 @@
 """Eligibility: the first reason to hold a disbursement."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -89,8 +90,39 @@ def test_frozen_disbursement_needs_approval_whatever_the_hold_reason(shown: Hold
 
 def test_approval_covers_the_attempt_its_amount_partner_and_account() -> None:
     approval = required_approval(a_disbursement(attempt=2), GOOD)
-    assert approval == Approval(attempt=3, amount=600_000, partner="gopay", account_version=5)
+    assert approval == Approval(attempt=3, amount=600_000, partner="gopay", account_version=5, account_index="")
     assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(version=6))
+    assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(account_index="ab"))
+
+
+SHARED, THREE = HoldReason.SHARED_ACCOUNT, PayoutConditions(NOW, (), None, people_per_account=3)
+
+
+@pytest.mark.parametrize(
+    ("people", "changes", "approved", "reason"),
+    [
+        (3, {}, False, None),
+        (4, {}, False, SHARED),
+        (4, {}, True, None),
+        (4, {"reason": HoldReason.NO_FUNDS}, False, SHARED),
+        (4, {"reason": HoldReason.PARTNER_REJECTED, "tried_version": 5, "attempt": 1}, False, SHARED),
+        (4, {"reason": SHARED, "tried_version": 5, "attempt": 1}, True, None),
+        (3, {"reason": SHARED}, False, None),
+        # Fewer people cure nothing that was tried there before, since why that failed is not known any more.
+        (3, {"reason": SHARED, "tried_version": 5, "attempt": 1}, False, SHARED),
+        (3, {"reason": SHARED, "tried_version": 4, "attempt": 1}, False, None),
+    ],
+)
+def test_account_that_too_many_share_takes_an_approval(
+    people: int, changes: dict[str, Any], approved: bool, reason: HoldReason | None
+) -> None:
+    held = a_disbursement(state=State.HELD, **changes)
+    assert hold_reason(held, GOOD._replace(people=people), THREE, approved=approved) is reason
+
+
+def test_unfit_account_is_shown_above_a_shared_one() -> None:
+    unverified = GOOD._replace(verified=False, people=4)
+    assert hold_reason(a_disbursement(), unverified, THREE, approved=True) is HoldReason.ACCOUNT_UNVERIFIED
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
