@@ -61,10 +61,13 @@ def test_held_payment_keeps_its_reason(upgraded_payments: UpgradedInstallation, 
     assert (held["state"], held["reason"]) == ("held", reason)
 
 
-def test_first_approval_of_before_counts(upgraded_payments: UpgradedInstallation) -> None:
+def test_two_persons_approve_anew(upgraded_payments: UpgradedInstallation) -> None:
+    """The first approval of before was not bound to the account, so it does not count any more."""
     upgraded = upgraded_payments
-    done = upgraded.run("payment", "approve", upgraded.code("approved_once"), "incentive_1", *SECOND)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for person in (SECOND, FIRST):
+        done = upgraded.run("payment", "approve", upgraded.code("approved_once"), "incentive_1", *person)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("a second person must" in done.stdout) == (person is SECOND)
     upgraded.until(lambda: upgraded.disbursement("approved_once", "incentive_1")["attempt"] == 2, "it is paid again")
 
 

@@ -1,7 +1,7 @@
 -- Why: an account that many participants link is a sign of fraud, and nothing more is paid into it. The keyed hash of an
 -- account tells only that two are the same. Those of before are filled in after this by `migrate`, which has the key.
--- Locks account while the index is built, some seconds for a million; approval for a moment. An approval of before that
--- is still to be used is void: it was not bound to the hash. The new hold reason can be used only after the commit.
+-- Locks account while the index is built, some seconds for a million; approval for a moment. Approvals that are still to
+-- be used get the hash of their account in the same way. The new hold reason can be used only after the commit.
 alter type hold_reason add value 'shared_account';
 
 alter table account

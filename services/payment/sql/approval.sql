@@ -14,6 +14,19 @@ set amount = excluded.amount, partner = excluded.partner, account_version = excl
     account_index = excluded.account_index,
     who = excluded.who, second = excluded.second, at = excluded.at;
 
+-- name: index_approvals
+-- Approvals that were open when accounts got an index are bound to that of the account they were given for.
+update approval a set account_index = payee.account_index
+from (select d.redeem_code, d.benefit, k.partner, (extract(epoch from k.linked_at) * 1000000)::bigint as version,
+             encode(k.account_index, 'hex') as account_index
+      from disbursement d join account k using (participant_id)
+      where d.payee = 'participant' and k.account_index is not null
+      union all
+      select d.redeem_code, d.benefit, p.partner, p.version, p.content
+      from disbursement d join provider p using (provider_id) where d.payee = 'provider') as payee
+where a.account_index is null and (a.redeem_code, a.benefit) = (payee.redeem_code, payee.benefit)
+    and (a.partner, a.account_version) = (payee.partner, payee.version);
+
 -- name: void_approvals
 -- The approved content has changed before the attempt was made.
 delete from approval a using unnest($1::text[], $2::text[], $3::smallint[]) as void (redeem_code, benefit, attempt)

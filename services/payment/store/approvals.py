@@ -37,6 +37,11 @@ async def save_approval(
     await connection.execute(QUERIES["save_approval"], *key, *astuple(approval), who, second, now)
 
 
+async def index_approvals(connection: Connection) -> None:
+    """Bind approvals of before to the index of the account that they were given for."""
+    await connection.execute(QUERIES["index_approvals"])
+
+
 async def void_approvals(connection: Connection, disbursements: Iterable[Disbursement]) -> None:
     """Delete the approvals of the next attempts of these disbursements."""
     codes, benefits, attempts = _next_attempts(disbursements)
