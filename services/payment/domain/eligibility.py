@@ -1,8 +1,10 @@
 """Eligibility: the first reason to hold a disbursement, and the account that it would go to."""
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
 from services.payment.domain.attempt import Attempt
@@ -14,6 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """Most by which the time of linking may be ahead of our clock."""
 CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
+VERSION_DIGITS = 16
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
@@ -63,6 +66,14 @@ def missing_account_reason(payee: Payee) -> HoldReason:
 def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Approval:
     """Return the approval that the next attempt to this account would need."""
     return Approval(disbursement.attempt + 1, disbursement.amount, account.partner, account.version)
+
+
+def version_of(disbursement: Disbursement, account: PayeeAccount | None, contradictions: int) -> str:
+    """Return a short digest of all that an approval is given for; any change of it makes another."""
+    approval = None if account is None else astuple(required_approval(disbursement, account))
+    d = disbursement
+    content = [*d.key, d.amount, d.state, d.reason, d.attempt, d.frozen, d.annulled, contradictions, approval]
+    return sha256(json.dumps(content, default=str).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:
