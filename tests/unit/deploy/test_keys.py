@@ -107,7 +107,7 @@ def roles_by_token(folder: Path) -> dict[str, Role | None]:
     """Return the role that the token of each person gives at present."""
     known = Tokens.load(folder)
     holders = {person: known.holder_of(token) for person, token in tokens_in(folder).items()}
-    return {person: holder and holder.role for person, holder in holders.items()}
+    return {person: holder.role if holder else None for person, holder in holders.items()}
 
 
 def test_each_person_has_a_token_in_a_role(folder: Path) -> None:

@@ -112,7 +112,7 @@ def definition() -> SimpleNamespace:
         settings=SimpleNamespace(replica="toy-1"),
         views={"/table": _view},
         commands=(
-            Command("POST", "/doors/{door:path}", Role.OPERATOR, CommandBody, _close),
+            Command("POST", "/doors/{door:path}", Role.OPERATOR, CommandBody, _close),  # type: ignore[arg-type]
             Command("DELETE", "/doors/{door:path}", Role.APPROVER, CommandBody, _open),
         ),
         audit_trail=_nothing,

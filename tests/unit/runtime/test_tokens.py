@@ -23,7 +23,7 @@ def save(folder: Path, content: object) -> None:
 
 def held_by(tokens: Tokens, token: str = SECRET) -> str | None:
     holder = tokens.holder_of(token)
-    return holder and holder.who
+    return holder.who if holder else None
 
 
 @pytest.mark.parametrize(
