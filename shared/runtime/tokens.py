@@ -23,7 +23,7 @@ TOKENS_FILE = "tokens.json"
 
 
 class Role(StrEnum):
-    """What the holder of a token may do: a viewer reads; an operator also halts and resumes, an approver approves."""
+    """The role of a token: a viewer reads; an operator also halts and resumes, an approver also approves."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -1,17 +1,24 @@
 """Commands over HTTP, as an outside program gives them with the tokens of `salur.env`."""
 
+import json
+import os
+import re
+import subprocess
 from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
 
 from deploy.local.installation import Installation
+from deploy.local.paths import ROOT
 from tests.acceptance.conftest import bearer
 from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import DEADLINE_SECONDS, Outsider
 from tests.acceptance.upstream import Upstream
 
 WHY = {"why": "the partner says that it pays twice"}
+CODE = "PRAT0AB12CD3"
+CONTRACT = ROOT / "docs" / "contracts" / "README.md"
 PEOPLE = ("VIEWER", "OPERATOR", "APPROVER_1", "APPROVER_2")
 
 
@@ -26,7 +33,7 @@ def test_halt_holds_a_payment_and_two_people_approve_a_frozen_one(
 ) -> None:
     upstream = Upstream(outsider, "48")
     upstream.open_programme()
-    journey = Journey(upstream, "4810000000000041", "3273015505950003", "PRATCOMMAND1")
+    journey = Journey(upstream, "4810000000000041", "3273015505950003", CODE)
     for who, status in (("", 401), ("VIEWER", 403), ("APPROVER_1", 403), ("OPERATOR", 200)):
         assert ask(installation, who, "POST", "/halts/all", **WHY).status_code == status, who
     journey.admit()
@@ -35,18 +42,39 @@ def test_halt_holds_a_payment_and_two_people_approve_a_frozen_one(
     assert journey.await_event("payment", "disbursement_held", benefit="fee")["reason"] == "halted"
     assert ask(installation, "OPERATOR", "DELETE", "/halts/all", **WHY).status_code == 200
 
+    (halts,) = [json.loads(line) for line in _run_sample(installation, "halts") if '"halts"' in line]
+    assert [(one["scope"], one["why"]) for one in halts["halts"]] == [("gopay", "gopay pays twice")]
+
     first = _reject(journey, "FR01")
     version = _await_version(installation, journey)
     path = f"/disbursements/{journey.redeem_code}/fee/approvals"
-    attempts = (("OPERATOR", 403), ("APPROVER_1", 202), ("APPROVER_1", 409), ("APPROVER_2", 200))
-    for who, status in attempts:
-        assert ask(installation, who, "POST", path, **WHY, version=version).status_code == status, who
-    assert ask(installation, "APPROVER_1", "POST", path, **WHY, version="another").status_code == 409
+    for who, given, status in (("OPERATOR", version, 403), ("APPROVER_1", "another", 409)):
+        assert ask(installation, who, "POST", path, **WHY, version=given).status_code == status, who
+    answers = [json.loads(line) for line in _run_sample(installation, "approvals", version=version)]
+    assert [(one["changed"], one["awaits_second"]) for one in answers] == [(True, True), (True, False)]
     outsider.await_event(
         "disbursements.bni",
         lambda kind, data: kind.endswith("instructed.v1") and data["reference"] != first,
         "the fee is instructed again",
     )
+
+
+def _run_sample(installation: Installation, name: str, **variables: str) -> list[str]:
+    """Run a sample of the documentation as it stands there; return the lines of its answers."""
+    (sample,) = re.findall(rf"<!-- {name} -->\n```bash\n(.*?)```", CONTRACT.read_text(), re.DOTALL)
+    var = installation.folder / "var"
+    var.mkdir(exist_ok=True)
+    installation.write_environment(var / "salur.env")
+    done = subprocess.run(
+        ["/bin/bash", "-ec", sample],
+        cwd=installation.folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 def _reject(journey: Journey, reason: str) -> str:
