@@ -1,6 +1,7 @@
 """Eligibility: the first reason to hold a disbursement."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,9 @@ from services.payment.domain.eligibility import (
     missing_account_reason,
     required_approval,
     tried_account_version,
+    version_of,
 )
-from services.payment.domain.entitlement import (
-    Payee,
-)
+from services.payment.domain.entitlement import Annulment, Payee
 from tests.unit.payment.values import NOW, a_disbursement, an_attempt
 
 GOOD = PayeeAccount("gopay", "sealed", 5)
@@ -91,6 +91,32 @@ def test_approval_covers_the_attempt_its_amount_partner_and_account() -> None:
     approval = required_approval(a_disbursement(attempt=2), GOOD)
     assert approval == Approval(attempt=3, amount=600_000, partner="gopay", account_version=5)
     assert approval != required_approval(a_disbursement(attempt=2), GOOD._replace(version=6))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redeem_code": "PRAT00000009"},
+        {"benefit": "fee"},
+        {"amount": 600_001},
+        {"attempt": 3},
+        {"reason": HoldReason.PARTNER_REJECTED},
+        {"frozen": True},
+        {"annulled": Annulment.ERASED},
+    ],
+)
+def test_change_of_the_disbursement_makes_another_version(changes: dict[str, Any]) -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=2)
+    assert version_of(held, GOOD, 0) == version_of(held._replace(participant_id="4810000000000025"), GOOD, 0)
+    assert version_of(held, GOOD, 0) != version_of(held._replace(**changes), GOOD, 0)
+
+
+def test_change_around_the_disbursement_makes_another_version() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL)
+    accounts = (GOOD, GOOD._replace(version=6), GOOD._replace(partner="ovo"), None)
+    versions = {version_of(held, account, count) for account in accounts for count in (0, 1)}
+    assert len(versions) == 2 * len(accounts)
+    assert version_of(held, GOOD, 0) == version_of(held, GOOD._replace(sealed="again"), 0)
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
