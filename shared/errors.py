@@ -9,6 +9,18 @@ class Refused(SalurError):
     """A command, a setting or a key that is not accepted. Nothing was changed; the text says why and what to do."""
 
 
+class NotFound(Refused):
+    """A command that names what does not exist."""
+
+
+class Stale(Refused):
+    """A command about what has changed since its sender read it; `version` is the one of now."""
+
+    def __init__(self, sentence: str, version: str) -> None:
+        super().__init__(sentence)
+        self.version = version
+
+
 class InvalidFile(Refused):
     """A file of data that a program comes with and cannot use; the text names the file and what would be right."""
 

@@ -23,6 +23,7 @@ from deploy.demo.processes import in_thread
 from deploy.demo.scenario import DemoScenario
 from deploy.demo.summary import DemoResult, machine_summary, show_summary
 from deploy.local.installation import Installation
+from deploy.local.keys import tokens_in
 from deploy.local.services import in_every_service
 from deploy.simulation.partner import PartnerBehaviour, Payment, read_ledger
 from deploy.simulation.people import TIMELINE_ENDS_AT
@@ -79,8 +80,8 @@ class Demo:
                 await scenario.run()
         paid = _paid(installation)
         audit_result = audit(plan.people, observer.seen, paid, plan.parked, LEAPS[-1])
-        url = installation.services["payment"].url
-        returned = await in_thread(_returned_rupiah, url, plan, observer.seen)
+        url, token = installation.services["payment"].url, tokens_in(installation.keys)["viewer"]
+        returned = await in_thread(_returned_rupiah, url, token, plan, observer.seen)
         breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, url, paid)
         breaches += compare_returns(plan.unspent(observer.seen), returned)
         seconds = time.monotonic() - started
@@ -118,18 +119,19 @@ def _paid(installation: Installation) -> list[Payment]:
     return [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
 
 
-def _returned_rupiah(url: str, plan: DemoPlan, seen: Observed) -> dict[Fund, int]:
+def _returned_rupiah(url: str, token: str, plan: DemoPlan, seen: Observed) -> dict[Fund, int]:
     """Return what funds past their cut-off gave back to the treasury; allow them some seconds to give all of it."""
     deadline = time.monotonic() + RETURNED_WITHIN_SECONDS
-    returned = _returned_by_now(url)
+    returned = _returned_by_now(url, token)
     while compare_returns(plan.unspent(seen), returned) and time.monotonic() < deadline:
         time.sleep(0.5)
-        returned = _returned_by_now(url)
+        returned = _returned_by_now(url, token)
     return returned
 
 
-def _returned_by_now(url: str) -> dict[Fund, int]:
-    with urllib.request.urlopen(f"{url}/funds", timeout=10) as answer:  # noqa: S310 - our own process
+def _returned_by_now(url: str, token: str) -> dict[Fund, int]:
+    asked = urllib.request.Request(f"{url}/funds", headers={"Authorization": f"Bearer {token}"})  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - our own process
         funds = json.load(answer)["funds"]
     past = [fund for fund in funds if fund["cut_off_at"] and datetime.fromisoformat(fund["cut_off_at"]) <= LEAPS[-1]]
     return {(fund["wave"], fund["component"]): fund["returned"] for fund in past}

@@ -13,6 +13,7 @@ from deploy.local.keys import LostKeys, make_keys, make_password_file, password
 from deploy.local.roles import ROLES, create_roles
 from deploy.local.topic_creation import create_topics
 from shared.contracts.topics import PARTNERS, SERVICES
+from shared.errors import Refused
 
 KEYS = Path("/keys")
 HANDED = Path("/handed")
@@ -45,5 +46,5 @@ JOBS = {"keys": keys, "topics": topics, "roles": roles}
 if __name__ == "__main__":
     try:
         JOBS[sys.argv[1]]()
-    except LostKeys as lost:
-        sys.exit(str(lost))
+    except (LostKeys, Refused) as refusal:
+        sys.exit(str(refusal))

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from deploy.local.kafka import Kafka
-from deploy.local.keys import KEYS_OF, hand_out, make_keys, password
+from deploy.local.keys import KEYS_OF, hand_out, make_keys, password, tokens_in
 from deploy.local.paths import ROOT
 from deploy.local.ports import free_port
 from deploy.local.postgres import SUPERUSER, Postgres
@@ -102,6 +102,8 @@ class Installation:
             "SALUR_KEYS_FOLDER": str(self.keys),
             CLOCK_VARIABLE: str(self.clock_file),
         }
+        for person, token in tokens_in(self.keys).items():
+            found[f"SALUR_TOKEN_{person.upper().replace('-', '_')}"] = token
         for name, service in self.services.items():
             found[f"SALUR_{name.upper()}_URL"] = service.url
             prefix = f"{name.upper()}_"
@@ -242,8 +244,8 @@ class Installation:
         }
 
     def _environment_of_partners(self) -> dict[str, str]:
-        """Return the partners' environment: their own keys, and no URL of the database."""
-        ours = ("SALUR_POSTGRES_", "PG", *(f"{name.upper()}_" for name in SERVICES))
+        """Return the partners' environment: their own keys, no URL of the database, and no token."""
+        ours = ("SALUR_POSTGRES_", "SALUR_TOKEN_", "PG", *(f"{name.upper()}_" for name in SERVICES))
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
             "SALUR_LEDGERS_FOLDER": str(self.folder / "ledgers"),

@@ -1,4 +1,4 @@
-"""Keys and passwords of a local installation: made once, mode 0600, never overwritten, never replaced when lost."""
+"""Keys, passwords and tokens of a local installation: made once, mode 0600; no key is ever replaced when it is lost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shared.contracts import upstream
 from shared.contracts.topics import PARTNERS
 from shared.errors import SalurError
 from shared.messaging.chain import file_of
+from shared.runtime.tokens import TOKENS_FILE, Holder, Role, Tokens, digest_of, tokens_file
 
 # Event types whose fields each producer's key may seal.
 PRODUCERS = {
@@ -28,8 +29,9 @@ KEYS_OF = {
         "enrollment.jwks.json",
         "identity-index.key",
         file_of("enrollment"),
+        TOKENS_FILE,
     ),
-    "completion": ("completion.jwks.json", file_of("completion")),
+    "completion": ("completion.jwks.json", file_of("completion"), TOKENS_FILE),
     "payment": (
         "programme.jwks.json",
         "accounts.jwks.json",
@@ -37,9 +39,17 @@ KEYS_OF = {
         "account-index.key",
         "reference.key",
         file_of("payment"),
+        TOKENS_FILE,
         *(f"{partner}.jwks.json" for partner in PARTNERS),
     ),
     "partners": tuple(f"{partner}.jwks.json" for partner in PARTNERS),
+}
+# The tokens of a local installation: each of these persons has one, in the role.
+PERSONS = {
+    "viewer": Role.VIEWER,
+    "operator": Role.OPERATOR,
+    "approver-1": Role.APPROVER,
+    "approver-2": Role.APPROVER,
 }
 SECRETS = ("identity-index", "account-index", "reference")
 KEY_BYTES = 32
@@ -56,7 +66,8 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
 
     `programme` holds one key per producer. A service's set seals its own rows; `accounts` seals accounts on their way
     from enrollment to payment; a partner's set seals accounts for that partner. Each service also has a secret that
-    seals the heads of its hash chains. Raise LostKeys if a key is missing that was made before.
+    seals the heads of its hash chains. A token that is lost is drawn anew, and the old one is not accepted any more.
+    Raise LostKeys if a key is missing that was made before.
     """
     services = tuple(services)
     owners = (*services, *partners)
@@ -67,6 +78,7 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
         _make_key_set(folder / f"{owner}.jwks.json", [f"{owner}-1"])
     for name in (*(f"{name}.key" for name in SECRETS), *map(file_of, services)):
         _write_once(folder / name, _random_text())
+    _make_tokens(folder)
     made = sorted(path.name for kind in ("*.jwks.json", "*.key") for path in folder.glob(kind))
     _write(folder / MADE, "".join(f"{name}\n" for name in made))
 
@@ -102,6 +114,11 @@ def hand_out(folder: Path, recipient: str) -> Path:
     return own
 
 
+def tokens_in(folder: Path) -> dict[str, str]:
+    """Return the token of each person, as far as they are made."""
+    return {person: path.read_text() for person in PERSONS if (path := _token_file(folder, person)).exists()}
+
+
 def password(folder: Path, role: str) -> str:
     """Return the password of a database role; draw it the first time."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,6 +130,26 @@ def password(folder: Path, role: str) -> str:
 def make_password_file(folder: Path, role: str) -> None:
     """Make `<role>.pgpass`, a file for `PGPASSFILE`."""
     _write_once(folder / f"{role}.pgpass", f"*:*:*:{role}:{password(folder, role)}\n")
+
+
+def _make_tokens(folder: Path) -> None:
+    """Draw the tokens that are missing, and list who holds them; what an operator has taken off the list stays off."""
+    listed = (folder / TOKENS_FILE).exists()
+    tokens = tokens_in(folder)
+    drawn = {person: _random_text() for person in PERSONS if person not in tokens}
+    if listed and not drawn:
+        return
+    new = drawn if listed else tokens | drawn
+    others = [holder for holder in Tokens.load(folder).holders if holder.who not in new]
+    holders = [Holder(sha256=digest_of(token), who=person, role=PERSONS[person]) for person, token in new.items()]
+    # The list comes first: a token that was not written is drawn again.
+    _write(folder / TOKENS_FILE, tokens_file([*others, *holders]))
+    for person, token in drawn.items():
+        _write(_token_file(folder, person), token)
+
+
+def _token_file(folder: Path, person: str) -> Path:
+    return folder / f"{person}.token"
 
 
 def _make_producers(path: Path) -> None:

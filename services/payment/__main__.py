@@ -35,7 +35,18 @@ CLAIMS_COLUMNS = (
     "due_at",
     "document",
 )
-HELD_COLUMNS = ("due_at", "participant_id", "redeem_code", "benefit", "wave", "partner", "amount", "reason", "cures")
+HELD_COLUMNS = (
+    "due_at",
+    "participant_id",
+    "redeem_code",
+    "benefit",
+    "wave",
+    "partner",
+    "amount",
+    "reason",
+    "cures",
+    "version",
+)
 FUNDS_COLUMNS = ("wave", "component", "appropriated", "spent", "returned", "free", "overdrawn", "waiting", "cut_off_at")
 HALTS_COLUMNS = ("scope", "by", "who", "since", "participants", "disbursements", "rupiah", "why")
 

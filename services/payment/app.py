@@ -5,6 +5,7 @@ from functools import partial
 
 from asyncpg import Connection
 
+from services.payment.commands import commands
 from services.payment.context import Context
 from services.payment.explanation import explain
 from services.payment.handlers.account_indices import index_accounts
@@ -80,6 +81,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         reseal=partial(reseal, context),
         chains=(LEDGER_CHAINS,),
         views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims},
+        commands=commands(context.approval_above),
         degraded=degraded,
     )
 

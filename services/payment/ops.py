@@ -10,6 +10,8 @@ from services.payment.domain.cures import CURES
 from services.payment.domain.disbursement import HoldReason
 from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.payout.halts import PAYMENT_ITSELF
+from services.payment.payout.versions import load_versions
+from services.payment.store.disbursements import load_disbursements
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
     ParticipantViews,
@@ -65,9 +67,17 @@ async def held(
     partner: str | None = None,
     at_most: int = HELD_SHOWN,
 ) -> list[View]:
-    """Return held disbursements, the oldest first, with what is known to cure each: any one of its `cures`."""
+    """Return held disbursements, the oldest first, with what is known to cure each: any one of its `cures`.
+
+    `version` is what an approval names, so that it approves nothing that has changed since.
+    """
     rows = await view_held(connection, reason, wave, partner, at_most)
-    return [_view(row) | {"cures": sorted(CURES[HoldReason(row["reason"])])} for row in rows]
+    keys = [(row["redeem_code"], row["benefit"]) for row in rows]
+    versions = await load_versions(connection, await load_disbursements(connection, keys))
+    return [
+        _view(row) | {"cures": sorted(CURES[HoldReason(row["reason"])]), "version": versions[key]}
+        for row, key in zip(rows, keys, strict=True)
+    ]
 
 
 async def claims(connection: Connection) -> list[View]:

@@ -15,6 +15,7 @@ from shared.messaging.engine.plan import CommittedBatch
 from shared.messaging.transaction.subscription import Adopt, Source, Timer
 from shared.messaging.transaction.transaction import TransactionTerms
 from shared.postgres.chunks import OnPortion
+from shared.runtime.commands import Command
 from shared.runtime.data_identity import PinnedValue, RotatingKeys
 from shared.runtime.explanation import Explain
 from shared.runtime.settings import ServiceSettings
@@ -67,11 +68,11 @@ class ServiceDefinition:
     `own_topics` are those it writes, its dead letters included. `audit_trail` returns all that is known of one
     participant, None if nothing is, and `explain` each decision about them. `gauges` are its business metrics, read on
     scrape, at most every 5 s; `collectors` those it counts in the process. `views` are its own HTTP pages: path ->
-    content. `degraded` returns a sentence for each thing that stands still for a reason of the service's own. `causes`
-    are the topics that can resolve a deferred record, by its kind. `pinned` and `rotating_keys` must be as they were
-    when the data were made. `key_rings` are all rings that it uses, in one order, so that a process can take over keys
-    that were read later; `reseal` seals what it keeps again under the first key of its own. `chains` are its hash
-    chains, besides the log of operations.
+    content; `commands` what it does for a person who asks over HTTP. `degraded` returns a sentence for each thing that
+    stands still for a reason of the service's own. `causes` are the topics that can resolve a deferred record, by its
+    kind. `pinned` and `rotating_keys` must be as they were when the data were made. `key_rings` are all rings that it
+    uses, in one order, so that a process can take over keys that were read later; `reseal` seals what it keeps again
+    under the first key of its own. `chains` are its hash chains, besides the log of operations.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ServiceDefinition:
     reseal: Reseal | None = None
     chains: tuple[Chains, ...] = ()
     views: Mapping[str, View] = field(default_factory=dict)
+    commands: tuple[Command, ...] = ()
     degraded: DegradedReasons = _nothing
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

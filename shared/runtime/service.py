@@ -15,6 +15,7 @@ from shared.clock import Clock
 from shared.messaging.engine.engine import Engine
 from shared.messaging.engine.plan import Plan, Retention
 from shared.postgres.migrations import Migration
+from shared.runtime.commands import CommandDesk
 from shared.runtime.database import Database, DataRequirements, open_session
 from shared.runtime.definition import ServiceDefinition
 from shared.runtime.gauge_collector import GaugeCollector
@@ -24,6 +25,7 @@ from shared.runtime.kafka_probe import KafkaProbe
 from shared.runtime.key_watch import KeyWatch
 from shared.runtime.keys import Keys
 from shared.runtime.metrics import Metrics
+from shared.runtime.tokens import Tokens
 
 LOG = structlog.get_logger()
 BROKER_PAUSE_SECONDS = 1.0
@@ -73,7 +75,10 @@ def build_app(
     key_watch: KeyWatch,
     migrations: Sequence[Migration],
 ) -> Starlette:
-    """Return the application that uvicorn runs; it connects to nothing before it starts."""
+    """Return the application that uvicorn runs; it connects to nothing before it starts.
+
+    Raise Refused for a malformed file of tokens.
+    """
     settings, clock = definition.settings, Clock.from_environment()
     metrics = Metrics(definition.name, definition.collectors)
     requirements = DataRequirements(migrations, keys.identity)
@@ -82,12 +87,23 @@ def build_app(
     database = Database(url, f"{settings.replica} pages", requirements.confirm)
     gauges = GaugeCollector(definition, clock, database, invariant_monitor, metrics)
     kafka = KafkaProbe(definition)
+    tokens = Tokens.load(definition.settings.keys_folder)
+    desk = CommandDesk(
+        definition.commands,
+        lambda: Database(url, f"{settings.replica} commands", requirements.confirm),
+        clock,
+        keys.chain_seals.key,
+    )
     lifecycle = ServiceLifecycle(
         engine,
         startup=(engine.start, invariant_monitor.start, key_watch.start),
-        shutdown=(key_watch.stop, invariant_monitor.stop, gauges.close, kafka.close, database.close),
+        shutdown=(key_watch.stop, invariant_monitor.stop, gauges.close, kafka.close, desk.close, database.close),
     )
-    api = HttpApi(definition, database, gauges, kafka, engine.status, key_watch.notices)
+
+    def notices() -> list[str]:
+        return key_watch.notices() + tokens.notices()
+
+    api = HttpApi(definition, database, gauges, kafka, engine.status, tokens, desk, notices)
     return api.application(lambda _: lifecycle.start_lifespan_context())
 
 

@@ -30,6 +30,11 @@ def an_installation(**settings: str) -> Iterator[Installation]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def bearer(installation: Installation, who: str = "VIEWER") -> dict[str, str]:
+    """Return the header with which somebody asks who has a token in `salur.env`."""
+    return {"Authorization": f"Bearer {installation.environment()[f'SALUR_TOKEN_{who}']}"}
+
+
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     with an_installation() as running:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from deploy.local.installation import Installation
+from tests.acceptance.conftest import bearer
 from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import Outsider
 from tests.acceptance.upstream import PROVIDER, Upstream, rupiah
@@ -58,7 +59,9 @@ def _assert_explanations_join(installation: Installation, journey: Journey) -> N
 def _explanation(installation: Installation, service: str, journey: Journey) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the decisions that a service explains, by name and by what they are about."""
     url = f"{installation.services[service].url}/participants/{journey.person}/explain"
-    return {(one["decision"], one["about"]): one for one in httpx.get(url).json()["decisions"]}
+    return {
+        (one["decision"], one["about"]): one for one in httpx.get(url, headers=bearer(installation)).json()["decisions"]
+    }
 
 
 def _id_on_topic(journey: Journey, service: str, name: str, **wanted: str) -> str:

@@ -7,9 +7,10 @@ import json
 from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from deploy.local.installation import Installation
+from tests.acceptance.conftest import bearer
 from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import Outsider
 from tests.acceptance.upstream import ATTENDANCE, EVIDENCE, FEE, Upstream
@@ -157,7 +158,7 @@ def _funds_once_returned(installation: Installation, wave: str) -> list[dict[str
 
 def _shown(installation: Installation, view: str) -> list[dict[str, Any]]:
     url = f"{installation.environment()['SALUR_PAYMENT_URL']}/{view}"
-    with urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
+    with urlopen(Request(url, headers=bearer(installation)), timeout=10) as answer:  # noqa: S310 - our own address
         shown: list[dict[str, Any]] = json.load(answer)[view]
     return shown
 

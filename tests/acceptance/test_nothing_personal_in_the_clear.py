@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from deploy.local.installation import Installation
 from shared.contracts.park_reasons import Parked
 from shared.contracts.seals import KeyRing, expand
+from tests.acceptance.conftest import bearer
 from tests.acceptance.journey import Journey
 from tests.acceptance.outsider import Outsider
 from tests.acceptance.upstream import Upstream
@@ -176,7 +177,7 @@ def _logs(installation: Installation) -> dict[str, bytes]:
 
 
 def _http_responses(installation: Installation) -> dict[str, bytes]:
-    with httpx.Client() as client:
+    with httpx.Client(headers=bearer(installation)) as client:
         return {
             f"page {name}{path}": client.get(service.url + path).content
             for name, service in installation.services.items()

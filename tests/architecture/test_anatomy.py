@@ -25,7 +25,10 @@ FILES = {
 }
 FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
-OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout", "reason_page.py"}}
+OWN = {
+    "enrollment": {"context.py", "schemes"},
+    "payment": {"commands.py", "context.py", "metrics.py", "payout", "reason_page.py"},
+}
 
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {

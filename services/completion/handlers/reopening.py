@@ -51,7 +51,8 @@ async def _reopen(tx: Transaction, operator: Operator, code: str) -> Outcome:
     what = f"{code} was completed on {content['completed_at']} by {event.evidence_count} pieces of evidence"
     first = await require_second_person(tx.connection, operator, "reopen", code, content)
     if first is None:
-        return Outcome(changed=True, sentence=f"{what}: {operator.who} has consented; a second person must")
+        sentence = f"{what}: {operator.who} has consented; a second person must"
+        return Outcome(changed=True, sentence=sentence, awaits_second=True)
     await _complete(tx, enrollment, reopening, event)
     await operator.record(tx.connection, "reopen", **content, first=first)
     return Outcome(changed=True, sentence=f"{what}: it is completed now")

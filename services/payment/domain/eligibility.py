@@ -1,8 +1,10 @@
 """Eligibility: the first reason to hold a disbursement, and the account that it would go to."""
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
 from services.payment.domain.attempt import Attempt
@@ -16,6 +18,7 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
 APPROVED_WITH_ACCOUNT = CURED_BY_ACCOUNT & reasons_cured_by(Cure.APPROVAL)
 """Reasons of the account that an approval ends as well."""
+VERSION_DIGITS = 16
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
 
@@ -73,6 +76,14 @@ def required_approval(disbursement: Disbursement, account: PayeeAccount) -> Appr
     return Approval(
         disbursement.attempt + 1, disbursement.amount, account.partner, account.version, account.account_index
     )
+
+
+def version_of(disbursement: Disbursement, account: PayeeAccount | None, contradictions: int) -> str:
+    """Return a short digest of all that an approval is given for; any change of it makes another."""
+    approval = None if account is None else astuple(required_approval(disbursement, account))
+    d = disbursement
+    content = [*d.key, d.amount, d.state, d.reason, d.attempt, d.frozen, d.annulled, contradictions, approval]
+    return sha256(json.dumps(content, default=str).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def needs_approval(disbursement: Disbursement, limit: int | None) -> bool:

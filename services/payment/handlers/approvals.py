@@ -24,13 +24,14 @@ from services.payment.payout.events import emit_state
 from services.payment.payout.funds import commit_confirmed
 from services.payment.payout.ledger import post
 from services.payment.payout.plan import load_payee_accounts, next_reference, payee_key
+from services.payment.payout.versions import load_versions
 from services.payment.store.approvals import insert_confirmation, load_approvals, save_approval, void_approvals
 from services.payment.store.attempts import load_attempts, load_attempts_with_disbursements
 from services.payment.store.claims import load_claims
 from services.payment.store.contradictions import load_contradictions
 from services.payment.store.cut_offs import load_past_cut_off
 from services.payment.store.disbursements import AnnouncedAnswer, load_disbursement, postpone_retries
-from shared.errors import Refused
+from shared.errors import NotFound, Refused, Stale
 from shared.messaging.engine.operations import in_lane
 from shared.messaging.engine.operator import Operator, Outcome, require_second_person
 from shared.messaging.transaction.lane import lock
@@ -41,12 +42,18 @@ TAKES_TWO = (HoldReason.NEEDS_APPROVAL, HoldReason.SHARED_ACCOUNT)
 
 
 async def approve(
-    connection: Connection, operator: Operator, limit: int | None, redeem_code: str, benefit: str
+    connection: Connection,
+    operator: Operator,
+    limit: int | None,
+    redeem_code: str,
+    benefit: str,
+    version: str | None = None,
 ) -> Outcome:
     """Approve the next attempt exactly as it would be made now; the next sweep of its lane makes it.
 
     An amount above the limit (in rupiah, None: no limit), a frozen disbursement, or an account that too many share
-    needs two persons. Raise Refused when it waits for no operator, or has no account.
+    needs two persons. Raise Refused when it waits for no operator, or has no account, and Stale when `version` is no
+    longer the one that `held` shows.
     """
     subject = f"{redeem_code} {benefit}"
     known = await _load_locked(connection, redeem_code, benefit)
@@ -54,8 +61,12 @@ async def approve(
     ends = known is not None and (known.annulled is not None or past_cut_off)
     # What a block covers is paid only after an unblock; to end it takes none.
     approvable = APPROVABLE | {HoldReason.PARTICIPANT_BLOCKED} if ends and known and known.frozen else APPROVABLE
-    if known is None or known.reason not in approvable:
+    if known is None:
+        raise NotFound(f"{subject} has never fallen due; it does not wait for an approval")
+    if known.reason not in approvable:
         raise Refused(f"{subject} does not wait for an approval")
+    if version is not None:
+        await _refuse_changed(connection, known, version)
     approval = required_approval(known, await _load_account(connection, known, ends=ends))
     what = f"{subject}: {approval.amount} rupiah to {approval.partner}, attempt {approval.attempt}"
     by_two = known.reason in TAKES_TWO or needs_approval(known, limit)
@@ -78,6 +89,12 @@ async def approve(
     await operator.record(connection, "approve", **content, first=people[0])
     then = _after_approval(known, past_cut_off=past_cut_off)
     return Outcome(changed=True, sentence=f"{what}: approved, and {then} by the next sweep")
+
+
+async def _refuse_changed(connection: Connection, known: Disbursement, version: str) -> None:
+    current = (await load_versions(connection, [known]))[known.key]
+    if version != current:
+        raise Stale(f"{' '.join(known.key)} has changed since it was read: look at it again, and decide then", current)
 
 
 def _after_approval(known: Disbursement, *, past_cut_off: bool) -> str:
@@ -200,4 +217,5 @@ async def _load_locked(connection: Connection, redeem_code: str, benefit: str) -
 
 
 def _first_of_two(what: str, operator: Operator) -> Outcome:
-    return Outcome(changed=True, sentence=f"{what}: {operator.who} has consented; a second person must")
+    sentence = f"{what}: {operator.who} has consented; a second person must"
+    return Outcome(changed=True, sentence=sentence, awaits_second=True)

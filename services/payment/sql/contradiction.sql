@@ -13,6 +13,12 @@ select distinct c.redeem_code, c.benefit
 from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) join contradiction c using (redeem_code, benefit)
 where not exists (select from approval p where (p.redeem_code, p.benefit) = (c.redeem_code, c.benefit) and p.attempt > c.attempt);
 
+-- name: count_contradictions
+-- An approval is given with those in view that were known then.
+select c.redeem_code, c.benefit, count(*) as contradictions
+from unnest($1::text[], $2::text[]) as asked (redeem_code, benefit) join contradiction c using (redeem_code, benefit)
+group by c.redeem_code, c.benefit;
+
 -- name: load_parked_reports
 -- Includes those parked before contradictions were rows. A replayed one is parked again if it is a contradiction.
 select p.sealed, k.secret from parked p left join personal_key k using (person)

@@ -34,6 +34,13 @@ async def load_unresolved(connection: Connection, keys: Collection[DisbursementK
     return {(row["redeem_code"], row["benefit"]) for row in rows}
 
 
+async def count_contradictions(connection: Connection, keys: Collection[DisbursementKey]) -> dict[DisbursementKey, int]:
+    """Return the number of contradictions about those of these disbursements that have any."""
+    codes, benefits = [code for code, _ in keys], [benefit for _, benefit in keys]
+    rows = await connection.fetch(QUERIES["count_contradictions"], codes, benefits)
+    return {(row["redeem_code"], row["benefit"]): row["contradictions"] for row in rows}
+
+
 async def load_parked_reports(connection: Connection, reasons: Iterable[ParkReason]) -> list[tuple[str, bytes | None]]:
     """Load the reports parked for these reasons in the order in which they came: sealed, with a person's secret."""
     rows = await connection.fetch(QUERIES["load_parked_reports"], [reason.value for reason in reasons])

@@ -74,7 +74,8 @@ async def pass_lane(connection: Connection, operator: Operator, lane: int) -> Ou
     subject, listed = f"lane {lane}", "; ".join(records)
     first = await require_second_person(connection, operator, "lanes pass", subject, {"lane": lane, "records": records})
     if first is None:
-        return Outcome(changed=True, sentence=f"{subject} passes {listed} once a second person consents")
+        sentence = f"{subject} passes {listed} once a second person consents"
+        return Outcome(changed=True, sentence=sentence, awaits_second=True)
     await connection.execute(QUERIES["go_back_to_unreadable"], lane, True)
     await operator.record(connection, "lanes pass", lane=lane, records=records, first=first)
     sentence = f"{subject} goes on; {listed}, is parked and its number taken. {first} consented first"

@@ -33,13 +33,13 @@ class Operator:
 
     def __post_init__(self) -> None:
         for name, text in (("who", self.who), ("why", self.why)):
-            if not _plain(text):
+            if not visible_text(text):
                 raise Refused(f"--{name} has no visible character; give a text")
 
     @property
     def person(self) -> str:
         """The name by which persons are compared: without case, combining marks and invisible characters."""
-        return _plain(self.who)
+        return visible_text(self.who)
 
     async def record(self, connection: Connection, verb: str, **detail: object) -> None:
         """Append to the log of operations; `connection` is in a transaction."""
@@ -48,10 +48,14 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of an operation, in a sentence. `changed` is False when nothing had to be written."""
+    """The result of an operation, in a sentence. `changed` is False when nothing had to be written.
+
+    `awaits_second`: the first person's consent is kept, and nothing else is done before a second one consents.
+    """
 
     changed: bool
     sentence: str
+    awaits_second: bool = False
 
 
 async def require_second_person(
@@ -71,13 +75,14 @@ async def require_second_person(
         await operator.record(connection, verb, awaits="a second person", **content)
         return None
     first = str(kept["who"])
-    if _plain(first) == operator.person:
+    if visible_text(first) == operator.person:
         raise Refused(f"{first} has consented already; {subject} takes two different persons")
     await connection.execute(QUERIES["delete_consent"], verb, subject)
     return first
 
 
-def _plain(text: str) -> str:
+def visible_text(text: str) -> str:
+    """Return what is seen of a text, without case and combining marks; empty if nothing is."""
     visible = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or _is_seen(c))
     return " ".join(visible.casefold().split())
 

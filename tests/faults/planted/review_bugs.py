@@ -7,10 +7,11 @@ import pytest
 
 from services.payment.domain import report_outcome
 from services.payment.domain.disbursement import Disbursement
+from services.payment.domain.eligibility import version_of
 from services.payment.domain.reason_codes import after_rejection
 from services.payment.domain.reason_table import Verdict
 from services.payment.handlers import approvals, reports
-from services.payment.payout import pay, plan
+from services.payment.payout import pay, plan, versions
 from services.payment.store import QUERIES
 from tests.faults.planted import review_scenarios
 from tests.faults.planted.bugs import Bug
@@ -52,6 +53,11 @@ def it_accepts_one_approver_instead_of_two(product: pytest.MonkeyPatch) -> None:
         return "nobody"
 
     product.setattr(approvals, "require_second_person", alone)
+
+
+def it_approves_a_version_that_is_no_more(product: pytest.MonkeyPatch) -> None:
+    """Count only what changes with the disbursement, and not its payee's account."""
+    product.setattr(versions, "version_of", lambda known, _, contradictions: version_of(known, None, contradictions))
 
 
 def it_claims_no_double_payment(product: pytest.MonkeyPatch) -> None:
@@ -130,4 +136,9 @@ BUGS = (
         "was instructed again, and its partner has forgotten it",
     ),
     Bug(it_accepts_one_approver_instead_of_two, review_scenarios.one_person_approves, "one person released it alone"),
+    Bug(
+        it_approves_a_version_that_is_no_more,
+        review_scenarios.an_account_changes_before_its_approval,
+        "an account that nobody had seen was approved",
+    ),
 )

@@ -1,7 +1,11 @@
 """Scenarios about entitlements that need an operator's review; each returns breaches."""
 
+from contextlib import suppress
 from datetime import timedelta
 
+from services.payment.handlers.approvals import approve
+from services.payment.ops import held
+from shared.errors import Stale
 from tests.builders import a_provider, funds
 from tests.faults.planted.planted_harness import PlantedHarness
 from tests.integration.payment.facts import CODE, FEE, in_one_lane, journey, linked, not_found
@@ -43,6 +47,19 @@ async def an_account_changes_after_its_approval(harness: PlantedHarness) -> list
         await payment.sweep()
         await payment.receive(a_provider(number="8800555", version=2), funds("48", "training", rupiah=FEE))
         await payment.sweep()
+        return await payment.breaches()
+
+
+async def an_account_changes_before_its_approval(harness: PlantedHarness) -> list[str]:
+    """Approve the version that was read before the change."""
+    async with harness.payment() as payment:
+        await _instruct_all(payment)
+        await payment.report(payment.instructions_for("fee")[0].reference, "rejected", "AM05")
+        read = next(row["version"] for row in await held(payment.connection) if row["benefit"] == "fee")
+        await payment.receive(a_provider(number="8800555", version=2))
+        with suppress(Stale):
+            await payment.operate(approve, None, CODE, "fee", read)
+            return ["an account that nobody had seen was approved"]
         return await payment.breaches()
 
 

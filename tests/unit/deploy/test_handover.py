@@ -21,6 +21,7 @@ from shared.contracts.topics import PARTNERS
 from shared.errors import Refused
 from shared.runtime.chain_seals import ChainSeals
 from shared.runtime.definition import ServiceDefinition
+from shared.runtime.tokens import Tokens
 
 PARTS: dict[str, Callable[[Path], ServiceDefinition]] = {
     "enrollment": lambda folder: enrollment(EnrollmentSettings(keys_folder=folder)),
@@ -36,10 +37,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read_all_keys(service: str, folder: Path) -> None:
-    """Read every key as the service does at its start."""
+    """Read every key as the service does at its start, and the tokens, without which it answers nobody's commands."""
     parts = PARTS[service](folder)
     KeyRing.load(folder / f"{service}.jwks.json")
     ChainSeals.load(folder, service, parts.chains)
+    if not Tokens.load(folder).holders:
+        raise Refused("nobody has a token in tokens.json")
 
 
 @pytest.mark.parametrize("service", PARTS)

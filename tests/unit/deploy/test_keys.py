@@ -10,6 +10,7 @@ import pytest
 from deploy.local.keys import (
     KEY_BYTES,
     MADE,
+    PERSONS,
     PRODUCERS,
     SECRETS,
     LostKeys,
@@ -17,8 +18,10 @@ from deploy.local.keys import (
     make_password_file,
     password,
     refuse_lost_keys,
+    tokens_in,
 )
 from shared.contracts.topics import SERVICES
+from shared.runtime.tokens import TOKENS_FILE, Role, Tokens
 
 
 @pytest.fixture
@@ -98,3 +101,47 @@ def test_key_of_a_newer_version_is_added(folder: Path) -> None:
 def test_password_stays_the_same(folder: Path) -> None:
     assert password(folder, "payment") == password(folder, "payment")
     assert password(folder, "payment") != password(folder, "completion")
+
+
+def roles_by_token(folder: Path) -> dict[str, Role | None]:
+    """Return the role that the token of each person gives at present."""
+    known = Tokens.load(folder)
+    holders = {person: known.holder_of(token) for person, token in tokens_in(folder).items()}
+    return {person: holder.role if holder else None for person, holder in holders.items()}
+
+
+def test_each_person_has_a_token_in_a_role(folder: Path) -> None:
+    assert roles_by_token(folder) == PERSONS
+    assert len({*tokens_in(folder).values()}) == len(PERSONS)
+    assert {len(decoded(token)) for token in tokens_in(folder).values()} == {KEY_BYTES}
+    assert not [token for token in tokens_in(folder).values() if token in (folder / TOKENS_FILE).read_text()]
+
+
+def test_lost_token_is_drawn_anew_and_the_old_one_ends(folder: Path) -> None:
+    before = tokens_in(folder)
+    (folder / "operator.token").unlink()
+    again(folder)
+    assert roles_by_token(folder) == PERSONS
+    assert Tokens.load(folder).holder_of(before["operator"]) is None
+    assert {person for person, token in tokens_in(folder).items() if token == before[person]} == {
+        "viewer",
+        "approver-1",
+        "approver-2",
+    }
+
+
+def test_token_taken_off_the_list_stays_off(folder: Path) -> None:
+    listed = json.loads((folder / TOKENS_FILE).read_text())["tokens"]
+    kept = [one for one in listed if one["who"] != "approver-2"]
+    (folder / TOKENS_FILE).write_text(json.dumps({"tokens": kept}))
+    again(folder)
+    (folder / "viewer.token").unlink()
+    again(folder)
+    assert roles_by_token(folder) == {**PERSONS, "approver-2": None}
+
+
+def test_lost_list_is_made_again_from_the_tokens(folder: Path) -> None:
+    before = tokens_in(folder)
+    (folder / TOKENS_FILE).unlink()
+    again(folder)
+    assert (roles_by_token(folder), tokens_in(folder)) == (PERSONS, before)

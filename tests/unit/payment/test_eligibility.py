@@ -14,10 +14,9 @@ from services.payment.domain.eligibility import (
     missing_account_reason,
     required_approval,
     tried_account_version,
+    version_of,
 )
-from services.payment.domain.entitlement import (
-    Payee,
-)
+from services.payment.domain.entitlement import Annulment, Payee
 from tests.unit.payment.values import NOW, a_disbursement, an_attempt
 
 GOOD = PayeeAccount("gopay", "sealed", 5)
@@ -123,6 +122,32 @@ def test_account_that_too_many_share_takes_an_approval(
 def test_unfit_account_is_shown_above_a_shared_one() -> None:
     unverified = GOOD._replace(verified=False, people=4)
     assert hold_reason(a_disbursement(), unverified, THREE, approved=True) is HoldReason.ACCOUNT_UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redeem_code": "PRAT00000009"},
+        {"benefit": "fee"},
+        {"amount": 600_001},
+        {"attempt": 3},
+        {"reason": HoldReason.PARTNER_REJECTED},
+        {"frozen": True},
+        {"annulled": Annulment.ERASED},
+    ],
+)
+def test_change_of_the_disbursement_makes_another_version(changes: dict[str, Any]) -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL, attempt=2)
+    assert version_of(held, GOOD, 0) == version_of(held._replace(participant_id="4810000000000025"), GOOD, 0)
+    assert version_of(held, GOOD, 0) != version_of(held._replace(**changes), GOOD, 0)
+
+
+def test_change_around_the_disbursement_makes_another_version() -> None:
+    held = a_disbursement(state=State.HELD, reason=HoldReason.NEEDS_APPROVAL)
+    accounts = (GOOD, GOOD._replace(version=6), GOOD._replace(partner="ovo"), None)
+    versions = {version_of(held, account, count) for account in accounts for count in (0, 1)}
+    assert len(versions) == 2 * len(accounts)
+    assert version_of(held, GOOD, 0) == version_of(held, GOOD._replace(sealed="again"), 0)
 
 
 @pytest.mark.parametrize(("wait", "reason"), [(1, HoldReason.PARTNER_PAUSED), (0, None)])
