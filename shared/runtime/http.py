@@ -1,4 +1,4 @@
-"""The operators' HTTP API: health, metrics, lanes, parked records, and what is known and decided of a participant."""
+"""The operators' HTTP API: health, metrics, lanes, parked and deferred records, and all of a participant."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
+from shared.clock import Clock
 from shared.contracts.fields import PARTICIPANT_ID
 from shared.runtime import status
 from shared.runtime.database import Database, DatabaseUnavailable
@@ -75,6 +76,7 @@ class HttpApi:
             "/metrics": self._metrics,
             "/lanes": self._lanes,
             "/parked": self._parked,
+            "/waiting": self._waiting,
             **dict.fromkeys(definition.views, self._view),
         }
 
@@ -166,6 +168,11 @@ class HttpApi:
     async def _parked(self, _: Request) -> ApiResponse:
         async with self._database.session() as connection:
             return ApiResponse({"service": self._definition.name, **await status.parked(connection)})
+
+    async def _waiting(self, _: Request) -> ApiResponse:
+        async with self._database.session() as connection:
+            shown = await status.waiting(connection, Clock.from_environment().now())
+        return ApiResponse({"service": self._definition.name, "waiting": shown})
 
     async def _participant(self, request: Request) -> ApiResponse:
         participant_id = request.path_params["participant_id"]

@@ -30,6 +30,7 @@ PAGES = (
     "/metrics",
     "/lanes",
     "/parked",
+    "/waiting",
     "/health/live",
     "/health/ready",
     "/halts",

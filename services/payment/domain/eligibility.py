@@ -16,6 +16,8 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 CURED_BY_ACCOUNT = reasons_cured_by(Cure.NEWER_ACCOUNT)
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
+WAVE_SCOPE = "wave:"
+"""Beginning of the scope of a halt that stops a wave, which may be called as a partner is, or `all`."""
 
 
 class PayeeAccount(NamedTuple):
@@ -45,7 +47,8 @@ class Approval:
 class PayoutConditions:
     """Conditions that are the same for all disbursements of a batch. `approval_above` in rupiah, None: no limit.
 
-    `halts`: halted partners, `all`, and components with an adopted instruction whose fund is not known yet.
+    `halts`: halted partners, waves (`wave:<wave>`), `all`, and components with an adopted instruction whose fund is
+    not known yet.
     `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
     """
 
@@ -114,12 +117,18 @@ def _halt_or_pause_reason(
     disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions
 ) -> HoldReason | None:
     halts = conditions.halts
-    if ALL_PARTNERS in halts or account.partner in halts or disbursement.component in halts:
+    if halts and (ALL_PARTNERS in halts or f"{WAVE_SCOPE}{disbursement.wave}" in halts):
+        return _held_with_its_fund(disbursement)
+    if account.partner in halts or disbursement.component in halts:
         return HoldReason.HALTED
     paused_until = disbursement.next_check_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > conditions.now:
         return HoldReason.PARTNER_PAUSED
     if disbursement.lane in conditions.catching_up:
-        # What waits for money keeps its place in the queue.
-        return HoldReason.NO_FUNDS if disbursement.reason is HoldReason.NO_FUNDS else HoldReason.HALTED
+        return _held_with_its_fund(disbursement)
     return None
+
+
+def _held_with_its_fund(disbursement: Disbursement) -> HoldReason:
+    """Return the reason while nothing of its fund is paid: what waits for money keeps its place in the queue."""
+    return HoldReason.NO_FUNDS if disbursement.reason is HoldReason.NO_FUNDS else HoldReason.HALTED
