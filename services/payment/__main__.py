@@ -7,6 +7,7 @@ import typer
 
 from services.payment.app import POST_MIGRATION, context_of, definition
 from services.payment.domain.disbursement import HoldReason
+from services.payment.domain.eligibility import ALL_PARTNERS, WAVE_SCOPE
 from services.payment.handlers.approvals import approve, confirm_payment
 from services.payment.handlers.claims import record_repayment
 from services.payment.handlers.halts import halt, resume
@@ -16,7 +17,7 @@ from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
 from shared.runtime.verbs.options import Json, Who, Why, Yes
 
-Partner = Annotated[str | None, typer.Option(help="Only this partner; all partners if left out.", metavar="NAME")]
+Partner = Annotated[str | None, typer.Option(help="Only what goes to this partner.", metavar="NAME")]
 
 Reason = Annotated[HoldReason | None, typer.Option(help="Only what is held for this reason.")]
 Wave = Annotated[str | None, typer.Option(help="Only what this wave pays.", metavar="NAME")]
@@ -55,14 +56,16 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
     """Add the verbs of payment; those that change something are kept in the log of operations."""
 
     @verbs.command("halt")
-    def halt_verb(who: Who, why: Why, partner: Partner = None) -> None:
-        """Halt instructions from the next batch on. Reports are still processed; what falls due is held."""
-        command.execute_and_report(lambda connection, operator: halt(connection, operator, partner), who, why)
+    def halt_verb(who: Who, why: Why, partner: Partner = None, wave: Wave = None) -> None:
+        """Halt instructions from the next batch on: all, or those to a partner or of a wave. What falls due is held."""
+        scope = _scope(command, partner, wave)
+        command.execute_and_report(lambda connection, operator: halt(connection, operator, scope), who, why)
 
     @verbs.command("resume")
-    def resume_verb(who: Who, why: Why, partner: Partner = None) -> None:
-        """End a halt. Disbursements that it held are paid by the next sweep, the oldest first."""
-        command.execute_and_report(lambda connection, operator: resume(connection, operator, partner), who, why)
+    def resume_verb(who: Who, why: Why, partner: Partner = None, wave: Wave = None) -> None:
+        """End the halt of all, of a partner or of a wave. What it held is paid by the next sweep, the oldest first."""
+        scope = _scope(command, partner, wave)
+        command.execute_and_report(lambda connection, operator: resume(connection, operator, scope), who, why)
 
     @verbs.command("halts")
     def halts_verb(as_json: Json = False) -> None:
@@ -105,6 +108,13 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         terms = command.transaction_terms()
         context = context_of(PaymentSettings.model_validate(command.settings()))
         command.execute_and_report(partial(confirm_payment, context, terms, reference), who, why, commit=yes)
+
+
+def _scope(command: CommandContext, partner: str | None, wave: str | None) -> str:
+    """Return the scope that the options name; fail if they name two."""
+    if partner is not None and wave is not None:
+        command.output.fail("give --partner or --wave, not both: each halt stops one of them alone")
+    return partner or (f"{WAVE_SCOPE}{wave}" if wave is not None else ALL_PARTNERS)
 
 
 def _joined(cures: object) -> str:

@@ -5,7 +5,6 @@ from functools import partial
 
 from asyncpg import Connection
 
-from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.handlers.approvals import approve
 from services.payment.handlers.halts import halt, resume
 from shared.contracts.fields import Text
@@ -35,15 +34,11 @@ def commands(approval_above: int | None) -> tuple[Command, ...]:
 
 
 async def _halt(connection: Connection, operator: Operator, path: Parameters, _: CommandBody) -> Outcome:
-    return await halt(connection, operator, _partner(path["scope"]))
+    return await halt(connection, operator, path["scope"])
 
 
 async def _resume(connection: Connection, operator: Operator, path: Parameters, _: CommandBody) -> Outcome:
-    return await resume(connection, operator, _partner(path["scope"]))
-
-
-def _partner(scope: str) -> str | None:
-    return None if scope == ALL_PARTNERS else scope
+    return await resume(connection, operator, path["scope"])
 
 
 async def _approve(

@@ -106,10 +106,10 @@ async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
 
 
 async def _halt_gauges(connection: Connection, now: datetime) -> list[Gauge]:
-    """Return the gauges of all scopes; a scope that is not halted has the value 0."""
+    """Return the gauges of all scopes but waves, 0 if they are not halted, and of the waves that are halted."""
     rows = {row["scope"]: row for row in await view_halts(connection)}
     found = []
-    for scope in (ALL_PARTNERS, *PARTNERS):
+    for scope in dict.fromkeys((ALL_PARTNERS, *PARTNERS, *rows)):
         row = rows.get(scope)
         labels = {"scope": scope, "by": _by(row) if row else ""}
         found.append(Gauge("salur_halted", float(row is not None), labels))

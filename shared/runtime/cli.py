@@ -19,6 +19,7 @@ from shared.runtime.verbs.parked import parked_verbs
 from shared.runtime.verbs.positions import position_verbs
 from shared.runtime.verbs.process import add_process_verbs
 from shared.runtime.verbs.verify import add_verify_verb
+from shared.runtime.verbs.waiting import add_waiting_verb
 
 S = TypeVar("S", bound=ServiceSettings)
 AddVerbs = Callable[[typer.Typer, CommandContext], None]
@@ -48,6 +49,7 @@ def command_line(
     add_verify_verb(verbs, command)
     add_explain_verb(verbs, command)
     add_operations_verb(verbs, command)
+    add_waiting_verb(verbs, command)
     verbs.add_typer(chain_verbs(command), name="chains")
     verbs.add_typer(key_verbs(command), name="keys")
     verbs.add_typer(lane_verbs(command), name="lanes")

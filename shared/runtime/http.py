@@ -1,4 +1,4 @@
-"""The operators' HTTP API: health, metrics, lanes, parked records, participants, and a service's views and commands."""
+"""The operators' HTTP API: health, metrics, lanes, records, participants, and a service's views and commands."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
+from shared.clock import Clock
 from shared.contracts.fields import PARTICIPANT_ID
 from shared.errors import NotFound, Refused, Stale
 from shared.runtime import status
@@ -92,6 +93,7 @@ class HttpApi:
             "/metrics": self._metrics,
             "/lanes": self._lanes,
             "/parked": self._parked,
+            "/waiting": self._for_viewers(self._waiting),
             **dict.fromkeys(definition.views, self._for_viewers(self._view)),
         }
 
@@ -230,6 +232,11 @@ class HttpApi:
     async def _parked(self, _: Request) -> ApiResponse:
         async with self._database.session() as connection:
             return ApiResponse({"service": self._definition.name, **await status.parked(connection)})
+
+    async def _waiting(self, _: Request) -> ApiResponse:
+        async with self._database.session() as connection:
+            shown = await status.waiting(connection, Clock.from_environment().now())
+        return ApiResponse({"service": self._definition.name, "waiting": shown})
 
     async def _participant(self, request: Request) -> ApiResponse:
         participant_id = request.path_params["participant_id"]

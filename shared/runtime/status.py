@@ -143,6 +143,32 @@ async def deferred_records_of(connection: Connection, participant_id: str) -> li
     ]
 
 
+async def waiting(
+    connection: Connection,
+    now: datetime,
+    kind: str | None = None,
+    key: str | None = None,
+    at_most: int = RECORDS_SHOWN,
+) -> list[dict[str, object]]:
+    """Return what deferred records wait for, the longest first, with the number of records under each kind and key.
+
+    `since` is the time at which the oldest of them was deferred; at `until` the first of them is parked as
+    `wait_expired`. None: no limit.
+    """
+    rows = await connection.fetch(QUERIES["waiting_by_key"], kind, key, at_most)
+    return [
+        {
+            "kind": row["kind"],
+            "key": row["key"],
+            "records": row["records"],
+            "since": write_time(row["since"]),
+            "age_seconds": int((now - row["since"]).total_seconds()),
+            "until": write_time(row["until"]) if row["until"] else None,
+        }
+        for row in rows
+    ]
+
+
 async def gauges(connection: Connection, service: str, now: datetime) -> Sequence[Gauge]:
     """Return the engine's gauges, zeros included."""
     found: list[Gauge] = []

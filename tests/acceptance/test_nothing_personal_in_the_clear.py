@@ -31,6 +31,7 @@ PAGES = (
     "/metrics",
     "/lanes",
     "/parked",
+    "/waiting",
     "/health/live",
     "/health/ready",
     "/halts",

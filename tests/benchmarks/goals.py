@@ -41,6 +41,14 @@ BLOCKS = (
     ),
     Goal("ms at most from commit to append", 1000, lambda found: found["on_the_way"]["max_ms"], at_most=True),
 )
+HALTS = (
+    Goal(
+        "ms at most from a halt to an instruction",
+        1000,
+        lambda found: found["after_the_halt"]["max_ms"],
+        at_most=True,
+    ),
+)
 GROWTH = (Goal("of the rate when empty, with much stored", 0.9, lambda found: found["share_of_the_rate_when_empty"]),)
 OVERHEAD = (
     Goal("% more processor time with sweeps and scrapes", 5, lambda found: found["more_cpu_percent"], at_most=True),

@@ -97,6 +97,21 @@ def _blocks(found: Result) -> Iterator[str]:
     )
 
 
+def _halts(found: Result) -> Iterator[str]:
+    yield f"{_environment(found)} {found['seconds']} s at {found['offered']} journeys/s."
+    yield ""
+    yield from _table(
+        ("ms", "p50", "p95", "p99", "longest"),
+        [("from the halt's commit to the last instruction", *map(_number, found["after_the_halt"].values()))],
+    )
+    yield ""
+    yield (
+        f"{found['halts']} halts of all, a partner or the wave; {found['instructions']:,} instructions, "
+        f"{found['left_after_a_halt']} of them after a halt, {found['committed_after_a_halt']} of which were committed "
+        "after it."
+    )
+
+
 def _growth(found: Result) -> Iterator[str]:
     yield f"{_environment(found)} Filled in {found['seconds_to_fill']:g} s."
     yield ""
@@ -151,6 +166,7 @@ TABLES: dict[str, Callable[[Result], Iterable[str]]] = {
     "journey-cpu": _cpu,
     "latency": _latency,
     "blocks": _blocks,
+    "halts": _halts,
     "growth": _growth,
     "growth-plans": _plans,
     "overhead": _overhead,

@@ -21,6 +21,8 @@ APPROVED_WITH_ACCOUNT = CURED_BY_ACCOUNT & reasons_cured_by(Cure.APPROVAL)
 VERSION_DIGITS = 16
 ALL_PARTNERS = "all"
 """The scope of a halt that stops every partner."""
+WAVE_SCOPE = "wave:"
+"""Beginning of the scope of a halt that stops a wave, which may be called as a partner is, or `all`."""
 
 
 class PayeeAccount(NamedTuple):
@@ -54,7 +56,8 @@ class Approval:
 class PayoutConditions:
     """Conditions that are the same for all disbursements of a batch. `approval_above` in rupiah, None: no limit.
 
-    `halts`: halted partners, `all`, and components with an adopted instruction whose fund is not known yet.
+    `halts`: halted partners, waves (`wave:<wave>`), `all`, and components with an adopted instruction whose fund is
+    not known yet.
     `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
     `people_per_account`: the most participants who may link one account; None: no limit.
     """
@@ -146,18 +149,29 @@ def tried_account_version(attempt: Attempt, payee: Payee, newest: int) -> int:
 
 def is_halted(disbursement: Disbursement, partner: str, halts: Collection[str]) -> bool:
     """Return True if this partner may be instructed nothing for the disbursement."""
-    return ALL_PARTNERS in halts or partner in halts or disbursement.component in halts
+    return _is_wave_halted(disbursement, halts) or partner in halts or disbursement.component in halts
+
+
+def _is_wave_halted(disbursement: Disbursement, halts: Collection[str]) -> bool:
+    """Return True if a halt of all, or of its wave, stops whatever is paid from the same money."""
+    return bool(halts) and (ALL_PARTNERS in halts or f"{WAVE_SCOPE}{disbursement.wave}" in halts)
 
 
 def _halt_or_pause_reason(
     disbursement: Disbursement, account: PayeeAccount, conditions: PayoutConditions
 ) -> HoldReason | None:
+    if _is_wave_halted(disbursement, conditions.halts):
+        return _held_with_its_fund(disbursement)
     if is_halted(disbursement, account.partner, conditions.halts):
         return HoldReason.HALTED
     paused_until = disbursement.next_check_at if disbursement.reason is HoldReason.PARTNER_PAUSED else None
     if paused_until is not None and paused_until > conditions.now:
         return HoldReason.PARTNER_PAUSED
     if disbursement.lane in conditions.catching_up:
-        # What waits for money keeps its place in the queue.
-        return HoldReason.NO_FUNDS if disbursement.reason is HoldReason.NO_FUNDS else HoldReason.HALTED
+        return _held_with_its_fund(disbursement)
     return None
+
+
+def _held_with_its_fund(disbursement: Disbursement) -> HoldReason:
+    """Return the reason while nothing of its fund is paid: what waits for money keeps its place in the queue."""
+    return HoldReason.NO_FUNDS if disbursement.reason is HoldReason.NO_FUNDS else HoldReason.HALTED

@@ -13,7 +13,7 @@ PAYMENT_ITSELF = "payment"
 
 
 async def set_halt(connection: Connection, operator: Operator, scope: str) -> bool:
-    """Halt a partner, or `all`, from the next batch after the commit on; return False if it was halted already."""
+    """Halt a scope from the next batch after the commit on; return False if it was halted already."""
     inserted = await insert_halt(connection, scope, operator.now, operator.who, operator.why)
     if inserted:
         await operator.record(connection, "halt", scope=scope)

@@ -27,7 +27,7 @@ order by h.due_at, h.redeem_code, h.benefit limit $2;
 select h.* from disbursement h
 where h.lane = any($1::smallint[]) and h.reason = any($3::hold_reason[]) and h.retry_at is null
   and h.lane not in (select lane from lane where catching_up_since is not null)
-  and not exists (select from halt where scope = 'all') and h.partner not in (select scope from halt)
+  and not exists (select from halt where scope in ('all', h.partner, 'wave:' || h.wave))
   and not exists (select from attempt a
                   where a.redeem_code is null and a.wave is null and coalesce(a.component = h.component, true))
 order by h.due_at, h.redeem_code, h.benefit limit $2;

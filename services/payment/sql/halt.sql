@@ -10,7 +10,7 @@ union all select wave, lane from cut_off where wave = any($1::text[]) and lane =
 select h.scope, h.who, h.why, h.since, count(distinct d.participant_id)::int as participants,
        count(d.redeem_code)::int as disbursements, coalesce(sum(d.amount), 0)::bigint as rupiah
 from halt h left join disbursement d
-    on d.state = 'held' and d.reason = 'halted' and (h.scope = 'all' or d.partner = h.scope)
+    on d.state = 'held' and d.reason = 'halted' and h.scope in ('all', d.partner, 'wave:' || d.wave)
 group by h.scope, h.who, h.why, h.since order by h.since, h.scope;
 
 -- name: insert_halt
@@ -20,3 +20,7 @@ insert into halt (scope, since, who, why) values ($1, $2, $3, $4) on conflict do
 -- name: delete_halt
 -- Resuming a scope that is not halted changes nothing.
 delete from halt where scope = $1 returning scope;
+
+-- name: is_wave_known
+-- Money was appropriated to it, or something waits for that: before either nothing of it can be paid.
+select exists (select from funds where wave = $1);

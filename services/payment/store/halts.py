@@ -13,7 +13,7 @@ async def load_halts_and_cut_offs(
 ) -> tuple[frozenset[str], frozenset[tuple[str, int]]]:
     """Load the halted scopes, and those of these waves and lanes that are past their cut-off.
 
-    A scope is a partner, `all`, or a component with an adopted instruction of unknown fund.
+    A scope is a partner, `wave:<wave>`, `all`, or a component with an adopted instruction of unknown fund.
     """
     rows = await connection.fetch(QUERIES["load_halts_and_cut_offs"], list(waves), list(lanes))
     halts = frozenset(row["scope"] for row in rows if row["lane"] is None)
@@ -33,3 +33,8 @@ async def insert_halt(connection: Connection, scope: str, now: datetime, who: st
 async def delete_halt(connection: Connection, scope: str) -> bool:
     """Delete a halt; return False if there was none."""
     return await connection.fetchval(QUERIES["delete_halt"], scope) is not None
+
+
+async def is_wave_known(connection: Connection, wave: str) -> bool:
+    """Return True if the wave has a fund."""
+    return bool(await connection.fetchval(QUERIES["is_wave_known"], wave))

@@ -49,3 +49,9 @@ select topic, partition, greatest(ahead_sequence - last_sequence, 1), gap_since 
 -- name: waiting_counts
 -- Deferred records, by the kind of what they wait for.
 select kind, count(*)::int as records, min(since) as oldest from waiting group by kind order by kind;
+
+-- name: waiting_by_key
+-- What is waited for; asked seldom, by a person, so it may read all that is deferred.
+select kind, key, count(*)::int as records, min(since) as since, min(due) as until from waiting
+where ($1::text is null or kind = $1) and ($2::text is null or key = $2)
+group by kind, key order by min(since), kind, key limit $3;

@@ -21,13 +21,13 @@ async def a_ledger_and_the_log_are_rewritten_and_continued(harness: PlantedHarne
     async with harness.payment() as payment:
         await payment.prepare()
         await payment.receive(*journey()[:3])
-        await payment.operate(halt, None)
+        await payment.operate(halt, "all")
         await rewrite_ledger(payment.connection, LANE, 1)
         await _rewrite_log(payment)
         with suppress(BrokenChain):
             await payment.report(payment.instructions_for("fee")[0].reference, "settled")
         with suppress(BrokenChain):
-            await payment.operate(resume, None)
+            await payment.operate(resume, "all")
         return await _passing(payment, f"book {LANE}", "operations")
 
 

@@ -221,6 +221,27 @@ async def test_disbursement_held_for_another_reason_at_its_turn_leaves_the_queue
     assert (await paid(harness), await short(harness)) == ([0, 1], ["incentive"])
 
 
+@pytest.mark.parametrize("scope", ["wave:48", "all"])
+async def test_what_waits_for_money_keeps_its_place_through_a_halt(harness: PaymentHarness, scope: str) -> None:
+    """A younger one, of a lane that sweeps first, overtakes nothing when the halt ends."""
+    await harness.receive(a_provider())
+    await due(harness, 0, 2, MILLION)
+    await due(harness, 1, 5, MILLION)
+    await harness.operate(halt, scope)
+    await due(harness, 2, 9, MILLION)
+    await come(harness, MILLION, lanes=(9, 5, 2))
+    assert await paid(harness) == []
+    await harness.operate(resume, scope)
+    await sweep(harness, (9, 5, 2))
+    await sweep(harness, (9, 5, 2))
+    assert await paid(harness) == [0]
+    for expected in ([0, 1], [0, 1, 2]):
+        await come(harness, MILLION, lanes=(9, 5, 2))
+        assert await paid(harness) == expected
+    assert await short(harness) == []
+    assert await harness.breaches() == []
+
+
 @pytest.mark.parametrize("obstacle", ["halted", "account_unverified"])
 async def test_no_payment_waits_behind_one_held_for_another_reason(harness: PaymentHarness, obstacle: str) -> None:
     """The money does not cover the oldest, which could not be paid anyhow; it returns by its age."""
@@ -254,7 +275,7 @@ async def test_shortage_flag_falls_when_the_last_one_leaves_the_queue(harness: P
     await harness.receive(a_provider())
     await due(harness, 0, 2, MILLION)
     assert await short(harness) == ["training"]
-    await harness.operate(halt, None)
+    await harness.operate(halt, "bni")
     await come(harness, MILLION)
     assert (await harness.state("fee"), await short(harness)) == ("held(halted)", [])
 

@@ -162,13 +162,13 @@ async def test_lane_that_catches_up_delays_no_other(
     await harness.receive(a_provider())
     if reason == "halted":
         await harness.prepare()
-        await harness.operate(halt, None)
+        await harness.operate(halt, "all")
     for number, person in enumerate((PARTICIPANT, of_lane(2))):
         harness.now = LATER + timedelta(minutes=number)
         await harness.receive(*journey(person, code_of(number)))
     await Restored(harness, harness).catching_up(harness.now)
     if reason == "halted":
-        await harness.operate(resume, None)
+        await harness.operate(resume, "all")
     else:
         await harness.prepare()
     await harness.sweep()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.payment import timers
-from services.payment.handlers.halts import halt, resume
+from services.payment.handlers.halts import halt
 from shared.errors import Refused
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
@@ -139,49 +139,6 @@ async def test_halted_fee_is_paid_when_its_provider_moves_to_another_partner(har
     await harness.receive(a_provider(version=2, account={"partner": "bca"}))
     await harness.sweep()
     assert [instructed.partner for instructed in harness.instructions_for("fee")] == ["bca"]
-
-
-async def test_a_halt_holds_what_falls_due_and_resume_lets_it_go(harness: PaymentHarness) -> None:
-    await harness.prepare()
-    assert await harness.operate(halt, None)
-    assert not await harness.operate(halt, None)
-    await harness.receive(*journey())
-    assert (await harness.state("fee"), await harness.state("incentive_1")) == ("held(halted)", "held(halted)")
-    assert await harness.sweep() == 0
-
-    assert await harness.operate(resume, None)
-    with pytest.raises(Refused, match="all is not halted"):
-        await harness.operate(resume, None)
-    await harness.sweep()
-    assert len(harness.instructions) == 2
-    verbs = [row["verb"] for row in await harness.connection.fetch("select verb from operation order by number")]
-    assert verbs == ["halt", "resume"]
-
-
-async def test_a_halt_of_one_partner_leaves_the_others_going(harness: PaymentHarness) -> None:
-    await harness.prepare()
-    await harness.operate(halt, "gopay")
-    await harness.receive(*journey())
-    assert (await harness.state("fee"), await harness.state("incentive_1")) == ("instructed", "held(halted)")
-    await harness.operate(halt, None)
-    await harness.operate(resume, "gopay")
-    assert await harness.sweep() == 0
-    await harness.operate(resume, None)
-    await harness.sweep()
-    assert await harness.state("incentive_1") == "instructed"
-
-
-async def test_reports_are_taken_in_while_a_partner_is_halted(harness: PaymentHarness) -> None:
-    await harness.prepare()
-    await harness.receive(*journey())
-    await harness.operate(halt, None)
-    await harness.report(harness.instructions_for("fee")[0].reference, "settled")
-    assert await harness.state("fee") == "settled"
-
-
-async def test_a_partner_that_does_not_exist_cannot_be_halted(harness: PaymentHarness) -> None:
-    with pytest.raises(Refused, match="there is no partner goplay"):
-        await harness.operate(halt, "goplay")
 
 
 async def test_amount_above_the_limit_waits_for_an_approval(database: Database) -> None:

@@ -199,6 +199,8 @@ VERBS = [
     (["resume", "--partner", "dana"], 2, "dana is not halted"),
     (["halt", "--partner", "dana"], 0, "dana: no more disbursements are instructed"),
     (["halt", "--partner", "dune"], 2, "there is no partner dune"),
+    (["halt", "--wave", "84"], 2, "there is no wave 84"),
+    (["halt", "--wave", "84", "--partner", "dana"], 2, "not both"),
     (["approve", CODE, "fee"], 2, f"{CODE} fee does not wait for an approval"),
 ]
 

@@ -104,14 +104,14 @@ async def test_treasurys_ledger_is_sealed_too(paid: PaymentHarness) -> None:
 async def test_operations_log_without_one_halt_is_found_and_not_continued(
     paid: PaymentHarness, change: str, wrong: str
 ) -> None:
-    await paid.operate(halt, None)
+    await paid.operate(halt, "all")
     await paid.connection.execute("alter table operation disable trigger user; delete from operation")
     await paid.connection.execute(change)
     (found,) = await sealing_of("payment").breaches(paid.connection)
     assert found.startswith("operations: the end at")
     assert found.endswith(wrong)
     with pytest.raises(BrokenChain, match="operations: the end"):
-        await paid.operate(resume, None)
+        await paid.operate(resume, "all")
 
 
 async def before_seals(database: Database) -> str:

@@ -26,9 +26,9 @@ async def every_cure(instructed: PaymentHarness) -> None:
     await instructed.receive(linked(day=1, partner="dana", verified=False))
     await instructed.receive(linked(day=2, partner="dana"))
     await instructed.receive(linked(day=3, partner="ovo"), a_provider(number="8800555", version=2))
-    await instructed.operate(halt, None)
+    await instructed.operate(halt, "all")
     await instructed.sweep()
-    await instructed.operate(resume, None)
+    await instructed.operate(resume, "all")
     await instructed.receive(funds("48", "training"), funds("48", "incentive"))
     instructed.now += RETRY_AFTER
     await instructed.sweep()

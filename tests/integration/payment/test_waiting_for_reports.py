@@ -40,20 +40,20 @@ async def it_is_approved(harness: PaymentHarness) -> None:
 
 
 async def it_was_approved_while_halted(harness: PaymentHarness) -> None:
-    await harness.operate(halt, None)
+    await harness.operate(halt, "all")
     await harness.approve(CODE, "incentive_1")
     await harness.sweep()
     assert await harness.state("incentive_1") == "held(halted)"
 
 
 async def it_is_cured_while_halted(harness: PaymentHarness) -> None:
-    await harness.operate(halt, None)
+    await harness.operate(halt, "all")
     await harness.receive(linked(day=1, partner="dana"))
     assert await harness.state("incentive_1") == "held(halted)"
 
 
 async def the_halt_ends(harness: PaymentHarness) -> None:
-    await harness.operate(resume, None)
+    await harness.operate(resume, "all")
 
 
 async def its_time_is_over(harness: PaymentHarness) -> None:
@@ -168,10 +168,10 @@ async def test_disbursements_awaiting_reports_block_no_first_attempt(
     await harness.receive(*journey(old, "PRAT00000001"))
     await harness.report(first(harness, "fee"), "rejected", "AC04")
     await harness.receive(a_provider(number="8800555", version=2))
-    await harness.operate(halt, None)
+    await harness.operate(halt, "all")
     await harness.sweep()
     await harness.receive(*journey(young, "PRAT00000002"))
-    await harness.operate(resume, None)
+    await harness.operate(resume, "all")
     await harness.sweep(read_through=harness.now - timedelta(minutes=1))
     assert await harness.state("fee", "PRAT00000001") == "held(halted)"
     assert await harness.state("fee", "PRAT00000002") == "instructed"

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -129,6 +129,30 @@ async def test_operations_shows_who_did_what_and_why_the_latest_first(toy: Toy) 
     of_ani = json.loads(await toy.run_verb("operations", "--who", "ani", "--before", "3", "--json"))
     assert [row["number"] for row in of_ani] == [1]
     assert "none" in await toy.run_verb("operations", "--verb", "halt")
+
+
+async def test_waiting_shows_what_is_waited_for_the_longest_first(toy: Toy) -> None:
+    assert "none" in await toy.run_verb("waiting")
+    for offset, (kind, key, hours) in enumerate(
+        (("team", "b", 1), ("team", "a", 2), ("team", "b", 3), ("lane", "", 0))
+    ):
+        due = None if kind == "lane" else NOW + timedelta(hours=24 - hours)
+        await toy.connection.execute(
+            'insert into waiting (lane, kind, key, owner, topic, partition, "offset", since, due, digest, record)'
+            " values (1, $1, $2, '', 'toys', 1, $3, $4, $5, $6, '')",
+            *(kind, key, offset, NOW - timedelta(hours=hours), due, bytes([offset])),
+        )
+    rows = json.loads(await toy.run_verb("waiting", "--json"))
+    assert [(row["kind"], row["key"], row["records"], row["until"]) for row in rows] == [
+        ("team", "b", 2, "2023-03-01T21:00:00Z"),
+        ("team", "a", 1, "2023-03-01T22:00:00Z"),
+        ("lane", "", 1, None),
+    ]
+    assert rows[0]["since"] == "2023-02-28T21:00:00Z"
+    assert rows[0]["age_seconds"] - rows[1]["age_seconds"] == 3600
+    assert [row["key"] for row in json.loads(await toy.run_verb("waiting", "--key", "a", "--json"))] == ["a"]
+    assert len(json.loads(await toy.run_verb("waiting", "--kind", "team", "--json"))) == 2
+    assert "more is waiting" in await toy.run_verb("waiting", "--limit", "2")
 
 
 async def test_explain_shows_a_table_or_json_and_refuses_a_stranger(toy: Toy) -> None:

@@ -59,9 +59,14 @@ def test_rejection_without_a_known_reason_is_cured_by_account_or_approval() -> N
 
 @pytest.mark.parametrize(
     ("halts", "reason"),
-    [({"all"}, HoldReason.HALTED), ({"gopay"}, HoldReason.HALTED), ({"bni"}, None)],
+    [
+        ({"all"}, HoldReason.HALTED),
+        ({"gopay"}, HoldReason.HALTED),
+        ({"wave:48"}, HoldReason.HALTED),
+        ({"bni", "wave:gopay", "wave:all", "48"}, None),
+    ],
 )
-def test_a_halt_stops_its_partner_or_all(halts: set[str], reason: HoldReason | None) -> None:
+def test_a_halt_stops_its_partner_its_wave_or_all(halts: set[str], reason: HoldReason | None) -> None:
     assert hold_reason(a_disbursement(), GOOD, PayoutConditions(NOW, halts, None)) is reason
 
 

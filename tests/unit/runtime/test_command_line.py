@@ -21,7 +21,7 @@ VERBS = {
     "run", "migrate", "verify", "lanes", "lanes resume", "lanes pass", "positions", "positions set", "pages",
     "pages show", "pages say-again", "parked", "parked groups",
     "parked list", "parked show", "parked replay", "parked close", "chains", "chains seal-anew",
-    "explain", "operations", "keys", "keys list", "keys reseal",
+    "explain", "operations", "waiting", "keys", "keys list", "keys reseal",
 }  # fmt: skip
 
 

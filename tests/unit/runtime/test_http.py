@@ -25,7 +25,7 @@ from tests.builders import chain_key
 JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
 DOOR = "/doors/back/left"
 OF_PARTICIPANTS = ["/participants/<16 digits>", "/participants/<16 digits>/explain"]
-PAGES = ["/health/live", "/health/ready", "/metrics", "/lanes", "/parked", "/table", *OF_PARTICIPANTS]
+PAGES = ["/health/live", "/health/ready", "/metrics", "/lanes", "/parked", "/waiting", "/table", *OF_PARTICIPANTS]
 NO_SUCH_PAGE = {"error": "there is no such page", "pages": PAGES}
 NOON = datetime(2023, 3, 1, 12, tzinfo=UTC)
 ONLY_GET = {"error": "only GET is answered here"}
@@ -143,7 +143,7 @@ async def http(
 
 
 async def test_each_page_answers_json_that_is_not_to_be_kept(http: httpx.AsyncClient) -> None:
-    for path in ("/health/live", "/lanes", "/parked", "/table"):
+    for path in ("/health/live", "/lanes", "/parked", "/waiting", "/table"):
         answer = await http.get(path)
         assert (answer.status_code, answer.json()["service"]) == (200, "toy"), path
         assert dict(answer.headers) == {**JSON_HEADERS, "content-length": str(len(answer.content))}
@@ -235,7 +235,7 @@ async def test_query_of_the_address_is_ignored(http: httpx.AsyncClient) -> None:
 
 async def test_database_that_is_away_is_503_with_the_reason(http: httpx.AsyncClient, database: EmptyDatabase) -> None:
     database.away = True
-    for path in ("/lanes", "/parked", "/table", PARTICIPANT, EXPLAIN):
+    for path in ("/lanes", "/parked", "/waiting", "/table", PARTICIPANT, EXPLAIN):
         answer = await http.get(path)
         assert (answer.status_code, answer.json()) == (503, {"error": "Postgres does not answer in time"}), path
     assert (await http.get("/health/live")).status_code == 200
