@@ -86,6 +86,10 @@ class Attempt:
     def is_paid(self) -> bool:
         return (self.answer == "settled" or self.confirmed) and not self.returned
 
+    @property
+    def has_failed(self) -> bool:
+        return self.returned or (self.answer == "rejected" and not self.confirmed)
+
     def fail(self, reason: str | None, step: int, at: datetime) -> None:
         self.failure, self.failed_at = reason, (step, at)
 
@@ -227,12 +231,11 @@ class Oracle:
             self.attempts[one.reference] = Attempt(one, self.step)
 
     def _faults(self, one: Instructed, seen: Seen) -> Iterator[str]:
-        code, benefit = one.key
-        promise, account, earlier = self.promises[code], self.account(one.key), self.of(one.key)
-        person, doubt = self.people[promise.training.person], self.doubts.get(one.key)
-        if not promise.earns(benefit):
+        promise, account = self.promises[one.key[0]], self.account(one.key)
+        person = self.people[promise.training.person]
+        if not promise.earns(one.key[1]):
             yield "before it was earned"
-        if one.amount != promise.training.amount(benefit):
+        if one.amount != promise.training.amount(one.key[1]):
             yield "with another amount than was promised"
         if promise.ended or person.erased or self.cut_off or person.blocked_since is not None:
             yield "after it was ended, blocked or cut off"
@@ -240,21 +243,23 @@ class Oracle:
             yield "to an account that is not the newest, or not fit"
         if {"all", one.partner} & self.halted:
             yield "while its partner was halted"
-        if benefit != "fee" and any(self._is_same_right(one.key, other) for other in self.attempts.values()):
+        if one.key[1] != "fee" and any(self._is_same_right(one.key, other) for other in self.attempts.values()):
             yield "though another incentive of this person did"
-        if any(not (known.returned or (known.answer == "rejected" and not known.confirmed)) for known in earlier):
+        older = [key for key in self.order[: self.order.index(one.key)] if same_fund(key, one.key)]
+        if any(key in self.short and seen.standing[key].reason == "no_funds" for key in older):
+            yield "before an older one that waits for money"
+        yield from self._faults_of_attempts(one, self.of(one.key))
+
+    def _faults_of_attempts(self, one: Instructed, earlier: Sequence[Attempt]) -> Iterator[str]:
+        if not all(known.has_failed for known in earlier):
             yield "again, without a verdict of failure"
         elif earlier and not self._is_cured(one, earlier):
             yield f"again, without a cure of {earlier[-1].failure}"
-        doubted = doubt is not None and (not earlier or doubt >= earlier[-1].step)
-        since = max(doubt or 0 if doubted else 0, earlier[-1].step if earlier else 0)
+        doubt, last = self.doubts.get(one.key), earlier[-1].step if earlier else 0
+        doubted = doubt is not None and doubt >= last
+        since = max(doubt or 0, last)
         if (doubted or one.amount > self.limit) and not self._approval(one.key, one, since):
             yield "without two persons"
-        older = self.order[: self.order.index(one.key)]
-        if any(
-            key in self.short and seen.standing[key].reason == "no_funds" for key in older if same_fund(key, one.key)
-        ):
-            yield "before an older one that waits for money"
 
     def _is_same_right(self, key: Key, other: Attempt) -> bool:
         code, benefit = other.instructed.key
