@@ -6,11 +6,11 @@ The environment may set JOURNEYS for more runs.
 import os
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from shared.errors import InvariantBroken
-from tests.model.disbursement.bugs import BUGS, Plant
+from tests.model.disbursement.bugs import BUGS, Bug
 from tests.model.disbursement.in_memory import InMemory
 from tests.model.disbursement.machine import LIMIT, TRAININGS, Disbursements
 from tests.model.disbursement.subject import Subject
@@ -24,9 +24,6 @@ MANY = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-UNTIL_ONE_FAILS = settings(
-    MANY, max_examples=1000, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True
-)
 
 
 class InMemoryDisbursements(Disbursements):
@@ -38,8 +35,16 @@ def test_every_right_is_paid_once_and_the_books_balance() -> None:
     run_state_machine_as_test(InMemoryDisbursements, settings=MANY)
 
 
-@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
-def test_machine_notices(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)
+def test_machine_notices(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(bug)
+    bug.plant(monkeypatch)
     with pytest.raises((AssertionError, InvariantBroken)):
-        run_state_machine_as_test(InMemoryDisbursements, settings=UNTIL_ONE_FAILS)
+        play(bug)
+
+
+def play(bug: Bug) -> None:
+    machine = InMemoryDisbursements()
+    for name, *arguments in bug.play:
+        getattr(machine, str(name))(*arguments)
+    machine.teardown()

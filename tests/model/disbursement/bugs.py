@@ -1,7 +1,10 @@
-"""Bugs in the domain of payment; the machine must notice each of them."""
+"""Bugs in the domain of payment, each with a play in which the oracle must notice it.
+
+A random run of the machine finds each of them as well, but some only after hundreds of examples.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -11,6 +14,7 @@ from services.payment.domain.disbursement import Disbursement, HoldReason, hold
 from services.payment.domain.eligibility import Approval
 from services.payment.domain.reason_codes import Verdict, verdict_of
 from services.payment.domain.report_outcome import ReportOutcome
+from tests.model.disbursement.machine import EVERYBODY, TRAININGS
 from tests.model.rules import payment, payouts, reports
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -122,4 +126,61 @@ def it_is_due_before_the_completion(product: pytest.MonkeyPatch) -> None:
     product.setattr(entitlement, "reached_at", lambda known, _: known.completed_at or known.rated_at)
 
 
-BUGS: tuple[Plant, ...] = tuple(one for name, one in list(globals().items()) if name.startswith("it_"))
+def it_takes_a_return_of_what_was_repaid(product: pytest.MonkeyPatch) -> None:
+    product.setattr(reports, "classify_report", lambda attempt, report, _: classify_report(attempt, report))
+
+
+class Bug(NamedTuple):
+    """Change of the product, and the steps, each a rule with its arguments, that show it."""
+
+    plant: Plant
+    play: tuple[tuple[object, ...], ...]
+
+
+FIRST = TRAININGS[0].code
+READY = ("begins", 2, 4_000_000)
+"""Fee and incentive of one training are at their partners, as attempts 0 and 1."""
+BOTH = ("begins", 1, 4_000_000)
+"""So are those of both trainings, but for a fee above the limit."""
+LINKED, LATER = ("links", "dana", True), ("time_passes", 2)
+BUGS = (
+    Bug(it_forgets_that_a_right_is_frozen, (READY, ("is_rejected", 1, "FR01"), LINKED, LATER)),
+    Bug(
+        it_freezes_nothing_upon_a_contradiction,
+        (READY, ("is_rejected", 1, "AC04"), ("is_paid_after_all", 0), LINKED, LATER),
+    ),
+    Bug(it_pays_above_the_limit_without_approval, (BOTH,)),
+    Bug(
+        it_binds_an_approval_to_no_account,
+        (BOTH, ("halt", None), ("approve", 0, EVERYBODY), ("registers", "dana"), ("resume", 0), LATER),
+    ),
+    Bug(it_releases_money_twice_at_a_rejection, (READY, ("is_rejected", 0, "AC04"))),
+    Bug(it_settles_again_what_is_settled, (READY, ("is_paid", 0, "settled"), ("is_repeated", 0))),
+    Bug(it_ignores_the_amount_of_a_report, (READY, ("is_lied_about", 0, "settled", "AC04", 1, None))),
+    Bug(it_takes_an_acceptance_for_a_failure, (READY, ("is_paid", 0, "accepted"))),
+    Bug(it_tries_an_account_again_that_failed, (READY, ("is_rejected", 1, "AC04"), LATER)),
+    Bug(it_retries_what_the_law_forbids, (READY, ("is_rejected", 1, "LEGL"), LINKED, LATER)),
+    Bug(it_retries_at_once, (READY, ("is_rejected", 1, "AB05"), ("time_passes", 0))),
+    Bug(it_pays_while_it_is_halted, (READY, ("is_rejected", 1, "AC04"), ("halt", None), LINKED, LATER)),
+    Bug(it_pays_without_money, (("begins", 1, 1_500_000), ("approve", 0, EVERYBODY))),
+    Bug(
+        it_pays_an_account_of_another_person,
+        (READY, ("is_rejected", 1, "AC04"), ("links", "dana", False), LATER),
+    ),
+    Bug(it_books_half_of_a_return, (READY, ("is_paid", 1, "settled"), ("is_returned", 1, "AC04"))),
+    Bug(it_claims_nothing_of_an_ended_training, (READY, ("is_paid", 0, "settled"), ("ends", FIRST, "voided", True))),
+    Bug(it_marks_nothing_as_annulled, (READY, ("is_rejected", 1, "AC04"), ("ends", FIRST, "voided", True))),
+    Bug(it_pays_the_blocked, (READY, ("is_rejected", 1, "AC04"), ("is_blocked", True, 0), LINKED, LATER)),
+    Bug(
+        it_takes_a_return_of_what_was_repaid,
+        (
+            READY,
+            ("is_paid", 0, "settled"),
+            ("ends", FIRST, "voided", True),
+            ("is_repaid", 0),
+            ("is_returned", 0, "AC04"),
+        ),
+    ),
+    Bug(it_earns_the_incentive_with_each_training, (BOTH,)),
+    Bug(it_is_due_before_the_completion, (("begins", 0, 0), ("earns", FIRST, "confirmed"), ("earns", FIRST, "rated"))),
+)

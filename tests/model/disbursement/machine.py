@@ -42,18 +42,20 @@ seldom = st.sampled_from([*[False] * 7, True])
 class Disbursements(RuleBasedStateMachine):
     """Play with payment, and compare it with the oracle after each step. A subclass makes the subject."""
 
+    trainings: Sequence[Training] = TRAININGS
+    start = START
+    cut_off_at = CUT_OFF
+
     def __init__(self) -> None:
         super().__init__()
         self.subject = self.make_subject()
+        self.is_judged = False
         self.now = self.start
         self.oracle = Oracle(LIMIT, self.now)
-        for training in TRAININGS:
+        for training in self.trainings:
             self.oracle.promises[training.code] = Promise(training)
         self.reports: list[Said] = []
         self.versions = 0
-
-    start = START
-    cut_off_at = CUT_OFF
 
     def make_subject(self) -> Subject:
         raise NotImplementedError
@@ -220,7 +222,7 @@ class Disbursements(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Give everybody the time and the means to pay; then each right that stands is settled, and only those."""
-        if self.oracle.step and not self.failed:
+        if self.is_judged:
             for component in ("training", "incentive"):
                 self._appropriate(component, LOTS)
             self._make_peace()
@@ -230,8 +232,6 @@ class Disbursements(RuleBasedStateMachine):
                 if not unpaid:
                     return
             raise AssertionError(unpaid)
-
-    failed = False
 
     def _make_peace(self) -> None:
         for scope in sorted(self.oracle.halted):
@@ -253,6 +253,7 @@ class Disbursements(RuleBasedStateMachine):
 
     def _go_on(self, hours: int = 0) -> datetime:
         """Begin a step, some time after the last one."""
+        self.is_judged = False
         self.oracle.step += 1
         self.now += timedelta(hours=hours, minutes=1)
         self.oracle.now = self.now
@@ -261,8 +262,8 @@ class Disbursements(RuleBasedStateMachine):
 
     def _judge(self) -> None:
         wrong = [*self.oracle.judge(self.subject.seen()), *self.subject.breaches()]
-        self.failed = bool(wrong)
         assert not wrong, wrong
+        self.is_judged = True
 
     def _tell(self, kind: str, code: str) -> None:
         at, known = self._go_on(), self.oracle.promises[code]
@@ -278,11 +279,11 @@ class Disbursements(RuleBasedStateMachine):
         self.oracle.people[PERSON].blocks.append((at, blocked))
         self._judge()
 
-    def _link(self, partner: str, *, fit: bool = True) -> None:
+    def _link(self, partner: str, person: str = PERSON, *, fit: bool = True) -> None:
         at = self._go_on()
         account = Account(partner, self._number(), fit)
-        self.subject.link(PERSON, account, at)
-        self.oracle.people[PERSON].account = account
+        self.subject.link(person, account, at)
+        self.oracle.people[person].account = account
         self._judge()
 
     def _register(self, partner: str) -> None:
