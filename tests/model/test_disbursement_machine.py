@@ -37,14 +37,7 @@ def test_every_right_is_paid_once_and_the_books_balance() -> None:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)
 def test_machine_notices(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    play(bug)
+    InMemoryDisbursements().play(bug.play)
     bug.plant(monkeypatch)
     with pytest.raises((AssertionError, InvariantBroken)):
-        play(bug)
-
-
-def play(bug: Bug) -> None:
-    machine = InMemoryDisbursements()
-    for name, *arguments in bug.play:
-        getattr(machine, str(name))(*arguments)
-    machine.teardown()
+        InMemoryDisbursements().play(bug.play)

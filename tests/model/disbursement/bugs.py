@@ -130,6 +130,10 @@ def it_takes_a_return_of_what_was_repaid(product: pytest.MonkeyPatch) -> None:
     product.setattr(reports, "classify_report", lambda attempt, report, _: classify_report(attempt, report))
 
 
+def it_claims_no_double_payment(product: pytest.MonkeyPatch) -> None:
+    product.setattr(payouts.Payouts, "claim_doubles", lambda *_: None)
+
+
 class Bug(NamedTuple):
     """Change of the product, and the steps, each a rule with its arguments, that show it."""
 
@@ -180,6 +184,10 @@ BUGS = (
             ("is_repaid", 0),
             ("is_returned", 0, "AC04"),
         ),
+    ),
+    Bug(
+        it_claims_no_double_payment,
+        (READY, ("is_rejected", 1, "AC04"), LINKED, LATER, ("is_paid", 1, "settled"), ("is_paid_after_all", 0)),
     ),
     Bug(it_earns_the_incentive_with_each_training, (BOTH,)),
     Bug(it_is_due_before_the_completion, (("begins", 0, 0), ("earns", FIRST, "confirmed"), ("earns", FIRST, "rated"))),

@@ -11,7 +11,7 @@ from services.payment.domain.cures import Cure, reasons_cured_by
 from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason, State
 from services.payment.domain.eligibility import ALL_PARTNERS, PayeeAccount, account_hold_reason, needs_approval
 from services.payment.domain.entitlement import Component, Entitlement, Payee
-from tests.model.disbursement.oracle import RETRY_AFTER
+from tests.model.disbursement.known import RETRY_AFTER
 from tests.model.disbursement.subject import Account, Instructed, Key, Moved, Said, Seen, Standing, Training
 from tests.model.rules.facts import WAVE, Fact
 from tests.model.rules.partners import Partners

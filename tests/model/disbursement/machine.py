@@ -3,14 +3,15 @@
 A new kind of report, halt or hold becomes a rule here, a request in `subject.py`, and what the oracle must know of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.model.disbursement.oracle import CURES, Approved, Attempt, Oracle, Promise
+from tests.model.disbursement.known import CURES, Approved, Attempt, Promise
+from tests.model.disbursement.oracle import Oracle
 from tests.model.disbursement.subject import ANI, BUDI, Account, Key, Said, Subject, Training
 from tests.model.rules.facts import Fact
 
@@ -220,18 +221,23 @@ class Disbursements(RuleBasedStateMachine):
             self.subject.cut_off()
             self._judge()
 
+    def play(self, steps: Iterable[tuple[object, ...]]) -> None:
+        """Play these steps, each a rule with its arguments, and then the end."""
+        for name, *arguments in steps:
+            getattr(self, str(name))(*arguments)
+        self.teardown()
+
     def teardown(self) -> None:
         """Give everybody the time and the means to pay; then each right that stands is settled, and only those."""
         if self.is_judged:
             for component in ("training", "incentive"):
                 self._appropriate(component, LOTS)
             self._make_peace()
-            for _ in range(ROUNDS):
+            unpaid, rounds = ["nothing is known yet"], 0
+            while unpaid:
                 self._settle_all()
-                unpaid = self.oracle.unpaid(self.subject.seen())
-                if not unpaid:
-                    return
-            raise AssertionError(unpaid)
+                unpaid, rounds = self.oracle.unpaid(self.subject.seen()), rounds + 1
+                assert not unpaid or rounds < ROUNDS, unpaid
 
     def _make_peace(self) -> None:
         for scope in sorted(self.oracle.halted):

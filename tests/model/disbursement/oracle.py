@@ -6,101 +6,22 @@ It shares no rule with payment, but for the table of legal transitions.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.payment.domain.disbursement import TRANSITIONS
-from tests.model.disbursement.subject import Account, Instructed, Key, Moved, Said, Seen, Training
-
-CURES = {
-    "AC04": "account",
-    "MS03": "account or person",
-    "AB05": "time",
-    "AM04": "resume",
-    "FR01": "two persons",
-    "AM05": "two persons",
-    "LEGL": "nothing",
-}
-"""What alone lets a payment be made again that failed for a reason; for any other reason it is `account or person`."""
-GRAVE = ("two persons", "nothing")
-RETRY_AFTER = timedelta(hours=1)
-MOST_RETRIES = 5
-AT_THE_PARTNER = ("instructed", "accepted")
-
-
-def cure_of(reason: str | None) -> str:
-    return CURES.get(reason or "", "account or person")
-
-
-@dataclass
-class Promise:
-    """What is known of a training. `ended`: it was voided or revoked."""
-
-    training: Training
-    confirmed: bool = False
-    completed: bool = False
-    rated: bool = False
-    ended: bool = False
-
-    def earns(self, benefit: str) -> bool:
-        return self.confirmed and self.completed and (benefit == "fee" or self.rated)
-
-
-@dataclass
-class Person:
-    """What is known of a participant. `blocks`: (time, True) for a block, (time, False) for an unblock."""
-
-    account: Account | None = None
-    blocks: list[tuple[datetime, bool]] = field(default_factory=list)
-    erased: bool = False
-
-    @property
-    def blocked_since(self) -> datetime | None:
-        freed = [at for at, blocked in self.blocks if not blocked]
-        return min((at for at, blocked in self.blocks if blocked and at >= max(freed, default=at)), default=None)
-
-
-@dataclass
-class Attempt:
-    """An instruction, and what became of it. `said_paid`: its partner says so, after it had rejected it.
-
-    `failure` is the reason of its rejection or return, `failed_at` the step and the time.
-    """
-
-    instructed: Instructed
-    step: int
-    answer: str = ""
-    reason: str | None = None
-    failure: str | None = None
-    failed_at: tuple[int, datetime] | None = None
-    paid_at: datetime | None = None
-    said_paid: datetime | None = None
-    confirmed: bool = False
-    returned: bool = False
-    repaid: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        return not self.answer
-
-    @property
-    def is_paid(self) -> bool:
-        return (self.answer == "settled" or self.confirmed) and not self.returned
-
-    @property
-    def has_failed(self) -> bool:
-        return self.returned or (self.answer == "rejected" and not self.confirmed)
-
-    def fail(self, reason: str | None, step: int, at: datetime) -> None:
-        self.failure, self.failed_at = reason, (step, at)
-
-
-@dataclass
-class Approved:
-    """Approval by so many persons of an attempt to an account, at a step."""
-
-    people: int
-    account: Account | None
-    step: int
+from tests.model.disbursement.known import (
+    AT_THE_PARTNER,
+    GRAVE,
+    MOST_RETRIES,
+    RETRY_AFTER,
+    Approved,
+    Attempt,
+    Person,
+    Promise,
+    cure_of,
+    is_graver,
+)
+from tests.model.disbursement.subject import Account, Instructed, Key, Moved, Said, Seen
 
 
 @dataclass
@@ -169,12 +90,12 @@ class Oracle:
         if known.is_open:
             known.answer, known.reason = "rejected", said.reason
             self._fail(known, said)
-        elif known.answer == "settled" or (not known.confirmed and not known.returned and _is_graver(known, said)):
+        elif known.answer == "settled" or (not known.confirmed and not known.returned and is_graver(known, said)):
             self._contradict(known, said)
 
     def _hear_returned(self, known: Attempt, said: Said) -> None:
         if known.returned:
-            if _is_graver(known, said):
+            if is_graver(known, said):
                 self._contradict(known, said)
         elif known.repaid or (known.answer == "rejected" and not known.is_paid and not self._is_double(known)):
             self._contradict(known, said)
@@ -401,7 +322,3 @@ def component_of(key: Key) -> str:
 
 def same_fund(one: Key, other: Key) -> bool:
     return component_of(one) == component_of(other)
-
-
-def _is_graver(known: Attempt, said: Said) -> bool:
-    return said.reason != known.reason and cure_of(said.reason) in GRAVE

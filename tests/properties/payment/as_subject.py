@@ -85,8 +85,8 @@ class AsSubject:
             return
         code, person, fee, incentive = self.trainings[fact.code]
         if fact.kind == "confirmed":
-            terms = {"fee": fee, "incentive": incentive, "cut_off_at": self.cut_off_at}
-            self.receive(confirmed(person, code, wave=WAVE, **terms))
+            terms = confirmed(person, code, wave=WAVE, fee=fee, incentive=incentive, cut_off_at=self.cut_off_at)
+            self.receive(terms)
         else:
             self.receive(OF_TRAININGS[fact.kind](person, code, fact.at))
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.builders import LATER
 from tests.infrastructure import PostgresServer
 from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.model.disbursement.bugs import BUGS, Bug
 from tests.model.disbursement.machine import LIMIT, TRAININGS, Disbursements
 from tests.model.disbursement.subject import Subject
 from tests.properties.on_postgres import ON_POSTGRES
@@ -36,7 +37,8 @@ def harness(loop: asyncio.AbstractEventLoop, postgres: PostgresServer) -> Iterat
     loop.run_until_complete(postgres.drop(database))
 
 
-def test_every_right_is_paid_once_by_the_service(harness: PaymentHarness, loop: asyncio.AbstractEventLoop) -> None:
+@pytest.fixture
+def machine(harness: PaymentHarness, loop: asyncio.AbstractEventLoop) -> type[Disbursements]:
     class OfService(Disbursements):
         start = LATER
         cut_off_at = LATER + timedelta(days=60)
@@ -44,4 +46,13 @@ def test_every_right_is_paid_once_by_the_service(harness: PaymentHarness, loop: 
         def make_subject(self) -> Subject:
             return AsSubject(harness, loop, TRAININGS, LIMIT, self.cut_off_at)
 
-    run_state_machine_as_test(OfService, settings=FEW)
+    return OfService
+
+
+def test_every_right_is_paid_once_by_the_service(machine: type[Disbursements]) -> None:
+    run_state_machine_as_test(machine, settings=FEW)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__.replace("it_", "unless_it_", 1))
+def test_service_passes_each_play(machine: type[Disbursements], bug: Bug) -> None:
+    machine().play(bug.play)

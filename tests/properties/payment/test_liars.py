@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.builders import LATER
 from tests.integration.payment.facts import in_another_lane
 from tests.integration.payment.harness import PaymentHarness
+from tests.model.disbursement.known import CURES
 from tests.model.disbursement.machine import LIMIT, LOTS, PERSON, Disbursements
-from tests.model.disbursement.oracle import CURES
 from tests.model.disbursement.subject import Said, Subject, Training
 from tests.properties.on_postgres import ON_POSTGRES
 from tests.properties.payment.as_subject import AsSubject
