@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from services.payment.domain import entitlement
 from services.payment.domain.block import Block
@@ -12,6 +13,7 @@ from services.payment.domain.entitlement import (
     Annulment,
     EarnedEntitlement,
     Enrollment,
+    Entitlement,
     Grant,
     Payee,
     earned_once_per_participant,
@@ -19,8 +21,19 @@ from services.payment.domain.entitlement import (
 )
 from services.payment.domain.reason_codes import hold_again
 from services.payment.domain.series import MonthlyDue, earned_by_month, monthly_dues
-from tests.model.rules.facts import NOW, PERSON, PROVIDER, WAVE, Fact, Terms
+from tests.model.rules.facts import NOW, PERSON, PROVIDER, WAVE, Fact
 from tests.model.rules.payouts import Payouts
+
+
+class Promise(Protocol):
+    """Benefits of a training, and the days after which a claim on what was paid for it is due."""
+
+    @property
+    def entitlements(self) -> Sequence[Entitlement]: ...
+
+    @property
+    def clawback_days(self) -> int: ...
+
 
 CAUSES_FIRST = ("confirmed", "voided", "block", "unblock", "erasure", "account", "completed", "rated", "survey")
 
@@ -29,7 +42,7 @@ CAUSES_FIRST = ("confirmed", "voided", "block", "unblock", "erasure", "account",
 class PaymentModel:
     """Rights of one participant, and the payouts that follow from them."""
 
-    terms: Mapping[str, Terms]
+    terms: Mapping[str, Promise]
     payouts: Payouts
     dues: list[MonthlyDue] = field(default_factory=list)
     waiting: list[Fact] = field(default_factory=list)
@@ -59,9 +72,9 @@ class PaymentModel:
             case "erasure":
                 self._erase()
             case "account":
-                self._link(PayeeAccount("gopay", fact.id, int(fact.at.timestamp())))
+                self.link(PayeeAccount("gopay", fact.id, int(fact.at.timestamp())))
 
-    def _link(self, account: PayeeAccount) -> None:
+    def link(self, account: PayeeAccount) -> None:
         known = self.payouts.account
         if known is None or account.version > known.version:
             self.payouts.account = account
@@ -90,7 +103,7 @@ class PaymentModel:
 
     def _freed(self, known: Disbursement) -> Disbursement:
         attempt = self.payouts.attempts.get(str(known.reference))
-        return hold_again(known, attempt.reason if attempt else None, NOW)
+        return hold_again(known, attempt.reason if attempt else None, self.payouts.now + self.payouts.retry_after)
 
     def _reach(self, facts: Sequence[Fact]) -> None:
         before = dict(self.enrollments)
@@ -121,7 +134,7 @@ class PaymentModel:
 
     def _fall_due(self, earned: Sequence[EarnedEntitlement]) -> None:
         self.dues += [due for one in earned for due in monthly_dues(one)]
-        self.payouts.pay([fall_due(*one, NOW) for one in earned])
+        self.payouts.pay([fall_due(*one, self.payouts.now) for one in earned])
 
     def _annul(self, facts: Iterable[Fact]) -> None:
         annulled = set[str]()
@@ -177,5 +190,5 @@ def _with_milestone(enrollment: Enrollment, fact: Fact) -> Enrollment:
             return entitlement.answer_survey(enrollment, f"survey_{fact.number}", fact.at)
 
 
-def _enrollment(code: str, terms: Terms) -> Enrollment:
+def _enrollment(code: str, terms: Promise) -> Enrollment:
     return Enrollment(code, PERSON, 0, WAVE, PROVIDER, terms.entitlements, clawback_days=terms.clawback_days)
