@@ -25,7 +25,7 @@ FILES = {
 }
 FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
-OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout"}}
+OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout", "reconciliation"}}
 
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {
@@ -110,6 +110,7 @@ OWN_MODULES = {
             "funds",
             "ledger",
             "reason_codes",
+            "reconciliation",
             "reference",
             "report_outcome",
             "series",
@@ -137,6 +138,7 @@ OWN_MODULES = {
             "ledger",
             "monthly_dues",
             "providers",
+            "statements",
             "status_checks",
         },
     },
