@@ -37,6 +37,7 @@ lines = st.builds(
     st.integers(1, 10**12),
     st.just("DBIT"),
     st.dates(date(2000, 1, 1), date(2099, 12, 31)),
+    st.none(),
 ) | st.builds(
     StatementLine,
     codes,
@@ -115,7 +116,7 @@ REFUSED_CAMT: dict[str, tuple[Callable[[bytes], bytes], Fault]] = {
         lambda t: t.replace(b"</Ntry>\n", b"</Ntry><SplmtryData><Envlp>" + b"<a>" * 100_000, 1),
         Fault.SCHEMA_VIOLATION,
     ),
-    "huge text": (lambda t: t.replace(REFERENCE, REFERENCE + b"A" * 11_000_000), Fault.NOT_XML),
+    "huge text": (lambda t: t.replace(REFERENCE, REFERENCE + b"A" * 11_000_000), Fault.SCHEMA_VIOLATION),
     "billion laughs": (lambda t: doctype(LAUGHS)(t).replace(REFERENCE, b"<EndToEndId>&j;"), Fault.ENTITY),
     "external entity": (
         lambda t: doctype(b'[<!ENTITY x SYSTEM "file:///etc/passwd">]')(t).replace(REFERENCE, b"<EndToEndId>&x;"),
