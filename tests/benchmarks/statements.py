@@ -96,7 +96,7 @@ def _measure(database: Database, path: Path) -> Result:
     """Return wall clock and processor seconds and peak memory of one reconciliation, and of the same once more."""
     ways = {"PAYMENT_POSTGRES_URL": database.url_of("payment"), "PAYMENT_KEYS_FOLDER": str(keys_folder())}
     command = [sys.executable, "-m", "services.payment", "reconcile", "gopay", str(path), "--json"]
-    answers, seconds = [], []
+    answers, seconds, peak = [], [], 0.0
     for _ in range(2):
         began = time.monotonic()
         with subprocess.Popen(command, cwd=ROOT, env=os.environ | ways, stdout=subprocess.PIPE) as process:

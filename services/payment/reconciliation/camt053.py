@@ -25,7 +25,7 @@ from services.payment.reconciliation.lines import (
 
 NAMESPACE = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.08}"
 DOCUMENT, PERIOD, ENTRY, TRANSACTION = (NAMESPACE + name for name in ("Document", "FrToDt", "Ntry", "TxDtls"))
-CURRENCY = "IDR"
+CURRENCY, BOOKED = "IDR", "BOOK"
 # The code of ISO 20022 for a reason that was not given, for a return without a code.
 NOT_GIVEN = "MS03"
 A_SECOND = timedelta(seconds=1)
@@ -145,8 +145,8 @@ class Camt053Statement:
         _forget_before(entry)
 
     def _booked_on(self, entry: etree._Element) -> date:
-        if _text(entry, "Sts/Cd") != "BOOK":
-            raise RefusedStatement(Fault.NOT_BOOKED, self._where, "the status of an entry (Sts) is not BOOK")
+        if _text(entry, "Sts/Cd") != BOOKED:
+            raise RefusedStatement(Fault.NOT_BOOKED, self._where, f"the status of an entry (Sts) is not {BOOKED}")
         day = _booking_day(entry, self._where)
         self._days.add(day)
         return day

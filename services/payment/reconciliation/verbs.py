@@ -44,7 +44,7 @@ def add_reconciliation_verbs(verbs: typer.Typer, command: CommandContext) -> Non
 
     @verbs.command("reconcile")
     def reconcile_verb(partner: str, file: Path, as_json: Json = False, report: Report = None) -> None:
-        """Compare a statement of PARTNER (camt.053.001.08 or CSV) with the books. It moves no money.
+        """Compare a statement of PARTNER (camt.053.001.08 or CSV) with instructions and reports. It moves no money.
 
         Exit status: 0 no open break, 1 breaks, 2 refused.
         """
