@@ -103,6 +103,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.growth
 	$(BIN)/python -m tests.benchmarks.deferral
 	$(BIN)/python -m tests.benchmarks.sweeps
+	$(BIN)/python -m tests.benchmarks.statements
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what the linter can mend

@@ -12,6 +12,7 @@ from services.payment.handlers.approvals import approve, confirm_payment
 from services.payment.handlers.claims import record_repayment
 from services.payment.handlers.halts import halt, resume
 from services.payment.ops import HELD_SHOWN, claims, funds, halts, held
+from services.payment.reconciliation.verbs import add_reconciliation_verbs
 from services.payment.settings import PaymentSettings
 from shared.runtime.cli import main
 from shared.runtime.command_context import CommandContext
@@ -93,6 +94,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
         command.output.show(command.run_in_session(funds), FUNDS_COLUMNS, as_json=as_json)
 
     verbs.add_typer(_claim_verbs(command), name="claims")
+    add_reconciliation_verbs(verbs, command)
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:

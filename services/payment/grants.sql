@@ -2,7 +2,8 @@
 -- that changes which a partner's word or an operator's may change.
 
 grant select, insert
-    on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block, announced_answer to :service;
+    on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block, announced_answer, statement,
+       statement_line to :service;
 grant select, insert, update (state, document, closed_at, closing_carried_by) on money_claim to :service;
 grant select, insert, update (erased_at, caused_by) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;
@@ -26,3 +27,4 @@ grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, account_index, who, second, at), delete on approval to :service;
 grant select, insert, delete on halt, reminder, monthly_due to :service;
 grant select, insert, update (disbursements, rupiah) on tally to :service;
+grant select, insert, update (state, ended_at, who, second, why, document) on reconciliation_break to :service;

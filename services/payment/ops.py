@@ -11,6 +11,7 @@ from services.payment.domain.disbursement import HoldReason
 from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.payout.halts import PAYMENT_ITSELF
 from services.payment.payout.versions import load_versions
+from services.payment.reconciliation.views import break_gauges
 from services.payment.store.disbursements import load_disbursements
 from services.payment.store.halts import view_halts
 from services.payment.store.views import (
@@ -95,13 +96,14 @@ async def degraded(connection: Connection) -> list[str]:
 
 
 async def gauges(clock: Clock, connection: Connection) -> list[Gauge]:
-    """Return disbursements by state (from the state counts), the ages of the oldest unsettled, and halts."""
+    """Return disbursements by state (from the state counts), the ages of the oldest unsettled, halts, and breaks."""
     found = await _halt_gauges(connection, clock.now())
     for row in await view_state_counts(connection):
         labels = {name: row[name] for name in ("state", "partner", "benefit", "reason")}
         found.append(Gauge("salur_disbursements", float(row["disbursements"]), labels))
         found.append(Gauge("salur_disbursements_rupiah", float(row["rupiah"]), labels))
     now = clock.now()
+    found += await break_gauges(connection, now)
     return found + [_age(row, now) for row in await view_oldest(connection)]
 
 

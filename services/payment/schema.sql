@@ -1,10 +1,13 @@
 -- What the migrations of services.payment add up to. Generated: change the migrations instead.
 
 create type annulment as enum ('voided', 'revoked', 'erased');
+create type break_class as enum ('amount_differs', 'duplicate', 'late', 'missing_here', 'missing_there', 'returned', 'unknown');
+create type break_state as enum ('open', 'resolved', 'closed');
 create type claim_reason as enum ('voided', 'revoked', 'blocked', 'contradicted');
 create type claim_state as enum ('open', 'repaid', 'withdrawn');
 create type component as enum ('training', 'incentive', 'survey');
 create type hold_reason as enum ('no_account', 'account_other_nik', 'account_unverified', 'account_full', 'account_closed', 'account_invalid', 'no_provider_account', 'no_funds', 'needs_approval', 'partner_paused', 'halted', 'partner_rejected', 'participant_blocked', 'shared_account');
+create type line_kind as enum ('paid', 'returned', 'credited');
 create type payee as enum ('provider', 'participant');
 create type state as enum ('held', 'instructed', 'accepted', 'settled', 'failed', 'cancelled', 'forfeited');
 
@@ -426,6 +429,35 @@ create table purse (
 );
 comment on table purse is 'A lane''s part of the money: drawn in blocks, spent by instructions, given back when a partner rejects. Emptied under the lock of the fund, by whoever holds it, while money is short.';
 
+create table reconciliation_break (
+    first_seen_at timestamp with time zone not null,
+    ended_at      timestamp with time zone,
+    instructed    bigint,
+    reported      bigint,
+    stated        bigint,
+    number        integer                  not null,
+    class         break_class              not null,
+    state         break_state              not null default 'open'::break_state,
+    partner       text                     not null,
+    reference     text                     not null,
+    who           text,
+    second        text,
+    why           text,
+    document      text,
+    constraint reconciliation_break_pkey PRIMARY KEY (partner, reference, class, number),
+    constraint closed_by_a_person CHECK ((((state = 'closed'::break_state) = (who IS NOT NULL)) AND ((who IS NULL) = (why IS NULL)) AND ((who IS NULL) = (document IS NULL)))),
+    constraint ended_at_a_time CHECK (((state = 'open'::break_state) = (ended_at IS NULL))),
+    constraint reconciliation_break_number_check CHECK ((number > 0)),
+    constraint two_are_not_one CHECK (((second IS NULL) OR (second <> who))),
+    constraint two_persons_where_money_moves CHECK (((state <> 'closed'::break_state) OR (class = 'late'::break_class) OR (second IS NOT NULL)))
+);
+CREATE UNIQUE INDEX one_open_break ON reconciliation_break USING btree (partner, reference, class) WHERE (state = 'open'::break_state);
+CREATE TRIGGER a_break_changes_only_to_its_end AFTER UPDATE ON reconciliation_break FOR EACH ROW WHEN (((old.state <> 'open'::break_state) OR ((((((((old.first_seen_at IS DISTINCT FROM new.first_seen_at) OR (old.instructed IS DISTINCT FROM new.instructed)) OR (old.reported IS DISTINCT FROM new.reported)) OR (old.stated IS DISTINCT FROM new.stated)) OR (old.number IS DISTINCT FROM new.number)) OR (old.class IS DISTINCT FROM new.class)) OR (old.partner IS DISTINCT FROM new.partner)) OR (old.reference IS DISTINCT FROM new.reference)))) EXECUTE FUNCTION refuse_change_of_final();
+CREATE TRIGGER breaks_stay BEFORE DELETE OR TRUNCATE ON reconciliation_break FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table reconciliation_break is 'A disagreement about a reference. Found again with other amounts, or after its end, it is another row.';
+comment on column reconciliation_break.first_seen_at is 'Kept when the amounts change: the age is that of the disagreement.';
+comment on column reconciliation_break.who is 'Closed it, as the first where there are two.';
+
 create table reminder (
     look_at      timestamp with time zone not null,
     lane         smallint                 not null,
@@ -434,6 +466,44 @@ create table reminder (
 );
 CREATE INDEX reminder_by_time ON reminder USING btree (partner, lane, look_at);
 comment on table reminder is 'Whom to look at, and when, until the partner has said its final word: a row per lane, partner and transaction, not one per payment.';
+
+create table statement (
+    id      bigint                   not null,
+    partner text                     not null,
+    digest  bytea                    not null,
+    form    text                     not null,
+    from_at timestamp with time zone not null,
+    until   timestamp with time zone not null,
+    lines   integer                  not null,
+    read_at timestamp with time zone not null,
+    constraint statement_pkey PRIMARY KEY (id),
+    constraint statement_file UNIQUE (partner, digest),
+    constraint a_period_has_a_length CHECK ((from_at < until)),
+    constraint statement_digest_check CHECK ((length(digest) = 32)),
+    constraint statement_form_check CHECK ((form = ANY (ARRAY['camt.053'::text, 'csv'::text]))),
+    constraint statement_lines_check CHECK ((lines >= 0))
+);
+CREATE TRIGGER statements_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON statement FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table statement is 'A statement of a partner that was read whole, by the SHA-256 of its file.';
+comment on column statement.until is 'The first moment after its period.';
+
+create table statement_line (
+    statement         bigint    not null,
+    booked_on         date      not null,
+    number            integer   not null,
+    amount            bigint    not null,
+    kind              line_kind not null,
+    reference         text      not null,
+    partner_reference text,
+    reason            text,
+    constraint statement_line_pkey PRIMARY KEY (statement, number),
+    constraint statement_line_amount_check CHECK (((amount >= 1) AND (amount <= '1000000000000'::bigint))),
+    constraint statement_line_number_check CHECK ((number > 0))
+);
+CREATE INDEX statement_line_by_reference ON statement_line USING btree (reference);
+CREATE TRIGGER statement_lines_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON statement_line FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table statement_line is 'A payment, a return or a credit as a statement lists it. Written before its statement, in one transaction.';
+comment on column statement_line.booked_on is 'A day in Jakarta.';
 
 create table survey_answer (
     redeem_code text                     not null,

@@ -27,7 +27,7 @@ FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
 OWN = {
     "enrollment": {"context.py", "schemes"},
-    "payment": {"commands.py", "context.py", "metrics.py", "payout", "reason_page.py"},
+    "payment": {"commands.py", "context.py", "metrics.py", "payout", "reason_page.py", "reconciliation"},
 }
 
 # Modules that several services have: under one name is the same thing.
@@ -114,6 +114,7 @@ OWN_MODULES = {
             "ledger",
             "reason_codes",
             "reason_table",
+            "reconciliation",
             "reference",
             "report_outcome",
             "series",
@@ -142,6 +143,7 @@ OWN_MODULES = {
             "ledger",
             "monthly_dues",
             "providers",
+            "statements",
             "status_checks",
         },
     },

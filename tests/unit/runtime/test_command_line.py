@@ -25,7 +25,10 @@ VERBS = {
 }  # fmt: skip
 
 
-OF_PAYMENT = {"funds", "held", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid"}
+OF_PAYMENT = {
+    "funds", "held", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid",
+    "reconcile", "breaks", "breaks close",
+}  # fmt: skip
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,1 @@
+"""Reconciliation with statements of partners: their forms, the comparison with the books, and what disagrees."""
