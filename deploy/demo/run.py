@@ -21,6 +21,7 @@ from deploy.demo.observer import Observed, TopicObserver
 from deploy.demo.plan import LEAPS, DemoPlan, make_plan
 from deploy.demo.processes import in_thread
 from deploy.demo.scenario import DemoScenario
+from deploy.demo.statements import compare_breaks, second_payments
 from deploy.demo.summary import DemoResult, machine_summary, show_summary
 from deploy.local.installation import Installation
 from deploy.local.keys import tokens_in
@@ -84,8 +85,19 @@ class Demo:
         returned = await in_thread(_returned_rupiah, url, token, plan, observer.seen)
         breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, url, paid)
         breaches += compare_returns(plan.unspent(observer.seen), returned)
+        breaches += compare_breaks(scenario.breaks, second_payments(installation))
         seconds = time.monotonic() - started
-        return DemoResult(plan, observer.seen, audit_result, returned, breaches, scenario.faults, self.seed, seconds)
+        return DemoResult(
+            plan,
+            observer.seen,
+            audit_result,
+            returned,
+            breaches,
+            scenario.faults,
+            scenario.breaks,
+            self.seed,
+            seconds,
+        )
 
     def _print_line(self, line: str) -> None:
         self.console.print(f"[dim]  {line}[/]", highlight=False, soft_wrap=True)
@@ -115,8 +127,11 @@ async def _producer(installation: Installation) -> AsyncIterator[AIOKafkaProduce
 
 
 def _paid(installation: Installation) -> list[Payment]:
+    """Return what the partners have paid; what one has paid twice by itself, once."""
     ledgers = installation.folder / "ledgers"
-    return [payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl")]
+    return [
+        payment for partner in PARTNERS for payment in read_ledger(ledgers / f"{partner}.jsonl") if payment.number == 1
+    ]
 
 
 def _returned_rupiah(url: str, token: str, plan: DemoPlan, seen: Observed) -> dict[Fund, int]:

@@ -17,6 +17,7 @@ from deploy.demo.plan import LEAPS, ROGUE_PARTNER, DemoPlan
 from deploy.demo.processes import in_thread
 from deploy.demo.progress import ProgressDisplay
 from deploy.demo.reopening import may_be_reopened, reopen
+from deploy.demo.statements import FoundBreak, close_break, read_statements
 from deploy.local.installation import Installation
 from deploy.simulation.delivery import send
 from deploy.simulation.outcome import expected_outcome
@@ -31,7 +32,7 @@ ROGUE_AT, KILL_AT, RESTART_AT, LATER_AT = 0.10, 0.25, 0.40, 0.55
 STANDING_FAULTS = (
     "every event sent one to three times, out of order, across all topics",
     "malformed and hostile records mixed in",
-    "partners that repeat, delay, reject and contradict themselves",
+    "partners that repeat, delay, reject and contradict themselves, lose instructions, and are silent until asked",
 )
 
 
@@ -39,7 +40,8 @@ STANDING_FAULTS = (
 class DemoScenario:
     """A scenario played on an installation.
 
-    `faults` lists the injected faults for the summary. `unsent` holds the keys of the first records not yet sent.
+    `faults` lists the injected faults for the summary, `breaks` what the partners' statements have shown.
+    `unsent` holds the keys of the first records not yet sent.
     """
 
     plan: DemoPlan
@@ -52,6 +54,7 @@ class DemoScenario:
     totals: dict[str, int] = field(init=False)
     unsent: frozenset[bytes | None] = field(init=False)
     faults: list[str] = field(default_factory=list)
+    breaks: list[FoundBreak] = field(default_factory=list)
     sent: int = 0
     now: datetime = TIMELINE_ENDS_AT
 
@@ -70,6 +73,7 @@ class DemoScenario:
             await self._send_later()
             await self._until_quiet(lambda: is_finished(self.plan.people, self.observer.seen))
             await self._have_a_claim_repaid()
+            await self._reconcile()
             await self._let_time_pass()
             # Leave time for events that nothing waits for, such as a second payment.
             await asyncio.sleep(2)
@@ -191,6 +195,22 @@ class DemoScenario:
         how = ("--document", "SP2D-23-R1", "--who", "demo", "--why", "statement of the treasury", "--yes")
         await in_thread(self._operate, "claims", "repaid", claim.id, *how)
         await self._until_quiet(lambda: any(one.repaid for one in self.observer.seen.claims.values()))
+
+    async def _reconcile(self) -> None:
+        """Read the partners' statements; halt each partner that has paid twice until the break is closed."""
+        self.progress.print_line("the treasury reads the statements of all partners")
+        self.breaks = await in_thread(lambda: list(read_statements(self.installation)))
+        for partner in sorted({found.partner for found in self.breaks}):
+            of_partner = [found for found in self.breaks if found.partner == partner]
+            payments = "a payment" if len(of_partner) == 1 else f"{len(of_partner)} payments"
+            what = f"{partner} has made {payments} twice, as its statement shows"
+            self._fault(f"{what}, and is halted")
+            await in_thread(self._operate, "halt", "--partner", partner, "--who", "demo", "--why", what)
+            for found in of_partner:
+                await in_thread(close_break, self.installation, found)
+            why = f"{partner} takes its own second payments back; two operators have closed the breaks"
+            self.progress.print_line(why)
+            await in_thread(self._operate, "resume", "--partner", partner, "--who", "demo", "--why", why)
 
     async def _let_time_pass(self) -> None:
         people, seen = self.plan.people, self.observer.seen

@@ -10,6 +10,7 @@ from rich.table import Table
 from deploy.demo.audit import AuditResult, Fund
 from deploy.demo.observer import Observed
 from deploy.demo.plan import DemoPlan
+from deploy.demo.statements import FoundBreak
 from deploy.simulation.people import Persona
 from deploy.simulation.scheme import SCHEME_OF
 
@@ -29,7 +30,7 @@ class DemoResult:
     """Everything known at the end of a run.
 
     `returned`: rupiah that funds past their cut-off gave back to the treasury. `breaches`: findings of `verify` and of
-    the comparisons with the partners' ledgers and with the funds.
+    the comparisons with the partners' ledgers and with the funds. `breaks_of_statements`: what operators have closed.
     """
 
     plan: DemoPlan
@@ -38,6 +39,7 @@ class DemoResult:
     returned: Mapping[Fund, int]
     breaches: Sequence[str]
     faults: Sequence[str]
+    breaks_of_statements: Sequence[FoundBreak]
     seed: int
     seconds: float
 
@@ -65,6 +67,7 @@ def machine_summary(result: DemoResult) -> dict[str, object]:
         "returned_to_treasury": sum(result.returned.values()),
         "refused": dict(sorted(_refusals(seen).items())),
         "parked": dict(sorted(seen.parked.items())),
+        "breaks": dict(sorted(Counter(found.kind for found in result.breaks_of_statements).items())),
         "doubles": audit.doubles,
         "losses": audit.losses,
         "balanced": not result.breaches,

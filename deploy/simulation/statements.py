@@ -1,4 +1,4 @@
-"""Statements as partners write them: camt.053.001.08, and CSV."""
+"""Statements as partners write them: camt.053.001.08, and CSV; the simulated ones from their ledgers."""
 
 import csv
 from collections.abc import Iterable
@@ -6,6 +6,9 @@ from datetime import date, datetime
 from io import StringIO
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
+
+from deploy.simulation.calendar import jakarta_day
+from deploy.simulation.partner import Payment
 
 HEADER = ("reference", "partner_reference", "amount", "direction", "booked_on", "reason")
 
@@ -19,6 +22,26 @@ class StatementLine(NamedTuple):
     direction: Literal["DBIT", "CRDT"]
     booked_on: date
     reason: str | None = None
+
+
+def statement_lines(payments: Iterable[Payment]) -> list[StatementLine]:
+    """Return what a partner has booked of its ledger: each payment, and each return by its own day in Jakarta.
+
+    Lines of ledgers that are older than their times are left out.
+    """
+    lines = []
+    for payment in payments:
+        if payment.reason is not None or payment.booked_at is None:
+            continue
+        reference = (payment.reference, payment.partner_reference, payment.amount)
+        lines.append(StatementLine(*reference, "DBIT", _day(payment.booked_at)))
+        if payment.returned_at is not None:
+            lines.append(StatementLine(*reference, "CRDT", _day(payment.returned_at), payment.returned_for))
+    return sorted(lines, key=lambda line: line.booked_on)
+
+
+def _day(time: str) -> date:
+    return jakarta_day(datetime.fromisoformat(time))
 
 
 def write_csv(lines: Iterable[StatementLine]) -> bytes:
