@@ -25,7 +25,7 @@ FILES = {
 }
 FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
-OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"context.py", "metrics.py", "payout"}}
+OWN = {"enrollment": {"context.py", "schemes"}, "payment": {"books", "context.py", "metrics.py", "payout"}}
 
 # Modules that several services have: under one name is the same thing.
 COMMON_MODULES = {
@@ -127,6 +127,7 @@ OWN_MODULES = {
         "store": {
             "approvals",
             "attempts",
+            "books",
             "claims",
             "contradictions",
             "cures",
