@@ -5,6 +5,7 @@ from functools import partial
 
 from asyncpg import Connection
 
+from services.payment.books.heads import PUBLISHED, latest_heads
 from services.payment.context import Context
 from services.payment.explanation import explain
 from services.payment.handlers.adoption import adopt
@@ -25,6 +26,7 @@ from shared.contracts import upstream
 from shared.contracts.blind_index import BlindIndex
 from shared.contracts.keys import read_key
 from shared.contracts.seals import KeyRing
+from shared.contracts.signatures import SigningKey
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.transaction import TransactionTerms
@@ -46,6 +48,7 @@ def context_of(settings: PaymentSettings) -> Context:
         upstream_keys=KeyRing.load(programme),
         partner_keys={partner: KeyRing.load(keys / f"{partner}.jwks.json") for partner in PARTNERS},
         index=BlindIndex.load(keys / "account-index.key"),
+        signing_key=SigningKey.load(keys / "books-signing.jwk", keys / PUBLISHED),
         answer_within=timedelta(seconds=settings.answer_within_seconds),
         retry_after=timedelta(seconds=settings.retry_after_seconds),
         wait_at_most=timedelta(seconds=settings.wait_at_most_seconds),
@@ -76,7 +79,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         key_rings=context.key_rings,
         reseal=partial(reseal, context),
         chains=(LEDGER_CHAINS,),
-        views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims},
+        views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims, "/books/heads": latest_heads},
         degraded=degraded,
     )
 

@@ -65,6 +65,10 @@ where day is not null or number = 1 order by number desc limit 1;
 -- The statement that declares the totals of a day.
 select number, at, cut_offs, day, statement from signed_head where day = $1 order by number limit 1;
 
+-- name: load_signed_head
+-- One statement, to compare with one that was published.
+select number, at, cut_offs, day, statement from signed_head where number = $1;
+
 -- name: load_signed_heads
 -- Statements from a number on, in order.
 select number, at, cut_offs, day, statement from signed_head where number > $1 order by number limit $2;

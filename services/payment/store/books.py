@@ -107,6 +107,11 @@ async def load_heads(connection: Connection) -> dict[str, tuple[int, bytes]]:
     return {CHAIN if row["lane"] is None else str(row["lane"]): (row["number"], bytes(row["hash"])) for row in rows}
 
 
+async def load_added_transfers(connection: Connection) -> list[tuple[int, int]]:
+    """Load ledger and number of each transfer behind the head of its ledger, or of a ledger without a head."""
+    return [tuple(row) for row in await connection.fetch(QUERIES["ledgers_without_end"])]
+
+
 async def take_turn_to_sign(connection: Connection) -> bool:
     """Return True if no other process signs now; until the end of the transaction none can."""
     return bool(await connection.fetchval(QUERIES["take_turn_to_sign"]))
@@ -125,6 +130,11 @@ async def load_last_signed_head(connection: Connection) -> SignedHead | None:
 async def load_last_declaring_head(connection: Connection) -> SignedHead | None:
     """Load the latest statement that declares a day's totals, or else the first of all; None if there is none yet."""
     return _signed(await connection.fetchrow(QUERIES["load_last_declaring_head"]))
+
+
+async def load_signed_head(connection: Connection, number: int) -> SignedHead | None:
+    """Load a statement by its number; None if it is not there."""
+    return _signed(await connection.fetchrow(QUERIES["load_signed_head"], number))
 
 
 async def load_declaring_head(connection: Connection, day: date) -> SignedHead | None:
