@@ -25,7 +25,23 @@ VERBS = {
 }  # fmt: skip
 
 
-OF_PAYMENT = {"funds", "held", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid"}
+OF_PAYMENT = {
+    "books",
+    "books balance",
+    "books export",
+    "books heads",
+    "books totals",
+    "books verify",
+    "funds",
+    "held",
+    "halt",
+    "halts",
+    "resume",
+    "approve",
+    "confirm",
+    "claims",
+    "claims repaid",
+}
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
