@@ -20,7 +20,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := var/mutants
 MINUTES ?= 10
 SEED ?= 7
-CODE := services shared deploy tests
+CODE := services shared deploy tests docs/contracts/check_books.py
 QUICK := $(addprefix tests/,unit properties contracts architecture model)
 
 .PHONY: help

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.contracts import upstream
+from shared.contracts.signatures import private_jwk
 from shared.contracts.topics import PARTNERS
 from shared.errors import SalurError
 from shared.messaging.chain import file_of
@@ -21,6 +22,8 @@ PRODUCERS = {
     "registry": (upstream.PROVIDER_REGISTERED.name,),
 }
 MAY_SEAL = "salur_may_seal"
+SIGNING, PUBLISHED = "books-signing.jwk", "books.public.jwk.json"
+"""The key that signs statements of heads, and the set of all public halves, which is for strangers."""
 # Keys of each recipient, and no others: a service can neither lose nor use a key that it does not have.
 KEYS_OF = {
     "enrollment": (
@@ -40,6 +43,8 @@ KEYS_OF = {
         "reference.key",
         file_of("payment"),
         TOKENS_FILE,
+        SIGNING,
+        PUBLISHED,
         *(f"{partner}.jwks.json" for partner in PARTNERS),
     ),
     "partners": tuple(f"{partner}.jwks.json" for partner in PARTNERS),
@@ -66,7 +71,8 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
 
     `programme` holds one key per producer. A service's set seals its own rows; `accounts` seals accounts on their way
     from enrollment to payment; a partner's set seals accounts for that partner. Each service also has a secret that
-    seals the heads of its hash chains. A token that is lost is drawn anew, and the old one is not accepted any more.
+    seals the heads of its hash chains, and statements of heads are signed under one of their own (`SIGNING`), whose
+    public half is added to `PUBLISHED`. A token that is lost is drawn anew, and the old one is not accepted any more.
     Raise LostKeys if a key is missing that was made before.
     """
     services = tuple(services)
@@ -78,8 +84,10 @@ def make_keys(folder: Path, *, services: Iterable[str], partners: Iterable[str])
         _make_key_set(folder / f"{owner}.jwks.json", [f"{owner}-1"])
     for name in (*(f"{name}.key" for name in SECRETS), *map(file_of, services)):
         _write_once(folder / name, _random_text())
+    _write_once(folder / SIGNING, json.dumps(private_jwk("books-1")))
+    _publish(folder / SIGNING, folder / PUBLISHED)
     _make_tokens(folder)
-    made = sorted(path.name for kind in ("*.jwks.json", "*.key") for path in folder.glob(kind))
+    made = sorted(path.name for kind in ("*.jwks.json", "*.jwk", "*.jwk.json", "*.key") for path in folder.glob(kind))
     _write(folder / MADE, "".join(f"{name}\n" for name in made))
 
 
@@ -169,6 +177,14 @@ def _make_producers(path: Path) -> None:
 
 def _make_key_set(path: Path, kids: Iterable[str]) -> None:
     _write_once(path, json.dumps({"keys": [_key(kid) for kid in kids]}, indent=2))
+
+
+def _publish(signing: Path, published: Path) -> None:
+    """Add the public half of the signing key to the published set; what is there stays."""
+    public = {name: value for name, value in json.loads(signing.read_text()).items() if name != "d"}
+    keys = json.loads(published.read_text())["keys"] if published.exists() else []
+    if public["kid"] not in [key["kid"] for key in keys]:
+        _write(published, json.dumps({"keys": [*keys, public]}, indent=2))
 
 
 def _key(kid: str) -> dict[str, object]:

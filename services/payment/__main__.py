@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from services.payment.app import POST_MIGRATION, context_of, definition
+from services.payment.books.verbs import book_verbs
 from services.payment.domain.disbursement import HoldReason
 from services.payment.domain.eligibility import ALL_PARTNERS, WAVE_SCOPE
 from services.payment.handlers.approvals import approve, confirm_payment
@@ -95,6 +96,7 @@ def add_verbs(verbs: typer.Typer, command: CommandContext) -> None:
 
     verbs.add_typer(_claim_verbs(command), name="claims")
     add_reconciliation_verbs(verbs, command)
+    verbs.add_typer(book_verbs(command), name="books")
 
     @verbs.command("approve")
     def approve_verb(redeem_code: str, benefit: str, who: Who, why: Why) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from asyncpg import Connection
 
+from services.payment.books.heads import PUBLISHED, latest_heads
 from services.payment.commands import commands
 from services.payment.context import Context
 from services.payment.explanation import explain
@@ -27,6 +28,7 @@ from shared.contracts import upstream
 from shared.contracts.blind_index import BlindIndex
 from shared.contracts.keys import read_key
 from shared.contracts.seals import KeyRing
+from shared.contracts.signatures import SigningKey
 from shared.contracts.topics import PARTNERS, PAYMENT_EVENTS, dead_letters, disbursements
 from shared.messaging.transaction.decoder import Decoder
 from shared.messaging.transaction.transaction import TransactionTerms
@@ -48,6 +50,7 @@ def context_of(settings: PaymentSettings) -> Context:
         upstream_keys=KeyRing.load(programme),
         partner_keys={partner: KeyRing.load(keys / f"{partner}.jwks.json") for partner in PARTNERS},
         index=BlindIndex.load(keys / "account-index.key"),
+        signing_key=SigningKey.load(keys / "books-signing.jwk", keys / PUBLISHED),
         answer_within=timedelta(seconds=settings.answer_within_seconds),
         retry_after=timedelta(seconds=settings.retry_after_seconds),
         partner_memory=timedelta(days=settings.partner_memory_days),
@@ -80,7 +83,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         key_rings=context.key_rings,
         reseal=partial(reseal, context),
         chains=(LEDGER_CHAINS,),
-        views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims},
+        views={"/halts": halts, "/held": held, "/funds": funds, "/claims": claims, "/books/heads": latest_heads},
         commands=commands(context.approval_above),
         degraded=degraded,
     )

@@ -8,6 +8,7 @@ from services.payment.domain.reference import reference_of
 from services.payment.metrics import AnswerTimes
 from shared.contracts.blind_index import BlindIndex
 from shared.contracts.seals import KeyRing
+from shared.contracts.signatures import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Context:
     upstream_keys: KeyRing
     partner_keys: Mapping[str, KeyRing]
     index: BlindIndex
+    signing_key: SigningKey
     answer_within: timedelta
     retry_after: timedelta
     partner_memory: timedelta

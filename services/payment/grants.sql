@@ -2,8 +2,9 @@
 -- that changes which a partner's word or an operator's may change.
 
 grant select, insert
-    on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block, announced_answer, statement,
-       statement_line to :service;
+    on transfer, appropriation, contradiction, confirmation, provider, survey_answer, hold, block, announced_answer,
+       statement, statement_line, signed_head
+    to :service;
 grant select, insert, update (state, document, closed_at, closing_carried_by) on money_claim to :service;
 grant select, insert, update (erased_at, caused_by) on erasure to :service;
 grant select, insert, update (number, hash, seal) on book to :service;

@@ -467,6 +467,22 @@ create table reminder (
 CREATE INDEX reminder_by_time ON reminder USING btree (partner, lane, look_at);
 comment on table reminder is 'Whom to look at, and when, until the partner has said its final word: a row per lane, partner and transaction, not one per payment.';
 
+create table signed_head (
+    at        timestamp with time zone not null,
+    number    bigint                   not null,
+    cut_offs  bigint                   not null,
+    day       date,
+    statement text                     not null,
+    constraint signed_head_pkey PRIMARY KEY (number),
+    constraint signed_head_cut_offs_check CHECK ((cut_offs >= 0)),
+    constraint signed_head_number_check CHECK ((number > 0))
+);
+CREATE TRIGGER signed_heads_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON signed_head FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+comment on table signed_head is 'Statements of the heads of all chains, each signed, with the digest of the one before.';
+comment on column signed_head.cut_offs is 'How many waves were cleared in all lanes; one more makes another statement due.';
+comment on column signed_head.day is 'The day in Jakarta of which the statement declares the totals; null: none.';
+comment on column signed_head.statement is 'JWS, compact, signed with Ed25519 by a key that is kept outside.';
+
 create table statement (
     id      bigint                   not null,
     partner text                     not null,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
+from services.payment.books.heads import sign_heads
 from services.payment.context import Context
 from services.payment.domain.attempt import status_interval
 from services.payment.domain.deferral_kinds import CATCHING_UP
@@ -42,6 +43,8 @@ def timers(context: Context) -> tuple[Timer, ...]:
     return (
         Timer("return_unused", return_unused, prevented_by=()),
         Timer("return_to_treasury", return_past_cut_off, prevented_by=()),
+        # After what returns at a cut-off, so that the statement of a cut-off has it.
+        Timer("sign_heads", partial(state_heads, context), prevented_by=()),
         Timer("release", partial(release_holds, context), prevented_by=()),
         Timer("retry", partial(retry, context), prevented_by=reports),
         *(
@@ -133,6 +136,12 @@ async def return_past_cut_off(tx: Transaction, _: Sequence[int]) -> int:
     postings = await return_to_treasury(tx, funds) if funds else []
     await post(tx, postings)
     return len(postings)
+
+
+async def state_heads(context: Context, tx: Transaction, _: Sequence[int]) -> int:
+    """Sign the heads of all chains if that is due; nothing is ever left for another portion."""
+    await sign_heads(tx.connection, context.signing_key, tx.now)
+    return 0
 
 
 async def return_unused(tx: Transaction, _: Sequence[int]) -> int:

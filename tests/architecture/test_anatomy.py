@@ -27,7 +27,7 @@ FOLDERS = {"domain", "handlers", "migrations", "sql", "store"}
 # Parts for which only these services have a need.
 OWN = {
     "enrollment": {"context.py", "schemes"},
-    "payment": {"commands.py", "context.py", "metrics.py", "payout", "reason_page.py", "reconciliation"},
+    "payment": {"books", "commands.py", "context.py", "metrics.py", "payout", "reason_page.py", "reconciliation"},
 }
 
 # Modules that several services have: under one name is the same thing.
@@ -133,6 +133,7 @@ OWN_MODULES = {
         "store": {
             "approvals",
             "attempts",
+            "books",
             "claims",
             "contradictions",
             "cures",

@@ -152,11 +152,11 @@ def hash_transfer(previous: bytes, number: int, posting: Posting, at: datetime) 
     """Return SHA-256 over the previous hash and the canonical row: its columns joined by `|`, which none contains."""
     p = posting
     sides = f"{p.wave}|{p.component}|{p.debit}|{p.credit}|{p.amount}|{p.reference or ''}"
-    return hashlib.sha256(previous + f"{p.lane}|{number}|{sides}|{_timestamp(at)}".encode()).digest()
+    return hashlib.sha256(previous + f"{p.lane}|{number}|{sides}|{write_hashed_time(at)}".encode()).digest()
 
 
 @lru_cache
-def _timestamp(at: datetime) -> str:
+def write_hashed_time(at: datetime) -> str:
     """Return the time as it is hashed; cached, since all transfers of a transaction have the same."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 

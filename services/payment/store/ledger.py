@@ -36,7 +36,7 @@ async def save_ledger_heads(connection: Connection, heads: Mapping[int, SealedHe
 
 async def load_transfers(connection: Connection, lane: int, after: int, at_most: int) -> list[Transfer]:
     """Load up to `at_most` transfers of a ledger after a number, in order."""
-    return [_transfer(row) for row in await connection.fetch(QUERIES["load_transfers"], lane, after, at_most)]
+    return [transfer_of(row) for row in await connection.fetch(QUERIES["load_transfers"], lane, after, at_most)]
 
 
 async def append_transfers(connection: Connection, transfers: Sequence[Transfer]) -> None:
@@ -50,7 +50,8 @@ def _row(transfer: Transfer) -> tuple[object, ...]:
     return (p.lane, transfer.number, *account, transfer.at, transfer.hash)
 
 
-def _transfer(row: Record) -> Transfer:
+def transfer_of(row: Record) -> Transfer:
+    """Return the transfer of a row."""
     posting = Posting(
         lane=row["lane"],
         wave=row["wave"],

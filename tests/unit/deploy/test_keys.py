@@ -1,7 +1,10 @@
 """Keys and passwords: made once, readable by their owner alone."""
 
 import json
+import re
 import stat
+import subprocess
+import sys
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
@@ -12,7 +15,9 @@ from deploy.local.keys import (
     MADE,
     PERSONS,
     PRODUCERS,
+    PUBLISHED,
     SECRETS,
+    SIGNING,
     LostKeys,
     make_keys,
     make_password_file,
@@ -20,6 +25,8 @@ from deploy.local.keys import (
     refuse_lost_keys,
     tokens_in,
 )
+from deploy.local.paths import ROOT
+from shared.contracts.signatures import SigningKey
 from shared.contracts.topics import SERVICES
 from shared.runtime.tokens import TOKENS_FILE, Role, Tokens
 
@@ -51,6 +58,23 @@ def test_key_is_256_bits_for_encryption_without_an_algorithm(folder: Path, owner
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_is_256_bits_of_base64url_text(folder: Path, name: str) -> None:
     assert len(decoded((folder / f"{name}.key").read_text())) == KEY_BYTES
+
+
+def test_signing_key_is_published_without_its_private_half(folder: Path) -> None:
+    key = json.loads((folder / SIGNING).read_text())
+    assert json.loads((folder / PUBLISHED).read_text()) == {"keys": [{k: v for k, v in key.items() if k != "d"}]}
+    assert (key["kty"], key["crv"], key["kid"], len(decoded(key["d"]))) == ("OKP", "Ed25519", "books-1", KEY_BYTES)
+
+
+def test_replaced_signing_key_is_published_beside_the_old_one(folder: Path) -> None:
+    """The key is made as the runbook says."""
+    runbook = " ".join((ROOT / "docs" / "runbooks" / "rotate-a-key.md").read_text().split())
+    (typed,) = re.findall(r'python -c "(import json; [^"]*)" > books-signing.jwk', runbook)
+    made = subprocess.run([sys.executable, "-c", typed], cwd=ROOT, capture_output=True, text=True, check=True)
+    (folder / SIGNING).write_text(made.stdout)
+    again(folder)
+    assert [key["kid"] for key in json.loads((folder / PUBLISHED).read_text())["keys"]] == ["books-1", "books-2"]
+    assert SigningKey.load(folder / SIGNING, folder / PUBLISHED).kid == "books-2"
 
 
 def test_password_file_has_the_format_of_postgresql(folder: Path) -> None:

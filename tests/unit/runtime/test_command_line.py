@@ -26,9 +26,25 @@ VERBS = {
 
 
 OF_PAYMENT = {
-    "funds", "held", "halt", "halts", "resume", "approve", "confirm", "claims", "claims repaid",
-    "reconcile", "breaks", "breaks close",
-}  # fmt: skip
+    "books",
+    "books balance",
+    "books export",
+    "books heads",
+    "books totals",
+    "books verify",
+    "funds",
+    "held",
+    "halt",
+    "halts",
+    "resume",
+    "approve",
+    "confirm",
+    "claims",
+    "claims repaid",
+    "reconcile",
+    "breaks",
+    "breaks close",
+}
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
