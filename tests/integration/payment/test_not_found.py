@@ -121,8 +121,8 @@ async def test_what_another_partner_does_not_know_is_not_repeated(instructed: Pa
     assert len(sent(instructed)) == 1
 
 
-@pytest.mark.parametrize("scope", ["gopay", None])
-async def test_halted_partner_is_instructed_again_after_the_halt(instructed: PaymentHarness, scope: str | None) -> None:
+@pytest.mark.parametrize("scope", ["gopay", "all", "wave:48"])
+async def test_halted_partner_is_instructed_again_after_the_halt(instructed: PaymentHarness, scope: str) -> None:
     await ask(instructed)
     await instructed.operate(halt, scope)
     await say_not_found(instructed)

@@ -150,7 +150,7 @@ async def test_rewritten_past_is_found_by_what_was_published(books: Books) -> No
 
 
 async def test_rewritten_log_of_operations_is_found(books: Books) -> None:
-    await books.harness.operate(halt, None)
+    await books.harness.operate(halt, "all")
     await books.sign(HOUR)
     await books.harness.connection.execute(
         "alter table operation disable trigger user; update operation set hash = sha256('x')"
