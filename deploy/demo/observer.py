@@ -14,6 +14,9 @@ from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, LANES,
 
 EntitlementKey = tuple[str, str]
 
+ERASED = "erased"
+"""Detail of a record that was parked since its person was erased while it waited."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObservedClaim:
@@ -132,6 +135,9 @@ def apply_event(seen: Observed, kind: str, data: Mapping[str, Any]) -> None:
     """Add one event to the observed state."""
     _, producer, name, _ = kind.split(".")
     match producer, name:
+        case _, "record_parked" if data["detail"] == ERASED:
+            # A repeat that still waits when its person is erased. Whether one does is a matter of moments.
+            pass
         case _, "record_parked":
             seen.parked_at[(data["topic"], data["partition"], data["offset"])] = data["reason"]
         case "enrollment", _:

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from deploy.demo.audit import Fund, audit, compare_ledgers, compare_returns
+from deploy.demo.books import check_books
 from deploy.demo.observer import Observed, TopicObserver
 from deploy.demo.plan import LEAPS, DemoPlan, make_plan
 from deploy.demo.processes import in_thread
@@ -86,6 +87,8 @@ class Demo:
         breaches = await in_thread(installation.verify) + await in_thread(_compare_with_ledgers, url, paid)
         breaches += compare_returns(plan.unspent(observer.seen), returned)
         breaches += compare_breaks(scenario.breaks, second_payments(installation))
+        books = await in_thread(check_books, installation)
+        breaches += [f"{check.program} refuses the books: {check.fault}" for check in books if check.fault]
         seconds = time.monotonic() - started
         return DemoResult(
             plan,
@@ -95,6 +98,7 @@ class Demo:
             breaches,
             scenario.faults,
             scenario.breaks,
+            [check.program for check in books],
             self.seed,
             seconds,
         )

@@ -31,6 +31,7 @@ class DemoResult:
 
     `returned`: rupiah that funds past their cut-off gave back to the treasury. `breaches`: findings of `verify` and of
     the comparisons with the partners' ledgers and with the funds. `breaks_of_statements`: what operators have closed.
+    `books_checked_by`: the programs that have read the exported books.
     """
 
     plan: DemoPlan
@@ -40,6 +41,7 @@ class DemoResult:
     breaches: Sequence[str]
     faults: Sequence[str]
     breaks_of_statements: Sequence[FoundBreak]
+    books_checked_by: Sequence[str]
     seed: int
     seconds: float
 
@@ -68,6 +70,7 @@ def machine_summary(result: DemoResult) -> dict[str, object]:
         "refused": dict(sorted(_refusals(seen).items())),
         "parked": dict(sorted(seen.parked.items())),
         "breaks": dict(sorted(Counter(found.kind for found in result.breaks_of_statements).items())),
+        "books_checked_by": list(result.books_checked_by),
         "doubles": audit.doubles,
         "losses": audit.losses,
         "balanced": not result.breaches,
@@ -131,6 +134,8 @@ def show_summary(console: Console, result: DemoResult) -> None:
     _reasons(console, "Refused", _refusals(seen))
     _reasons(console, "Expired", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
+    programs = ", ".join(result.books_checked_by)
+    console.print(f"[bold]The books, as exported, were checked by[/]: {programs}", highlight=False, soft_wrap=True)
     console.print("[bold]Injected faults[/]")
     for fault in result.faults:
         console.print(f"  {fault}", highlight=False, soft_wrap=True)

@@ -111,6 +111,9 @@ def test_demo_balances(folder: Path) -> None:
     assert all(0 < forfeited["count"] < forfeited["amount"] for forfeited in summary["balances_forfeited"].values())
     assert set(summary["refused"]) == REFUSED
     assert set(summary["parked"]) == PARKED
+    assert summary["breaks"] == {"duplicate": 2}
+    assert {"beancount", "docs/contracts/check_books.py"} <= set(summary["books_checked_by"])
+    assert any("made a payment twice" in fault for fault in summary["faults"])
     assert any("SIGKILL" in fault for fault in summary["faults"])
     assert any("broker" in fault for fault in summary["faults"])
 

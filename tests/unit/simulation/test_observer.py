@@ -84,7 +84,14 @@ def test_claim_stands_until_it_is_withdrawn_itself() -> None:
     assert observed((opened, CLAIMED), (opened, second), (withdrawn, CLAIMED)).claims[KEY].id == second["claim"]
 
 
+PARKED = {"topic": "treasury.funding", "partition": 0, "offset": 7, "reason": "conflict", "detail": None}
+
+
 def test_parked_record_of_payment_is_no_payment() -> None:
-    place = {"topic": "treasury.funding", "partition": 0, "offset": 7, "reason": "conflict"}
-    seen = observed(("payment.record_parked", place))
+    seen = observed(("payment.record_parked", PARKED))
     assert (seen.parked, seen.states) == ({"conflict": 1}, {})
+
+
+def test_what_waited_when_its_person_was_erased_does_not_count() -> None:
+    waited = PARKED | {"reason": "wait_expired", "detail": "erased"}
+    assert observed(("enrollment.record_parked", waited)).parked == {}
