@@ -15,7 +15,7 @@ CHECK_BOOKS = ROOT / "docs" / "contracts" / "check_books.py"
 
 @dataclass(frozen=True, slots=True)
 class BooksCheck:
-    """What one program says of the books; `fault` is empty if it accepts them."""
+    """Answer of one program to the exported ledger; `fault` is empty if it accepts it."""
 
     program: str
     fault: str
@@ -37,7 +37,7 @@ def _checks(installation: Installation) -> Iterator[BooksCheck]:
     ):
         done = installation.services["payment"].run("books", *verb)
         if done.returncode:
-            yield BooksCheck(f"books {verb[0]}", f"{done.stdout}{done.stderr}".strip())
+            yield BooksCheck(verb[0], f"{done.stdout}{done.stderr}".strip())
     bean_check = Path(sys.executable).with_name("bean-check")
     yield _run("beancount", str(bean_check), str(beans))
     keys = installation.keys / "books.public.jwk.json"

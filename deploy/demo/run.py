@@ -88,7 +88,7 @@ class Demo:
         breaches += compare_returns(plan.unspent(observer.seen), returned)
         breaches += compare_breaks(scenario.breaks, second_payments(installation))
         books = await in_thread(check_books, installation)
-        breaches += [f"{check.program} refuses the books: {check.fault}" for check in books if check.fault]
+        breaches += [f"{check.program} refuses the ledger: {check.fault}" for check in books if check.fault]
         seconds = time.monotonic() - started
         return DemoResult(
             plan,

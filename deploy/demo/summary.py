@@ -135,7 +135,7 @@ def show_summary(console: Console, result: DemoResult) -> None:
     _reasons(console, "Expired", Counter(seen.expired.values()))
     _reasons(console, "Parked", seen.parked)
     programs = ", ".join(result.books_checked_by)
-    console.print(f"[bold]The books, as exported, were checked by[/]: {programs}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]The exported ledger was checked by[/]: {programs}", highlight=False, soft_wrap=True)
     console.print("[bold]Injected faults[/]")
     for fault in result.faults:
         console.print(f"  {fault}", highlight=False, soft_wrap=True)
