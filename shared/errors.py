@@ -13,6 +13,10 @@ class NotFound(Refused):
     """A command that names what does not exist."""
 
 
+class SamePerson(Refused):
+    """A command that takes two persons, given twice by one."""
+
+
 class Stale(Refused):
     """A command about what has changed since its sender read it; `version` is the one of now."""
 

@@ -19,7 +19,7 @@ from starlette.types import Lifespan
 
 from shared.clock import Clock
 from shared.contracts.fields import PARTICIPANT_ID
-from shared.errors import NotFound, Refused, Stale
+from shared.errors import NotFound, Refused, SamePerson, Stale
 from shared.runtime import status
 from shared.runtime.commands import Command, CommandDesk, read_body
 from shared.runtime.database import Database, DatabaseUnavailable
@@ -283,4 +283,5 @@ def _other_methods(headers: Mapping[str, str]) -> ApiResponse:
 
 def _refusal(refusal: Refused) -> ApiResponse:
     changed = {"version": refusal.version} if isinstance(refusal, Stale) else {}
-    return ApiResponse({"error": str(refusal), **changed}, 404 if isinstance(refusal, NotFound) else 409)
+    code = 404 if isinstance(refusal, NotFound) else 403 if isinstance(refusal, SamePerson) else 409
+    return ApiResponse({"error": str(refusal), **changed}, code)

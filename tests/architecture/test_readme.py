@@ -15,7 +15,7 @@ INVARIANTS = {"completion": OF_COMPLETION, "enrollment": OF_ENROLLMENT, "payment
 README = (ROOT / "README.md").read_text()
 ROW = re.compile(r"^\| (?P<part>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(test_\w+)`")
-CASES = ("F4", "F27", "A41", "A42", "A43", "A44", "A46", "A49", "A50", "A51", "A52")
+CASES = ("F4", "F27", "F28", "A41", "A42", "A43", "A44", "A45", "A46", "A49", "A50", "A51", "A52")
 SAMPLES = (
     "salur.training.certificate_issued.v1.json",
     "salur.payment.disbursement_instructed.v1-disbursements.json",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from asyncpg import Connection
 
-from shared.errors import Refused
+from shared.errors import Refused, SamePerson
 from shared.messaging.chain import ChainKey
 from shared.messaging.operation_log import lock_operations, record_operation
 from shared.messaging.queries import QUERIES
@@ -64,8 +64,7 @@ async def require_second_person(
     """Return the first person's name when this operator is the second; else save the operator's consent, return None.
 
     A consent is about one subject and holds for exactly this content: once that has changed, the next person counts as
-    the first. The rows that the content describes have to be locked. Raise Refused when the same person
-    comes twice.
+    the first. The rows that the content describes have to be locked. Raise SamePerson when one comes twice.
     """
     await lock_operations(connection)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -76,7 +75,7 @@ async def require_second_person(
         return None
     first = str(kept["who"])
     if visible_text(first) == operator.person:
-        raise Refused(f"{first} has consented already; {subject} takes two different persons")
+        raise SamePerson(f"{first} has consented already; {subject} takes two different persons")
     await connection.execute(QUERIES["delete_consent"], verb, subject)
     return first
 

@@ -187,7 +187,7 @@ async def test_frozen_one_takes_two_persons_and_two_tokens_of_one_are_one(frozen
     assert (first.status_code, first.json()["awaits_second"]) == (202, True)
     for token in (ANI, ANI_AGAIN):
         again = await desk.approve(token)
-        assert (again.status_code, "two different persons" in again.json()["error"]) == (409, True)
+        assert (again.status_code, "two different persons" in again.json()["error"]) == (403, True)
     await frozen.sweep()
     assert await frozen.state("fee") == "held(needs_approval)"
 
