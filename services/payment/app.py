@@ -7,6 +7,7 @@ from asyncpg import Connection
 
 from services.payment.commands import commands
 from services.payment.context import Context
+from services.payment.domain.partner_limits import PartnerLimits
 from services.payment.explanation import explain
 from services.payment.handlers.account_indices import index_accounts
 from services.payment.handlers.adoption import adopt
@@ -55,6 +56,7 @@ def context_of(settings: PaymentSettings) -> Context:
         approval_above=settings.approval_above_rupiah,
         people_per_account=settings.people_per_account,
         allotment_block=settings.draw_rupiah,
+        partner_limits={name: PartnerLimits(**given.model_dump()) for name, given in settings.partner_limits.items()},
         answers=AnswerTimes(),
     )
 

@@ -26,3 +26,4 @@ grant select, insert, update (drawn, spent) on purse to :service;
 grant select, insert, update (amount, partner, account_version, account_index, who, second, at), delete on approval to :service;
 grant select, insert, delete on halt, reminder, monthly_due to :service;
 grant select, insert, update (disbursements, rupiah) on tally to :service;
+grant select, insert, update (rate_used_until, day, rupiah) on partner_use to :service;

@@ -2,14 +2,43 @@
 
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import from_json
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.contracts.fields import MAX_RUPIAH
+from shared.contracts.topics import PARTNERS
 from shared.runtime.bounds import LONGEST_SECONDS, TextFormat
 from shared.runtime.settings import Port, ServiceSettings
 
 Programme = Annotated[str, TextFormat("1 to 64 small letters, digits or hyphens", r"[a-z0-9-]+", 64)]
+
+
+class GivenLimits(BaseModel):
+    """Limits of a partner, as the settings give them; one that is left out does not limit."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    per_second: int | None = Field(default=None, ge=1, le=100_000)
+    in_flight: int | None = Field(default=None, ge=1, le=100_000_000)
+    rupiah_per_day: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
+
+
+def _decoded(given: object) -> object:
+    return from_json(given) if isinstance(given, str) else given
+
+
+Limits = Annotated[
+    dict[str, GivenLimits],
+    NoDecode,
+    BeforeValidator(_decoded),
+    TextFormat(
+        'a JSON object of limits by partner, as {"gopay": {"per_second": 100, "in_flight": 10000, "rupiah_per_day":'
+        f" 1000000000}}}}: whole numbers from 1, and partners of {', '.join(PARTNERS)}",
+        r"(?s:\s*\{.*\}\s*)",
+        10_000,
+    ),
+]
 
 
 class PaymentSettings(ServiceSettings):
@@ -29,3 +58,11 @@ class PaymentSettings(ServiceSettings):
     approval_above_rupiah: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
     people_per_account: int = Field(default=3, ge=1, le=1_000_000)
     draw_rupiah: int = Field(default=100_000_000, ge=1, le=MAX_RUPIAH)
+    partner_limits: Limits = Field(default={})
+
+    @field_validator("partner_limits")
+    @classmethod
+    def _require_partners(cls, limits: dict[str, GivenLimits]) -> dict[str, GivenLimits]:
+        if unknown := sorted(limits.keys() - set(PARTNERS)):
+            raise ValueError(f"there is no partner {unknown[0]}; partners are {', '.join(PARTNERS)}")
+        return limits

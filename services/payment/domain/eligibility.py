@@ -60,6 +60,7 @@ class PayoutConditions:
     not known yet.
     `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
     `people_per_account`: the most participants who may link one account; None: no limit.
+    `without_room`: partners whose limits must not be used up by this batch.
     """
 
     now: datetime
@@ -67,6 +68,7 @@ class PayoutConditions:
     approval_above: int | None
     catching_up: Collection[int] = ()
     people_per_account: int | None = None
+    without_room: Collection[str] = ()
 
 
 def missing_account_reason(payee: Payee) -> HoldReason:
@@ -169,6 +171,8 @@ def _halt_or_pause_reason(
         return HoldReason.PARTNER_PAUSED
     if disbursement.lane in conditions.catching_up:
         return _held_with_its_fund(disbursement)
+    if account.partner in conditions.without_room:
+        return HoldReason.PARTNER_PAUSED
     return None
 
 
