@@ -71,7 +71,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         timers=timers(context),
         # In the order of adoption: instructions first, then the events that tell which disbursements they pay.
         own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
-        adopt=adopt,
+        adopt=partial(adopt, context),
         audit_trail=partial(audit_trail, context),
         explain=partial(explain, context),
         gauges=partial(gauges, Clock.from_environment()),

@@ -88,8 +88,9 @@ async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
 
 
 async def release_unlimited(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
-    """Pay what waited for room at a partner that has no limits any more."""
-    waiting = await load_unlimited(tx.connection, lanes, context.partner_limits, PORTION)
+    """Pay what waits for room and needs none: its partner has no limits, or it was instructed before a restore."""
+    unlimited = set(PARTNERS) - context.partner_limits.keys()
+    waiting = await load_unlimited(tx.connection, lanes, unlimited, PORTION)
     return await pay(context, tx, waiting, traces={})
 
 

@@ -9,10 +9,9 @@ from services.payment.domain.disbursement import HoldReason
 class Cure(StrEnum):
     """Change that ends a hold.
 
-    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, `time` the timer `retry`,
-    and `room` the timer of the partner. When
-    a participant links an account, or is unblocked, the handler tries what that cures at once: a first attempt is made,
-    another one is queued for `retry`.
+    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, `time` the timer `retry`, and
+    `room` the timer of its partner. When a participant links an account, or is unblocked, the handler tries what that
+    cures at once: a first attempt is made, another one is queued for `retry`.
     """
 
     NEWER_ACCOUNT = "newer_account"

@@ -26,7 +26,7 @@ class PartnerLimits:
 
 
 class PartnerUse(NamedTuple):
-    """What was used of the limits: the rate up to `rate_used_until`, and so many rupiah of `day`."""
+    """Use of the limits so far: the rate up to `rate_used_until`, and so many rupiah of `day`."""
 
     rate_used_until: datetime
     day: date
@@ -59,7 +59,7 @@ def count_fitting(amounts: Iterable[int], left: Room) -> int:
 
 
 def use_more(limits: PartnerLimits, use: PartnerUse, disbursements: int, rupiah: int, now: datetime) -> PartnerUse:
-    """Return what is used after so many more were instructed."""
+    """Return the use after so many more were instructed."""
     used_until = use.rate_used_until
     if limits.per_second is not None:
         # Rounded up, so that no fraction of a disbursement is given away.
@@ -69,7 +69,23 @@ def use_more(limits: PartnerLimits, use: PartnerUse, disbursements: int, rupiah:
     return PartnerUse(used_until, today.day, today.rupiah + rupiah)
 
 
+def use_before_restore(
+    limits: PartnerLimits, use: PartnerUse, adopted: Iterable[tuple[datetime, int]], now: datetime
+) -> PartnerUse:
+    """Return the use with what was instructed before a restore, given as (instructed_at, amount).
+
+    Each takes of the rate, as it will be repeated; the rupiah are used on the day on which it was instructed.
+    """
+    instructed = list(adopted)
+    day = _of_today(use, now).day
+    return use_more(limits, use, len(instructed), sum(rupiah for at, rupiah in instructed if _day(at) == day), now)
+
+
 def _of_today(use: PartnerUse, now: datetime) -> PartnerUse:
     """Return the use of the day in Jakarta; a clock that is a little behind does not begin the day again."""
-    today = now.astimezone(JAKARTA).date()
+    today = _day(now)
     return use if use.day >= today else use._replace(day=today, rupiah=0)
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(JAKARTA).date()

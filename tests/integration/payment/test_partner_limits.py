@@ -1,15 +1,16 @@
 """Limits of partners: rate, in flight, and money a day; none is exceeded, and the oldest goes first over all lanes."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from services.payment.handlers.halts import halt, resume
 from tests.builders import LATER, a_provider, funds
-from tests.infrastructure import Database
+from tests.infrastructure import Database, PostgresServer
 from tests.integration.payment.facts import code_of, fee_due
-from tests.integration.payment.harness import PaymentHarness, create_harness
+from tests.integration.payment.harness import PaymentHarness, Restored, create_harness
 
 MILLION = 1_000_000
 LANES = (2, 5, 9)
@@ -150,3 +151,36 @@ async def test_two_processes_together_keep_a_limit(database: Database) -> None:
     assert await harness.breaches() == []
     await other.connection.close()
     await harness.connection.close()
+
+
+async def test_what_was_instructed_before_a_restore_has_taken_its_room(restored_at_a_limit: Restored) -> None:
+    """It is repeated without room, whatever the database of before had waiting; nothing else takes the room."""
+    before, after = restored_at_a_limit.before, restored_at_a_limit.after
+    first = [i.reference for i in before.instructions_for("fee")]
+    after.now += timedelta(seconds=2)
+    await sweep(after)
+    assert sorted(i.reference for i in after.instructions_for("fee")) == sorted(first)
+    assert await paid(after) == [0, 1]
+    assert await after.connection.fetchval("select rupiah from partner_use") == 2 * MILLION
+    assert await after.breaches() == []
+
+
+@pytest.fixture(params=[{"in_flight": 2}, {"rupiah_per_day": 2 * MILLION}, {"per_second": 1}], ids=str)
+async def restored_at_a_limit(
+    database: Database, postgres: PostgresServer, request: pytest.FixtureRequest
+) -> AsyncIterator[Restored]:
+    """Instruct up to a limit, and go back to a backup in which all of it waits for room."""
+    other = await postgres.lend("payment")
+    before, after = await limited(database, **request.param), await limited(other, **request.param)
+    await sweep(before)
+    before.now += timedelta(seconds=2)
+    await sweep(before)
+    assert await paid(before) == [0, 1]
+    if "per_second" in request.param:
+        await sweep(after)
+    await after.adopt(before.pages)
+    await after.adopt(before.pages)
+    yield Restored(before, after)
+    await before.connection.close()
+    await after.connection.close()
+    await postgres.take_back(other)
