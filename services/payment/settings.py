@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import from_json
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.contracts.fields import MAX_RUPIAH
-from shared.contracts.topics import PARTNERS
+from shared.contracts.topics import PARTNERS, Partner
 from shared.runtime.bounds import LONGEST_SECONDS, TextFormat
 from shared.runtime.settings import Port, ServiceSettings
 
@@ -23,13 +23,19 @@ class GivenLimits(BaseModel):
     in_flight: int | None = Field(default=None, ge=1, le=100_000_000)
     rupiah_per_day: int | None = Field(default=None, ge=1, le=MAX_RUPIAH)
 
+    @model_validator(mode="after")
+    def _require_one(self) -> "GivenLimits":
+        if self.per_second is self.in_flight is self.rupiah_per_day is None:
+            raise ValueError("a partner without limits is left out")
+        return self
+
 
 def _decoded(given: object) -> object:
     return from_json(given) if isinstance(given, str) else given
 
 
 Limits = Annotated[
-    dict[str, GivenLimits],
+    dict[Partner, GivenLimits],
     NoDecode,
     BeforeValidator(_decoded),
     TextFormat(
@@ -59,10 +65,3 @@ class PaymentSettings(ServiceSettings):
     people_per_account: int = Field(default=3, ge=1, le=1_000_000)
     draw_rupiah: int = Field(default=100_000_000, ge=1, le=MAX_RUPIAH)
     partner_limits: Limits = Field(default={})
-
-    @field_validator("partner_limits")
-    @classmethod
-    def _require_partners(cls, limits: dict[str, GivenLimits]) -> dict[str, GivenLimits]:
-        if unknown := sorted(limits.keys() - set(PARTNERS)):
-            raise ValueError(f"there is no partner {unknown[0]}; partners are {', '.join(PARTNERS)}")
-        return limits
