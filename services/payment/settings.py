@@ -6,8 +6,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import from_json
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from shared.contracts.fields import MAX_RUPIAH
-from shared.contracts.topics import PARTNERS, Partner
+from shared.contracts.fields import MAX_RUPIAH, Partner
+from shared.contracts.topics import PARTNERS
 from shared.runtime.bounds import LONGEST_SECONDS, TextFormat
 from shared.runtime.settings import Port, ServiceSettings
 

@@ -75,7 +75,8 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
     people = context.people_per_account
     cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION, people)]
     covered, beyond = await load_in_turn(tx.connection, caught_up(tx, lanes), PORTION)
-    done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
+    held = {d.key: d for d in (*cured, *covered, *beyond)}
+    done = await pay(context, tx, list(held.values()), traces={}, beyond_money={d.key for d in beyond})
     retries = [d for d in covered if d.attempt > 0]
     return done + (await postpone_retries(tx.connection, retries, tx.now) if retries else 0)
 

@@ -82,11 +82,15 @@ class AttemptPlan(NamedTuple):
 
 
 async def plan_attempts(
-    context: Context, tx: Transaction, disbursements: Sequence[Disbursement], with_room_at: str | None = None
+    context: Context,
+    tx: Transaction,
+    disbursements: Sequence[Disbursement],
+    with_room_at: str | None = None,
+    beyond_money: Collection[DisbursementKey] = (),
 ) -> list[AttemptPlan]:
     """Return one plan for each disbursement, in the same order; those of erased participants are marked so.
 
-    `with_room_at`: the limited partner at which there is room for all of them.
+    `with_room_at`: the limited partner at which there is room for all of them. `beyond_money`: as in PayoutConditions.
     """
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
@@ -99,7 +103,7 @@ async def plan_attempts(
     catching_up = set(filter(tx.catching_up, lanes))
     limited = context.partner_limits.keys() - {with_room_at} if context.partner_limits else ()
     conditions = PayoutConditions(
-        tx.now, halts, context.approval_above, catching_up, context.people_per_account, limited
+        tx.now, halts, context.approval_above, catching_up, context.people_per_account, limited, beyond_money
     )
     announced = await load_announced_forfeits(tx, participants)
     cancelled = await load_announced_cancellations(tx, participants)

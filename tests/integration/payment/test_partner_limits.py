@@ -165,6 +165,23 @@ async def test_what_was_instructed_before_a_restore_has_taken_its_room(restored_
     assert await after.breaches() == []
 
 
+async def test_what_waits_for_money_keeps_its_place_at_a_limited_partner(database: Database) -> None:
+    """The oldest is too large for what money there is; while it waits, nothing goes to and fro."""
+    harness = await create_harness(database, partner_limits={"bni": {"in_flight": 10}})
+    await harness.receive(a_provider(), funds("48", "training", rupiah=2 * MILLION))
+    await harness.receive(*fee_due(2, 0, 5 * MILLION), *fee_due(5, 1, MILLION))
+    await harness.sweep()
+    before = harness.event_names("fee")
+    await sweep(harness)
+    assert (await paid(harness), harness.event_names("fee")) == ([], before)
+    assert await harness.state("fee", code_of(0)) == "held(no_funds)"
+    await harness.receive(funds("48", "training", rupiah=4 * MILLION))
+    await sweep(harness)
+    assert await paid(harness) == [0, 1]
+    assert await harness.breaches() == []
+    await harness.connection.close()
+
+
 @pytest.fixture(params=[{"in_flight": 2}, {"rupiah_per_day": 2 * MILLION}, {"per_second": 1}], ids=str)
 async def restored_at_a_limit(
     database: Database, postgres: PostgresServer, request: pytest.FixtureRequest

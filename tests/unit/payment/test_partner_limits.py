@@ -91,7 +91,7 @@ def test_none_overtakes_an_older_one_that_has_no_room(amounts: list[int], left: 
 
 @pytest.mark.parametrize("per_second", [1, 3, 7, 100_000])
 def test_no_rate_is_exceeded_however_often_room_is_asked_for(per_second: int) -> None:
-    limits, used, instructed = PartnerLimits(per_second=per_second), use(), 0
+    limits, used, instructed, now = PartnerLimits(per_second=per_second), use(), 0, NOW
     for number in range(1, 400):
         now = NOW + timedelta(milliseconds=37 * number)
         count = room(limits, used, 0, now).disbursements
