@@ -99,6 +99,7 @@ bench: $(STAMP) ## Measure; figures go to var/bench/<name>.json
 	$(BIN)/python -m tests.benchmarks.latency
 	$(BIN)/python -m tests.benchmarks.blocks
 	$(BIN)/python -m tests.benchmarks.halts
+	$(BIN)/python -m tests.benchmarks.drain
 	$(BIN)/python -m tests.benchmarks.overhead
 	$(BIN)/python -m tests.benchmarks.growth
 	$(BIN)/python -m tests.benchmarks.deferral

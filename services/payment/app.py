@@ -8,6 +8,7 @@ from asyncpg import Connection
 from services.payment.books.heads import PUBLISHED, latest_heads
 from services.payment.commands import commands
 from services.payment.context import Context
+from services.payment.domain.partner_limits import PartnerLimits
 from services.payment.explanation import explain
 from services.payment.handlers.account_indices import index_accounts
 from services.payment.handlers.adoption import adopt
@@ -58,6 +59,7 @@ def context_of(settings: PaymentSettings) -> Context:
         approval_above=settings.approval_above_rupiah,
         people_per_account=settings.people_per_account,
         allotment_block=settings.draw_rupiah,
+        partner_limits={name: PartnerLimits(**given.model_dump()) for name, given in settings.partner_limits.items()},
         answers=AnswerTimes(),
     )
 
@@ -72,7 +74,7 @@ def definition(settings: PaymentSettings) -> ServiceDefinition:
         timers=timers(context),
         # In the order of adoption: instructions first, then the events that tell which disbursements they pay.
         own_topics=(*map(disbursements, PARTNERS), PAYMENT_EVENTS, dead_letters(NAME)),
-        adopt=adopt,
+        adopt=partial(adopt, context),
         audit_trail=partial(audit_trail, context),
         explain=partial(explain, context),
         gauges=partial(gauges, Clock.from_environment()),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.payment.domain.partner_limits import PartnerLimits
 from services.payment.domain.reference import reference_of
 from services.payment.metrics import AnswerTimes
 from shared.contracts.blind_index import BlindIndex
@@ -39,6 +40,7 @@ class Context:
     approval_above: int | None
     people_per_account: int
     allotment_block: int
+    partner_limits: Mapping[str, PartnerLimits]
     answers: AnswerTimes
 
     @property

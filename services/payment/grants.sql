@@ -29,3 +29,4 @@ grant select, insert, update (amount, partner, account_version, account_index, w
 grant select, insert, delete on halt, reminder, monthly_due to :service;
 grant select, insert, update (disbursements, rupiah) on tally to :service;
 grant select, insert, update (state, ended_at, who, second, why, document) on reconciliation_break to :service;
+grant select, insert, update (rate_used_until, day, rupiah) on partner_use to :service;

@@ -247,6 +247,7 @@ create table disbursement (
     constraint settled_at_a_time CHECK (((state = 'settled'::state) = (settled_at IS NOT NULL)))
 );
 CREATE INDEX disbursement_held ON disbursement USING btree (lane, payee, reason, due_at) WHERE (reason IS NOT NULL);
+CREATE INDEX disbursement_paused ON disbursement USING btree (partner, due_at, redeem_code, benefit) WHERE (reason = 'partner_paused'::hold_reason);
 CREATE INDEX disbursement_queue ON disbursement USING btree (wave, component, due_at, redeem_code, benefit) INCLUDE (lane, amount) WHERE (reason = 'no_funds'::hold_reason);
 CREATE INDEX disbursement_retry ON disbursement USING btree (lane, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE UNIQUE INDEX one_of_each_benefit_per_participant ON disbursement USING btree (participant_id, benefit) WHERE ((payee = 'participant'::payee) AND ((attempt > 0) OR (cancelled_at IS NULL)));
@@ -404,6 +405,18 @@ create table monthly_due (
 );
 CREATE INDEX monthly_due_by_time ON monthly_due USING btree (lane, due_at);
 comment on table monthly_due is 'A benefit that is to fall due at a time, if its training and the first incentive still stand then.';
+
+create table partner_use (
+    partner         text                     not null,
+    rate_used_until timestamp with time zone not null,
+    day             date                     not null,
+    rupiah          bigint                   not null,
+    constraint partner_use_pkey PRIMARY KEY (partner),
+    constraint partner_use_rupiah_check CHECK ((rupiah >= 0))
+);
+comment on table partner_use is 'What was used of the limits of a partner; none without limits.';
+comment on column partner_use.rate_used_until is 'Up to this time the instructions that its rate allows are used up.';
+comment on column partner_use.rupiah is 'Instructed on the day, which is one of Jakarta.';
 
 create table provider (
     provider_id text    not null,

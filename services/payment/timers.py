@@ -13,6 +13,7 @@ from services.payment.domain.disbursement import Disbursement, fall_due, postpon
 from services.payment.payout.events import request_status
 from services.payment.payout.funds import empty_allotments, return_to_treasury
 from services.payment.payout.ledger import post
+from services.payment.payout.partner_limits import pay_within_limits
 from services.payment.payout.pay import pay
 from services.payment.payout.queue import load_in_turn
 from services.payment.payout.series import load_earned_by_month
@@ -28,6 +29,7 @@ from services.payment.store.disbursements import (
 )
 from services.payment.store.funds import load_funds_past_cut_off, load_funds_with_idle_allotments
 from services.payment.store.monthly_dues import take_monthly_dues
+from services.payment.store.partner_limits import load_unlimited
 from services.payment.store.status_checks import take_status_checks
 from shared.contracts.topics import COMPLETION_EVENTS, ENROLLMENT_EVENTS, PARTNERS, disbursement_reports
 from shared.messaging.transaction.subscription import Timer
@@ -47,6 +49,11 @@ def timers(context: Context) -> tuple[Timer, ...]:
         Timer("sign_heads", partial(state_heads, context), prevented_by=()),
         Timer("release", partial(release_holds, context), prevented_by=()),
         Timer("retry", partial(retry, context), prevented_by=reports),
+        Timer("end_limits", partial(release_unlimited, context), prevented_by=()),
+        *(
+            Timer(f"drain_{partner}", partial(pay_within_limits, context, partner=partner), prevented_by=reports)
+            for partner in context.partner_limits
+        ),
         *(
             Timer(
                 f"ask_{partner}",
@@ -71,7 +78,8 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
     people = context.people_per_account
     cured = [d for cure in QUERY_OF for d in await load_cured(tx.connection, cure, lanes, PORTION, people)]
     covered, beyond = await load_in_turn(tx.connection, caught_up(tx, lanes), PORTION)
-    done = await pay(context, tx, list({d.key: d for d in (*cured, *covered, *beyond)}.values()), traces={})
+    held = {d.key: d for d in (*cured, *covered, *beyond)}
+    done = await pay(context, tx, list(held.values()), traces={}, beyond_money={d.key for d in beyond})
     retries = [d for d in covered if d.attempt > 0]
     return done + (await postpone_retries(tx.connection, retries, tx.now) if retries else 0)
 
@@ -79,8 +87,15 @@ async def release_holds(context: Context, tx: Transaction, lanes: Sequence[int])
 async def retry(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
     """Make the queued attempts, once all reports that partners sent before their `retry_at` are read."""
     through = tx.watermark
-    due = await load_retries(tx.connection, lanes, through, PORTION)
+    due = await load_retries(tx.connection, lanes, through, context.partner_limits, PORTION)
     return await pay(context, tx, due, traces={}, reports_watermark=through)
+
+
+async def release_unlimited(context: Context, tx: Transaction, lanes: Sequence[int]) -> int:
+    """Pay what waits for room and needs none: its partner has no limits, or it was instructed before a restore."""
+    unlimited = set(PARTNERS) - context.partner_limits.keys()
+    waiting = await load_unlimited(tx.connection, lanes, unlimited, PORTION)
+    return await pay(context, tx, waiting, traces={})
 
 
 async def request_overdue_statuses(context: Context, partner: str, tx: Transaction, lanes: Sequence[int]) -> int:

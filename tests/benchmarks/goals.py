@@ -49,6 +49,10 @@ HALTS = (
         at_most=True,
     ),
 )
+DRAIN = (
+    Goal("of a partner's rate", 0.9, lambda found: found["share_of_the_rate"]),
+    Goal("MB of payment", 250, lambda found: found["payment_mb"]["most"], at_most=True),
+)
 GROWTH = (Goal("of the rate when empty, with much stored", 0.9, lambda found: found["share_of_the_rate_when_empty"]),)
 OVERHEAD = (
     Goal("% more processor time with sweeps and scrapes", 5, lambda found: found["more_cpu_percent"], at_most=True),

@@ -112,6 +112,24 @@ def _halts(found: Result) -> Iterator[str]:
     )
 
 
+def _drain(found: Result) -> Iterator[str]:
+    yield f"{_environment(found)} {found['due']:,} incentives due at once, {found['per_second']:,} a second allowed."
+    yield ""
+    memory = found["payment_mb"]
+    yield from _table(
+        ("", "bar", "measured"),
+        [
+            ("instructed a second, on average", f"≤ {found['per_second']:,}", _number(found["instructed_per_second"])),
+            ("share of the rate", "≥ 0.9", f"{found['share_of_the_rate']:g}"),
+            ("most in one second", "", _number(found["most_in_a_second"])),
+            ("payment, MB at the start", "", _number(memory["first"])),
+            ("payment, MB at most", "≤ 250", _number(memory["most"])),
+            ("payment, MB at the end", "", _number(memory["last"])),
+            ("invariants", "hold", "hold" if found["invariants_hold"] else "BROKEN"),
+        ],
+    )
+
+
 def _growth(found: Result) -> Iterator[str]:
     yield f"{_environment(found)} Filled in {found['seconds_to_fill']:g} s."
     yield ""
@@ -167,6 +185,7 @@ TABLES: dict[str, Callable[[Result], Iterable[str]]] = {
     "latency": _latency,
     "blocks": _blocks,
     "halts": _halts,
+    "drain": _drain,
     "growth": _growth,
     "growth-plans": _plans,
     "overhead": _overhead,

@@ -9,9 +9,9 @@ from services.payment.domain.disbursement import HoldReason
 class Cure(StrEnum):
     """Change that ends a hold.
 
-    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, and `time` the timer `retry`. When
-    a participant links an account, or is unblocked, the handler tries what that cures at once: a first attempt is made,
-    another one is queued for `retry`.
+    The sweep finds it by the query that `store/cures.py` names; `money` has a queue, `time` the timer `retry`, and
+    `room` the timer of its partner. When a participant links an account, or is unblocked, the handler tries what that
+    cures at once: a first attempt is made, another one is queued for `retry`.
     """
 
     NEWER_ACCOUNT = "newer_account"
@@ -21,6 +21,7 @@ class Cure(StrEnum):
     MONEY = "money"
     KEPT_MONEY = "kept_money"
     TIME = "time"
+    ROOM = "room"
     UNBLOCK = "unblock"
     FEWER_PEOPLE = "fewer_people"
 
@@ -36,7 +37,7 @@ CURES: Mapping[HoldReason, frozenset[Cure]] = {
     HoldReason.NO_PROVIDER_ACCOUNT: frozenset({Cure.NEWER_ACCOUNT}),
     HoldReason.NO_FUNDS: frozenset({Cure.MONEY, Cure.KEPT_MONEY}),
     HoldReason.NEEDS_APPROVAL: frozenset({Cure.APPROVAL}),
-    HoldReason.PARTNER_PAUSED: frozenset({Cure.TIME}),
+    HoldReason.PARTNER_PAUSED: frozenset({Cure.TIME, Cure.ROOM}),
     HoldReason.HALTED: frozenset({Cure.RESUME, Cure.PARTNER_CHANGE}),
     HoldReason.PARTICIPANT_BLOCKED: frozenset({Cure.UNBLOCK}),
     HoldReason.PARTNER_REJECTED: frozenset({Cure.NEWER_ACCOUNT, Cure.APPROVAL}),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.cures import Cure, reasons_cured_by
-from services.payment.domain.disbursement import Disbursement, HoldReason
+from services.payment.domain.disbursement import Disbursement, DisbursementKey, HoldReason
 from services.payment.domain.entitlement import Payee
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,6 +60,8 @@ class PayoutConditions:
     not known yet.
     `catching_up`: lanes in which a block that was read before a restore may still have to be read again.
     `people_per_account`: the most participants who may link one account; None: no limit.
+    `without_room`: partners with limits, whose room this batch may not take. `beyond_money`: what waits in the queue of
+    a fund behind all that its money suffices for, and keeps its place there.
     """
 
     now: datetime
@@ -67,6 +69,8 @@ class PayoutConditions:
     approval_above: int | None
     catching_up: Collection[int] = ()
     people_per_account: int | None = None
+    without_room: Collection[str] = ()
+    beyond_money: Collection[DisbursementKey] = ()
 
 
 def missing_account_reason(payee: Payee) -> HoldReason:
@@ -169,6 +173,8 @@ def _halt_or_pause_reason(
         return HoldReason.PARTNER_PAUSED
     if disbursement.lane in conditions.catching_up:
         return _held_with_its_fund(disbursement)
+    if account.partner in conditions.without_room:
+        return HoldReason.NO_FUNDS if disbursement.key in conditions.beyond_money else HoldReason.PARTNER_PAUSED
     return None
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 
+from services.payment.context import Context
 from services.payment.domain.attempt import Attempt
 from services.payment.domain.entitlement import Annulment, Component, component_of
 from services.payment.domain.funds import Fund
@@ -14,6 +15,7 @@ from services.payment.payout.funds import keep_promised
 from services.payment.payout.grants import remember_grants
 from services.payment.payout.halts import halt_partner
 from services.payment.payout.ledger import post
+from services.payment.payout.partner_limits import use_adopted
 from services.payment.store.attempts import AnnouncedAttempt, insert_adopted_attempts, update_announced_attempts
 from shared.contracts import payment
 from shared.contracts.park_reasons import Parked
@@ -34,7 +36,7 @@ KEEPS_MONEY = {
 }
 
 
-async def adopt(tx: Transaction, tail: Tail) -> None:
+async def adopt(context: Context, tx: Transaction, tail: Tail) -> None:
     """Adopt what was announced: the same is instructed again, and nothing that was forfeited or cancelled.
 
     If the topic has a hole, a payment may be missing of which nothing is known: the partner is halted until its
@@ -64,9 +66,10 @@ async def adopt(tx: Transaction, tail: Tail) -> None:
             attempt = _attempt(instruction, tail.lane, partner)
             attempts[attempt.reference] = (attempt, component_of(instruction.benefit))
     adopted = list(attempts.values())
-    await insert_adopted_attempts(
+    added = await insert_adopted_attempts(
         tx.connection, [attempt for attempt, _ in adopted], [component for _, component in adopted]
     )
+    await use_adopted(context, tx, partner, [attempt for attempt, _ in adopted if attempt.reference in added])
     if not whole:
         await halt_partner(tx, partner, "instructions are missing from its topic: compare its statement")
 

@@ -1,6 +1,6 @@
 """Payment of disbursements, or their hold under a named reason; nothing else instructs a partner."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from services.payment.context import Context
@@ -29,15 +29,19 @@ async def pay(
     disbursements: Sequence[Disbursement],
     traces: Traces,
     reports_watermark: datetime = NEVER,
+    with_room_at: str | None = None,
+    beyond_money: Collection[DisbursementKey] = (),
 ) -> int:
     """Instruct, hold, cancel or forfeit disbursements, the oldest first; return the number that changed.
 
     One that a partner was instructed to pay before gets another attempt only if its `retry_at` is `reports_watermark`
     or earlier. Else it is queued for `retry`, as of now: a report still unread may contradict the rejection.
+    What goes to a partner with limits is held, unless it is `with_room_at`, the one at which all of them have room;
+    what is `beyond_money` stays held for that.
     """
     if not disbursements:
         return 0
-    plans = await plan_attempts(context, tx, sorted(disbursements, key=lambda d: d.age))
+    plans = await plan_attempts(context, tx, sorted(disbursements, key=lambda d: d.age), with_room_at, beyond_money)
     adopted = [p.disbursement for p in plans if isinstance(p.decision, Attempt)]
     leaving = {fund_of(d) for d in disbursements if d.reason is HoldReason.NO_FUNDS}
     allotted_for_adopted = await commit_adopted_attempts(tx, plans, leaving) if adopted else []

@@ -81,8 +81,17 @@ class AttemptPlan(NamedTuple):
         return self.decision.partner
 
 
-async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequence[Disbursement]) -> list[AttemptPlan]:
-    """Return one plan for each disbursement, in the same order; those of erased participants are marked so."""
+async def plan_attempts(
+    context: Context,
+    tx: Transaction,
+    disbursements: Sequence[Disbursement],
+    with_room_at: str | None = None,
+    beyond_money: Collection[DisbursementKey] = (),
+) -> list[AttemptPlan]:
+    """Return one plan for each disbursement, in the same order; those of erased participants are marked so.
+
+    `with_room_at`: the limited partner at which there is room for all of them. `beyond_money`: as in PayoutConditions.
+    """
     references = [next_reference(context, d) for d in disbursements]
     adopted = await load_attempts(tx.connection, references)
     accounts = await load_payee_accounts(tx.connection, disbursements)
@@ -92,7 +101,10 @@ async def plan_attempts(context: Context, tx: Transaction, disbursements: Sequen
     lanes = {d.lane for d in disbursements}
     halts, past_cut_off = await load_halts_and_cut_offs(tx.connection, {d.wave for d in disbursements}, lanes)
     catching_up = set(filter(tx.catching_up, lanes))
-    conditions = PayoutConditions(tx.now, halts, context.approval_above, catching_up, context.people_per_account)
+    limited = context.partner_limits.keys() - {with_room_at} if context.partner_limits else ()
+    conditions = PayoutConditions(
+        tx.now, halts, context.approval_above, catching_up, context.people_per_account, limited, beyond_money
+    )
     announced = await load_announced_forfeits(tx, participants)
     cancelled = await load_announced_cancellations(tx, participants)
     approved = await _approved(tx, disbursements, accounts, conditions)

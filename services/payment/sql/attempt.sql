@@ -12,7 +12,7 @@ where a.reference = any($1::text[]);
 insert into attempt (reference, lane, partner, amount, account, instructed_at, answer_by, component, adopted)
 select *, true from unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
                            $8::component[])
-on conflict do nothing;
+on conflict do nothing returning reference;
 
 -- name: update_announced_attempts
 -- From payment.events of adopted attempts: the fund that pays them, if their money may still be out, and the account they went to.

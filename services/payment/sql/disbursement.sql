@@ -56,9 +56,10 @@ from enrollment e join disbursement d using (redeem_code)
 where e.participant_id = any($1::text[]) and d.reason is not null and d.payee = 'participant' and d.reason <> 'no_funds';
 
 -- name: load_retries
--- Queued for the timer `retry`, the oldest first: the reason passes by itself, or a cure waits until all earlier reports are read.
+-- Queued for the timer `retry`, the oldest first: the reason passes by itself, or a cure waits until all earlier reports
+-- are read. One that waits for room at a limited partner is left to that one.
 select h.* from disbursement h
-where h.lane = any($1::smallint[]) and h.retry_at <= $2
+where h.lane = any($1::smallint[]) and h.retry_at <= $2 and not (h.reason = 'partner_paused' and h.partner = any($4::text[]))
 order by h.due_at, h.redeem_code, h.benefit limit $3;
 
 -- name: postpone_retries

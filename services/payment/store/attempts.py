@@ -79,18 +79,19 @@ async def insert_attempts(connection: Connection, attempts: Sequence[Attempt], n
 
 async def insert_adopted_attempts(
     connection: Connection, attempts: Sequence[Attempt], components: Sequence[Component]
-) -> None:
+) -> set[str]:
     """Insert attempts found in our own topics after a restore, with their components; known ones stay as they are.
 
-    No reference may be listed twice.
+    Return the references of those that were not known. No reference may be listed twice.
     """
-    await connection.execute(
+    rows = await connection.fetch(
         QUERIES["insert_adopted_attempts"],
         *columns(attempts, "reference", "lane", "partner", "amount"),
         [compact(a.account) for a in attempts],
         *columns(attempts, "instructed_at", "answer_by"),
         components,
     )
+    return {row["reference"] for row in rows}
 
 
 async def update_announced_attempts(connection: Connection, announced: Sequence[AnnouncedAttempt]) -> None:

@@ -185,9 +185,15 @@ async def load_held_of_participants(connection: Connection, participant_ids: Col
     return _disbursements(await connection.fetch(QUERIES["load_held_of_participants"], list(participant_ids)))
 
 
-async def load_retries(connection: Connection, lanes: Sequence[int], due: datetime, at_most: int) -> list[Disbursement]:
-    """Load held disbursements whose `retry_at` is `due` or earlier, the oldest first."""
-    return _disbursements(await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most))
+async def load_retries(
+    connection: Connection, lanes: Sequence[int], due: datetime, limited: Collection[str], at_most: int
+) -> list[Disbursement]:
+    """Load held disbursements whose `retry_at` is `due` or earlier, the oldest first.
+
+    Those that wait for room at `limited` partners are left out.
+    """
+    rows = await connection.fetch(QUERIES["load_retries"], list(lanes), due, at_most, list(limited))
+    return _disbursements(rows)
 
 
 async def postpone_retries(connection: Connection, disbursements: Sequence[Disbursement], until: datetime) -> int:

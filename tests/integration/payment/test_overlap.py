@@ -15,6 +15,7 @@ import pytest
 
 from services.payment.handlers.halts import halt, resume
 from services.payment.payout import funds as payout_funds
+from services.payment.payout import partner_limits
 from shared.messaging.transaction import session
 from tests.builders import LATER, a_provider, funds
 from tests.infrastructure import Database
@@ -94,9 +95,12 @@ class Two:
 
 
 @pytest.fixture
-async def two(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Two]:
-    here = await create_harness(database, draw_rupiah=4 * MILLION)
-    there = await create_harness(database, draw_rupiah=4 * MILLION)
+async def two(
+    database: Database, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[Two]:
+    settings: dict[str, Any] = {"draw_rupiah": 4 * MILLION} | getattr(request, "param", {})
+    here = await create_harness(database, **settings)
+    there = await create_harness(database, **settings)
     watcher = await asyncpg.connect(database.url)
     await here.receive(a_provider())
     yield Two(here, there, watcher, monkeypatch)
@@ -231,3 +235,19 @@ async def test_next_sweep_pays_what_was_held_for_a_halt_ended_meanwhile(two: Two
     assert await two.here.state("fee", code_of(0)) == "held(halted)"
     await two.sweep(two.here)
     assert await two.paid() == [0]
+
+
+@pytest.mark.parametrize("two", [{"partner_limits": {"bni": {"rupiah_per_day": 3 * MILLION}}}], indirect=True)
+async def test_two_processes_never_take_the_same_room_at_a_partner(two: Two) -> None:
+    await two.here.receive(funds("48", "training", rupiah=100 * MILLION))
+    await two.due(two.here, 0, MILLION)
+    await two.sweep(two.here)
+    for number, harness in enumerate((two.here, two.there) * 2, 1):
+        await two.due(harness, number, MILLION)
+    async with two.paused(two.sweep(two.here), two.here, partner_limits, "update_partner_use"):
+        other = asyncio.ensure_future(two.sweep(two.there))
+        await two.until_blocked(two.there)
+    await asyncio.wait_for(other, DEADLINE)
+    for harness in (two.here, two.there):
+        await two.sweep(harness)
+    assert await two.paid() == [0, 1, 2]

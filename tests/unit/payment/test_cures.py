@@ -31,7 +31,7 @@ def test_reasons_that_a_cure_ends_are_those_of_the_table() -> None:
 
 
 def test_every_cure_is_swept_for_or_has_a_queue_a_timer_or_a_handler() -> None:
-    assert set(Cure) - set(QUERY_OF) == {Cure.MONEY, Cure.TIME, Cure.UNBLOCK}
+    assert set(Cure) - set(QUERY_OF) == {Cure.MONEY, Cure.TIME, Cure.ROOM, Cure.UNBLOCK}
 
 
 def test_readme_lists_the_cures_of_every_hold_reason() -> None:

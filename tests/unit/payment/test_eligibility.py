@@ -1,5 +1,6 @@
 """Eligibility: the first reason to hold a disbursement."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,6 +78,15 @@ def test_lane_that_catches_up_pays_nothing_and_keeps_its_queue() -> None:
     waiting = due._replace(state=State.HELD, reason=HoldReason.NO_FUNDS)
     assert hold_reason(waiting, GOOD, catching_up) is HoldReason.NO_FUNDS
     assert hold_reason(due, GOOD, PayoutConditions(NOW, (), None, {due.lane + 1})) is None
+
+
+def test_without_room_it_is_paused_or_waits_for_money() -> None:
+    due = a_disbursement()
+    full = PayoutConditions(NOW, (), None, without_room={GOOD.partner})
+    assert hold_reason(due, GOOD, full) is HoldReason.PARTNER_PAUSED
+    assert hold_reason(due, GOOD, replace(full, beyond_money={due.key})) is HoldReason.NO_FUNDS
+    assert hold_reason(due, GOOD, replace(full, without_room={"another"})) is None
+    assert hold_reason(due, GOOD, replace(full, halts={GOOD.partner})) is HoldReason.HALTED
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(600_000, None), (599_999, HoldReason.NEEDS_APPROVAL)])
