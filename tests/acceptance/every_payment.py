@@ -37,6 +37,8 @@ HELD_AFTER_REJECTION = {
     "paid_twice": ("AC04", "account_closed"),
 }
 """People whose incentive is rejected for a reason, and is held for another."""
+# With the default of three, the last of them is one too many.
+SHARERS = ("shares_1", "shares_2", "shares_3", "shares_4")
 
 
 @dataclass
@@ -194,6 +196,29 @@ class EveryPayment:
         self.await_event("disbursement_forfeited", "forfeited")
         self.await_status_request("instructed")
 
+    def share_an_account(self) -> None:
+        """Have four people link one account, of whom the last is held."""
+        for name in SHARERS:
+            self.train(name)
+            self.link(name, number="089999999999")
+            held = name == SHARERS[-1]
+            self.await_event("disbursement_held" if held else "disbursement_instructed", name)
+        self.await_event("disbursement_held", SHARERS[-1], reason="shared_account")
+
+    def lose_an_instruction(self) -> list[dict[str, Any]]:
+        """Answer a request for the status with `not_found`; return the data of both instructions."""
+        told = self.await_event("disbursement_instructed", "instructed")
+        self.answer(told["partner"], told["reference"], None, "not_found")
+        found: list[dict[str, Any]] = []
+
+        def is_second(kind: str, data: dict[str, Any]) -> bool:
+            if kind.endswith("disbursement_instructed.v1") and data["reference"] == told["reference"]:
+                found.append(data)
+            return len(found) == len(("first", "second"))
+
+        self.outside.await_event(f"disbursements.{told['partner']}", is_second, "the same instruction comes again")
+        return found
+
     def train(self, name: str, wave: str = WAVE, provider: str = PROVIDER, price: int = FEE) -> None:
         """Send everything from the admission to the rating, and wait for the enrollment in between."""
         upstream, person, code = Upstream(self.outside, wave), self.id(name), self.code(name)
@@ -233,11 +258,12 @@ class EveryPayment:
 
     def link(self, name: str, partner: str = "gopay", *, day: int = 22, **stated: str) -> None:
         """Link an account of the participant's own at a partner on a day of February."""
-        account = {"number": f"08{day}{self.people[name]['number']:0>8}", "partner": partner}
+        number = stated.pop("number", f"08{day}{self.people[name]['number']:0>8}")
         self.upstream.link_account(
             self.id(name),
             stated.pop("nik", self.nik(name)),
-            **account,
+            number,
+            partner,
             **{"kyc": "verified", "linked_at": f"2023-02-{day}T03:00:00Z", **stated},
         )
 
@@ -251,14 +277,14 @@ class EveryPayment:
         self.people[name][f"reference_{benefit}"] = told["reference"]
         self.answer(told["partner"], told["reference"], told["amount"]["value"], status, reason)
 
-    def answer(self, partner: str, reference: str, amount: int, status: str, reason: str | None = None) -> None:
-        """Report on a reference as the partner."""
+    def answer(self, partner: str, reference: str, amount: int | None, status: str, reason: str | None = None) -> None:
+        """Report on a reference as the partner; with `not_found` there is no amount."""
         report = {
             "reference": reference,
             "status": status,
-            "amount": rupiah(amount),
+            "amount": None if amount is None else rupiah(amount),
             "reason": reason,
-            "partner_reference": f"{partner}-{reference[:4]}",
+            "partner_reference": None if amount is None else f"{partner}-{reference[:4]}",
             "reported_at": "2023-03-20T00:00:00Z",
         }
         topic, kind = f"disbursement-reports.{partner}", "salur.partner.disbursement_reported.v1"

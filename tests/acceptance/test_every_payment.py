@@ -21,7 +21,7 @@ EVENTS = (
 )
 REASONS = {
     "disbursement_held": (
-        "no_account account_other_nik account_unverified account_full account_closed account_invalid"
+        "no_account account_other_nik account_unverified account_full account_closed account_invalid shared_account"
         " no_provider_account no_funds needs_approval participant_blocked partner_paused halted partner_rejected"
     ),
     "disbursement_cancelled": "voided revoked erased",
@@ -36,6 +36,7 @@ def played() -> Iterator[EveryPayment]:
         outside = Outsider(installation.kafka.bootstrap, installation.keys)
         payments = EveryPayment(installation, outside)
         payments.play()
+        payments.share_an_account()
         yield payments
         outside.close()
 
@@ -56,3 +57,8 @@ def test_every_reason_of_payment_is_given(played: EveryPayment, event: str, reas
 @pytest.mark.parametrize("reason", PARK_REASONS)
 def test_every_park_reason_for_reports_is_given(played: EveryPayment, reason: str) -> None:
     played.outside.await_event("dead-letters.payment", lambda _, data: data["reason"] == reason, f"parked as {reason}")
+
+
+def test_instruction_that_a_partner_has_lost_comes_again(played: EveryPayment) -> None:
+    first, again = played.lose_an_instruction()
+    assert first == again
