@@ -121,7 +121,7 @@ def _drain(found: Result) -> Iterator[str]:
         [
             ("instructed a second, on average", f"≤ {found['per_second']:,}", _number(found["instructed_per_second"])),
             ("share of the rate", "≥ 0.9", f"{found['share_of_the_rate']:g}"),
-            ("most in one second", "", _number(found["most_in_a_second"])),
+            ("most in one sweep", "", _number(found["largest_burst"])),
             ("payment, MB at the start", "", _number(memory["first"])),
             ("payment, MB at most", "≤ 250", _number(memory["most"])),
             ("payment, MB at the end", "", _number(memory["last"])),
