@@ -28,7 +28,7 @@ from shared.errors import Refused
 # `down` must be faster: PostgreSQL stopped by SIGTERM would wait for open sessions until it is killed.
 PATIENCE_OF_POSTGRES_SECONDS = 30
 CLOCK = datetime(2023, 2, 18, 3, tzinfo=UTC)
-LINE = re.compile(r"^export ([A-Z_]+)='?([^']*)'?$")
+LINE = re.compile(r"^export ([A-Z0-9_]+)='?([^']*)'?$")
 
 
 @pytest.fixture(scope="module")
