@@ -33,7 +33,7 @@ def test_each_port_moves_by_one_setting(name: str, wishes: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("name", PORT_SETTINGS)
-def test_taken_port_is_refused_with_the_setting_that_moves_it(name: str, wishes: dict[str, str], taken: int) -> None:
+def test_taken_port_is_refused_with_the_setting_that_moves_it(name: str, taken: int, wishes: dict[str, str]) -> None:
     setting, _ = PORT_SETTINGS[name]
     with pytest.raises(Refused, match=f"port {taken} for {name} is taken.*{setting}="):
         chosen_ports(wishes | {setting: str(taken)})
