@@ -201,7 +201,7 @@ VERBS = [
     (["halt", "--partner", "dune"], 2, "there is no partner dune"),
     (["halt", "--wave", "84"], 2, "there is no wave 84"),
     (["halt", "--wave", "84", "--partner", "dana"], 2, "not both"),
-    (["approve", CODE, "fee"], 2, f"{CODE} fee does not wait for an approval"),
+    (["approve", CODE, "fee"], 2, f"{CODE} fee has never fallen due"),
 ]
 
 

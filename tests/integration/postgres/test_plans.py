@@ -33,12 +33,16 @@ BY_INDEX = {
 }
 # Checks read whole tables, in patient sessions of their own; these do not stand in a file of their own.
 CHECKS = {"load_open_without_deadline", "count_orphaned_evidence", "count_enrollments_by_state"}
-# Asked at an upgrade, by `keys list`, or after a key was taken out of its set, and never in the course of work.
+# Asked at an upgrade, by `keys list` and `books`, or after a key was taken out of its set; never in the course of work.
 SELDOM = {
     "has_sealed_accounts",
     "count_frozen",
     "count_sealed_accounts",
     "count_sealed_instructions",
+    "index_approvals",
+    "load_all_transfers",
+    "load_clearing_legs",
+    "load_first_and_last_time",
     "load_page_events",
 }
 
