@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from services.payment.app import definition
+from services.payment.domain.eligibility import ALL_PARTNERS
 from services.payment.handlers.approvals import approve, confirm_payment
 from services.payment.handlers.claims import record_repayment
 from services.payment.handlers.halts import halt, resume
@@ -132,10 +133,10 @@ class AsSubject:
         return self._decide(["ani"], action)
 
     def halt(self, scope: str | None) -> None:
-        self.run(self.harness.operate(halt, scope))
+        self.run(self.harness.operate(halt, scope or ALL_PARTNERS))
 
     def resume(self, scope: str | None) -> None:
-        self.run(self.harness.operate(resume, scope))
+        self.run(self.harness.operate(resume, scope or ALL_PARTNERS))
 
     def sweep(self) -> None:
         self.run(self.harness.sweep())
