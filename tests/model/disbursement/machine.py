@@ -3,6 +3,7 @@
 A new kind of report, halt or hold becomes a rule here, a request in `subject.py`, and what the oracle must know of it.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,8 +59,9 @@ class Disbursements(RuleBasedStateMachine):
         self.reports: list[Said] = []
         self.versions = 0
 
+    @abstractmethod
     def make_subject(self) -> Subject:
-        raise NotImplementedError
+        """Return payment as it is before the first step."""
 
     @property
     def attempts(self) -> Sequence[Attempt]:
