@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deploy.local.installation import Installation
 from deploy.local.statement import statement
 from deploy.simulation.partner import Payment, read_ledger
+from deploy.simulation.statements import statement_lines
 from shared.contracts.topics import PARTNERS
 from shared.errors import SalurError
 
@@ -29,13 +30,15 @@ class StatementRefused(SalurError):
 
 
 def read_statements(installation: Installation) -> Iterator[FoundBreak]:
-    """Write each partner's statement to a file and reconcile it; yield the open breaks."""
+    """Write the statement of each partner that has paid to a file and reconcile it; yield the open breaks."""
     folder = installation.folder / "statements"
     folder.mkdir(exist_ok=True)
     for partner in PARTNERS:
+        if not (lines := statement_lines(read_ledger(installation.folder / "ledgers" / f"{partner}.jsonl"))):
+            continue
         as_csv = partner in BY_CSV
         file = folder / f"{partner}.{'csv' if as_csv else 'xml'}"
-        file.write_bytes(statement(installation.folder / "ledgers" / f"{partner}.jsonl", as_csv=as_csv))
+        file.write_bytes(statement(lines, as_csv=as_csv))
         report = folder / f"{partner}-report.csv"
         done = installation.services["payment"].run("reconcile", partner, str(file), "--json", "--report", str(report))
         if done.returncode not in (0, BREAKS_FOUND):

@@ -5,23 +5,19 @@ CSV=1 in the environment writes CSV in place of camt.053.001.08; SALUR_LEDGERS_F
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from deploy.local.paths import VAR
 from deploy.simulation.calendar import JAKARTA
 from deploy.simulation.partner import read_ledger
-from deploy.simulation.statements import statement_lines, write_camt, write_csv
+from deploy.simulation.statements import StatementLine, statement_lines, write_camt, write_csv
 from shared.contracts.topics import PARTNERS
-from shared.errors import Refused
 
 
-def statement(ledger: Path, *, as_csv: bool) -> bytes:
-    """Return the statement of all that a ledger has booked, from its first to its last day."""
-    lines = statement_lines(read_ledger(ledger))
-    if not lines:
-        raise Refused(f"{ledger} has no payment; nothing can be stated")
+def statement(lines: Sequence[StatementLine], *, as_csv: bool) -> bytes:
+    """Return the statement of these lines, in order of their days, from the first to the last; there must be one."""
     if as_csv:
         return write_csv(lines)
     begins, ends = (datetime.combine(line.booked_on, time.min, JAKARTA) for line in (lines[0], lines[-1]))
@@ -32,11 +28,10 @@ def main(partner: str, environment: Mapping[str, str]) -> None:
     """Write the statement to standard output; exit with a sentence if there is none."""
     if partner not in PARTNERS:
         sys.exit(f"there is no partner {partner}; partners are {', '.join(PARTNERS)}")
-    folder = Path(environment.get("SALUR_LEDGERS_FOLDER", VAR / "ledgers"))
-    try:
-        sys.stdout.buffer.write(statement(folder / f"{partner}.jsonl", as_csv=environment.get("CSV") == "1"))
-    except Refused as refusal:
-        sys.exit(str(refusal))
+    ledger = Path(environment.get("SALUR_LEDGERS_FOLDER", VAR / "ledgers")) / f"{partner}.jsonl"
+    if not (lines := statement_lines(read_ledger(ledger))):
+        sys.exit(f"{ledger} has no payment; nothing can be stated")
+    sys.stdout.buffer.write(statement(lines, as_csv=environment.get("CSV") == "1"))
 
 
 if __name__ == "__main__":

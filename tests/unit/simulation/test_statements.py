@@ -5,12 +5,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic_core import to_json
 
-from deploy.local.statement import statement
+from deploy.local.statement import main, statement
 from deploy.simulation.partner import Payment
 from deploy.simulation.statements import statement_lines
-from shared.errors import Refused
 
 PAID = Payment("gopay", "7Q2M9K4T1B8XW3ZA", 600_000, "081", "incentive", None, booked_at="2023-03-20T18:00:00Z")
 DAY, NEXT_DAY = date(2023, 3, 21), date(2023, 3, 22)
@@ -43,14 +41,13 @@ def test_what_was_not_booked_is_not_stated(payment: Payment) -> None:
 
 
 @pytest.mark.parametrize(("as_csv", "begins"), [(True, b"reference,partner_reference"), (False, b"<?xml")])
-def test_ledger_is_stated_in_both_forms(tmp_path: Path, as_csv: bool, begins: bytes) -> None:
-    ledger = tmp_path / "gopay.jsonl"
-    ledger.write_bytes(to_json(PAID) + b"\n")
-    written = statement(ledger, as_csv=as_csv)
+def test_ledger_is_stated_in_both_forms(as_csv: bool, begins: bytes) -> None:
+    written = statement(statement_lines([PAID]), as_csv=as_csv)
     assert written.startswith(begins)
     assert PAID.reference.encode() in written
 
 
-def test_empty_ledger_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="has no payment"):
-        statement(tmp_path / "gopay.jsonl", as_csv=True)
+@pytest.mark.parametrize(("partner", "said"), [("gopay", "has no payment"), ("visa", "there is no partner visa")])
+def test_nothing_to_state_is_said(tmp_path: Path, partner: str, said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        main(partner, {"SALUR_LEDGERS_FOLDER": str(tmp_path)})
